@@ -1,0 +1,106 @@
+import { spawn } from 'node:child_process'
+import { type Readable, Writable } from 'node:stream'
+import { text } from 'node:stream/consumers'
+import { childEnvironment } from './environment.ts'
+import { OperatorError } from './errors.ts'
+
+/** How Git's remote is logged in to. */
+export type GitLogin =
+  | { readonly kind: 'none' }
+  | { readonly kind: 'password'; readonly username: string; readonly password: string; readonly caFile?: string }
+  | { readonly kind: 'ssh'; readonly keyFile: string; readonly knownHostsFile: string }
+
+export interface Remote {
+  readonly url: string
+  /** A full ref: `refs/heads/main`. */
+  readonly ref: string
+  readonly login: GitLogin
+}
+
+/** Git answers the question for a login by reading a pipe that only git inherits: no argument, variable or file holds the password. */
+const askPipe = ['-c', 'credential.helper=', '-c', 'credential.helper=!f() { test "$1" = get && cat <&3; }; f']
+
+/**
+ * Runs git with the remote's login.
+ * @returns its standard output
+ * @throws OperatorError with git's own last words
+ */
+export async function git(login: GitLogin, args: readonly string[], options: { cwd?: string; signal?: AbortSignal } = {}): Promise<string> {
+  const env = childEnvironment({ GIT_TERMINAL_PROMPT: '0', GIT_CONFIG_NOSYSTEM: '1', ...loginEnvironment(login) })
+  const child = spawn('git', [...askPipe, ...args], {
+    env,
+    detached: true,
+    stdio: ['ignore', 'pipe', 'pipe', 'pipe'],
+    ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
+    ...(options.signal === undefined ? {} : { signal: options.signal }),
+  })
+  const pipe = child.stdio[3]
+  if (pipe instanceof Writable) {
+    pipe.on('error', () => undefined) // git needed no login
+    pipe.end(login.kind === 'password' ? `username=${login.username}\npassword=${login.password}\n` : '')
+  }
+  const ended = new Promise<number>((resolve, reject) => {
+    child.once('error', reject)
+    child.once('close', (code) => resolve(code ?? 1))
+  })
+  const [stdout, stderr, code] = await Promise.all([allOf(child.stdout), allOf(child.stderr), ended])
+  if (code === 0) return stdout
+  const words = stderr.trim().split('\n').slice(-4).join('\n')
+  throw new OperatorError(`git ${args.find((arg) => !arg.startsWith('-')) ?? ''} failed: ${words}`)
+}
+
+function allOf(stream: Readable | null): Promise<string> {
+  return stream === null ? Promise.resolve('') : text(stream)
+}
+
+function loginEnvironment(login: GitLogin): Record<string, string> {
+  if (login.kind === 'ssh') {
+    const quoted = (path: string): string => `'${path.replaceAll("'", "'\\''")}'`
+    const options = `-o IdentitiesOnly=yes -o StrictHostKeyChecking=yes -o BatchMode=yes -o UserKnownHostsFile=${quoted(login.knownHostsFile)}`
+    return { GIT_SSH_COMMAND: `ssh -i ${quoted(login.keyFile)} ${options}` }
+  }
+  return login.kind === 'password' && login.caFile !== undefined ? { GIT_SSL_CAINFO: login.caFile } : {}
+}
+
+/**
+ * The commit that the remote's ref points to.
+ * @throws OperatorError naming what is wrong: the login, the URL or the branch
+ */
+export async function headOf(remote: Remote, signal?: AbortSignal): Promise<string> {
+  const options = signal === undefined ? {} : { signal }
+  const listed = await git(remote.login, ['ls-remote', '--', remote.url], options).catch((error: unknown) => {
+    throw explained(error, remote)
+  })
+  const refs = listed
+    .trim()
+    .split('\n')
+    .map((line) => line.split('\t'))
+  const commit = refs.find(([, name]) => name === remote.ref)?.[0]
+  if (commit !== undefined) return commit
+  const branches = refs.flatMap(([, name]) => (name?.startsWith('refs/heads/') === true ? [name.slice('refs/heads/'.length)] : []))
+  const there = branches.length === 0 ? 'it has no branch at all' : `it has ${branches.slice(0, 8).join(', ')}`
+  throw new OperatorError(`${remote.url} has no ${remote.ref}: ${there}`, { kind: 'blocked', remedy: `git ls-remote ${remote.url}` })
+}
+
+function explained(error: unknown, remote: Remote): OperatorError {
+  const words = error instanceof Error ? error.message : String(error)
+  const refused = /Authentication failed|could not read Username|Permission denied|HTTP Basic|403|401/i.test(words)
+  const what = refused ? `the Git server refuses the login for ${remote.url}` : `Git cannot be reached at ${remote.url}`
+  const remedy = refused
+    ? 'check GIT_USERNAME and GIT_PASSWORD, or GIT_SSH_KEY_FILE and GIT_KNOWN_HOSTS_FILE (.env.example)'
+    : `git ls-remote ${remote.url}`
+  return new OperatorError(`${what}: ${words.replace(/^git ls-remote failed: /, '')}`, { kind: 'blocked', remedy, cause: error })
+}
+
+/** Writes the folder `path` of one commit of the remote to `target`, which must be empty. */
+export async function checkOut(remote: Remote, commit: string, path: string, target: string, signal?: AbortSignal): Promise<void> {
+  const options = { cwd: target, ...(signal === undefined ? {} : { signal }) }
+  await git(remote.login, ['init', '--quiet'], options)
+  await git(remote.login, ['fetch', '--quiet', '--depth=1', '--', remote.url, remote.ref], options)
+  const fetched = (await git(remote.login, ['rev-parse', 'FETCH_HEAD'], options)).trim()
+  if (fetched !== commit)
+    throw new OperatorError(`${remote.url} moved from ${commit.slice(0, 12)} to ${fetched.slice(0, 12)} just now`, {
+      remedy: 'run it again',
+    })
+  await git(remote.login, ['checkout', '--quiet', 'FETCH_HEAD', '--', path], options)
+}

@@ -1,0 +1,17 @@
+import type { Cluster } from './cluster/cluster.ts'
+import type { Console } from './console.ts'
+
+/** What every step of a run works with. */
+export interface Run {
+  readonly id: string
+  /** `bootstrap`, `teardown`, … */
+  readonly script: string
+  readonly context: string
+  readonly cluster: Cluster
+  readonly console: Console
+  /** The longest any one wait may take, in milliseconds. */
+  readonly timeout: number
+  /** Aborts when the person cancels. */
+  readonly signal: AbortSignal
+  readonly clean: (text: string) => string
+}

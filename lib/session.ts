@@ -1,0 +1,75 @@
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { type Cluster, clusterAt } from './cluster/cluster.ts'
+import { kinds } from './cluster/objects.ts'
+import { openProxy } from './cluster/proxy.ts'
+import { verifyInstalled } from './command.ts'
+import type { Console } from './console.ts'
+import { childEnvironment } from './environment.ts'
+import { OperatorError } from './errors.ts'
+import { type Access, findAccess } from './kubeconfig.ts'
+
+/** The programs a run calls: names on PATH, or the lab's own by path. */
+export interface Tools {
+  readonly kubectl: string
+  readonly helm: string
+  /** Where the flux CLI is there, it is asked to agree. */
+  readonly flux: string | undefined
+}
+
+/** One cluster, reached: what a run needs of the outside world, and what ends with it. */
+export interface Session {
+  readonly access: Access
+  readonly tools: Tools
+  readonly cluster: Cluster
+  /** The UID of kube-system: which cluster this is, whatever its name. */
+  readonly uid: string
+  /** A folder of this run alone, 0700, gone when it ends. */
+  readonly folder: string
+  readonly close: () => Promise<void>
+}
+
+/**
+ * Reaches the cluster behind a context.
+ * @throws OperatorError `usage` for an unknown context, `blocked` where a program is missing or the API cannot be reached
+ */
+export async function openSession(options: {
+  readonly tools: Tools
+  readonly context: string
+  readonly kubeconfig: string | undefined
+  readonly console: Console
+  readonly timeout: number
+  readonly signal: AbortSignal
+}): Promise<Session> {
+  const { tools, console, signal } = options
+  await verifyInstalled(
+    { [tools.kubectl]: 'kubernetes.io/docs/tasks/tools', [tools.helm]: 'helm.sh', git: 'git-scm.com' },
+    childEnvironment(),
+  )
+  const access = await findAccess(tools.kubectl, options.context, options.kubeconfig)
+  const proxy = await openProxy(access)
+  const folder = await mkdtemp(join(tmpdir(), 'flux-runbook-'))
+  const close = async (): Promise<void> => {
+    await Promise.all([proxy.close(), rm(folder, { recursive: true, force: true })])
+  }
+  try {
+    const patience = {
+      milliseconds: options.timeout,
+      trouble: (text: string) => console.warning(`waiting: ${text}`),
+      over: () => console.success('the Kubernetes API answers again'),
+    }
+    // A first look is not patient: a cluster that is not there is told at once.
+    const first = clusterAt(proxy.endpoint, { ...patience, milliseconds: 3000, trouble: () => undefined, over: () => undefined }, signal)
+    const uid = (await first.get({ ...kinds.namespace, name: 'kube-system' }))?.metadata.uid
+    if (uid === undefined) throw new Error('there is no namespace kube-system')
+    return { access, tools, uid, folder, close, cluster: clusterAt(proxy.endpoint, patience, signal) }
+  } catch (error) {
+    await close()
+    throw new OperatorError(`the cluster of context ${access.context} at ${access.server} cannot be used: ${String(error)}`, {
+      kind: 'blocked',
+      remedy: `kubectl --context ${access.context} get namespace kube-system`,
+      cause: error,
+    })
+  }
+}

@@ -1,0 +1,57 @@
+import { isDeepStrictEqual } from 'node:util'
+import type { Cluster } from '../cluster/cluster.ts'
+import { kinds, type KubeObject, nameOf, refOf } from '../cluster/objects.ts'
+
+/** The manager of Git's Helm releases: what we put there as it, the first release finds unchanged and owned by itself alone. */
+export const releaseManager = 'helm-controller'
+
+export interface Difference {
+  readonly object: KubeObject
+  readonly is: 'missing' | 'different'
+}
+
+/** Which of the objects are not in the cluster as stated, by a server-side dry run for each that exists. */
+export async function differences(cluster: Cluster, objects: readonly KubeObject[], manager: string): Promise<Difference[]> {
+  const compared = await Promise.all(
+    objects.map(async (object): Promise<Difference[]> => {
+      const live = await cluster.get(refOf(object))
+      if (live === undefined) return [{ object, is: 'missing' }]
+      const applied = await cluster.apply(object, { manager, dryRun: true })
+      return isDeepStrictEqual(essence(live), essence(applied)) ? [] : [{ object, is: 'different' }]
+    }),
+  )
+  return compared.flat()
+}
+
+/** A dry run of the unchanged still counts as a write of its own; all else must be equal, who owns it included. */
+function essence(object: KubeObject): unknown {
+  const { resourceVersion: _version, managedFields, ...metadata } = object.metadata
+  const owners = managedFields.map(({ manager, operation, subresource }) => `${manager} ${operation} ${subresource ?? ''}`).sort()
+  return { ...object, metadata: { ...metadata, owners } }
+}
+
+/** Applies the objects, CustomResourceDefinitions and their like first, as Helm orders them. */
+export async function applyObjects(cluster: Cluster, objects: readonly KubeObject[], manager: string): Promise<void> {
+  const first = objects.filter(isFoundation)
+  const rest = objects.filter((object) => !isFoundation(object))
+  for (const group of [first, rest]) {
+    await Promise.all(group.map((object) => cluster.apply(object, { manager })))
+  }
+}
+
+function isFoundation({ kind }: KubeObject): boolean {
+  return [kinds.crd.kind, kinds.namespace.kind, kinds.serviceAccount.kind, 'ClusterRole', 'ClusterRoleBinding'].includes(kind)
+}
+
+/** `create 12 objects, change Deployment flux-system/flux-operator`. */
+export function describeDifferences(found: readonly Difference[]): { change: string; details: string[] } {
+  const missing = found.filter(({ is }) => is === 'missing')
+  const different = found.filter(({ is }) => is === 'different')
+  const named = (some: readonly Difference[]): string =>
+    some.length <= 2 ? some.map(({ object }) => nameOf(refOf(object))).join(' and ') : `${some.length} objects`
+  const change = [
+    ...(missing.length === 0 ? [] : [`create ${named(missing)}`]),
+    ...(different.length === 0 ? [] : [`change ${named(different)}`]),
+  ].join(', ')
+  return { change, details: found.map(({ object, is }) => `${is === 'missing' ? 'create' : 'change'} ${nameOf(refOf(object))}`) }
+}

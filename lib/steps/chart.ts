@@ -1,0 +1,104 @@
+import type { Cluster } from '../cluster/cluster.ts'
+import { kinds, type KubeObject, nameOf, refOf } from '../cluster/objects.ts'
+import { deploymentReadiness, isTrue, readinessOf } from '../cluster/readiness.ts'
+import type { Watched } from '../cluster/watch.ts'
+import type { Step } from '../step.ts'
+import type { Chart } from '../tree.ts'
+import { applyObjects, describeDifferences, differences, releaseManager } from './apply-objects.ts'
+
+/**
+ * Puts a chart's objects there as Git's HelmRelease will own them: rendered with its values, applied on the server as its manager.
+ * No Helm release is made here; helm-controller's own first release adopts what it finds (facts in docs/how-it-works.md).
+ */
+function ensureChart(
+  step: Pick<Step, 'id' | 'title'>,
+  chart: Chart,
+  objects: readonly KubeObject[],
+  ready: Step['look'],
+  watches: Watched[],
+): Step {
+  const version = `${chart.url} ${chart.version}`
+  return {
+    ...step,
+    risk: 'change',
+    async look(run) {
+      const found = await differences(run.cluster, objects, releaseManager)
+      if (found.length === 0) return ready(run)
+      const { change, details } = describeDifferences(found)
+      const render = `helm template ${chart.releaseName} ${chart.url} --version ${chart.version} --namespace ${chart.namespace} --no-hooks --values values.yaml`
+      const apply = `kubectl apply --server-side --force-conflicts --field-manager=${releaseManager} -f -`
+      return { is: 'todo', change: `${change} (${version})`, commands: [`${render} | ${apply}`], details }
+    },
+    async act({ cluster }) {
+      await applyObjects(cluster, objects, releaseManager)
+    },
+    watches,
+  }
+}
+
+/** Installs the operator and waits for its Deployment. */
+export function ensureOperator(chart: Chart, objects: readonly KubeObject[]): Step {
+  const { namespace } = chart
+  const deployments = objects.filter(({ kind }) => kind === kinds.deployment.kind).map(refOf)
+  const crds = objects.filter(({ kind }) => kind === kinds.crd.kind)
+  return ensureChart(
+    { id: 'flux-operator', title: `Install flux-operator ${chart.version}` },
+    chart,
+    objects,
+    async ({ cluster }) => {
+      const establishing = await notEstablished(cluster, crds)
+      if (establishing !== undefined) return { is: 'waiting', on: `${establishing} to be established` }
+      for (const deployment of deployments) {
+        const readiness = await deploymentReadiness(cluster, deployment)
+        if (readiness.is === 'waiting') return readiness
+      }
+      return { is: 'done', detail: `${chart.version} is available` }
+    },
+    [
+      { kind: kinds.deployment, query: { namespace } },
+      { kind: kinds.pod, query: { namespace } },
+    ],
+  )
+}
+
+async function notEstablished(cluster: Cluster, crds: readonly KubeObject[]): Promise<string | undefined> {
+  for (const crd of crds) {
+    const live = await cluster.get(refOf(crd))
+    if (live === undefined || !isTrue(live, 'Established')) return nameOf(refOf(crd))
+  }
+  return undefined
+}
+
+/** Applies the FluxInstance and waits until the operator has reconciled this very generation of it. */
+export function ensureFluxInstance(chart: Chart, objects: readonly KubeObject[]): Step {
+  const { namespace } = chart
+  const instance = objects.find(({ kind }) => kind === kinds.fluxInstance.kind)
+  return ensureChart(
+    { id: 'flux-instance', title: 'Install Flux: apply the FluxInstance' },
+    chart,
+    objects,
+    async ({ cluster }) => {
+      const live = instance === undefined ? undefined : await cluster.get(refOf(instance))
+      if (live === undefined) return { is: 'waiting', on: 'the FluxInstance to exist' }
+      const readiness = readinessOf(live)
+      if (readiness.is === 'ready') return { is: 'done', detail: readiness.message }
+      if (readiness.is === 'failed')
+        return { is: 'blocked', reason: readiness.reason, remedy: `kubectl --namespace ${namespace} describe fluxinstance` }
+      const starting = await notAvailable(cluster, namespace)
+      return { is: 'waiting', on: starting ?? readiness.on }
+    },
+    [
+      { kind: kinds.fluxInstance, query: { namespace } },
+      { kind: kinds.deployment, query: { namespace } },
+      { kind: kinds.pod, query: { namespace } },
+    ],
+  )
+}
+
+/** The controllers that are not available yet, and why: what a person waits for while the FluxInstance is reconciled. */
+async function notAvailable(cluster: Cluster, namespace: string): Promise<string | undefined> {
+  const deployments = await cluster.list(kinds.deployment, { namespace, labels: 'app.kubernetes.io/part-of=flux' })
+  const found = await Promise.all(deployments.map((deployment) => deploymentReadiness(cluster, refOf(deployment))))
+  const waiting = found.flatMap((readiness) => (readiness.is === 'waiting' ? [readiness.on] : []))
+  return waiting.length === 0 ? undefined : waiting.join(', ')
+}

@@ -1,0 +1,85 @@
+import { join } from 'node:path'
+import type { Console } from './console.ts'
+import { OperatorError } from './errors.ts'
+import type { Remote } from './git.ts'
+import type { Redactor } from './redactor.ts'
+import { stateHome } from './report.ts'
+import type { Tools } from './session.ts'
+import { gitLoginOf, type Settings } from './settings.ts'
+import { readLocalSettings } from './tree.ts'
+
+/** Which cluster is meant, and what belongs to it: the person's own, or one of the lab's. */
+export interface Target {
+  readonly context: string
+  /** The folder below kubernetes/clusters. */
+  readonly folder: string
+  readonly isLab: boolean
+  readonly kubeconfig: string | undefined
+  readonly tools: Tools
+  readonly remote: Remote
+  /** Values the lab puts into each settings.yaml it pushes. */
+  readonly overrides: Readonly<Record<string, string>>
+  /** Where the runs are kept. */
+  readonly runs: string
+}
+
+export interface TargetFlags {
+  readonly context?: string
+  readonly cluster?: string
+  readonly lab?: boolean
+  readonly kubeconfig?: string
+}
+
+/**
+ * Finds the target that the flags name, starting the lab where it is the target.
+ * @throws OperatorError `usage` where no context is named, or the tree has no folder for it
+ */
+export async function findTarget(flags: TargetFlags, settings: Settings, redactor: Redactor, console: Console): Promise<Target> {
+  if (flags.lab === true) return findLabTarget(flags, settings, redactor, console)
+  if (flags.context === undefined) {
+    throw new OperatorError('which cluster? --context is mandatory', {
+      kind: 'usage',
+      remedy: 'kubectl config get-contexts; then --context NAME. Or --lab for a cluster on this machine',
+    })
+  }
+  const folder = flags.cluster ?? flags.context
+  const { git_url: url, git_ref: ref } = await readLocalSettings(folder)
+  if (url === undefined || ref === undefined) {
+    throw new OperatorError(`kubernetes/clusters/${folder}/settings.yaml lacks git_url or git_ref`, { kind: 'usage' })
+  }
+  return {
+    context: flags.context,
+    folder,
+    isLab: false,
+    kubeconfig: flags.kubeconfig,
+    tools: { kubectl: 'kubectl', helm: 'helm', flux: 'flux' },
+    remote: { url, ref, login: gitLoginOf(settings) },
+    overrides: {},
+    runs: join(stateHome()),
+  }
+}
+
+async function findLabTarget(flags: TargetFlags, settings: Settings, redactor: Redactor, console: Console): Promise<Target> {
+  const context = flags.context ?? 'lab-infra'
+  const name = context.replace(/^lab-/, '')
+  if (!context.startsWith('lab-') || name === '') {
+    throw new OperatorError(`the lab's contexts are lab-infra and lab-apps; not "${context}"`, {
+      kind: 'usage',
+      remedy: '--lab --context lab-apps',
+    })
+  }
+  const { ensureLab } = await import('../lab/client.ts')
+  const lab = await ensureLab([name], console)
+  redactor.hide(lab.git.password)
+  const login = gitLoginOf({ GIT_USERNAME: lab.git.username, GIT_PASSWORD: lab.git.password, ...settings })
+  return {
+    context,
+    folder: flags.cluster ?? name,
+    isLab: true,
+    kubeconfig: lab.kubeconfig,
+    tools: { kubectl: join(lab.bin, 'kubectl'), helm: join(lab.bin, 'helm'), flux: join(lab.bin, 'flux') },
+    remote: { url: lab.git.url, ref: 'refs/heads/main', login },
+    overrides: lab.settings,
+    runs: join(lab.home, 'runs'),
+  }
+}

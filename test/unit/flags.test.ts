@@ -1,0 +1,48 @@
+import { describe, expect, test } from 'vitest'
+import { parseFlags } from '../../lib/flags.ts'
+import { clusterFlags } from '../../lib/operate.ts'
+
+const flags = {
+  ...clusterFlags,
+  to: { type: 'string', value: 'X.Y.Z', help: 'the version', format: 'version' },
+  via: { type: 'string', value: 'WAY', help: 'how', choices: ['operator', 'flux'] },
+  resume: { type: 'string', value: 'RUN', help: 'go on', optional: true },
+} as const
+
+const parse = (...args: string[]) => parseFlags('upgrade', flags, args).values
+
+describe('flags that are right', () => {
+  test('keep their text: nothing becomes a number', () => {
+    expect(parse('--to', '2.10.0', '--context', '1e3')).toEqual({ to: '2.10.0', context: '1e3' })
+  })
+  test('may be written with an equals sign', () => {
+    expect(parse('--to=2.9.5', '--yes')).toEqual({ to: '2.9.5', yes: true })
+  })
+  test('may leave out an optional value, even before another flag', () => {
+    expect(parse('--resume')).toEqual({ resume: '' })
+    expect(parse('--resume', '--yes')).toEqual({ resume: '', yes: true })
+    expect(parse('--resume', '20261122T130000000Z-upgrade')).toEqual({ resume: '20261122T130000000Z-upgrade' })
+  })
+})
+
+describe('flags that are wrong', () => {
+  test.each([
+    [['--contxt', 'infra'], 'there is no flag --contxt; did you mean --context?'],
+    [['--dryrun'], 'there is no flag --dryrun; did you mean --dry-run?'],
+    [['--xyzzy'], 'there is no flag --xyzzy'],
+    [['-y'], 'there is no flag -y; did you mean --yes?'],
+    [['--yes=false'], '--yes takes no value, but was given "false"'],
+    [['--context'], '--context needs a value: --context NAME'],
+    [['--context='], '--context needs a value: --context NAME'],
+    [['--context', '--yes'], '--context needs a value: --context NAME'],
+    [['--context', 'a', '--context', 'b'], '--context is given twice'],
+    [['--timeout', '10'], '--timeout wants a duration such as 90s, 10m or 1h30m; not "10"'],
+    [['--timeout', '0s'], '--timeout wants a duration such as 90s, 10m or 1h30m; not "0s"'],
+    [['--to', 'v2.9'], '--to wants a version X.Y.Z; not "v2.9"; did you mean 2.9.0?'],
+    [['--to', 'latest'], '--to wants a version X.Y.Z; not "latest"'],
+    [['--via', 'fluxx'], '--via is one of operator, flux; not "fluxx". Did you mean flux?'],
+    [['infra'], '"infra" is not a flag; flags begin with --'],
+  ])('%j: %s', (args, message) => {
+    expect(() => parse(...args)).toThrow(expect.objectContaining({ message, kind: 'usage' }))
+  })
+})

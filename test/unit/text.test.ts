@@ -1,0 +1,76 @@
+import { describe, expect, test } from 'vitest'
+import { wrap } from '../../lib/console.ts'
+import { parseDuration, showDuration } from '../../lib/duration.ts'
+import { createRedactor } from '../../lib/redactor.ts'
+import { substitute } from '../../lib/substitution.ts'
+
+describe('durations', () => {
+  test.each([
+    ['500ms', 500],
+    ['90s', 90_000],
+    ['10m', 600_000],
+    ['1h30m', 5_400_000],
+    ['10', undefined],
+    ['m', undefined],
+    ['-1s', undefined],
+  ])('%s', (text, milliseconds) => {
+    expect(parseDuration(text)).toBe(milliseconds)
+  })
+  test.each([
+    [412, '0.4 s'],
+    [12_300, '12 s'],
+    [185_000, '3 m 05 s'],
+    [3_960_000, '1 h 06 m'],
+  ])('%i ms are shown as %s', (milliseconds, shown) => {
+    expect(showDuration(milliseconds)).toBe(shown)
+  })
+})
+
+describe('the redactor', () => {
+  test('hides a secret as it is, in base64 and in a URL', () => {
+    const redactor = createRedactor()
+    redactor.hide('p@ss/word')
+    const encoded = Buffer.from('p@ss/word').toString('base64')
+    expect(redactor.clean(`p@ss/word ${encoded} p%40ss%2Fword`)).toBe('*** *** ***')
+  })
+  test('hides each line of a key, however it is quoted', () => {
+    const redactor = createRedactor()
+    redactor.hide('-----BEGIN KEY-----\nabcdefgh\nijklmnop\n-----END KEY-----\n')
+    expect(redactor.clean('read: ijklmnop')).toBe('read: ***')
+  })
+  test('hides user and password in any URL without being told', () => {
+    expect(createRedactor().clean('cannot clone https://me:secret@git.example.com/x')).toBe('cannot clone https://***@git.example.com/x')
+  })
+  test('leaves words alone that are too short to be secrets', () => {
+    const redactor = createRedactor()
+    redactor.hide('ab')
+    expect(redactor.clean('a table')).toBe('a table')
+  })
+})
+
+describe('substitution as Flux does it', () => {
+  const variables = { version: '2.9.5', empty: '' }
+  test.each([
+    ['tag: ${version}', 'tag: 2.9.5'],
+    ['url: ${nothing:=oci://here}', 'url: oci://here'],
+    ['url: ${empty:=fallback}', 'url: fallback'],
+    ['secret: ${empty}', 'secret: '],
+    ['price: $5 $${version}', 'price: $5 ${version}'],
+  ])('%s', (text, result) => {
+    expect(substitute(text, variables, 'the tree')).toBe(result)
+  })
+  test('refuses a variable that has no value: Flux would put in nothing', () => {
+    expect(() => substitute('${nothing}', variables, 'gitops/x')).toThrow(
+      "gitops/x uses ${nothing}, which the cluster's settings.yaml does not set",
+    )
+  })
+  test('refuses a form it does not know', () => {
+    expect(() => substitute('${version,,}', variables, 'gitops/x')).toThrow('only ${name} and ${name:=default} are understood')
+  })
+})
+
+describe('lines on a narrow terminal', () => {
+  test('break at spaces and keep their indentation', () => {
+    expect(wrap('  one two three four', 12)).toEqual(['  one two', '    three', '    four'])
+  })
+})
