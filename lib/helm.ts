@@ -1,48 +1,77 @@
-import { join } from 'node:path'
+import { mkdir, writeFile } from 'node:fs/promises'
+import { basename, join } from 'node:path'
 import { stringify } from 'yaml'
 import type { KubeObject } from './cluster/objects.ts'
 import { complaintOf, shell } from './command.ts'
 import { childEnvironment } from './environment.ts'
 import { OperatorError } from './errors.ts'
+import type { Tools } from './session.ts'
 import { type Chart, parseObjects } from './tree.ts'
 
 /**
- * Renders a chart as Git's HelmRelease will: its version, its values, without hooks, with Helm's own marks of ownership, so that
- * helm-controller's first release finds every object exactly as it wants it.
+ * Renders a chart as Git's HelmRelease will: its version, its values and patches, without hooks, with Helm's own marks of ownership,
+ * so that helm-controller's first release finds every object exactly as it wants it.
  * @param folder a folder for helm's caches and the chart; nothing is written elsewhere
  * @throws OperatorError `blocked` where the registry cannot be reached, lacks the version, or the values don't fit
  */
 export async function renderChart(
-  helm: string,
+  { helm, kubectl }: Tools,
   chart: Chart,
   folder: string,
   kubeVersion: string,
   signal: AbortSignal,
 ): Promise<KubeObject[]> {
-  const home = join(folder, 'helm')
+  const home = join(folder, 'helm', chart.name)
+  await mkdir(home, { recursive: true })
   const env = childEnvironment({ HELM_CACHE_HOME: home, HELM_CONFIG_HOME: home, HELM_DATA_HOME: home })
+  const failed = (what: string) => (error: unknown) => {
+    throw new OperatorError(`chart ${chart.url} ${chart.version} cannot be ${what}: ${complaintOf(error)}`, {
+      kind: 'blocked',
+      remedy: `helm show chart ${chart.url} --version ${chart.version}`,
+    })
+  }
   const $ = shell(env, { signal, input: stringify(chart.values) })
   const plain = chart.insecure ? ['--plain-http'] : []
-  const wanted = ['--version', chart.version, '--namespace', chart.namespace, '--kube-version', kubeVersion]
-  const output = await $`${helm} template ${chart.releaseName} ${chart.url} ${wanted} ${plain} --no-hooks --values -`.catch(
-    (error: unknown) => {
-      throw new OperatorError(`chart ${chart.url} ${chart.version} cannot be rendered: ${complaintOf(error)}`, {
-        kind: 'blocked',
-        remedy: `helm show chart ${chart.url} --version ${chart.version}`,
-      })
-    },
-  )
-  return parseObjects(output.stdout).map((object) => ownedByHelm(object, chart))
+  // Pulled first: told to render from a registry, helm 4 prints where it pulled from into the rendered YAML.
+  await $`${helm} pull ${chart.url} --version ${chart.version} ${plain} --destination ${home}`.catch(failed('pulled'))
+  const archive = join(home, `${basename(chart.url)}-${chart.version}.tgz`)
+  const wanted = ['--namespace', chart.namespace, '--kube-version', kubeVersion, '--no-hooks', '--values', '-']
+  const output = await $`${helm} template ${chart.releaseName} ${archive} ${wanted}`.catch(failed('rendered'))
+  const rendered =
+    chart.patches.length === 0 ? output.stdout : await patched(kubectl, output.stdout, chart, join(folder, chart.name), signal)
+  return parseObjects(rendered).map((object) => ownedByHelm(object, chart))
 }
 
-/** What Helm adds to each object of a release (helm/helm pkg/action/validate.go, setMetadataVisitor). */
+/** Lays the patches over the rendered chart with kustomize, as helm-controller does (internal/postrender/kustomize.go). */
+async function patched(kubectl: string, rendered: string, chart: Chart, folder: string, signal: AbortSignal): Promise<string> {
+  await mkdir(folder)
+  await writeFile(join(folder, 'rendered.yaml'), rendered)
+  await writeFile(join(folder, 'kustomization.yaml'), stringify({ resources: ['rendered.yaml'], patches: chart.patches }))
+  const output = await shell(childEnvironment(), { signal })`${kubectl} kustomize ${folder}`.catch((error: unknown) => {
+    throw new OperatorError(`the postRenderers of HelmRelease ${chart.name} do not fit its chart ${chart.version}: ${complaintOf(error)}`, {
+      kind: 'blocked',
+      remedy: 'mend them in Git, push, and run again',
+    })
+  })
+  return output.stdout
+}
+
+/**
+ * What Helm adds to each object of a release (helm/helm pkg/action/validate.go, setMetadataVisitor), and helm-controller before it
+ * (internal/postrender, origin labels).
+ */
 function ownedByHelm(object: KubeObject, chart: Chart): KubeObject {
   const { labels, annotations, ...metadata } = object.metadata
   return {
     ...object,
     metadata: {
       ...metadata,
-      labels: { ...labels, 'app.kubernetes.io/managed-by': 'Helm' },
+      labels: {
+        ...labels,
+        'app.kubernetes.io/managed-by': 'Helm',
+        'helm.toolkit.fluxcd.io/name': chart.name,
+        'helm.toolkit.fluxcd.io/namespace': chart.namespace,
+      },
       annotations: {
         ...annotations,
         'meta.helm.sh/release-name': chart.releaseName,

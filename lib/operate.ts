@@ -125,6 +125,7 @@ async function perform<F extends Flags>(
     }
     const result = await carryOut(steps, run, consent, begin, (title) => lock?.setPhase(title))
     if (result.outcome === 'done' || result.outcome === 'unchanged') {
+      if (result.outcome === 'unchanged') console.success('nothing to do: everything is as Git says')
       console.line()
       for (const line of await operation.summarize(run, target)) console.line(line)
     }

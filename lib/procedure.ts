@@ -65,6 +65,7 @@ export async function carryOut(
     let asks = consent === 'ask'
     let begun = false
     for (const [at, step] of steps.entries()) {
+      run.signal.throwIfAborted()
       const look = await step.look(run)
       if (look.is === 'todo') {
         if (asks) asks = (await askFor(step, look, run, `${at + 1}/${steps.length}`)) === 'one'
@@ -91,7 +92,6 @@ async function makePlan(steps: readonly Step[], run: Run): Promise<Planned[]> {
   try {
     const plan: Planned[] = []
     for (const step of steps) {
-      waiting.on(`looking: ${step.title}`)
       plan.push({ step, look: await step.look(run) })
     }
     return plan

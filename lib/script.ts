@@ -1,8 +1,10 @@
+import { setMaxListeners } from 'node:events'
 import { exitCodes, messageOf, OperatorError } from './errors.ts'
 
 /** What Ctrl-C and SIGTERM abort: everything a script has under way. A second Ctrl-C ends it at once. */
 export function interruptible(): AbortSignal {
   const controller = new AbortController()
+  setMaxListeners(0, controller.signal) // every request and watch under way listens
   const stop = (): void => {
     if (controller.signal.aborted) process.exit(exitCodes.cancelled)
     controller.abort(new OperatorError('stopped', { kind: 'cancelled' }))

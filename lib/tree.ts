@@ -21,6 +21,8 @@ export interface Chart {
   readonly version: string
   readonly insecure: boolean
   readonly values: unknown
+  /** Kustomize patches that helm-controller lays over the rendered chart. */
+  readonly patches: readonly unknown[]
 }
 
 /** What one commit says about one cluster: the only source of versions and values. */
@@ -38,6 +40,8 @@ export interface Tree {
   readonly namespace: string
   /** What Flux will follow, from the FluxInstance's own values. */
   readonly sync: v.InferOutput<typeof syncSchema>
+  readonly distribution: v.InferOutput<typeof distributionSchema>
+  readonly components: readonly string[]
   /** The name of the GitRepository and the root Kustomization, which the operator makes. */
   readonly syncName: string
 }
@@ -45,11 +49,15 @@ export interface Tree {
 const syncSchema = v.object({
   url: v.string(),
   ref: v.string(),
+  interval: v.string(),
   path: v.string(),
   pullSecret: v.optional(v.string(), ''),
   name: v.optional(v.string()),
 })
-const instanceSchema = v.object({ instance: v.object({ sync: syncSchema }) })
+const distributionSchema = v.object({ version: v.string(), registry: v.string() })
+const instanceSchema = v.object({
+  instance: v.object({ sync: syncSchema, distribution: distributionSchema, components: v.array(v.string()) }),
+})
 
 const settingsSchema = v.object({ kind: v.literal('ConfigMap'), data: v.record(v.string(), v.string()) })
 const kustomizationSchema = v.object({ spec: v.object({ path: v.string() }) })
@@ -60,6 +68,7 @@ const releaseSchema = v.object({
     releaseName: v.optional(v.string()),
     targetNamespace: v.optional(v.string()),
     values: v.optional(v.unknown(), {}),
+    postRenderers: v.optional(v.array(v.strictObject({ kustomize: v.strictObject({ patches: v.array(v.unknown()) }) })), []),
   }),
 })
 const sourceSchema = v.object({
@@ -129,10 +138,10 @@ export async function buildTree(
   }
   const [operator, instance] = await Promise.all([chartOf('flux-operator'), chartOf('flux-instance')])
   const values = v.safeParse(instanceSchema, instance.values)
-  if (!values.success) throw blocked(`the values of HelmRelease ${instance.name} lack a sync: ${v.summarize(values.issues)}`)
-  const { sync } = values.output.instance
+  if (!values.success) throw blocked(`the values of HelmRelease ${instance.name} are not understood: ${v.summarize(values.issues)}`)
   const { namespace } = instance
-  return { cluster, commit, remote, settings, kustomizations, operator, instance, namespace, sync, syncName: sync.name ?? namespace }
+  const syncName = values.output.instance.sync.name ?? namespace
+  return { cluster, commit, remote, settings, kustomizations, operator, instance, namespace, syncName, ...values.output.instance }
 }
 
 function findChart(objects: readonly KubeObject[], path: string): Chart {
@@ -153,6 +162,7 @@ function findChart(objects: readonly KubeObject[], path: string): Chart {
     version: ref.tag,
     insecure,
     values: spec.values,
+    patches: spec.postRenderers.flatMap(({ kustomize }) => kustomize.patches),
   }
 }
 

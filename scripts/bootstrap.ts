@@ -1,6 +1,6 @@
 import { operate } from '../lib/operate.ts'
 import { prepareBootstrap } from '../lib/procedures/bootstrap-inputs.ts'
-import { bootstrap } from '../lib/procedures/bootstrap.ts'
+import { bootstrap, bootstrapViaFlux } from '../lib/procedures/bootstrap.ts'
 import { summarizeFlux } from '../lib/procedures/flux-summary.ts'
 import { argumentsOf, main } from '../lib/script.ts'
 
@@ -9,11 +9,19 @@ await main(() =>
     {
       name: 'bootstrap',
       summary: 'Installs flux-operator and Flux, hands both over to Git, and verifies that Flux manages itself.',
-      flags: {},
-      async prepare({ session, target, settings, redactor }) {
+      flags: {
+        via: {
+          type: 'string',
+          value: 'WAY',
+          help: 'operator: it installs Flux (the default); flux: `flux install` first',
+          choices: ['operator', 'flux'],
+        },
+      },
+      async prepare({ session, target, settings, redactor, own }) {
         const { folder: cluster, remote, overrides } = target
         const inputs = await prepareBootstrap(session, { cluster, remote, overrides, settings, redactor })
-        return { steps: bootstrap(inputs, session), commit: inputs.tree.commit }
+        const story = own.via === 'flux' ? bootstrapViaFlux : bootstrap
+        return { steps: story(inputs, session), commit: inputs.tree.commit }
       },
       summarize: summarizeFlux,
     },

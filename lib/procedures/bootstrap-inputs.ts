@@ -58,7 +58,7 @@ export async function prepareBootstrap(session: Session, wanted: Wanted): Promis
   if (tree === undefined) throw blockedBy(findings)
 
   const render = (chart: Chart): Promise<Checked<KubeObject[]>> =>
-    check(() => renderChart(tools.helm, chart, folder, gitVersion, signal), signal)
+    check(() => renderChart(tools, chart, folder, gitVersion, signal), signal)
   const [operator, instance, followed, secrets, namespace] = await Promise.all([
     render(tree.operator),
     render(tree.instance),

@@ -14,20 +14,30 @@ export interface Difference {
 export async function differences(cluster: Cluster, objects: readonly KubeObject[], manager: string): Promise<Difference[]> {
   const compared = await Promise.all(
     objects.map(async (object): Promise<Difference[]> => {
-      const live = await cluster.get(refOf(object))
-      if (live === undefined) return [{ object, is: 'missing' }]
-      const applied = await cluster.apply(object, { manager, dryRun: true })
-      return isDeepStrictEqual(essence(live), essence(applied)) ? [] : [{ object, is: 'different' }]
+      const state = await compare(cluster, object, manager)
+      return state === 'same' ? [] : [{ object, is: state }]
     }),
   )
   return compared.flat()
 }
 
-/** A dry run of the unchanged still counts as a write of its own; all else must be equal, who owns it included. */
+async function compare(cluster: Cluster, object: KubeObject, manager: string): Promise<'same' | Difference['is']> {
+  for (;;) {
+    const live = await cluster.get(refOf(object))
+    if (live === undefined) return 'missing'
+    const applied = await cluster.apply(object, { manager, dryRun: true })
+    if (isDeepStrictEqual(essence(live), essence(applied))) return 'same'
+    // A controller may have written between the two reads: only what was compared with itself is different.
+    if (applied.metadata.resourceVersion === live.metadata.resourceVersion) return 'different'
+  }
+}
+
+/** What is stated of an object, and who owns it; its status is the cluster's own matter. */
 function essence(object: KubeObject): unknown {
+  const { status: _status, ...stated } = object
   const { resourceVersion: _version, managedFields, ...metadata } = object.metadata
   const owners = managedFields.map(({ manager, operation, subresource }) => `${manager} ${operation} ${subresource ?? ''}`).sort()
-  return { ...object, metadata: { ...metadata, owners } }
+  return { ...stated, metadata: { ...metadata, owners } }
 }
 
 /** Applies the objects, CustomResourceDefinitions and their like first, as Helm orders them. */

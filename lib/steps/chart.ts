@@ -2,7 +2,7 @@ import type { Cluster } from '../cluster/cluster.ts'
 import { kinds, type KubeObject, nameOf, refOf } from '../cluster/objects.ts'
 import { deploymentReadiness, isTrue, readinessOf } from '../cluster/readiness.ts'
 import type { Watched } from '../cluster/watch.ts'
-import type { Step } from '../step.ts'
+import type { Look, Step } from '../step.ts'
 import type { Chart } from '../tree.ts'
 import { applyObjects, describeDifferences, differences, releaseManager } from './apply-objects.ts'
 
@@ -72,27 +72,34 @@ async function notEstablished(cluster: Cluster, crds: readonly KubeObject[]): Pr
 /** Applies the FluxInstance and waits until the operator has reconciled this very generation of it. */
 export function ensureFluxInstance(chart: Chart, objects: readonly KubeObject[]): Step {
   const { namespace } = chart
-  const instance = objects.find(({ kind }) => kind === kinds.fluxInstance.kind)
-  return ensureChart(
-    { id: 'flux-instance', title: 'Install Flux: apply the FluxInstance' },
-    chart,
-    objects,
-    async ({ cluster }) => {
-      const live = instance === undefined ? undefined : await cluster.get(refOf(instance))
-      if (live === undefined) return { is: 'waiting', on: 'the FluxInstance to exist' }
-      const readiness = readinessOf(live)
-      if (readiness.is === 'ready') return { is: 'done', detail: readiness.message }
-      if (readiness.is === 'failed')
-        return { is: 'blocked', reason: readiness.reason, remedy: `kubectl --namespace ${namespace} describe fluxinstance` }
-      const starting = await notAvailable(cluster, namespace)
-      return { is: 'waiting', on: starting ?? readiness.on }
-    },
-    [
-      { kind: kinds.fluxInstance, query: { namespace } },
-      { kind: kinds.deployment, query: { namespace } },
-      { kind: kinds.pod, query: { namespace } },
-    ],
-  )
+  const step = { id: 'flux-instance', title: 'Install Flux: apply the FluxInstance' }
+  return ensureChart(step, chart, objects, ({ cluster }) => lookAtInstance(cluster, namespace), instanceWatches(namespace))
+}
+
+/** Waits for the FluxInstance that Git applies, where Flux came first and brings its operator along. */
+export function awaitFluxInstance(namespace: string): Step {
+  return {
+    id: 'flux-instance',
+    title: 'Let Git bring the operator, and the operator adopt Flux',
+    risk: 'safe',
+    look: ({ cluster }) => lookAtInstance(cluster, namespace),
+    act: () => Promise.resolve(),
+    watches: instanceWatches(namespace),
+  }
+}
+
+async function lookAtInstance(cluster: Cluster, namespace: string): Promise<Look> {
+  const live = await cluster.get({ ...kinds.fluxInstance, namespace, name: 'flux' })
+  if (live === undefined) return { is: 'waiting', on: 'the FluxInstance to exist' }
+  const readiness = readinessOf(live)
+  if (readiness.is === 'ready') return { is: 'done', detail: readiness.message }
+  const remedy = `kubectl --namespace ${namespace} describe fluxinstance flux`
+  if (readiness.is === 'failed') return { is: 'blocked', reason: readiness.reason, remedy }
+  return { is: 'waiting', on: (await notAvailable(cluster, namespace)) ?? readiness.on }
+}
+
+function instanceWatches(namespace: string): Watched[] {
+  return [kinds.fluxInstance, kinds.deployment, kinds.pod].map((kind) => ({ kind, query: { namespace } }))
 }
 
 /** The controllers that are not available yet, and why: what a person waits for while the FluxInstance is reconciled. */
