@@ -1,6 +1,6 @@
-import { mkdir, writeFile } from 'node:fs/promises'
+import { mkdir, readFile, writeFile } from 'node:fs/promises'
 import { basename, join } from 'node:path'
-import { stringify } from 'yaml'
+import { parseDocument, stringify } from 'yaml'
 import type { KubeObject } from './cluster/objects.ts'
 import { complaintOf, shell } from './command.ts'
 import { childEnvironment } from './environment.ts'
@@ -32,14 +32,27 @@ export async function renderChart(
   }
   const $ = shell(env, { signal, input: stringify(chart.values) })
   const plain = chart.insecure ? ['--plain-http'] : []
-  // Pulled first: told to render from a registry, helm 4 prints where it pulled from into the rendered YAML.
-  await $`${helm} pull ${chart.url} --version ${chart.version} ${plain} --destination ${home}`.catch(failed('pulled'))
-  const archive = join(home, `${basename(chart.url)}-${chart.version}.tgz`)
+  const pulled = await $`${helm} pull ${chart.url} --version ${chart.version} ${plain} --untar --untardir ${home}`.catch(failed('pulled'))
+  const files = join(home, basename(chart.url))
+  await trackDigest(files, pulled.stdout)
   const wanted = ['--namespace', chart.namespace, '--kube-version', kubeVersion, '--no-hooks', '--values', '-']
-  const output = await $`${helm} template ${chart.releaseName} ${archive} ${wanted}`.catch(failed('rendered'))
+  const output = await $`${helm} template ${chart.releaseName} ${files} ${wanted}`.catch(failed('rendered'))
   const rendered =
     chart.patches.length === 0 ? output.stdout : await patched(kubectl, output.stdout, chart, join(folder, chart.name), signal)
   return parseObjects(rendered).map((object) => ownedByHelm(object, chart))
+}
+
+/**
+ * helm-controller adds the artifact's digest to the version of a chart from OCI, so that a tag that moved is a new release
+ * (helm-controller internal/controller, mutateChartWithSourceRevision). The version stands in labels: without it the first release would change every object.
+ */
+async function trackDigest(files: string, pulled: string): Promise<void> {
+  const digest = /sha256:([0-9a-f]{12})/.exec(pulled)?.[1]
+  if (digest === undefined) throw new OperatorError(`helm pull did not tell the digest of ${basename(files)}: ${pulled.trim()}`)
+  const path = join(files, 'Chart.yaml')
+  const chart = parseDocument(await readFile(path, 'utf8'))
+  chart.set('version', `${String(chart.get('version')).split('+')[0]}+${digest}`)
+  await writeFile(path, chart.toString())
 }
 
 /** Lays the patches over the rendered chart with kustomize, as helm-controller does (internal/postrender/kustomize.go). */

@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events'
 import * as v from 'valibot'
 import { ApiError, type ApiRequest, ask, type Endpoint, type Patience } from './http.ts'
 import { type Kind, type KubeObject, nameOf, parseObject, parsePage, type Page, type Ref } from './objects.ts'
@@ -55,6 +56,7 @@ interface Resource {
 
 /** A cluster behind an endpoint. `signal` ends everything that is under way. */
 export function clusterAt(endpoint: Endpoint, patience: Patience, signal: AbortSignal): Cluster {
+  setMaxListeners(0, signal) // every request listens to it: Node would warn of a leak at eleven
   const call = (request: ApiRequest): Promise<unknown> => ask(endpoint, request, patience, signal)
   const found = new Map<string, Resource>()
 
