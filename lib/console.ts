@@ -124,19 +124,22 @@ function columnsOf(stream: NodeJS.WriteStream): number {
   return stream.isTTY ? Math.max(40, stream.columns) : 1000
 }
 
-/** Breaks a text at spaces so that no line is longer than `width`, keeping each line's own indentation. */
+/** Breaks a text at spaces so that no line is longer than `width`; what follows stands below the line's first word, after its number. */
 export function wrap(text: string, width: number): string[] {
   return text.split('\n').flatMap((line) => {
     if (line.length <= width) return [line]
-    const indent = /^ */.exec(line)?.[0] ?? ''
+    const hanging = ' '.repeat(/^ *(\d+\. +)?(\S )?/.exec(line)?.[0].length ?? 0)
     const lines: string[] = []
-    let current = indent
+    let current = /^ */.exec(line)?.[0] ?? ''
+    let words = 0
     for (const word of line.trim().split(' ')) {
-      if (current.trim() !== '' && current.length + 1 + word.length > width) {
+      if (words > 0 && current.length + 1 + word.length > width) {
         lines.push(current)
-        current = `${indent}  `
+        current = hanging
+        words = 0
       }
-      current += current.trim() === '' ? word : ` ${word}`
+      current += words === 0 ? word : ` ${word}`
+      words += 1
     }
     return [...lines, current]
   })

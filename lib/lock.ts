@@ -44,9 +44,10 @@ export async function verifyUnlocked(cluster: Cluster, namespace: string, holder
 /**
  * Takes the cluster's lock and renews it until it is released. A lease that lapsed is taken over only after it was seen not to be
  * renewed for a while: the holder's clock may be wrong.
+ * @param parting the same cluster, for giving the lock back although the run was cancelled
  * @throws OperatorError `locked` naming the holder and its phase
  */
-export async function acquireLock(cluster: Cluster, namespace: string, holder: string): Promise<Lock> {
+export async function acquireLock(cluster: Cluster, parting: Cluster, namespace: string, holder: string): Promise<Lock> {
   const ref = leaseRef(namespace)
   let phase = 'starting'
   let ours = await take(cluster, ref, holder, phase)
@@ -79,9 +80,9 @@ export async function acquireLock(cluster: Cluster, namespace: string, holder: s
     },
     async release() {
       clearInterval(timer)
-      const now = await cluster.get(ref)
+      const now = await parting.get(ref)
       if (now?.metadata.uid === undefined || holderIn(now) !== holder) return
-      await cluster.remove(ref, { uid: now.metadata.uid })
+      await parting.remove(ref, { uid: now.metadata.uid })
     },
   }
 }

@@ -113,6 +113,7 @@ async function perform<F extends Flags>(
       id: record.runId,
       script: operation.name,
       context: target.context,
+      place: `${target.context} (${target.isLab ? 'the lab' : 'a real cluster'}, ${session.access.server})`,
       console,
       timeout,
       signal,
@@ -120,7 +121,7 @@ async function perform<F extends Flags>(
       cluster: guarded(session.cluster, verifyMayWrite),
     }
     const begin = async (): Promise<void> => {
-      lock = await acquireLock(session.cluster, lockNamespace, holder)
+      lock = await acquireLock(session.cluster, session.parting, lockNamespace, holder)
       record.keepIn(target.runs)
     }
     const result = await carryOut(steps, run, consent, begin, (title) => lock?.setPhase(title))

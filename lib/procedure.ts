@@ -102,7 +102,7 @@ async function makePlan(steps: readonly Step[], run: Run): Promise<Planned[]> {
 
 function showPlan(plan: readonly Planned[], run: Run): void {
   run.console.line()
-  run.console.line(`Plan for ${run.context}`)
+  run.console.line(`Plan for ${run.place}`)
   let changed = false
   for (const [at, { step, look }] of plan.entries()) {
     const number = `${at + 1}.`.padStart(4)
@@ -161,7 +161,9 @@ async function carryOutStep(step: Step, run: Run, records: StepRecord[]): Promis
     if (seen.is === 'todo') await step.act(run)
     const detail = await settle(step, run, waiting)
     waiting.success(`${step.title}: ${detail}`)
-    records.push(record(step, 'done', started, detail))
+    // Where nothing was changed yet, a wait was for something that happens by itself.
+    const isChanged = seen.is === 'todo' || records.some(({ state }) => state === 'done')
+    records.push(record(step, isChanged ? 'done' : 'already', started, detail))
   } catch (thrown) {
     if (run.signal.aborted) waiting.stop()
     else waiting.failure(step.title)

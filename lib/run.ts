@@ -7,6 +7,8 @@ export interface Run {
   /** `bootstrap`, `teardown`, … */
   readonly script: string
   readonly context: string
+  /** The context, whether it is the lab or real, and the server's URL: what people check before they consent. */
+  readonly place: string
   readonly cluster: Cluster
   readonly console: Console
   /** The longest any one wait may take, in milliseconds. */

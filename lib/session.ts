@@ -2,6 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type Cluster, clusterAt } from './cluster/cluster.ts'
+import type { Patience } from './cluster/http.ts'
 import { kinds } from './cluster/objects.ts'
 import { openProxy } from './cluster/proxy.ts'
 import { verifyInstalled } from './command.ts'
@@ -23,6 +24,8 @@ export interface Session {
   readonly access: Access
   readonly tools: Tools
   readonly cluster: Cluster
+  /** The same cluster for what must be done even when the run is cancelled, and quickly: giving the lock back. */
+  readonly parting: Cluster
   /** The UID of kube-system: which cluster this is, whatever its name. */
   readonly uid: string
   /** A folder of this run alone, 0700, gone when it ends. */
@@ -54,16 +57,13 @@ export async function openSession(options: {
     await Promise.all([proxy.close(), rm(folder, { recursive: true, force: true })])
   }
   try {
-    const patience = {
-      milliseconds: options.timeout,
-      trouble: (text: string) => console.warning(`waiting: ${text}`),
-      over: () => console.success('the Kubernetes API answers again'),
-    }
+    const patience = patienceOf(console, options.timeout)
     // A first look is not patient: a cluster that is not there is told at once.
-    const first = clusterAt(proxy.endpoint, { ...patience, milliseconds: 3000, trouble: () => undefined, over: () => undefined }, signal)
+    const first = clusterAt(proxy.endpoint, { ...silent, milliseconds: 3000 }, signal)
     const uid = (await first.get({ ...kinds.namespace, name: 'kube-system' }))?.metadata.uid
     if (uid === undefined) throw new Error('there is no namespace kube-system')
-    return { access, tools, uid, folder, close, cluster: clusterAt(proxy.endpoint, patience, signal) }
+    const parting = clusterAt(proxy.endpoint, { ...silent, milliseconds: 5000 }, new AbortController().signal)
+    return { access, tools, uid, folder, close, parting, cluster: clusterAt(proxy.endpoint, patience, signal) }
   } catch (error) {
     await close()
     throw new OperatorError(`the cluster of context ${access.context} at ${access.server} cannot be used: ${String(error)}`, {
@@ -71,5 +71,23 @@ export async function openSession(options: {
       remedy: `kubectl --context ${access.context} get namespace kube-system`,
       cause: error,
     })
+  }
+}
+
+const silent = { trouble: () => undefined, over: () => undefined }
+
+/** Waits out an API that cannot be reached, and says so once, however many requests are waiting. */
+function patienceOf(console: Console, milliseconds: number): Patience {
+  let inTrouble = false
+  return {
+    milliseconds,
+    trouble(text) {
+      if (!inTrouble) console.warning(`waiting: ${text}`)
+      inTrouble = true
+    },
+    over() {
+      if (inTrouble) console.success('the Kubernetes API answers again')
+      inTrouble = false
+    },
   }
 }

@@ -97,7 +97,10 @@ export async function ask(endpoint: Endpoint, request: ApiRequest, patience: Pat
   for (let delay = 100; ; delay = Math.min(delay * 2, 2000)) {
     try {
       const response = await send(endpoint, request, signal)
-      const body: unknown = await response.body.json()
+      const body: unknown = await response.body.json().catch((cause: unknown) => {
+        signal?.throwIfAborted()
+        throw new ApiError(0, 'Unreachable', `the Kubernetes API broke off (${messageOf(cause)})`, cause)
+      })
       if (inTrouble) patience.over()
       return body
     } catch (error) {

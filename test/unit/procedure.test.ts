@@ -24,7 +24,17 @@ function stage(steps: readonly Step[], consent: Consent, cancel?: AbortControlle
   }
   const patience = { milliseconds: 0, trouble: () => undefined, over: () => undefined }
   const cluster = clusterAt(socketEndpoint('/nowhere'), patience, signal)
-  const run = { id: 'run', script: 'bootstrap', context: 'infra', console, timeout: 50, signal, clean: (text: string) => text, cluster }
+  const run = {
+    id: 'run',
+    script: 'bootstrap',
+    context: 'infra',
+    place: 'infra',
+    console,
+    timeout: 50,
+    signal,
+    clean: (text: string) => text,
+    cluster,
+  }
   const begin = (): Promise<void> => {
     begun.push('begun')
     return Promise.resolve()
@@ -69,6 +79,13 @@ describe('a procedure', () => {
     expect((await result).outcome).toBe('unchanged')
     expect(begun).toEqual([])
   })
+  test('that only had to wait for what happens by itself has changed nothing', async () => {
+    const looks: Look[] = [{ is: 'waiting', on: 'a reconciliation' }, { is: 'waiting', on: 'a reconciliation' }, done]
+    const waiting: Step = { ...step('one'), look: () => Promise.resolve(looks.shift() ?? done) }
+    const { result, begun } = stage([waiting, step('two', done)], 'none')
+    expect((await result).outcome).toBe('unchanged')
+    expect(begun).toEqual([])
+  })
   test('planned only, acts on nothing and takes no lock', async () => {
     const steps = [step('one', done), step('two')]
     const { result, begun, lines } = stage(steps, 'dry-run')
@@ -102,9 +119,12 @@ describe('a procedure', () => {
     expect(last.acted()).toBe(0)
   })
   test('gives up waiting after the timeout, and says on what it waited', async () => {
-    const never: Step = { ...step('one'), look: () => Promise.resolve({ is: 'waiting', on: 'a pod' }) }
+    const never: Step = { ...step('one'), look: () => Promise.resolve<Look>({ is: 'waiting', on: 'a pod' }) }
     const { result } = stage([never], 'given')
-    expect((await result).failure).toMatchObject({ message: 'Do one: gave up waiting: a pod', remedy: expect.stringContaining('--timeout') })
+    expect((await result).failure).toMatchObject({
+      message: 'Do one: gave up waiting: a pod',
+      remedy: expect.stringContaining('--timeout'),
+    })
   })
   test('cancelled in the middle says what was done, and exits as cancelled', async () => {
     const cancel = new AbortController()

@@ -71,6 +71,9 @@ describe('substitution as Flux does it', () => {
 
 describe('lines on a narrow terminal', () => {
   test('break at spaces and keep their indentation', () => {
-    expect(wrap('  one two three four', 12)).toEqual(['  one two', '    three', '    four'])
+    expect(wrap('  one two three four', 12)).toEqual(['  one two', '  three four'])
+  })
+  test('go on below the first word of a numbered line', () => {
+    expect(wrap('  1. ✚ Create it: create Namespace x', 22)).toEqual(['  1. ✚ Create it:', '       create', '       Namespace x'])
   })
 })

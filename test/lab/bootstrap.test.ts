@@ -1,0 +1,218 @@
+import * as v from 'valibot'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import type { Cluster } from '../../lib/cluster/cluster.ts'
+import { type Kind, kinds, nameOf, type Ref, refOf } from '../../lib/cluster/objects.ts'
+import { deploymentReadiness } from '../../lib/cluster/readiness.ts'
+import { onChange } from '../../lib/cluster/watch.ts'
+import { foreignManagers } from '../../lib/steps/verify-flux.ts'
+import { documentOf, startLab, type TestLab } from './harness.ts'
+
+const namespace = 'flux-system'
+let lab: TestLab
+let infra: Cluster
+let apps: Cluster
+
+beforeAll(async () => {
+  lab = await startLab(['infra', 'apps'])
+  infra = await lab.cluster('lab-infra')
+  apps = await lab.cluster('lab-apps')
+})
+afterAll(() => lab.close())
+
+/** Waits on a watch until it is so, never longer than the given time; returns how long it took, in milliseconds. */
+async function until(cluster: Cluster, kind: Kind, seconds: number, isSo: () => Promise<boolean>): Promise<number> {
+  const started = Date.now()
+  const changes = onChange(cluster, [{ kind, query: {} }])
+  try {
+    while (!(await isSo())) {
+      if (Date.now() - started > seconds * 1000) throw new Error(`not so after ${seconds} s`)
+      await changes.next(2000)
+    }
+  } finally {
+    changes.stop()
+  }
+  return Date.now() - started
+}
+
+/** Everything but what controllers and the API server touch by themselves: by its resourceVersion. */
+async function versions(cluster: Cluster): Promise<string[]> {
+  const watched = [kinds.namespace, kinds.secret, kinds.configMap, kinds.serviceAccount, kinds.crd, kinds.deployment]
+  const lists = await Promise.all(watched.map((kind) => cluster.list(kind)))
+  return lists.flat().map((object) => `${nameOf(refOf(object))} ${object.metadata.resourceVersion}`)
+}
+
+async function isAvailable(cluster: Cluster, name: string): Promise<boolean> {
+  return (await deploymentReadiness(cluster, { ...kinds.deployment, namespace, name })).is === 'ready'
+}
+
+describe('without consent or with what is wrong, nothing is changed', () => {
+  const nothing = async (): Promise<void> => {
+    expect(await infra.get({ ...kinds.namespace, name: namespace })).toBeUndefined()
+  }
+  test('no terminal and no --yes: exit 2, and the flag is named', async () => {
+    const ended = await lab.run('bootstrap', ['--lab'])
+    expect(ended.code).toBe(2)
+    expect(ended.stderr).toContain('nothing was changed: there is no terminal to ask for consent on')
+    expect(ended.stderr).toContain('--yes')
+    await nothing()
+  })
+  test('a dry run prints the plan: exit 0', async () => {
+    const ended = await lab.run('bootstrap', ['--lab', '--dry-run', '--json'])
+    expect(ended.code).toBe(0)
+    expect(documentOf(ended).outcome).toBe('planned')
+    expect(ended.stderr).toContain('create Namespace flux-system')
+    await nothing()
+  })
+  test('an unknown context: exit 2, naming those there are', async () => {
+    const { kubeconfig } = await lab.access()
+    const ended = await lab.run('bootstrap', ['--context', 'lab-infr', '--cluster', 'infra', '--kubeconfig', kubeconfig, '--yes'], {
+      PATH: `${(await lab.access()).bin}:${process.env.PATH}`,
+    })
+    expect(ended.code).toBe(2)
+    expect(ended.stderr).toContain('there is no context "lab-infr"')
+    expect(ended.stderr).toContain('Did you mean lab-infra?')
+  })
+  test('a wrong Git password: exit 3', async () => {
+    const ended = await lab.run('bootstrap', ['--lab', '--yes'], { GIT_PASSWORD: 'not-the-password' })
+    expect(ended.code).toBe(3)
+    expect(ended.stderr).toContain('the Git server refuses the login for http://127.0.0.1:')
+    expect(ended.stderr).toContain('check GIT_USERNAME and GIT_PASSWORD')
+    expect(ended.stderr).not.toContain('not-the-password')
+    await nothing()
+  })
+  test('a branch, a path and a chart version that are not there: exit 3, all told at once', async () => {
+    const settings = 'kubernetes/clusters/infra/settings.yaml'
+    const overlay = 'kubernetes/infrastructure/gitops/flux-instance/infra/helmrelease-infra.yaml'
+    const restoreSettings = await lab.change(settings, (text) =>
+      text.replace('refs/heads/main', 'refs/heads/release').replace('operator_version: "0.59.0"', 'operator_version: "9.9.9"'),
+    )
+    const ended = await lab.run('bootstrap', ['--lab', '--yes', '--json'])
+    expect(ended.code).toBe(3)
+    expect(ended.stderr).toContain('has no refs/heads/release: it has main')
+    expect(ended.stderr).toMatch(/chart oci:.*flux-operator 9\.9\.9 cannot be pulled: .*not found/)
+    expect(ended.stderr).toMatch(/chart oci:.*flux-instance 9\.9\.9 cannot be pulled: .*not found/)
+    expect(documentOf(ended)).toMatchObject({ outcome: 'blocked', exitCode: 3, steps: [] })
+    await restoreSettings()
+
+    const restoreOverlay = await lab.change(overlay, (text) => text.replace('kubernetes/clusters/infra', 'kubernetes/clusters/nowhere'))
+    const lost = await lab.run('bootstrap', ['--lab', '--yes'])
+    expect(lost.code).toBe(3)
+    expect(lost.stderr).toMatch(/has no folder .*kubernetes\/clusters\/nowhere at/)
+    await restoreOverlay()
+    await nothing()
+  })
+  test('a registry that does not answer and a wrong Git password: exit 3, both told', async () => {
+    await lab.run('lab', ['fault', 'set', 'registry-down'])
+    const ended = await lab.run('bootstrap', ['--lab', '--yes'], { GIT_PASSWORD: 'not-the-password' })
+    await lab.run('lab', ['fault', 'clear'])
+    expect(ended.code).toBe(3)
+    expect(ended.stderr).toContain('the Git server refuses the login')
+    expect(ended.stderr).toMatch(/flux-operator 0\.59\.0 cannot be pulled: .*connection refused/)
+    await nothing()
+  })
+})
+
+describe('on an empty cluster', () => {
+  test('bootstrap ends with a Flux that manages itself, and a second run has nothing to do', async () => {
+    const first = await lab.run('bootstrap', ['--lab', '--yes', '--json'])
+    expect(first.stderr).toContain('Flux v2.9.5 manages itself on lab-infra')
+    expect(first.code).toBe(0)
+    expect(documentOf(first)).toMatchObject({ script: 'bootstrap', context: 'lab-infra', outcome: 'done', exitCode: 0 })
+    expect(documentOf(first).steps.map(({ id, state }) => `${id} ${state}`)).toEqual([
+      'namespace done',
+      'git-credentials done',
+      'flux-operator done',
+      'flux-instance done',
+      'sync done',
+      'takeover done',
+      'verify done',
+    ])
+
+    const before = await versions(infra)
+    const second = await lab.run('bootstrap', ['--lab', '--yes', '--json'])
+    expect(second.stderr).toContain('nothing to do')
+    expect(second.code).toBe(0)
+    expect(documentOf(second)).toMatchObject({ outcome: 'unchanged', exitCode: 0 })
+    expect(new Set(documentOf(second).steps.map(({ state }) => state))).toEqual(new Set(['already']))
+    expect(await versions(infra)).toEqual(before)
+  })
+
+  test('the controllers have the resources that Git gives them', async () => {
+    const resources = async (name: string): Promise<unknown> => {
+      const deployment = await infra.get({ ...kinds.deployment, namespace, name })
+      return v.parse(containersSchema, deployment).spec.template.spec.containers[0]?.resources
+    }
+    const small = { requests: { cpu: '50m', memory: '64Mi' }, limits: { cpu: '200m', memory: '256Mi' } }
+    expect(await resources('source-controller')).toEqual(small)
+    expect(await resources('helm-controller')).toEqual(small)
+    expect(await resources('notification-controller')).toEqual(small)
+    expect(await resources('kustomize-controller')).toEqual({
+      requests: { cpu: '100m', memory: '64Mi' },
+      limits: { cpu: '500m', memory: '256Mi' },
+    })
+    expect(await resources('flux-operator')).toEqual({ requests: { cpu: '50m', memory: '64Mi' }, limits: { cpu: '200m', memory: '128Mi' } })
+  })
+
+  test('nobody but Flux, the API server and this project has written to anything of Flux', async () => {
+    expect(await foreignManagers(infra, namespace)).toEqual([])
+  })
+
+  test('a commit below the path of a cluster reaches that cluster by Flux alone', async () => {
+    const ended = await lab.run('bootstrap', ['--lab', '--context', 'lab-apps', '--yes', '--json'])
+    expect(ended.code).toBe(0)
+    expect(documentOf(ended)).toMatchObject({ context: 'lab-apps', outcome: 'done' })
+
+    await lab.change('kubernetes/clusters/apps/greeting.yaml', () => greeting)
+    await lab.change('kubernetes/clusters/apps/kustomization.yaml', (text) => `${text.trimEnd()}\n  - greeting.yaml\n`)
+    const ref = { ...kinds.configMap, namespace, name: 'greeting' }
+    await until(apps, kinds.configMap, 120, async () => (await apps.get(ref)) !== undefined)
+    expect(await infra.get(ref)).toBeUndefined()
+  })
+
+  test('a deleted controller comes back by the operator alone within two minutes', async () => {
+    await remove(infra, { ...kinds.deployment, namespace, name: 'kustomize-controller' })
+    const took = await until(infra, kinds.deployment, 120, () => isAvailable(infra, 'kustomize-controller'))
+    expect(took).toBeLessThan(120_000)
+  })
+
+  test('a deleted operator comes back by helm-controller within two minutes', async () => {
+    await remove(infra, { ...kinds.deployment, namespace, name: 'flux-operator' })
+    const took = await until(infra, kinds.deployment, 120, () => isAvailable(infra, 'flux-operator'))
+    expect(took).toBeLessThan(120_000)
+  })
+})
+
+describe('the older way', () => {
+  test('--via flux ends in the same place: Git brings the operator, which adopts what is there', async () => {
+    expect((await lab.run('lab', ['reset', 'empty'])).code).toBe(0)
+    const ended = await lab.run('bootstrap', ['--lab', '--via', 'flux', '--yes', '--json'])
+    expect(ended.stderr).toContain('Flux v2.9.5 manages itself on lab-infra')
+    expect(ended.code).toBe(0)
+    infra = await lab.cluster('lab-infra')
+    expect((await infra.list(kinds.gitRepository)).map(({ metadata }) => metadata.name)).toEqual([namespace])
+    expect(await foreignManagers(infra, namespace)).toEqual([])
+
+    const again = await lab.run('bootstrap', ['--lab', '--yes', '--json'])
+    expect(documentOf(again)).toMatchObject({ outcome: 'unchanged', exitCode: 0 })
+  })
+})
+
+const containersSchema = v.object({
+  spec: v.object({ template: v.object({ spec: v.object({ containers: v.array(v.object({ resources: v.unknown() })) }) }) }),
+})
+
+const greeting = `apiVersion: v1
+kind: ConfigMap
+metadata:
+  name: greeting
+  namespace: flux-system
+data:
+  hello: world
+`
+
+async function remove(cluster: Cluster, ref: Ref): Promise<void> {
+  const uid = (await cluster.get(ref))?.metadata.uid
+  if (uid === undefined) throw new Error(`${nameOf(ref)} is not there to be deleted`)
+  await cluster.remove(ref, { uid })
+  await until(cluster, ref, 30, async () => (await cluster.get(ref))?.metadata.uid !== uid)
+}

@@ -1,0 +1,131 @@
+import { execFileSync, spawn } from 'node:child_process'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { text } from 'node:stream/consumers'
+import * as v from 'valibot'
+import { type Cluster, clusterAt } from '../../lib/cluster/cluster.ts'
+import { openProxy } from '../../lib/cluster/proxy.ts'
+import { findAccess } from '../../lib/kubeconfig.ts'
+import { projectRoot } from '../../lib/settings.ts'
+import type { LabAccess } from '../../lab/client.ts'
+
+export interface Ended {
+  readonly code: number
+  readonly stdout: string
+  readonly stderr: string
+}
+
+/** Runs a script as a person's shell would, without a terminal. */
+export async function script(
+  name: string,
+  args: readonly string[],
+  options: { env?: Record<string, string>; home: string },
+): Promise<Ended> {
+  const { CI: _, ...environment } = process.env
+  const child = spawn('npx', ['zx', `scripts/${name}.ts`, ...args], {
+    cwd: projectRoot,
+    env: { ...environment, FLUX_LAB_HOME: options.home, ...options.env },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  })
+  const code = new Promise<number>((resolve, reject) => {
+    child.once('error', reject)
+    child.once('close', (exitCode) => resolve(exitCode ?? -1))
+  })
+  const [stdout, stderr] = await Promise.all([text(child.stdout), text(child.stderr)])
+  return { code: await code, stdout, stderr }
+}
+
+/** A lab of this test file alone. */
+export interface TestLab {
+  readonly home: string
+  readonly run: (name: string, args: readonly string[], env?: Record<string, string>) => Promise<Ended>
+  readonly access: () => Promise<LabAccess>
+  readonly cluster: (context: string) => Promise<Cluster>
+  /** Commits to the lab's Git what `edit` makes of the named file, as a colleague would; returns what takes it back. */
+  readonly change: (file: string, edit: (text: string) => string) => Promise<() => Promise<void>>
+  readonly close: () => Promise<void>
+}
+
+/** Starts a lab in a home of its own, with these clusters, and remembers it empty as snapshot `empty`. */
+export async function startLab(clusters: readonly string[]): Promise<TestLab> {
+  const home = mkdtempSync(join(tmpdir(), 'frb-lab-'))
+  process.env.FLUX_LAB_HOME = home
+  const { labAccess } = await import('../../lab/client.ts')
+  const ended = await script('lab', ['up', '--clusters', clusters.join(',')], { home })
+  if (ended.code !== 0) throw new Error(`lab up failed: ${ended.stderr}`)
+  const kept = await script('lab', ['snapshot', 'empty'], { home })
+  if (kept.code !== 0) throw new Error(`lab snapshot failed: ${kept.stderr}`)
+  const stops: (() => Promise<void>)[] = []
+  const run = (name: string, args: readonly string[], env: Record<string, string> = {}): Promise<Ended> => script(name, args, { env, home })
+  return {
+    home,
+    run,
+    access: labAccess,
+    async cluster(context) {
+      const { kubeconfig, bin } = await labAccess()
+      const proxy = await openProxy(await findAccess(join(bin, 'kubectl'), context, kubeconfig))
+      const stop = new AbortController()
+      stops.push(async () => {
+        stop.abort()
+        await proxy.close()
+      })
+      return clusterAt(proxy.endpoint, { milliseconds: 30_000, trouble: () => undefined, over: () => undefined }, stop.signal)
+    },
+    async change(file, edit) {
+      const { git } = await labAccess()
+      const before = commitFile(git.anonymousUrl, file, edit)
+      return () => Promise.resolve(void commitFile(git.anonymousUrl, file, () => before))
+    },
+    async close() {
+      await Promise.all(stops.map((stop) => stop()))
+      await run('lab', ['down'])
+      rmSync(home, { recursive: true, force: true })
+    },
+  }
+}
+
+/** Commits one file to main by a clone of its own; returns what the file held before. */
+function commitFile(url: string, file: string, edit: (text: string) => string): string {
+  const folder = mkdtempSync(join(tmpdir(), 'frb-clone-'))
+  const git = (...args: string[]): void => {
+    const author = ['-c', 'user.name=A colleague', '-c', 'user.email=colleague@example.com']
+    execFileSync('git', [...author, '-C', folder, ...args], { stdio: 'pipe' })
+  }
+  try {
+    git('clone', '--quiet', url, '.')
+    const path = join(folder, file)
+    const before = existing(path)
+    writeFileSync(path, edit(before))
+    git('add', '--all')
+    git('commit', '--quiet', '--message', `Change ${file}`)
+    git('push', '--quiet', 'origin', 'HEAD:main')
+    return before
+  } finally {
+    rmSync(folder, { recursive: true, force: true })
+  }
+}
+
+function existing(path: string): string {
+  try {
+    return readFileSync(path, 'utf8')
+  } catch {
+    return '' // a new file
+  }
+}
+
+const documentSchema = v.looseObject({
+  schemaVersion: v.literal(1),
+  script: v.string(),
+  context: v.string(),
+  runId: v.string(),
+  outcome: v.string(),
+  exitCode: v.number(),
+  steps: v.array(v.looseObject({ id: v.string(), state: v.string(), detail: v.string() })),
+  error: v.optional(v.object({ message: v.string(), remedy: v.optional(v.string()) })),
+})
+
+/** The one JSON document that `--json` prints on stdout. */
+export function documentOf({ stdout }: Ended): v.InferOutput<typeof documentSchema> {
+  return v.parse(v.pipe(v.string(), v.parseJson(), documentSchema), stdout)
+}
