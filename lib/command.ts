@@ -1,12 +1,62 @@
+import { ChildProcess, spawn } from 'node:child_process'
+import { Writable } from 'node:stream'
 import { $, ProcessOutput, type Shell } from 'zx'
 import { OperatorError } from './errors.ts'
 
 /**
- * zx's `$` with the given environment and nothing else: quiet, and apart from the terminal's process group, so that Ctrl-C reaches only
- * the script, which then ends its children itself. Read `.stdout`: zx's `.text()` and `.json()` mix stderr in.
+ * Stands before every command: a watcher that reads a pipe which only this process holds open. When this process dies, kill -9
+ * included, the pipe closes and the watcher ends the command with all its children. A line on the pipe says that it ended by itself.
  */
-export function shell(env: Record<string, string>, options: { cwd?: string; signal?: AbortSignal; input?: string } = {}): Shell {
-  return $({ env, quiet: true, verbose: false, detached: true, ...options })
+const tie = `(trap '' TERM INT HUP
+if ! read -r _ <&3; then
+  kill -TERM -$$
+  for second in 1 2 3; do sleep 1; done
+  kill -KILL -$$
+fi) >/dev/null 2>&1 4<&- &
+exec 3<&-
+set -euo pipefail; `
+
+/** A first-level bash whose stdin is a socket, as Node's pipes are, takes itself for a remote login and runs ~/.bashrc (250 ms, measured). */
+const nestedShell = { SHLVL: '1' }
+
+/**
+ * zx's `$` with the given environment and nothing else: quiet, and apart from the terminal's process group, so that Ctrl-C reaches only
+ * the script, which then ends its children itself. No command outlives the script. Read `.stdout`: zx's `.text()` and `.json()` mix
+ * stderr in.
+ * @param options.handover what the command may read from descriptor 4, as a password that no argument, variable or file may hold
+ */
+export function shell(
+  env: Record<string, string>,
+  options: { cwd?: string; signal?: AbortSignal; input?: string; handover?: string } = {},
+): Shell {
+  const { handover = '', ...others } = options
+  return $({
+    env: { ...env, ...nestedShell },
+    quiet: true,
+    verbose: false,
+    detached: true,
+    prefix: tie,
+    spawn: withPipes(handover),
+    ...others,
+  })
+}
+
+/** Node's spawn with two descriptors more: 3 for the tie, 4 for what is handed over. */
+function withPipes(handover: string): typeof spawn {
+  return new Proxy(spawn, {
+    apply(target, self, [command, args, options]: [string, readonly string[], object]) {
+      const child: unknown = Reflect.apply(target, self, [command, args, { ...options, stdio: ['pipe', 'pipe', 'pipe', 'pipe', 'pipe'] }])
+      if (!(child instanceof ChildProcess)) throw new TypeError('spawn made no child')
+      write(child, 4, handover)
+      child.once('exit', () => write(child, 3, 'ended\n'))
+      return child
+    },
+  })
+}
+
+function write(child: ChildProcess, descriptor: 3 | 4, text: string): void {
+  const pipe = child.stdio[descriptor]
+  if (pipe instanceof Writable) pipe.on('error', () => undefined).end(text) // an error: the other side has gone, and wants none of it
 }
 
 /** The last lines that a failed command wrote to stderr (else stdout), without its stack. */
@@ -16,7 +66,7 @@ export function complaintOf(thrown: unknown): string {
   return text === '' ? `exit code ${thrown.exitCode ?? 'unknown'}` : text.split('\n').slice(-4).join('\n')
 }
 
-/** The version that an executable tells, e.g. of `kubectl version --client`; undefined where it is not installed. */
+/** Whether the program can be called, by name on PATH or by path. */
 export async function isInstalled(program: string, env: Record<string, string>): Promise<boolean> {
   const { exitCode } = await shell(env)`command -v ${program}`.nothrow()
   return exitCode === 0

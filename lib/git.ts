@@ -1,6 +1,4 @@
-import { spawn } from 'node:child_process'
-import { type Readable, Writable } from 'node:stream'
-import { text } from 'node:stream/consumers'
+import { complaintOf, shell } from './command.ts'
 import { childEnvironment } from './environment.ts'
 import { OperatorError } from './errors.ts'
 
@@ -17,8 +15,8 @@ export interface Remote {
   readonly login: GitLogin
 }
 
-/** Git answers the question for a login by reading a pipe that only git inherits: no argument, variable or file holds the password. */
-const askPipe = ['-c', 'credential.helper=', '-c', 'credential.helper=!f() { test "$1" = get && cat <&3; }; f']
+/** Git asks for its login on a pipe that only git inherits: no argument, variable or file holds the password. */
+const askPipe = ['-c', 'credential.helper=', '-c', 'credential.helper=!f() { test "$1" = get && cat <&4; }; f']
 
 /**
  * Runs git with the remote's login.
@@ -27,30 +25,11 @@ const askPipe = ['-c', 'credential.helper=', '-c', 'credential.helper=!f() { tes
  */
 export async function git(login: GitLogin, args: readonly string[], options: { cwd?: string; signal?: AbortSignal } = {}): Promise<string> {
   const env = childEnvironment({ GIT_TERMINAL_PROMPT: '0', GIT_CONFIG_NOSYSTEM: '1', ...loginEnvironment(login) })
-  const child = spawn('git', [...askPipe, ...args], {
-    env,
-    detached: true,
-    stdio: ['ignore', 'pipe', 'pipe', 'pipe'],
-    ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
-    ...(options.signal === undefined ? {} : { signal: options.signal }),
-  })
-  const pipe = child.stdio[3]
-  if (pipe instanceof Writable) {
-    pipe.on('error', () => undefined) // git needed no login
-    pipe.end(login.kind === 'password' ? `username=${login.username}\npassword=${login.password}\n` : '')
-  }
-  const ended = new Promise<number>((resolve, reject) => {
-    child.once('error', reject)
-    child.once('close', (code) => resolve(code ?? 1))
-  })
-  const [stdout, stderr, code] = await Promise.all([allOf(child.stdout), allOf(child.stderr), ended])
-  if (code === 0) return stdout
-  const words = stderr.trim().split('\n').slice(-4).join('\n')
-  throw new OperatorError(`git ${args.find((arg) => !arg.startsWith('-')) ?? ''} failed: ${words}`)
-}
-
-function allOf(stream: Readable | null): Promise<string> {
-  return stream === null ? Promise.resolve('') : text(stream)
+  const handover = login.kind === 'password' ? `username=${login.username}\npassword=${login.password}\n` : ''
+  const ended = await shell(env, { ...options, handover })`git ${[...askPipe, ...args]}`.nothrow()
+  options.signal?.throwIfAborted()
+  if (ended.exitCode === 0) return ended.stdout
+  throw new OperatorError(`git ${args.find((arg) => !arg.startsWith('-')) ?? ''} failed: ${complaintOf(ended)}`)
 }
 
 function loginEnvironment(login: GitLogin): Record<string, string> {
