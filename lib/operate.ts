@@ -6,12 +6,15 @@ import { childEnvironment } from './environment.ts'
 import { OperatorError } from './errors.ts'
 import { type Flags, only, parseFlags, type Values } from './flags.ts'
 import { showHelp, showVersion } from './help.ts'
+import { chooseRun, verifySameCluster } from './identity.ts'
 import { acquireLock, holderOf, type Lock, verifyUnlocked } from './lock.ts'
 import { carryOut, type Consent, failedWith, type Result } from './procedure.ts'
 import { canAsk } from './prompt.ts'
 import { createRedactor, type Redactor } from './redactor.ts'
-import { openRecord, type Record, showJson } from './report.ts'
+import { openRecord, type RunRecord } from './record.ts'
+import { showJson } from './report.ts'
 import type { Run } from './run.ts'
+import { rememberCluster } from './runs.ts'
 import { explain, interruptible } from './script.ts'
 import { openSession, type Session } from './session.ts'
 import { readSettings, type Settings } from './settings.ts'
@@ -26,6 +29,8 @@ export const clusterFlags = {
   kubeconfig: { type: 'string', value: 'FILE', help: 'the kubeconfig; else KUBECONFIG, else the usual place' },
   yes: { type: 'boolean', help: 'consent to every step that changes' },
   'dry-run': { type: 'boolean', help: 'print the plan and change nothing' },
+  resume: { type: 'string', value: 'RUN', help: 'go on with an interrupted run, the last one if none is named', optional: true },
+  fresh: { type: 'boolean', help: 'start anew, although a run was interrupted' },
   json: { type: 'boolean', help: 'the result on stdout as one JSON document' },
   timeout: { type: 'string', value: '10m', help: 'the longest any one wait may take', format: 'duration' },
   verbose: { type: 'boolean', help: 'tell more, stacks of errors too' },
@@ -49,7 +54,12 @@ export interface Operation<F extends Flags> {
   readonly summary: string
   readonly flags: F
   /** Everything to be known beforehand, then the steps. Throws OperatorError `blocked` with all findings. */
-  readonly prepare: (surroundings: Surroundings<F>) => Promise<{ steps: Step[]; commit: string }>
+  readonly prepare: (surroundings: Surroundings<F>) => Promise<{
+    steps: Step[]
+    commit: string
+    /** What people should know before they consent. */
+    notices?: readonly string[]
+  }>
   /** What people are told when it went well. */
   readonly summarize: (run: Run, target: Target) => Promise<readonly string[]>
 }
@@ -63,11 +73,17 @@ export async function operate<F extends Flags>(operation: Operation<F>, args: re
   let result: Result
   try {
     const flags: Flags = { ...operation.flags, ...clusterFlags }
-    const given = parseFlags(operation.name, flags, args).values
+    const given: Readonly<Record<string, string | boolean | undefined>> = parseFlags(operation.name, flags, args).values
     const shared = only(clusterFlags, given)
     if (shared.help === true) return showHelp(operation.name, operation.summary, flags)
     if (shared.version === true) return await showVersion()
-    result = await perform(operation, shared, only(operation.flags, given), { redactor, record, console, signal })
+    result = await perform(operation, shared, only(operation.flags, given), {
+      redactor,
+      record,
+      console,
+      signal,
+      isNewCluster: given['new-cluster'] === true,
+    })
   } catch (thrown) {
     result = failedWith(thrown, signal)
   }
@@ -76,9 +92,11 @@ export async function operate<F extends Flags>(operation: Operation<F>, args: re
 
 interface Stage {
   readonly redactor: Redactor
-  readonly record: Record
+  readonly record: RunRecord
   readonly console: Console
   readonly signal: AbortSignal
+  /** The person says that the context's name means another cluster now. */
+  readonly isNewCluster: boolean
 }
 
 async function perform<F extends Flags>(
@@ -98,19 +116,31 @@ async function perform<F extends Flags>(
   const session = await openSession({ tools, context: target.context, kubeconfig: target.kubeconfig, console, timeout, signal })
   let lock: Lock | undefined
   try {
-    record.know({ server: session.access.server })
-    const holder = holderOf(record.runId)
+    const { server } = session.access
+    const { uid } = session
+    record.know({ server, uid })
+    const isDryRun = values['dry-run'] === true
+    const place = { home: target.runs, context: target.context, server, uid }
+    // A lab's clusters are made anew under the same names all the time.
+    await verifySameCluster(place, target.isLab || stage.isNewCluster)
+    const earlier = isDryRun ? undefined : await chooseRun(place, operation.name, values.resume, values.fresh === true)
+    if (earlier !== undefined) {
+      record.continueAs(earlier.runId)
+      console.action(`going on with the run ${earlier.runId}`)
+    }
+    const holder = holderOf(record.runId())
     const lockNamespace = settings.LOCK_NAMESPACE ?? 'kube-system'
-    await verifyUnlocked(session.cluster, lockNamespace, holder)
-    const { steps, commit } = await operation.prepare({ session, target, settings, redactor, own })
+    if (!isDryRun) await verifyUnlocked(session.cluster, lockNamespace, holder)
+    const { steps, commit, notices = [] } = await operation.prepare({ session, target, settings, redactor, own })
+    for (const notice of notices) console.warning(notice)
     record.know({ commit })
-    const consent: Consent = values['dry-run'] === true ? 'dry-run' : values.yes === true ? 'given' : canAsk() ? 'ask' : 'none'
+    const consent: Consent = isDryRun ? 'dry-run' : values.yes === true ? 'given' : canAsk() ? 'ask' : 'none'
     const verifyMayWrite = async (): Promise<void> => {
       if (lock === undefined) throw new OperatorError('a write was tried before the lock was taken')
       await lock.verifyHeld()
     }
     const run: Run = {
-      id: record.runId,
+      id: record.runId(),
       script: operation.name,
       context: target.context,
       place: `${target.context} (${target.isLab ? 'the lab' : 'a real cluster'}, ${session.access.server})`,
@@ -121,9 +151,13 @@ async function perform<F extends Flags>(
       cluster: guarded(session.cluster, verifyMayWrite),
     }
     const begin = async (): Promise<void> => {
+      if (lock !== undefined) return
       lock = await acquireLock(session.cluster, session.parting, lockNamespace, holder)
       record.keepIn(target.runs)
+      rememberCluster(target.runs, target.context, { uid, server })
     }
+    // An interrupted run left its lock and its memory behind: they are taken up even if nothing is left to do.
+    if (earlier !== undefined) await begin()
     const result = await carryOut(steps, run, consent, begin, (title) => lock?.setPhase(title))
     if (result.outcome === 'done' || result.outcome === 'unchanged') {
       if (result.outcome === 'unchanged') console.success('nothing to do: everything is as Git says')
@@ -138,7 +172,7 @@ async function perform<F extends Flags>(
 }
 
 /** Tells how it ended, on the console, in the reports and, where asked for, as JSON. */
-function conclude(result: Result, record: Record, console: Console, redactor: Redactor, args: readonly string[]): number {
+function conclude(result: Result, record: RunRecord, console: Console, redactor: Redactor, args: readonly string[]): number {
   const told = result.failure === undefined ? undefined : explain(result.failure, args.includes('--verbose'))
   if (told !== undefined) {
     console.failure(told.message)

@@ -20,7 +20,10 @@ export function failedWith(thrown: unknown, signal: AbortSignal, steps: StepReco
   if (isCancelled) {
     const done = steps.filter(({ state }) => state === 'done').map(({ title }) => title)
     const what = done.length === 0 ? 'stopped; nothing was changed' : `stopped; done so far: ${done.join('; ')}`
-    const failure = new OperatorError(what, { kind: 'cancelled', remedy: 'run the same command again to go on from here' })
+    const failure = new OperatorError(what, {
+      kind: 'cancelled',
+      remedy: done.length === 0 ? 'nothing is left to do or undo' : 'run the same command with --resume to go on from here',
+    })
     return { outcome: 'cancelled', steps, failure }
   }
   const failure = thrown instanceof OperatorError ? thrown : new OperatorError(messageOf(thrown), { cause: thrown })
@@ -185,7 +188,7 @@ async function settle(step: Step, run: Run, waiting: Waiting): Promise<string> {
       const left = deadline - Date.now()
       if (left <= 0) {
         throw new OperatorError(`${step.title}: gave up waiting: ${detailOf(look)}`, {
-          remedy: `the cluster may still get there; run the same command again to go on from here, or give more time with --timeout`,
+          remedy: `the cluster may still get there; run the same command again with --resume to go on from here, with more --timeout if need be`,
         })
       }
       waiting.on(`${step.title}: ${detailOf(look)}`)

@@ -33,6 +33,8 @@ async function ask(question: {
   choices?: { name: string; message: string }[]
 }): Promise<unknown> {
   if (!canAsk()) throw new OperatorError('there is no terminal to ask on', { kind: 'usage', remedy: 'pass --yes' })
+  // enquirer ignores NO_COLOR; the library that colours it reads this when it is loaded.
+  if ((process.env.NO_COLOR ?? '') !== '') process.env.FORCE_COLOR = '0'
   const { default: enquirer } = await import('enquirer')
   try {
     const answers: unknown = await enquirer.prompt({ ...question, name: 'answer', stdout: process.stderr })

@@ -3,7 +3,7 @@ import type { Console } from './console.ts'
 import { OperatorError } from './errors.ts'
 import type { Remote } from './git.ts'
 import type { Redactor } from './redactor.ts'
-import { stateHome } from './report.ts'
+import { stateHome } from './runs.ts'
 import type { Tools } from './session.ts'
 import { gitLoginOf, type Settings } from './settings.ts'
 import { readLocalSettings } from './tree.ts'
@@ -55,7 +55,7 @@ export async function findTarget(flags: TargetFlags, settings: Settings, redacto
     tools: { kubectl: 'kubectl', helm: 'helm', flux: 'flux' },
     remote: { url, ref, login: gitLoginOf(settings) },
     overrides: {},
-    runs: join(stateHome()),
+    runs: stateHome(),
   }
 }
 

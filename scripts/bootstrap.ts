@@ -10,6 +10,7 @@ await main(() =>
       name: 'bootstrap',
       summary: 'Installs flux-operator and Flux, hands both over to Git, and verifies that Flux manages itself.',
       flags: {
+        'new-cluster': { type: 'boolean', help: "the context's name means another cluster than it did before" },
         via: {
           type: 'string',
           value: 'WAY',

@@ -1,0 +1,75 @@
+import { createHash } from 'node:crypto'
+import { existsSync } from 'node:fs'
+import { mkdir, readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import type { Console, Waiting } from '../lib/console.ts'
+import { withLock } from './build-lock.ts'
+import { buildRecipe } from './build-recipe.ts'
+import { executablesHome } from './home.ts'
+import { compileArguments, type DefaultRecipe, type Recipe, readDefaultRecipe } from './recipe.ts'
+import { ensureGo, fetchedVersion, findGo } from './toolchain.ts'
+
+/** Where the lab's executables are, as absolute paths, and what they are. */
+export interface Executables {
+  /** Holds kubectl, helm, flux, etcd, kube-apiserver and kube-controller-manager under these names: something for PATH. */
+  readonly bin: string
+  /** Also `control-plane registry ADDRESS` and `control-plane certificate HOST…`. */
+  readonly controlPlane: string
+  readonly kubectl: string
+  readonly helm: string
+  readonly flux: string
+  /** Programs that run in pods, by the image each stands for. */
+  readonly images: readonly { readonly image: string; readonly tag: string; readonly path: string }[]
+  /** A copy of the flux-operator module's folder `config`, and the operator's version without `v`. */
+  readonly operatorConfig: string
+  readonly operatorVersion: string
+}
+
+/** Finds the lab's executables, building them first where that was not done yet: some ten minutes, once. */
+export async function ensureExecutables(console: Console): Promise<Executables> {
+  const recipe = await readDefaultRecipe()
+  return executablesIn(await ensureBuilt(recipe, console), recipe)
+}
+
+/** Builds a recipe unless it was built before. @returns the folder of what was built */
+async function ensureBuilt(recipe: Recipe, console: Console): Promise<string> {
+  const go = await findGo()
+  const name = `${recipe.name}-${await fingerprint(recipe, go?.version ?? `go${fetchedVersion}`)}`
+  const folder = join(executablesHome(), name)
+  // It is there as a whole or not at all.
+  if (existsSync(folder)) return folder
+  await mkdir(executablesHome(), { recursive: true })
+  let waiting: Waiting | undefined
+  const waitFor = (pid: number): void => {
+    waiting ??= console.wait(`waiting for process ${pid}, which is building the lab's executables`)
+  }
+  await withLock(`${folder}.lock`, waitFor, async () => {
+    waiting?.success('the other process has ended')
+    if (!existsSync(folder)) await buildRecipe(recipe, { go: go ?? (await ensureGo(console)), folder, console })
+  })
+  return folder
+}
+
+/** What decides the executables' content decides the name of their folder. */
+async function fingerprint(recipe: Recipe, goVersion: string): Promise<string> {
+  const hash = createHash('sha256')
+  const { programs, embedded, beside } = recipe
+  hash.update(JSON.stringify([programs, embedded, beside, compileArguments(recipe, ''), goVersion, process.platform, process.arch]))
+  for (const file of recipe.files) hash.update(`${file}\n`).update(await readFile(join(recipe.folder, file)))
+  return hash.digest('hex').slice(0, 12)
+}
+
+function executablesIn(folder: string, { programs, operatorVersion }: DefaultRecipe): Executables {
+  const bin = join(folder, 'bin')
+  const inPods = programs.filter((program) => program.inPods === true)
+  return {
+    bin,
+    controlPlane: join(bin, 'control-plane'),
+    kubectl: join(bin, 'kubectl'),
+    helm: join(bin, 'helm'),
+    flux: join(bin, 'flux'),
+    images: inPods.map(({ name, version }) => ({ image: name, tag: version, path: join(bin, name) })),
+    operatorConfig: join(folder, 'operator-config'),
+    operatorVersion,
+  }
+}

@@ -1,0 +1,163 @@
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import * as v from 'valibot'
+import type { Console, Waiting } from '../lib/console.ts'
+import { OperatorError } from '../lib/errors.ts'
+import { nearest } from '../lib/flags.ts'
+import { type Command, command, NoSupervisor } from './control.ts'
+import { findExecutables as ensureExecutables } from './executables.ts'
+import { checkout, labHome } from './home.ts'
+import { clusterNames, controlSocket, labEnvironment, type Layout, layoutOf } from './layout.ts'
+import { gitOf } from './repository.ts'
+import { isPushed, type Pushed, pushTree } from './seed.ts'
+import { labSettings, type SettingValues } from './settings.ts'
+import { ensureSupervisor } from './start-supervisor.ts'
+import { type LabStatus, statusSchema } from './status.ts'
+
+/** How scripts reach the lab. */
+export interface LabAccess {
+  readonly home: string
+  readonly kubeconfig: string
+  /** `lab-infra`, `lab-apps`: those that are up. */
+  readonly contexts: readonly string[]
+  /** One repository under two addresses: `url`, with user and password, is the one that Flux follows. */
+  readonly git: { readonly url: string; readonly anonymousUrl: string; readonly username: string; readonly password: string }
+  /** Host and port; plain http. */
+  readonly registry: string
+  /** What the lab's Git has in each cluster's settings.yaml in place of the checkout's own values. */
+  readonly settings: SettingValues
+  /** The folder with the lab's kubectl, helm and flux. */
+  readonly bin: string
+}
+
+/** Has these clusters up, with Git and registry: builds, starts and heals whatever it takes. */
+export async function ensureLab(clusters: readonly string[], console: Console): Promise<LabAccess> {
+  const { status } = await bringUp(clusters, console)
+  return accessOf(layoutOf(labHome()), status)
+}
+
+/** As `ensureLab`; tells which clusters had to be started. */
+export async function bringUp(clusters: readonly string[], console: Console): Promise<{ started: string[]; status: LabStatus }> {
+  const layout = layoutOf(labHome())
+  for (const name of clusters) checkCluster(name)
+  const executables = await ensureExecutables(console)
+  let waiting: Waiting | undefined
+  const say = (text: string): void => {
+    if (waiting === undefined) waiting = console.wait(text)
+    else waiting.on(text)
+  }
+  try {
+    const socket = await ensureSupervisor(layout, (before) => {
+      if (before === 'killed') console.warning('the lab had been killed: it comes back with its clusters and Git as they were')
+      say('starting the lab')
+    })
+    const started = v.parse(v.array(v.string()), await command(socket, { do: 'up', clusters: [...clusters], executables }, say))
+    let status = await readStatus(socket)
+    if (status.git.head === undefined) {
+      await pushInto(layout, status, { message: 'The tree as the lab found it', overwrite: false })
+      status = await readStatus(socket)
+    }
+    waiting?.success(`the lab is up: ${describeClusters(status)}`)
+    return { started, status }
+  } catch (error) {
+    waiting?.stop()
+    throw error
+  }
+}
+
+/** `infra (https://127.0.0.1:6443)`, for each. */
+export function describeClusters({ clusters }: LabStatus): string {
+  return clusters.map(({ name, server }) => `${name} (${server})`).join(', ')
+}
+
+function checkCluster(name: string): void {
+  if (clusterNames.some((known) => known === name)) return
+  const close = nearest(name, clusterNames)
+  const there = close === undefined ? `there are ${clusterNames.join(', ')}` : `did you mean ${close}?`
+  throw new OperatorError(`the lab has no cluster "${name}"; ${there}`, {
+    kind: 'usage',
+    remedy: 'npx zx scripts/lab.ts up --clusters infra,apps',
+  })
+}
+
+/** The lab's access, where it is up. Throws `blocked` where it is not. */
+export async function labAccess(): Promise<LabAccess> {
+  return accessOf(layoutOf(labHome()), await upStatus())
+}
+
+/** What the lab tells of itself; undefined where it is down. */
+export async function labStatus(): Promise<LabStatus | undefined> {
+  const socket = controlSocket(layoutOf(labHome()))
+  if (socket === undefined) return undefined
+  return readStatus(socket).catch((error: unknown) => {
+    if (error instanceof NoSupervisor) return undefined
+    throw error
+  })
+}
+
+/** Has the lab carry out a command. Throws `blocked` where it is not up. */
+export async function tellLab(wanted: Command, say: (text: string) => void = () => undefined): Promise<unknown> {
+  const socket = controlSocket(layoutOf(labHome()))
+  if (socket === undefined) throw notUp()
+  return command(socket, wanted, say).catch((error: unknown) => {
+    throw error instanceof NoSupervisor ? notUp() : error
+  })
+}
+
+/** Commits this checkout's `kubernetes/` to the lab's Git, with the lab's own addresses in it. */
+export async function push(options: { message: string; overwrite: boolean }): Promise<Pushed> {
+  return pushInto(layoutOf(labHome()), await upStatus(), options)
+}
+
+/** Whether the lab's Git has this checkout's `kubernetes/` as it is on disk. */
+export async function isTreePushed(status: LabStatus): Promise<boolean> {
+  const layout = layoutOf(labHome())
+  const git = gitOf(layout.repository, labEnvironment(layout))
+  return isPushed(git, { root: checkout, values: settingsOf(status), index: indexOf(layout) })
+}
+
+async function pushInto(layout: Layout, status: LabStatus, options: { message: string; overwrite: boolean }): Promise<Pushed> {
+  const git = gitOf(layout.repository, labEnvironment(layout))
+  return pushTree(git, { root: checkout, values: settingsOf(status), index: indexOf(layout), ...options })
+}
+
+function indexOf(layout: Layout): string {
+  return join(layout.temporary, `index-${process.pid}`)
+}
+
+async function readStatus(socket: string): Promise<LabStatus> {
+  const status = v.safeParse(statusSchema, await command(socket, { do: 'status' }))
+  if (status.success) return status.output
+  throw new OperatorError('the lab was started by another version of these scripts, and cannot be understood', {
+    kind: 'blocked',
+    remedy: 'npx zx scripts/lab.ts down',
+    cause: v.summarize(status.issues),
+  })
+}
+
+async function upStatus(): Promise<LabStatus> {
+  const status = await labStatus()
+  if (status === undefined) throw notUp()
+  return status
+}
+
+function notUp(): OperatorError {
+  return new OperatorError(`the lab in ${labHome()} is not up`, { kind: 'blocked', remedy: 'npx zx scripts/lab.ts up' })
+}
+
+function settingsOf({ git, registry, operatorVersion }: LabStatus): SettingValues {
+  return labSettings({ registry: registry.address, gitUrl: git.privateUrl, operatorVersion })
+}
+
+function accessOf(layout: Layout, status: LabStatus): LabAccess {
+  const { url: anonymousUrl, privateUrl: url, username } = status.git
+  return {
+    home: layout.home,
+    kubeconfig: layout.kubeconfig,
+    contexts: status.clusters.map(({ context }) => context),
+    git: { url, anonymousUrl, username, password: readFileSync(layout.gitPassword, 'utf8').trim() },
+    registry: status.registry.address,
+    settings: settingsOf(status),
+    bin: status.bin,
+  }
+}

@@ -1,0 +1,46 @@
+import { execFile } from 'node:child_process'
+import { generateKeyPairSync, randomBytes } from 'node:crypto'
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { promisify } from 'node:util'
+
+/** What one cluster proves itself with, and who may do what there. */
+export interface ClusterKeys {
+  /** PEM of the certificate, its own authority, that the API server and the node show; and its key. */
+  readonly certificate: string
+  readonly key: string
+  /** The token of somebody who may do everything. */
+  readonly token: string
+  readonly certificateFile: string
+  readonly keyFile: string
+  readonly tokensFile: string
+  readonly serviceAccountKeyFile: string
+}
+
+/**
+ * Made when the cluster is first started, and kept as long as its data: what is in there was signed with them.
+ * @param executable the control plane's
+ */
+export async function ensureKeys(folder: string, executable: string, env: Record<string, string>): Promise<ClusterKeys> {
+  const file = (name: string): string => join(folder, name)
+  const files = {
+    certificateFile: file('server.crt'),
+    keyFile: file('server.key'),
+    tokensFile: file('tokens.csv'),
+    serviceAccountKeyFile: file('service-account.key'),
+  }
+  if (!existsSync(files.tokensFile)) {
+    mkdirSync(folder, { recursive: true, mode: 0o700 })
+    const write = (path: string, text: string): void => writeFileSync(path, text, { mode: 0o600 })
+    const { stdout } = await promisify(execFile)(executable, ['certificate', '127.0.0.1', 'localhost'], { env })
+    // One certificate or several, then the key.
+    const end = stdout.indexOf('-----BEGIN', stdout.lastIndexOf('-----END CERTIFICATE'))
+    write(files.certificateFile, stdout.slice(0, end))
+    write(files.keyFile, stdout.slice(end))
+    const { privateKey } = generateKeyPairSync('rsa', { modulusLength: 2048 })
+    write(files.serviceAccountKeyFile, privateKey.export({ type: 'pkcs1', format: 'pem' }).toString())
+    write(files.tokensFile, `${randomBytes(32).toString('hex')},lab-admin,lab-admin,"system:masters"\n`) // last: it says that all are there
+  }
+  const [token = ''] = readFileSync(files.tokensFile, 'utf8').split(',')
+  return { certificate: readFileSync(files.certificateFile, 'utf8'), key: readFileSync(files.keyFile, 'utf8'), token, ...files }
+}

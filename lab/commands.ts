@@ -1,0 +1,270 @@
+import * as v from 'valibot'
+import type { Console } from '../lib/console.ts'
+import { exitCodes, OperatorError } from '../lib/errors.ts'
+import { type Flags, nearest } from '../lib/flags.ts'
+import { findExecutables as ensureExecutables } from './executables.ts'
+import { bringUp, describeClusters, isTreePushed, labAccess, labStatus, push, tellLab } from './client.ts'
+import { faultNames, parseFault, parseFaultName } from './faults.ts'
+import { labHome } from './home.ts'
+import { clusterNames, labEnvironment, layoutOf } from './layout.ts'
+import { runInteractively, showLogs } from './logs.ts'
+import { leftovers } from './process-record.ts'
+import { describeStatus } from './show-status.ts'
+import { checkSnapshot, checkSnapshotName } from './snapshots.ts'
+import { takeDown } from './take-down.ts'
+
+type Given = Readonly<Record<string, string | boolean | undefined>>
+
+/** What `lab NAME` does. */
+export interface LabCommand {
+  readonly summary: string
+  /** What comes after the name, flags left out. */
+  readonly usage: string
+  readonly flags: Flags
+  /** How many words it takes. */
+  readonly words: { readonly least: number; readonly most: number }
+  /** Returns the exit code, or what `--json` prints of a command that is done. */
+  readonly run: (call: { given: Given; words: readonly string[]; rest: readonly string[]; console: Console }) => Promise<Outcome>
+}
+
+export interface Outcome {
+  readonly exitCode: number
+  readonly outcome?: 'done' | 'unchanged'
+  readonly document?: Readonly<Record<string, unknown>>
+}
+
+const none = { least: 0, most: 0 }
+const context = {
+  type: 'string',
+  value: 'NAME',
+  help: 'lab-infra (unless told otherwise) or lab-apps',
+  choices: clusterNames.map((name) => `lab-${name}`),
+} as const
+const json = { type: 'boolean', help: 'the result on stdout as one JSON document' } as const
+const done: Outcome = { exitCode: exitCodes.done, outcome: 'done' }
+const unchanged: Outcome = { exitCode: exitCodes.done, outcome: 'unchanged' }
+
+function textOf(value: string | boolean | undefined, otherwise: string): string {
+  return typeof value === 'string' ? value : otherwise
+}
+
+/** Every command of `scripts/lab.ts`. */
+export const labCommands: Readonly<Record<string, LabCommand>> = {
+  up: {
+    summary: 'starts the clusters, Git with this tree in it, and the registry with the charts; builds first if need be',
+    usage: '',
+    words: none,
+    flags: {
+      clusters: { type: 'string', value: 'infra,apps', help: `which clusters: ${clusterNames.join(', ')} (infra unless told otherwise)` },
+      json,
+    },
+    async run({ given, console }) {
+      const { started, status } = await bringUp(textOf(given.clusters, 'infra').split(','), console)
+      if (started.length === 0) console.success(`the lab is up already: ${describeClusters(status)}; nothing to do`)
+      if (status.faults.length > 0) console.warning(`faults are set: ${status.faults.join(', ')}; npx zx scripts/lab.ts fault clear`)
+      if (!(await isTreePushed(status))) console.warning("kubernetes/ is not what the lab's Git has: npx zx scripts/lab.ts push")
+      if (started.length > 0) console.faint('eval "$(npx zx scripts/lab.ts env)" lets kubectl, helm, flux and git reach it')
+      return { ...(started.length === 0 ? unchanged : done), document: { up: true, home: labHome(), ...status, started } }
+    },
+  },
+  down: {
+    summary: 'ends every process and removes clusters, Git and snapshots; the logs stay',
+    usage: '',
+    words: none,
+    flags: { purge: { type: 'boolean', help: 'remove the executables too: the next up builds them again' } },
+    async run({ given, console }) {
+      const waiting = console.wait('stopping the lab')
+      const taken = await takeDown(given.purge === true).finally(() => waiting.stop())
+      if (taken.is === 'unchanged') console.success('the lab was down already')
+      else
+        console.success(
+          taken.is === 'stopped'
+            ? 'the lab is down'
+            : `the lab is down; what a killed one had left is cleared (${taken.left.length} processes)`,
+        )
+      if (given.purge === true) console.success('its executables are removed')
+      return taken.is === 'unchanged' && given.purge !== true ? unchanged : done
+    },
+  },
+  status: {
+    summary: 'lists clusters, addresses, processes, faults, and which images are stand-ins',
+    usage: '',
+    words: none,
+    flags: { json },
+    async run({ given }) {
+      const status = await labStatus()
+      if (status !== undefined) {
+        if (given.json !== true) print(describeStatus(status, labHome()))
+        return { ...done, document: { up: true, home: labHome(), kubeconfig: layoutOf(labHome()).kubeconfig, ...status } }
+      }
+      const left = leftovers(layoutOf(labHome()).processes)
+      const names = left.map(({ name, pid }) => `${name} (${pid})`).join(', ')
+      const also = left.length === 0 ? [] : [`Its supervisor was killed and left ${names}; the next up (or down) clears that.`]
+      if (given.json !== true) print([`The lab in ${labHome()} is down.`, ...also])
+      return { ...done, document: { up: false, home: labHome(), left } }
+    },
+  },
+  build: {
+    summary: 'builds the executables, unless they are there',
+    usage: '',
+    words: none,
+    flags: {},
+    async run({ console }) {
+      console.success(`the executables are in ${(await ensureExecutables(console)).bin}`)
+      return done
+    },
+  },
+  env: {
+    summary: 'prints what a shell needs to use the lab: eval "$(npx zx scripts/lab.ts env)"',
+    usage: '',
+    words: none,
+    flags: {},
+    async run() {
+      const { kubeconfig, git, registry, bin, home } = await labAccess()
+      const variables = {
+        KUBECONFIG: kubeconfig,
+        FLUX_LAB_GIT_URL: git.anonymousUrl,
+        FLUX_LAB_GIT_PRIVATE_URL: git.url,
+        FLUX_LAB_GIT_USERNAME: git.username,
+        FLUX_LAB_GIT_PASSWORD_FILE: layoutOf(home).gitPassword,
+        FLUX_LAB_REGISTRY: registry,
+      }
+      print([...Object.entries(variables).map(([name, value]) => `export ${name}=${quoted(value)}`), `export PATH=${quoted(bin)}:"$PATH"`])
+      return done
+    },
+  },
+  push: {
+    summary: "commits this tree's kubernetes/ to the lab's Git, with the lab's addresses in it",
+    usage: '',
+    words: none,
+    flags: {
+      message: { type: 'string', value: 'TEXT', help: 'the commit message (-m)' },
+      overwrite: { type: 'boolean', help: "replace what others have committed to kubernetes/ in the lab's Git" },
+      json,
+    },
+    async run({ given, console }) {
+      const pushed = await push({ message: textOf(given.message, 'Change the tree'), overwrite: given.overwrite === true })
+      if (pushed.is === 'pushed') console.success(`kubernetes/ is in the lab's Git, commit ${pushed.commit.slice(0, 12)}`)
+      else console.success(`the lab's Git has this very tree already, commit ${pushed.commit.slice(0, 12)}`)
+      return { ...(pushed.is === 'pushed' ? done : unchanged), document: { commit: pushed.commit } }
+    },
+  },
+  fault: {
+    summary: 'makes something fail, and lets it work again',
+    usage: 'set NAME[=ARG] | clear [NAME] | list',
+    words: { least: 1, most: 2 },
+    flags: { json },
+    run: async ({ words, given, console }) => runFault(words, given.json === true, console),
+  },
+  snapshot: {
+    summary: 'keeps what clusters and Git are now',
+    usage: 'NAME',
+    words: { least: 1, most: 1 },
+    flags: {},
+    async run({ words: [name = ''], console }) {
+      checkSnapshotName(name)
+      const waiting = console.wait(`keeping ${name}`)
+      await tellLab({ do: 'snapshot', name }, (text) => waiting.on(text)).catch(stopping(waiting))
+      waiting.success(`clusters and Git are kept as "${name}": npx zx scripts/lab.ts reset ${name}`)
+      return done
+    },
+  },
+  reset: {
+    summary: 'makes clusters and Git what they were at that snapshot',
+    usage: 'NAME',
+    words: { least: 0, most: 1 },
+    flags: {},
+    async run({ words: [name = ''], console }) {
+      checkSnapshot(layoutOf(labHome()), name)
+      const waiting = console.wait(`resetting to ${name}`)
+      await tellLab({ do: 'reset', name }, (text) => waiting.on(text)).catch(stopping(waiting))
+      waiting.success(`clusters and Git are as they were at "${name}"`)
+      return done
+    },
+  },
+  logs: {
+    summary: 'shows what a process, or a container, has written',
+    usage: 'NAME',
+    words: { least: 1, most: 1 },
+    flags: { follow: { type: 'boolean', help: 'go on as it grows (-f)' }, context },
+    async run({ words: [name = ''], given }) {
+      return { exitCode: await showLogs(name, textOf(given.context, 'lab-infra'), given.follow === true, await labStatus()) }
+    },
+  },
+  kubectl: {
+    summary: "runs the lab's kubectl",
+    usage: '-- ARGUMENTS',
+    words: none,
+    flags: { context },
+    async run({ given, rest }) {
+      if (rest.length === 0) {
+        throw new OperatorError('what kubectl is to do comes after a --', {
+          kind: 'usage',
+          remedy: 'npx zx scripts/lab.ts kubectl -- get nodes',
+        })
+      }
+      const { kubeconfig, bin, home } = await labAccess()
+      const env = {
+        ...labEnvironment(layoutOf(home)),
+        KUBECONFIG: kubeconfig,
+        TERM: process.env.TERM ?? 'dumb',
+        EDITOR: process.env.EDITOR ?? 'vi',
+      }
+      return { exitCode: await runInteractively([`${bin}/kubectl`, '--context', textOf(given.context, 'lab-infra'), ...rest], env) }
+    },
+  },
+}
+
+const faultVerbs = ['set', 'clear', 'list'] as const
+
+async function runFault([verb = '', fault]: readonly string[], asJson: boolean, console: Console): Promise<Outcome> {
+  if (verb === 'list') {
+    const set = (await labStatus())?.faults ?? []
+    if (!asJson) print(set.length === 0 ? ['No fault is set. There are:', ...Object.entries(faultNames).map(describeFault)] : set)
+    return { ...done, document: { faults: set } }
+  }
+  if (verb === 'set' && fault !== undefined) {
+    parseFault(fault)
+    await tellLab({ do: 'fault-set', fault })
+    console.success(`${fault} is set; npx zx scripts/lab.ts fault clear ${fault}`)
+    return done
+  }
+  if (verb === 'clear') {
+    if (fault !== undefined) parseFaultName(fault.split('=')[0] ?? '')
+    const answer = await tellLab({ do: 'fault-clear', ...(fault === undefined ? {} : { fault }) })
+    const cleared = v.parse(v.array(v.string()), answer)
+    console.success(
+      cleared.length === 0
+        ? fault === undefined
+          ? 'no fault was set; nothing to do'
+          : `${fault} was not set; nothing to do`
+        : `cleared: ${cleared.join(', ')}`,
+    )
+    return cleared.length === 0 ? unchanged : done
+  }
+  const close = nearest(verb, faultVerbs)
+  throw new OperatorError(verb === 'set' ? 'which fault?' : `fault takes set, clear or list; not "${verb}"`, {
+    kind: 'usage',
+    remedy: `npx zx scripts/lab.ts fault ${verb === 'set' ? 'list' : (close ?? 'list')}`,
+  })
+}
+
+function describeFault([name, { argument, effect }]: [string, { argument: string | undefined; effect: string }]): string {
+  return `  ${(argument === undefined ? name : `${name}=${argument}`).padEnd(22)} ${effect}`
+}
+
+function stopping(waiting: { stop: () => void }): (error: unknown) => never {
+  return (error) => {
+    waiting.stop()
+    throw error
+  }
+}
+
+function print(lines: readonly string[]): void {
+  process.stdout.write(`${lines.join('\n')}\n`)
+}
+
+/** For a shell. */
+function quoted(text: string): string {
+  return /^[\w./:@-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`
+}

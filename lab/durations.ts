@@ -1,0 +1,31 @@
+import { readFile, rename, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import * as v from 'valibot'
+import { showDuration } from '../lib/duration.ts'
+import { executablesHome } from './home.ts'
+
+const schema = v.pipe(v.string(), v.parseJson(), v.record(v.string(), v.object({ milliseconds: v.number(), amount: v.number() })))
+
+type Durations = v.InferOutput<typeof schema>
+
+/** How long it took last time, and for how many: ` (last time 4400 in 7 m 12 s)`; empty the first time. */
+export async function lastTime(what: string): Promise<string> {
+  const last = (await read())[what]
+  return last === undefined ? '' : ` (last time ${last.amount} in ${showDuration(last.milliseconds)})`
+}
+
+/** Remembers how long something took, to tell people next time. */
+export async function rememberDuration(what: string, milliseconds: number, amount: number): Promise<void> {
+  const durations = { ...(await read()), [what]: { milliseconds, amount } }
+  await writeFile(`${file()}.new`, JSON.stringify(durations, undefined, 2))
+  await rename(`${file()}.new`, file())
+}
+
+async function read(): Promise<Durations> {
+  const parsed = v.safeParse(schema, await readFile(file(), 'utf8').catch(() => '{}'))
+  return parsed.success ? parsed.output : {} // it only informs: what can't be read is forgotten
+}
+
+function file(): string {
+  return join(executablesHome(), 'durations.json')
+}

@@ -1,0 +1,18 @@
+import { homedir } from 'node:os'
+import { dirname, isAbsolute, join, resolve } from 'node:path'
+import { fileURLToPath } from 'node:url'
+
+/** The folder of this checkout. */
+export const checkout = dirname(dirname(fileURLToPath(import.meta.url)))
+
+/** Where a lab keeps what is its own, such as its clusters' data and logs: FLUX_LAB_HOME, else `.lab` in the checkout. */
+export function labHome(env: NodeJS.ProcessEnv = process.env): string {
+  return resolve(env.FLUX_LAB_HOME || join(checkout, '.lab'))
+}
+
+/** Where the executables are kept: all labs of a person share them. */
+export function executablesHome(env: NodeJS.ProcessEnv = process.env): string {
+  const cache = env.XDG_CACHE_HOME ?? ''
+  // The XDG specification wants a relative path ignored.
+  return join(isAbsolute(cache) ? cache : join(env.HOME || homedir(), '.cache'), 'flux-runbook', 'lab')
+}

@@ -1,0 +1,102 @@
+import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+
+/** The clusters that a lab may have, those of the tree, in the order people name them. */
+export const clusterNames = ['infra', 'apps'] as const
+
+/** Where one lab keeps what. Everything is below its home, which nobody else can open. */
+export interface Layout {
+  readonly home: string
+  readonly kubeconfig: string
+  /** One file for each process; those of the last run stay after `lab down`. */
+  readonly logs: string
+  /** The bare repository, which the Git server serves under two addresses. */
+  readonly repository: string
+  readonly gitPassword: string
+  readonly clusters: string
+  readonly snapshots: string
+  /** Which port had which use, so that addresses stay the same. */
+  readonly ports: string
+  /** Which processes were started: what is left of a lab that was killed. */
+  readonly processes: string
+  /** HOME and TMPDIR of the lab's processes. */
+  readonly childHome: string
+  readonly temporary: string
+}
+
+/** The layout of the lab in this home. Nothing is made. */
+export function layoutOf(home: string): Layout {
+  return {
+    home,
+    kubeconfig: join(home, 'kubeconfig'),
+    logs: join(home, 'logs'),
+    repository: join(home, 'git', 'fleet.git'),
+    gitPassword: join(home, 'git', 'password'),
+    clusters: join(home, 'clusters'),
+    snapshots: join(home, 'snapshots'),
+    ports: join(home, 'ports.json'),
+    processes: join(home, 'processes.json'),
+    childHome: join(home, 'home'),
+    temporary: join(home, 'tmp'),
+  }
+}
+
+/** Makes the folders, the home closed to everybody else. */
+export function makeFolders(layout: Layout): void {
+  mkdirSync(layout.home, { recursive: true, mode: 0o700 })
+  chmodSync(layout.home, 0o700)
+  for (const folder of [layout.logs, layout.clusters, layout.snapshots, layout.childHome, layout.temporary]) {
+    mkdirSync(folder, { recursive: true })
+  }
+}
+
+/** Removes clusters, Git, snapshots and passwords. Logs stay to be read, ports so that addresses stay the same. */
+export function removeState(layout: Layout): void {
+  const sockets = socketFolder(layout)
+  const { kubeconfig, repository, clusters, snapshots, processes, childHome, temporary } = layout
+  const state = [kubeconfig, join(repository, '..'), clusters, snapshots, processes, childHome, temporary, sockets, pointer(layout)]
+  for (const path of state) if (path !== undefined) rmSync(path, { recursive: true, force: true, maxRetries: 3 })
+}
+
+/** A path of a unix socket has 107 bytes at most, 103 on macOS; the longest name in the folder is this. */
+const longestFolder = 103 - '/infra-etcd-peer'.length
+
+function pointer(layout: Layout): string {
+  return join(layout.home, 'sockets')
+}
+
+/** The folder of the lab's sockets; undefined where there is none. It is elsewhere where the home's path is too long. */
+export function socketFolder(layout: Layout): string | undefined {
+  const path = pointer(layout)
+  if (!existsSync(path)) return undefined
+  if (statSync(path).isDirectory()) return path
+  const elsewhere = readFileSync(path, 'utf8').trim()
+  return existsSync(elsewhere) ? elsewhere : undefined
+}
+
+/** Makes the folder of the lab's sockets where there is none. */
+export function makeSocketFolder(layout: Layout): string {
+  const there = socketFolder(layout)
+  if (there !== undefined) return there
+  const path = pointer(layout)
+  if (Buffer.byteLength(path) <= longestFolder) {
+    mkdirSync(path, { mode: 0o700 })
+    return path
+  }
+  const parent = Buffer.byteLength(tmpdir()) <= longestFolder - '/flux-lab-123456'.length ? tmpdir() : '/tmp'
+  const elsewhere = mkdtempSync(join(parent, 'flux-lab-')) // 0700
+  writeFileSync(path, elsewhere)
+  return elsewhere
+}
+
+/** Where the supervisor can be talked to; undefined where there is none, nor was. */
+export function controlSocket(layout: Layout): string | undefined {
+  const folder = socketFolder(layout)
+  return folder === undefined ? undefined : join(folder, 'control')
+}
+
+/** All that processes of the lab get of the environment: no credentials, no agent, no settings of the person's. */
+export function labEnvironment(layout: Layout): Record<string, string> {
+  return { PATH: process.env.PATH ?? '/usr/local/bin:/usr/bin:/bin', HOME: layout.childHome, TMPDIR: layout.temporary }
+}

@@ -1,0 +1,132 @@
+import { closeSync, mkdirSync, openSync, renameSync, writeFileSync } from 'node:fs'
+import { createServer } from 'node:net'
+import { join } from 'node:path'
+import * as v from 'valibot'
+import type { Cluster } from '../../lib/cluster/cluster.ts'
+import { kinds, parseObject } from '../../lib/cluster/objects.ts'
+import { spawnTied, type TiedProcess } from '../../lib/tied-process.ts'
+import { listenOn } from '../ports.ts'
+import { environmentOf, expand, type ReadEntries } from './environment.ts'
+import type { ContainerSpec, Pod } from './pod-spec.ts'
+import type { Places, Ports, Program } from './programs.ts'
+
+/** Where one pod finds what a kubelet would have mounted for it. */
+export interface PodPlaces extends Places {
+  readonly folder: string
+  readonly ip: string
+  /** The pod's own way to the API. */
+  readonly server: string
+  readonly ca: string
+  readonly token: string
+  /** The port source-controller serves artifacts on: sources keep it in their status, so that it outlives the pod. */
+  readonly artifactPort: number
+}
+
+export interface RunningProcess extends TiedProcess {
+  readonly pid: number
+  readonly ports: Ports
+}
+
+/** Starts a container's program as a process, with the pod's own rights. Throws where something it needs is not there. */
+export async function startProgram(
+  cluster: Cluster,
+  pod: Pod,
+  container: ContainerSpec,
+  program: Program,
+  path: string,
+  places: PodPlaces,
+): Promise<RunningProcess> {
+  const kubeconfig = join(places.folder, 'kubeconfig')
+  writeFileSync(kubeconfig, kubeconfigOf(places, pod.metadata.namespace), { mode: 0o600 })
+  const home = join(places.folder, 'home')
+  const temporary = join(places.folder, 'tmp')
+  for (const folder of [home, temporary, places.storage]) mkdirSync(folder, { recursive: true, mode: 0o700 })
+  const asked = await environmentOf(container, pod, places.ip, entriesReader(cluster, pod.metadata.namespace))
+  // A container has a /tmp of its own.
+  for (const [name, value] of Object.entries(asked)) asked[name] = value.replace(/^\/tmp(?=\/|$)/, temporary)
+  const ports = await portsFor(program, places.artifactPort)
+  const args = [...container.args.map((arg) => expand(arg, asked)), ...program.flags(ports, places)]
+  const env = { PATH: systemPath, ...asked, HOME: home, TMPDIR: temporary, KUBECONFIG: kubeconfig, ...program.env }
+  return { ...spawnLogged([path, ...args], env, places.folder, container.name), ports }
+}
+
+/** Starts a program whose output goes to the container's log; the log of the run before stays beside it. */
+export function spawnLogged(
+  command: readonly string[],
+  env: Record<string, string>,
+  folder: string,
+  container: string,
+): TiedProcess & { pid: number } {
+  const log = openLog(folder, container)
+  try {
+    const started = spawnTied(command, { env, cwd: folder, stdout: log, stderr: log })
+    if (started.child.pid === undefined) throw new Error(`${command[0]} could not be started`)
+    return { ...started, pid: started.child.pid }
+  } finally {
+    closeSync(log)
+  }
+}
+
+const systemPath = '/usr/local/bin:/usr/bin:/bin'
+
+/** Where a container's output goes, or where that of the run before is. */
+export function logFile(folder: string, container: string, previous: boolean): string {
+  return join(folder, `${container}${previous ? '.previous' : ''}.log`)
+}
+
+/** Opens an empty log for the container, keeping the one before. The caller closes it. */
+export function openLog(folder: string, container: string): number {
+  try {
+    renameSync(logFile(folder, container, false), logFile(folder, container, true))
+  } catch {
+    // the container's first run
+  }
+  return openSync(logFile(folder, container, false), 'a', 0o600)
+}
+
+async function portsFor(program: Program, artifactPort: number): Promise<Ports> {
+  const servers = [createServer(), createServer()] // both at once, so that they differ
+  const [metrics = 0, health = 0] = await Promise.all(servers.map((server) => listenOn(server, 0)))
+  await Promise.all(servers.map((server) => new Promise((resolve) => server.close(resolve))))
+  return { metrics, health, ...(program.containerPorts.storage === undefined ? {} : { storage: artifactPort }) }
+}
+
+const tokenSchema = v.object({ status: v.object({ token: v.string() }) })
+
+/** A year outlives every lab, and the token ends with the pod: there is nothing to renew. */
+const tokenSeconds = 365 * 24 * 3600
+
+/** Asks for the token of the pod's service account: its rights are the pod's. */
+export async function podToken(cluster: Cluster, pod: Pod): Promise<string> {
+  const { name, namespace, uid } = pod.metadata
+  const account = { ...kinds.serviceAccount, namespace, name: pod.spec.serviceAccountName }
+  const request = parseObject({
+    apiVersion: 'authentication.k8s.io/v1',
+    kind: 'TokenRequest',
+    metadata: { name: account.name, namespace },
+    spec: { expirationSeconds: tokenSeconds, boundObjectRef: { apiVersion: 'v1', kind: 'Pod', name, uid } },
+  })
+  return v.parse(tokenSchema, await cluster.create(request, { ref: account, name: 'token' })).status.token
+}
+
+function kubeconfigOf({ server, ca, token }: PodPlaces, namespace: string): string {
+  return JSON.stringify({
+    apiVersion: 'v1',
+    kind: 'Config',
+    clusters: [{ name: 'lab', cluster: { server, 'certificate-authority-data': Buffer.from(ca).toString('base64') } }],
+    users: [{ name: 'pod', user: { token } }],
+    contexts: [{ name: 'pod', context: { cluster: 'lab', user: 'pod', namespace } }],
+    'current-context': 'pod',
+  })
+}
+
+const entriesSchema = v.object({ data: v.optional(v.record(v.string(), v.string()), {}) })
+
+function entriesReader(cluster: Cluster, namespace: string): ReadEntries {
+  return async (kind, name) => {
+    const object = await cluster.get({ apiVersion: 'v1', kind, namespace, name })
+    if (object === undefined) return undefined
+    const entries = Object.entries(v.parse(entriesSchema, object).data)
+    return Object.fromEntries(kind === 'Secret' ? entries.map(([key, value]) => [key, Buffer.from(value, 'base64').toString()]) : entries)
+  }
+}

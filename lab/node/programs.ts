@@ -1,0 +1,56 @@
+/** What a program listens for, each on a port of its own. */
+export const listeners = ['metrics', 'health', 'storage'] as const
+export type Ports = Partial<Record<(typeof listeners)[number], number>>
+
+/** How a program that expects a container of its own is run as a process beside others. */
+export interface Program {
+  /** Where it listens in a container: what probes and Services speak of. */
+  readonly containerPorts: Ports
+  /** Flags that come after the container's own and win over them. */
+  readonly flags: (ports: Ports, places: Places) => string[]
+  readonly env: Record<string, string>
+}
+
+export interface Places {
+  /** A folder of the pod's own. */
+  readonly storage: string
+  /** The manifests that the operator's image carries. */
+  readonly operatorData: string
+}
+
+const loopback = (port: number | undefined): string => `127.0.0.1:${port ?? 0}`
+
+const common = (ports: Ports): string[] => [
+  `--metrics-addr=${loopback(ports.metrics)}`,
+  `--health-addr=${loopback(ports.health)}`,
+  '--enable-leader-election=false', // outside a pod they find no namespace for the lease
+]
+
+// The events go to notification-controller, which is a stand-in.
+const controllerFlags = (ports: Ports): string[] => [...common(ports), '--events-addr=']
+
+const controller: Program = { containerPorts: { metrics: 8080, health: 9440 }, flags: controllerFlags, env: {} }
+
+const programs: Readonly<Record<string, Program>> = {
+  'flux-operator': {
+    containerPorts: { metrics: 8080, health: 8081 },
+    flags: (ports, { operatorData }) => [...common(ports), `--storage-path=${operatorData}`, '--web-server-port=0'],
+    // It refuses to run without FIPS mode, and tries for 15 s to tell each event to notification-controller, which is a stand-in.
+    env: { GODEBUG: 'fips140=on', NOTIFICATIONS_DISABLED: 'true' },
+  },
+  'source-controller': {
+    containerPorts: { metrics: 8080, health: 9440, storage: 9090 },
+    flags: (ports, { storage }) => [
+      ...controllerFlags(ports),
+      `--storage-path=${storage}`,
+      `--storage-addr=${loopback(ports.storage)}`,
+      `--storage-adv-addr=${loopback(ports.storage)}`,
+    ],
+    env: {},
+  },
+}
+
+/** How the program of that image name is run: a Flux controller unless more is known of it. */
+export function programOf(name: string): Program {
+  return programs[name] ?? controller
+}

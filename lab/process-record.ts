@@ -1,0 +1,98 @@
+import { execFileSync } from 'node:child_process'
+import { existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
+import { setTimeout as pause } from 'node:timers/promises'
+import * as v from 'valibot'
+import { OperatorError } from '../lib/errors.ts'
+
+/** A process by more than its number, which the system gives away again. */
+const identitySchema = v.object({ pid: v.number(), started: v.string(), name: v.string() })
+export type ProcessIdentity = v.InferOutput<typeof identitySchema>
+
+/** Which processes a lab has started, on disk, so that the next one finds what is left of it. */
+export interface ProcessRecord {
+  readonly add: (name: string, pid: number) => void
+  readonly remove: (pid: number) => void
+  /** Ends all that are in it, at once, save this process. */
+  readonly killAll: () => void
+}
+
+/** An empty record in this file. */
+export function createRecord(file: string): ProcessRecord {
+  const running = new Map<number, ProcessIdentity>()
+  const write = (): void => {
+    writeFileSync(`${file}.new`, JSON.stringify([...running.values()], undefined, 2))
+    renameSync(`${file}.new`, file)
+  }
+  write()
+  return {
+    add(name, pid) {
+      const started = startOf(pid)
+      if (started === undefined) return // it has ended already
+      running.set(pid, { pid, started, name })
+      write()
+    },
+    remove(pid) {
+      if (running.delete(pid)) write()
+    },
+    killAll() {
+      for (const one of running.values()) if (one.pid !== process.pid && isRunning(one)) endNow(one.pid)
+    },
+  }
+}
+
+/** The recorded processes that still run: the same ones, not others that got their numbers. */
+export function leftovers(file: string): ProcessIdentity[] {
+  if (!existsSync(file)) return []
+  const recorded = v.safeParse(v.pipe(v.string(), v.parseJson(), v.array(identitySchema)), readFileSync(file, 'utf8'))
+  return recorded.success ? recorded.output.filter(isRunning) : []
+}
+
+/** Ends what is left of a dead lab and waits until it is gone. */
+export async function clearLeftovers(file: string): Promise<ProcessIdentity[]> {
+  const left = leftovers(file)
+  for (const { pid } of left) endNow(pid)
+  const deadline = Date.now() + 5000
+  for (let still = left; still.length > 0; still = still.filter(isRunning)) {
+    if (Date.now() > deadline) {
+      const names = still.map(({ name, pid }) => `${name} (${pid})`).join(', ')
+      throw new OperatorError(`processes of an earlier lab do not end: ${names}`, {
+        remedy: `kill -9 ${still.map(({ pid }) => pid).join(' ')}`,
+      })
+    }
+    await pause(20)
+  }
+  return left
+}
+
+export function isRunning({ pid, started }: ProcessIdentity): boolean {
+  return startOf(pid) === started
+}
+
+function endNow(pid: number): void {
+  try {
+    process.kill(pid, 'SIGKILL')
+  } catch {
+    // Gone in the meantime.
+  }
+}
+
+const bootId = '/proc/sys/kernel/random/boot_id'
+
+/** When a process started, in whatever form the system tells it exactly; undefined where there is none, or only its remains. */
+export function startOf(pid: number): string | undefined {
+  try {
+    if (existsSync(bootId)) {
+      // After the command, which may hold anything in its parentheses: state is the first field, the start in clock ticks the twentieth.
+      const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').split(')').at(-1)?.trim().split(' ') ?? []
+      return fields[0] === 'Z' ? undefined : `${readFileSync(bootId, 'utf8').trim()} ${fields[19]}`
+    }
+    const shown = execFileSync('ps', ['-o', 'state=,lstart=', '-p', String(pid)], {
+      encoding: 'utf8',
+      env: { PATH: process.env.PATH, LC_ALL: 'C' },
+    })
+    const [state = '', ...started] = shown.trim().split(/\s+/)
+    return state.startsWith('Z') ? undefined : started.join(' ')
+  } catch {
+    return undefined // ps and /proc fail for a process that is not there
+  }
+}

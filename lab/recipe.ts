@@ -1,0 +1,142 @@
+import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { OperatorError } from '../lib/errors.ts'
+import { checkout } from './home.ts'
+
+/** An executable, the Go package it is compiled from and the version of the module that package is of. */
+export interface Program {
+  readonly name: string
+  readonly package: string
+  readonly version: string
+  /** Whether it runs in pods, for the image of its name whose tag is its version. */
+  readonly inPods?: boolean
+  /** Further names it is called by. */
+  readonly links?: readonly string[]
+  /** What its own release build tells the linker: Go variables and their values. */
+  readonly variables?: Readonly<Record<string, string>>
+}
+
+/** A folder of a module, and where it is copied to. */
+export interface ModuleFolder {
+  readonly module: string
+  readonly folder: string
+  readonly to: string
+}
+
+/** A Go module of the lab and everything that is made of it. */
+export interface Recipe {
+  readonly name: string
+  readonly folder: string
+  /** go.mod, go.sum and the module's own sources. */
+  readonly files: readonly string[]
+  /** How many modules there are to download when none is there yet. */
+  readonly modules: number
+  readonly programs: readonly Program[]
+  /** What modules embed but do not carry, put into the vendor folder: copies, and files with a text. */
+  readonly embedded: readonly (ModuleFolder | { readonly to: string; readonly text: string })[]
+  /** What is needed beside the executables when the lab runs. */
+  readonly beside: readonly ModuleFolder[]
+}
+
+const operator = 'github.com/controlplaneio-fluxcd/flux-operator'
+const flux = 'github.com/fluxcd/flux2/v2'
+const helm = 'helm.sh/helm/v4'
+
+export interface DefaultRecipe extends Recipe {
+  /** Without `v`, as its chart's. */
+  readonly operatorVersion: string
+}
+
+/** The recipe of the default set: lab/go.mod, which alone says the versions. */
+export async function readDefaultRecipe(): Promise<DefaultRecipe> {
+  const folder = join(checkout, 'lab')
+  return defaultRecipe(folder, await readFile(join(folder, 'go.mod'), 'utf8'))
+}
+
+/** The recipe of the default set for this text of its go.mod. */
+export function defaultRecipe(folder: string, goMod: string): DefaultRecipe {
+  const versionOf = (module: string): string => requiredVersion(goMod, module)
+  const controllers = ['source-controller', 'kustomize-controller', 'helm-controller'].map((name) => {
+    const module = `github.com/fluxcd/${name}`
+    return { name, package: module, version: versionOf(module), inPods: true }
+  })
+  return {
+    name: 'default',
+    folder,
+    files: ['go.mod', 'go.sum', 'control-plane/main.go'],
+    modules: goMod.match(/^(require)?\s+\S+ v\d\S*( \/\/ indirect)?$/gm)?.length ?? 0,
+    programs: [
+      {
+        name: 'control-plane',
+        package: 'lab/control-plane',
+        version: versionOf('k8s.io/kubernetes'),
+        links: ['etcd', 'kube-apiserver', 'kube-controller-manager', 'kubectl'],
+        variables: kubernetesVersion(versionOf('k8s.io/kubernetes')),
+      },
+      {
+        name: 'flux-operator',
+        package: `${operator}/cmd/operator`,
+        version: versionOf(operator),
+        inPods: true,
+        variables: { 'main.VERSION': versionOf(operator) },
+      },
+      ...controllers,
+      {
+        name: 'helm',
+        package: `${helm}/cmd/helm`,
+        version: versionOf(helm),
+        variables: { [`${helm}/internal/version.version`]: versionOf(helm) },
+      },
+      {
+        name: 'flux',
+        package: `${flux}/cmd/flux`,
+        version: versionOf(flux),
+        // `flux install` uses the manifests it embeds only where this is the version it installs.
+        variables: { 'main.VERSION': versionOf(flux).slice(1) },
+      },
+    ],
+    embedded: [
+      { to: `${operator}/web/dist/index.html`, text: 'The lab is built without the web interface.\n' },
+      { to: `${flux}/cmd/flux/manifests`, module: operator, folder: `config/data/flux/${versionOf(flux)}` },
+    ],
+    beside: [{ to: 'operator-config', module: operator, folder: 'config' }],
+    operatorVersion: versionOf(operator).slice(1),
+  }
+}
+
+/** Without these the API server says v0.0.0, and Flux refuses it. */
+function kubernetesVersion(version: string): Record<string, string> {
+  const [major = '', minor = ''] = version.slice(1).split('.')
+  const variables = 'k8s.io/component-base/version'
+  return { [`${variables}.gitVersion`]: version, [`${variables}.gitMajor`]: major, [`${variables}.gitMinor`]: minor }
+}
+
+function requiredVersion(goMod: string, module: string): string {
+  const words = goMod.split('\n').map((line) =>
+    line
+      .replace(/^require/, '')
+      .trim()
+      .split(' '),
+  )
+  const [, version] = words.find(([name, value]) => name === module && value?.startsWith('v')) ?? []
+  if (version === undefined) throw new OperatorError(`lab/go.mod requires no ${module}`, { remedy: 'git restore lab/go.mod' })
+  return version
+}
+
+/**
+ * The arguments for go that compile all of a recipe's programs into a folder. One command for all of them: what they share is compiled once,
+ * and while one is being linked the others go on. Go names each after the last part of its package.
+ */
+export function compileArguments(recipe: Recipe, target: string): string[] {
+  const linking = recipe.programs.map((program) => {
+    const variables = Object.entries(program.variables ?? {}).map(([name, value]) => ` -X ${name}=${value}`)
+    return `-ldflags=${program.package}=-s -w${variables.join('')}`
+  })
+  // -dwarf=false: -w throws that information away anyway, and not making it saves a twelfth of the work and a fifth of Go's cache.
+  return ['build', '-v', '-mod=vendor', '-gcflags=all=-dwarf=false', ...linking, '-o', `${target}/`, ...packagesOf(recipe)]
+}
+
+/** The Go packages of a recipe's programs. */
+export function packagesOf(recipe: Recipe): string[] {
+  return recipe.programs.map((program) => program.package)
+}

@@ -1,0 +1,49 @@
+import { spawn } from 'node:child_process'
+import { closeSync, existsSync, openSync, readFileSync } from 'node:fs'
+import { createRequire } from 'node:module'
+import { join } from 'node:path'
+import { Readable } from 'node:stream'
+import { fileURLToPath, pathToFileURL } from 'node:url'
+import { OperatorError } from '../lib/errors.ts'
+import { answers } from './claim-socket.ts'
+import { controlSocket, labEnvironment, type Layout, makeFolders, makeSocketFolder } from './layout.ts'
+import { savedClusters } from './snapshots.ts'
+
+/**
+ * Has a supervisor running for the lab of this home.
+ * @param starting is called before one is started, with what became of the last one
+ * @returns the socket it listens on
+ */
+export async function ensureSupervisor(layout: Layout, starting: (before: 'down' | 'killed') => void): Promise<string> {
+  const there = controlSocket(layout)
+  if (there !== undefined && (await answers(there))) return there
+  makeFolders(layout)
+  const socket = join(makeSocketFolder(layout), 'control')
+  starting(savedClusters(layout).length === 0 ? 'down' : 'killed')
+  const file = join(layout.logs, 'supervisor.log')
+  const log = openSync(file, savedClusters(layout).length === 0 ? 'w' : 'a', 0o600) // how a killed one ended is worth keeping
+  const child = spawn(process.execPath, [...loader(), fileURLToPath(new URL('supervisor.ts', import.meta.url)), layout.home], {
+    detached: true, // it outlives this script, and Ctrl-C does not reach it
+    stdio: ['ignore', log, log, 'pipe'],
+    env: labEnvironment(layout),
+    cwd: layout.home,
+  })
+  closeSync(log)
+  child.unref()
+  const pipe = child.stdio[3]
+  const isReady = await new Promise<boolean>((resolve) => {
+    child.once('error', () => resolve(false))
+    // A word on the pipe says that it listens; the pipe's end without one, that it died.
+    if (pipe instanceof Readable) pipe.once('data', () => resolve(true)).once('end', () => resolve(false))
+  })
+  if (pipe instanceof Readable) pipe.destroy()
+  if (isReady) return socket
+  const words = existsSync(file) ? readFileSync(file, 'utf8').trim().split('\n').slice(-6).join('\n') : ''
+  throw new OperatorError(`the lab's supervisor does not start:\n${words}`, { remedy: `read ${file}` })
+}
+
+/** Node before 22.18 cannot run TypeScript by itself. */
+function loader(): string[] {
+  if ('typescript' in process.features && process.features.typescript) return []
+  return [`--import=${pathToFileURL(createRequire(import.meta.url).resolve('tsx')).href}`]
+}

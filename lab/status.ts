@@ -1,0 +1,34 @@
+import * as v from 'valibot'
+
+const text = v.string()
+
+const processSchema = v.object({
+  name: text,
+  /** Which cluster it belongs to; none where it is the lab's own. */
+  cluster: v.optional(text),
+  kind: v.picklist(['real', 'stand-in']),
+  pid: v.optional(v.number()),
+  state: text,
+  image: v.optional(text),
+  ports: v.record(text, v.number()),
+  /** How often it ended by itself and was started again, and how it ended last. */
+  restarts: v.number(),
+  lastEnd: v.optional(text),
+})
+
+/** What a lab tells of itself. */
+export const statusSchema = v.object({
+  supervisor: v.object({ pid: v.number(), socket: text }),
+  clusters: v.array(v.object({ name: text, context: text, server: text, ready: v.boolean() })),
+  processes: v.array(processSchema),
+  /** The folder with kubectl, helm and flux. */
+  bin: text,
+  images: v.array(v.object({ image: text, tag: text, kind: v.picklist(['real', 'stand-in']) })),
+  git: v.object({ url: text, privateUrl: text, username: text, head: v.optional(text) }),
+  registry: v.object({ address: text, artifacts: v.optional(v.array(text)) }),
+  /** Of the charts and the artifact in the registry, without `v`. */
+  operatorVersion: text,
+  faults: v.array(text),
+})
+export type LabStatus = v.InferOutput<typeof statusSchema>
+export type ProcessStatus = v.InferOutput<typeof processSchema>

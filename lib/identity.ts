@@ -1,0 +1,69 @@
+import { OperatorError } from './errors.ts'
+import { askText, canAsk, choose } from './prompt.ts'
+import { type EarlierRun, findInterrupted, knownCluster } from './runs.ts'
+
+interface Place {
+  /** Where the runs are kept. */
+  readonly home: string
+  readonly context: string
+  readonly server: string
+  /** The UID of kube-system. */
+  readonly uid: string
+}
+
+/**
+ * Throws OperatorError `blocked` where the context's name meant another cluster when this project last changed something there, unless
+ * the person says that this is meant: by flag, or by typing the name.
+ */
+export async function verifySameCluster({ home, context, server, uid }: Place, isMeant: boolean): Promise<void> {
+  const known = knownCluster(home, context)
+  if (known === undefined || known.uid === uid || isMeant) return
+  const what = `the context ${context} meant another cluster before: ${known.server} (kube-system ${known.uid}); now it is ${server} (${uid})`
+  const refused = new OperatorError(`${what}. Nothing was changed`, {
+    kind: 'blocked',
+    remedy: `if that is right: npx zx scripts/bootstrap.ts --context ${context} --new-cluster`,
+  })
+  if (!canAsk()) throw refused
+  if ((await askText(`${what}. If that is right, type the context's name:`)) !== context) throw refused
+}
+
+/**
+ * The interrupted run to go on with, if any: the one that is named or asked for, or the last one if the person says so.
+ * @param resume the value of --resume: a run, or the empty string for the last; undefined where it was not given
+ * @throws OperatorError `usage` where a job must say which, or there is none; `blocked` where it began on another cluster
+ */
+export async function chooseRun(
+  { home, context, uid }: Place,
+  script: string,
+  resume: string | undefined,
+  fresh: boolean,
+): Promise<EarlierRun | undefined> {
+  if (fresh) return undefined
+  const found = findInterrupted(home, context, script, resume === '' ? undefined : resume)
+  if (found === undefined) {
+    if (resume === undefined) return undefined
+    const which = resume === '' ? `an interrupted run of ${script}` : `a run ${resume} to go on with`
+    throw new OperatorError(`there is no ${which.replace(/^an? /, '')} on ${context}`, { kind: 'usage', remedy: 'leave --resume out' })
+  }
+  if (resume === undefined) {
+    const what = `the run ${found.runId} on ${context} was interrupted`
+    if (!canAsk()) {
+      throw new OperatorError(`${what}. Nothing was changed`, {
+        kind: 'usage',
+        remedy: 'pass --resume to go on with it, or --fresh to start anew',
+      })
+    }
+    const answer = await choose(`${what}. What now?`, [
+      { name: 'resume', message: 'Go on with it' },
+      { name: 'fresh', message: 'Start anew' },
+      { name: 'stop', message: 'Stop here' },
+    ])
+    if (answer === 'fresh') return undefined
+    if (answer === 'stop') throw new OperatorError('stopped; nothing was changed', { kind: 'cancelled' })
+  }
+  if (found.uid === uid) return found
+  throw new OperatorError(
+    `the run ${found.runId} began on another cluster: ${found.server} (kube-system ${found.uid}), not ${uid}. Nothing was changed`,
+    { kind: 'blocked', remedy: 'pass --fresh to start anew on this one' },
+  )
+}

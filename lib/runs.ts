@@ -1,0 +1,108 @@
+import { mkdirSync, readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
+import { homedir, hostname } from 'node:os'
+import { join } from 'node:path'
+import * as v from 'valibot'
+import { messageOf, OperatorError } from './errors.ts'
+
+/** What can't be looked up in the cluster: which run this is, on which cluster it began, and whether it ended. */
+const memorySchema = v.looseObject({
+  script: v.string(),
+  context: v.string(),
+  /** The UID of kube-system it began on. */
+  uid: v.string(),
+  server: v.string(),
+  host: v.string(),
+  pid: v.number(),
+  /** The outcome, once there is one. */
+  ended: v.optional(v.string()),
+})
+type Memory = v.InferOutput<typeof memorySchema>
+
+/** Where the runs of all contexts are kept, on this person's machine. */
+export function stateHome(): string {
+  return join(process.env.XDG_STATE_HOME ?? join(homedir(), '.local', 'state'), 'flux-runbook')
+}
+
+/** A context's folder below `home`; a context may be an ARN, with slashes and colons. */
+export function contextFolder(home: string, context: string): string {
+  return join(home, encodeURIComponent(context))
+}
+
+/** Replaces a run's memory in one go: it is never half written. */
+export function remember(folder: string, memory: Memory): void {
+  replaceFile(folder, 'run.json', memory)
+}
+
+function replaceFile(folder: string, name: string, content: unknown): void {
+  const path = join(folder, name)
+  writeFileSync(`${path}.new`, `${JSON.stringify(content, undefined, 2)}\n`, { mode: 0o600 })
+  renameSync(`${path}.new`, path)
+}
+
+function readFile<T>(path: string, schema: v.GenericSchema<unknown, T>): T | undefined {
+  let text: string
+  try {
+    text = readFileSync(path, 'utf8')
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return undefined
+    throw new OperatorError(`${path} cannot be read: ${messageOf(error)}`, { kind: 'blocked' })
+  }
+  const read = v.safeParse(v.pipe(v.string(), v.parseJson(), schema), text)
+  if (read.success) return read.output
+  throw new OperatorError(`${path} is damaged: ${v.summarize(read.issues)}`, { kind: 'blocked', remedy: `look at it, then: rm ${path}` })
+}
+
+export interface EarlierRun extends Memory {
+  readonly runId: string
+}
+
+/**
+ * The last run of the script on the context, if it was interrupted: killed, or cancelled by the person. One that still lives is not.
+ * @param runId a certain run, which may also have failed
+ */
+export function findInterrupted(home: string, context: string, script: string, runId?: string): EarlierRun | undefined {
+  const folder = contextFolder(home, context)
+  const last =
+    runId ??
+    runsIn(folder)
+      .filter((name) => name.endsWith(`-${script}`))
+      .sort()
+      .at(-1)
+  const memory = last === undefined ? undefined : readFile(join(folder, last, 'run.json'), memorySchema)
+  if (last === undefined || memory === undefined) return undefined
+  const resumable = runId === undefined ? [undefined, 'cancelled'] : [undefined, 'cancelled', 'failed']
+  if (!resumable.includes(memory.ended) || (memory.ended === undefined && isAlive(memory))) return undefined
+  return { ...memory, runId: last }
+}
+
+function runsIn(folder: string): string[] {
+  try {
+    return readdirSync(folder)
+  } catch {
+    return [] // no run has ever changed anything there
+  }
+}
+
+function isAlive({ host, pid }: Memory): boolean {
+  if (host !== hostname()) return true
+  try {
+    process.kill(pid, 0)
+    return true
+  } catch (error) {
+    return error instanceof Error && 'code' in error && error.code === 'EPERM'
+  }
+}
+
+const clusterSchema = v.object({ uid: v.string(), server: v.string() })
+
+/** Which cluster a context's name meant when something was last changed there; undefined where nothing ever was. */
+export function knownCluster(home: string, context: string): v.InferOutput<typeof clusterSchema> | undefined {
+  return readFile(join(contextFolder(home, context), 'cluster.json'), clusterSchema)
+}
+
+/** Remembers which cluster a context's name means. */
+export function rememberCluster(home: string, context: string, cluster: v.InferOutput<typeof clusterSchema>): void {
+  const folder = contextFolder(home, context)
+  mkdirSync(folder, { recursive: true, mode: 0o700 })
+  replaceFile(folder, 'cluster.json', cluster)
+}

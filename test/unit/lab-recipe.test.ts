@@ -1,0 +1,52 @@
+import { readFileSync } from 'node:fs'
+import { describe, expect, test } from 'vitest'
+import { checkout, executablesHome, labHome } from '../../lab/home.ts'
+import { compileArguments, defaultRecipe } from '../../lab/recipe.ts'
+
+const goMod = readFileSync(`${checkout}/lab/go.mod`, 'utf8')
+
+describe('the homes', () => {
+  test('the lab lives in the checkout unless FLUX_LAB_HOME says where', () => {
+    expect(labHome({})).toBe(`${checkout}/.lab`)
+    expect(labHome({ FLUX_LAB_HOME: '' })).toBe(`${checkout}/.lab`)
+    expect(labHome({ FLUX_LAB_HOME: '/srv/lab' })).toBe('/srv/lab')
+    expect(labHome({ FLUX_LAB_HOME: 'two' })).toBe(`${process.cwd()}/two`)
+  })
+
+  test('executables are shared, in the cache; a relative XDG_CACHE_HOME is no place', () => {
+    expect(executablesHome({ HOME: '/home/ann' })).toBe('/home/ann/.cache/flux-runbook/lab')
+    expect(executablesHome({ HOME: '/home/ann', XDG_CACHE_HOME: '/var/cache/ann' })).toBe('/var/cache/ann/flux-runbook/lab')
+    expect(executablesHome({ HOME: '/home/ann', XDG_CACHE_HOME: 'cache' })).toBe('/home/ann/.cache/flux-runbook/lab')
+  })
+})
+
+describe('the recipe of the default set', () => {
+  test('has the versions of lab/go.mod', () => {
+    const { programs, operatorVersion, modules } = defaultRecipe('lab', goMod)
+    const inPods = programs.filter(({ inPods }) => inPods === true).map(({ name }) => name)
+    expect(inPods).toEqual(['flux-operator', 'source-controller', 'kustomize-controller', 'helm-controller'])
+    for (const { package: path, version } of programs.slice(1)) {
+      const module = path.replace(/\/cmd\/\w+$/, '')
+      expect(goMod).toMatch(new RegExp(`^\\s${module} ${version}( // indirect)?$`, 'm'))
+    }
+    expect(operatorVersion).toBe(programs.find(({ name }) => name === 'flux-operator')?.version.slice(1))
+    expect(modules).toBeGreaterThan(500)
+  })
+
+  test('embeds in the flux CLI the manifests of its own version', () => {
+    const recipe = defaultRecipe('lab', goMod.replace(/(fluxcd\/flux2\/v2) v\S+/, '$1 v2.10.11'))
+    expect(recipe.embedded).toContainEqual(expect.objectContaining({ folder: 'config/data/flux/v2.10.11' }))
+    expect(compileArguments(recipe, '/made')).toContain('-ldflags=github.com/fluxcd/flux2/v2/cmd/flux=-s -w -X main.VERSION=2.10.11')
+  })
+
+  test('tells the API server which Kubernetes it is', () => {
+    const recipe = defaultRecipe('lab', goMod.replace(/(k8s.io\/kubernetes) v\S+/, '$1 v1.37.0'))
+    const flags = compileArguments(recipe, '/made').find((argument) => argument.startsWith('-ldflags=lab/control-plane='))
+    for (const value of ['gitVersion=v1.37.0', 'gitMajor=1', 'gitMinor=37'])
+      expect(flags).toContain(`-X k8s.io/component-base/version.${value}`)
+  })
+
+  test('a go.mod that lacks a module is named', () => {
+    expect(() => defaultRecipe('lab', goMod.replace(/^\thelm.sh\/helm\/v4 v.*$/m, ''))).toThrow('lab/go.mod requires no helm.sh/helm/v4')
+  })
+})
