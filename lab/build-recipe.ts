@@ -67,7 +67,7 @@ async function fetchModules(recipe: Recipe, run: GoRun, console: Console): Promi
   return whileShowing(console, progress, async () => {
     const started = Date.now()
     // -e, because modules embed files that they do not carry, which is mended next. Whether more is amiss, `go list` tells.
-    const vendored = await runGo(run, ['mod', 'vendor', '-e'], (line) => {
+    const vendored = await runGo({ ...run, processors: 16 }, ['mod', 'vendor', '-e'], (line) => {
       const found = /^go: downloading (\S+)/.exec(line)
       if (found === null) return
       downloaded++

@@ -4,6 +4,7 @@ import { setTimeout as pause } from 'node:timers/promises'
 import { send, tokenEndpoint } from '../lib/cluster/http.ts'
 import { messageOf, OperatorError } from '../lib/errors.ts'
 import { type ClusterKeys, ensureKeys } from './cluster-keys.ts'
+import { apiserverFlags, controllerManagerFlags, etcdFlags } from './control-plane-flags.ts'
 import { type Keeping, type KeptProcess, keepRunning } from './kept-process.ts'
 import { kubeconfigOf } from './kubeconfig.ts'
 import type { Ports } from './ports.ts'
@@ -43,95 +44,43 @@ const readyWithin = 60_000
 
 /** Starts etcd, kube-apiserver and kube-controller-manager of one cluster. Resolves when the API is ready. */
 export async function startControlPlane(options: ControlPlaneOptions): Promise<ControlPlane> {
-  const { cluster, executable, keeping, relay, logs } = options
-  const keys = await ensureKeys(join(options.folder, 'keys'), executable, keeping.env)
+  const { cluster, executable, keeping, relay } = options
   const data = join(options.folder, 'etcd')
   mkdirSync(data, { recursive: true, mode: 0o700 })
   const socket = join(options.sockets, `${cluster}-etcd`)
-  const port = await options.ports.free(`kube-apiserver of ${cluster}`)
   const server = `https://127.0.0.1:${relay.port}`
-  const start = (name: string, flags: Record<string, string>): KeptProcess => {
+  const processes: KeptProcess[] = []
+  const start = (name: string, flags: Readonly<Record<string, string>>): void => {
     const command = [executable, name, ...Object.entries(flags).map(([flag, value]) => `--${flag}=${value}`)]
     // Collecting garbage less often makes the API ready half a second earlier, for 40 MB.
     const env = { ...keeping.env, GOGC: '200' }
-    return keepRunning({ name: `${cluster}/${name}`, command, log: join(logs, `${cluster}-${name}.log`) }, { ...keeping, env })
+    const log = join(options.logs, `${cluster}-${name}.log`)
+    processes.push(keepRunning({ name: `${cluster}/${name}`, command, log }, { ...keeping, env }))
   }
-
-  const etcd = start('etcd', {
-    name: cluster,
-    'data-dir': data,
-    'unsafe-no-fsync': 'true', // a lab loses nothing but itself when the machine goes down
-    'listen-client-urls': `unix://${socket}`,
-    'listen-peer-urls': `unix://${socket}-peer`,
-    // Nobody ever calls these, but they must look like addresses.
-    'advertise-client-urls': 'http://localhost:2379',
-    'initial-advertise-peer-urls': 'http://localhost:2380',
-    'initial-cluster': `${cluster}=http://localhost:2380`,
-    'log-level': 'warn',
-  })
-  const apiserver = start('kube-apiserver', {
-    'etcd-servers': `unix://${socket}`,
-    'bind-address': '127.0.0.1',
-    'advertise-address': '127.0.0.1',
-    'endpoint-reconciler-type': 'none', // the Service kubernetes may not have a loopback address for its endpoint
-    'secure-port': String(port),
-    'tls-cert-file': keys.certificateFile,
-    'tls-private-key-file': keys.keyFile,
-    'token-auth-file': keys.tokensFile,
-    'anonymous-auth': 'false',
-    'authorization-mode': 'RBAC',
-    'service-account-issuer': 'https://kubernetes.default.svc',
-    'service-account-signing-key-file': keys.serviceAccountKeyFile,
-    'service-account-key-file': keys.serviceAccountKeyFile,
-    'service-cluster-ip-range': '10.96.0.0/16',
-    'kubelet-certificate-authority': keys.certificateFile, // containerLogs of the lab's node
-    'kubelet-client-certificate': keys.certificateFile,
-    'kubelet-client-key': keys.keyFile,
-    'kubelet-preferred-address-types': 'InternalIP',
-    'allow-privileged': 'true',
-    profiling: 'false',
-  })
-  relay.leadTo(port)
-
-  const stopped = new AbortController()
-  const processes = [etcd, apiserver]
   const stop = async (): Promise<void> => {
-    stopped.abort()
     await Promise.all(processes.map((process) => process.stop()))
   }
-  const untilReady = (): Promise<void> => waitForApi(port, keys, [etcd, apiserver])
+
   try {
+    start('etcd', etcdFlags(cluster, data, socket))
+    const keys = await ensureKeys(join(options.folder, 'keys'), executable, keeping.env)
+    const port = await options.ports.free(`kube-apiserver of ${cluster}`)
+    start('kube-apiserver', apiserverFlags(keys, socket, port))
+    relay.leadTo(port)
+    const untilReady = (): Promise<void> => waitForApi(port, keys, processes)
     await untilReady()
+    const { certificate: ca, key, token } = keys
+    const kubeconfig = join(options.folder, 'controller-manager.kubeconfig')
+    writeFileSync(kubeconfig, kubeconfigOf([{ context: cluster, server, ca, token }]), { mode: 0o600 })
+    start('kube-controller-manager', controllerManagerFlags(keys, kubeconfig))
+    return { server, ca, certificate: { cert: ca, key }, token, processes, port, untilReady, stop }
   } catch (error) {
     await stop()
     throw error
   }
-  const kubeconfig = join(options.folder, 'controller-manager.kubeconfig')
-  writeFileSync(kubeconfig, kubeconfigOf([{ context: cluster, server, ca: keys.certificate, token: keys.token }]), { mode: 0o600 })
-  processes.push(
-    start('kube-controller-manager', {
-      kubeconfig,
-      'service-account-private-key-file': keys.serviceAccountKeyFile,
-      'root-ca-file': keys.certificateFile,
-      'leader-elect': 'false',
-      'secure-port': '0',
-      // A lab's node that is away is being restarted; its pods must be there when it is back.
-      controllers: '*,-node-lifecycle-controller,-taint-eviction-controller',
-      profiling: 'false',
-    }),
-  )
-  return {
-    server,
-    ca: keys.certificate,
-    certificate: { cert: keys.certificate, key: keys.key },
-    token: keys.token,
-    processes,
-    port,
-    untilReady,
-    stop,
-  }
 }
 
+/** Asks until the API is ready and can describe itself. */
 async function waitForApi(port: number, keys: ClusterKeys, processes: readonly KeptProcess[]): Promise<void> {
   const endpoint = tokenEndpoint(`https://127.0.0.1:${port}`, keys.token, keys.certificate)
   const before = processes.map((process) => process.restarts())
@@ -139,7 +88,7 @@ async function waitForApi(port: number, keys: ClusterKeys, processes: readonly K
   const giveUpIfHopeless = (error: unknown): void => {
     const failing = processes.find((process, at) => process.restarts() > (before[at] ?? 0) + 3)
     if (failing === undefined && Date.now() < deadline) return
-    const culprit = failing ?? processes.at(-1)
+    const culprit = failing ?? processes.at(1)
     const why =
       failing === undefined
         ? `is not ready after ${readyWithin / 1000} s: ${messageOf(error)}`

@@ -14,6 +14,8 @@ export interface Keeping {
   readonly env: Record<string, string>
   readonly cwd: string
   readonly record: ProcessRecord
+  /** Aborts when the lab ends, and every kept process with it. */
+  readonly signal: AbortSignal
   /** Is told each time a program starts, or ends by itself. */
   readonly tell: (text: string) => void
 }
@@ -27,7 +29,7 @@ export interface KeptProcess {
   /** How it ended last, by itself: an exit code or a signal. */
   readonly lastEnd: () => string | undefined
   /** Ends it for good, and resolves when it is gone. */
-  readonly stop: (signal?: NodeJS.Signals) => Promise<void>
+  readonly stop: (how?: NodeJS.Signals) => Promise<void>
 }
 
 const shortestPause = 200
@@ -39,7 +41,11 @@ const wellAfter = 30_000
  * Starts a program and starts it again, ever later, whenever it ends by itself. It cannot outlive this process.
  * @param onStart is called each time it was started
  */
-export function keepRunning(program: Program, { env, cwd, record, tell }: Keeping, onStart: () => void = () => undefined): KeptProcess {
+export function keepRunning(
+  program: Program,
+  { env, cwd, record, signal, tell }: Keeping,
+  onStart: () => void = () => undefined,
+): KeptProcess {
   const stopped = new AbortController()
   let current: TiedProcess | undefined
   let restarts = 0
@@ -77,16 +83,19 @@ export function keepRunning(program: Program, { env, cwd, record, tell }: Keepin
     }
   }
   const over = run()
+  const stop = async (how: NodeJS.Signals): Promise<void> => {
+    stopped.abort()
+    current?.child.kill(how)
+    await over
+  }
+  if (signal.aborted) void stop('SIGKILL')
+  signal.addEventListener('abort', () => void stop('SIGKILL'))
 
   return {
     name: program.name,
     pid: () => current?.child.pid,
     restarts: () => restarts,
     lastEnd: () => lastEnd,
-    async stop(signal = 'SIGKILL') {
-      stopped.abort()
-      current?.child.kill(signal)
-      await over
-    },
+    stop: (how = 'SIGKILL') => stop(how),
   }
 }

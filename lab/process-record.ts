@@ -12,8 +12,6 @@ export type ProcessIdentity = v.InferOutput<typeof identitySchema>
 export interface ProcessRecord {
   readonly add: (name: string, pid: number) => void
   readonly remove: (pid: number) => void
-  /** Ends all that are in it, at once, save this process. */
-  readonly killAll: () => void
 }
 
 /** An empty record in this file. */
@@ -33,9 +31,6 @@ export function createRecord(file: string): ProcessRecord {
     },
     remove(pid) {
       if (running.delete(pid)) write()
-    },
-    killAll() {
-      for (const one of running.values()) if (one.pid !== process.pid && isRunning(one)) endNow(one.pid)
     },
   }
 }

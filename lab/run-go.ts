@@ -17,6 +17,8 @@ export interface GoRun {
   readonly temporary: string
   /** Grows by every line that go prints. */
   readonly log: string
+  /** Go downloads as many modules at a time as it believes to have processors. */
+  readonly processors?: number
 }
 
 export interface GoResult {
@@ -58,7 +60,7 @@ export async function runGo(run: GoRun, args: readonly string[], seen: (line: st
   return { ok: end === 0, output, complaints }
 }
 
-function goEnvironment({ temporary }: GoRun): Record<string, string> {
+function goEnvironment({ temporary, processors }: GoRun): Record<string, string> {
   return {
     ...toolEnvironment(),
     GOTOOLCHAIN: 'local',
@@ -68,6 +70,7 @@ function goEnvironment({ temporary }: GoRun): Record<string, string> {
     CGO_ENABLED: '0',
     GOGC: '400',
     GOTMPDIR: temporary,
+    ...(processors === undefined ? {} : { GOMAXPROCS: String(processors) }),
   }
 }
 

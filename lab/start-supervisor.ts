@@ -1,6 +1,7 @@
 import { spawn } from 'node:child_process'
 import { closeSync, existsSync, openSync, readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Readable } from 'node:stream'
 import { fileURLToPath, pathToFileURL } from 'node:url'
@@ -25,7 +26,7 @@ export async function ensureSupervisor(layout: Layout, starting: (before: 'down'
   const child = spawn(process.execPath, [...loader(), fileURLToPath(new URL('supervisor.ts', import.meta.url)), layout.home], {
     detached: true, // it outlives this script, and Ctrl-C does not reach it
     stdio: ['ignore', log, log, 'pipe'],
-    env: labEnvironment(layout),
+    env: { ...labEnvironment(layout), TMPDIR: tmpdir() }, // where what tsx has compiled is kept
     cwd: layout.home,
   })
   closeSync(log)

@@ -2,6 +2,7 @@
  * The one background process of a lab: everything else of it is its child and cannot outlive it. `lab up` starts it; it is told what
  * to do over a unix socket, and ends with `lab down`. Its output is its log.
  */
+import { setMaxListeners } from 'node:events'
 import { closeSync, createWriteStream, existsSync, readdirSync, rmSync, writeSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
@@ -10,7 +11,7 @@ import { claimSocket } from './claim-socket.ts'
 import { type Command, createControl } from './control.ts'
 import { parseFault, parseFaultName } from './faults.ts'
 import { labEnvironment, layoutOf, makeFolders, makeSocketFolder } from './layout.ts'
-import { clearLeftovers, createRecord, type ProcessRecord } from './process-record.ts'
+import { clearLeftovers, createRecord } from './process-record.ts'
 import { type RunningLab, startLab } from './running-lab.ts'
 import { checkSnapshot, checkSnapshotName, savedClusters } from './snapshots.ts'
 
@@ -23,7 +24,8 @@ const sockets = makeSocketFolder(layout)
 /** How long a stop may take before everything is simply killed. */
 const stopWithin = 2500
 
-let record: ProcessRecord | undefined
+const ended = new AbortController()
+setMaxListeners(0, ended.signal)
 let starting: Promise<RunningLab> | undefined
 let leaving: Promise<void> | undefined
 let last: Promise<unknown> = Promise.resolve()
@@ -65,10 +67,10 @@ async function begin(): Promise<RunningLab> {
   if (savedClusters(layout).length === 0) {
     for (const log of readdirSync(layout.logs)) if (log !== 'supervisor.log') rmSync(join(layout.logs, log))
   }
-  record = createRecord(layout.processes)
+  const record = createRecord(layout.processes)
   record.add('supervisor', process.pid)
   const gitLog = createWriteStream(join(layout.logs, 'git.log'), { flags: 'a', mode: 0o600 })
-  const keeping = { env: labEnvironment(layout), cwd: layout.home, record, tell }
+  const keeping = { env: labEnvironment(layout), cwd: layout.home, record, tell, signal: ended.signal }
   return startLab(layout, sockets, keeping, (line) => gitLog.write(`${new Date().toISOString()} ${line}\n`))
 }
 
@@ -116,7 +118,7 @@ async function stopAll(): Promise<void> {
   tell('stopping')
   const lab = await starting?.catch(() => undefined)
   await Promise.race([lab?.stop(), pause(stopWithin)])
-  record?.killAll()
+  ended.abort() // what was just being started
   tell('stopped')
   server.close(() => process.exit(0)) // once the answer to `down` is out
   setTimeout(() => process.exit(0), 500)

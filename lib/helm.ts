@@ -5,25 +5,29 @@ import type { KubeObject } from './cluster/objects.ts'
 import { complaintOf, shell } from './command.ts'
 import { childEnvironment } from './environment.ts'
 import { OperatorError } from './errors.ts'
-import type { Tools } from './session.ts'
+import { dockerConfig } from './registry-login.ts'
+import type { Session } from './session.ts'
 import { type Chart, parseObjects } from './tree.ts'
 
 /**
  * Renders a chart as Git's HelmRelease will: its version, its values and patches, without hooks, with Helm's own marks of ownership,
  * so that helm-controller's first release finds every object exactly as it wants it.
- * @param folder a folder for helm's caches and the chart; nothing is written elsewhere
+ * Nothing is written but in the session's folder.
  * @throws OperatorError `blocked` where the registry cannot be reached, lacks the version, or the values don't fit
  */
-export async function renderChart(
-  { helm, kubectl }: Tools,
-  chart: Chart,
-  folder: string,
-  kubeVersion: string,
-  signal: AbortSignal,
-): Promise<KubeObject[]> {
+export async function renderChart({ tools, registry, folder, cluster }: Session, chart: Chart, kubeVersion: string): Promise<KubeObject[]> {
+  const { helm, kubectl } = tools
+  const { signal } = cluster
   const home = join(folder, 'helm', chart.name)
   await mkdir(home, { recursive: true })
-  const env = childEnvironment({ HELM_CACHE_HOME: home, HELM_CONFIG_HOME: home, HELM_DATA_HOME: home })
+  const login = dockerConfig(registry, chart.url)
+  if (login !== undefined) await writeFile(join(home, 'login.json'), login, { mode: 0o600 })
+  const env = childEnvironment({
+    HELM_CACHE_HOME: home,
+    HELM_CONFIG_HOME: home,
+    HELM_DATA_HOME: home,
+    HELM_REGISTRY_CONFIG: join(home, 'login.json'),
+  })
   const failed = (what: string) => (error: unknown) => {
     throw new OperatorError(`chart ${chart.url} ${chart.version} cannot be ${what}: ${complaintOf(error)}`, {
       kind: 'blocked',
@@ -31,8 +35,8 @@ export async function renderChart(
     })
   }
   const $ = shell(env, { signal, input: stringify(chart.values) })
-  const plain = chart.insecure ? ['--plain-http'] : []
-  const pulled = await $`${helm} pull ${chart.url} --version ${chart.version} ${plain} --untar --untardir ${home}`.catch(failed('pulled'))
+  const trust = [...(chart.insecure ? ['--plain-http'] : []), ...(registry.caFile === undefined ? [] : ['--ca-file', registry.caFile])]
+  const pulled = await $`${helm} pull ${chart.url} --version ${chart.version} ${trust} --untar --untardir ${home}`.catch(failed('pulled'))
   const files = join(home, basename(chart.url))
   await trackDigest(files, pulled.stdout)
   const wanted = ['--namespace', chart.namespace, '--kube-version', kubeVersion, '--no-hooks', '--values', '-']
@@ -44,7 +48,8 @@ export async function renderChart(
 
 /**
  * helm-controller adds the artifact's digest to the version of a chart from OCI, so that a tag that moved is a new release
- * (helm-controller internal/controller, mutateChartWithSourceRevision). The version stands in labels: without it the first release would change every object.
+ * (helm-controller internal/controller, mutateChartWithSourceRevision). The version stands in labels: without it the first release would
+ * change every object.
  */
 async function trackDigest(files: string, pulled: string): Promise<void> {
   const digest = /sha256:([0-9a-f]{12})/.exec(pulled)?.[1]

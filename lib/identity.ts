@@ -39,7 +39,7 @@ export async function chooseRun(
   fresh: boolean,
 ): Promise<EarlierRun | undefined> {
   if (fresh) return undefined
-  const found = findInterrupted(home, context, script, resume === '' ? undefined : resume)
+  const found = findInterrupted(home, context, script, resume)
   if (found === undefined) {
     if (resume === undefined) return undefined
     const which = resume === '' ? `an interrupted run of ${script}` : `a run ${resume} to go on with`

@@ -12,6 +12,7 @@ import { carryOut, type Consent, failedWith, type Result } from './procedure.ts'
 import { canAsk } from './prompt.ts'
 import { createRedactor, type Redactor } from './redactor.ts'
 import { openRecord, type RunRecord } from './record.ts'
+import { registryLoginOf } from './registry-login.ts'
 import { showJson } from './report.ts'
 import type { Run } from './run.ts'
 import { rememberCluster } from './runs.ts'
@@ -111,9 +112,11 @@ async function perform<F extends Flags>(
   for (const warning of warnings) console.warning(warning)
   const target = await findTarget(values, settings, redactor, console)
   record.know({ context: target.context })
+  const registry = registryLoginOf(settings)
+  if (registry.password !== undefined) redactor.hide(`${registry.username}:${registry.password}`) // as registries' logins are written
   const { flux } = target.tools
   const tools = { ...target.tools, flux: flux !== undefined && (await isInstalled(flux, childEnvironment())) ? flux : undefined }
-  const session = await openSession({ tools, context: target.context, kubeconfig: target.kubeconfig, console, timeout, signal })
+  const session = await openSession({ tools, registry, context: target.context, kubeconfig: target.kubeconfig, console, timeout, signal })
   let lock: Lock | undefined
   try {
     const { server } = session.access

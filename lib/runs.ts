@@ -58,19 +58,20 @@ export interface EarlierRun extends Memory {
 
 /**
  * The last run of the script on the context, if it was interrupted: killed, or cancelled by the person. One that still lives is not.
- * @param runId a certain run, which may also have failed
+ * @param wanted a run that was asked for, or the empty string for the last: that one may also have failed
  */
-export function findInterrupted(home: string, context: string, script: string, runId?: string): EarlierRun | undefined {
+export function findInterrupted(home: string, context: string, script: string, wanted?: string): EarlierRun | undefined {
   const folder = contextFolder(home, context)
-  const last =
-    runId ??
-    runsIn(folder)
-      .filter((name) => name.endsWith(`-${script}`))
-      .sort()
-      .at(-1)
+  const isNamed = wanted !== undefined && wanted !== ''
+  const last = isNamed
+    ? wanted
+    : runsIn(folder)
+        .filter((name) => name.endsWith(`-${script}`))
+        .sort()
+        .at(-1)
   const memory = last === undefined ? undefined : readFile(join(folder, last, 'run.json'), memorySchema)
   if (last === undefined || memory === undefined) return undefined
-  const resumable = runId === undefined ? [undefined, 'cancelled'] : [undefined, 'cancelled', 'failed']
+  const resumable = [undefined, 'cancelled', ...(wanted === undefined ? [] : ['failed'])]
   if (!resumable.includes(memory.ended) || (memory.ended === undefined && isAlive(memory))) return undefined
   return { ...memory, runId: last }
 }

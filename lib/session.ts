@@ -1,6 +1,4 @@
-import { mkdtemp, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { rm } from 'node:fs/promises'
 import { type Cluster, clusterAt } from './cluster/cluster.ts'
 import type { Patience } from './cluster/http.ts'
 import { kinds } from './cluster/objects.ts'
@@ -9,7 +7,9 @@ import { verifyInstalled } from './command.ts'
 import type { Console } from './console.ts'
 import { childEnvironment } from './environment.ts'
 import { OperatorError } from './errors.ts'
-import { type Access, findAccess } from './kubeconfig.ts'
+import { type Access, findAccess, logIn } from './kubeconfig.ts'
+import type { RegistryLogin } from './registry-login.ts'
+import { makeTemporaryFolder } from './temporary-folder.ts'
 
 /** The programs a run calls: names on PATH, or the lab's own by path. */
 export interface Tools {
@@ -23,6 +23,7 @@ export interface Tools {
 export interface Session {
   readonly access: Access
   readonly tools: Tools
+  readonly registry: RegistryLogin
   readonly cluster: Cluster
   /** The same cluster for what must be done even when the run is cancelled, and quickly: giving the lock back. */
   readonly parting: Cluster
@@ -39,20 +40,22 @@ export interface Session {
  */
 export async function openSession(options: {
   readonly tools: Tools
+  readonly registry: RegistryLogin
   readonly context: string
   readonly kubeconfig: string | undefined
   readonly console: Console
   readonly timeout: number
   readonly signal: AbortSignal
 }): Promise<Session> {
-  const { tools, console, signal } = options
+  const { tools, registry, console, signal } = options
   await verifyInstalled(
     { [tools.kubectl]: 'kubernetes.io/docs/tasks/tools', [tools.helm]: 'helm.sh', git: 'git-scm.com' },
     childEnvironment(),
   )
   const access = await findAccess(tools.kubectl, options.context, options.kubeconfig)
-  const proxy = await openProxy(access)
-  const folder = await mkdtemp(join(tmpdir(), 'flux-runbook-'))
+  await logIn(access)
+  const folder = await makeTemporaryFolder()
+  const proxy = await openProxy(access, folder)
   const close = async (): Promise<void> => {
     await Promise.all([proxy.close(), rm(folder, { recursive: true, force: true })])
   }
@@ -63,7 +66,7 @@ export async function openSession(options: {
     const uid = (await first.get({ ...kinds.namespace, name: 'kube-system' }))?.metadata.uid
     if (uid === undefined) throw new Error('there is no namespace kube-system')
     const parting = clusterAt(proxy.endpoint, { ...silent, milliseconds: 5000 }, new AbortController().signal)
-    return { access, tools, uid, folder, close, parting, cluster: clusterAt(proxy.endpoint, patience, signal) }
+    return { access, tools, registry, uid, folder, close, parting, cluster: clusterAt(proxy.endpoint, patience, signal) }
   } catch (error) {
     await close()
     throw new OperatorError(`the cluster of context ${access.context} at ${access.server} cannot be used: ${String(error)}`, {

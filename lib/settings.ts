@@ -17,12 +17,15 @@ export const variables = [
   'GIT_KNOWN_HOSTS_FILE',
   'GIT_CA_FILE',
   'SOPS_AGE_KEY_FILE',
+  'REGISTRY_USERNAME',
+  'REGISTRY_PASSWORD',
+  'REGISTRY_CA_FILE',
   'LOCK_NAMESPACE',
 ] as const
 export type Variable = (typeof variables)[number]
 export type Settings = Readonly<Partial<Record<Variable, string>>>
 
-const secretVariables: readonly Variable[] = ['GIT_PASSWORD']
+const secretVariables: readonly Variable[] = ['GIT_PASSWORD', 'REGISTRY_PASSWORD']
 
 /**
  * Reads `.env` of the checkout and the environment, without pouring either into the environment of children.

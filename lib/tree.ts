@@ -25,6 +25,13 @@ export interface Chart {
   readonly patches: readonly unknown[]
 }
 
+/** An object as Git has it. */
+export interface Applied {
+  readonly object: KubeObject
+  /** The name of the Flux Kustomization that applies it. */
+  readonly by: string
+}
+
 /** What one commit says about one cluster: the only source of versions and values. */
 export interface Tree {
   readonly cluster: string
@@ -34,6 +41,8 @@ export interface Tree {
   readonly settings: Readonly<Record<string, string>>
   /** The Flux Kustomizations of the cluster, as Git has them. */
   readonly kustomizations: readonly KubeObject[]
+  /** All objects that Flux itself is made of in Git, each with the Flux Kustomization that applies it. */
+  readonly applied: readonly Applied[]
   readonly operator: Chart
   readonly instance: Chart
   /** The namespace that Flux lives in. */
@@ -54,7 +63,14 @@ const syncSchema = v.object({
   pullSecret: v.optional(v.string(), ''),
   name: v.optional(v.string()),
 })
-const distributionSchema = v.object({ version: v.string(), registry: v.string() })
+const distributionSchema = v.object({
+  version: v.string(),
+  registry: v.string(),
+  /** Where the operator takes Flux's manifests from; "" for those in its own image. */
+  artifact: v.optional(v.string(), ''),
+  artifactPullSecret: v.optional(v.string(), ''),
+  imagePullSecret: v.optional(v.string(), ''),
+})
 const instanceSchema = v.object({
   instance: v.object({ sync: syncSchema, distribution: distributionSchema, components: v.array(v.string()) }),
 })
@@ -128,20 +144,22 @@ export async function buildTree(
   const settings = { ...v.parse(settingsSchema, configMap).data, ...overrides }
   const kustomizations = own.filter(({ kind }) => kind === kinds.kustomization.kind)
 
-  const chartOf = async (part: string): Promise<Chart> => {
+  const partOf = async (part: string): Promise<{ chart: Chart; applied: Applied[] }> => {
     const name = `${cluster}-gitops-${part}`
     const kustomization = kustomizations.find(({ metadata }) => metadata.name === name)
     if (kustomization === undefined) throw blocked(`kubernetes/clusters/${cluster} holds no Flux Kustomization ${name}`)
     const { path } = v.parse(kustomizationSchema, kustomization).spec
     const objects = await build(join(folder, path), kubectl, path, settings)
-    return findChart(objects, path)
+    return { chart: findChart(objects, path), applied: objects.map((object) => ({ object, by: name })) }
   }
-  const [operator, instance] = await Promise.all([chartOf('flux-operator'), chartOf('flux-instance')])
+  const [operatorPart, instancePart] = await Promise.all([partOf('flux-operator'), partOf('flux-instance')])
+  const [operator, instance] = [operatorPart.chart, instancePart.chart]
   const values = v.safeParse(instanceSchema, instance.values)
   if (!values.success) throw blocked(`the values of HelmRelease ${instance.name} are not understood: ${v.summarize(values.issues)}`)
   const { namespace } = instance
   const syncName = values.output.instance.sync.name ?? namespace
-  return { cluster, commit, remote, settings, kustomizations, operator, instance, namespace, syncName, ...values.output.instance }
+  const applied = [...own.map((object) => ({ object, by: syncName })), ...operatorPart.applied, ...instancePart.applied]
+  return { cluster, commit, remote, settings, kustomizations, applied, operator, instance, namespace, syncName, ...values.output.instance }
 }
 
 function findChart(objects: readonly KubeObject[], path: string): Chart {

@@ -1,5 +1,3 @@
-import { mkdtemp } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { OperatorError } from '../errors.ts'
 import type { Access } from '../kubeconfig.ts'
@@ -11,16 +9,11 @@ export interface Proxy {
   readonly close: () => Promise<void>
 }
 
-/** A unix socket's path may be no longer than this (104 bytes on macOS, 108 on Linux, less the closing zero). */
-const longestSocketPath = 103
-
 /**
- * Starts `kubectl proxy` on a socket in a folder of its own that only this person can open. kubectl does the login, whatever its kind.
- * The proxy is an open door with the person's rights: it and its folder go with this process, kill -9 included.
+ * Starts `kubectl proxy` on a socket in the folder, which only this person can open. kubectl does the login, whatever its kind. The proxy
+ * is an open door with the person's rights: it and the whole folder go with this process, kill -9 included.
  */
-export async function openProxy(access: Access): Promise<Proxy> {
-  const base = tmpdir().length < longestSocketPath - 30 ? tmpdir() : '/tmp'
-  const folder = await mkdtemp(join(base, 'flux-runbook-')) // 0700
+export async function openProxy(access: Access, folder: string): Promise<Proxy> {
   const socket = join(folder, 'api.sock')
   const command = [access.kubectl, 'proxy', `--context=${access.context}`, `--unix-socket=${socket}`]
   const { child, ended } = spawnTied(command, { env: access.env, leftover: folder })

@@ -57,8 +57,7 @@ export async function prepareBootstrap(session: Session, wanted: Wanted): Promis
     : await buildTree(wanted.remote, 'this checkout', wanted.cluster, projectRoot, tools.kubectl, wanted.overrides).catch(() => undefined)
   if (tree === undefined) throw blockedBy(findings)
 
-  const render = (chart: Chart): Promise<Checked<KubeObject[]>> =>
-    check(() => renderChart(tools, chart, folder, gitVersion, signal), signal)
+  const render = (chart: Chart): Promise<Checked<KubeObject[]>> => check(() => renderChart(session, chart, gitVersion), signal)
   const [operator, instance, followed, secrets, namespace] = await Promise.all([
     render(tree.operator),
     render(tree.instance),

@@ -1,4 +1,5 @@
 import { execFileSync, spawn } from 'node:child_process'
+import { EventEmitter, once } from 'node:events'
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -8,6 +9,7 @@ import { type Cluster, clusterAt } from '../../lib/cluster/cluster.ts'
 import { openProxy } from '../../lib/cluster/proxy.ts'
 import { findAccess } from '../../lib/kubeconfig.ts'
 import { projectRoot } from '../../lib/settings.ts'
+import { makeTemporaryFolder } from '../../lib/temporary-folder.ts'
 import type { LabAccess } from '../../lab/client.ts'
 
 export interface Ended {
@@ -36,10 +38,59 @@ export async function script(
   return { code: await code, stdout, stderr }
 }
 
+/** A script that runs: what it has said so far can be waited for, and it can be sent a signal. */
+export interface Running {
+  /** Resolves when stderr has said it; throws when the script ends without. */
+  readonly said: (words: string | RegExp) => Promise<void>
+  readonly kill: (signal: NodeJS.Signals) => void
+  readonly ended: Promise<Ended>
+  readonly pid: number
+}
+
+/** Starts a script as npx does, but as one process of which the test knows the pid. */
+export function startScript(name: string, args: readonly string[], options: { home: string; env?: Record<string, string> }): Running {
+  const { CI: _, ...environment } = process.env
+  const tsx = import.meta.resolve('tsx')
+  const child = spawn(process.execPath, [`--import=${tsx}`, 'node_modules/zx/build/cli.js', `scripts/${name}.ts`, ...args], {
+    cwd: projectRoot,
+    env: { ...environment, FLUX_LAB_HOME: options.home, ...options.env },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  })
+  const output = { stdout: '', stderr: '' }
+  const heard = new EventEmitter()
+  child.stdout.on('data', (chunk: Buffer) => {
+    output.stdout += chunk.toString()
+  })
+  child.stderr.on('data', (chunk: Buffer) => {
+    output.stderr += chunk.toString()
+    heard.emit('more')
+  })
+  const ended = new Promise<Ended>((resolve) => {
+    child.once('close', (code) => {
+      resolve({ code: code ?? -1, ...output })
+      heard.emit('more')
+    })
+  })
+  const has = (words: string | RegExp): boolean => (typeof words === 'string' ? output.stderr.includes(words) : words.test(output.stderr))
+  return {
+    async said(words) {
+      while (!has(words)) {
+        if (child.exitCode !== null || child.signalCode !== null)
+          throw new Error(`ended without saying ${String(words)}:\n${output.stderr}`)
+        await once(heard, 'more')
+      }
+    },
+    kill: (signal) => void child.kill(signal),
+    ended,
+    pid: child.pid ?? 0,
+  }
+}
+
 /** A lab of this test file alone. */
 export interface TestLab {
   readonly home: string
   readonly run: (name: string, args: readonly string[], env?: Record<string, string>) => Promise<Ended>
+  readonly start: (name: string, args: readonly string[], env?: Record<string, string>) => Running
   readonly access: () => Promise<LabAccess>
   readonly cluster: (context: string) => Promise<Cluster>
   /** Commits to the lab's Git what `edit` makes of the named file, as a colleague would; returns what takes it back. */
@@ -61,10 +112,11 @@ export async function startLab(clusters: readonly string[]): Promise<TestLab> {
   return {
     home,
     run,
+    start: (name, args, env = {}) => startScript(name, args, { env, home }),
     access: labAccess,
     async cluster(context) {
       const { kubeconfig, bin } = await labAccess()
-      const proxy = await openProxy(await findAccess(join(bin, 'kubectl'), context, kubeconfig))
+      const proxy = await openProxy(await findAccess(join(bin, 'kubectl'), context, kubeconfig), await makeTemporaryFolder())
       const stop = new AbortController()
       stops.push(async () => {
         stop.abort()

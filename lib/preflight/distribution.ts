@@ -1,0 +1,31 @@
+import { findArtifact, parseArtifact } from '../registry.ts'
+import type { Tree } from '../tree.ts'
+import { blocks, type Finding, notice } from './finding.ts'
+
+/** Whether the artifact with Flux' manifests is where Git says. An empty one means those in the operator's image: nothing to look for. */
+export async function checkDistribution({ distribution, cluster }: Tree, signal: AbortSignal): Promise<Finding[]> {
+  const { artifact: url, artifactPullSecret } = distribution
+  if (url === '') return []
+  const settings = `distribution_artifact in kubernetes/clusters/${cluster}/settings.yaml`
+  const artifact = parseArtifact(url)
+  if (artifact === undefined) return [blocks(`the distribution artifact ${url} is no oci://HOST/NAME:TAG`, `mend ${settings}, and push`)]
+  switch (await findArtifact(artifact, signal)) {
+    case 'there':
+      return []
+    case 'missing':
+      return [blocks(`the distribution artifact ${url} does not exist`, `mend ${settings}, and push`)]
+    case 'refused':
+      return artifactPullSecret === ''
+        ? [
+            blocks(
+              `the registry wants a login for the distribution artifact ${url}, and Git names no Secret with one`,
+              `set registry_pull_secret beside ${settings}, and push`,
+            ),
+          ]
+        : [
+            notice(
+              `whether the distribution artifact ${url} exists is not known: the registry wants the login of Secret ${artifactPullSecret}`,
+            ),
+          ]
+  }
+}

@@ -1,0 +1,42 @@
+import type { Cluster } from '../cluster/cluster.ts'
+import { listMetadata } from '../cluster/metadata.ts'
+import { kinds, type KubeObject } from '../cluster/objects.ts'
+import { type Finding, notice } from './finding.ts'
+import type { FluxThere } from './other-flux.ts'
+
+/** The kinds whose objects do something as soon as their controller runs; the rest only wait to be asked. */
+const acting = [kinds.kustomization, kinds.helmRelease]
+
+/**
+ * What an earlier Flux left behind, with nobody there to mind it. None of it blocks: the CRDs are applied over, the objects are taken
+ * up again. But a Kustomization or HelmRelease acts the moment Flux runs, and whoever consents should know which.
+ */
+export async function checkLeftovers(cluster: Cluster, crds: readonly KubeObject[], there: FluxThere): Promise<Finding[]> {
+  const { instances, controllers, operators } = there
+  if (operators.length === 0 && instances.length > 0) {
+    return instances.map(({ metadata }) =>
+      notice(
+        `FluxInstance ${metadata.namespace}/${metadata.name} is there without its operator, which will take it up again as Git has it`,
+      ),
+    )
+  }
+  if (controllers.length > 0 || operators.length > 0 || crds.length === 0) return []
+  const found = await Promise.all(acting.map((kind) => leftOf(cluster, kind)))
+  const objects = found.flat()
+  const left = `${crds.length} CustomResourceDefinitions of an earlier Flux are left, without a controller`
+  if (objects.length === 0) return [notice(`${left} and without objects that act: they are applied over`)]
+  return [
+    notice(
+      `${left}: ${objects.join(', ')} will act as soon as Flux runs, and delete what they applied if they are deleted then`,
+      `to have one wait: kubectl --namespace NAMESPACE patch KIND NAME --type=merge --patch '{"spec":{"suspend":true}}'`,
+    ),
+  ]
+}
+
+/** The first few objects of a kind by name, and how many more there are. */
+async function leftOf(cluster: Cluster, kind: (typeof acting)[number]): Promise<string[]> {
+  if (!(await cluster.isInstalled(kind))) return []
+  const { objects, remaining } = await listMetadata(cluster, `${await cluster.collection(kind, {})}&limit=5`, kind)
+  const names = objects.map(({ metadata }) => `${kind.kind} ${metadata.namespace}/${metadata.name}`)
+  return remaining === 0 ? names : [...names, `${remaining} more ${kind.kind}s`]
+}

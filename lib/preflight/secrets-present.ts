@@ -1,0 +1,64 @@
+import * as v from 'valibot'
+import type { Cluster } from '../cluster/cluster.ts'
+import { kinds, type KubeObject, nameOf, refOf } from '../cluster/objects.ts'
+import type { Tree } from '../tree.ts'
+import { blocks, type Finding } from './finding.ts'
+
+/** A Secret in Flux' namespace that something in Git refers to. */
+interface Needed {
+  readonly name: string
+  readonly by: string
+  /** What a person would type to make it, after `kubectl`. */
+  readonly command: string
+}
+
+const operatorValuesSchema = v.object({
+  image: v.optional(v.object({ pullSecrets: v.optional(v.array(v.object({ name: v.string() })), []) }), {}),
+})
+const decryptionSchema = v.object({
+  spec: v.object({ decryption: v.optional(v.object({ secretRef: v.optional(v.object({ name: v.string() })) })) }),
+})
+
+/**
+ * Secrets that Git refers to and that nobody but a person can make: those for the registry, and the age key. The login for Git, and what
+ * this run brings along itself (`brought`), are looked at elsewhere.
+ */
+export async function checkSecrets(cluster: Cluster, tree: Tree, brought: readonly string[]): Promise<Finding[]> {
+  const { namespace } = tree
+  const wanted = new Map(neededBy(tree).map((needed) => [needed.name, needed]))
+  const missing = await Promise.all(
+    [...wanted.values()]
+      .filter(({ name }) => !brought.includes(name))
+      .map(async (needed) => ((await cluster.get({ ...kinds.secret, namespace, name: needed.name })) === undefined ? [needed] : [])),
+  )
+  return missing
+    .flat()
+    .map(({ name, by, command }) =>
+      blocks(
+        `${nameOf({ ...kinds.secret, namespace, name })} does not exist; ${by} refers to it`,
+        `kubectl create namespace ${namespace}, unless it is there; then: kubectl --namespace ${namespace} ${command}`,
+      ),
+    )
+}
+
+function neededBy({ distribution, operator, instance, kustomizations }: Tree): Needed[] {
+  const registry = (name: string, by: string): Needed => ({
+    name,
+    by,
+    command: `create secret generic ${name} --type=kubernetes.io/dockerconfigjson --from-file=.dockerconfigjson=FILE`,
+  })
+  const pulled = v.parse(operatorValuesSchema, operator.values).image.pullSecrets
+  return [
+    ...[distribution.imagePullSecret, distribution.artifactPullSecret]
+      .filter((name) => name !== '')
+      .map((name) => registry(name, `HelmRelease ${instance.name}`)),
+    ...pulled.map(({ name }) => registry(name, `HelmRelease ${operator.name}`)),
+    ...kustomizations.flatMap(decryptedBy),
+  ]
+}
+
+function decryptedBy(kustomization: KubeObject): Needed[] {
+  const name = v.parse(decryptionSchema, kustomization).spec.decryption?.secretRef?.name
+  if (name === undefined) return []
+  return [{ name, by: nameOf(refOf(kustomization)), command: `create secret generic ${name} --from-file=age.agekey=FILE` }]
+}

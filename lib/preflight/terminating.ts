@@ -1,0 +1,71 @@
+import * as v from 'valibot'
+import type { Cluster } from '../cluster/cluster.ts'
+import { listMetadata } from '../cluster/metadata.ts'
+import { kinds, type KubeObject } from '../cluster/objects.ts'
+import { blocks, type Finding } from './finding.ts'
+
+const namespaceSchema = v.object({
+  status: v.optional(
+    v.object({
+      conditions: v.optional(v.array(v.object({ type: v.string(), status: v.string(), message: v.optional(v.string(), '') })), []),
+    }),
+    {},
+  ),
+})
+
+/** Whether the namespace is on its way out, and what holds it there: the namespace controller tells in its conditions. */
+export async function checkNamespaceStays(cluster: Cluster, name: string): Promise<Finding[]> {
+  const namespace = await cluster.get({ ...kinds.namespace, name })
+  if (namespace?.metadata.deletionTimestamp === undefined) return []
+  const { conditions } = v.parse(namespaceSchema, namespace).status
+  const holding = conditions.filter(({ status, type }) => status === 'True' && type.startsWith('Namespace')).map(({ message }) => message)
+  const held = holding.length === 0 ? 'what holds it is not told yet' : `held by: ${holding.join(' ')}`
+  return [
+    blocks(
+      `Namespace ${name} is being deleted, since ${namespace.metadata.deletionTimestamp}; ${held}`,
+      `wait until it is gone: kubectl wait --for=delete namespace/${name} --timeout=5m; what still has finalizers is told by: kubectl describe namespace ${name}`,
+    ),
+  ]
+}
+
+/** Whether CustomResourceDefinitions of Flux are on their way out (they can't be applied again until they are gone), and what holds them. */
+export async function checkCrdsStay(cluster: Cluster, crds: readonly KubeObject[]): Promise<Finding[]> {
+  const going = crds.filter(({ metadata }) => metadata.deletionTimestamp !== undefined)
+  return Promise.all(
+    going.map(async ({ metadata }) => {
+      const { held, command } = await holdersOf(cluster, metadata.name)
+      const remedy = command ?? `wait until it is gone: kubectl wait --for=delete crd/${metadata.name} --timeout=5m`
+      return blocks(`CustomResourceDefinition ${metadata.name} is being deleted, since ${metadata.deletionTimestamp}; ${held}`, remedy)
+    }),
+  )
+}
+
+const crdSchema = v.object({
+  spec: v.object({
+    group: v.string(),
+    names: v.object({ plural: v.string(), kind: v.string() }),
+    versions: v.array(v.object({ name: v.string(), storage: v.boolean() })),
+  }),
+})
+
+/** The first few objects that a CRD waits for. Their finalizers are for a controller that may be gone. */
+async function holdersOf(cluster: Cluster, name: string): Promise<{ held: string; command?: string }> {
+  const crd = await cluster.get({ ...kinds.crd, name })
+  if (crd === undefined) return { held: 'it is gone now' }
+  const { group, names, versions } = v.parse(crdSchema, crd).spec
+  const version = versions.find(({ storage }) => storage)?.name ?? ''
+  const kind = { apiVersion: `${group}/${version}`, kind: names.kind }
+  const { objects, remaining } = await listMetadata(cluster, `/apis/${group}/${version}/${names.plural}?limit=3`, kind)
+  const [first] = objects
+  if (first === undefined) return { held: 'nothing of it is left' }
+  const list = objects.map(({ metadata }) => {
+    const finalizers = metadata.finalizers.length === 0 ? '' : ` (finalizer ${metadata.finalizers.join(', ')})`
+    return `${metadata.namespace === undefined ? '' : `${metadata.namespace}/`}${metadata.name}${finalizers}`
+  })
+  const more = remaining === 0 ? '' : ` and ${remaining} more`
+  const scope = first.metadata.namespace === undefined ? '' : `--namespace ${first.metadata.namespace} `
+  return {
+    held: `held by ${names.kind} ${list.join(', ')}${more}`,
+    command: `if no Flux controller runs any more, for each: kubectl ${scope}patch ${name} ${first.metadata.name} --type=merge --patch '{"metadata":{"finalizers":null}}'`,
+  }
+}

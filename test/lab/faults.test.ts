@@ -1,0 +1,71 @@
+import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
+import { documentOf, startLab, type TestLab } from './harness.ts'
+
+let lab: TestLab
+
+beforeAll(async () => {
+  lab = await startLab(['infra'])
+})
+afterAll(() => lab.close())
+beforeEach(async () => {
+  await clear()
+  expect((await lab.run('lab', ['reset', 'empty'])).code).toBe(0)
+})
+
+async function set(fault: string): Promise<void> {
+  const ended = await lab.run('lab', ['fault', 'set', fault])
+  expect(ended, ended.stderr).toMatchObject({ code: 0 })
+}
+async function clear(...name: string[]): Promise<void> {
+  const ended = await lab.run('lab', ['fault', 'clear', ...name])
+  expect(ended, ended.stderr).toMatchObject({ code: 0 })
+}
+
+test('an operator cut off, a controller that crashes and Git gone are waited out, each by its name', async () => {
+  await set('partition=flux-operator')
+  await set('crash=kustomize-controller')
+  const running = lab.start('bootstrap', ['--lab', '--yes', '--json'])
+  // Cut off from the API, the operator starts and dies.
+  await running.said(/Install flux-operator [\d.]+: flux-operator 0\/1: CrashLoopBackOff/)
+  await clear('partition')
+  await running.said(/kustomize-controller 0\/1: CrashLoopBackOff/)
+  await set('git-down')
+  await clear('crash')
+  await running.said(/GitRepository flux-system\/flux-system: GitOperationFailed: .*connection refused/)
+  await clear('git-down')
+  const ended = await running.ended
+  expect(ended.code, ended.stderr).toBe(0)
+  expect(documentOf(ended)).toMatchObject({ outcome: 'done' })
+})
+
+test('a registry that goes away after the preflight, and an API that is slow and then gone for 20 seconds, are waited out', async () => {
+  const running = lab.start('bootstrap', ['--lab', '--yes', '--json'])
+  await running.said('✔ Give Flux the login')
+  await set('registry-down')
+  await running.said(/FluxInstance flux-system\/flux: ArtifactFailed: .*connection refused/)
+  await clear('registry-down')
+  await set('api-slow=500')
+  await running.said('◎ Hand over to Git')
+  await clear('api-slow')
+  await set('api-down')
+  await running.said('waiting: the Kubernetes API cannot be reached')
+  await new Promise((resolve) => setTimeout(resolve, 20_000)) // how long the API is away is what is tested
+  await clear('api-down')
+  await running.said('the Kubernetes API answers again')
+  const ended = await running.ended
+  expect(ended.code, ended.stderr).toBe(0)
+  expect(documentOf(ended)).toMatchObject({ outcome: 'done' })
+})
+
+test('an image that cannot be pulled ends at the timeout, with what to do; mended, the run goes on', async () => {
+  await set('image=helm-controller:v1.6.4')
+  const ended = await lab.run('bootstrap', ['--lab', '--yes', '--json', '--timeout', '20s'])
+  expect(ended.code).toBe(1)
+  expect(ended.stderr).toMatch(/gave up waiting: .*helm-controller 0\/1: (ErrImagePull|ImagePullBackOff): /)
+  expect(ended.stderr).toContain('run the same command again with --resume to go on from here, with more --timeout if need be')
+  expect(documentOf(ended)).toMatchObject({ outcome: 'failed', exitCode: 1 })
+  await clear()
+  const resumed = await lab.run('bootstrap', ['--lab', '--yes', '--json', '--resume', documentOf(ended).runId])
+  expect(resumed.code, resumed.stderr).toBe(0)
+  expect(documentOf(resumed)).toMatchObject({ outcome: 'done', runId: documentOf(ended).runId })
+})

@@ -1,0 +1,163 @@
+import { readdirSync, readFileSync } from 'node:fs'
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import type { Cluster } from '../../lib/cluster/cluster.ts'
+import { kinds, parseObject } from '../../lib/cluster/objects.ts'
+import { foreignManagers } from '../../lib/steps/verify-flux.ts'
+import { documentOf, startLab, type TestLab } from './harness.ts'
+
+const namespace = 'flux-system'
+const lease = { ...kinds.lease, namespace: 'kube-system', name: 'flux-runbook' }
+let lab: TestLab
+let cluster: Cluster
+
+beforeAll(async () => {
+  lab = await startLab(['infra'])
+})
+afterAll(() => lab.close())
+beforeEach(async () => {
+  expect((await lab.run('lab', ['reset', 'empty'])).code).toBe(0)
+  cluster = await lab.cluster('lab-infra')
+})
+
+/** What each step but the last says when it is over, in order. */
+const endings = [
+  '✔ Create the namespace',
+  '✔ Give Flux the login',
+  '✔ Install flux-operator',
+  '✔ Install Flux: apply',
+  '✔ Follow Git',
+  '✔ Hand over to Git',
+]
+
+/** The commands of all processes that are not zombies, and not this test's own. */
+function commands(): string[] {
+  return readdirSync('/proc').flatMap((pid) => {
+    try {
+      return /^\d+$/.test(pid) ? [readFileSync(`/proc/${pid}/cmdline`, 'utf8').replaceAll('\0', ' ')] : []
+    } catch {
+      return [] // it has ended since
+    }
+  })
+}
+
+async function verifyAsUndisturbed(): Promise<void> {
+  const last = await lab.run('bootstrap', ['--lab', '--yes', '--json', '--fresh'])
+  expect(last.stderr).toContain('nothing to do')
+  expect(documentOf(last)).toMatchObject({ outcome: 'unchanged', exitCode: 0 })
+  expect(await cluster.get(lease)).toBeUndefined()
+  expect(await foreignManagers(cluster, namespace)).toEqual([])
+}
+
+describe('a bootstrap that is interrupted', () => {
+  test('by kill -9 after each step, and inside one, goes on every time and ends like an undisturbed one', async () => {
+    const moments = ['◎ Install flux-operator', ...endings]
+    for (const [at, moment] of moments.entries()) {
+      const running = lab.start('bootstrap', ['--lab', '--yes', ...(at === 0 ? [] : ['--resume'])])
+      await running.said(moment)
+      running.kill('SIGKILL')
+      await running.ended
+      if (at === 0) {
+        const undecided = await lab.run('bootstrap', ['--lab', '--yes'])
+        expect(undecided.code).toBe(2)
+        expect(undecided.stderr).toContain('pass --resume to go on with it, or --fresh to start anew')
+      }
+      expect(commands().filter((command) => command.includes('kubectl proxy'))).toHaveLength(1) // this test's own
+    }
+    const resumed = await lab.run('bootstrap', ['--lab', '--yes', '--resume', '--json'])
+    expect(resumed.code).toBe(0)
+    await verifyAsUndisturbed()
+  })
+
+  test.each(['SIGINT', 'SIGTERM'] as const)('by %s stops cleanly, says what was done, and goes on', async (signal) => {
+    const running = lab.start('bootstrap', ['--lab', '--yes', '--json'])
+    await running.said('◎ Install Flux: apply the FluxInstance')
+    running.kill(signal)
+    const stopped = await running.ended
+    expect(stopped.code).toBe(130)
+    expect(stopped.stderr).toContain(
+      'stopped; done so far: Create the namespace flux-system; Give Flux the login for Git; Install flux-operator',
+    )
+    expect(stopped.stderr).toContain('--resume')
+    expect(documentOf(stopped)).toMatchObject({ outcome: 'cancelled', exitCode: 130 })
+    expect(await cluster.get(lease)).toBeUndefined()
+
+    const resumed = await lab.run('bootstrap', ['--lab', '--yes', '--resume', '--json'])
+    expect(documentOf(resumed)).toMatchObject({ exitCode: 0, runId: documentOf(stopped).runId })
+    await verifyAsUndisturbed()
+  })
+})
+
+describe('the lock', () => {
+  const heldBy = (holder: string, renewed: Date) =>
+    parseObject({
+      ...kinds.lease,
+      metadata: { name: lease.name, namespace: lease.namespace, annotations: { 'flux-runbook/phase': 'Install Flux' } },
+      spec: { holderIdentity: holder, leaseDurationSeconds: 30, renewTime: renewed.toISOString().replace('Z', '000Z') },
+    })
+
+  test('two at once: one is told who holds it, and in which phase', async () => {
+    const first = lab.start('bootstrap', ['--lab', '--yes'])
+    await first.said('◎ Install Flux: apply the FluxInstance')
+    const second = await lab.run('bootstrap', ['--lab', '--yes', '--fresh', '--json'])
+    expect(second.code).toBe(4)
+    expect(second.stderr).toMatch(/\S+@\S+ \S+-bootstrap holds the lock of this cluster, in phase: /)
+    expect(documentOf(second)).toMatchObject({ outcome: 'locked', exitCode: 4, steps: [] })
+    expect((await first.ended).code).toBe(0)
+  })
+
+  test('taken away in the middle, stops the loser before its next write', async () => {
+    const running = lab.start('bootstrap', ['--lab', '--yes'])
+    await running.said('flux-operator 0/1')
+    await cluster.apply(heldBy('somebody@else other-run', new Date()), { manager: 'somebody-else' })
+    const ended = await running.ended
+    expect(ended.code).toBe(1)
+    expect(ended.stderr).toContain('the lock of this cluster was lost to somebody@else other-run; nothing more was changed')
+    expect(await cluster.list(kinds.fluxInstance)).toEqual([])
+    expect((await cluster.get(lease))?.spec).toMatchObject({ holderIdentity: 'somebody@else other-run' })
+  })
+
+  test('of another run that died is taken over once it has lapsed, and not before', async () => {
+    await cluster.apply(heldBy('somebody@else dead-run', new Date()), { manager: 'somebody-else' })
+    expect((await lab.run('bootstrap', ['--lab', '--yes'])).code).toBe(4)
+    await cluster.apply(heldBy('somebody@else dead-run', new Date(Date.now() - 31_000)), { manager: 'somebody-else' })
+    const running = lab.start('bootstrap', ['--lab', '--yes'])
+    await running.said('✔ Create the namespace')
+    running.kill('SIGTERM')
+    expect((await running.ended).code).toBe(130)
+  })
+})
+
+describe('a dry run', () => {
+  test('of an empty, a half-made and a finished cluster changes nothing, and its plan is what is then done', async () => {
+    const everything = async (): Promise<string> => JSON.stringify(await stateOf(cluster))
+    const planOf = async (): Promise<string[]> => {
+      const before = await everything()
+      const planned = await lab.run('bootstrap', ['--lab', '--dry-run', '--json'])
+      expect(planned.code).toBe(0)
+      expect(await everything()).toBe(before)
+      return documentOf(planned).steps.flatMap(({ id, state }) => (state === 'planned' ? [id] : []))
+    }
+    const empty = await planOf()
+    const half = lab.start('bootstrap', ['--lab', '--yes', '--json'])
+    await half.said('✔ Install flux-operator')
+    half.kill('SIGTERM')
+    await half.ended
+    expect(empty).toEqual(['namespace', 'git-credentials', 'flux-operator', 'flux-instance', 'sync', 'takeover', 'verify'])
+    const rest = await planOf()
+    expect(rest).toEqual(['flux-instance', 'sync', 'takeover', 'verify'])
+    const done = documentOf(await lab.run('bootstrap', ['--lab', '--yes', '--resume', '--json']))
+    expect(done.steps.flatMap(({ id, state }) => (state === 'done' ? [id] : []))).toEqual(rest)
+    const finished = documentOf(await lab.run('bootstrap', ['--lab', '--dry-run', '--json']))
+    expect(finished).toMatchObject({ outcome: 'unchanged', exitCode: 0 })
+  })
+})
+
+/** Every object that a person or a script could have changed, by its resourceVersion. */
+async function stateOf(of: Cluster): Promise<string[]> {
+  const watched = [kinds.namespace, kinds.secret, kinds.configMap, kinds.serviceAccount, kinds.crd, kinds.deployment, kinds.fluxInstance]
+  const lists = await Promise.all(watched.map((kind) => of.list(kind)))
+  const leases = (await of.list(kinds.lease)).filter(({ metadata }) => metadata.name === lease.name)
+  return [...lists.flat(), ...leases].map(
+    ({ kind, metadata: { name, uid, resourceVersion } }) => `${kind} ${name} ${uid} ${resourceVersion}`,
+  )
+}

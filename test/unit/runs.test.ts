@@ -1,0 +1,95 @@
+import { mkdirSync, mkdtempSync, readdirSync, statSync, writeFileSync } from 'node:fs'
+import { hostname, tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { beforeEach, describe, expect, test } from 'vitest'
+import { chooseRun, verifySameCluster } from '../../lib/identity.ts'
+import { contextFolder, findInterrupted, remember, rememberCluster } from '../../lib/runs.ts'
+
+const context = 'arn:aws:eks:eu-west-1:1:cluster/infra'
+/** A pid that no process has: above what Linux and macOS give. */
+const dead = 99_999_999
+let home: string
+
+beforeEach(() => {
+  home = mkdtempSync(join(tmpdir(), 'frb-runs-'))
+})
+
+function run(runId: string, more: { ended?: string; pid?: number; uid?: string } = {}): string {
+  const folder = join(contextFolder(home, context), runId)
+  mkdirSync(folder, { recursive: true })
+  remember(folder, { script: 'bootstrap', context, uid: 'one', server: 'https://infra', host: hostname(), pid: dead, ...more })
+  return folder
+}
+const place = (uid = 'one') => ({ home, context, server: 'https://infra', uid })
+
+describe('an interrupted run', () => {
+  test('is the last one, when it was killed or cancelled', () => {
+    run('20261101T000000000Z-bootstrap', { ended: 'done' })
+    run('20261102T000000000Z-bootstrap')
+    expect(findInterrupted(home, context, 'bootstrap')).toMatchObject({ runId: '20261102T000000000Z-bootstrap' })
+    run('20261103T000000000Z-bootstrap', { ended: 'cancelled' })
+    expect(findInterrupted(home, context, 'bootstrap')).toMatchObject({ runId: '20261103T000000000Z-bootstrap' })
+  })
+  test('is none when a later run has ended, or when it still lives', () => {
+    run('20261102T000000000Z-bootstrap')
+    run('20261103T000000000Z-bootstrap', { ended: 'done' })
+    expect(findInterrupted(home, context, 'bootstrap')).toBeUndefined()
+    run('20261104T000000000Z-bootstrap', { pid: process.pid })
+    expect(findInterrupted(home, context, 'bootstrap')).toBeUndefined()
+  })
+  test('of another script is not ours', () => {
+    run('20261102T000000000Z-teardown')
+    expect(findInterrupted(home, context, 'bootstrap')).toBeUndefined()
+  })
+  test('is told to a job, which must say what it wants', async () => {
+    run('20261102T000000000Z-bootstrap')
+    await expect(chooseRun(place(), 'bootstrap', undefined, false)).rejects.toMatchObject({
+      kind: 'usage',
+      message: `the run 20261102T000000000Z-bootstrap on ${context} was interrupted. Nothing was changed`,
+      remedy: 'pass --resume to go on with it, or --fresh to start anew',
+    })
+    expect(await chooseRun(place(), 'bootstrap', undefined, true)).toBeUndefined()
+    expect(await chooseRun(place(), 'bootstrap', '', false)).toMatchObject({ runId: '20261102T000000000Z-bootstrap' })
+  })
+  test('that failed is gone on with only when asked', async () => {
+    run('20261102T000000000Z-bootstrap', { ended: 'failed' })
+    expect(await chooseRun(place(), 'bootstrap', undefined, false)).toBeUndefined()
+    expect(await chooseRun(place(), 'bootstrap', '', false)).toMatchObject({ ended: 'failed' })
+  })
+  test('is never gone on with on another cluster', async () => {
+    run('20261102T000000000Z-bootstrap')
+    await expect(chooseRun(place('two'), 'bootstrap', '', false)).rejects.toMatchObject({
+      kind: 'blocked',
+      message: expect.stringContaining('began on another cluster: https://infra (kube-system one), not two'),
+    })
+  })
+  test('that is not there cannot be gone on with', async () => {
+    await expect(chooseRun(place(), 'bootstrap', '', false)).rejects.toMatchObject({ kind: 'usage' })
+  })
+  test('whose memory is damaged is named with its path', () => {
+    const folder = run('20261102T000000000Z-bootstrap')
+    writeFileSync(join(folder, 'run.json'), '{"script": ')
+    expect(() => findInterrupted(home, context, 'bootstrap')).toThrow(`${join(folder, 'run.json')} is damaged`)
+  })
+})
+
+describe('what a run remembers', () => {
+  test('is for its owner alone, and replaced as a whole', () => {
+    const folder = run('20261102T000000000Z-bootstrap')
+    expect(statSync(join(folder, 'run.json')).mode & 0o777).toBe(0o600)
+    expect(readdirSync(folder)).toEqual(['run.json'])
+  })
+})
+
+describe('a name that means another cluster now', () => {
+  test('is refused, unless the person says that it is meant', async () => {
+    rememberCluster(home, context, { uid: 'one', server: 'https://infra' })
+    await verifySameCluster(place(), false)
+    await expect(verifySameCluster(place('two'), false)).rejects.toMatchObject({
+      kind: 'blocked',
+      message: expect.stringContaining('meant another cluster before: https://infra (kube-system one)'),
+      remedy: expect.stringContaining('--new-cluster'),
+    })
+    await verifySameCluster(place('two'), true)
+  })
+})
