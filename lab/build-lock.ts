@@ -11,7 +11,12 @@ const holderSchema = v.pipe(v.string(), v.parseJson(), v.object({ pid: v.number(
  * lock is taken over. Two that take over at the very same instant may both get it, so `body` must be right even then, if only by doing things twice.
  * @param waitingFor is told, again and again, which process has it
  */
-export async function withLock<T>(file: string, waitingFor: (pid: number) => void, body: () => Promise<T>): Promise<T> {
+export async function withLock<T>(
+  file: string,
+  waitingFor: (pid: number) => void,
+  body: () => Promise<T>,
+  signal?: AbortSignal,
+): Promise<T> {
   const mine = JSON.stringify({ pid: process.pid, started: startOf(process.pid) ?? '', name: randomUUID() })
   while (!(await take(file, mine))) {
     const theirs = await contentOf(file)
@@ -19,6 +24,7 @@ export async function withLock<T>(file: string, waitingFor: (pid: number) => voi
     if (holder.success && isRunning(holder.output)) {
       waitingFor(holder.output.pid)
       await pause(300)
+      signal?.throwIfAborted()
     } else await release(file, theirs)
   }
   try {

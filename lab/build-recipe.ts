@@ -15,18 +15,21 @@ export interface BuildOptions {
   /** Appears in one instant, when all that belongs in it is done. */
   readonly folder: string
   readonly console: Console
+  readonly signal: AbortSignal | undefined
 }
 
 /**
  * Builds all that a recipe makes. It works in a folder of its own, of which only the log stays. A build that was killed goes on where it was,
  * because Go keeps what it has downloaded and compiled.
  */
-export async function buildRecipe(recipe: Recipe, { go, folder, console }: BuildOptions): Promise<void> {
+export async function buildRecipe(recipe: Recipe, { go, folder, console, signal }: BuildOptions): Promise<void> {
   await removeLeftovers(folder)
   const work = `${folder}${building}${process.pid}`
   const made = join(work, 'made')
-  const run: GoRun = { go, folder: join(work, 'module'), temporary: join(work, 'tmp'), log: `${folder}.log` }
-  console.action(`Building the lab's executables with ${go.version}, this once. Its log: ${run.log}`)
+  const run: GoRun = { go, folder: join(work, 'module'), temporary: join(work, 'tmp'), log: `${folder}.log`, signal }
+  const last = await lastTime()
+  console.action(`building the lab's executables with ${go.version} (${last === '' ? 'some ten minutes, once' : `last time: ${last}`})`)
+  console.faint(`  log: ${run.log}`)
   try {
     await mkdir(run.temporary, { recursive: true })
     for (const file of recipe.files) await writeNew(join(run.folder, file), await readFile(join(recipe.folder, file)))
@@ -37,6 +40,7 @@ export async function buildRecipe(recipe: Recipe, { go, folder, console }: Build
       if (!existsSync(folder)) throw error // else another process has built the same
     })
   } catch (error) {
+    signal?.throwIfAborted()
     throw error instanceof OperatorError ? error : explainFailure("the lab's executables cannot be built", [messageOf(error)], run.log)
   } finally {
     await rm(work, { recursive: true, force: true, maxRetries: 5 })
@@ -56,13 +60,12 @@ async function removeLeftovers(folder: string): Promise<void> {
 
 /** Makes the vendor folder. @returns how many Go packages the programs consist of */
 async function fetchModules(recipe: Recipe, run: GoRun, console: Console): Promise<number> {
-  const last = await lastTime('modules')
   let downloaded = 0
   let module = ''
   const progress = {
-    now: () => `Go modules: ${downloaded} of at most ${recipe.modules} downloaded${last} ${module}`,
-    done: () => `Go modules: ${downloaded === 0 ? 'all were here' : `${downloaded} downloaded`}`,
-    failed: 'Go modules',
+    now: () => `downloading Go modules, ${downloaded} of ≤${recipe.modules}: ${module}`,
+    done: () => (downloaded === 0 ? 'all Go modules were here' : `${downloaded} Go modules downloaded`),
+    failed: 'downloading Go modules',
   }
   return whileShowing(console, progress, async () => {
     const started = Date.now()
@@ -93,17 +96,16 @@ async function compile(
   run: GoRun,
   { bin, total, console }: { bin: string; total: number; console: Console },
 ): Promise<void> {
-  const last = await lastTime('packages')
   let compiled = 0
   let current = ''
   await mkdir(bin, { recursive: true })
   const progress = {
     now() {
       const done = readdirSync(bin).length
-      return `Compiling: ${compiled} of at most ${total} packages, ${done} of ${recipe.programs.length} programs${last} ${current}`
+      return `compiling, ${compiled} of ≤${total} packages, ${done} of ${recipe.programs.length} programs: ${current}`
     },
-    done: () => `Compiled ${recipe.programs.map(({ name, version }) => `${name} ${version}`).join(', ')}`,
-    failed: 'Compiling',
+    done: () => `compiled ${recipe.programs.map(({ name, version }) => `${name} ${version}`).join(', ')}`,
+    failed: 'compiling',
   }
   await whileShowing(console, progress, async () => {
     const started = Date.now()
@@ -120,7 +122,7 @@ async function compile(
       await rename(join(bin, basename(path)), join(bin, name))
       for (const link of links) await symlink(name, join(bin, link))
     }
-    await rememberDuration('packages', Date.now() - started, compiled)
+    if (compiled > 0) await rememberDuration('packages', Date.now() - started, compiled)
   })
 }
 

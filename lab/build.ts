@@ -7,6 +7,7 @@ import { withLock } from './build-lock.ts'
 import { buildRecipe } from './build-recipe.ts'
 import { executablesHome } from './home.ts'
 import { compileArguments, type DefaultRecipe, type Recipe, readDefaultRecipe } from './recipe.ts'
+import { goSettings } from './run-go.ts'
 import { ensureGo, fetchedVersion, findGo } from './toolchain.ts'
 
 /** Where the lab's executables are, as absolute paths, and what they are. */
@@ -25,14 +26,17 @@ export interface Executables {
   readonly operatorVersion: string
 }
 
-/** Finds the lab's executables, building them first where that was not done yet: some ten minutes, once. */
-export async function ensureExecutables(console: Console): Promise<Executables> {
+/**
+ * Finds the lab's executables, building them first where that was not done yet: some ten minutes, once.
+ * @param signal ends a build, which can go on where it was the next time
+ */
+export async function ensureExecutables(console: Console, signal?: AbortSignal): Promise<Executables> {
   const recipe = await readDefaultRecipe()
-  return executablesIn(await ensureBuilt(recipe, console), recipe)
+  return executablesIn(await ensureBuilt(recipe, console, signal), recipe)
 }
 
 /** Builds a recipe unless it was built before. @returns the folder of what was built */
-async function ensureBuilt(recipe: Recipe, console: Console): Promise<string> {
+async function ensureBuilt(recipe: Recipe, console: Console, signal: AbortSignal | undefined): Promise<string> {
   const go = await findGo()
   const name = `${recipe.name}-${await fingerprint(recipe, go?.version ?? `go${fetchedVersion}`)}`
   const folder = join(executablesHome(), name)
@@ -43,10 +47,11 @@ async function ensureBuilt(recipe: Recipe, console: Console): Promise<string> {
   const waitFor = (pid: number): void => {
     waiting ??= console.wait(`waiting for process ${pid}, which is building the lab's executables`)
   }
-  await withLock(`${folder}.lock`, waitFor, async () => {
+  const build = async (): Promise<void> => {
     waiting?.success('the other process has ended')
-    if (!existsSync(folder)) await buildRecipe(recipe, { go: go ?? (await ensureGo(console)), folder, console })
-  })
+    if (!existsSync(folder)) await buildRecipe(recipe, { go: go ?? (await ensureGo(console, signal)), folder, console, signal })
+  }
+  await withLock(`${folder}.lock`, waitFor, build, signal).finally(() => waiting?.stop())
   return folder
 }
 
@@ -54,7 +59,8 @@ async function ensureBuilt(recipe: Recipe, console: Console): Promise<string> {
 async function fingerprint(recipe: Recipe, goVersion: string): Promise<string> {
   const hash = createHash('sha256')
   const { programs, embedded, beside } = recipe
-  hash.update(JSON.stringify([programs, embedded, beside, compileArguments(recipe, ''), goVersion, process.platform, process.arch]))
+  const made = [programs, embedded, beside, compileArguments(recipe, ''), goSettings]
+  hash.update(JSON.stringify([...made, goVersion, process.platform, process.arch]))
   for (const file of recipe.files) hash.update(`${file}\n`).update(await readFile(join(recipe.folder, file)))
   return hash.digest('hex').slice(0, 12)
 }

@@ -31,16 +31,20 @@ export interface LabAccess {
 }
 
 /** Has these clusters up, with Git and registry: builds, starts and heals whatever it takes. */
-export async function ensureLab(clusters: readonly string[], console: Console): Promise<LabAccess> {
-  const { status } = await bringUp(clusters, console)
+export async function ensureLab(clusters: readonly string[], console: Console, signal?: AbortSignal): Promise<LabAccess> {
+  const { status } = await bringUp(clusters, console, signal)
   return accessOf(layoutOf(labHome()), status)
 }
 
 /** As `ensureLab`; tells which clusters had to be started. */
-export async function bringUp(clusters: readonly string[], console: Console): Promise<{ started: string[]; status: LabStatus }> {
+export async function bringUp(
+  clusters: readonly string[],
+  console: Console,
+  signal?: AbortSignal,
+): Promise<{ started: string[]; status: LabStatus }> {
   const layout = layoutOf(labHome())
   for (const name of clusters) checkCluster(name)
-  const executables = await ensureExecutables(console)
+  const executables = await ensureExecutables(console, signal)
   let waiting: Waiting | undefined
   const say = (text: string): void => {
     if (waiting === undefined) waiting = console.wait(text)
@@ -56,6 +60,11 @@ export async function bringUp(clusters: readonly string[], console: Console): Pr
     if (status.git.head === undefined) {
       await pushInto(layout, status, { message: 'The tree as the lab found it', overwrite: false })
       status = await readStatus(socket)
+    }
+    if (status.bin !== executables.bin) {
+      console.warning(
+        'the lab runs with executables of another build; npx zx scripts/lab.ts down ends it, and the next up takes the new ones',
+      )
     }
     waiting?.success(`the lab is up: ${describeClusters(status)}`)
     return { started, status }

@@ -4,13 +4,17 @@ import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 
+/** Who calls the API by a token of his own: the person, the lab's node, and kube-controller-manager. */
+const users = ['lab-admin', 'lab-node', 'system:kube-controller-manager'] as const
+type User = (typeof users)[number]
+
 /** What one cluster proves itself with, and who may do what there. */
 export interface ClusterKeys {
   /** PEM of the certificate, its own authority, that the API server and the node show; and its key. */
   readonly certificate: string
   readonly key: string
-  /** The token of somebody who may do everything. */
-  readonly token: string
+  /** Everybody may do everything, but the API's log tells them apart. */
+  readonly tokens: Readonly<Record<User, string>>
   readonly certificateFile: string
   readonly keyFile: string
   readonly tokensFile: string
@@ -26,7 +30,7 @@ export async function ensureKeys(folder: string, executable: string, env: Record
   const files = {
     certificateFile: file('server.crt'),
     keyFile: file('server.key'),
-    tokensFile: file('tokens.csv'),
+    tokensFile: file('users.csv'),
     serviceAccountKeyFile: file('service-account.key'),
   }
   if (!existsSync(files.tokensFile)) {
@@ -39,8 +43,19 @@ export async function ensureKeys(folder: string, executable: string, env: Record
     write(files.keyFile, stdout.slice(end))
     const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' }) // an RSA key takes a tenth of a second
     write(files.serviceAccountKeyFile, privateKey.export({ type: 'sec1', format: 'pem' }).toString())
-    write(files.tokensFile, `${randomBytes(32).toString('hex')},lab-admin,lab-admin,"system:masters"\n`) // last: it says that all are there
+    const lines = users.map((user) => `${randomBytes(32).toString('hex')},${user},${user},"system:masters"\n`)
+    write(files.tokensFile, lines.join('')) // last: it says that all are there
   }
-  const [token = ''] = readFileSync(files.tokensFile, 'utf8').split(',')
-  return { certificate: readFileSync(files.certificateFile, 'utf8'), key: readFileSync(files.keyFile, 'utf8'), token, ...files }
+  const lines = readFileSync(files.tokensFile, 'utf8').split('\n')
+  const tokenOf = (user: User): string => lines.find((line) => line.split(',')[1] === user)?.split(',')[0] ?? ''
+  return {
+    certificate: readFileSync(files.certificateFile, 'utf8'),
+    key: readFileSync(files.keyFile, 'utf8'),
+    tokens: {
+      'lab-admin': tokenOf('lab-admin'),
+      'lab-node': tokenOf('lab-node'),
+      'system:kube-controller-manager': tokenOf('system:kube-controller-manager'),
+    },
+    ...files,
+  }
 }

@@ -94,7 +94,7 @@ export const labCommands: Readonly<Record<string, LabCommand>> = {
     async run({ given }) {
       const status = await labStatus()
       if (status !== undefined) {
-        if (given.json !== true) print(describeStatus(status, labHome()))
+        if (given.json !== true) print(describeStatus(status, labHome(), process.stdout.columns ?? 1000))
         return { ...done, document: { up: true, home: labHome(), kubeconfig: layoutOf(labHome()).kubeconfig, ...status } }
       }
       const left = leftovers(layoutOf(labHome()).processes)

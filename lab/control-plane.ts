@@ -4,7 +4,7 @@ import { setTimeout as pause } from 'node:timers/promises'
 import { send, tokenEndpoint } from '../lib/cluster/http.ts'
 import { messageOf, OperatorError } from '../lib/errors.ts'
 import { type ClusterKeys, ensureKeys } from './cluster-keys.ts'
-import { apiserverFlags, controllerManagerFlags, etcdFlags } from './control-plane-flags.ts'
+import { apiserverFlags, auditPolicy, controllerManagerFlags, etcdFlags } from './control-plane-flags.ts'
 import { type Keeping, type KeptProcess, keepRunning } from './kept-process.ts'
 import { kubeconfigOf } from './kubeconfig.ts'
 import type { Ports } from './ports.ts'
@@ -29,8 +29,7 @@ export interface ControlPlane {
   /** PEM of the certificate that the API server shows, and the node too. */
   readonly ca: string
   readonly certificate: { readonly cert: string; readonly key: string }
-  /** The token of somebody who may do everything. */
-  readonly token: string
+  readonly tokens: ClusterKeys['tokens']
   readonly processes: readonly KeptProcess[]
   /** Where kube-apiserver listens itself, behind the relay. */
   readonly port: number
@@ -65,15 +64,19 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
     start('etcd', etcdFlags(cluster, data, socket))
     const keys = await ensureKeys(join(options.folder, 'keys'), executable, keeping.env)
     const port = await options.ports.free(`kube-apiserver of ${cluster}`)
-    start('kube-apiserver', apiserverFlags(keys, socket, port))
+    const audit = { policy: join(options.folder, 'audit-policy.json'), log: join(options.logs, `${cluster}-audit.log`) }
+    writeFileSync(audit.policy, JSON.stringify(auditPolicy))
+    start('kube-apiserver', apiserverFlags(keys, socket, port, audit))
     relay.leadTo(port)
     const untilReady = (): Promise<void> => waitForApi(port, keys, processes)
     await untilReady()
-    const { certificate: ca, key, token } = keys
+    const { certificate: ca, key, tokens } = keys
     const kubeconfig = join(options.folder, 'controller-manager.kubeconfig')
-    writeFileSync(kubeconfig, kubeconfigOf([{ context: cluster, server, ca, token }]), { mode: 0o600 })
+    writeFileSync(kubeconfig, kubeconfigOf([{ context: cluster, server, ca, token: tokens['system:kube-controller-manager'] }]), {
+      mode: 0o600,
+    })
     start('kube-controller-manager', controllerManagerFlags(keys, kubeconfig))
-    return { server, ca, certificate: { cert: ca, key }, token, processes, port, untilReady, stop }
+    return { server, ca, certificate: { cert: ca, key }, tokens, processes, port, untilReady, stop }
   } catch (error) {
     await stop()
     throw error
@@ -82,7 +85,7 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
 
 /** Asks until the API is ready and can describe itself. */
 async function waitForApi(port: number, keys: ClusterKeys, processes: readonly KeptProcess[]): Promise<void> {
-  const endpoint = tokenEndpoint(`https://127.0.0.1:${port}`, keys.token, keys.certificate)
+  const endpoint = tokenEndpoint(`https://127.0.0.1:${port}`, keys.tokens['lab-admin'], keys.certificate)
   const before = processes.map((process) => process.restarts())
   const deadline = Date.now() + readyWithin
   const giveUpIfHopeless = (error: unknown): void => {

@@ -56,9 +56,9 @@ export async function createCluster(name: string, layout: Layout, sockets: strin
     const aborted = new AbortController()
     setMaxListeners(0, aborted.signal) // every request under way listens to it
     try {
-      const { server, ca, token, certificate } = controlPlane
+      const { server, ca, tokens, certificate } = controlPlane
       const patience = { milliseconds: 5000, trouble: keeping.tell, over: () => undefined }
-      const cluster = clusterAt(tokenEndpoint(server, token, ca), patience, aborted.signal)
+      const cluster = clusterAt(tokenEndpoint(server, tokens['lab-node'], ca), patience, aborted.signal)
       const node = await startNode({
         clusterName: name,
         server,

@@ -1,6 +1,7 @@
-import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { chmodSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
+import { OperatorError } from '../lib/errors.ts'
 
 /** The clusters that a lab may have, those of the tree, in the order people name them. */
 export const clusterNames = ['infra', 'apps'] as const
@@ -42,21 +43,44 @@ export function layoutOf(home: string): Layout {
   }
 }
 
-/** Makes the folders, the home closed to everybody else. */
+/**
+ * Makes the folders, the home closed to everybody else.
+ * @throws OperatorError `usage` where the home is somebody's folder with other things in it: `lab down` would remove them
+ */
 export function makeFolders(layout: Layout): void {
-  mkdirSync(layout.home, { recursive: true, mode: 0o700 })
-  chmodSync(layout.home, 0o700)
-  for (const folder of [layout.logs, layout.clusters, layout.snapshots, layout.childHome, layout.temporary]) {
-    mkdirSync(folder, { recursive: true })
+  const { home, ports, logs, clusters, snapshots, childHome, temporary } = layout
+  if (!isHome(layout) && existsSync(home) && readdirSync(home).length > 0) {
+    throw new OperatorError(`${home} cannot be a lab's home: it holds other things`, {
+      kind: 'usage',
+      remedy: 'set FLUX_LAB_HOME to a new folder',
+    })
   }
+  mkdirSync(home, { recursive: true, mode: 0o700 })
+  chmodSync(home, 0o700)
+  if (!existsSync(ports)) writeFileSync(ports, '{}')
+  for (const folder of [logs, clusters, snapshots, childHome, temporary]) mkdirSync(folder, { recursive: true })
 }
 
 /** Removes clusters, Git, snapshots and passwords. Logs stay to be read, ports so that addresses stay the same. */
 export function removeState(layout: Layout): void {
-  const sockets = socketFolder(layout)
+  if (!isHome(layout)) return
   const { kubeconfig, repository, clusters, snapshots, processes, childHome, temporary } = layout
-  const state = [kubeconfig, join(repository, '..'), clusters, snapshots, processes, childHome, temporary, sockets, pointer(layout)]
+  const state = [
+    kubeconfig,
+    dirname(repository),
+    clusters,
+    snapshots,
+    processes,
+    childHome,
+    temporary,
+    socketFolder(layout),
+    pointer(layout),
+  ]
   for (const path of state) if (path !== undefined) rmSync(path, { recursive: true, force: true, maxRetries: 3 })
+}
+
+function isHome({ ports }: Layout): boolean {
+  return existsSync(ports)
 }
 
 /** A path of a unix socket has 107 bytes at most, 103 on macOS; the longest name in the folder is this. */

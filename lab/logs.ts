@@ -21,7 +21,8 @@ export async function showLogs(name: string, context: string, follow: boolean, s
   const sources = [...filesOf(layout, context), ...containersOf(status, context)]
   const source = sources.find((one) => one.name === name)
   if (source === undefined) {
-    const names = [...new Set(sources.map((one) => one.name))]
+    const long = `${context.replace(/^lab-/, '')}-`
+    const names = [...new Set(sources.map((one) => one.name))].filter((one) => !one.startsWith(long))
     const close = nearest(name, names)
     const there = names.length === 0 ? 'the lab was never up' : `there are ${names.join(', ')}`
     throw new OperatorError(`nothing of ${context} is called "${name}"; ${close === undefined ? there : `did you mean ${close}?`}`, {

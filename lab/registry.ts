@@ -65,7 +65,8 @@ export async function startRegistry(options: RegistryOptions): Promise<Registry>
 async function fill(address: string, { contents, folder, keeping }: RegistryOptions): Promise<void> {
   const { helm, flux, operatorConfig, operatorVersion } = contents
   const run = async (what: string, file: string, args: readonly string[]): Promise<void> => {
-    await promisify(execFile)(file, args, { env: keeping.env, cwd: keeping.cwd }).catch((error: unknown) => {
+    // The clusters are starting at the same time, and people wait for those.
+    await promisify(execFile)('nice', ['-n', '10', file, ...args], { env: keeping.env, cwd: keeping.cwd }).catch((error: unknown) => {
       throw new OperatorError(`${what} cannot be pushed to the lab's registry: ${messageOf(error)}`, {
         remedy: 'npx zx scripts/lab.ts logs registry',
         cause: error,

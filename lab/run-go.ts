@@ -17,6 +17,7 @@ export interface GoRun {
   readonly temporary: string
   /** Grows by every line that go prints. */
   readonly log: string
+  readonly signal?: AbortSignal | undefined
   /** Go downloads as many modules at a time as it believes to have processors. */
   readonly processors?: number
 }
@@ -34,18 +35,28 @@ const passedOn =
   /^(HOME|PATH|LANG|TMPDIR|USER|XDG_CACHE_HOME|XDG_CONFIG_HOME|(HTTPS?|NO|ALL)_PROXY|SSL_CERT_(FILE|DIR)|GIT_SSL_CAINFO|REQUESTS_CA_BUNDLE|PIP_\w+)$/i
 const passedOnToGo = /^GO(PROXY|PRIVATE|NOPROXY|SUMDB|NOSUMDB|NOSUMCHECK|INSECURE|AUTH|VCS|PATH|CACHE|MODCACHE|ENV)$/
 
+/** What decides, in the environment, what go makes. */
+export const goSettings = {
+  GOWORK: 'off',
+  // Not empty: then nobody's own GOFLAGS, set by `go env -w`, get in.
+  GOFLAGS: '-trimpath -buildvcs=false',
+  CGO_ENABLED: '0',
+} as const
+
 /** The environment of go, pip and the like: small, so that neither NODE_OPTIONS nor credentials for something else get in. */
 export function toolEnvironment(env: NodeJS.ProcessEnv = process.env): Record<string, string> {
   const passed = Object.entries(env).filter(([name]) => passedOn.test(name) || passedOnToGo.test(name))
   return Object.fromEntries(passed.flatMap(([name, value]) => (value === undefined ? [] : [[name, value]])))
 }
 
-/** Runs go, which ends with this process. `seen` is told each line of its stderr. */
+/** Runs go, which ends with this process or when the signal says so. `seen` is told each line of its stderr. */
 export async function runGo(run: GoRun, args: readonly string[], seen: (line: string) => void = () => undefined): Promise<GoResult> {
   const output: string[] = []
   const complaints: string[] = []
   writeLog(run.log, `--- ${new Date().toISOString()} ${run.go.version}: go ${args.join(' ')}`)
   const { child, ended } = spawnTied([run.go.command, ...args], { cwd: run.folder, env: goEnvironment(run) })
+  const stop = (): void => void child.kill()
+  run.signal?.addEventListener('abort', stop)
   const reading = [
     readLines(child.stdout, (line) => void output.push(line)),
     readLines(child.stderr, (line) => {
@@ -54,7 +65,8 @@ export async function runGo(run: GoRun, args: readonly string[], seen: (line: st
       seen(line)
     }),
   ]
-  const end = await ended
+  const end = await ended.finally(() => run.signal?.removeEventListener('abort', stop))
+  run.signal?.throwIfAborted()
   await Promise.all(reading)
   if (end !== 0) writeLog(run.log, `--- ended with ${end}`)
   return { ok: end === 0, output, complaints }
@@ -64,10 +76,7 @@ function goEnvironment({ temporary, processors }: GoRun): Record<string, string>
   return {
     ...toolEnvironment(),
     GOTOOLCHAIN: 'local',
-    GOWORK: 'off',
-    // Not empty: then nobody's own GOFLAGS, set by `go env -w`, get in.
-    GOFLAGS: '-trimpath -buildvcs=false',
-    CGO_ENABLED: '0',
+    ...goSettings,
     GOGC: '400',
     GOTMPDIR: temporary,
     ...(processors === undefined ? {} : { GOMAXPROCS: String(processors) }),

@@ -95,7 +95,7 @@ export async function startLab(layout: Layout, sockets: string, keeping: Keeping
   const writeKubeconfig = (): void => {
     const contexts = inOrder().flatMap(({ context, server, controlPlane }) => {
       const running = controlPlane()
-      return running === undefined ? [] : [{ context, server, ca: running.ca, token: running.token }]
+      return running === undefined ? [] : [{ context, server, ca: running.ca, token: running.tokens['lab-admin'] }]
     })
     writeFileSync(layout.kubeconfig, kubeconfigOf(contexts), { mode: 0o600 })
   }

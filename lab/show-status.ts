@@ -1,33 +1,51 @@
-import type { LabStatus } from './status.ts'
+import { wrap } from '../lib/console.ts'
+import type { LabStatus, ProcessStatus } from './status.ts'
 
-/** The lines of a status for people: addresses first, then the processes. */
-export function describeStatus(status: LabStatus, home: string): string[] {
+/** The lines of a status for people, none longer than `width`: addresses first, then what runs. */
+export function describeStatus(status: LabStatus, home: string, width: number): string[] {
   const { clusters, processes, git, registry, images, faults } = status
-  const rows = processes.map(({ cluster = 'lab', name, kind, pid, state, ports, restarts, lastEnd }) => [
-    cluster,
-    name,
-    kind === 'real' ? '' : kind,
-    pid === undefined ? '-' : String(pid),
-    `${state}${restarts === 0 ? '' : `, started again ${restarts}×`}${lastEnd === undefined ? '' : ` (${lastEnd})`}`,
-    Object.entries(ports)
-      .map(([use, port]) => `${use} ${port}`)
-      .join(', '),
-  ])
-  return [
+  const artifacts = registry.artifacts ?? ['does not answer']
+  const groups = [undefined, ...clusters.map(({ name }) => name)].map((cluster) => ({
+    title: cluster === undefined ? "the lab's own" : `cluster ${cluster}`,
+    rows: processes.filter((one) => one.cluster === cluster).map(rowOf),
+  }))
+  const rows = groups.flatMap((group) => group.rows)
+  const widths = [0, 1, 2].map((column) => Math.max(0, ...rows.map((row) => row[column]?.length ?? 0)))
+  const lines = [
     `The lab in ${home} is up.`,
     '',
-    ...clusters.map(
-      ({ name, context, server, ready }) => `  cluster ${name}: context ${context}, ${server}${ready ? '' : ' does not answer'}`,
-    ),
-    `  Git: ${git.url}, with a password ${git.privateUrl}`,
-    `  Git's main: ${git.head ?? 'no commit yet'}`,
-    `  registry: ${registry.address}: ${registry.artifacts === undefined ? 'does not answer' : registry.artifacts.join(', ')}`,
+    ...clusters.map(({ name, context, server, ready }) => `  ${name}: context ${context}, ${server}${ready ? '' : ', does not answer'}`),
+    `  Git: ${git.url}`,
+    `    with a password: ${git.privateUrl}`,
+    `    main is at ${git.head ?? 'no commit yet'}`,
+    `  registry: ${registry.address}`,
+    ...artifacts.map((artifact) => `    ${artifact}`),
     `  faults: ${faults.length === 0 ? 'none' : faults.join(', ')}`,
     '',
-    ...table([['CLUSTER', 'PROCESS', '', 'PID', 'STATE', 'PORTS'], ...rows]).map((line) => `  ${line}`),
+    ...groups.flatMap((group) => [
+      `  Processes, ${group.title}:`,
+      ...group.rows.map((row) => `    ${row.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join('  ')}`.trimEnd()),
+    ]),
     '',
     `  Images that are real programs: ${list(images, 'real')}`,
-    `  Stand-ins, which are held Ready and do nothing: ${list(images, 'stand-in')}, and any image outside Flux`,
+    `  Stand-ins, held Ready and doing nothing: ${list(images, 'stand-in')}, and any image outside Flux`,
+  ]
+  return lines.flatMap((line) => wrap(line, width))
+}
+
+/** A pod's process goes by what its Deployment is called; its ports change with each start and are left to `--json`. */
+function rowOf({ name, kind, pid, state, ports, restarts, lastEnd }: ProcessStatus): string[] {
+  const pod = name.split('/')[1]
+  const again = restarts === 0 ? '' : `, started again ${restarts}×`
+  return [
+    pod === undefined ? name : pod.replace(/-[a-z0-9]+-[a-z0-9]{5}$/, ''),
+    pid === undefined ? '-' : String(pid),
+    `${kind === 'real' ? state : `${state} (${kind})`}${again}${lastEnd === undefined ? '' : ` (${lastEnd})`}`,
+    pod === undefined
+      ? Object.entries(ports)
+          .map(([use, port]) => `${use} ${port}`)
+          .join(', ')
+      : '',
   ]
 }
 
@@ -36,14 +54,4 @@ function list(images: LabStatus['images'], kind: 'real' | 'stand-in'): string {
     .filter((one) => one.kind === kind)
     .map(({ image, tag }) => (tag === '*' ? image : `${image}:${tag}`))
     .join(', ')
-}
-
-function table(rows: readonly (readonly string[])[]): string[] {
-  const widths = (rows[0] ?? []).map((_, column) => Math.max(...rows.map((row) => row[column]?.length ?? 0)))
-  return rows.map((row) =>
-    row
-      .map((cell, column) => cell.padEnd(widths[column] ?? 0))
-      .join('  ')
-      .trimEnd(),
-  )
 }

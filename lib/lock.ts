@@ -77,6 +77,7 @@ export async function acquireLock(cluster: Cluster, parting: Cluster, namespace:
     },
     setPhase(next) {
       phase = next
+      void renew().catch(() => undefined) // the next renewal tells it as well
     },
     async release() {
       clearInterval(timer)

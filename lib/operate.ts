@@ -110,7 +110,7 @@ async function perform<F extends Flags>(
   const timeout = parseDuration(values.timeout ?? '10m') ?? 0
   const { settings, warnings } = await readSettings(redactor)
   for (const warning of warnings) console.warning(warning)
-  const target = await findTarget(values, settings, redactor, console)
+  const target = await findTarget(values, settings, redactor, console, signal)
   record.know({ context: target.context })
   const registry = registryLoginOf(settings)
   if (registry.password !== undefined) redactor.hide(`${registry.username}:${registry.password}`) // as registries' logins are written

@@ -57,7 +57,8 @@ export async function carryOut(
     }
     if (consent === 'dry-run') {
       for (const { step, look } of plan) records.push(record(step, look.is === 'done' ? 'already' : 'planned', Date.now(), detailOf(look)))
-      return { outcome: 'planned', steps: records }
+      // What only waits happens by itself, as Flux looks at itself every minute.
+      return { outcome: plan.every(({ look }) => look.is === 'done' || look.is === 'waiting') ? 'unchanged' : 'planned', steps: records }
     }
     if (consent === 'none' && plan.some(isTodo)) {
       throw new OperatorError('nothing was changed: there is no terminal to ask for consent on', {
@@ -69,14 +70,17 @@ export async function carryOut(
     let begun = false
     for (const [at, step] of steps.entries()) {
       run.signal.throwIfAborted()
-      const look = await step.look(run)
-      if (look.is === 'todo') {
-        if (asks) asks = (await askFor(step, look, run, `${at + 1}/${steps.length}`)) === 'one'
-        if (!begun) await begin()
+      let look = await step.look(run)
+      if (look.is === 'todo' && asks) {
+        asks = (await askFor(step, look, run, `${at + 1}/${steps.length}`)) === 'one'
+        look = await step.look(run) // the world may have moved while the person thought
+      }
+      if (look.is === 'todo' && !begun) {
+        await begin()
         begun = true
       }
       enter(step.title)
-      await carryOutStep(step, run, records)
+      await carryOutStep(step, look, plan[at]?.look.is === 'done', run, records)
     }
     return { outcome: records.some(({ state }) => state === 'done') ? 'done' : 'unchanged', steps: records }
   } catch (thrown) {
@@ -150,13 +154,19 @@ async function askFor(step: Step, look: Look & { is: 'todo' }, run: Run, positio
   }
 }
 
-/** Carries out one step and adds what became of it, a failure too, to the records. */
-async function carryOutStep(step: Step, run: Run, records: StepRecord[]): Promise<void> {
+/**
+ * Carries out one step and adds what became of it, a failure too, to the records.
+ * @param seen how things are now
+ * @param wasDone that the plan found it done: what came to be since, came from the steps before
+ */
+async function carryOutStep(step: Step, seen: Look, wasDone: boolean, run: Run, records: StepRecord[]): Promise<void> {
   const started = Date.now()
-  const seen = await step.look(run)
+  // Where nothing was changed yet, what came to be came by itself.
+  const isChanged = seen.is === 'todo' || (!wasDone && records.some(({ state }) => state === 'done'))
+  const state = isChanged ? 'done' : 'already'
   if (seen.is === 'done') {
     run.console.success(`${step.title}: ${seen.detail}`)
-    records.push(record(step, 'already', started, seen.detail))
+    records.push(record(step, state, started, seen.detail))
     return
   }
   const waiting = run.console.wait(step.title)
@@ -164,9 +174,7 @@ async function carryOutStep(step: Step, run: Run, records: StepRecord[]): Promis
     if (seen.is === 'todo') await step.act(run)
     const detail = await settle(step, run, waiting)
     waiting.success(`${step.title}: ${detail}`)
-    // Where nothing was changed yet, a wait was for something that happens by itself.
-    const isChanged = seen.is === 'todo' || records.some(({ state }) => state === 'done')
-    records.push(record(step, isChanged ? 'done' : 'already', started, detail))
+    records.push(record(step, state, started, detail))
   } catch (thrown) {
     if (run.signal.aborted) waiting.stop()
     else waiting.failure(step.title)

@@ -28,11 +28,11 @@ export function registryLoginOf(settings: Settings): RegistryLogin {
 
 /**
  * The login in the form that helm, docker and a pull secret share (`.dockerconfigjson`); undefined where there is none.
- * @param url of anything in the registry: `oci://HOST/…`
+ * @param urls of anything in the registry, or in each of several: `oci://HOST/…`, `HOST/…`
  */
-export function dockerConfig({ username, password }: RegistryLogin, url: string): string | undefined {
+export function dockerConfig({ username, password }: RegistryLogin, ...urls: readonly string[]): string | undefined {
   if (username === undefined || password === undefined) return undefined
-  const host = url.replace(/^oci:\/\//, '').split('/')[0] ?? ''
+  const hosts = new Set(urls.map((url) => url.replace(/^oci:\/\//, '').split('/')[0] ?? ''))
   const auth = Buffer.from(`${username}:${password}`).toString('base64')
-  return JSON.stringify({ auths: { [host]: { username, password, auth } } })
+  return JSON.stringify({ auths: Object.fromEntries([...hosts].map((host) => [host, { username, password, auth }])) })
 }

@@ -3,6 +3,7 @@ import { rootCertificates } from 'node:tls'
 import { EnvHttpProxyAgent, request } from 'undici'
 import * as v from 'valibot'
 import { messageOf, OperatorError } from './errors.ts'
+import type { RegistryLogin } from './registry-login.ts'
 
 /** One artifact in an OCI registry. */
 export interface Artifact {
@@ -31,14 +32,18 @@ const manifestTypes = [
 ].join(', ')
 
 /**
- * Asks a registry for an artifact's manifest, without a login: as anybody, with the token it hands to anybody.
+ * Asks a registry for an artifact's manifest: with the login, or else as anybody, with the token it hands to anybody.
  * Registries on this machine speak plain http, as they do for Flux (google/go-containerregistry pkg/name, Scheme).
  * @throws OperatorError where the registry cannot be reached, or answers what cannot be understood
  */
-export async function findArtifact({ host, repository, reference }: Artifact, signal: AbortSignal): Promise<Presence> {
+export async function findArtifact(
+  { host, repository, reference }: Artifact,
+  login: RegistryLogin,
+  signal: AbortSignal,
+): Promise<Presence> {
   const isLocal = /^(localhost|127\.\d+\.\d+\.\d+|\[::1\])(:\d+)?$/.test(host)
   const url = `${isLocal ? 'http' : 'https'}://${host}/v2/${repository}/manifests/${reference}`
-  const dispatcher = new EnvHttpProxyAgent({ connect: { ...authorities() } })
+  const dispatcher = new EnvHttpProxyAgent({ connect: { ...authorities(login.caFile ?? process.env.SSL_CERT_FILE) } })
   const head = async (headers: Record<string, string>): Promise<{ status: number; challenge: string }> => {
     const {
       statusCode,
@@ -51,9 +56,9 @@ export async function findArtifact({ host, repository, reference }: Artifact, si
   try {
     let answer = await head({})
     if (answer.status === 401) {
-      const token = await anonymousToken(answer.challenge, dispatcher, signal)
-      if (token === undefined) return 'refused'
-      answer = await head({ authorization: `Bearer ${token}` })
+      const authorization = await answerTo(answer.challenge, login, dispatcher, signal)
+      if (authorization === undefined) return 'refused'
+      answer = await head({ authorization })
     }
     if (answer.status === 200) return 'there'
     if (answer.status === 404) return 'missing'
@@ -71,9 +76,15 @@ export async function findArtifact({ host, repository, reference }: Artifact, si
 
 const tokenSchema = v.object({ token: v.optional(v.string()), access_token: v.optional(v.string()) })
 
-/** The token that a registry gives to anybody who asks (distribution/distribution, docs/spec/auth/token.md). */
-async function anonymousToken(challenge: string, dispatcher: EnvHttpProxyAgent, signal: AbortSignal): Promise<string | undefined> {
-  if (!/^bearer /i.test(challenge)) return undefined
+/** What to say to a registry that asks who is there (distribution/distribution, docs/spec/auth/token.md); undefined where it wants a login. */
+async function answerTo(
+  challenge: string,
+  { username, password }: RegistryLogin,
+  dispatcher: EnvHttpProxyAgent,
+  signal: AbortSignal,
+): Promise<string | undefined> {
+  const basic = password === undefined ? undefined : `Basic ${Buffer.from(`${username}:${password}`).toString('base64')}`
+  if (!/^bearer /i.test(challenge)) return basic
   const fields = new Map([...challenge.matchAll(/(\w+)="([^"]*)"/g)].map(([, name = '', value = '']) => [name, value]))
   const realm = fields.get('realm')
   if (realm === undefined) return undefined
@@ -82,17 +93,16 @@ async function anonymousToken(challenge: string, dispatcher: EnvHttpProxyAgent, 
     const value = fields.get(name)
     if (value !== undefined) url.searchParams.set(name, value)
   }
-  const { statusCode, body } = await request(url, { dispatcher, signal })
+  const { statusCode, body } = await request(url, { headers: basic === undefined ? {} : { authorization: basic }, dispatcher, signal })
   if (statusCode !== 200) {
     await body.dump()
     return undefined
   }
   const { token, access_token: other } = v.parse(tokenSchema, await body.json())
-  return token ?? other
+  return `Bearer ${token ?? other ?? ''}`
 }
 
-/** Node knows its own list of authorities only; helm and git also trust those of SSL_CERT_FILE, a company's own among them. */
-function authorities(): { ca?: string[] } {
-  const file = process.env.SSL_CERT_FILE
+/** Node knows its own list of authorities only; helm and git also trust a company's own. */
+function authorities(file: string | undefined): { ca?: string[] } {
   return file === undefined || file === '' ? {} : { ca: [...rootCertificates, readFileSync(file, 'utf8')] }
 }

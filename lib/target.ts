@@ -34,8 +34,14 @@ export interface TargetFlags {
  * Finds the target that the flags name, starting the lab where it is the target.
  * @throws OperatorError `usage` where no context is named, or the tree has no folder for it
  */
-export async function findTarget(flags: TargetFlags, settings: Settings, redactor: Redactor, console: Console): Promise<Target> {
-  if (flags.lab === true) return findLabTarget(flags, settings, redactor, console)
+export async function findTarget(
+  flags: TargetFlags,
+  settings: Settings,
+  redactor: Redactor,
+  console: Console,
+  signal: AbortSignal,
+): Promise<Target> {
+  if (flags.lab === true) return findLabTarget(flags, settings, redactor, console, signal)
   if (flags.context === undefined) {
     throw new OperatorError('which cluster? --context is mandatory', {
       kind: 'usage',
@@ -65,7 +71,13 @@ export async function findTarget(flags: TargetFlags, settings: Settings, redacto
   }
 }
 
-async function findLabTarget(flags: TargetFlags, settings: Settings, redactor: Redactor, console: Console): Promise<Target> {
+async function findLabTarget(
+  flags: TargetFlags,
+  settings: Settings,
+  redactor: Redactor,
+  console: Console,
+  signal: AbortSignal,
+): Promise<Target> {
   const context = flags.context ?? 'lab-infra'
   const name = context.replace(/^lab-/, '')
   if (!context.startsWith('lab-') || name === '') {
@@ -75,7 +87,7 @@ async function findLabTarget(flags: TargetFlags, settings: Settings, redactor: R
     })
   }
   const { ensureLab } = await import('../lab/client.ts')
-  const lab = await ensureLab([name], console)
+  const lab = await ensureLab([name], console, signal)
   redactor.hide(lab.git.password)
   const login = gitLoginOf({ GIT_USERNAME: lab.git.username, GIT_PASSWORD: lab.git.password, ...settings })
   return {

@@ -19,10 +19,10 @@ await main(() =>
         },
       },
       async prepare({ session, target, settings, redactor, own }) {
-        const { folder: cluster, remote, overrides } = target
-        const inputs = await prepareBootstrap(session, { cluster, remote, overrides, settings, redactor })
+        const { folder: cluster, remote, overrides, isLab } = target
+        const inputs = await prepareBootstrap(session, { cluster, remote, isLab, overrides, settings, redactor })
         const story = own.via === 'flux' ? bootstrapViaFlux : bootstrap
-        return { steps: story(inputs, session), commit: inputs.tree.commit }
+        return { steps: story(inputs, session), commit: inputs.tree.commit, notices: inputs.notices }
       },
       summarize: summarizeFlux,
     },

@@ -12,7 +12,7 @@ export interface MetadataPage {
 
 const listSchema = v.object({
   metadata: v.object({ remainingItemCount: v.optional(v.number(), 0) }),
-  items: v.array(v.record(v.string(), v.unknown())),
+  items: v.nullable(v.array(v.record(v.string(), v.unknown()))), // null is Go's empty list
 })
 
 /** The server leaves out everything but metadata: a hundred CRDs are some kilobytes instead of megabytes. */
@@ -26,5 +26,5 @@ const patience: Patience = { milliseconds: 10_000, trouble: () => undefined, ove
 export async function listMetadata(cluster: Cluster, path: string, kind: Kind): Promise<MetadataPage> {
   const endpoint = { ...cluster.endpoint, headers: { ...cluster.endpoint.headers, accept } }
   const { metadata, items } = v.parse(listSchema, await ask(endpoint, { method: 'GET', path }, patience, cluster.signal))
-  return { objects: items.map((item) => parseObject({ ...item, ...kind })), remaining: metadata.remainingItemCount }
+  return { objects: (items ?? []).map((item) => parseObject({ ...item, ...kind })), remaining: metadata.remainingItemCount }
 }

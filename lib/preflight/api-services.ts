@@ -2,33 +2,24 @@ import * as v from 'valibot'
 import type { Cluster } from '../cluster/cluster.ts'
 import type { Finding } from './finding.ts'
 
-const apiServicesSchema = v.object({
-  items: v.array(
-    v.object({
-      metadata: v.object({ name: v.string() }),
-      status: v.optional(
-        v.object({
-          conditions: v.optional(
-            v.array(
-              v.object({ type: v.string(), status: v.string(), reason: v.optional(v.string(), ''), message: v.optional(v.string(), '') }),
-            ),
-            [],
-          ),
-        }),
-        {},
-      ),
-    }),
-  ),
+const apiService = { apiVersion: 'apiregistration.k8s.io/v1', kind: 'APIService' }
+const conditionSchema = v.object({
+  type: v.string(),
+  status: v.string(),
+  reason: v.optional(v.string(), ''),
+  message: v.optional(v.string(), ''),
 })
+const statusSchema = v.object({ status: v.optional(v.object({ conditions: v.optional(v.array(conditionSchema), []) }), {}) })
 
 /**
  * Aggregated APIs that do not answer. While one does not, no namespace can be deleted: the namespace controller cannot tell what is in
  * there. So it blocks a teardown; a bootstrap only wants it known.
  */
 export async function checkApiServices(cluster: Cluster, severity: 'blocks' | 'notice'): Promise<Finding[]> {
-  const { items } = v.parse(apiServicesSchema, await cluster.read('/apis/apiregistration.k8s.io/v1/apiservices'))
-  return items.flatMap(({ metadata: { name }, status }) => {
-    const available = status.conditions.find(({ type }) => type === 'Available')
+  const services = await cluster.list(apiService)
+  return services.flatMap((service) => {
+    const { name } = service.metadata
+    const available = v.parse(statusSchema, service).status.conditions.find(({ type }) => type === 'Available')
     if (available?.status === 'True') return []
     const why = available === undefined ? 'its condition is not known yet' : `${available.reason}: ${available.message}`
     return [

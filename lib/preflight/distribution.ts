@@ -1,15 +1,22 @@
+import type { RegistryLogin } from '../registry-login.ts'
 import { findArtifact, parseArtifact } from '../registry.ts'
 import type { Tree } from '../tree.ts'
 import { blocks, type Finding, notice } from './finding.ts'
 
 /** Whether the artifact with Flux' manifests is where Git says. An empty one means those in the operator's image: nothing to look for. */
-export async function checkDistribution({ distribution, cluster }: Tree, signal: AbortSignal): Promise<Finding[]> {
+export async function checkDistribution(
+  { distribution, operator, cluster }: Tree,
+  login: RegistryLogin,
+  signal: AbortSignal,
+): Promise<Finding[]> {
   const { artifact: url, artifactPullSecret } = distribution
   if (url === '') return []
   const settings = `distribution_artifact in kubernetes/clusters/${cluster}/settings.yaml`
   const artifact = parseArtifact(url)
   if (artifact === undefined) return [blocks(`the distribution artifact ${url} is no oci://HOST/NAME:TAG`, `mend ${settings}, and push`)]
-  switch (await findArtifact(artifact, signal)) {
+  // The login is shown to nobody but the registries it is meant for.
+  const isMeant = artifactPullSecret !== '' || operator.url.startsWith(`oci://${artifact.host}/`)
+  switch (await findArtifact(artifact, isMeant ? login : {}, signal)) {
     case 'there':
       return []
     case 'missing':

@@ -21,7 +21,7 @@ export function notice(what: string, remedy?: string): Finding {
 }
 
 /** One idea that is looked at beforehand; finds nothing where all is well. It never writes. */
-export type Check = () => Promise<readonly Finding[]>
+export type Check = () => Promise<readonly Finding[]> | readonly Finding[]
 
 /** Runs checks, all of them whatever they find, and tells in the order they were asked for. */
 export interface Preflight {
@@ -34,6 +34,8 @@ export interface Preflight {
    * @throws OperatorError `blocked` with every finding that stands in the way
    */
   readonly conclude: () => string[]
+  /** The error with what has been found so far. */
+  readonly blocked: () => OperatorError
 }
 
 /** A preflight that has found nothing yet. Cancelling is no finding: it is thrown on. */
@@ -43,6 +45,11 @@ export function createPreflight(signal: AbortSignal): Preflight {
     const own: Finding[] = []
     slots.push(own)
     return own
+  }
+  const blocking = (): Finding[] => {
+    const found = slots.flat()
+    const knowsRights = found.some(({ is }) => is === 'rights')
+    return found.filter(({ is }) => is !== 'notice' && !(is === 'refused' && knowsRights))
   }
   const findingOf = (thrown: unknown): Finding => {
     signal.throwIfAborted()
@@ -73,12 +80,10 @@ export function createPreflight(signal: AbortSignal): Preflight {
       )
     },
     conclude() {
-      const found = slots.flat()
-      const knowsRights = found.some(({ is }) => is === 'rights')
-      const blocking = found.filter(({ is }) => is !== 'notice' && !(is === 'refused' && knowsRights))
-      if (blocking.length > 0) throw blockedBy(blocking)
-      return found.map(({ what, remedy }) => (remedy === undefined ? what : `${what}\n  → ${remedy}`))
+      if (blocking().length > 0) throw blockedBy(blocking())
+      return slots.flat().map(({ what, remedy }) => (remedy === undefined ? what : `${what}\n  → ${remedy}`))
     },
+    blocked: () => blockedBy(blocking()),
   }
 }
 

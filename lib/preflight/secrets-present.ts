@@ -1,6 +1,7 @@
 import * as v from 'valibot'
 import type { Cluster } from '../cluster/cluster.ts'
 import { kinds, type KubeObject, nameOf, refOf } from '../cluster/objects.ts'
+import type { WantedSecret } from '../steps/secret.ts'
 import type { Tree } from '../tree.ts'
 import { blocks, type Finding } from './finding.ts'
 
@@ -23,12 +24,12 @@ const decryptionSchema = v.object({
  * Secrets that Git refers to and that nobody but a person can make: those for the registry, and the age key. The login for Git, and what
  * this run brings along itself (`brought`), are looked at elsewhere.
  */
-export async function checkSecrets(cluster: Cluster, tree: Tree, brought: readonly string[]): Promise<Finding[]> {
+export async function checkSecrets(cluster: Cluster, tree: Tree, brought: readonly WantedSecret[]): Promise<Finding[]> {
   const { namespace } = tree
   const wanted = new Map(neededBy(tree).map((needed) => [needed.name, needed]))
   const missing = await Promise.all(
     [...wanted.values()]
-      .filter(({ name }) => !brought.includes(name))
+      .filter(({ name }) => !brought.some((secret) => secret.name === name))
       .map(async (needed) => ((await cluster.get({ ...kinds.secret, namespace, name: needed.name })) === undefined ? [needed] : [])),
   )
   return missing

@@ -29,10 +29,8 @@ const webhookSchema = v.object({
 })
 export type Webhook = v.InferOutput<typeof webhookSchema>
 
-/** A list of admission webhook configurations, validating or mutating. */
-export const webhooksSchema = v.object({
-  items: v.array(v.object({ metadata: v.object({ name: v.string() }), webhooks: v.optional(v.array(webhookSchema), []) })),
-})
+/** An admission webhook configuration, validating or mutating. */
+export const configurationSchema = v.object({ webhooks: v.optional(v.array(webhookSchema), []) })
 
 type Labels = Readonly<Record<string, string>>
 

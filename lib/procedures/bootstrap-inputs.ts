@@ -1,16 +1,33 @@
-import { mkdir, readFile, stat } from 'node:fs/promises'
+import { mkdir, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import * as v from 'valibot'
-import { type KubeObject, kinds, nameOf } from '../cluster/objects.ts'
-import { OperatorError } from '../errors.ts'
-import { type GitLogin, headOf, type Remote } from '../git.ts'
+import { type KubeObject, kinds } from '../cluster/objects.ts'
+import { headOf, type Remote } from '../git.ts'
 import { renderChart } from '../helm.ts'
-import { blockedBy, check, type Checked, type Finding } from '../preflight.ts'
+import { checkApiServices } from '../preflight/api-services.ts'
+import { bootstrapRights } from '../preflight/bootstrap-rights.ts'
+import { checkDistribution } from '../preflight/distribution.ts'
+import { checkDrift } from '../preflight/drift.ts'
+import { blocks, createPreflight, type Finding } from '../preflight/finding.ts'
+import { listFluxCrds } from '../preflight/flux-crds.ts'
+import { checkBehind, checkLabPushed, checkPushed } from '../preflight/git-state.ts'
+import { checkKubernetesVersion } from '../preflight/kubernetes-version.ts'
+import { checkLeftovers } from '../preflight/leftovers.ts'
+import { once } from '../preflight/once.ts'
+import { checkFollowed, judgeFlux, lookForFlux } from '../preflight/other-flux.ts'
+import { checkPrograms } from '../preflight/programs.ts'
+import { checkRights } from '../preflight/rights.ts'
+import { checkSecrets } from '../preflight/secrets-present.ts'
+import { checkSopsKey } from '../preflight/sops-key.ts'
+import { checkCrdsStay, checkNamespaceStays } from '../preflight/terminating.ts'
+import { checkWebhooks } from '../preflight/webhooks.ts'
 import type { Redactor } from '../redactor.ts'
 import type { Session } from '../session.ts'
-import { expand, projectRoot, type Settings } from '../settings.ts'
+import { projectRoot, type Settings } from '../settings.ts'
 import type { WantedSecret } from '../steps/secret.ts'
-import { buildTree, type Chart, fetchTree, type Tree } from '../tree.ts'
+import { stated } from '../steps/stated.ts'
+import { buildTree, fetchTree, type Tree } from '../tree.ts'
+import { findAgeKey, findSecrets } from './bootstrap-secrets.ts'
 
 /** All that bootstrap puts into a cluster, known before anything is changed. */
 export interface BootstrapInputs {
@@ -18,12 +35,15 @@ export interface BootstrapInputs {
   readonly operatorObjects: readonly KubeObject[]
   readonly instanceObjects: readonly KubeObject[]
   readonly secrets: readonly WantedSecret[]
+  /** What was found that does not stand in the way, but should be known before anybody consents. */
+  readonly notices: readonly string[]
 }
 
 export interface Wanted {
   /** The folder below kubernetes/clusters. */
   readonly cluster: string
   readonly remote: Remote
+  readonly isLab: boolean
   readonly settings: Settings
   /** What the lab puts into each settings.yaml it pushes; used where Git can't be read. */
   readonly overrides: Readonly<Record<string, string>>
@@ -33,140 +53,76 @@ export interface Wanted {
 const versionSchema = v.object({ gitVersion: v.string() })
 
 /**
- * Reads Git, renders the charts and finds the secrets: bootstrap's preflight.
+ * Bootstrap's preflight: reads Git, renders the charts, finds the secrets, and looks at everything else that could stand in the way.
  * @throws OperatorError `blocked` with every finding, not just the first
  */
 export async function prepareBootstrap(session: Session, wanted: Wanted): Promise<BootstrapInputs> {
   const { tools, cluster, folder } = session
+  const { cluster: name, remote, isLab, overrides, settings, redactor } = wanted
   const { signal } = cluster
   const checkout = join(folder, 'tree')
   await mkdir(checkout)
   const { gitVersion } = v.parse(versionSchema, await cluster.read('/version'))
-  const findings: Finding[] = []
-  const note = <T>(checked: Checked<T>): T | undefined => {
-    if (checked.ok) return checked.value
-    findings.push(checked.finding)
-    return undefined
-  }
+  const preflight = createPreflight(signal)
 
-  const fetched = await check(() => fetchTree(wanted.remote, wanted.cluster, checkout, tools.kubectl, signal), signal)
-  note(fetched)
+  const fetched = await preflight.learn(() => fetchTree(remote, name, checkout, tools.kubectl, signal))
   // Where Git can't be read, the person's own checkout tells which charts to ask the registry for: all findings at once.
-  const tree = fetched.ok
-    ? fetched.value
-    : await buildTree(wanted.remote, 'this checkout', wanted.cluster, projectRoot, tools.kubectl, wanted.overrides).catch(() => undefined)
-  if (tree === undefined) throw blockedBy(findings)
+  const tree = fetched ?? (await buildTree(remote, 'this checkout', name, projectRoot, tools.kubectl, overrides).catch(() => undefined))
+  if (tree === undefined) throw preflight.blocked()
 
-  const render = (chart: Chart): Promise<Checked<KubeObject[]>> => check(() => renderChart(session, chart, gitVersion), signal)
-  const [operator, instance, followed, secrets, namespace] = await Promise.all([
-    render(tree.operator),
-    render(tree.instance),
-    fetched.ok ? check(() => verifyFollowable(tree, checkout), signal) : undefined,
-    check(() => findSecrets(session, wanted, tree), signal),
-    check(() => verifyNotTerminating(session, tree.namespace), signal),
-  ])
-  const operatorObjects = note(operator)
-  const instanceObjects = note(instance)
-  if (followed !== undefined) note(followed)
-  const found = note(secrets)
-  note(namespace)
-  if (findings.length > 0 || operatorObjects === undefined || instanceObjects === undefined || found === undefined) {
-    throw blockedBy(findings)
+  const rendering = [tree.operator, tree.instance].map((chart) => preflight.learn(() => renderChart(session, chart, gitVersion)))
+  const rendered = once(async () => (await Promise.all(rendering)).flatMap((objects) => objects ?? []))
+  const finding = preflight.learn(() => findSecrets(session, wanted, tree))
+  const crds = once(() => listFluxCrds(cluster))
+  const flux = once(() => lookForFlux(cluster))
+  const { namespace, distribution, operator } = tree
+  await preflight.check(
+    () => checkPrograms(tools, { kubernetes: gitVersion, flux: distribution.version, insecure: operator.insecure }),
+    () => checkKubernetesVersion(gitVersion, distribution.version),
+    () => checkRights(cluster, bootstrapRights(namespace, settings.LOCK_NAMESPACE ?? 'kube-system')),
+    () => checkNamespaceStays(cluster, namespace),
+    async () => checkCrdsStay(cluster, await crds()),
+    async () => judgeFlux(await flux(), namespace),
+    async () => checkLeftovers(cluster, await crds(), await flux()),
+    () => checkFollowed(cluster, tree),
+    () => checkApiServices(cluster, 'notice'),
+    async () => checkWebhooks(cluster, [stated({ ...kinds.namespace, name: namespace }), ...(await rendered())]),
+    () => checkDistribution(tree, session.registry, signal),
+    async () => checkSecrets(cluster, tree, (await finding) ?? []),
+    async () => checkDrift(cluster, tree, await rendered()),
+  )
+  if (fetched !== undefined) {
+    await preflight.check(
+      () => checkFollowable(tree, checkout),
+      () => checkBehind(cluster, tree, folder),
+      () => (isLab ? checkLabPushed(projectRoot, checkout, overrides) : checkPushed(projectRoot, tree, signal)),
+      async () => checkSopsKey(tree, checkout, await findAgeKey(cluster, tree, (await finding) ?? [], redactor)),
+    )
   }
-  return { tree, operatorObjects, instanceObjects, secrets: found }
+  const [[operatorObjects, instanceObjects], secrets] = await Promise.all([Promise.all(rendering), finding])
+  const notices = preflight.conclude()
+  if (operatorObjects === undefined || instanceObjects === undefined || secrets === undefined) throw preflight.blocked()
+  return { tree, operatorObjects, instanceObjects, secrets, notices }
 }
 
 /** Flux will follow what the FluxInstance says: it must be what was read here, and be there. */
-async function verifyFollowable(tree: Tree, checkout: string): Promise<void> {
+async function checkFollowable(tree: Tree, checkout: string): Promise<Finding[]> {
   const { sync, remote, commit, cluster } = tree
-  const settings = `kubernetes/clusters/${cluster}/settings.yaml`
+  const at = commit.slice(0, 12)
+  const found: Finding[] = []
   if (sync.url !== remote.url) {
-    throw new OperatorError(
-      `Flux would follow ${sync.url}, as ${settings} at ${commit.slice(0, 12)} says, but this run read ${remote.url}`,
-      {
-        remedy: `make git_url in ${settings} the same here and in Git, and push`,
-      },
-    )
+    const settings = `kubernetes/clusters/${cluster}/settings.yaml`
+    const what = `Flux would follow ${sync.url}, as ${settings} at ${at} says, but this run read ${remote.url}`
+    found.push(blocks(what, `make git_url in ${settings} the same here and in Git, and push`))
   }
   if (sync.ref !== remote.ref) await headOf({ ...remote, ref: sync.ref })
   const isFolder = await stat(join(checkout, sync.path)).then(
-    (found) => found.isDirectory(),
+    (entry) => entry.isDirectory(),
     () => false,
   )
-  if (isFolder) return
-  throw new OperatorError(`${remote.url} has no folder ${sync.path} at ${commit.slice(0, 12)}, which Flux would follow`, {
-    remedy: `mend instance.sync.path of HelmRelease ${tree.instance.name}, push, and run again`,
-  })
-}
-
-async function verifyNotTerminating({ cluster }: Session, namespace: string): Promise<void> {
-  const live = await cluster.get({ ...kinds.namespace, name: namespace })
-  if (live?.metadata.deletionTimestamp === undefined) return
-  throw new OperatorError(`Namespace ${namespace} is being deleted, since ${live.metadata.deletionTimestamp}`, {
-    remedy: `kubectl describe namespace ${namespace}`,
-  })
-}
-
-async function findSecrets(session: Session, wanted: Wanted, tree: Tree): Promise<WantedSecret[]> {
-  const { namespace, sync } = tree
-  const secrets: WantedSecret[] = []
-  const { login } = wanted.remote
-  if (sync.pullSecret !== '' && login.kind === 'none') {
-    const ref = { ...kinds.secret, namespace, name: sync.pullSecret }
-    if ((await session.cluster.get(ref)) === undefined) {
-      throw new OperatorError(`Flux needs ${nameOf(ref)} for Git; it does not exist, and no login is configured to make it from`, {
-        remedy: 'set GIT_USERNAME and GIT_PASSWORD, or GIT_SSH_KEY_FILE and GIT_KNOWN_HOSTS_FILE (.env.example)',
-      })
-    }
+  if (!isFolder) {
+    const remedy = `mend instance.sync.path of HelmRelease ${tree.instance.name}, push, and run again`
+    found.push(blocks(`${remote.url} has no folder ${sync.path} at ${at}, which Flux would follow`, remedy))
   }
-  if (sync.pullSecret !== '' && login.kind !== 'none') {
-    secrets.push({
-      id: 'git-credentials',
-      title: 'Give Flux the login for Git',
-      namespace,
-      name: sync.pullSecret,
-      values: await gitValues(login, wanted.redactor),
-      command:
-        login.kind === 'ssh'
-          ? `flux create secret git ${sync.pullSecret} --url=${sync.url} --private-key-file=${login.keyFile}`
-          : `flux create secret git ${sync.pullSecret} --url=${sync.url} --username=${login.username} --password=…`,
-    })
-  }
-  const keyFile = wanted.settings.SOPS_AGE_KEY_FILE
-  if (keyFile !== undefined) {
-    const key = await readSecretFile('SOPS_AGE_KEY_FILE', expand(keyFile), wanted.redactor)
-    secrets.push({
-      id: 'sops-age',
-      title: 'Give Flux the age key that decrypts SOPS files',
-      namespace,
-      name: 'sops-age',
-      values: { 'age.agekey': key },
-      command: `kubectl --namespace ${namespace} create secret generic sops-age --from-file=age.agekey=${keyFile}`,
-    })
-  }
-  return secrets
-}
-
-/** The keys that source-controller reads from a GitRepository's Secret. */
-async function gitValues(login: Exclude<GitLogin, { kind: 'none' }>, redactor: Redactor): Promise<Record<string, string>> {
-  if (login.kind === 'ssh') {
-    const identity = await readSecretFile('GIT_SSH_KEY_FILE', login.keyFile, redactor)
-    return { identity, known_hosts: await readNamed('GIT_KNOWN_HOSTS_FILE', login.knownHostsFile) }
-  }
-  const { username, password, caFile } = login
-  return { username, password, ...(caFile === undefined ? {} : { 'ca.crt': await readNamed('GIT_CA_FILE', caFile) }) }
-}
-
-async function readSecretFile(variable: string, path: string, redactor: Redactor): Promise<string> {
-  const content = await readNamed(variable, path)
-  redactor.hide(content)
-  return content
-}
-
-async function readNamed(variable: string, path: string): Promise<string> {
-  try {
-    return await readFile(path, 'utf8')
-  } catch (cause) {
-    throw new OperatorError(`the file that ${variable} names cannot be read: ${path}`, { remedy: `ls -l ${path}`, cause })
-  }
+  return found
 }

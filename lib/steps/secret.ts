@@ -11,13 +11,15 @@ export interface WantedSecret {
   readonly title: string
   readonly namespace: string
   readonly name: string
+  /** `Opaque` unless given; the API lets nobody change it later. */
+  readonly type?: string
   readonly values: Readonly<Record<string, string>>
   /** What a person would type, without the values. */
   readonly command: string
 }
 
 /** Makes sure that the Secret holds these values. Keys that others added to it are left alone. */
-export function ensureSecret({ id, title, namespace, name, values, command }: WantedSecret): Step {
+export function ensureSecret({ id, title, namespace, name, type = 'Opaque', values, command }: WantedSecret): Step {
   const ref = { ...kinds.secret, namespace, name }
   const wanted = Object.entries(values).map(([key, value]) => ({ key, encoded: Buffer.from(value).toString('base64') }))
   return {
@@ -34,7 +36,7 @@ export function ensureSecret({ id, title, namespace, name, values, command }: Wa
     },
     async act({ cluster }) {
       const data = Object.fromEntries(wanted.map(({ key, encoded }) => [key, encoded]))
-      await cluster.apply(stated(ref, { type: 'Opaque', data }))
+      await cluster.apply(stated(ref, { type, data }))
     },
     watches: [{ kind: kinds.secret, query: { namespace, fields: `metadata.name=${name}` } }],
   }

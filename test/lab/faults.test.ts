@@ -27,9 +27,9 @@ test('an operator cut off, a controller that crashes and Git gone are waited out
   const running = lab.start('bootstrap', ['--lab', '--yes', '--json'])
   // Cut off from the API, the operator starts and dies.
   await running.said(/Install flux-operator [\d.]+: flux-operator 0\/1: CrashLoopBackOff/)
+  await set('git-down')
   await clear('partition')
   await running.said(/kustomize-controller 0\/1: CrashLoopBackOff/)
-  await set('git-down')
   await clear('crash')
   await running.said(/GitRepository flux-system\/flux-system: GitOperationFailed: .*connection refused/)
   await clear('git-down')
@@ -67,5 +67,5 @@ test('an image that cannot be pulled ends at the timeout, with what to do; mende
   await clear()
   const resumed = await lab.run('bootstrap', ['--lab', '--yes', '--json', '--resume', documentOf(ended).runId])
   expect(resumed.code, resumed.stderr).toBe(0)
-  expect(documentOf(resumed)).toMatchObject({ outcome: 'done', runId: documentOf(ended).runId })
+  expect(documentOf(resumed)).toMatchObject({ exitCode: 0, runId: documentOf(ended).runId })
 })

@@ -1,8 +1,20 @@
-import { chmodSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, readlinkSync, rmSync, writeFileSync } from 'node:fs'
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { ensureExecutables } from '../../lab/build.ts'
+import { startOf } from '../../lab/process-record.ts'
 import { recordingConsole } from './lab-recording-console.ts'
 
 // A stand-in for go that answers as the real one does: what is tested is what is made of its answers.
@@ -80,20 +92,21 @@ describe('a build', () => {
     expect(readFileSync(first?.kubectl ?? '', 'utf8')).toBe('control-plane\n')
     expect(readlinkSync(join(first?.bin ?? '', 'etcd'))).toBe('control-plane')
     expect(readFileSync(join(first?.operatorConfig ?? '', 'rbac/role.yaml'), 'utf8')).toBe('rbac/role.yaml')
-    writeFileSync(join(first?.operatorConfig ?? '', 'crd.yaml'), 'a copy of a read-only file can be written')
+    expect(statSync(join(first?.operatorConfig ?? '', 'crd.yaml')).mode & 0o200).toBe(0o200) // else it cannot be removed
   })
 
   test('says what it does, and next time how long that took', async () => {
     const { console, lines } = recordingConsole()
     const { bin } = await ensureExecutables(console)
-    expect(lines).toContain('✔ Go modules: 1 downloaded')
-    expect(lines.at(-1)).toMatch(/^✔ Compiled control-plane v1\.\S+, flux-operator v0/)
+    expect(lines).toContain('✔ 1 Go modules downloaded')
+    expect(lines.at(-1)).toMatch(/^✔ compiled control-plane v1\.\S+, flux-operator v0/)
     rmSync(join(bin, '..'), { recursive: true })
     const again = recordingConsole()
     await ensureExecutables(again.console)
-    expect(again.lines).toContainEqual(
-      expect.stringMatching(/^◎ Compiling: 0 of at most 2 packages, 0 of 7 programs \(last time 1 in 0\.\d s\)/),
+    expect(again.lines[0]).toMatch(
+      /^► building the lab's executables with go1\.27\.3 \(last time: 1 modules in 0\.\d s, 1 packages in 0\.\d s\)$/,
     )
+    expect(again.lines).toContainEqual('◎ compiling, 0 of ≤2 packages, 0 of 7 programs: ')
   })
 
   test('gives go a small environment', async () => {
@@ -119,6 +132,31 @@ describe('a build', () => {
   })
 })
 
+describe('a build that is stopped', () => {
+  test('ends go, and leaves nothing', async () => {
+    standIn({ build: 'echo k8s.io/api/core/v1 >&2; echo $$ > $HERE/pid; exec sleep 60' })
+    const stopping = new AbortController()
+    const stopped = ensureExecutables(recordingConsole().console, stopping.signal)
+    await vi.waitUntil(() => existsSync(join(home, 'pid')), { timeout: 5000 })
+    stopping.abort(new Error('stopped by Ctrl-C'))
+    await expect(stopped).rejects.toThrow('stopped by Ctrl-C')
+    expect(made()).toEqual([])
+    expect(startOf(Number(readFileSync(join(home, 'pid'), 'utf8')))).toBeUndefined()
+  })
+
+  test('does not wait on for another', async () => {
+    const { bin } = await ensureExecutables(recordingConsole().console)
+    rmSync(join(bin, '..'), { recursive: true })
+    writeFileSync(join(bin, '..') + '.lock', JSON.stringify({ pid: process.pid, started: startOf(process.pid), name: 'build' }))
+    const { console, lines } = recordingConsole()
+    const stopping = new AbortController()
+    const stopped = ensureExecutables(console, stopping.signal)
+    await vi.waitUntil(() => lines.includes(`◎ waiting for process ${process.pid}, which is building the lab's executables`))
+    stopping.abort(new Error('stopped by Ctrl-C'))
+    await expect(stopped).rejects.toThrow('stopped by Ctrl-C')
+  })
+})
+
 describe('a build that fails', () => {
   const failing = async (change: Partial<typeof going>): Promise<{ error: unknown; lines: string[] }> => {
     standIn(change)
@@ -138,7 +176,7 @@ describe('a build that fails', () => {
       message: expect.stringContaining(`github.com/controlplaneio-fluxcd/flux-operator cannot be had:\n  ${refused}`),
     })
     expect(error).toMatchObject({ remedy: expect.stringContaining('GOPROXY') })
-    expect(lines.at(-1)).toBe('✗ Go modules')
+    expect(lines.at(-1)).toBe('✗ downloading Go modules')
   })
 
   test('by a package that is not there: says what go said', async () => {
@@ -159,6 +197,6 @@ echo "# k8s.io/api/core/v1" >&2; echo "link: write /made/flux: no space left on 
     })
     const log = /The log is kept: (.*)/.exec(String(error))?.[1] ?? ''
     expect(readFileSync(log, 'utf8')).toContain('no space left on device')
-    expect(lines.at(-1)).toBe('✗ Compiling')
+    expect(lines.at(-1)).toBe('✗ compiling')
   })
 })

@@ -1,4 +1,4 @@
-import { existsSync, mkdtempSync, rmSync, statSync } from 'node:fs'
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
@@ -41,4 +41,12 @@ test('the home is closed to others, and the logs outlive its state', () => {
 
 test('processes of the lab get nothing of the environment but the path to programs', () => {
   expect(Object.keys(labEnvironment(layoutOf(folder))).sort()).toEqual(['HOME', 'PATH', 'TMPDIR'])
+})
+
+test("a folder with somebody's things in it is not made a home, and nothing in it is removed", () => {
+  const layout = layoutOf(folder)
+  mkdirSync(join(folder, 'git'))
+  expect(() => makeFolders(layout)).toThrow('it holds other things')
+  removeState(layout)
+  expect(readdirSync(folder)).toEqual(['git'])
 })

@@ -1,0 +1,93 @@
+import { readdir, readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import * as v from 'valibot'
+import { parse } from 'yaml'
+import type { Cluster } from '../cluster/cluster.ts'
+import { kinds } from '../cluster/objects.ts'
+import { comesFrom, progressOf, standingOf } from '../git-history.ts'
+import type { Tree } from '../tree.ts'
+import { type Finding, notice } from './finding.ts'
+
+const sourceSchema = v.object({
+  status: v.optional(v.object({ artifact: v.optional(v.object({ revision: v.string() })) }), {}),
+})
+const pathSchema = v.object({ spec: v.object({ path: v.string() }) })
+
+/** How far the cluster's Flux is behind the remote's head, and what the commits between change of what it follows. */
+export async function checkBehind(cluster: Cluster, tree: Tree, folder: string): Promise<Finding[]> {
+  const { namespace, syncName, commit, remote } = tree
+  const source = await cluster.get({ ...kinds.gitRepository, namespace, name: syncName })
+  const revision = source === undefined ? undefined : v.parse(sourceSchema, source).status.artifact?.revision
+  const at = /[0-9a-f]{40,}$/.exec(revision ?? '')?.[0]
+  if (at === undefined || at === commit) return []
+  const progress = await progressOf(remote, at, commit, folder, cluster.signal)
+  const [from, to] = [at.slice(0, 12), commit.slice(0, 12)]
+  if (progress === undefined) {
+    return [
+      notice(`Flux is at ${from}, which is not in the history of ${remote.ref} at ${to}: that history was rewritten; Flux will follow it`),
+    ]
+  }
+  const followed = [tree.sync.path, ...tree.kustomizations.map((kustomization) => v.parse(pathSchema, kustomization).spec.path)]
+  const below = followed.map((path) => `${path.replace(/^\.?\//, '').replace(/\/$/, '')}/`)
+  const files = progress.files.filter((file) => below.some((path) => file.startsWith(path)))
+  const change = files.length === 0 ? 'nothing of what this cluster follows' : few(files)
+  return [
+    notice(
+      `Flux is ${count(progress.commits, 'commit')} behind Git, at ${from} of ${to} (${few(progress.commits)}); they change ${change}`,
+    ),
+  ]
+}
+
+/** What is in the person's own checkout and not in Git, which is all that a run goes by. */
+export async function checkPushed(root: string, { commit, remote }: Tree, signal: AbortSignal): Promise<Finding[]> {
+  if (!(await comesFrom(root, remote.url, signal))) return []
+  const { unpushed, uncommitted } = await standingOf(root, commit, 'kubernetes', signal)
+  const goesBy = `this run goes by ${remote.ref} at ${commit.slice(0, 12)}`
+  const found: Finding[] = []
+  if (unpushed === undefined) found.push(notice(`this checkout does not know the remote's head; ${goesBy}`, 'git pull'))
+  else if (unpushed.length > 0) {
+    found.push(notice(`${count(unpushed, 'commit')} of this checkout not pushed (${few(unpushed)}); ${goesBy}`, 'git push'))
+  }
+  if (uncommitted.length > 0) found.push(notice(`not committed in this checkout: ${few(uncommitted)}; ${goesBy}`, 'git status'))
+  return found
+}
+
+/** The same in the lab, whose Git holds this checkout's tree with the lab's own values (`overrides`) in each settings.yaml. */
+export async function checkLabPushed(root: string, checkout: string, overrides: Readonly<Record<string, string>>): Promise<Finding[]> {
+  const [here, there] = await Promise.all([root, checkout].map((folder) => readTree(join(folder, 'kubernetes'))))
+  if (here === undefined || there === undefined) return []
+  const names = [...new Set([...here.keys(), ...there.keys()])]
+  const differing = names.filter((name) => {
+    const [mine, theirs] = [here.get(name), there.get(name)]
+    if (mine === theirs) return false
+    return !(name.endsWith('/settings.yaml') && mine !== undefined && theirs !== undefined && isSame(mine, theirs, overrides))
+  })
+  if (differing.length === 0) return []
+  const what = `the lab's Git differs from this checkout's kubernetes/ in ${few(differing)}; this run goes by the lab's Git`
+  return [notice(what, 'npx zx scripts/lab.ts push')]
+}
+
+async function readTree(folder: string): Promise<Map<string, string>> {
+  const entries = await readdir(folder, { recursive: true, withFileTypes: true })
+  const files = entries.filter((entry) => entry.isFile()).map((entry) => join(entry.parentPath, entry.name))
+  return new Map(await Promise.all(files.map(async (file) => [file.slice(folder.length + 1), await readFile(file, 'utf8')] as const)))
+}
+
+const settingsSchema = v.object({ data: v.record(v.string(), v.string()) })
+
+function isSame(mine: string, theirs: string, overrides: Readonly<Record<string, string>>): boolean {
+  const [own, other] = [mine, theirs].map((text) => v.parse(settingsSchema, parse(text)).data)
+  if (own === undefined || other === undefined) return false
+  const names = new Set([...Object.keys(own), ...Object.keys(other)])
+  return [...names].every((name) => name in overrides || own[name] === other[name])
+}
+
+function count(list: readonly string[], what: string): string {
+  return `${list.length} ${what}${list.length === 1 ? '' : 's'}`
+}
+
+/** The first five, and how many more. */
+function few(list: readonly string[]): string {
+  const rest = list.length - 5
+  return `${list.slice(0, 5).join(', ')}${rest > 0 ? ` and ${rest} more` : ''}`
+}
