@@ -4,10 +4,11 @@ import * as v from 'valibot'
 import type { Console, Waiting } from '../lib/console.ts'
 import { OperatorError } from '../lib/errors.ts'
 import { nearest } from '../lib/flags.ts'
+import { ensureKeys } from './cluster-keys.ts'
 import { type Command, command, NoSupervisor } from './control.ts'
 import { ensureExecutables } from './build.ts'
 import { checkout, labHome } from './home.ts'
-import { clusterNames, controlSocket, labEnvironment, type Layout, layoutOf } from './layout.ts'
+import { clusterNames, controlSocket, keysFolder, labEnvironment, type Layout, layoutOf, makeFolders } from './layout.ts'
 import { gitOf } from './repository.ts'
 import { isPushed, type Pushed, pushTree } from './seed.ts'
 import { labSettings, type SettingValues } from './settings.ts'
@@ -51,11 +52,15 @@ export async function bringUp(
     else waiting.on(text)
   }
   try {
-    const socket = await ensureSupervisor(layout, (before) => {
+    makeFolders(layout)
+    const supervisor = ensureSupervisor(layout, (before) => {
       if (before === 'killed') console.warning('the lab had been killed: it comes back with its clusters and Git as they were')
       say('starting the lab')
     })
-    const started = v.parse(v.array(v.string()), await command(socket, { do: 'up', clusters: [...clusters], executables }, say))
+    // Keys take as long to make as the supervisor to start.
+    const keys = clusters.map((name) => ensureKeys(keysFolder(layout, name), executables.controlPlane, labEnvironment(layout)))
+    const [socket] = await Promise.all([supervisor, ...keys])
+    const started = v.parse(v.array(v.string()), await command(socket, { do: 'up', clusters: [...clusters], executables }, say, signal))
     let status = await readStatus(socket)
     if (status.git.head === undefined) {
       await pushInto(layout, status, { message: 'The tree as the lab found it', overwrite: false })
@@ -70,8 +75,16 @@ export async function bringUp(
     return { started, status }
   } catch (error) {
     waiting?.stop()
-    throw error
+    throw signal?.aborted === true ? stoppedWaiting('starting') : error
   }
+}
+
+/** The person does not want to wait; the supervisor does not stop halfway. */
+function stoppedWaiting(what: string): OperatorError {
+  return new OperatorError(`stopped waiting; the lab goes on ${what} by itself`, {
+    kind: 'cancelled',
+    remedy: 'npx zx scripts/lab.ts status, or npx zx scripts/lab.ts down',
+  })
 }
 
 /** `infra (https://127.0.0.1:6443)`, for each. */
@@ -105,10 +118,11 @@ export async function labStatus(): Promise<LabStatus | undefined> {
 }
 
 /** Has the lab carry out a command. Throws `blocked` where it is not up. */
-export async function tellLab(wanted: Command, say: (text: string) => void = () => undefined): Promise<unknown> {
+export async function tellLab(wanted: Command, say: (text: string) => void = () => undefined, signal?: AbortSignal): Promise<unknown> {
   const socket = controlSocket(layoutOf(labHome()))
   if (socket === undefined) throw notUp()
-  return command(socket, wanted, say).catch((error: unknown) => {
+  return command(socket, wanted, say, signal).catch((error: unknown) => {
+    if (signal?.aborted === true) throw stoppedWaiting(`with "${wanted.do}"`)
     throw error instanceof NoSupervisor ? notUp() : error
   })
 }

@@ -1,8 +1,9 @@
 import { execFile } from 'node:child_process'
 import { generateKeyPairSync, randomBytes } from 'node:crypto'
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
 import { promisify } from 'node:util'
+import { OperatorError } from '../lib/errors.ts'
 
 /** Who calls the API by a token of his own: the person, the lab's node, and kube-controller-manager. */
 const users = ['lab-admin', 'lab-node', 'system:kube-controller-manager'] as const
@@ -22,7 +23,7 @@ export interface ClusterKeys {
 }
 
 /**
- * Made when the cluster is first started, and kept as long as its data: what is in there was signed with them.
+ * Made before the cluster is first started, and kept as long as its data: what is in there was signed with them.
  * @param executable the control plane's
  */
 export async function ensureKeys(folder: string, executable: string, env: Record<string, string>): Promise<ClusterKeys> {
@@ -33,19 +34,7 @@ export async function ensureKeys(folder: string, executable: string, env: Record
     tokensFile: file('users.csv'),
     serviceAccountKeyFile: file('service-account.key'),
   }
-  if (!existsSync(files.tokensFile)) {
-    mkdirSync(folder, { recursive: true, mode: 0o700 })
-    const write = (path: string, text: string): void => writeFileSync(path, text, { mode: 0o600 })
-    const { stdout } = await promisify(execFile)(executable, ['certificate', '127.0.0.1', 'localhost'], { env })
-    // One certificate or several, then the key.
-    const end = stdout.indexOf('-----BEGIN', stdout.lastIndexOf('-----END CERTIFICATE'))
-    write(files.certificateFile, stdout.slice(0, end))
-    write(files.keyFile, stdout.slice(end))
-    const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' }) // an RSA key takes a tenth of a second
-    write(files.serviceAccountKeyFile, privateKey.export({ type: 'sec1', format: 'pem' }).toString())
-    const lines = users.map((user) => `${randomBytes(32).toString('hex')},${user},${user},"system:masters"\n`)
-    write(files.tokensFile, lines.join('')) // last: it says that all are there
-  }
+  if (!existsSync(folder)) await makeKeys(folder, executable, env)
   const lines = readFileSync(files.tokensFile, 'utf8').split('\n')
   const tokenOf = (user: User): string => lines.find((line) => line.split(',')[1] === user)?.split(',')[0] ?? ''
   return {
@@ -57,5 +46,32 @@ export async function ensureKeys(folder: string, executable: string, env: Record
       'system:kube-controller-manager': tokenOf('system:kube-controller-manager'),
     },
     ...files,
+  }
+}
+
+/** The folder appears with everything in it; of two who make it at once, one is too late. */
+async function makeKeys(folder: string, executable: string, env: Record<string, string>): Promise<void> {
+  const { stdout } = await promisify(execFile)(executable, ['certificate', '127.0.0.1', 'localhost'], { env }).catch((cause: unknown) => {
+    throw new OperatorError(`the lab's executable ${executable} does not run`, {
+      remedy: 'npx zx scripts/lab.ts down --purge, then build',
+      cause,
+    })
+  })
+  const key = stdout.indexOf('-----BEGIN', stdout.lastIndexOf('-----END CERTIFICATE')) // after one certificate or several
+  const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' })
+  const contents = {
+    'server.crt': stdout.slice(0, key),
+    'server.key': stdout.slice(key),
+    'service-account.key': privateKey.export({ type: 'sec1', format: 'pem' }).toString(),
+    'users.csv': users.map((user) => `${randomBytes(32).toString('hex')},${user},${user},"system:masters"\n`).join(''),
+  }
+  mkdirSync(dirname(folder), { recursive: true })
+  const growing = mkdtempSync(`${folder}-`) // 0700
+  for (const [name, text] of Object.entries(contents)) writeFileSync(join(growing, name), text, { mode: 0o600 })
+  try {
+    renameSync(growing, folder)
+  } catch (error) {
+    rmSync(growing, { recursive: true })
+    if (!existsSync(folder)) throw error
   }
 }

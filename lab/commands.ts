@@ -24,7 +24,17 @@ export interface LabCommand {
   /** How many words it takes. */
   readonly words: { readonly least: number; readonly most: number }
   /** Returns the exit code, or what `--json` prints of a command that is done. */
-  readonly run: (call: { given: Given; words: readonly string[]; rest: readonly string[]; console: Console }) => Promise<Outcome>
+  readonly run: (call: Call) => Promise<Outcome>
+  /** It runs a program on the terminal, which is the one to answer Ctrl-C. */
+  readonly isInteractive?: true
+}
+
+interface Call {
+  readonly given: Given
+  readonly words: readonly string[]
+  readonly rest: readonly string[]
+  readonly console: Console
+  readonly signal: AbortSignal
 }
 
 export interface Outcome {
@@ -58,8 +68,8 @@ export const labCommands: Readonly<Record<string, LabCommand>> = {
       clusters: { type: 'string', value: 'infra,apps', help: `which clusters: ${clusterNames.join(', ')} (infra unless told otherwise)` },
       json,
     },
-    async run({ given, console }) {
-      const { started, status } = await bringUp(textOf(given.clusters, 'infra').split(','), console)
+    async run({ given, console, signal }) {
+      const { started, status } = await bringUp(textOf(given.clusters, 'infra').split(','), console, signal)
       if (started.length === 0) console.success(`the lab is up already: ${describeClusters(status)}; nothing to do`)
       if (status.faults.length > 0) console.warning(`faults are set: ${status.faults.join(', ')}; npx zx scripts/lab.ts fault clear`)
       if (!(await isTreePushed(status))) console.warning("kubernetes/ is not what the lab's Git has: npx zx scripts/lab.ts push")
@@ -109,8 +119,8 @@ export const labCommands: Readonly<Record<string, LabCommand>> = {
     usage: '',
     words: none,
     flags: {},
-    async run({ console }) {
-      console.success(`the executables are in ${(await ensureExecutables(console)).bin}`)
+    async run({ console, signal }) {
+      console.success(`the executables are in ${(await ensureExecutables(console, signal)).bin}`)
       return done
     },
   },
@@ -161,10 +171,10 @@ export const labCommands: Readonly<Record<string, LabCommand>> = {
     usage: 'NAME',
     words: { least: 1, most: 1 },
     flags: {},
-    async run({ words: [name = ''], console }) {
+    async run({ words: [name = ''], console, signal }) {
       checkSnapshotName(name)
       const waiting = console.wait(`keeping ${name}`)
-      await tellLab({ do: 'snapshot', name }, (text) => waiting.on(text)).catch(stopping(waiting))
+      await tellLab({ do: 'snapshot', name }, (text) => waiting.on(text), signal).catch(stopping(waiting))
       waiting.success(`clusters and Git are kept as "${name}": npx zx scripts/lab.ts reset ${name}`)
       return done
     },
@@ -174,15 +184,16 @@ export const labCommands: Readonly<Record<string, LabCommand>> = {
     usage: 'NAME',
     words: { least: 0, most: 1 },
     flags: {},
-    async run({ words: [name = ''], console }) {
+    async run({ words: [name = ''], console, signal }) {
       checkSnapshot(layoutOf(labHome()), name)
       const waiting = console.wait(`resetting to ${name}`)
-      await tellLab({ do: 'reset', name }, (text) => waiting.on(text)).catch(stopping(waiting))
+      await tellLab({ do: 'reset', name }, (text) => waiting.on(text), signal).catch(stopping(waiting))
       waiting.success(`clusters and Git are as they were at "${name}"`)
       return done
     },
   },
   logs: {
+    isInteractive: true,
     summary: 'shows what a process, or a container, has written',
     usage: 'NAME',
     words: { least: 1, most: 1 },
@@ -192,6 +203,7 @@ export const labCommands: Readonly<Record<string, LabCommand>> = {
     },
   },
   kubectl: {
+    isInteractive: true,
     summary: "runs the lab's kubectl",
     usage: '-- ARGUMENTS',
     words: none,

@@ -51,7 +51,7 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
   const processes: KeptProcess[] = []
   const start = (name: string, flags: Readonly<Record<string, string>>): void => {
     const command = [executable, name, ...Object.entries(flags).map(([flag, value]) => `--${flag}=${value}`)]
-    // Collecting garbage less often makes the API ready half a second earlier, for 40 MB.
+    // Collecting garbage less often saves the start a fifth of its work, for 100 MB.
     const env = { ...keeping.env, GOGC: '200' }
     const log = join(options.logs, `${cluster}-${name}.log`)
     processes.push(keepRunning({ name: `${cluster}/${name}`, command, log }, { ...keeping, env }))

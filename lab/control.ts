@@ -69,23 +69,36 @@ export class NoSupervisor extends Error {
 
 /**
  * Has the supervisor behind this socket carry out a command.
+ * @param signal ends the waiting, not the command
  * @throws NoSupervisor where there is none, OperatorError where it failed
  */
-export async function command(socketPath: string, wanted: Command, say: (text: string) => void = () => undefined): Promise<unknown> {
+export async function command(
+  socketPath: string,
+  wanted: Command,
+  say: (text: string) => void = () => undefined,
+  signal?: AbortSignal,
+): Promise<unknown> {
   const pool = new Pool('http://localhost', { socketPath, connections: 1, headersTimeout: 0, bodyTimeout: 0 })
+  const leave = (): void => void pool.destroy()
+  signal?.addEventListener('abort', leave)
   try {
-    const request = { method: 'POST', path: '/', body: JSON.stringify(wanted) } as const
-    const response = await pool.request(request).catch((cause: unknown) => {
+    const response = await pool.request({ method: 'POST', path: '/', body: JSON.stringify(wanted) }).catch((cause: unknown) => {
+      signal?.throwIfAborted()
       throw new NoSupervisor('the lab is not up', { cause })
     })
-    for await (const line of createInterface({ input: response.body, crlfDelay: Infinity })) {
+    const { body } = response
+    const lines = createInterface({ input: body, crlfDelay: Infinity })
+    body.on('error', () => lines.close()) // the end of the loop says it
+    for await (const line of lines) {
       const read = v.parse(v.pipe(v.string(), v.parseJson(), lineSchema), line)
       if (read.is === 'result') return read.result
       if (read.is === 'progress') say(read.text)
       else throw new OperatorError(read.what, { kind: read.kind, ...(read.remedy === undefined ? {} : { remedy: read.remedy }) })
     }
+    signal?.throwIfAborted()
     throw new OperatorError(`the lab's supervisor died over "${wanted.do}"`, { remedy: 'npx zx scripts/lab.ts logs supervisor' })
   } finally {
+    signal?.removeEventListener('abort', leave)
     await pool.destroy()
   }
 }

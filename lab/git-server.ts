@@ -75,6 +75,7 @@ function serve(request: IncomingMessage, response: ServerResponse, options: GitS
       ...options.env,
       GIT_PROJECT_ROOT: dirname(options.repository),
       GIT_HTTP_EXPORT_ALL: '1',
+      GIT_CONFIG_NOSYSTEM: '1',
       REMOTE_USER: isPrivate ? options.username : 'anonymous', // git lets nobody push who has no name
       REMOTE_ADDR: '127.0.0.1',
       REQUEST_METHOD: request.method ?? 'GET',

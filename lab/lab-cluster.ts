@@ -1,5 +1,4 @@
 import { setMaxListeners } from 'node:events'
-import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
 import { type Cluster, clusterAt } from '../lib/cluster/cluster.ts'
@@ -14,7 +13,7 @@ import { type Faults, type LabNode, startNode } from './node/node.ts'
 import type { Ports } from './ports.ts'
 import type { ProcessRecord } from './process-record.ts'
 import { type Relay, startRelay } from './relay.ts'
-import type { ProcessStatus } from './status.ts'
+import { type ProcessStatus, statusOf } from './status.ts'
 
 /** One cluster of the lab: its control plane and its node, and the address that people know it by. */
 export interface LabCluster {
@@ -110,20 +109,10 @@ export async function createCluster(name: string, layout: Layout, sockets: strin
     },
     processes() {
       if (running === undefined) return []
-      const own = running.controlPlane.processes.map((kept): ProcessStatus => {
-        const pid = kept.pid()
-        const end = kept.lastEnd()
-        return {
-          name: kept.name.split('/').at(-1) ?? kept.name,
-          cluster: name,
-          kind: 'real',
-          state: pid === undefined ? 'waiting to be started again' : 'running',
-          ports: kept.name.endsWith('/kube-apiserver') ? { api: relay.port, direct: running?.controlPlane.port ?? 0 } : {},
-          restarts: kept.restarts(),
-          ...(pid === undefined ? {} : { pid }),
-          ...(end === undefined ? {} : { lastEnd: end }),
-        }
-      })
+      const { processes, port } = running.controlPlane
+      const portsOf = (program: string): Record<string, number> =>
+        program.endsWith('/kube-apiserver') ? { api: relay.port, direct: port } : {}
+      const own = processes.map((kept) => statusOf(kept, portsOf(kept.name), name))
       const pods = running.node.processes().map(({ pod, container, image, pid, ports: used, kind, state }): ProcessStatus => ({
         name: `${pod}/${container}`,
         cluster: name,
@@ -169,11 +158,6 @@ function recordPods(cluster: string, node: LabNode, record: ProcessRecord): () =
     clearInterval(look)
     for (const pid of recorded) forget(pid)
   }
-}
-
-/** Whether the cluster was started before, and has its data still. */
-export function hasData(layout: Layout, name: string): boolean {
-  return existsSync(join(layout.clusters, name, 'etcd', 'member'))
 }
 
 /** Waits until kube-controller-manager works: a namespace then has the service account that pods need. */

@@ -120,6 +120,11 @@ export function controlSocket(layout: Layout): string | undefined {
   return folder === undefined ? undefined : join(folder, 'control')
 }
 
+/** What a cluster proves itself with; it goes with the cluster. */
+export function keysFolder(layout: Layout, cluster: string): string {
+  return join(layout.clusters, cluster, 'keys')
+}
+
 /** All that processes of the lab get of the environment: no credentials, no agent, no settings of the person's. */
 export function labEnvironment(layout: Layout): Record<string, string> {
   return { PATH: process.env.PATH ?? '/usr/local/bin:/usr/bin:/bin', HOME: layout.childHome, TMPDIR: layout.temporary }

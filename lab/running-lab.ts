@@ -6,7 +6,7 @@ import { argumentsOf, type Fault, type FaultName, showFault, withFault, withoutF
 import { type GitServer, startGitServer } from './git-server.ts'
 import type { Keeping } from './kept-process.ts'
 import { kubeconfigOf } from './kubeconfig.ts'
-import { createCluster, hasData, type LabCluster } from './lab-cluster.ts'
+import { createCluster, type LabCluster } from './lab-cluster.ts'
 import { clusterNames, type Layout } from './layout.ts'
 import type { Faults } from './node/node.ts'
 import { createPorts } from './ports.ts'
@@ -14,7 +14,7 @@ import { listRegistry, type Registry, startRegistry } from './registry.ts'
 import { startRelay } from './relay.ts'
 import { ensureRepository, gitOf, gitUsername, headOf, openGitPassword } from './repository.ts'
 import { keepSnapshot, savedClusters, restoreSnapshot } from './snapshots.ts'
-import type { LabStatus, ProcessStatus } from './status.ts'
+import { type LabStatus, type ProcessStatus, statusOf } from './status.ts'
 
 type Say = (text: string) => void
 
@@ -115,32 +115,10 @@ export async function startLab(layout: Layout, sockets: string, keeping: Keeping
     }
   }
 
-  const ownProcesses = (): ProcessStatus[] => {
-    const supervisor: ProcessStatus = {
-      name: 'supervisor',
-      kind: 'real',
-      pid: process.pid,
-      state: 'running',
-      ports: { git: git.port },
-      restarts: 0,
-    }
-    if (registry === undefined) return [supervisor]
-    const { process: kept, port } = registry
-    const pid = kept.pid()
-    const end = kept.lastEnd()
-    return [
-      supervisor,
-      {
-        name: 'registry',
-        kind: 'real',
-        state: pid === undefined ? 'waiting to be started again' : 'running',
-        ports: { registry: registryRelay.port, direct: port },
-        restarts: kept.restarts(),
-        ...(pid === undefined ? {} : { pid }),
-        ...(end === undefined ? {} : { lastEnd: end }),
-      },
-    ]
-  }
+  const ownProcesses = (): ProcessStatus[] => [
+    { name: 'supervisor', kind: 'real', pid: process.pid, state: 'running', ports: { git: git.port }, restarts: 0 },
+    ...(registry === undefined ? [] : [statusOf(registry.process, { registry: registryRelay.port, direct: registry.port })]),
+  ]
 
   return {
     async up(wanted, executables, say) {
@@ -157,7 +135,7 @@ export async function startLab(layout: Layout, sockets: string, keeping: Keeping
           ports,
         })
       }
-      const before: string[] = savedClusters(layout).filter((name) => hasData(layout, name))
+      const before = savedClusters(layout)
       const asked = clusterNames.filter((name) => before.includes(name) || wanted.includes(name))
       const missing = asked.filter((name) => clusters.get(name)?.controlPlane() === undefined)
       const ailing: LabCluster[] = []

@@ -5,9 +5,9 @@ import { OperatorError } from '../lib/errors.ts'
 import { nearest } from '../lib/flags.ts'
 import { clusterNames, type Layout } from './layout.ts'
 
-/** The clusters that the lab has on disk. */
+/** The clusters whose data the lab has on disk. */
 export function savedClusters(layout: Layout): string[] {
-  return clusterNames.filter((name) => existsSync(join(layout.clusters, name)))
+  return clusterNames.filter((name) => existsSync(join(layout.clusters, name, 'etcd', 'member')))
 }
 
 export function listSnapshots(layout: Layout): string[] {

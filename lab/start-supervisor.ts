@@ -7,18 +7,17 @@ import { Readable } from 'node:stream'
 import { fileURLToPath, pathToFileURL } from 'node:url'
 import { OperatorError } from '../lib/errors.ts'
 import { answers } from './claim-socket.ts'
-import { controlSocket, labEnvironment, type Layout, makeFolders, makeSocketFolder } from './layout.ts'
+import { controlSocket, labEnvironment, type Layout, makeSocketFolder } from './layout.ts'
 import { savedClusters } from './snapshots.ts'
 
 /**
- * Has a supervisor running for the lab of this home.
+ * Has a supervisor running for the lab of this home, whose folders are there.
  * @param starting is called before one is started, with what became of the last one
  * @returns the socket it listens on
  */
 export async function ensureSupervisor(layout: Layout, starting: (before: 'down' | 'killed') => void): Promise<string> {
   const there = controlSocket(layout)
   if (there !== undefined && (await answers(there))) return there
-  makeFolders(layout)
   const socket = join(makeSocketFolder(layout), 'control')
   starting(savedClusters(layout).length === 0 ? 'down' : 'killed')
   const file = join(layout.logs, 'supervisor.log')

@@ -1,4 +1,5 @@
 import * as v from 'valibot'
+import type { KeptProcess } from './kept-process.ts'
 
 const text = v.string()
 
@@ -32,3 +33,19 @@ export const statusSchema = v.object({
 })
 export type LabStatus = v.InferOutput<typeof statusSchema>
 export type ProcessStatus = v.InferOutput<typeof processSchema>
+
+/** How a program that is kept running is doing. */
+export function statusOf(kept: KeptProcess, ports: Record<string, number>, cluster?: string): ProcessStatus {
+  const pid = kept.pid()
+  const end = kept.lastEnd()
+  return {
+    name: kept.name.split('/').at(-1) ?? kept.name,
+    kind: 'real',
+    state: pid === undefined ? 'waiting to be started again' : 'running',
+    ports,
+    restarts: kept.restarts(),
+    ...(cluster === undefined ? {} : { cluster }),
+    ...(pid === undefined ? {} : { pid }),
+    ...(end === undefined ? {} : { lastEnd: end }),
+  }
+}

@@ -1,7 +1,7 @@
 import { parseLabCall } from '../lab/command-line.ts'
 import { createConsole } from '../lib/console.ts'
 import { showVersion } from '../lib/help.ts'
-import { argumentsOf, main } from '../lib/script.ts'
+import { argumentsOf, interruptible, main } from '../lib/script.ts'
 
 await main(async () => {
   const startedAt = new Date().toISOString()
@@ -13,7 +13,8 @@ await main(async () => {
   }
   const { name, command, given, words, rest } = call
   const console = createConsole({ clean: (text) => text })
-  const { exitCode, outcome, document } = await command.run({ given, words, rest, console })
+  const signal = command.isInteractive === true ? new AbortController().signal : interruptible()
+  const { exitCode, outcome, document } = await command.run({ given, words, rest, console, signal })
   if (given.json === true) {
     const result = {
       schemaVersion: 1,

@@ -48,11 +48,12 @@ export function readinessOf(object: KubeObject): Readiness {
   if (stalled !== undefined && (stalled.observedGeneration ?? generation) === generation) {
     return { is: 'failed', reason: `${name} is stalled (${stalled.reason}): ${stalled.message}` }
   }
-  const seen = status.observedGeneration ?? ready?.observedGeneration
-  if (ready === undefined || (seen !== undefined && seen < generation)) return { is: 'waiting', on: `${name}: not looked at yet` }
-  if ((ready.observedGeneration ?? generation) < generation) return { is: 'waiting', on: `${name}: not looked at yet` }
-  if (ready.status === 'True') return { is: 'ready', message: ready.message }
-  return { is: 'waiting', on: `${name}: ${ready.reason}: ${ready.message}` }
+  if (ready === undefined || (ready.observedGeneration ?? generation) < generation)
+    return { is: 'waiting', on: `${name}: not looked at yet` }
+  if (ready.status !== 'True') return { is: 'waiting', on: `${name}: ${ready.reason}: ${ready.message}` }
+  // A controller that failed leaves status.observedGeneration behind, and says why in Ready; only its success counts by it.
+  if ((status.observedGeneration ?? generation) < generation) return { is: 'waiting', on: `${name}: not looked at yet` }
+  return { is: 'ready', message: ready.message }
 }
 
 const deploymentSchema = v.object({

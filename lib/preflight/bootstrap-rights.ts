@@ -29,6 +29,7 @@ export function bootstrapRights(namespace: string, lockNamespace: string): Right
     { group: source, resource: 'gitrepositories', verbs: ['patch'], namespace },
     // What is waited for, looked at, and compared with Git.
     { group: '', resource: 'pods', verbs: ['list', 'watch'], namespace },
+    { group: 'apps', resource: 'replicasets', verbs: ['list'], namespace }, // by flux check
     { group: '', resource: 'configmaps', verbs: ['get', 'patch'], namespace },
     { group: source, resource: 'gitrepositories', verbs: looks, namespace },
     { group: source, resource: 'ocirepositories', verbs: ['get', 'list', 'patch'], namespace },

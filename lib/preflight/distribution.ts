@@ -1,11 +1,13 @@
 import type { RegistryLogin } from '../registry-login.ts'
 import { findArtifact, parseArtifact } from '../registry.ts'
-import type { Tree } from '../tree.ts'
+import type { Chart, Tree } from '../tree.ts'
 import { blocks, type Finding, notice } from './finding.ts'
+
+type Wanted = Pick<Tree, 'distribution' | 'cluster'> & { readonly operator: Pick<Chart, 'url'> }
 
 /** Whether the artifact with Flux' manifests is where Git says. An empty one means those in the operator's image: nothing to look for. */
 export async function checkDistribution(
-  { distribution, operator, cluster }: Tree,
+  { distribution, operator, cluster }: Wanted,
   login: RegistryLogin,
   signal: AbortSignal,
 ): Promise<Finding[]> {

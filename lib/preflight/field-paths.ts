@@ -1,10 +1,8 @@
 import * as v from 'valibot'
 import type { KubeObject } from '../cluster/objects.ts'
 
-const map = v.pipe(
-  v.record(v.string(), v.unknown()),
-  v.check((value) => !Array.isArray(value)),
-)
+type Fields = Readonly<Record<string, unknown>>
+const map = v.custom<Fields>((value) => typeof value === 'object' && value !== null && !Array.isArray(value))
 const namedItem = v.looseObject({ name: v.string() })
 
 /** Of `metadata`, what people write. */

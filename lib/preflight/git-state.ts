@@ -39,7 +39,11 @@ export async function checkBehind(cluster: Cluster, tree: Tree, folder: string):
 }
 
 /** What is in the person's own checkout and not in Git, which is all that a run goes by. */
-export async function checkPushed(root: string, { commit, remote }: Tree, signal: AbortSignal): Promise<Finding[]> {
+export async function checkPushed(
+  root: string,
+  { commit, remote }: Pick<Tree, 'commit' | 'remote'>,
+  signal: AbortSignal,
+): Promise<Finding[]> {
   if (!(await comesFrom(root, remote.url, signal))) return []
   const { unpushed, uncommitted } = await standingOf(root, commit, 'kubernetes', signal)
   const goesBy = `this run goes by ${remote.ref} at ${commit.slice(0, 12)}`

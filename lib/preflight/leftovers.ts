@@ -7,12 +7,19 @@ import type { FluxThere } from './other-flux.ts'
 /** The kinds whose objects do something as soon as their controller runs; the rest only wait to be asked. */
 const acting = [kinds.kustomization, kinds.helmRelease]
 
-/**
- * What an earlier Flux left behind, with nobody there to mind it. None of it blocks: the CRDs are applied over, the objects are taken
- * up again. But a Kustomization or HelmRelease acts the moment Flux runs, and whoever consents should know which.
- */
+/** What an earlier Flux left behind, with nobody there to mind it. */
 export async function checkLeftovers(cluster: Cluster, crds: readonly KubeObject[], there: FluxThere): Promise<Finding[]> {
-  const { instances, controllers, operators } = there
+  const isMinded = there.controllers.length > 0 || there.operators.length > 0
+  const left = isMinded || crds.length === 0 ? [] : await Promise.all(acting.map((kind) => leftOf(cluster, kind)))
+  return judgeLeftovers(crds.length, left.flat(), there)
+}
+
+/**
+ * None of it blocks: the CRDs are applied over, the objects are taken up again. But a Kustomization or HelmRelease acts the moment Flux
+ * runs, and whoever consents should know which.
+ * @param objects the names of those that act
+ */
+export function judgeLeftovers(crds: number, objects: readonly string[], { instances, controllers, operators }: FluxThere): Finding[] {
   if (operators.length === 0 && instances.length > 0) {
     return instances.map(({ metadata }) =>
       notice(
@@ -20,14 +27,12 @@ export async function checkLeftovers(cluster: Cluster, crds: readonly KubeObject
       ),
     )
   }
-  if (controllers.length > 0 || operators.length > 0 || crds.length === 0) return []
-  const found = await Promise.all(acting.map((kind) => leftOf(cluster, kind)))
-  const objects = found.flat()
-  const left = `${crds.length} CustomResourceDefinitions of an earlier Flux are left, without a controller`
-  if (objects.length === 0) return [notice(`${left} and without objects that act: they are applied over`)]
+  if (controllers.length > 0 || operators.length > 0 || crds === 0) return []
+  const left = `${crds} CustomResourceDefinition${crds === 1 ? '' : 's'} of an earlier Flux, without a controller`
+  if (objects.length === 0) return [notice(`there are ${left} and without objects that act: they are applied over`)]
   return [
     notice(
-      `${left}: ${objects.join(', ')} will act as soon as Flux runs, and delete what they applied if they are deleted then`,
+      `there are ${left}; as soon as Flux runs, these will act again: ${objects.join(', ')}`,
       `to have one wait: kubectl --namespace NAMESPACE patch KIND NAME --type=merge --patch '{"spec":{"suspend":true}}'`,
     ),
   ]

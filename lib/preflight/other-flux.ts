@@ -86,15 +86,24 @@ function takenOver(controllers: readonly KubeObject[]): Finding[] {
 const sourceSchema = v.object({ spec: v.object({ url: v.optional(v.string(), '') }) })
 const rootSchema = v.object({
   spec: v.object({ path: v.optional(v.string(), ''), prune: v.optional(v.boolean(), false) }),
-  status: v.optional(v.object({ inventory: v.optional(v.object({ entries: v.optional(v.array(v.unknown()), []) }), {}) }), {}),
+  status: v.optional(v.object({ inventory: v.optional(v.object({ entries: v.nullish(v.array(v.unknown()), []) }), {}) }), {}),
 })
 
-/** A source and root Kustomization that are there under the names Flux will use, but follow something else: taken over, and told of. */
-export async function checkFollowed(cluster: Cluster, { namespace, syncName, sync }: Tree): Promise<Finding[]> {
+type Followed = Pick<Tree, 'namespace' | 'syncName'> & { readonly sync: Pick<Tree['sync'], 'url' | 'path'> }
+
+/** What the source and root Kustomization under the names that Flux will use follow now. */
+export async function checkFollowed(cluster: Cluster, tree: Followed): Promise<Finding[]> {
+  const { namespace, syncName: name } = tree
   const [source, root] = await Promise.all([
-    cluster.get({ ...kinds.gitRepository, namespace, name: syncName }),
-    cluster.get({ ...kinds.kustomization, namespace, name: syncName }),
+    cluster.get({ ...kinds.gitRepository, namespace, name }),
+    cluster.get({ ...kinds.kustomization, namespace, name }),
   ])
+  return judgeFollowed(source, root, tree)
+}
+
+/** If they follow something else, they are taken over, and told of: what the old path applied and the new one lacks is pruned. */
+export function judgeFollowed(source: KubeObject | undefined, root: KubeObject | undefined, tree: Followed): Finding[] {
+  const { namespace, syncName, sync } = tree
   const found: Finding[] = []
   const url = source === undefined ? sync.url : v.parse(sourceSchema, source).spec.url
   if (url !== sync.url) found.push(notice(`GitRepository ${namespace}/${syncName} follows ${url} now, and will follow ${sync.url}`))

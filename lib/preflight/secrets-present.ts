@@ -2,7 +2,7 @@ import * as v from 'valibot'
 import type { Cluster } from '../cluster/cluster.ts'
 import { kinds, type KubeObject, nameOf, refOf } from '../cluster/objects.ts'
 import type { WantedSecret } from '../steps/secret.ts'
-import type { Tree } from '../tree.ts'
+import type { Chart, Tree } from '../tree.ts'
 import { blocks, type Finding } from './finding.ts'
 
 /** A Secret in Flux' namespace that something in Git refers to. */
@@ -26,7 +26,7 @@ const decryptionSchema = v.object({
  */
 export async function checkSecrets(cluster: Cluster, tree: Tree, brought: readonly WantedSecret[]): Promise<Finding[]> {
   const { namespace } = tree
-  const wanted = new Map(neededBy(tree).map((needed) => [needed.name, needed]))
+  const wanted = new Map(secretsNeededBy(tree).map((needed) => [needed.name, needed]))
   const missing = await Promise.all(
     [...wanted.values()]
       .filter(({ name }) => !brought.some((secret) => secret.name === name))
@@ -42,7 +42,10 @@ export async function checkSecrets(cluster: Cluster, tree: Tree, brought: readon
     )
 }
 
-function neededBy({ distribution, operator, instance, kustomizations }: Tree): Needed[] {
+type Referring = Pick<Tree, 'distribution' | 'kustomizations'> & Record<'operator' | 'instance', Pick<Chart, 'name' | 'values'>>
+
+/** The Secrets that the tree's releases and Kustomizations name. */
+export function secretsNeededBy({ distribution, operator, instance, kustomizations }: Referring): Needed[] {
   const registry = (name: string, by: string): Needed => ({
     name,
     by,

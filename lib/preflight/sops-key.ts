@@ -12,7 +12,11 @@ const pathSchema = v.object({ spec: v.object({ path: v.string(), decryption: v.o
  * does not stalls everything from Git on (onedr0p/cluster-template#156).
  * @param key what Flux has, or will have, for a key; undefined where there is none
  */
-export async function checkSopsKey(tree: Tree, checkout: string, key: string | undefined): Promise<Finding[]> {
+export async function checkSopsKey(
+  tree: Pick<Tree, 'sync' | 'kustomizations'>,
+  checkout: string,
+  key: string | undefined,
+): Promise<Finding[]> {
   const files = await encryptedFiles(tree, checkout)
   const distinct = new Map(files.map((file) => [recipientsIn(file.metadata).toSorted().join(), file]))
   const opening = [...distinct.values()].map((file) => judge(file, key))
@@ -56,7 +60,7 @@ function recipientsIn({ age }: SopsMetadata): string[] {
 }
 
 /** The files that Flux would have to decrypt, from the cluster's own folder and those of its Kustomizations. */
-async function encryptedFiles({ sync, kustomizations }: Tree, checkout: string): Promise<Encrypted[]> {
+async function encryptedFiles({ sync, kustomizations }: Pick<Tree, 'sync' | 'kustomizations'>, checkout: string): Promise<Encrypted[]> {
   const folders = [sync.path, ...kustomizations.map((kustomization) => v.parse(pathSchema, kustomization).spec.path)]
   const paths = new Set((await Promise.all(folders.map((folder) => yamlFiles(join(checkout, folder))))).flat())
   const read = await Promise.all(

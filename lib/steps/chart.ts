@@ -95,11 +95,18 @@ async function lookAtInstance(cluster: Cluster, namespace: string): Promise<Look
   if (readiness.is === 'ready') return { is: 'done', detail: readiness.message }
   const remedy = `kubectl --namespace ${namespace} describe fluxinstance flux`
   if (readiness.is === 'failed') return { is: 'blocked', reason: readiness.reason, remedy }
-  return { is: 'waiting', on: (await notAvailable(cluster, namespace)) ?? readiness.on }
+  return { is: 'waiting', on: (await notAvailable(cluster, namespace)) ?? (await notSynced(cluster, namespace)) ?? readiness.on }
+}
+
+/** Why the sync that the operator made is not Ready: it waits for that too before it calls the FluxInstance Ready. */
+async function notSynced(cluster: Cluster, namespace: string): Promise<string | undefined> {
+  const sync = [...(await cluster.list(kinds.gitRepository, { namespace })), ...(await cluster.list(kinds.kustomization, { namespace }))]
+  const found = sync.filter(({ metadata }) => metadata.labels['app.kubernetes.io/managed-by'] === 'flux-operator').map(readinessOf)
+  return found.flatMap((readiness) => (readiness.is === 'waiting' ? [readiness.on] : []))[0]
 }
 
 function instanceWatches(namespace: string): Watched[] {
-  return [kinds.fluxInstance, kinds.deployment, kinds.pod].map((kind) => ({ kind, query: { namespace } }))
+  return [kinds.fluxInstance, kinds.deployment, kinds.pod, kinds.gitRepository].map((kind) => ({ kind, query: { namespace } }))
 }
 
 /** The controllers that are not available yet, and why: what a person waits for while the FluxInstance is reconciled. */

@@ -22,11 +22,11 @@ export interface Ended {
 export async function script(
   name: string,
   args: readonly string[],
-  options: { env?: Record<string, string>; home: string },
+  options: { env?: Record<string, string>; home: string; cwd?: string },
 ): Promise<Ended> {
   const { CI: _, ...environment } = process.env
   const child = spawn('npx', ['zx', `scripts/${name}.ts`, ...args], {
-    cwd: projectRoot,
+    cwd: options.cwd ?? projectRoot,
     env: { ...environment, FLUX_LAB_HOME: options.home, ...options.env },
     stdio: ['ignore', 'pipe', 'pipe'],
   })
@@ -112,7 +112,14 @@ export async function startLab(clusters: readonly string[]): Promise<TestLab> {
   return {
     home,
     run,
-    start: (name, args, env = {}) => startScript(name, args, { env, home }),
+    start(name, args, env = {}) {
+      const running = startScript(name, args, { env, home })
+      stops.push(async () => {
+        running.kill('SIGKILL') // a test that failed may have left it
+        await running.ended
+      })
+      return running
+    },
     access: labAccess,
     async cluster(context) {
       const { kubeconfig, bin } = await labAccess()

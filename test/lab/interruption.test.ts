@@ -1,4 +1,5 @@
-import { readdirSync, readFileSync } from 'node:fs'
+import { readdirSync, readFileSync, rmSync } from 'node:fs'
+import { join } from 'node:path'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import type { Cluster } from '../../lib/cluster/cluster.ts'
 import { kinds, parseObject } from '../../lib/cluster/objects.ts'
@@ -16,6 +17,7 @@ beforeAll(async () => {
 afterAll(() => lab.close())
 beforeEach(async () => {
   expect((await lab.run('lab', ['reset', 'empty'])).code).toBe(0)
+  rmSync(join(lab.home, 'runs'), { recursive: true, force: true })
   cluster = await lab.cluster('lab-infra')
 })
 
@@ -29,15 +31,16 @@ const endings = [
   '✔ Hand over to Git',
 ]
 
-/** The commands of all processes that are not zombies, and not this test's own. */
-function commands(): string[] {
-  return readdirSync('/proc').flatMap((pid) => {
+/** How many proxies of this lab's kubectl run; the test has some of its own. */
+function proxies(): number {
+  const commands = readdirSync('/proc').flatMap((pid) => {
     try {
       return /^\d+$/.test(pid) ? [readFileSync(`/proc/${pid}/cmdline`, 'utf8').replaceAll('\0', ' ')] : []
     } catch {
       return [] // it has ended since
     }
   })
+  return commands.filter((command) => command.startsWith(`${lab.home}/bin/kubectl proxy`)).length
 }
 
 async function verifyAsUndisturbed(): Promise<void> {
@@ -50,6 +53,7 @@ async function verifyAsUndisturbed(): Promise<void> {
 
 describe('a bootstrap that is interrupted', () => {
   test('by kill -9 after each step, and inside one, goes on every time and ends like an undisturbed one', async () => {
+    const own = proxies()
     const moments = ['◎ Install flux-operator', ...endings]
     for (const [at, moment] of moments.entries()) {
       const running = lab.start('bootstrap', ['--lab', '--yes', ...(at === 0 ? [] : ['--resume'])])
@@ -61,7 +65,7 @@ describe('a bootstrap that is interrupted', () => {
         expect(undecided.code).toBe(2)
         expect(undecided.stderr).toContain('pass --resume to go on with it, or --fresh to start anew')
       }
-      expect(commands().filter((command) => command.includes('kubectl proxy'))).toHaveLength(1) // this test's own
+      await expect.poll(proxies, { timeout: 5000 }).toBe(own)
     }
     const resumed = await lab.run('bootstrap', ['--lab', '--yes', '--resume', '--json'])
     expect(resumed.code).toBe(0)

@@ -1,0 +1,110 @@
+import { execFileSync } from 'node:child_process'
+import { cpSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { dirname, join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import type { Remote } from '../../lib/git.ts'
+import { comesFrom, progressOf } from '../../lib/git-history.ts'
+import { checkLabPushed, checkPushed } from '../../lib/preflight/git-state.ts'
+
+const root = mkdtempSync(join(tmpdir(), 'preflight-git-'))
+const [server, mine] = [join(root, 'server'), join(root, 'mine')]
+const remote: Remote = { url: server, ref: 'refs/heads/main', login: { kind: 'none' } }
+const signal = new AbortController().signal
+
+function git(folder: string, ...args: string[]): string {
+  const author = ['-c', 'user.name=Jane', '-c', 'user.email=jane@example.com']
+  return execFileSync('git', [...author, '-C', folder, ...args], { encoding: 'utf8', stdio: 'pipe' }).trim()
+}
+function commit(folder: string, file: string, text: string): string {
+  mkdirSync(dirname(join(folder, file)), { recursive: true })
+  writeFileSync(join(folder, file), text)
+  git(folder, 'add', '--all')
+  git(folder, 'commit', '--quiet', '--message', `Change ${file}`)
+  return git(folder, 'rev-parse', 'HEAD')
+}
+
+let first: string
+let second: string
+beforeAll(() => {
+  mkdirSync(server)
+  git(server, 'init', '--quiet', '--initial-branch=main')
+  first = commit(server, 'kubernetes/clusters/infra/a.yaml', 'one')
+  second = commit(server, 'kubernetes/clusters/infra/a.yaml', 'two')
+  git(root, 'clone', '--quiet', server, mine)
+})
+afterAll(() => rmSync(root, { recursive: true, force: true }))
+
+describe('between two commits', () => {
+  test('are these commits and files', async () => {
+    expect(await progressOf(remote, first, second, join(root, 'one'), signal)).toEqual({
+      commits: [`${second.slice(0, 7)} Change kubernetes/clusters/infra/a.yaml`],
+      files: ['kubernetes/clusters/infra/a.yaml'],
+    })
+  })
+  test('is nothing where the first is not in the history of the second', async () => {
+    expect(await progressOf(remote, 'f'.repeat(40), second, join(root, 'two'), signal)).toBeUndefined()
+  })
+})
+
+test.each([
+  ['https://git.example.com/a/b.git', 'git@git.example.com:a/b.git', true],
+  ['https://git.example.com/a/b', 'ssh://git@git.example.com/a/b.git', true],
+  ['https://git.example.com/a/b.git', 'https://git.example.com/a/c.git', false],
+])('%s and %s: one repository is %s', async (url, origin, isSame) => {
+  const folder = mkdtempSync(join(root, 'origin-'))
+  git(folder, 'init', '--quiet')
+  git(folder, 'remote', 'add', 'origin', origin)
+  expect(await comesFrom(folder, url, signal)).toBe(isSame)
+})
+
+describe('the person’s own checkout', () => {
+  const told = async (commitId: string): Promise<string[]> =>
+    (await checkPushed(mine, { commit: commitId, remote }, signal)).map(({ what, remedy }) => `${what} → ${remedy}`)
+  const goesBy = (): string => `this run goes by refs/heads/main at ${second.slice(0, 12)}`
+
+  test('that is as Git is says nothing', async () => {
+    expect(await told(second)).toEqual([])
+  })
+  test('tells of commits not pushed, and of changes not committed', async () => {
+    const own = commit(mine, 'kubernetes/clusters/infra/a.yaml', 'three')
+    commit(mine, 'README.md', 'no matter of a cluster')
+    writeFileSync(join(mine, 'kubernetes/clusters/infra/a.yaml'), 'four')
+    expect(await told(second)).toEqual([
+      `1 commit of this checkout not pushed (${own.slice(0, 7)} Change kubernetes/clusters/infra/a.yaml); ${goesBy()} → git push`,
+      `not committed in this checkout: kubernetes/clusters/infra/a.yaml; ${goesBy()} → git status`,
+    ])
+    git(mine, 'reset', '--quiet', '--hard', second)
+  })
+  test('that is behind is told so', async () => {
+    const head = commit(server, 'kubernetes/clusters/infra/a.yaml', 'five')
+    expect(await told(head)).toEqual([
+      `this checkout does not know the remote's head; this run goes by refs/heads/main at ${head.slice(0, 12)} → git pull`,
+    ])
+  })
+  test('of another repository is nobody’s business', async () => {
+    expect(await checkPushed(mine, { commit: second, remote: { ...remote, url: 'https://git.example.com/other' } }, signal)).toEqual([])
+  })
+})
+
+describe('the lab’s Git', () => {
+  const settings = (version: string, url: string): string => `kind: ConfigMap\ndata:\n  version: "${version}"\n  git_url: "${url}"\n`
+  test('may differ by the lab’s own values, and by nothing else', async () => {
+    const [here, there] = [join(root, 'here'), join(root, 'there')]
+    const file = 'kubernetes/clusters/infra/settings.yaml'
+    mkdirSync(dirname(join(here, file)), { recursive: true })
+    writeFileSync(join(here, file), settings('1', 'https://example.com'))
+    cpSync(here, there, { recursive: true })
+    writeFileSync(join(there, file), settings('1', 'http://127.0.0.1'))
+    expect(await checkLabPushed(here, there, { git_url: 'http://127.0.0.1' })).toEqual([])
+    writeFileSync(join(here, file), settings('2', 'https://example.com'))
+    writeFileSync(join(here, 'kubernetes/new.yaml'), '')
+    expect(await checkLabPushed(here, there, { git_url: 'http://127.0.0.1' })).toEqual([
+      {
+        is: 'notice',
+        what: "the lab's Git differs from this checkout's kubernetes/ in new.yaml, clusters/infra/settings.yaml; this run goes by the lab's Git",
+        remedy: 'npx zx scripts/lab.ts push',
+      },
+    ])
+  })
+})

@@ -1,0 +1,30 @@
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import * as v from 'valibot'
+import { expect, test } from 'vitest'
+import { parse } from 'yaml'
+import { bootstrapRights } from '../../lib/preflight/bootstrap-rights.ts'
+import { shippedRole } from '../../lib/preflight/rights.ts'
+import { projectRoot } from '../../lib/settings.ts'
+
+const texts = v.array(v.string())
+const roleSchema = v.object({
+  kind: v.literal('ClusterRole'),
+  metadata: v.object({ name: v.string() }),
+  rules: v.array(v.object({ apiGroups: texts, resources: texts, resourceNames: v.optional(texts, ['']), verbs: texts })),
+})
+const role = v.parse(roleSchema, parse(readFileSync(join(projectRoot, shippedRole.file), 'utf8')))
+
+test('the role that is shipped holds what the procedures need, and nothing else', () => {
+  const held = role.rules.flatMap(({ apiGroups, resources, resourceNames, verbs }) =>
+    apiGroups.flatMap((group) =>
+      resources.flatMap((resource) => resourceNames.flatMap((name) => verbs.map((verb) => `${verb} ${resource}.${group} ${name}`))),
+    ),
+  )
+  const needed = bootstrapRights('flux-system', 'kube-system').flatMap(({ group, resource, name = '', verbs }) =>
+    verbs.map((verb) => `${verb} ${resource}.${group} ${name}`),
+  )
+  expect(role.metadata.name).toBe(shippedRole.name)
+  expect(new Set(held)).toEqual(new Set(needed))
+  expect(held).toHaveLength(new Set(held).size)
+})
