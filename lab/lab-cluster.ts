@@ -49,6 +49,17 @@ export async function createCluster(name: string, layout: Layout, sockets: strin
   const folder = join(layout.clusters, name)
   let running: Running | undefined
 
+  const stop = async (how: 'at once' | 'gently'): Promise<void> => {
+    if (running === undefined) return
+    const { controlPlane, node, cluster, aborted, stopRecording } = running
+    running = undefined
+    const nodeStopped = node.stop()
+    if (how === 'at once') for (const { pid } of node.processes()) killIfThere(pid)
+    await nodeStopped
+    stopRecording()
+    aborted.abort()
+    await Promise.all([controlPlane.stop(), cluster.endpoint.pool.destroy()])
+  }
   const start = async (executables: Executables, faults: Faults): Promise<void> => {
     const options = { cluster: name, folder, logs: layout.logs, sockets, executable: executables.controlPlane, keeping, relay, ports }
     const controlPlane = await startControlPlane(options)
@@ -74,6 +85,7 @@ export async function createCluster(name: string, layout: Layout, sockets: strin
       running = { controlPlane, node, cluster, aborted, stopRecording: recordPods(name, node, keeping.record) }
       await untilControlled(name, cluster)
     } catch (error) {
+      await stop('at once')
       aborted.abort()
       await controlPlane.stop()
       throw error
@@ -87,17 +99,7 @@ export async function createCluster(name: string, layout: Layout, sockets: strin
     relay,
     controlPlane: () => running?.controlPlane,
     start,
-    async stop(how) {
-      if (running === undefined) return
-      const { controlPlane, node, cluster, aborted, stopRecording } = running
-      running = undefined
-      const nodeStopped = node.stop()
-      if (how === 'at once') for (const { pid } of node.processes()) killIfThere(pid)
-      await nodeStopped
-      stopRecording()
-      aborted.abort()
-      await Promise.all([controlPlane.stop(), cluster.endpoint.pool.destroy()])
-    },
+    stop,
     setFaults: (faults) => running?.node.setFaults(faults),
     async untilReady() {
       await running?.controlPlane.untilReady()

@@ -1,7 +1,7 @@
 import * as v from 'valibot'
-import type { Cluster } from './cluster.ts'
+import { type Cluster, isNotFound } from './cluster.ts'
 import { ask, type Patience } from './http.ts'
-import { type Kind, type KubeObject, parseObject } from './objects.ts'
+import { type Kind, type KubeObject, parseObject, type Ref } from './objects.ts'
 
 /** Objects of which only `metadata` was read. */
 export interface MetadataPage {
@@ -10,13 +10,14 @@ export interface MetadataPage {
   readonly remaining: number
 }
 
+const objectSchema = v.record(v.string(), v.unknown())
 const listSchema = v.object({
   metadata: v.object({ remainingItemCount: v.optional(v.number(), 0) }),
-  items: v.nullable(v.array(v.record(v.string(), v.unknown()))), // null is Go's empty list
+  items: v.nullable(v.array(objectSchema)), // null is Go's empty list
 })
 
 /** The server leaves out everything but metadata: a hundred CRDs are some kilobytes instead of megabytes. */
-const accept = 'application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1'
+const accept = (what: string): string => `application/json;as=${what};g=meta.k8s.io;v=v1`
 const patience: Patience = { milliseconds: 10_000, trouble: () => undefined, over: () => undefined }
 
 /**
@@ -24,7 +25,23 @@ const patience: Patience = { milliseconds: 10_000, trouble: () => undefined, ove
  * @param path from the server's root, query included
  */
 export async function listMetadata(cluster: Cluster, path: string, kind: Kind): Promise<MetadataPage> {
-  const endpoint = { ...cluster.endpoint, headers: { ...cluster.endpoint.headers, accept } }
-  const { metadata, items } = v.parse(listSchema, await ask(endpoint, { method: 'GET', path }, patience, cluster.signal))
+  const { metadata, items } = v.parse(listSchema, await read(cluster, path, 'PartialObjectMetadataList'))
   return { objects: (items ?? []).map((item) => parseObject({ ...item, ...kind })), remaining: metadata.remainingItemCount }
+}
+
+/** The metadata of one object, or undefined where neither it nor its kind exists. */
+export async function getMetadata(cluster: Cluster, ref: Ref): Promise<KubeObject | undefined> {
+  try {
+    const path = (await cluster.collection(ref, ref.namespace === undefined ? {} : { namespace: ref.namespace })).replace(/\?$/, '')
+    const object = v.parse(objectSchema, await read(cluster, `${path}/${encodeURIComponent(ref.name)}`, 'PartialObjectMetadata'))
+    return parseObject({ ...object, apiVersion: ref.apiVersion, kind: ref.kind })
+  } catch (error) {
+    if (isNotFound(error)) return undefined
+    throw error
+  }
+}
+
+function read(cluster: Cluster, path: string, what: string): Promise<unknown> {
+  const endpoint = { ...cluster.endpoint, headers: { ...cluster.endpoint.headers, accept: accept(what) } }
+  return ask(endpoint, { method: 'GET', path }, patience, cluster.signal)
 }

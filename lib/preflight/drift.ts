@@ -1,4 +1,5 @@
 import type { Cluster } from '../cluster/cluster.ts'
+import { getMetadata } from '../cluster/metadata.ts'
 import { kinds, type KubeObject, nameOf, refOf } from '../cluster/objects.ts'
 import { releaseManager } from '../steps/apply-objects.ts'
 import type { Tree } from '../tree.ts'
@@ -31,10 +32,9 @@ export async function checkDrift(cluster: Cluster, tree: Tree, released: readonl
 }
 
 async function revertedIn(cluster: Cluster, { object, manager }: Stated): Promise<Finding[]> {
-  const live = await cluster.get(refOf(object))
+  const hands = handsOn(await getMetadata(cluster, refOf(object)))
+  const live = hands.length === 0 ? undefined : await cluster.get(refOf(object))
   if (live === undefined) return []
-  const hands = live.metadata.managedFields.filter(({ manager: name, subresource }) => subresource === undefined && !ownManagers.test(name))
-  if (hands.length === 0) return []
   const applied = await cluster.apply(object, { manager, dryRun: true })
   // kustomize-controller takes away whatever kubectl wrote beside Git's fields too (fluxcd/kustomize-controller, field managers override).
   const kubectls = manager === applier ? hands.filter(({ manager: name }) => name.startsWith('kubectl')) : []
@@ -42,6 +42,14 @@ async function revertedIn(cluster: Cluster, { object, manager }: Stated): Promis
   if (paths.size === 0) return []
   const by = [...new Set(hands.map(({ manager: name }) => name))].join(', ')
   return [notice(`changed by hand (${by}), and Flux will revert it: ${nameOf(refOf(object))}: ${[...paths].join(', ')}`)]
+}
+
+type Hand = KubeObject['metadata']['managedFields'][number]
+
+/** What others than controllers own of an object; its status is nobody's to own. */
+function handsOn(object: KubeObject | undefined): readonly Hand[] {
+  const entries = object?.metadata.managedFields ?? []
+  return entries.filter(({ manager, subresource }) => subresource === undefined && !ownManagers.test(manager))
 }
 
 /** The labels that kustomize-controller gives to what it applies. */

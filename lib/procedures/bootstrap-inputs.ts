@@ -8,7 +8,7 @@ import { checkApiServices } from '../preflight/api-services.ts'
 import { bootstrapRights } from '../preflight/bootstrap-rights.ts'
 import { checkDistribution } from '../preflight/distribution.ts'
 import { checkDrift } from '../preflight/drift.ts'
-import { blocks, createPreflight, type Finding } from '../preflight/finding.ts'
+import { blocks, type Check, createPreflight, type Finding } from '../preflight/finding.ts'
 import { listFluxCrds } from '../preflight/flux-crds.ts'
 import { checkBehind, checkLabPushed, checkPushed } from '../preflight/git-state.ts'
 import { checkKubernetesVersion } from '../preflight/kubernetes-version.ts'
@@ -26,7 +26,7 @@ import type { Session } from '../session.ts'
 import { projectRoot, type Settings } from '../settings.ts'
 import type { WantedSecret } from '../steps/secret.ts'
 import { stated } from '../steps/stated.ts'
-import { buildTree, fetchTree, type Tree } from '../tree.ts'
+import { buildTree, type Chart, fetchTree, type Tree } from '../tree.ts'
 import { findAgeKey, findSecrets } from './bootstrap-secrets.ts'
 
 /** All that bootstrap puts into a cluster, known before anything is changed. */
@@ -70,13 +70,20 @@ export async function prepareBootstrap(session: Session, wanted: Wanted): Promis
   const tree = fetched ?? (await buildTree(remote, 'this checkout', name, projectRoot, tools.kubectl, overrides).catch(() => undefined))
   if (tree === undefined) throw preflight.blocked()
 
-  const rendering = [tree.operator, tree.instance].map((chart) => preflight.learn(() => renderChart(session, chart, gitVersion)))
-  const rendered = once(async () => (await Promise.all(rendering)).flatMap((objects) => objects ?? []))
-  const finding = preflight.learn(() => findSecrets(session, wanted, tree))
+  const render = (chart: Chart): Promise<KubeObject[] | undefined> => preflight.learn(() => renderChart(session, chart, gitVersion))
+  const rendering = Promise.all([render(tree.operator), render(tree.instance)])
+  const rendered = async (): Promise<KubeObject[]> => (await rendering).flatMap((objects) => objects ?? [])
+  const bringing = preflight.learn(() => findSecrets(session, wanted, tree))
   const crds = once(() => listFluxCrds(cluster))
   const flux = once(() => lookForFlux(cluster))
   const { namespace, distribution, operator } = tree
-  await preflight.check(
+  const checksOfGit = (): Check[] => [
+    () => checkFollowable(tree, checkout),
+    () => checkBehind(cluster, tree, folder),
+    () => (isLab ? checkLabPushed(projectRoot, checkout, overrides) : checkPushed(projectRoot, tree, signal)),
+    async () => checkSopsKey(tree, checkout, await findAgeKey(cluster, tree, (await bringing) ?? [], redactor)),
+  ]
+  const checking = preflight.check(
     () => checkPrograms(tools, { kubernetes: gitVersion, flux: distribution.version, insecure: operator.insecure }),
     () => checkKubernetesVersion(gitVersion, distribution.version),
     () => checkRights(cluster, bootstrapRights(namespace, settings.LOCK_NAMESPACE ?? 'kube-system')),
@@ -88,18 +95,11 @@ export async function prepareBootstrap(session: Session, wanted: Wanted): Promis
     () => checkApiServices(cluster, 'notice'),
     async () => checkWebhooks(cluster, [stated({ ...kinds.namespace, name: namespace }), ...(await rendered())]),
     () => checkDistribution(tree, session.registry, signal),
-    async () => checkSecrets(cluster, tree, (await finding) ?? []),
+    async () => checkSecrets(cluster, tree, (await bringing) ?? []),
     async () => checkDrift(cluster, tree, await rendered()),
+    ...(fetched === undefined ? [] : checksOfGit()),
   )
-  if (fetched !== undefined) {
-    await preflight.check(
-      () => checkFollowable(tree, checkout),
-      () => checkBehind(cluster, tree, folder),
-      () => (isLab ? checkLabPushed(projectRoot, checkout, overrides) : checkPushed(projectRoot, tree, signal)),
-      async () => checkSopsKey(tree, checkout, await findAgeKey(cluster, tree, (await finding) ?? [], redactor)),
-    )
-  }
-  const [[operatorObjects, instanceObjects], secrets] = await Promise.all([Promise.all(rendering), finding])
+  const [[operatorObjects, instanceObjects], secrets] = await Promise.all([rendering, bringing, checking])
   const notices = preflight.conclude()
   if (operatorObjects === undefined || instanceObjects === undefined || secrets === undefined) throw preflight.blocked()
   return { tree, operatorObjects, instanceObjects, secrets, notices }
