@@ -41,7 +41,7 @@ export interface ControlPlane {
 
 const readyWithin = 60_000
 
-/** Starts etcd, kube-apiserver and kube-controller-manager of one cluster. Resolves when the API is ready. */
+/** Starts etcd, kube-apiserver and kube-controller-manager of one cluster. Resolves when the API is ready, but for describing itself. */
 export async function startControlPlane(options: ControlPlaneOptions): Promise<ControlPlane> {
   const { cluster, executable, keeping, relay } = options
   const data = join(options.folder, 'etcd')
@@ -68,8 +68,8 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
     writeFileSync(audit.policy, JSON.stringify(auditPolicy))
     start('kube-apiserver', apiserverFlags(keys, socket, port, audit))
     relay.leadTo(port)
-    const untilReady = (): Promise<void> => waitForApi(port, keys, processes)
-    await untilReady()
+    await waitForApi(port, keys, processes, ['/readyz'])
+    const untilReady = (): Promise<void> => waitForApi(port, keys, processes, ['/readyz', '/openapi/v3', '/openapi/v2'])
     const { certificate: ca, key, tokens } = keys
     const kubeconfig = join(options.folder, 'controller-manager.kubeconfig')
     writeFileSync(kubeconfig, kubeconfigOf([{ context: cluster, server, ca, token: tokens['system:kube-controller-manager'] }]), {
@@ -83,8 +83,8 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
   }
 }
 
-/** Asks until the API is ready and can describe itself. */
-async function waitForApi(port: number, keys: ClusterKeys, processes: readonly KeptProcess[]): Promise<void> {
+/** Asks until the API has answered on each of these paths. */
+async function waitForApi(port: number, keys: ClusterKeys, processes: readonly KeptProcess[], paths: readonly string[]): Promise<void> {
   const endpoint = tokenEndpoint(`https://127.0.0.1:${port}`, keys.tokens['lab-admin'], keys.certificate)
   const before = processes.map((process) => process.restarts())
   const deadline = Date.now() + readyWithin
@@ -101,7 +101,7 @@ async function waitForApi(port: number, keys: ClusterKeys, processes: readonly K
     })
   }
   try {
-    for (const path of ['/readyz', '/openapi/v3', '/openapi/v2']) {
+    for (const path of paths) {
       for (let answered = false; !answered;) {
         try {
           await (await send(endpoint, { method: 'GET', path })).body.dump()

@@ -83,7 +83,7 @@ export async function createCluster(name: string, layout: Layout, sockets: strin
       })
       node.setFaults(faults)
       running = { controlPlane, node, cluster, aborted, stopRecording: recordPods(name, node, keeping.record) }
-      await untilControlled(name, cluster)
+      await Promise.all([controlPlane.untilReady(), untilControlled(name, cluster)])
     } catch (error) {
       await stop('at once')
       aborted.abort()
