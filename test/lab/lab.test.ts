@@ -187,7 +187,7 @@ describe('kubectl and logs', () => {
 
   test('logs of processes are found by name', async () => {
     expect((await lab.run('lab', ['logs', 'supervisor'])).stdout).toContain('asked for up infra,apps')
-    expect((await lab.run('lab', ['logs', 'kube-apiserver', '--context', 'lab-apps'])).stdout).toContain('kube-apiserver')
+    expect((await lab.run('lab', ['logs', 'kube-apiserver', '--context', 'lab-apps'])).stdout).toContain('Serving securely on 127.0.0.1')
     const unknown = await lab.run('lab', ['logs', 'kube-apiserve'])
     expect([unknown.code, unknown.stderr]).toEqual([2, expect.stringContaining('did you mean kube-apiserver?')])
   })
