@@ -104,7 +104,8 @@ export async function ask(endpoint: Endpoint, request: ApiRequest, patience: Pat
       if (inTrouble) patience.over()
       return body
     } catch (error) {
-      if (!isPassing(error) || Date.now() + delay > deadline) throw error
+      // Whoever closed the way to the API waits for no answer any more.
+      if (!isPassing(error) || endpoint.pool.destroyed || Date.now() + delay > deadline) throw error
       if (delay >= 400) {
         inTrouble = true
         patience.trouble(messageOf(error))

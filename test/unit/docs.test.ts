@@ -1,11 +1,12 @@
-import { execFileSync } from 'node:child_process'
-import { existsSync, readFileSync } from 'node:fs'
+import { execFile } from 'node:child_process'
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
+import { promisify } from 'node:util'
 import * as v from 'valibot'
-import { describe, expect, test } from 'vitest'
+import { beforeAll, describe, expect, test } from 'vitest'
 import { projectRoot } from '../../lib/settings.ts'
 
-const documents = ['README.md', 'docs/commands.md', 'docs/how-it-works.md']
+const documents = ['README.md', ...readdirSync(join(projectRoot, 'docs')).map((name) => `docs/${name}`)]
 const read = (file: string): string => readFileSync(join(projectRoot, file), 'utf8')
 
 /** Every command in a shell block, without its comment. */
@@ -19,20 +20,24 @@ const commands = documents.flatMap((file) =>
   ),
 )
 
-const helpTexts = new Map<string, string>()
-/** A script's own --help: what a person would see. */
-function helpOf(script: string, words: readonly string[]): string {
-  const key = [script, ...words].join(' ')
-  const known = helpTexts.get(key)
-  if (known !== undefined) return known
-  const help = execFileSync('npx', ['zx', script, ...words, '--help'], {
-    cwd: projectRoot,
-    encoding: 'utf8',
-    stdio: ['ignore', 'pipe', 'pipe'],
-  })
-  helpTexts.set(key, help)
-  return help
+/** A script and its subcommand, as the command calls them. */
+function calledBy(command: string): string[] {
+  const [, , script = '', ...words] = command.split(' ')
+  return script.endsWith('lab.ts') ? [script, ...words.slice(0, 1)] : [script]
 }
+
+/** Each script's own --help, what a person would see, started as npx starts it but all at once. */
+const helpTexts = new Map<string, string>()
+beforeAll(async () => {
+  const called = new Set(commands.filter(({ command }) => command.startsWith('npx ')).map(({ command }) => calledBy(command).join(' ')))
+  const start = [`--import=${import.meta.resolve('tsx')}`, join(projectRoot, 'node_modules/zx/build/cli.js')]
+  await Promise.all(
+    [...called].map(async (key) => {
+      const { stdout } = await promisify(execFile)(process.execPath, [...start, ...key.split(' '), '--help'], { cwd: projectRoot })
+      helpTexts.set(key, stdout)
+    }),
+  )
+}, 60_000)
 
 describe('the documents', () => {
   test('show commands at all', () => {
@@ -52,8 +57,7 @@ describe('the documents', () => {
     const script = words[1] ?? ''
     expect(existsSync(join(projectRoot, script))).toBe(true)
     const own = words.slice(2, words.includes('--') ? words.indexOf('--') : undefined)
-    const subcommand = script.endsWith('lab.ts') ? own.slice(0, 1) : []
-    const help = helpOf(script, subcommand)
+    const help = helpTexts.get(calledBy(command).join(' '))
     for (const flag of own.filter((word) => word.startsWith('--'))) expect(help).toContain(`  ${flag.split('=')[0]}`)
   })
   test.each(documents)('%s links to files that are there', (file) => {
