@@ -20,7 +20,10 @@ afterAll(async () => {
   await lab.close()
 })
 
-/** What all processes but the given one have in their arguments and environments, again and again until the script has ended. */
+/**
+ * What all processes but the given one have in their arguments and environments, again and again until the script has ended. A child that
+ * is forked and not yet another program still shows the script's own memory, the variables that this test gave it among it.
+ */
 async function watchProcesses(running: Running, canaries: readonly string[]): Promise<string[]> {
   const seen = new Set<string>()
   let isOver = false
@@ -29,7 +32,8 @@ async function watchProcesses(running: Running, canaries: readonly string[]): Pr
   })
   while (!isOver) {
     for (const pid of readdirSync('/proc').filter((name) => /^\d+$/.test(name))) {
-      if (Number(pid) === running.pid) continue // was given the variables by this test
+      const own = contentOf(`/proc/${running.pid}/cmdline`)
+      if (contentOf(`/proc/${pid}/cmdline`) === own) continue
       for (const file of ['cmdline', 'environ']) {
         const text = contentOf(`/proc/${pid}/${file}`)
         if (canaries.some((canary) => text.includes(canary)))
