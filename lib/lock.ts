@@ -21,8 +21,8 @@ const leaseSchema = v.object({
 })
 
 export interface Lock {
-  /** Throws where the lock is not ours any more; asks the API, so it is true now. */
-  readonly verifyHeld: () => Promise<void>
+  /** Throws where the lock is not ours any more; asks the API by this way to the cluster, so it is true now. */
+  readonly verifyHeld: (cluster: Cluster) => Promise<void>
   /** Tells others what is being done. */
   readonly setPhase: (phase: string) => void
   readonly release: () => Promise<void>
@@ -48,7 +48,7 @@ export async function verifyUnlocked(cluster: Cluster, namespace: string, holder
 /**
  * Takes the cluster's lock and renews it until it is released. A lease that lapsed is taken over only after it was seen not to be
  * renewed for a while: the holder's clock may be wrong.
- * @param parting the same cluster, for giving the lock back although the run was cancelled
+ * @param parting the same cluster, for keeping the lock, and giving it back, although the run was cancelled
  * @throws OperatorError `locked` naming the holder and its phase
  */
 export async function acquireLock(cluster: Cluster, parting: Cluster, namespace: string, holder: string): Promise<Lock> {
@@ -59,10 +59,10 @@ export async function acquireLock(cluster: Cluster, parting: Cluster, namespace:
 
   const renew = async (): Promise<void> => {
     try {
-      ours = await cluster.replace(leaseOf(ref, holder, phase, ours))
+      ours = await parting.replace(leaseOf(ref, holder, phase, ours))
     } catch (error) {
       if (!isConflict(error)) return // unreachable: verifyHeld asks before every write
-      const now = await cluster.get(ref)
+      const now = await parting.get(ref)
       if (now === undefined || v.parse(leaseSchema, now).spec.holderIdentity !== holder) lost = now === undefined ? 'nobody' : holderIn(now)
       else ours = now
     }
@@ -71,8 +71,8 @@ export async function acquireLock(cluster: Cluster, parting: Cluster, namespace:
   timer.unref()
 
   return {
-    async verifyHeld() {
-      const now = await cluster.get(ref)
+    async verifyHeld(by) {
+      const now = await by.get(ref)
       if (now !== undefined && holderIn(now) === holder && lost === undefined) return
       const other = lost ?? (now === undefined ? 'nobody' : holderIn(now))
       throw new OperatorError(`the lock of this cluster was lost to ${other}; nothing more was changed`, {

@@ -1,17 +1,47 @@
 import { onChange } from './cluster/watch.ts'
+import { type Consent, verifyConsent } from './consent.ts'
 import type { Waiting } from './console.ts'
 import { type FailureKind, messageOf, OperatorError } from './errors.ts'
+import { makePlan, type Planned, showPlan } from './plan.ts'
 import { choose } from './prompt.ts'
 import type { Run } from './run.ts'
-import type { Look, Step, StepRecord } from './step.ts'
+import { detailOf, type Look, type Step, type StepRecord } from './step.ts'
 
-/** How the person consents: asked before each step, or by flag. `none` is a job without a terminal and without --yes. */
-export type Consent = 'ask' | 'given' | 'none' | 'dry-run'
+/** Steps in their order, and what is done when they fail. */
+export interface Procedure {
+  readonly steps: readonly Step[]
+  readonly wayBack?: WayBack
+  /** Why the run may have to destroy something although none of its steps does, as a way back may: it needs that consent beforehand. */
+  readonly alsoDestroys?: string
+}
+
+/** Puts things back as they were when the run began; carried out without asking, even though the person has cancelled. */
+export interface WayBack {
+  /** What is said when it begins: `putting Flux back as it was`. */
+  readonly title: string
+  /** Whether it is to be taken; asked when the run failed or was cancelled after it had changed something. */
+  readonly isTaken: (why: 'failed' | 'cancelled') => boolean
+  readonly steps: readonly Step[]
+}
 
 export interface Result {
   readonly outcome: 'done' | 'unchanged' | 'planned' | FailureKind
   readonly steps: StepRecord[]
   readonly failure?: OperatorError
+}
+
+/** What a procedure calls when it comes to it. */
+export interface Hooks {
+  /** Before the first step that changes something, as to take the lock. */
+  readonly begin: () => Promise<void>
+  /** At each step that is carried out. */
+  readonly enter: (title: string) => void
+  /** The same run, which a cancellation does not end: the way back is carried out on it. */
+  readonly parting: () => Run
+  /** How long the procedure took the last time, in milliseconds. */
+  readonly lastTook?: number | undefined
+  /** That the run had changed something before it was interrupted. */
+  readonly hasBegun?: boolean
 }
 
 /** The result of what was thrown; whatever was under way when the person cancelled is a cancellation. */
@@ -34,40 +64,24 @@ export function failedWith(thrown: unknown, signal: AbortSignal, steps: StepReco
 const longestSilence = 5_000
 
 /**
- * Plans the steps, asks for consent and carries them out in order; stops at the first that fails.
- * @param begin is called once before the first step that changes something, as to take the lock
- * @param enter is told each step that is carried out
+ * Plans the steps, asks for consent and carries them out in order; stops at the first that fails, and goes the way back where there is
+ * one.
  * @returns what became of each step; failures are in the result, not thrown
  */
-export async function carryOut(
-  steps: readonly Step[],
-  run: Run,
-  consent: Consent,
-  begin: () => Promise<void>,
-  enter: (title: string) => void,
-): Promise<Result> {
+export async function carryOut(procedure: Procedure, run: Run, consent: Consent, hooks: Hooks): Promise<Result> {
+  const { steps, wayBack, alsoDestroys } = procedure
   const records: StepRecord[] = []
+  let begun = hooks.hasBegun === true
   try {
     const plan = await makePlan(steps, run)
-    showPlan(plan, run)
-    const isTodo = ({ look }: Planned): boolean => look.is === 'todo'
-    if (plan.every(({ look }) => look.is === 'done')) {
-      for (const { step, look } of plan) records.push(record(step, 'already', Date.now(), detailOf(look)))
+    showPlan(plan, run, hooks.lastTook)
+    if (plan.every(({ look }) => look?.is === 'done')) {
+      for (const { step, look } of plan) records.push(record(step, 'already', Date.now(), look === undefined ? '' : detailOf(look)))
       return { outcome: 'unchanged', steps: records }
     }
-    if (consent === 'dry-run') {
-      for (const { step, look } of plan) records.push(record(step, look.is === 'done' ? 'already' : 'planned', Date.now(), detailOf(look)))
-      // What only waits happens by itself, as Flux looks at itself every minute.
-      return { outcome: plan.every(({ look }) => look.is === 'done' || look.is === 'waiting') ? 'unchanged' : 'planned', steps: records }
-    }
-    if (consent === 'none' && plan.some(isTodo)) {
-      throw new OperatorError('nothing was changed: there is no terminal to ask for consent on', {
-        kind: 'usage',
-        remedy: `npx zx scripts/${run.script}.ts … --yes`,
-      })
-    }
-    let asks = consent === 'ask'
-    let begun = false
+    if (consent === 'dry-run') return planned(plan)
+    await verifyConsent(plan, consent, run, alsoDestroys)
+    let asks = consent.changes === 'ask'
     for (const [at, step] of steps.entries()) {
       run.signal.throwIfAborted()
       let look = await step.look(run)
@@ -76,63 +90,60 @@ export async function carryOut(
         look = await step.look(run) // the world may have moved while the person thought
       }
       if (look.is === 'todo' && !begun) {
-        await begin()
+        await hooks.begin()
         begun = true
       }
-      enter(step.title)
-      await carryOutStep(step, look, plan[at]?.look.is === 'done', run, records)
+      hooks.enter(step.title)
+      await carryOutStep(step, look, plan[at]?.look?.is === 'done', run, records)
     }
     return { outcome: records.some(({ state }) => state === 'done') ? 'done' : 'unchanged', steps: records }
   } catch (thrown) {
-    return failedWith(thrown, run.signal, records)
+    const result = failedWith(thrown, run.signal, records)
+    const why = result.outcome === 'cancelled' ? 'cancelled' : 'failed'
+    return begun && wayBack?.isTaken(why) === true ? goBack(wayBack, result, why, hooks) : result
   }
 }
 
-interface Planned {
-  readonly step: Step
-  readonly look: Look
+/** What only waits happens by itself, as Flux looks at itself every minute. */
+function planned(plan: readonly Planned[]): Result {
+  const steps = plan.map(({ step, look }) => {
+    const detail = look === undefined ? '(known after apply)' : detailOf(look)
+    return record(step, look?.is === 'done' ? 'already' : 'planned', Date.now(), detail)
+  })
+  return { outcome: plan.every(({ look }) => look?.is === 'done' || look?.is === 'waiting') ? 'unchanged' : 'planned', steps }
 }
 
-/** Looks at every step in turn. What comes after a change can't be known for sure before it, and says so. */
-async function makePlan(steps: readonly Step[], run: Run): Promise<Planned[]> {
-  const waiting = run.console.wait('looking at the cluster')
+/** Carries out the way back of a run that ended with `result`, and tells both. */
+async function goBack(wayBack: WayBack, result: Result, why: 'failed' | 'cancelled', hooks: Hooks): Promise<Result> {
+  const run = hooks.parting()
+  const { steps } = result
+  const what = result.failure?.message ?? ''
+  if (why === 'failed') run.console.failure(what)
+  run.console.action(`${wayBack.title}${why === 'cancelled' ? '; Ctrl-C again ends at once and leaves things as they are' : ''}`)
   try {
-    const plan: Planned[] = []
-    for (const step of steps) {
-      plan.push({ step, look: await step.look(run) })
+    for (const step of wayBack.steps) {
+      hooks.enter(`${wayBack.title}: ${step.title}`)
+      await carryOutStep(step, await step.look(run), false, run, steps)
     }
-    return plan
-  } finally {
-    waiting.stop()
+  } catch (thrown) {
+    const remedy = thrown instanceof OperatorError ? thrown.remedy : undefined
+    const failure = new OperatorError(`${what}; and ${wayBack.title} failed: ${messageOf(thrown)}`, {
+      ...(remedy === undefined ? {} : { remedy }),
+      cause: thrown,
+    })
+    return { outcome: 'failed', steps, failure }
   }
-}
-
-function showPlan(plan: readonly Planned[], run: Run): void {
-  run.console.line()
-  run.console.line(`Plan for ${run.place}`)
-  let changed = false
-  for (const [at, { step, look }] of plan.entries()) {
-    const number = `${at + 1}.`.padStart(4)
-    if (look.is === 'done') run.console.line(`${number} ✔ ${step.title}: ${look.detail}`)
-    else if (look.is === 'todo') run.console.line(`${number} ✚ ${step.title}: ${look.change}`)
-    else if (changed) run.console.line(`${number} ◎ ${step.title}: (known after apply)`)
-    else run.console.line(`${number} ${look.is === 'waiting' ? '◎' : '✗'} ${step.title}: ${detailOf(look)}`)
-    if (look.is !== 'done') changed = true
+  if (why === 'cancelled') {
+    const failure = new OperatorError('stopped; everything is as it was', { kind: 'cancelled', remedy: 'nothing is left to do or undo' })
+    return { outcome: 'cancelled', steps, failure }
   }
-  run.console.line()
-}
-
-function detailOf(look: Look): string {
-  switch (look.is) {
-    case 'done':
-      return look.detail
-    case 'todo':
-      return look.change
-    case 'waiting':
-      return look.on
-    case 'blocked':
-      return look.reason
-  }
+  const remedy = result.failure?.remedy
+  const failure = new OperatorError(`${what}. Everything is back as it was`, {
+    kind: 'rolled-back',
+    ...(remedy === undefined ? {} : { remedy }),
+    cause: result.failure,
+  })
+  return { outcome: 'rolled-back', steps, failure }
 }
 
 async function askFor(step: Step, look: Look & { is: 'todo' }, run: Run, position: string): Promise<'one' | 'all'> {
@@ -171,7 +182,7 @@ async function carryOutStep(step: Step, seen: Look, wasDone: boolean, run: Run, 
   }
   const waiting = run.console.wait(step.title)
   try {
-    if (seen.is === 'todo') await step.act(run)
+    if (seen.is === 'todo') await step.act(run, (text) => waiting.on(`${step.title}: ${text}`))
     const detail = await settle(step, run, waiting)
     waiting.success(`${step.title}: ${detail}`)
     records.push(record(step, state, started, detail))

@@ -1,10 +1,11 @@
 import { appendFileSync, mkdirSync, writeFileSync } from 'node:fs'
 import { hostname, userInfo } from 'node:os'
 import { join } from 'node:path'
-import { exitCodes } from './errors.ts'
-import type { Result } from './procedure.ts'
-import { describe, type Document, showJson } from './report.ts'
-import { contextFolder, remember } from './runs.ts'
+import { exitCodes, type FailureKind, OperatorError } from './errors.ts'
+import type { Memory } from './memory.ts'
+import { describe, type Document, showJson, type Telling } from './report.ts'
+import { contextFolder, type EarlierRun, remember } from './runs.ts'
+import type { StepRecord } from './step.ts'
 
 /** A run's name, which sorts by time. */
 export function newRunId(script: string, now = new Date()): string {
@@ -22,17 +23,27 @@ export interface Facts {
   readonly commit?: string
 }
 
+/** How a script ended on one cluster. */
+export interface Ending {
+  readonly outcome: 'done' | 'unchanged' | 'planned' | FailureKind
+  /** What became of each step, where the script is a procedure. */
+  readonly steps?: readonly StepRecord[]
+  readonly failure?: OperatorError
+  readonly telling?: Telling
+}
+
 /** Everything a run has to tell afterwards: gathered while it goes, told once at its end. */
 export interface RunRecord {
   readonly runId: () => string
   readonly know: (facts: Partial<Facts>) => void
-  /** Goes on with an earlier run, under its name and in its folder. */
-  readonly continueAs: (runId: string) => void
+  /** Goes on with an earlier run, under its name, in its folder and with its notes. */
+  readonly continueAs: (earlier: EarlierRun) => void
   /** Keeps memory, log and reports below `home` from now on; before, as in a dry run, nothing is written. */
   readonly keepIn: (home: string) => void
   readonly log: (line: string) => void
+  readonly memory: Memory
   /** Makes the document of how it ended, and writes the reports where the run keeps any; `path` is their folder. */
-  readonly conclude: (result: Result, error: Document['error']) => { document: Document; path: string | undefined }
+  readonly conclude: (ending: Ending, error: Document['error']) => { document: Document; path: string | undefined }
 }
 
 /** A record of a run that begins now. `clean` stands before everything that is written. */
@@ -41,19 +52,24 @@ export function openRecord(script: string, clean: (text: string) => string, now 
   let facts: Facts = { context: '', server: '', uid: '' }
   let path: string | undefined
   let early = ''
-  const memoryOf = (ended?: string) => ({ script, ...facts, pid: process.pid, host: hostname(), ...(ended === undefined ? {} : { ended }) })
+  let notes: Readonly<Record<string, unknown>> = {}
+  const keep = (ended?: string): void => {
+    if (path === undefined) return
+    remember(path, { script, ...facts, pid: process.pid, host: hostname(), notes, ...(ended === undefined ? {} : { ended }) })
+  }
   return {
     runId: () => runId,
     know(more) {
       facts = { ...facts, ...more }
     },
     continueAs(earlier) {
-      runId = earlier
+      runId = earlier.runId
+      notes = earlier.notes
     },
     keepIn(home) {
       path = join(contextFolder(home, facts.context), runId)
       mkdirSync(path, { recursive: true, mode: 0o700 })
-      remember(path, memoryOf())
+      keep()
       appendFileSync(join(path, 'log.txt'), early, { mode: 0o600 })
     },
     log(line) {
@@ -61,7 +77,18 @@ export function openRecord(script: string, clean: (text: string) => string, now 
       if (path === undefined) early += stamped
       else appendFileSync(join(path, 'log.txt'), stamped, { mode: 0o600 })
     },
-    conclude({ outcome, steps, failure }, error) {
+    memory: {
+      read: () => notes,
+      write(more) {
+        notes = { ...notes, ...more }
+        keep()
+      },
+      folder() {
+        if (path === undefined) throw new OperatorError('this run keeps no folder before it changes something')
+        return path
+      },
+    },
+    conclude({ outcome, steps, failure, telling }, error) {
       const { context, server, commit } = facts
       const document: Document = {
         schemaVersion: 1,
@@ -75,14 +102,15 @@ export function openRecord(script: string, clean: (text: string) => string, now 
         // A missing consent has no outcome of its own: nothing was changed, exit code 2.
         outcome: outcome === 'usage' ? 'blocked' : outcome,
         exitCode: failure === undefined ? exitCodes.done : exitCodes[failure.kind],
-        steps,
+        ...(steps === undefined ? {} : { steps }),
+        ...telling?.fields,
         operator: `${userInfo().username}@${hostname()}`,
         ...(error === undefined ? {} : { error }),
       }
       if (path !== undefined) {
         writeFileSync(join(path, 'report.json'), clean(showJson(document)), { mode: 0o600 })
-        writeFileSync(join(path, 'report.md'), clean(describe(document)), { mode: 0o600 })
-        remember(path, memoryOf(document.outcome))
+        writeFileSync(join(path, 'report.md'), clean(describe(document, telling?.sections)), { mode: 0o600 })
+        keep(document.outcome)
       }
       return { document, path }
     },

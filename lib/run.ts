@@ -1,5 +1,6 @@
 import type { Cluster } from './cluster/cluster.ts'
 import type { Console } from './console.ts'
+import type { Memory } from './memory.ts'
 
 /** What every step of a run works with. */
 export interface Run {
@@ -11,6 +12,7 @@ export interface Run {
   readonly place: string
   readonly cluster: Cluster
   readonly console: Console
+  readonly memory: Memory
   /** The longest any one wait may take, in milliseconds. */
   readonly timeout: number
   /** Aborts when the person cancels. */

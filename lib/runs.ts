@@ -15,8 +15,10 @@ const memorySchema = v.looseObject({
   pid: v.number(),
   /** The outcome, once there is one. */
   ended: v.optional(v.string()),
+  /** What the procedure noted for itself. */
+  notes: v.optional(v.record(v.string(), v.unknown()), {}),
 })
-type Memory = v.InferOutput<typeof memorySchema>
+type RunFile = v.InferOutput<typeof memorySchema>
 
 /** Where the runs of all contexts are kept, on this person's machine. */
 export function stateHome(): string {
@@ -29,8 +31,8 @@ export function contextFolder(home: string, context: string): string {
 }
 
 /** Replaces a run's memory in one go: it is never half written. */
-export function remember(folder: string, memory: Memory): void {
-  replaceFile(folder, 'run.json', memory)
+export function remember(folder: string, run: v.InferInput<typeof memorySchema>): void {
+  replaceFile(folder, 'run.json', run)
 }
 
 function replaceFile(folder: string, name: string, content: unknown): void {
@@ -39,7 +41,7 @@ function replaceFile(folder: string, name: string, content: unknown): void {
   renameSync(`${path}.new`, path)
 }
 
-function readFile<T>(path: string, schema: v.GenericSchema<unknown, T>): T | undefined {
+function readFile<S extends v.GenericSchema>(path: string, schema: S): v.InferOutput<S> | undefined {
   let text: string
   try {
     text = readFileSync(path, 'utf8')
@@ -52,7 +54,7 @@ function readFile<T>(path: string, schema: v.GenericSchema<unknown, T>): T | und
   throw new OperatorError(`${path} is damaged: ${v.summarize(read.issues)}`, { kind: 'blocked', remedy: `look at it, then: rm ${path}` })
 }
 
-export interface EarlierRun extends Memory {
+export interface EarlierRun extends RunFile {
   readonly runId: string
 }
 
@@ -84,7 +86,7 @@ function runsIn(folder: string): string[] {
   }
 }
 
-function isAlive({ host, pid }: Memory): boolean {
+function isAlive({ host, pid }: RunFile): boolean {
   if (host !== hostname()) return true
   try {
     process.kill(pid, 0)
@@ -92,6 +94,19 @@ function isAlive({ host, pid }: Memory): boolean {
   } catch (error) {
     return error instanceof Error && 'code' in error && error.code === 'EPERM'
   }
+}
+
+const reportSchema = v.looseObject({ outcome: v.string(), startedAt: v.string(), finishedAt: v.string() })
+
+/** How long the script took on the context when it was last carried out to its end, in milliseconds; undefined where it never was. */
+export function lastDuration(home: string, context: string, script: string): number | undefined {
+  const folder = contextFolder(home, context)
+  for (const name of runsIn(folder).sort().reverse()) {
+    if (!name.endsWith(`-${script}`)) continue
+    const report = readFile(join(folder, name, 'report.json'), reportSchema)
+    if (report?.outcome === 'done') return Date.parse(report.finishedAt) - Date.parse(report.startedAt)
+  }
+  return undefined
 }
 
 const clusterSchema = v.object({ uid: v.string(), server: v.string() })

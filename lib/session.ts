@@ -25,6 +25,8 @@ export interface Session {
   readonly tools: Tools
   readonly registry: RegistryLogin
   readonly cluster: Cluster
+  /** The same cluster for another signal than the run's. */
+  readonly clusterUntil: (signal: AbortSignal) => Cluster
   /** The same cluster for what must be done even when the run is cancelled, and quickly: giving the lock back. */
   readonly parting: Cluster
   /** The UID of kube-system: which cluster this is, whatever its name. */
@@ -66,7 +68,8 @@ export async function openSession(options: {
     const uid = (await first.get({ ...kinds.namespace, name: 'kube-system' }))?.metadata.uid
     if (uid === undefined) throw new Error('there is no namespace kube-system')
     const parting = clusterAt(proxy.endpoint, { ...silent, milliseconds: 5000 }, new AbortController().signal)
-    return { access, tools, registry, uid, folder, close, parting, cluster: clusterAt(proxy.endpoint, patience, signal) }
+    const clusterUntil = (until: AbortSignal): Cluster => clusterAt(proxy.endpoint, patience, until)
+    return { access, tools, registry, uid, folder, close, parting, clusterUntil, cluster: clusterUntil(signal) }
   } catch (error) {
     await close()
     throw new OperatorError(`the cluster of context ${access.context} at ${access.server} cannot be used: ${String(error)}`, {

@@ -11,6 +11,20 @@ export type Look =
   /** No waiting helps: a person must do something first. */
   | { readonly is: 'blocked'; readonly reason: string; readonly remedy: string }
 
+/** A look in one line. */
+export function detailOf(look: Look): string {
+  switch (look.is) {
+    case 'done':
+      return look.detail
+    case 'todo':
+      return look.change
+    case 'waiting':
+      return look.on
+    case 'blocked':
+      return look.reason
+  }
+}
+
 /**
  * One thing a runbook tells people to do. `look` never writes: it is the idempotence check, the dry run and, taken again whenever
  * something in `watches` changes, the verification.
@@ -23,7 +37,8 @@ export interface Step {
   /** Which consent it needs. */
   readonly risk: 'safe' | 'change' | 'destroy'
   readonly look: (run: Run) => Promise<Look>
-  readonly act: (run: Run) => Promise<void>
+  /** Makes it so. What takes long tells how far it is: `progress('312 of 1000 finalizers off')`. */
+  readonly act: (run: Run, progress: (text: string) => void) => Promise<void>
   /** Where the change shows that the step waits for; nothing where `act` is over when it returns. */
   readonly watches?: readonly Watched[]
 }

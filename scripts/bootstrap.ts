@@ -24,6 +24,8 @@ await main(() =>
         const story = own.via === 'flux' ? bootstrapViaFlux : bootstrap
         return { steps: story(inputs, session), commit: inputs.tree.commit, notices: inputs.notices }
       },
+      isNewCluster: (own) => own['new-cluster'] === true,
+      unchanged: 'nothing to do: everything is as Git says',
       summarize: summarizeFlux,
     },
     argumentsOf('bootstrap'),

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { parseFlags } from '../../lib/flags.ts'
-import { clusterFlags } from '../../lib/operate.ts'
+import { clusterFlags } from '../../lib/cluster-flags.ts'
 
 const flags = {
   ...clusterFlags,

@@ -3,11 +3,12 @@ import { clusterAt } from '../../lib/cluster/cluster.ts'
 import { socketEndpoint } from '../../lib/cluster/http.ts'
 import type { Console } from '../../lib/console.ts'
 import { OperatorError } from '../../lib/errors.ts'
-import { carryOut, type Consent } from '../../lib/procedure.ts'
+import { type Consent, consentOf } from '../../lib/consent.ts'
+import { carryOut, type Procedure } from '../../lib/procedure.ts'
 import type { Look, Step } from '../../lib/step.ts'
 
 /** A stage without a cluster: the steps of these tests look at a variable. */
-function stage(steps: readonly Step[], consent: Consent, cancel?: AbortController) {
+function stage(steps: readonly Step[], consent: Consent, cancel?: AbortController, more: Omit<Procedure, 'steps'> = {}) {
   const signal = (cancel ?? new AbortController()).signal
   const lines: string[] = []
   const begun: string[] = []
@@ -33,15 +34,23 @@ function stage(steps: readonly Step[], consent: Consent, cancel?: AbortControlle
     timeout: 50,
     signal,
     clean: (text: string) => text,
+    memory: { read: () => ({}), write: () => undefined, folder: () => '' },
     cluster,
   }
+  const parting = () => ({
+    ...run,
+    signal: new AbortController().signal,
+    cluster: clusterAt(socketEndpoint('/nowhere'), patience, new AbortController().signal),
+  })
   const begin = (): Promise<void> => {
     begun.push('begun')
     return Promise.resolve()
   }
-  return { lines, begun, result: carryOut(steps, run, consent, begin, () => undefined) }
+  return { lines, begun, result: carryOut({ steps, ...more }, run, consent, { begin, enter: () => undefined, parting }) }
 }
 
+const given: Consent = { changes: 'given', destroys: 'given' }
+const missing: Consent = { changes: 'missing', destroys: 'missing' }
 const todo: Look = { is: 'todo', change: 'create it', commands: ['make it'] }
 const done: Look = { is: 'done', detail: 'exists' }
 
@@ -68,21 +77,21 @@ function step(id: string, first: Look = todo, act: () => void = () => undefined)
 describe('a procedure', () => {
   test('carries out what is to be done, in order, and leaves what is done alone', async () => {
     const steps = [step('one', done), step('two'), step('three')]
-    const { result, begun } = stage(steps, 'given')
+    const { result, begun } = stage(steps, given)
     expect((await result).outcome).toBe('done')
     expect((await result).steps.map(({ id, state }) => `${id} ${state}`)).toEqual(['one already', 'two done', 'three done'])
     expect(steps.map(({ acted }) => acted())).toEqual([0, 1, 1])
     expect(begun).toEqual(['begun'])
   })
   test('that has nothing to do changes nothing and takes no lock', async () => {
-    const { result, begun } = stage([step('one', done), step('two', done)], 'given')
+    const { result, begun } = stage([step('one', done), step('two', done)], given)
     expect((await result).outcome).toBe('unchanged')
     expect(begun).toEqual([])
   })
   test('that only had to wait for what happens by itself has changed nothing', async () => {
     const looks: Look[] = [{ is: 'waiting', on: 'a reconciliation' }, { is: 'waiting', on: 'a reconciliation' }, done]
     const waiting: Step = { ...step('one'), look: () => Promise.resolve(looks.shift() ?? done) }
-    const { result, begun } = stage([waiting, step('two', done)], 'none')
+    const { result, begun } = stage([waiting, step('two', done)], missing)
     expect((await result).outcome).toBe('unchanged')
     expect(begun).toEqual([])
   })
@@ -97,7 +106,7 @@ describe('a procedure', () => {
   })
   test('without a terminal and without consent is refused, naming the flag', async () => {
     const steps = [step('one')]
-    const { result } = stage(steps, 'none')
+    const { result } = stage(steps, missing)
     expect((await result).failure).toMatchObject({ kind: 'usage', remedy: expect.stringContaining('--yes') })
     expect(steps[0]?.acted()).toBe(0)
   })
@@ -111,7 +120,7 @@ describe('a procedure', () => {
       throw new OperatorError('two is broken', { remedy: 'mend two' })
     })
     const last = step('three')
-    const { result } = stage([step('one'), broken, last], 'given')
+    const { result } = stage([step('one'), broken, last], given)
     const { outcome, steps, failure } = await result
     expect(outcome).toBe('failed')
     expect(steps.map(({ id, state }) => `${id} ${state}`)).toEqual(['one done', 'two failed'])
@@ -120,7 +129,7 @@ describe('a procedure', () => {
   })
   test('gives up waiting after the timeout, and says on what it waited', async () => {
     const never: Step = { ...step('one'), look: () => Promise.resolve<Look>({ is: 'waiting', on: 'a pod' }) }
-    const { result } = stage([never], 'given')
+    const { result } = stage([never], given)
     expect((await result).failure).toMatchObject({
       message: 'Do one: gave up waiting: a pod',
       remedy: expect.stringContaining('--timeout'),
@@ -129,10 +138,94 @@ describe('a procedure', () => {
   test('cancelled in the middle says what was done, and exits as cancelled', async () => {
     const cancel = new AbortController()
     const last = step('three')
-    const { result } = stage([step('one'), step('two', todo, () => cancel.abort()), last], 'given', cancel)
+    const { result } = stage([step('one'), step('two', todo, () => cancel.abort()), last], given, cancel)
     const { outcome, failure } = await result
     expect(outcome).toBe('cancelled')
     expect(failure).toMatchObject({ kind: 'cancelled', message: expect.stringContaining('Do one; Do two') })
     expect(last.acted()).toBe(0)
+  })
+})
+
+describe('a procedure that destroys', () => {
+  const destroying = (id: string, look?: Look): ReturnType<typeof step> => ({ ...step(id, look), risk: 'destroy' })
+
+  test('looks no further in its plan than the point of no return', async () => {
+    const { result, lines } = stage([step('one', done), destroying('two'), step('three', done), destroying('four', done)], 'dry-run')
+    expect((await result).steps.map(({ id, state, detail }) => `${id} ${state} ${detail}`)).toEqual([
+      'one already exists',
+      'two planned create it',
+      'three planned (known after apply)',
+      'four planned (known after apply)',
+    ])
+    expect(lines).toEqual([
+      '',
+      'Plan for infra',
+      '  1. ✔ Do one: exists',
+      '      ── point of no return: what is done from here on cannot be undone ──',
+      '  2. ✖ Do two: create it',
+      '  3. ◎ Do three: (known after apply)',
+      '  4. ✖ Do four: (known after apply)',
+      '',
+    ])
+  })
+  test('needs more than --yes: the flag is named, and nothing is done', async () => {
+    const steps = [step('one'), destroying('two')]
+    const { result, begun } = stage(steps, { changes: 'given', destroys: 'missing' })
+    expect(await result).toMatchObject({ outcome: 'usage', failure: { remedy: 'npx zx scripts/bootstrap.ts … --destroy=infra' } })
+    expect(begun).toEqual([])
+    expect(steps[0]?.acted()).toBe(0)
+    expect((await stage([step('one'), destroying('two')], missing).result).failure?.remedy).toBe(
+      'npx zx scripts/bootstrap.ts … --yes --destroy=infra',
+    )
+  })
+  test('only on its way back needs that consent beforehand too', async () => {
+    const { result } = stage([step('one')], { changes: 'given', destroys: 'missing' }, undefined, { alsoDestroys: 'Flux is reinstalled' })
+    expect(await result).toMatchObject({ outcome: 'usage', failure: { remedy: 'npx zx scripts/bootstrap.ts … --destroy=infra' } })
+  })
+  test('by a flag that names another context is refused', () => {
+    expect(() => consentOf({ yes: true, destroy: 'apps' }, 'infra')).toThrow('--destroy names apps, but the context in use is infra')
+    expect(consentOf({ yes: true, destroy: 'infra,apps' }, 'apps')).toMatchObject({ destroys: 'given' })
+  })
+})
+
+describe('a procedure with a way back', () => {
+  const broken = (cancel?: AbortController): Step =>
+    step('two', todo, () => {
+      cancel?.abort()
+      throw new OperatorError('two is broken', { remedy: 'mend two' })
+    })
+  const wayBack = (step: Step) => ({ wayBack: { title: 'putting things back', isTaken: () => true, steps: [step] } })
+
+  test('goes it when a step fails: rolled back', async () => {
+    const back = step('undo')
+    const { outcome, steps, failure } = await stage([step('one'), broken()], given, undefined, wayBack(back)).result
+    expect(outcome).toBe('rolled-back')
+    expect(steps.map(({ id, state }) => `${id} ${state}`)).toEqual(['one done', 'two failed', 'undo done'])
+    expect(failure).toMatchObject({ message: 'two is broken. Everything is back as it was', remedy: 'mend two', kind: 'rolled-back' })
+  })
+  test('goes it when the person cancels: cancelled, and everything as it was', async () => {
+    const cancel = new AbortController()
+    const back = step('undo')
+    const { outcome, failure } = await stage([step('one'), broken(cancel)], given, cancel, wayBack(back)).result
+    expect(outcome).toBe('cancelled')
+    expect(failure?.message).toBe('stopped; everything is as it was')
+    expect(back.acted()).toBe(1)
+  })
+  test('that fails as well has failed, and tells of both', async () => {
+    const back = step('undo', todo, () => {
+      throw new OperatorError('undo is broken', { remedy: 'undo it by hand' })
+    })
+    const { outcome, failure } = await stage([step('one'), broken()], given, undefined, wayBack(back)).result
+    expect(outcome).toBe('failed')
+    expect(failure).toMatchObject({
+      message: 'two is broken; and putting things back failed: undo is broken',
+      remedy: 'undo it by hand',
+    })
+  })
+  test('does not go it where nothing was changed', async () => {
+    const back = step('undo')
+    const refusing: Step = { ...step('one'), look: () => Promise.reject(new OperatorError('no look')) }
+    expect((await stage([refusing], given, undefined, wayBack(back)).result).outcome).toBe('failed')
+    expect(back.acted()).toBe(0)
   })
 })
