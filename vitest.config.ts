@@ -3,15 +3,23 @@ import { defineConfig } from 'vitest/config'
 export default defineConfig({
   test: {
     projects: [
-      { test: { name: 'unit', include: ['test/unit/**/*.test.ts'] } },
+      {
+        test: {
+          name: 'unit',
+          include: ['test/unit/**/*.test.ts'],
+          isolate: false, // a process for each file takes longer than its tests
+        },
+      },
       {
         test: {
           name: 'lab',
           include: ['test/lab/**/*.test.ts'],
-          // Each file drives clusters of its own; two cores carry one at a time.
-          fileParallelism: false,
+          globalSetup: 'test/lab/executables.ts',
+          // Each file drives clusters of its own and mostly waits for them; two cores carry two files at a time.
+          maxWorkers: 2,
+          sequence: { groupOrder: 1 },
           testTimeout: 300_000,
-          hookTimeout: 1_800_000,
+          hookTimeout: 300_000,
         },
       },
     ],

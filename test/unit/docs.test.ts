@@ -1,9 +1,7 @@
-import { execFile } from 'node:child_process'
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
-import { promisify } from 'node:util'
 import * as v from 'valibot'
-import { beforeAll, describe, expect, test } from 'vitest'
+import { beforeAll, describe, expect, test, vi } from 'vitest'
 import { projectRoot } from '../../lib/settings.ts'
 
 const documents = ['README.md', ...readdirSync(join(projectRoot, 'docs')).map((name) => `docs/${name}`)]
@@ -26,18 +24,33 @@ function calledBy(command: string): string[] {
   return script.endsWith('lab.ts') ? [script, ...words.slice(0, 1)] : [script]
 }
 
-/** Each script's own --help, what a person would see, started as npx starts it but all at once. */
+/** Each script's own --help, said by the script itself: importing one runs it, here in this process, which is quicker than one for each. */
 const helpTexts = new Map<string, string>()
 beforeAll(async () => {
   const called = new Set(commands.filter(({ command }) => command.startsWith('npx ')).map(({ command }) => calledBy(command).join(' ')))
-  const start = [`--import=${import.meta.resolve('tsx')}`, join(projectRoot, 'node_modules/zx/build/cli.js')]
-  await Promise.all(
-    [...called].map(async (key) => {
-      const { stdout } = await promisify(execFile)(process.execPath, [...start, ...key.split(' '), '--help'], { cwd: projectRoot })
-      helpTexts.set(key, stdout)
-    }),
-  )
-}, 60_000)
+  for (const key of called) helpTexts.set(key, await helpOf(key))
+})
+
+const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const
+
+async function helpOf(call: string): Promise<string> {
+  const [script = ''] = call.split(' ')
+  const { argv } = process
+  const before = signals.map((signal) => process.listeners(signal))
+  const said = vi.spyOn(process.stdout, 'write').mockReturnValue(true)
+  try {
+    process.argv = [process.execPath, 'zx', ...call.split(' '), '--help']
+    await import(/* @vite-ignore */ `${join(projectRoot, script)}?${call}`) // a module of its own for each call: it runs each time
+    return said.mock.calls.map(([text]) => String(text)).join('')
+  } finally {
+    said.mockRestore()
+    process.argv = argv
+    process.exitCode = undefined
+    for (const [at, signal] of signals.entries()) {
+      for (const listener of process.listeners(signal)) if (before[at]?.includes(listener) !== true) process.off(signal, listener)
+    }
+  }
+}
 
 describe('the documents', () => {
   test('show commands at all', () => {
