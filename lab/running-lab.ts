@@ -164,7 +164,12 @@ export async function startLab(layout: Layout, sockets: string, keeping: Keeping
         processes: [...ownProcesses(), ...all.flatMap((cluster) => cluster.processes())],
         bin: started?.bin ?? '',
         images: [
-          ...images.map(({ image, tag, version }) => ({ image, tag, kind: 'real' as const, ...(version === undefined ? {} : { version }) })),
+          ...images.map(({ image, tag, version }) => ({
+            image,
+            tag,
+            kind: 'real' as const,
+            ...(version === undefined ? {} : { version }),
+          })),
           ...standIns.map((image) => ({ image, tag: '*', kind: 'stand-in' as const })),
         ],
         git: {
