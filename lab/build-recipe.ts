@@ -27,8 +27,8 @@ export async function buildRecipe(recipe: Recipe, { go, folder, console, signal 
   const work = `${folder}${building}${process.pid}`
   const made = join(work, 'made')
   const run: GoRun = { go, folder: join(work, 'module'), temporary: join(work, 'tmp'), log: `${folder}.log`, signal }
-  const last = await lastTime()
-  console.action(`building the lab's executables with ${go.version} (${last === '' ? 'some ten minutes, once' : `last time: ${last}`})`)
+  const last = await lastTime(recipe.name)
+  console.action(`building ${recipe.title} with ${go.version} (${last === '' ? recipe.usually : `last time: ${last}`})`)
   console.faint(`  log: ${run.log}`)
   try {
     await mkdir(run.temporary, { recursive: true })
@@ -41,7 +41,7 @@ export async function buildRecipe(recipe: Recipe, { go, folder, console, signal 
     })
   } catch (error) {
     signal?.throwIfAborted()
-    throw error instanceof OperatorError ? error : explainFailure("the lab's executables cannot be built", [messageOf(error)], run.log)
+    throw error instanceof OperatorError ? error : explainFailure(`${recipe.title} cannot be built`, [messageOf(error)], run.log)
   } finally {
     await rm(work, { recursive: true, force: true, maxRetries: 5 })
   }
@@ -76,7 +76,7 @@ async function fetchModules(recipe: Recipe, run: GoRun, console: Console): Promi
       downloaded++
       module = found[1] ?? ''
     })
-    const what = "the lab's Go modules cannot be had"
+    const what = `the Go modules of ${recipe.title} cannot be had`
     if (!vendored.ok) throw explainFailure(what, vendored.complaints, run.log)
     const vendor = join(run.folder, 'vendor')
     for (const file of recipe.embedded) {
@@ -85,7 +85,7 @@ async function fetchModules(recipe: Recipe, run: GoRun, console: Console): Promi
     }
     const listed = await runGo(run, ['list', '-mod=vendor', '-deps', ...packagesOf(recipe)])
     if (!listed.ok) throw explainFailure(what, [...vendored.complaints, ...listed.complaints], run.log)
-    if (downloaded > 0) await rememberDuration('modules', Date.now() - started, downloaded)
+    if (downloaded > 0) await rememberDuration(recipe.name, 'modules', Date.now() - started, downloaded)
     return listed.output.length
   })
 }
@@ -122,7 +122,7 @@ async function compile(
       await rename(join(bin, basename(path)), join(bin, name))
       for (const link of links) await symlink(name, join(bin, link))
     }
-    if (compiled > 0) await rememberDuration('packages', Date.now() - started, compiled)
+    if (compiled > 0) await rememberDuration(recipe.name, 'packages', Date.now() - started, compiled)
   })
 }
 

@@ -6,9 +6,18 @@ import type { Console, Waiting } from '../lib/console.ts'
 import { withLock } from './build-lock.ts'
 import { buildRecipe } from './build-recipe.ts'
 import { executablesHome } from './home.ts'
-import { compileArguments, type DefaultRecipe, type Recipe, readDefaultRecipe } from './recipe.ts'
+import { compileArguments, type DefaultRecipe, olderFlux, readDefaultRecipe, readFluxRecipe, type Recipe } from './recipe.ts'
 import { type Go, goSettings } from './run-go.ts'
 import { ensureGo, fetchedVersion, findGo } from './toolchain.ts'
+
+/** A program that runs in pods, and the image it stands for. */
+export interface ProgramImage {
+  readonly image: string
+  readonly tag: string
+  readonly path: string
+  /** The program's own version, where it is another than the tag says. */
+  readonly version?: string
+}
 
 /** Where the lab's executables are, as absolute paths, and what they are. */
 export interface Executables {
@@ -20,7 +29,7 @@ export interface Executables {
   readonly helm: string
   readonly flux: string
   /** Programs that run in pods, by the image each stands for. */
-  readonly images: readonly { readonly image: string; readonly tag: string; readonly path: string }[]
+  readonly images: readonly ProgramImage[]
   /** A copy of the flux-operator module's folder `config`, and the operator's version without `v`. */
   readonly operatorConfig: string
   readonly operatorVersion: string
@@ -29,10 +38,23 @@ export interface Executables {
 /**
  * Finds the lab's executables, building them first where that was not done yet: some ten minutes, once.
  * @param signal ends a build, which can go on where it was the next time
+ * @param older versions of Flux to build as well; those that were built before are found unasked
  */
-export async function ensureExecutables(console: Console, signal?: AbortSignal): Promise<Executables> {
+export async function ensureExecutables(console: Console, signal?: AbortSignal, older: readonly string[] = []): Promise<Executables> {
   const recipe = await readDefaultRecipe()
-  return executablesIn(await ensureBuilt(recipe, console, signal), recipe)
+  const go = await findGo()
+  const found = executablesIn(await ensureBuilt(recipe, go, console, signal), recipe)
+  const images = [...found.images]
+  for (const version of olderFlux) {
+    const flux = await readFluxRecipe(version)
+    const isWanted = older.includes(version) || existsSync(await folderOf(flux, go))
+    if (isWanted) images.push(...imagesIn(await ensureBuilt(flux, go, console, signal), flux))
+  }
+  return { ...found, images }
+}
+
+async function folderOf(recipe: Recipe, go: Go | undefined): Promise<string> {
+  return join(executablesHome(), `${recipe.name}-${await fingerprint(recipe, go?.version ?? `go${fetchedVersion}`)}`)
 }
 
 /** The lab's executables where they were built already; undefined where they were not. Nothing is built. */
@@ -43,15 +65,14 @@ export async function findExecutables(): Promise<Executables | undefined> {
 }
 
 /** Builds a recipe unless it was built before. @returns the folder of what was built */
-async function ensureBuilt(recipe: Recipe, console: Console, signal: AbortSignal | undefined): Promise<string> {
-  const go = await findGo()
+async function ensureBuilt(recipe: Recipe, go: Go | undefined, console: Console, signal: AbortSignal | undefined): Promise<string> {
   const folder = await folderOf(recipe, go)
   // It is there as a whole or not at all.
   if (existsSync(folder)) return folder
   await mkdir(executablesHome(), { recursive: true })
   let waiting: Waiting | undefined
   const waitFor = (pid: number): void => {
-    waiting ??= console.wait(`waiting for process ${pid}, which is building the lab's executables`)
+    waiting ??= console.wait(`waiting for process ${pid}, which is building ${recipe.title}`)
   }
   const build = async (): Promise<void> => {
     waiting?.success('the other process has ended')
@@ -59,10 +80,6 @@ async function ensureBuilt(recipe: Recipe, console: Console, signal: AbortSignal
   }
   await withLock(`${folder}.lock`, waitFor, build, signal).finally(() => waiting?.stop())
   return folder
-}
-
-async function folderOf(recipe: Recipe, go: Go | undefined): Promise<string> {
-  return join(executablesHome(), `${recipe.name}-${await fingerprint(recipe, go?.version ?? `go${fetchedVersion}`)}`)
 }
 
 /** What decides the executables' content decides the name of their folder. */
@@ -75,17 +92,27 @@ async function fingerprint(recipe: Recipe, goVersion: string): Promise<string> {
   return hash.digest('hex').slice(0, 12)
 }
 
-function executablesIn(folder: string, { programs, operatorVersion }: DefaultRecipe): Executables {
+function executablesIn(folder: string, recipe: DefaultRecipe): Executables {
   const bin = join(folder, 'bin')
-  const inPods = programs.filter((program) => program.inPods === true)
   return {
     bin,
     controlPlane: join(bin, 'control-plane'),
     kubectl: join(bin, 'kubectl'),
     helm: join(bin, 'helm'),
     flux: join(bin, 'flux'),
-    images: inPods.map(({ name, version }) => ({ image: name, tag: version, path: join(bin, name) })),
+    images: imagesIn(folder, recipe),
     operatorConfig: join(folder, 'operator-config'),
-    operatorVersion,
+    operatorVersion: recipe.operatorVersion,
   }
+}
+
+function imagesIn(folder: string, { programs }: Recipe): ProgramImage[] {
+  return programs
+    .filter(({ inPods }) => inPods === true)
+    .map(({ name, version, tag }) => ({
+      image: name,
+      tag: tag ?? version,
+      path: join(folder, 'bin', name),
+      ...(tag === undefined ? {} : { version }),
+    }))
 }

@@ -37,15 +37,16 @@ export async function ensureLab(clusters: readonly string[], console: Console, s
   return accessOf(layoutOf(labHome()), status)
 }
 
-/** As `ensureLab`; tells which clusters had to be started. */
+/** As `ensureLab`, with these older versions of Flux too; tells which clusters had to be started. */
 export async function bringUp(
   clusters: readonly string[],
   console: Console,
   signal?: AbortSignal,
+  olderFlux: readonly string[] = [],
 ): Promise<{ started: string[]; status: LabStatus }> {
   const layout = layoutOf(labHome())
   for (const name of clusters) checkCluster(name)
-  const executables = await ensureExecutables(console, signal)
+  const executables = await ensureExecutables(console, signal, olderFlux)
   let waiting: Waiting | undefined
   const say = (text: string): void => {
     if (waiting === undefined) waiting = console.wait(text)

@@ -9,6 +9,7 @@ import { labHome } from './home.ts'
 import { clusterNames, labEnvironment, layoutOf } from './layout.ts'
 import { runInteractively, showLogs } from './logs.ts'
 import { leftovers } from './process-record.ts'
+import { olderFlux } from './recipe.ts'
 import { describeStatus } from './show-status.ts'
 import { checkSnapshot, checkSnapshotName } from './snapshots.ts'
 import { takeDown } from './take-down.ts'
@@ -50,12 +51,28 @@ const context = {
   help: 'lab-infra (unless told otherwise) or lab-apps',
   choices: clusterNames.map((name) => `lab-${name}`),
 } as const
+const flux = {
+  type: 'string',
+  value: olderFlux.join(','),
+  help: 'older versions of Flux to build too, some minutes each; once built they are always there',
+} as const
 const json = { type: 'boolean', help: 'the result on stdout as one JSON document' } as const
 const done: Outcome = { exitCode: exitCodes.done, outcome: 'done' }
 const unchanged: Outcome = { exitCode: exitCodes.done, outcome: 'unchanged' }
 
 function textOf(value: string | boolean | undefined, otherwise: string): string {
   return typeof value === 'string' ? value : otherwise
+}
+
+/** The older versions of Flux that `--flux` names. Throws a usage error for one that the lab cannot build. */
+function versionsOf(value: string | boolean | undefined): string[] {
+  const versions = typeof value === 'string' ? value.split(',') : []
+  const unknown = versions.find((version) => !olderFlux.some((older) => older === version))
+  if (unknown === undefined) return versions
+  throw new OperatorError(`the lab has no Flux ${unknown} to build; beside its own it has ${olderFlux.join(', ')}`, {
+    kind: 'usage',
+    remedy: `--flux ${olderFlux.join(',')}`,
+  })
 }
 
 /** Every command of `scripts/lab.ts`. */
@@ -66,10 +83,12 @@ export const labCommands: Readonly<Record<string, LabCommand>> = {
     words: none,
     flags: {
       clusters: { type: 'string', value: 'infra,apps', help: `which clusters: ${clusterNames.join(', ')} (infra unless told otherwise)` },
+      flux,
       json,
     },
     async run({ given, console, signal }) {
-      const { started, status } = await bringUp(textOf(given.clusters, 'infra').split(','), console, signal)
+      const clusters = textOf(given.clusters, 'infra').split(',')
+      const { started, status } = await bringUp(clusters, console, signal, versionsOf(given.flux))
       if (started.length === 0) console.success(`the lab is up already: ${describeClusters(status)}; nothing to do`)
       if (status.faults.length > 0) console.warning(`faults are set: ${status.faults.join(', ')}; npx zx scripts/lab.ts fault clear`)
       if (!(await isTreePushed(status))) console.warning("kubernetes/ is not what the lab's Git has: npx zx scripts/lab.ts push")
@@ -118,9 +137,9 @@ export const labCommands: Readonly<Record<string, LabCommand>> = {
     summary: 'builds the executables, unless they are there',
     usage: '',
     words: none,
-    flags: {},
-    async run({ console, signal }) {
-      console.success(`the executables are in ${(await ensureExecutables(console, signal)).bin}`)
+    flags: { flux },
+    async run({ given, console, signal }) {
+      console.success(`the executables are in ${(await ensureExecutables(console, signal, versionsOf(given.flux))).bin}`)
       return done
     },
   },

@@ -13,7 +13,7 @@ const executablesSchema = v.object({
   kubectl: text,
   helm: text,
   flux: text,
-  images: v.pipe(v.array(v.object({ image: text, tag: text, path: text })), v.readonly()),
+  images: v.pipe(v.array(v.object({ image: text, tag: text, path: text, version: v.exactOptional(text) })), v.readonly()),
   operatorConfig: text,
   operatorVersion: text,
 })

@@ -10,6 +10,8 @@ export interface Program {
   readonly version: string
   /** Whether it runs in pods, for the image of its name whose tag is its version. */
   readonly inPods?: boolean
+  /** The tag of the image it runs for, where it only stands in for that version. */
+  readonly tag?: string
   /** Further names it is called by. */
   readonly links?: readonly string[]
   /** What its own release build tells the linker: Go variables and their values. */
@@ -26,6 +28,9 @@ export interface ModuleFolder {
 /** A Go module of the lab and everything that is made of it. */
 export interface Recipe {
   readonly name: string
+  /** What people are told is built, and how long that takes the first time. */
+  readonly title: string
+  readonly usually: string
   readonly folder: string
   /** go.mod, go.sum and the module's own sources. */
   readonly files: readonly string[]
@@ -56,15 +61,13 @@ export async function readDefaultRecipe(): Promise<DefaultRecipe> {
 /** The recipe of the default set for this text of its go.mod. */
 export function defaultRecipe(folder: string, goMod: string): DefaultRecipe {
   const versionOf = (module: string): string => requiredVersion(goMod, module)
-  const controllers = ['source-controller', 'kustomize-controller', 'helm-controller'].map((name) => {
-    const module = `github.com/fluxcd/${name}`
-    return { name, package: module, version: versionOf(module), inPods: true }
-  })
   return {
     name: 'default',
+    title: "the lab's executables",
+    usually: 'some ten minutes, once',
     folder,
     files: ['go.mod', 'go.sum', 'control-plane/main.go'],
-    modules: goMod.match(/^(require)?\s+\S+ v\d\S*( \/\/ indirect)?$/gm)?.length ?? 0,
+    modules: requirements(goMod),
     programs: [
       {
         name: 'control-plane',
@@ -80,7 +83,7 @@ export function defaultRecipe(folder: string, goMod: string): DefaultRecipe {
         inPods: true,
         variables: { 'main.VERSION': versionOf(operator) },
       },
-      ...controllers,
+      ...controllersOf(goMod),
       {
         name: 'helm',
         package: `${helm}/cmd/helm`,
@@ -102,6 +105,44 @@ export function defaultRecipe(folder: string, goMod: string): DefaultRecipe {
     beside: [{ to: 'operator-config', module: operator, folder: 'config' }],
     operatorVersion: versionOf(operator).slice(1),
   }
+}
+
+/** The versions of Flux that the lab can run beside that of the default set, each with a Go module of its own below lab/. */
+export const olderFlux = ['2.9.4', '2.7.0'] as const
+
+/** What of an older Flux can't be had as a Go module, and what is built in its place. */
+const inPlaceOf: Readonly<Record<string, Readonly<Record<string, string>>>> = { '2.7.0': { 'kustomize-controller': 'v1.7.0' } }
+
+/** The recipe of an older Flux: its three controllers. */
+export async function readFluxRecipe(version: string): Promise<Recipe> {
+  const folder = join(checkout, 'lab', `flux-${version}`)
+  const goMod = await readFile(join(folder, 'go.mod'), 'utf8')
+  const tags = inPlaceOf[version] ?? {}
+  return {
+    name: `flux-${version}`,
+    title: `the controllers of Flux ${version}`,
+    usually: 'some five minutes, once',
+    folder,
+    files: ['go.mod', 'go.sum'],
+    modules: requirements(goMod),
+    programs: controllersOf(goMod).map((program) => {
+      const tag = tags[program.name]
+      return { ...program, ...(tag === undefined ? {} : { tag }) }
+    }),
+    embedded: [],
+    beside: [],
+  }
+}
+
+function controllersOf(goMod: string): Program[] {
+  return ['source-controller', 'kustomize-controller', 'helm-controller'].map((name) => {
+    const module = `github.com/fluxcd/${name}`
+    return { name, package: module, version: requiredVersion(goMod, module), inPods: true }
+  })
+}
+
+function requirements(goMod: string): number {
+  return goMod.match(/^(require)?\s+\S+ v\d\S*( \/\/ indirect)?$/gm)?.length ?? 0
 }
 
 /** Without these the API server says v0.0.0, and Flux refuses it. */

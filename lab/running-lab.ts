@@ -1,7 +1,7 @@
 import { rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { OperatorError } from '../lib/errors.ts'
-import type { Executables } from './build.ts'
+import type { Executables, ProgramImage } from './build.ts'
 import { argumentsOf, type Fault, type FaultName, showFault, withFault, withoutFault } from './faults.ts'
 import { type GitServer, startGitServer } from './git-server.ts'
 import type { Keeping } from './kept-process.ts'
@@ -43,6 +43,8 @@ export async function startLab(layout: Layout, sockets: string, keeping: Keeping
   let faults: Fault[] = []
   let registry: Registry | undefined
   let started: Executables | undefined
+  // The nodes look into this very list, so that an older Flux built later is there for them too.
+  const images: ProgramImage[] = []
 
   await ensureRepository(layout.repository, keeping.env)
   const password = openGitPassword(layout.gitPassword)
@@ -122,7 +124,8 @@ export async function startLab(layout: Layout, sockets: string, keeping: Keeping
 
   return {
     async up(wanted, executables, say) {
-      started ??= executables
+      started ??= { ...executables, images }
+      images.push(...executables.images.filter((one) => !images.some(({ image, tag }) => image === one.image && tag === one.tag)))
       const isFilled = registry !== undefined
       if (registry === undefined) {
         registry = await startRegistry({
@@ -140,7 +143,7 @@ export async function startLab(layout: Layout, sockets: string, keeping: Keeping
       const missing = asked.filter((name) => clusters.get(name)?.controlPlane() === undefined)
       const ailing: LabCluster[] = []
       for (const cluster of inOrder()) if (!has('api-down') && !(await cluster.isReady())) ailing.push(cluster)
-      await startClusters(missing, executables, say)
+      await startClusters(missing, started, say)
       for (const cluster of ailing) {
         say(`waiting for the API of ${cluster.name}, which is being started again`)
         await cluster.untilReady()
@@ -161,7 +164,12 @@ export async function startLab(layout: Layout, sockets: string, keeping: Keeping
         processes: [...ownProcesses(), ...all.flatMap((cluster) => cluster.processes())],
         bin: started?.bin ?? '',
         images: [
-          ...(started?.images ?? []).map(({ image, tag }) => ({ image, tag, kind: 'real' as const })),
+          ...images.map(({ image, tag, version }) => ({
+            image,
+            tag,
+            kind: 'real' as const,
+            ...(version === undefined ? {} : { version }),
+          })),
           ...standIns.map((image) => ({ image, tag: '*', kind: 'stand-in' as const })),
         ],
         git: {

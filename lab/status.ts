@@ -24,7 +24,8 @@ export const statusSchema = v.object({
   processes: v.array(processSchema),
   /** The folder with kubectl, helm and flux. */
   bin: text,
-  images: v.array(v.object({ image: text, tag: text, kind: v.picklist(['real', 'stand-in']) })),
+  /** `version`: the program's own, where it is another than the tag says. */
+  images: v.array(v.object({ image: text, tag: text, kind: v.picklist(['real', 'stand-in']), version: v.exactOptional(text) })),
   git: v.object({ url: text, privateUrl: text, username: text, head: v.optional(text) }),
   registry: v.object({ address: text, artifacts: v.optional(v.array(text)) }),
   /** Of the charts and the artifact in the registry, without `v`. */

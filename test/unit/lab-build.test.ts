@@ -69,7 +69,7 @@ function builds(): number {
 
 /** What is in the cache beside the log and the durations. */
 function made(): string[] {
-  return readdirSync(cache).filter((name) => !name.endsWith('.log') && name !== 'durations.json')
+  return readdirSync(cache).filter((name) => !name.endsWith('.log') && !name.startsWith('durations-'))
 }
 
 describe('a build', () => {
@@ -93,6 +93,18 @@ describe('a build', () => {
     expect(readlinkSync(join(first?.bin ?? '', 'etcd'))).toBe('control-plane')
     expect(readFileSync(join(first?.operatorConfig ?? '', 'rbac/role.yaml'), 'utf8')).toBe('rbac/role.yaml')
     expect(statSync(join(first?.operatorConfig ?? '', 'crd.yaml')).mode & 0o200).toBe(0o200) // else it cannot be removed
+  })
+
+  test('of an older Flux is done when asked for, and found unasked from then on', async () => {
+    const tags = async (older: readonly string[]): Promise<string[]> => {
+      const { images } = await ensureExecutables(recordingConsole().console, undefined, older)
+      return images.filter(({ image }) => image === 'kustomize-controller').map(({ tag, version }) => `${tag} ${version ?? ''}`)
+    }
+    const [own] = await tags([])
+    expect(builds()).toBe(1)
+    expect(await tags(['2.7.0'])).toEqual([own, 'v1.7.0 v1.7.3'])
+    expect(await tags([])).toEqual([own, 'v1.7.0 v1.7.3'])
+    expect(builds()).toBe(2)
   })
 
   test('says what it does, and next time how long that took', async () => {

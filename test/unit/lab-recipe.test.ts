@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
 import { checkout, executablesHome, labHome } from '../../lab/home.ts'
-import { compileArguments, defaultRecipe } from '../../lab/recipe.ts'
+import { compileArguments, defaultRecipe, olderFlux, readDefaultRecipe, readFluxRecipe } from '../../lab/recipe.ts'
 
 const goMod = readFileSync(`${checkout}/lab/go.mod`, 'utf8')
 
@@ -48,5 +48,27 @@ describe('the recipe of the default set', () => {
 
   test('a go.mod that lacks a module is named', () => {
     expect(() => defaultRecipe('lab', goMod.replace(/^\thelm.sh\/helm\/v4 v.*$/m, ''))).toThrow('lab/go.mod requires no helm.sh/helm/v4')
+  })
+})
+
+describe('the recipes of older versions of Flux', () => {
+  const imagesOf = async (version: string): Promise<string[]> =>
+    (await readFluxRecipe(version)).programs.map(({ name, version: own, tag }) => `${name}:${tag ?? own}`)
+
+  test('make the images that those versions ask for', async () => {
+    expect(await imagesOf('2.9.4')).toEqual(['source-controller:v1.9.4', 'kustomize-controller:v1.9.4', 'helm-controller:v1.6.3'])
+    expect(await imagesOf('2.7.0')).toEqual(['source-controller:v1.7.0', 'kustomize-controller:v1.7.0', 'helm-controller:v1.4.0'])
+  })
+
+  test('take no image from the default set', async () => {
+    const own = (await readDefaultRecipe()).programs.map(({ name, version }) => `${name}:${version}`)
+    for (const version of olderFlux) for (const image of await imagesOf(version)) expect(own).not.toContain(image)
+  })
+
+  test('say where a program only stands in for its version', async () => {
+    const { programs } = await readFluxRecipe('2.7.0')
+    expect(programs.flatMap(({ name, version, tag }) => (tag === undefined ? [] : [`${name} ${version} for ${tag}`]))).toEqual([
+      'kustomize-controller v1.7.3 for v1.7.0',
+    ])
   })
 })
