@@ -211,6 +211,19 @@ export const labCommands: Readonly<Record<string, LabCommand>> = {
       return done
     },
   },
+  wipe: {
+    summary: 'makes a cluster an empty one, under the same address; Git stays',
+    usage: '',
+    words: none,
+    flags: { context },
+    async run({ given, console, signal }) {
+      const name = textOf(given.context, 'lab-infra').replace(/^lab-/, '')
+      const waiting = console.wait(`wiping ${name}`)
+      await tellLab({ do: 'wipe', cluster: name }, (text) => waiting.on(text), signal).catch(stopping(waiting))
+      waiting.success(`${name} is an empty cluster now`)
+      return done
+    },
+  },
   logs: {
     isInteractive: true,
     summary: 'shows what a process, or a container, has written',

@@ -26,6 +26,7 @@ const commandSchema = v.variant('do', [
   v.object({ do: v.literal('fault-clear'), fault: v.optional(text) }),
   v.object({ do: v.literal('snapshot'), name: text }),
   v.object({ do: v.literal('reset'), name: text }),
+  v.object({ do: v.literal('wipe'), cluster: text }),
 ])
 
 /** What the supervisor of a lab can be asked for. */

@@ -1,4 +1,5 @@
 import { rmSync, writeFileSync } from 'node:fs'
+import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { OperatorError } from '../lib/errors.ts'
 import type { Executables, ProgramImage } from './build.ts'
@@ -28,6 +29,8 @@ export interface RunningLab {
   readonly clearFault: (name: FaultName | undefined, argument: string) => Promise<string[]>
   readonly snapshot: (name: string, say: Say) => Promise<void>
   readonly reset: (name: string, say: Say) => Promise<void>
+  /** Makes one cluster an empty one. */
+  readonly wipe: (name: string, say: Say) => Promise<void>
   readonly stop: () => Promise<void>
 }
 
@@ -213,6 +216,21 @@ export async function startLab(layout: Layout, sockets: string, keeping: Keeping
           await relay.cut()
         }
       })
+    },
+
+    async wipe(name, say) {
+      const cluster = clusters.get(name)
+      if (cluster === undefined || started === undefined) {
+        throw new OperatorError(`the lab has no cluster ${name} to wipe`, {
+          kind: 'blocked',
+          remedy: `npx zx scripts/lab.ts up --clusters ${name}`,
+        })
+      }
+      say(`stopping ${name}`)
+      await cluster.stop('at once')
+      // Its keys stay: kubeconfigs that know it go on working.
+      for (const part of ['etcd', 'node']) await rm(join(layout.clusters, name, part), { recursive: true, force: true })
+      await startClusters([name], started, say)
     },
 
     async stop() {

@@ -98,6 +98,8 @@ async function carryOut(command: Command, lab: RunningLab, say: (text: string) =
     case 'reset':
       checkSnapshot(layout, command.name)
       return inTurn(() => lab.reset(command.name, say))
+    case 'wipe':
+      return inTurn(() => lab.wipe(command.cluster, say))
   }
 }
 

@@ -224,6 +224,8 @@ describe('what is killed', () => {
   })
 })
 
+const system = { ...kinds.namespace, name: 'kube-system' }
+
 describe('snapshot and reset', () => {
   test('clusters and Git are what they were; what came later is gone, what was deleted is back', async () => {
     const apps = await lab.cluster('lab-apps')
@@ -241,6 +243,19 @@ describe('snapshot and reset', () => {
     expect((await infra.get(noteRef))?.metadata.uid).toBe(uid)
     expect(await apps.get(noteRef)).toBeUndefined()
     expect((await status()).git.head).toBe(head)
+  })
+
+  test('a wiped cluster is a new one under the same address; the other and Git stay', async () => {
+    const apps = await lab.cluster('lab-apps')
+    await Promise.all([infra.apply(note), apps.apply(note)])
+    const { head } = (await status()).git
+    const uid = (await infra.get(system))?.metadata.uid
+    expect((await lab.run('lab', ['wipe', '--context', 'lab-infra'])).code).toBe(0)
+    expect(await infra.get(noteRef)).toBeUndefined()
+    expect((await infra.get(system))?.metadata.uid).not.toBe(uid)
+    expect(await apps.get(noteRef)).toBeDefined()
+    expect((await status()).git.head).toBe(head)
+    await infra.apply(note)
   })
 
   test('a name that was not taken is a usage error', async () => {
