@@ -33,14 +33,14 @@ export interface Cluster {
   /** Server-side apply, forced: what we state is ours. Returns what the server made of it. */
   readonly apply: (object: KubeObject, options?: ApplyOptions) => Promise<KubeObject>
   /** JSON merge patch; `subresource` such as `status`. */
-  readonly patch: (ref: Ref, patch: unknown, subresource?: string) => Promise<KubeObject>
+  readonly patch: (ref: Ref, patch: unknown, subresource?: string, options?: { dryRun?: boolean }) => Promise<KubeObject>
   readonly create: (object: KubeObject, subresource?: { ref: Ref; name: string }) => Promise<unknown>
   /** Replaces; fails with Conflict when `metadata.resourceVersion` has moved. */
   readonly replace: (object: KubeObject) => Promise<KubeObject>
   /** Deletes the very object that was looked at: fails with Conflict where its UID is another. Gone already is fine. */
-  readonly remove: (ref: Ref, options: { uid: string; graceSeconds?: number }) => Promise<void>
-  /** Any other GET below the server's root. */
-  readonly read: (path: string) => Promise<unknown>
+  readonly remove: (ref: Ref, options: { uid: string; graceSeconds?: number; dryRun?: boolean }) => Promise<void>
+  /** Any other GET below the server's root; `accept` asks for another form than the object itself. */
+  readonly read: (path: string, accept?: string) => Promise<unknown>
   /** The path of the kind's collection; watches are built on it. Throws NotFound where the kind is not installed. */
   readonly collection: (kind: Kind, query: Query) => Promise<string>
 }
@@ -102,7 +102,7 @@ export function clusterAt(endpoint: Endpoint, patience: Patience, signal: AbortS
     signal,
     collection,
     page,
-    read: (path) => call({ method: 'GET', path }),
+    read: (path, accept) => call({ method: 'GET', path, ...(accept === undefined ? {} : { accept }) }),
 
     async get(ref) {
       try {
@@ -157,8 +157,8 @@ export function clusterAt(endpoint: Endpoint, patience: Patience, signal: AbortS
       return parseObject(applied)
     },
 
-    async patch(ref, patch, subresource) {
-      const path = `${await pathOf(ref, subresource)}?fieldManager=${fieldManager}`
+    async patch(ref, patch, subresource, options = {}) {
+      const path = `${await pathOf(ref, subresource)}?fieldManager=${fieldManager}${options.dryRun === true ? '&dryRun=All' : ''}`
       const body = JSON.stringify(patch)
       return parseObject(await call({ method: 'PATCH', path, body, contentType: 'application/merge-patch+json' }))
     },
@@ -176,11 +176,12 @@ export function clusterAt(endpoint: Endpoint, patience: Patience, signal: AbortS
       return parseObject(await call({ method: 'PUT', path: `${path}?fieldManager=${fieldManager}`, body: JSON.stringify(object) }))
     },
 
-    async remove(ref, { uid, graceSeconds }) {
+    async remove(ref, { uid, graceSeconds, dryRun }) {
       const options = {
         preconditions: { uid },
         propagationPolicy: 'Background',
         ...(graceSeconds === undefined ? {} : { gracePeriodSeconds: graceSeconds }),
+        ...(dryRun === true ? { dryRun: ['All'] } : {}),
       }
       try {
         await call({ method: 'DELETE', path: await pathOf(ref), body: JSON.stringify(options) })

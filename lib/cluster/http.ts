@@ -23,6 +23,8 @@ export interface ApiRequest {
   readonly path: string
   readonly body?: string
   readonly contentType?: string
+  /** Another form of the answer than the object itself. */
+  readonly accept?: string
 }
 
 /** How a transport tells that the API does not answer, and that it does again. */
@@ -63,7 +65,7 @@ export async function send(endpoint: Endpoint, request: ApiRequest, signal?: Abo
       method: request.method,
       path: request.path,
       headers: {
-        accept: 'application/json',
+        accept: request.accept ?? 'application/json',
         ...endpoint.headers,
         ...(request.body === undefined ? {} : { 'content-type': request.contentType ?? 'application/json' }),
       },

@@ -1,6 +1,5 @@
 import * as v from 'valibot'
 import { type Cluster, isNotFound } from './cluster.ts'
-import { ask, type Patience } from './http.ts'
 import { type Kind, type KubeObject, parseObject, type Ref } from './objects.ts'
 
 /** Objects of which only `metadata` was read. */
@@ -12,13 +11,12 @@ export interface MetadataPage {
 
 const objectSchema = v.record(v.string(), v.unknown())
 const listSchema = v.object({
-  metadata: v.object({ remainingItemCount: v.optional(v.number(), 0) }),
+  metadata: v.object({ remainingItemCount: v.optional(v.number(), 0), continue: v.optional(v.string(), '') }),
   items: v.nullable(v.array(objectSchema)), // null is Go's empty list
 })
 
 /** The server leaves out everything but metadata: a hundred CRDs are some kilobytes instead of megabytes. */
 const accept = (what: string): string => `application/json;as=${what};g=meta.k8s.io;v=v1`
-const patience: Patience = { milliseconds: 10_000, trouble: () => undefined, over: () => undefined }
 
 /**
  * Lists the metadata of a collection, in one request.
@@ -27,6 +25,26 @@ const patience: Patience = { milliseconds: 10_000, trouble: () => undefined, ove
 export async function listMetadata(cluster: Cluster, path: string, kind: Kind): Promise<MetadataPage> {
   const { metadata, items } = v.parse(listSchema, await read(cluster, path, 'PartialObjectMetadataList'))
   return { objects: (items ?? []).map((item) => parseObject({ ...item, ...kind })), remaining: metadata.remainingItemCount }
+}
+
+/**
+ * The metadata of a whole collection, in pages, so that ten thousand objects are never held at once; nothing where the kind is gone.
+ * @param path from the server's root, query included
+ */
+export async function* metadataPages(cluster: Cluster, path: string, kind: Kind): AsyncGenerator<readonly KubeObject[], void, void> {
+  const query = `${path}${path.includes('?') ? '&' : '?'}limit=500`
+  let next = ''
+  do {
+    let list: v.InferOutput<typeof listSchema>
+    try {
+      list = v.parse(listSchema, await read(cluster, `${query}${next}`, 'PartialObjectMetadataList'))
+    } catch (error) {
+      if (isNotFound(error)) return
+      throw error
+    }
+    next = list.metadata.continue === '' ? '' : `&continue=${encodeURIComponent(list.metadata.continue)}`
+    yield (list.items ?? []).map((item) => parseObject({ ...item, ...kind }))
+  } while (next !== '')
 }
 
 /** The metadata of one object, or undefined where neither it nor its kind exists. */
@@ -42,6 +60,5 @@ export async function getMetadata(cluster: Cluster, ref: Ref): Promise<KubeObjec
 }
 
 function read(cluster: Cluster, path: string, what: string): Promise<unknown> {
-  const endpoint = { ...cluster.endpoint, headers: { ...cluster.endpoint.headers, accept: accept(what) } }
-  return ask(endpoint, { method: 'GET', path }, patience, cluster.signal)
+  return cluster.read(path, accept(what))
 }
