@@ -13,6 +13,8 @@ export type Flag =
       readonly format?: 'duration' | 'version'
       /** The value may be left out: then it is the empty string. */
       readonly optional?: boolean
+      /** It may be given again: the values are joined by commas. */
+      readonly repeats?: boolean
     }
 
 export type Flags = Readonly<Record<string, Flag>>
@@ -50,7 +52,8 @@ export function parseFlags<F extends Flags>(
       const close = nearest(token.name, names)
       throw usage(`there is no flag ${token.rawName}${close === undefined ? '' : `; did you mean --${close}?`}`)
     }
-    if (token.name in values) throw usage(`--${token.name} is given twice`)
+    const earlier = values[token.name]
+    if (earlier !== undefined && !(flag.type === 'string' && flag.repeats === true)) throw usage(`--${token.name} is given twice`)
     if (flag.type === 'boolean') {
       if (token.value !== undefined) throw usage(`--${token.name} takes no value, but was given "${token.value}"`)
       values[token.name] = true
@@ -64,7 +67,7 @@ export function parseFlags<F extends Flags>(
       throw usage(`--${token.name} needs a value: --${token.name} ${flag.value}`)
     }
     checkValue(token.name, flag, token.value, usage)
-    values[token.name] = token.value
+    values[token.name] = earlier === undefined ? token.value : `${earlier},${token.value}`
   }
   if (others.length > words) throw usage(`"${others[words]}" is not a flag; flags begin with --`)
   return { values: typed<F>(values), words: others }

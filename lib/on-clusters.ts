@@ -30,6 +30,8 @@ export interface Stage<F extends Flags> {
   readonly shared: Values<typeof clusterFlags>
   /** The script's own flags. */
   readonly own: Values<F>
+  /** `--context` names more clusters than this one. */
+  readonly isOneOfSeveral: boolean
   readonly record: RunRecord
 }
 
@@ -72,7 +74,8 @@ export async function onClusters<F extends Flags>(script: Script<F>, args: reado
       if (usage !== undefined) throw usage
       if (contexts.length > 1) console.action(`${script.name} on ${context ?? ''}`)
       const shared = { ...only(clusterFlags, given), ...(context === undefined ? {} : { context }) }
-      ending = await onCluster(script, shared, only(script.flags, given), { redactor, record, console, signal })
+      const isOneOfSeveral = contexts.length > 1
+      ending = await onCluster(script, shared, only(script.flags, given), { redactor, record, console, signal, isOneOfSeveral })
     } catch (thrown) {
       ending = failedWith(thrown, signal)
     }
@@ -105,8 +108,9 @@ async function onCluster<F extends Flags>(
   script: Script<F>,
   shared: Values<typeof clusterFlags>,
   own: Values<F>,
-  { redactor, record, console, signal }: Pick<Stage<F>, 'redactor' | 'record' | 'console' | 'signal'>,
+  surroundings: Pick<Stage<F>, 'redactor' | 'record' | 'console' | 'signal' | 'isOneOfSeveral'>,
 ): Promise<Ending> {
+  const { redactor, record, console, signal } = surroundings
   const timeout = parseDuration(shared.timeout ?? '10m') ?? 0
   const { settings, warnings } = await readSettings(redactor)
   for (const warning of warnings) console.warning(warning)
@@ -119,7 +123,7 @@ async function onCluster<F extends Flags>(
   const session = await openSession({ tools, registry, context: target.context, kubeconfig: target.kubeconfig, console, timeout, signal })
   try {
     record.know({ server: session.access.server, uid: session.uid })
-    return await script.perform({ session, target, settings, redactor, console, signal, timeout, shared, own, record })
+    return await script.perform({ ...surroundings, session, target, settings, timeout, shared, own })
   } finally {
     await session.close()
   }

@@ -27,8 +27,14 @@ export async function askText(message: string): Promise<string> {
   return typeof answer === 'string' ? answer.trim() : ''
 }
 
+/** Asks for a secret, which is not shown. Throws OperatorError `cancelled` as `choose` does. */
+export async function askSecret(message: string): Promise<string> {
+  const answer = await ask({ type: 'password', message })
+  return typeof answer === 'string' ? answer : ''
+}
+
 async function ask(question: {
-  type: 'select' | 'input'
+  type: 'select' | 'input' | 'password'
   message: string
   choices?: { name: string; message: string }[]
 }): Promise<unknown> {

@@ -21,6 +21,8 @@ export const variables = [
   'REGISTRY_PASSWORD',
   'REGISTRY_CA_FILE',
   'LOCK_NAMESPACE',
+  'CAPTURE_RECIPIENTS',
+  'CAPTURE_IDENTITY_FILE',
 ] as const
 export type Variable = (typeof variables)[number]
 export type Settings = Readonly<Partial<Record<Variable, string>>>

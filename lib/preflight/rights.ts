@@ -2,7 +2,7 @@ import { userInfo } from 'node:os'
 import * as v from 'valibot'
 import type { Cluster } from '../cluster/cluster.ts'
 import { ask } from '../cluster/http.ts'
-import type { Finding } from './finding.ts'
+import { createPreflight, type Finding } from './finding.ts'
 
 /** Verbs on one resource: in one namespace, or everywhere where none is named. */
 export interface Right {
@@ -32,6 +32,13 @@ export async function checkRights(cluster: Cluster, rights: readonly Right[]): P
   const user = await ownName(cluster)
   const list = missing.map((right) => `\n     ${describe(right)}`).join('')
   return [{ is: 'rights', what: `${user} lacks rights that this needs:${list}`, remedy: remedyFor(user) }]
+}
+
+/** Throws OperatorError `blocked` with all that is missing, where nothing else is to be looked at beforehand. */
+export async function verifyRights(cluster: Cluster, rights: readonly Right[]): Promise<void> {
+  const preflight = createPreflight(cluster.signal)
+  await preflight.check(() => checkRights(cluster, rights))
+  preflight.conclude()
 }
 
 /** `get, patch deployments.apps in namespace flux-system`. */

@@ -4,6 +4,7 @@ import * as v from 'valibot'
 import { expect, test } from 'vitest'
 import { parse } from 'yaml'
 import { bootstrapRights } from '../../lib/preflight/bootstrap-rights.ts'
+import { captureRights, restoreRights } from '../../lib/preflight/capture-rights.ts'
 import { shippedRole } from '../../lib/preflight/rights.ts'
 import { projectRoot } from '../../lib/settings.ts'
 
@@ -21,9 +22,8 @@ test('the role that is shipped holds what the procedures need, and nothing else'
       resources.flatMap((resource) => resourceNames.flatMap((name) => verbs.map((verb) => `${verb} ${resource}.${group} ${name}`))),
     ),
   )
-  const needed = bootstrapRights('flux-system', 'kube-system').flatMap(({ group, resource, name = '', verbs }) =>
-    verbs.map((verb) => `${verb} ${resource}.${group} ${name}`),
-  )
+  const rights = [...bootstrapRights('flux-system', 'kube-system'), ...captureRights('flux-system'), ...restoreRights('kube-system')]
+  const needed = rights.flatMap(({ group, resource, name = '', verbs }) => verbs.map((verb) => `${verb} ${resource}.${group} ${name}`))
   expect(role.metadata.name).toBe(shippedRole.name)
   expect(new Set(held)).toEqual(new Set(needed))
   expect(held).toHaveLength(new Set(held).size)

@@ -1,0 +1,99 @@
+import * as v from 'valibot'
+import type { Cluster } from '../cluster/cluster.ts'
+import { type KubeObject, nameOf, parseObject, type Ref } from '../cluster/objects.ts'
+import { changedPaths } from '../preflight/field-paths.ts'
+import { type Captured, type Entry, read } from './capture.ts'
+
+/** What a restore would do with an entry. Fields are named, values never. */
+export type Verdict =
+  | { readonly is: 'same' }
+  /** `without`: owners of it that are gone, so that Kubernetes would take it away at once if it still named them. */
+  | { readonly is: 'missing'; readonly without: readonly string[] }
+  | { readonly is: 'different'; readonly fields: readonly string[]; readonly live: KubeObject }
+  /** It is not the restore's to put back. */
+  | { readonly is: 'left'; readonly why: string }
+  | { readonly is: 'blocked'; readonly reason: string; readonly remedy: string }
+
+/** Compares what was captured with what is there. */
+export async function judge(cluster: Cluster, entry: Entry): Promise<Verdict> {
+  const { was, object } = read(entry)
+  const isNamespace = entry.role === 'namespace'
+  const live = await cluster.get(entry.ref)
+  if (live?.metadata.deletionTimestamp !== undefined) {
+    return { is: 'blocked', reason: `${nameOf(entry.ref)} is being deleted`, remedy: commandFor('describe', entry.ref) }
+  }
+  if (!isNamespace && was.deletionTimestamp !== undefined) return { is: 'left', why: 'it was being deleted when it was captured' }
+  if (live === undefined) return judgeMissing(cluster, entry, was)
+  const fields = changedPaths(live, comparable(object, live))
+  if (fields.length === 0) return { is: 'same' }
+  if (entry.role === 'referred' && entry.broughtBy !== undefined) return { is: 'left', why: `${entry.broughtBy} writes it` }
+  const fixed = fields.filter((field) => field === 'type' || (v.is(immutableSchema, live) && !field.startsWith('metadata.')))
+  if (fixed.length > 0) {
+    const reason = `${nameOf(entry.ref)} differs in ${fixed.join(', ')}, which the API lets nobody change`
+    return { is: 'blocked', reason, remedy: `to have the captured one: ${commandFor('delete', entry.ref)}` }
+  }
+  return { is: 'different', fields, live }
+}
+
+async function judgeMissing(cluster: Cluster, entry: Entry, was: Captured['was']): Promise<Verdict> {
+  const { apiVersion, kind } = entry.ref
+  if (!(await cluster.isInstalled(entry.ref))) return { is: 'left', why: `the cluster knows no ${kind} of ${apiVersion} (yet)` }
+  const owners = await Promise.all(was.ownerReferences.map(async (owner) => ({ owner, isThere: await ownerOf(cluster, entry.ref, owner) })))
+  const writer = owners.find(({ owner, isThere }) => isThere !== undefined && owner.apiVersion.startsWith('external-secrets.io/'))
+  if (writer !== undefined) return { is: 'left', why: `${entry.broughtBy} writes it` }
+  const gone = owners.filter(({ owner, isThere }) => isThere?.metadata.uid !== owner.uid)
+  return { is: 'missing', without: gone.map(({ owner }) => `${owner.kind} ${owner.name}`) }
+}
+
+type Owner = Captured['was']['ownerReferences'][number]
+
+/** The object of an owner's name, the very one or another; owners are of the same namespace, or of none. */
+async function ownerOf(cluster: Cluster, { namespace }: Ref, { apiVersion, kind, name }: Owner): Promise<KubeObject | undefined> {
+  if (!(await cluster.isInstalled({ apiVersion, kind }))) return undefined
+  const isNamespaced = await cluster.isNamespaced({ apiVersion, kind })
+  return cluster.get({ apiVersion, kind, name, ...(isNamespaced && namespace !== undefined ? { namespace } : {}) })
+}
+
+/** What was captured, as it would be with what the cluster alone decides on. */
+function comparable(object: KubeObject, live: KubeObject): KubeObject {
+  return { ...object, apiVersion: live.apiVersion, metadata: { ...object.metadata, finalizers: live.metadata.finalizers } }
+}
+
+/** Then its data can never be changed; a Secret's type cannot anyway. */
+const immutableSchema = v.object({ immutable: v.literal(true) })
+
+function commandFor(verb: string, { kind, namespace, name }: Ref): string {
+  return `kubectl ${namespace === undefined ? '' : `--namespace ${namespace} `}${verb} ${kind.toLowerCase()} ${name}`
+}
+
+/**
+ * Creates the object as it was captured, owners that are still there included, and gives its fields back to those who managed them: else
+ * this project would own for ever what Git's Flux owns.
+ */
+export async function putBack(cluster: Cluster, entry: Entry): Promise<void> {
+  const { was, object } = read(entry)
+  const { status: _status, ...stated } = object
+  const owners = await Promise.all(
+    was.ownerReferences.map(async (owner) => ((await ownerOf(cluster, entry.ref, owner))?.metadata.uid === owner.uid ? [owner] : [])),
+  )
+  const ownerReferences = owners.flat()
+  await cluster.create(
+    parseObject({ ...stated, metadata: { ...object.metadata, ...(ownerReferences.length === 0 ? {} : { ownerReferences }) } }),
+  )
+  await giveBack(cluster, entry.ref, was)
+}
+
+/** Makes the object that is there what was captured; fails where it has changed since it was looked at. */
+export async function changeBack(cluster: Cluster, entry: Entry, live: KubeObject): Promise<void> {
+  const { was, object } = read(entry)
+  const { uid, resourceVersion, finalizers, ownerReferences } = live.metadata
+  const { status: _status, ...stated } = object
+  const kept = { uid, resourceVersion, finalizers, ...(ownerReferences === undefined ? {} : { ownerReferences }) }
+  await cluster.replace(parseObject({ ...stated, metadata: { ...object.metadata, ...kept } }))
+  await giveBack(cluster, entry.ref, was)
+}
+
+async function giveBack(cluster: Cluster, ref: Ref, { managedFields }: Captured['was']): Promise<void> {
+  const own = managedFields.filter(({ subresource, apiVersion }) => subresource === undefined && apiVersion === ref.apiVersion)
+  if (own.length > 0) await cluster.patch(ref, { metadata: { managedFields: own } })
+}

@@ -1,0 +1,116 @@
+import { createHash } from 'node:crypto'
+import { mkdir, open, readFile, rename, rm } from 'node:fs/promises'
+import { dirname } from 'node:path'
+import { Readable } from 'node:stream'
+import { buffer } from 'node:stream/consumers'
+import { createGunzip, createGzip } from 'node:zlib'
+import { messageOf, OperatorError } from '../errors.ts'
+import type { Capture } from './capture.ts'
+import { linesOf, parseLines } from './format.ts'
+import type { Opener, Sealer } from './keys.ts'
+
+/** What every age file begins with (age-encryption.org/v1). */
+const ageMark = 'age-encryption.org/v1\n'
+
+/** The captured text's checksum: the same for what was written and for what is read back. */
+export function digestOf(capture: Capture): string {
+  const hash = createHash('sha256')
+  for (const line of linesOf(capture)) hash.update(line)
+  return hash.digest('hex')
+}
+
+/** Encrypts a capture into a file, 0600, whole or not at all; what was there before is replaced. */
+export async function writeCapture(path: string, capture: Capture, sealer: Sealer): Promise<void> {
+  const { Encrypter } = await import('age-encryption')
+  const encrypter = new Encrypter()
+  if (sealer.is === 'passphrase') encrypter.setPassphrase(sealer.passphrase)
+  else for (const recipient of sealer.recipients) encrypter.addRecipient(recipient)
+  const packed = await buffer(Readable.from(linesOf(capture)).pipe(createGzip()))
+  await putFile(path, await encrypter.encrypt(packed))
+}
+
+/** Puts bytes into a file, 0600, on disk when it returns; a file half written never bears its name. */
+export async function putFile(path: string, bytes: Uint8Array): Promise<void> {
+  const unfinished = `${path}.unfinished`
+  try {
+    await mkdir(dirname(path), { recursive: true, mode: 0o700 })
+    await rm(unfinished, { force: true })
+    const file = await open(unfinished, 'wx', 0o600)
+    try {
+      await file.writeFile(bytes)
+      await file.sync()
+    } finally {
+      await file.close()
+    }
+    await rename(unfinished, path)
+  } catch (cause) {
+    await rm(unfinished, { force: true })
+    throw new OperatorError(`the capture cannot be written to ${path}: ${messageOf(cause)}`, { remedy: `ls -ld ${dirname(path)}`, cause })
+  }
+}
+
+/**
+ * Decrypts a capture and parses all of it: nothing has been touched when this throws.
+ * @throws OperatorError `blocked` where the file is damaged or cut short, not a capture, not for this opener, or of another version
+ */
+export async function openCapture(path: string, opener: Opener): Promise<Capture> {
+  const sealed = await readSealed(path)
+  const { Decrypter } = await import('age-encryption')
+  const decrypter = new Decrypter()
+  if (opener.is === 'passphrase') decrypter.addPassphrase(opener.passphrase)
+  else for (const { secret } of opener.identities) decrypter.addIdentity(secret)
+  let packed: Uint8Array
+  try {
+    packed = await decrypter.decrypt(sealed)
+  } catch (cause) {
+    // The library's own words for it; everything else is a file that is not as it was written.
+    if (messageOf(cause).includes('no identity matched')) {
+      const what = opener.is === 'passphrase' ? 'the passphrase' : opener.file
+      throw refused(`${what} does not open ${path}: it was encrypted for others`, 'pass the right key: --identity FILE', cause)
+    }
+    throw refused(`${path} is damaged: it was cut short, or changed after it was written (${messageOf(cause)})`, anotherCopy, cause)
+  }
+  const unpacked = Readable.from([packed]).pipe(createGunzip())
+  try {
+    return await parseLines(linesFrom(unpacked))
+  } catch (cause) {
+    if (cause instanceof OperatorError) throw refused(`${path} cannot be read: ${cause.message}`, cause.remedy ?? anotherCopy, cause)
+    // Without the parser's own words: they quote what was encrypted.
+    throw refused(`${path} can be opened, but holds no capture`, anotherCopy)
+  }
+}
+
+/** Whether a passphrase opens the file, rather than an identity; undefined where it is no age file. */
+export async function wantsPassphrase(path: string): Promise<boolean> {
+  const [, stanza = ''] = (await readSealed(path)).subarray(0, 200).toString('latin1').split('\n')
+  return stanza.startsWith('-> scrypt ')
+}
+
+async function readSealed(path: string): Promise<Buffer> {
+  let sealed: Buffer
+  try {
+    sealed = await readFile(path)
+  } catch (cause) {
+    throw refused(`the capture ${path} cannot be read: ${messageOf(cause)}`, `ls -l ${path}`, cause)
+  }
+  if (sealed.subarray(0, ageMark.length).toString('latin1') === ageMark) return sealed
+  throw refused(`${path} is no capture: it does not begin as a file encrypted with age does`, anotherCopy)
+}
+
+const anotherCopy = 'nothing was touched; pass another copy: --from FILE'
+
+function refused(what: string, remedy: string, cause?: unknown): OperatorError {
+  return new OperatorError(what, { kind: 'blocked', remedy, ...(cause === undefined ? {} : { cause }) })
+}
+
+/** Lines of a stream; an error of the stream is thrown, as readline alone would not. */
+async function* linesFrom(stream: Readable): AsyncGenerator<string> {
+  let rest = ''
+  stream.setEncoding('utf8')
+  for await (const chunk of stream) {
+    const lines = `${rest}${String(chunk)}`.split('\n')
+    rest = lines.pop() ?? ''
+    yield* lines
+  }
+  if (rest !== '') yield rest
+}

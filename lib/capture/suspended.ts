@@ -1,0 +1,38 @@
+import * as v from 'valibot'
+import type { KubeObject } from '../cluster/objects.ts'
+
+/** How the operator's own kinds are told to rest; all others have `spec.suspend`. */
+const restAnnotation = 'fluxcd.controlplane.io/reconcile'
+
+const suspendSchema = v.object({ spec: v.object({ suspend: v.optional(v.boolean(), false) }) })
+const fieldsSchema = v.object({
+  'f:spec': v.optional(v.record(v.string(), v.unknown()), {}),
+  'f:metadata': v.optional(v.object({ 'f:annotations': v.optional(v.record(v.string(), v.unknown()), {}) }), {}),
+})
+/** Who applies what Git or a chart says; and this project itself, which puts a FluxInstance to rest before it takes Flux down. */
+const notByHand = /^(kustomize-controller|helm-controller|helm|flux-operator|flux-runbook)$/
+
+/** The merge patch that suspends an object of this kind. */
+export function suspension({ apiVersion }: Pick<KubeObject, 'apiVersion'>): Record<string, unknown> {
+  const isOperators = apiVersion.startsWith('fluxcd.controlplane.io/')
+  return isOperators ? { metadata: { annotations: { [restAnnotation]: 'disabled' } } } : { spec: { suspend: true } }
+}
+
+/** Whether the object rests, whoever wanted it so. */
+export function isSuspended(object: KubeObject): boolean {
+  if (object.metadata.annotations[restAnnotation] === 'disabled') return true
+  const read = v.safeParse(suspendSchema, object)
+  return read.success && read.output.spec.suspend
+}
+
+/** The field manager that suspended the object, where no controller did: Git knows nothing of it, and would set it going again. */
+export function suspendedBy(object: KubeObject): string | undefined {
+  if (!isSuspended(object)) return undefined
+  const owners = object.metadata.managedFields.filter((entry) => {
+    const fields = v.safeParse(fieldsSchema, entry.fieldsV1)
+    if (!fields.success) return false
+    return 'f:suspend' in fields.output['f:spec'] || `f:${restAnnotation}` in fields.output['f:metadata']['f:annotations']
+  })
+  if (owners.some(({ manager }) => notByHand.test(manager))) return undefined
+  return owners[0]?.manager ?? 'unknown'
+}

@@ -1,0 +1,55 @@
+import { statSync } from 'node:fs'
+import { join, resolve } from 'node:path'
+import { type Capture, describeCapture } from '../capture/capture.ts'
+import { openCapture, wantsPassphrase } from '../capture/file.ts'
+import { captureOpener } from '../capture/keys.ts'
+import { OperatorError } from '../errors.ts'
+import type { Flags } from '../flags.ts'
+import type { Prepared, Surroundings } from '../operate.ts'
+import { restoreRights } from '../preflight/capture-rights.ts'
+import { verifyRights } from '../preflight/rights.ts'
+import { restoreBeforeFlux, restoreByHand } from '../steps/restore.ts'
+
+export const flags = {
+  from: { type: 'string', value: 'FILE', help: 'the capture; or the folder that a capture of several contexts made' },
+  identity: {
+    type: 'string',
+    value: 'FILE',
+    help: 'the age identity that opens it; else CAPTURE_IDENTITY_FILE, else a passphrase is asked for',
+  },
+  'from-other-cluster': { type: 'boolean', help: 'the capture is of another cluster than this one, and that is meant' },
+} as const satisfies Flags
+
+/** Opens the capture, all of it, before anything is touched; then the steps that put it back. */
+export async function prepareRestore({ session, target, settings, redactor, own }: Surroundings<typeof flags>): Promise<Prepared> {
+  await verifyRights(session.cluster, restoreRights(settings.LOCK_NAMESPACE ?? 'kube-system'))
+  const file = fileOf(own.from, target.context)
+  const opener = await captureOpener({ own, settings, target, redactor }, await wantsPassphrase(file))
+  const capture = await openCapture(file, opener)
+  verifyOrigin(capture, session.uid, own['from-other-cluster'] === true, file)
+  const restoring = { open: () => Promise.resolve(capture), file }
+  const { takenAt, context, fluxVersion = 'of an unknown version' } = capture.header
+  return {
+    steps: [...restoreBeforeFlux(restoring), restoreByHand(restoring)],
+    notices: [`the capture is of ${takenAt}, of ${context} with Flux ${fluxVersion}: ${describeCapture(capture)}`],
+  }
+}
+
+function fileOf(from: string | undefined, context: string): string {
+  if (from === undefined) {
+    throw new OperatorError('which capture? --from is mandatory', { kind: 'usage', remedy: 'pass --from FILE, as capture.ts named it' })
+  }
+  const path = resolve(from)
+  const isFolder = statSync(path, { throwIfNoEntry: false })?.isDirectory() === true
+  return isFolder ? join(path, `${encodeURIComponent(context)}.age`) : path
+}
+
+/** Throws OperatorError `blocked` for another cluster's capture: its Git login and keys may be another team's. */
+export function verifyOrigin({ header }: Pick<Capture, 'header'>, uid: string, isMeant: boolean, file: string): void {
+  if (header.uid === uid || isMeant) return
+  const origin = `${header.context} at ${header.server} (kube-system ${header.uid})`
+  throw new OperatorError(`${file} is of another cluster: ${origin}; this one is ${uid}. Nothing was touched`, {
+    kind: 'blocked',
+    remedy: 'if that is right: --from-other-cluster',
+  })
+}

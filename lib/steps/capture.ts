@@ -1,0 +1,82 @@
+import { join } from 'node:path'
+import * as v from 'valibot'
+import { openerApart } from '../capture/apart.ts'
+import { type Capture, describeCapture } from '../capture/capture.ts'
+import { type CaptureRequest, collect } from '../capture/collect.ts'
+import { openCapture } from '../capture/file.ts'
+import { checksumOf, keepCapture } from '../capture/keep.ts'
+import type { CaptureKeys, Opener } from '../capture/keys.ts'
+import { OperatorError } from '../errors.ts'
+import type { Memory } from '../memory.ts'
+import type { Look, Step } from '../step.ts'
+
+const noteSchema = v.object({
+  capture: v.optional(v.object({ file: v.string(), checksum: v.string(), holds: v.string() })),
+})
+type Note = NonNullable<v.InferOutput<typeof noteSchema>['capture']>
+
+/** The capture that a run noted: `file` is where it is. Undefined where it has made none. */
+export function notedCapture(memory: Memory): Note | undefined {
+  return v.parse(noteSchema, memory.read()).capture
+}
+
+/** Opens the capture that a run noted. Throws OperatorError where it has made none, or it cannot be opened. */
+export async function openNoted(memory: Memory, opener: Opener): Promise<Capture> {
+  const note = notedCapture(memory)
+  if (note === undefined) throw new OperatorError('this run has made no capture to restore from')
+  return openCapture(note.file, opener)
+}
+
+export interface Capturing {
+  readonly request: CaptureRequest
+  readonly keys: CaptureKeys
+  /** A second file. */
+  readonly copyTo: string | undefined
+  /**
+   * Whether Flux is being taken apart already: then the run's own capture is what there is, and is never made again. Before, a run that
+   * was interrupted captures anew: things may have moved while nobody held the lock.
+   */
+  readonly isFinal: () => boolean
+}
+
+/**
+ * Captures what Flux needs to come back into the run's folder, opens the file again with a key that is not itself captured, and compares.
+ * What cannot move any more is worth capturing: put Flux to rest before. Let a preflight
+ * `collect` and ask `openerApart` for what this would fail on, and `carries` for what else is in Flux's namespace.
+ */
+export function ensureCaptured({ request, keys, copyTo, isFinal }: Capturing): Step {
+  let isMade = false
+  return {
+    id: 'capture',
+    title: 'Capture what Flux needs to come back',
+    risk: 'safe',
+    async look({ memory, context }) {
+      const note = notedCapture(memory)
+      if (note !== undefined && (isMade || isFinal())) return lookAt(note)
+      if (isFinal()) return gone('Flux is taken apart, but this run has noted no capture')
+      const readers = keys.sealer.is === 'passphrase' ? 'with the passphrase' : `for ${keys.sealer.recipients.join(' and ')}`
+      return {
+        is: 'todo',
+        change: `encrypt ${readers} what it refers to, and its objects, into the run's folder${copyTo === undefined ? '' : ` and ${copyTo}`}`,
+        commands: [`npx zx scripts/capture.ts --context ${context} --out FILE`],
+      }
+    },
+    async act({ cluster, memory }, progress) {
+      const capture = await collect(cluster, request, progress)
+      progress('encrypting, and opening it again')
+      const file = join(memory.folder(), 'capture.age')
+      await keepCapture(capture, keys.sealer, await openerApart(keys, capture), { file, copy: copyTo })
+      memory.write({ capture: { file, checksum: (await checksumOf(file)) ?? '', holds: describeCapture(capture) } satisfies Note })
+      isMade = true
+    },
+  }
+}
+
+async function lookAt({ file, checksum, holds }: Note): Promise<Look> {
+  if ((await checksumOf(file)) === checksum) return { is: 'done', detail: `${file}: ${holds}` }
+  return gone(`the capture ${file} is not there any more as it was written`)
+}
+
+function gone(reason: string): Look {
+  return { is: 'blocked', reason, remedy: 'with another capture: npx zx scripts/restore.ts --from FILE, then bootstrap' }
+}

@@ -1,0 +1,102 @@
+import { gzipSync } from 'node:zlib'
+import { describe, expect, test } from 'vitest'
+import { deployedElsewhere } from '../../lib/capture/helm-storage.ts'
+import { externalSecretOf, Inventories, makerOf } from '../../lib/capture/inventory.ts'
+import { isSuspended, suspendedBy } from '../../lib/capture/suspended.ts'
+import { kinds, type KubeObject, parseObject } from '../../lib/cluster/objects.ts'
+
+const flux = (kind: string, name: string, more: Record<string, unknown> = {}): KubeObject =>
+  parseObject({ apiVersion: 'kustomize.toolkit.fluxcd.io/v1', kind, metadata: { name, namespace: 'flux-system' }, ...more })
+
+describe('what brings an object of Flux back', () => {
+  test('is what holds it in its inventory', () => {
+    const inventories = new Inventories()
+    const entries = [
+      { id: 'flux-system_apps_kustomize.toolkit.fluxcd.io_Kustomization', v: 'v1' },
+      { id: '_team_rbac__x_ClusterRole', v: 'v1' },
+    ]
+    inventories.add(flux('Kustomization', 'root', { status: { inventory: { entries } } }))
+    const ref = { apiVersion: 'kustomize.toolkit.fluxcd.io/v1beta2', kind: 'Kustomization', namespace: 'flux-system', name: 'apps' }
+    expect(inventories.holderOf(ref)).toBe('Kustomization flux-system/root')
+    expect(inventories.holderOf({ ...ref, name: 'root' })).toBeUndefined()
+  })
+  test('is the HelmRelease that made a HelmChart', () => {
+    const inventories = new Inventories()
+    inventories.add(flux('HelmRelease', 'web', { status: { helmChart: 'charts/team-web' } }))
+    const ref = { apiVersion: 'source.toolkit.fluxcd.io/v1', kind: 'HelmChart', namespace: 'charts', name: 'team-web' }
+    expect(inventories.holderOf(ref)).toBe('HelmRelease flux-system/web')
+  })
+  test.each([
+    ['ArtifactGenerator mono', { ownerReferences: [{ apiVersion: 'x/v1', kind: 'ArtifactGenerator', name: 'mono', uid: '1' }] }],
+    ['Helm release web', { annotations: { 'meta.helm.sh/release-name': 'web' } }],
+    ['flux-operator', { labels: { 'app.kubernetes.io/managed-by': 'flux-operator' } }],
+    [undefined, {}],
+  ])('or tells so itself: %s', (maker, metadata) => {
+    expect(makerOf(flux('Kustomization', 'x', { metadata: { name: 'x', namespace: 'a', ...metadata } }))).toBe(maker)
+  })
+})
+
+describe('a Secret that External Secrets writes', () => {
+  const secret = (metadata: Record<string, unknown>): KubeObject =>
+    parseObject({ ...kinds.secret, metadata: { name: 'login', namespace: 'a', ...metadata } })
+  test.each([
+    [
+      'ExternalSecret a/git',
+      { ownerReferences: [{ apiVersion: 'external-secrets.io/v1', kind: 'ExternalSecret', name: 'git', uid: '1' }] },
+    ],
+    ['External Secrets', { labels: { 'reconcile.external-secrets.io/managed': 'true' } }],
+    [undefined, { ownerReferences: [{ apiVersion: 'v1', kind: 'ConfigMap', name: 'git', uid: '1' }] }],
+  ])('is told by its owner or label: %s', (writer, metadata) => {
+    expect(externalSecretOf(secret(metadata))).toBe(writer)
+  })
+})
+
+describe('what is suspended', () => {
+  const suspended = (manager: string): KubeObject =>
+    flux('Kustomization', 'apps', {
+      metadata: { name: 'apps', namespace: 'a', managedFields: [{ manager, fieldsV1: { 'f:spec': { 'f:suspend': {} } } }] },
+      spec: { suspend: true },
+    })
+  const resting = (manager: string): KubeObject => {
+    const fieldsV1 = { 'f:metadata': { 'f:annotations': { 'f:fluxcd.controlplane.io/reconcile': {} } } }
+    const metadata = {
+      name: 'flux',
+      annotations: { 'fluxcd.controlplane.io/reconcile': 'disabled' },
+      managedFields: [{ manager, fieldsV1 }],
+    }
+    return parseObject({ ...kinds.fluxInstance, metadata })
+  }
+  test.each(['kubectl-patch', 'flux', 'kubectl-edit'])('by hand: %s', (manager) => {
+    expect(suspendedBy(suspended(manager))).toBe(manager)
+    expect(suspendedBy(resting(manager))).toBe(manager)
+  })
+  test.each(['kustomize-controller', 'helm-controller', 'flux-operator', 'flux-runbook'])(
+    'by what Git says, or by this project: %s',
+    (manager) => {
+      expect(isSuspended(suspended(manager))).toBe(true)
+      expect(suspendedBy(suspended(manager))).toBeUndefined()
+      expect(suspendedBy(resting(manager))).toBeUndefined()
+    },
+  )
+  test('not at all', () => {
+    expect(suspendedBy(flux('Kustomization', 'apps', { spec: { suspend: false } }))).toBeUndefined()
+    expect(isSuspended(flux('Alert', 'a'))).toBe(false)
+  })
+})
+
+describe('Helm’s memory of a release', () => {
+  const revision = (name: string, version: number, release: Record<string, unknown>): KubeObject => {
+    const packed = gzipSync(JSON.stringify({ name, manifest: '', ...release })).toString('base64')
+    return parseObject({
+      ...kinds.secret,
+      metadata: { name: `sh.helm.release.v1.${name}.v${version}`, namespace: 'flux-system', labels: { owner: 'helm', name } },
+      data: { release: Buffer.from(packed).toString('base64') },
+    })
+  }
+  test('is captured, all revisions, where the release is deployed to another namespace', () => {
+    const elsewhere = [revision('web', 1, { namespace: 'web' }), revision('web', 2, { namespace: 'web' })]
+    const mixed = revision('mixed', 1, { namespace: 'flux-system', manifest: 'metadata:\n  name: x\n  namespace: "web"\n' })
+    const own = revision('flux-operator', 1, { namespace: 'flux-system', manifest: 'metadata:\n  namespace: flux-system\n' })
+    expect(deployedElsewhere([...elsewhere, mixed, own])).toEqual([...elsewhere, mixed])
+  })
+})
