@@ -1,6 +1,7 @@
 import { guarded } from './cluster/guarded.ts'
 import type { Cluster } from './cluster/cluster.ts'
 import { consentOf } from './consent.ts'
+import type { Console } from './console.ts'
 import { OperatorError } from './errors.ts'
 import type { Flags, Values } from './flags.ts'
 import { chooseRun, verifySameCluster } from './identity.ts'
@@ -27,6 +28,9 @@ export interface Surroundings<F extends Flags> {
   readonly own: Values<F>
   /** What the run noted before it was interrupted, if it is a resumed one. */
   readonly memory: Memory
+  readonly console: Console
+  /** Nothing may be written, not even a file. */
+  readonly isDryRun: boolean
 }
 
 /** A procedure, and what is to be known of it before and after. */
@@ -82,7 +86,7 @@ async function perform<F extends Flags>(operation: Operation<F>, stage: Stage<F>
   const lockNamespace = settings.LOCK_NAMESPACE ?? 'kube-system'
   if (!isDryRun) await verifyUnlocked(session.cluster, lockNamespace, holder)
   const { memory } = record
-  const prepared = await operation.prepare({ session, target, settings, redactor, own, memory })
+  const prepared = await operation.prepare({ session, target, settings, redactor, own, memory, console, isDryRun })
   for (const notice of prepared.notices ?? []) console.warning(notice)
   if (prepared.commit !== undefined) record.know({ commit: prepared.commit })
 

@@ -23,11 +23,19 @@ export const variables = [
   'LOCK_NAMESPACE',
   'CAPTURE_RECIPIENTS',
   'CAPTURE_IDENTITY_FILE',
+  'PULUMI_DIR',
+  'PULUMI_STACK',
+  'PULUMI_BUILD',
+  'PULUMI_SECRETS',
+  'PULUMI_BACKEND_URL',
+  'PULUMI_ACCESS_TOKEN',
+  'PULUMI_CONFIG_PASSPHRASE',
+  'PULUMI_CONFIG_PASSPHRASE_FILE',
 ] as const
 export type Variable = (typeof variables)[number]
 export type Settings = Readonly<Partial<Record<Variable, string>>>
 
-const secretVariables: readonly Variable[] = ['GIT_PASSWORD', 'REGISTRY_PASSWORD']
+const secretVariables: readonly Variable[] = ['GIT_PASSWORD', 'REGISTRY_PASSWORD', 'PULUMI_ACCESS_TOKEN', 'PULUMI_CONFIG_PASSPHRASE']
 
 /**
  * Reads `.env` of the checkout and the environment, without pouring either into the environment of children.

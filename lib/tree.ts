@@ -138,7 +138,7 @@ export async function buildTree(
   overrides: Readonly<Record<string, string>> = {},
 ): Promise<Tree> {
   const where = `kubernetes/clusters/${cluster} at ${commit.slice(0, 12)}`
-  const own = await build(join(folder, 'kubernetes', 'clusters', cluster), kubectl, where)
+  const own = await buildFolder(join(folder, 'kubernetes', 'clusters', cluster), kubectl, where)
   const configMap = own.find((object) => object.kind === 'ConfigMap' && object.metadata.name === 'flux-settings')
   if (configMap === undefined) throw blocked(`${where} holds no ConfigMap flux-settings`)
   const settings = { ...v.parse(settingsSchema, configMap).data, ...overrides }
@@ -149,7 +149,7 @@ export async function buildTree(
     const kustomization = kustomizations.find(({ metadata }) => metadata.name === name)
     if (kustomization === undefined) throw blocked(`kubernetes/clusters/${cluster} holds no Flux Kustomization ${name}`)
     const { path } = v.parse(kustomizationSchema, kustomization).spec
-    const objects = await build(join(folder, path), kubectl, path, settings)
+    const objects = await buildFolder(join(folder, path), kubectl, path, settings)
     return { chart: findChart(objects, path), applied: objects.map((object) => ({ object, by: name })) }
   }
   const [operatorPart, instancePart] = await Promise.all([partOf('flux-operator'), partOf('flux-instance')])
@@ -184,7 +184,16 @@ function findChart(objects: readonly KubeObject[], path: string): Chart {
   }
 }
 
-async function build(folder: string, kubectl: string, where: string, variables?: Readonly<Record<string, string>>): Promise<KubeObject[]> {
+/**
+ * Builds one folder as Flux will, with variables where it has any.
+ * @param where what people call the folder
+ */
+export async function buildFolder(
+  folder: string,
+  kubectl: string,
+  where: string,
+  variables?: Readonly<Record<string, string>>,
+): Promise<KubeObject[]> {
   const output = await shell(childEnvironment())`${kubectl} kustomize ${folder}`.catch((error: unknown) => {
     throw blocked(`${where} cannot be built: ${complaintOf(error).replaceAll(folder, where)}`)
   })

@@ -1,6 +1,5 @@
+import { deployerOf, viaFlag } from '../lib/deployers/deployers.ts'
 import { operate } from '../lib/operate.ts'
-import { prepareBootstrap } from '../lib/procedures/bootstrap-inputs.ts'
-import { bootstrap, bootstrapViaFlux } from '../lib/procedures/bootstrap.ts'
 import { summarizeFlux } from '../lib/procedures/flux-summary.ts'
 import { argumentsOf, main } from '../lib/script.ts'
 
@@ -11,18 +10,12 @@ await main(() =>
       summary: 'Installs flux-operator and Flux, hands both over to Git, and verifies that Flux manages itself.',
       flags: {
         'new-cluster': { type: 'boolean', help: "the context's name means another cluster than it did before" },
-        via: {
-          type: 'string',
-          value: 'WAY',
-          help: 'operator: it installs Flux (the default); flux: `flux install` first',
-          choices: ['operator', 'flux'],
-        },
+        via: viaFlag,
       },
-      async prepare({ session, target, settings, redactor, own }) {
+      async prepare({ session, target, settings, redactor, own, console, isDryRun }) {
         const { folder: cluster, remote, overrides, isLab } = target
-        const inputs = await prepareBootstrap(session, { cluster, remote, isLab, overrides, settings, redactor })
-        const story = own.via === 'flux' ? bootstrapViaFlux : bootstrap
-        return { steps: story(inputs, session), commit: inputs.tree.commit, notices: inputs.notices }
+        const wanted = { cluster, remote, isLab, overrides, settings, redactor }
+        return deployerOf(own.via).prepare(session, wanted, { console, isDryRun })
       },
       isNewCluster: (own) => own['new-cluster'] === true,
       unchanged: 'nothing to do: everything is as Git says',

@@ -16,7 +16,7 @@ const revisionSchema = v.object({
 })
 
 /** Waits until Flux has fetched the remote's head and applied it: GitRepository and root Kustomization Ready at that commit. */
-export function ensureSynced(tree: Tree): Step {
+export function ensureSynced(tree: Pick<Tree, 'namespace' | 'syncName' | 'commit' | 'remote'>): Step {
   const { namespace } = tree
   const source: Ref = { ...kinds.gitRepository, namespace, name: tree.syncName }
   const root: Ref = { ...kinds.kustomization, namespace, name: tree.syncName }
@@ -26,7 +26,7 @@ export function ensureSynced(tree: Tree): Step {
     risk: 'change',
     async look({ cluster, signal }) {
       const [repository, kustomization] = await Promise.all([cluster.get(source), cluster.get(root)])
-      if (repository === undefined) return { is: 'waiting', on: `GitRepository ${source.name} to be created by the operator` }
+      if (repository === undefined) return { is: 'waiting', on: `GitRepository ${source.name} to be created` }
       const fetched = v.parse(revisionSchema, repository).status.artifact?.revision ?? ''
       const behind = unready(repository, `kubectl --namespace ${namespace} describe gitrepository ${source.name}`)
       if (behind !== undefined) return behind
@@ -39,7 +39,7 @@ export function ensureSynced(tree: Tree): Step {
           commands: [`flux --namespace ${namespace} reconcile source git ${source.name}`],
         }
       }
-      if (kustomization === undefined) return { is: 'waiting', on: `Kustomization ${root.name} to be created by the operator` }
+      if (kustomization === undefined) return { is: 'waiting', on: `Kustomization ${root.name} to be created` }
       const applying = unready(kustomization, `kubectl --namespace ${namespace} describe kustomization ${root.name}`)
       if (applying !== undefined) return applying
       const applied = v.parse(revisionSchema, kustomization).status.lastAppliedRevision ?? ''

@@ -1,8 +1,8 @@
 import { execFileSync, spawn } from 'node:child_process'
 import { EventEmitter, once } from 'node:events'
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import * as v from 'valibot'
 import { type Cluster, clusterAt } from '../../lib/cluster/cluster.ts'
@@ -155,6 +155,7 @@ function commitFile(url: string, file: string, edit: (text: string) => string): 
     git('clone', '--quiet', url, '.')
     const path = join(folder, file)
     const before = existing(path)
+    mkdirSync(dirname(path), { recursive: true })
     writeFileSync(path, edit(before))
     git('add', '--all')
     git('commit', '--quiet', '--message', `Change ${file}`)

@@ -1,0 +1,85 @@
+import { mkdir } from 'node:fs/promises'
+import { join } from 'node:path'
+import { kinds } from '../cluster/objects.ts'
+import { checkOut, headOf } from '../git.ts'
+import { checkApiServices } from '../preflight/api-services.ts'
+import { blocks, createPreflight, type Finding } from '../preflight/finding.ts'
+import { listFluxCrds } from '../preflight/flux-crds.ts'
+
+import { type FluxThere, lookForFlux } from '../preflight/other-flux.ts'
+import { checkStackSecrets, usualSecrets } from '../preflight/pulumi-stack.ts'
+import { checkCrdsStay, checkNamespaceStays } from '../preflight/terminating.ts'
+import type { Wanted } from '../procedures/bootstrap-inputs.ts'
+import { openStack } from '../pulumi.ts'
+import type { Session } from '../session.ts'
+import { pulumiUp } from '../steps/pulumi-up.ts'
+import { ensureSynced } from '../steps/sync.ts'
+import { verifyControllers } from '../steps/verify-controllers.ts'
+import { buildFolder } from '../tree.ts'
+import type { Deployer } from './deployer.ts'
+
+/** Where the component of pulumi/ puts Flux, and what it calls source and root Kustomization. */
+const namespace = 'flux-system'
+const syncName = 'flux-system'
+
+/** A stack of the person's own, whose program installs Flux' community chart and points it at Git (pulumi/flux-bootstrap.ts). */
+export const pulumi: Deployer = {
+  async prepare(session, wanted, { console, isDryRun }) {
+    const { cluster, access, tools } = session
+    const { remote, settings } = wanted
+    const stack = await openStack(session, settings)
+    const preflight = createPreflight(cluster.signal)
+    const commit = await preflight.learn(() => headOf(remote, cluster.signal))
+    await preflight.check(
+      async () => checkNoInstance(await lookForFlux(cluster)),
+      () => (commit === undefined ? [] : checkNoInstanceInGit(session, wanted, commit)),
+      () => checkStackSecrets(stack, settings.PULUMI_SECRETS ?? usualSecrets),
+      () => checkNamespaceStays(cluster, namespace),
+      async () => checkCrdsStay(cluster, await listFluxCrds(cluster)),
+      () => checkApiServices(cluster, 'notice'),
+    )
+    const notices = preflight.conclude()
+    if (commit === undefined) throw preflight.blocked()
+
+    if (isDryRun && settings.PULUMI_BUILD !== undefined) {
+      notices.push(`the preview is of what was built before: a dry run writes no files, so it does not run ${settings.PULUMI_BUILD}`)
+    } else await stack.build()
+    console.action(`pulumi preview --diff of stack ${stack.name}`)
+    console.line((await stack.showDiff()).trimEnd())
+    const steps = [pulumiUp(stack), ensureSynced({ namespace, syncName, commit, remote }), verifyControllers(namespace, access, tools.flux)]
+    return { steps, commit, notices }
+  },
+}
+
+/** An operator reverts whatever Pulumi changes, and Pulumi whatever the operator changes. */
+function checkNoInstance({ instances }: FluxThere): Finding[] {
+  return instances.map(({ metadata }) =>
+    blocks(
+      `FluxInstance ${metadata.namespace}/${metadata.name} is there: its operator owns Flux, and would fight with Pulumi over it`,
+      'leave --via pulumi out; or remove that Flux first',
+    ),
+  )
+}
+
+/** The same fight would begin as soon as Flux had applied Git's FluxInstance. */
+async function checkNoInstanceInGit(
+  { tools, folder, cluster }: Session,
+  { remote, cluster: name }: Wanted,
+  commit: string,
+): Promise<Finding[]> {
+  const checkout = join(folder, 'pulumi-tree')
+  await mkdir(checkout)
+  await checkOut(remote, commit, 'kubernetes', checkout, cluster.signal)
+  const where = `kubernetes/clusters/${name} at ${commit.slice(0, 12)}`
+  const objects = await buildFolder(join(checkout, 'kubernetes', 'clusters', name), tools.kubectl, where)
+  const instance = objects.find(
+    ({ kind, metadata }) => kind === kinds.kustomization.kind && metadata.name === `${name}-gitops-flux-instance`,
+  )
+  if (instance === undefined) return []
+  return [
+    blocks(
+      `${where} brings a FluxInstance (Kustomization ${instance.metadata.name}), which would take Flux over from Pulumi`,
+      `leave --via pulumi out; or take that Kustomization and ${name}-gitops-flux-operator out of Git, and push`,
+    ),
+  ]
+}
