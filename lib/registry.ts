@@ -1,9 +1,8 @@
-import { readFileSync } from 'node:fs'
-import { rootCertificates } from 'node:tls'
-import { EnvHttpProxyAgent, request } from 'undici'
+import { type Dispatcher, request } from 'undici'
 import * as v from 'valibot'
 import { messageOf, OperatorError } from './errors.ts'
 import type { RegistryLogin } from './registry-login.ts'
+import { webClient } from './web-client.ts'
 
 /** One artifact in an OCI registry. */
 export interface Artifact {
@@ -43,7 +42,7 @@ export async function findArtifact(
 ): Promise<Presence> {
   const isLocal = /^(localhost|127\.\d+\.\d+\.\d+|\[::1\])(:\d+)?$/.test(host)
   const url = `${isLocal ? 'http' : 'https'}://${host}/v2/${repository}/manifests/${reference}`
-  const dispatcher = new EnvHttpProxyAgent({ connect: { ...authorities(login.caFile ?? process.env.SSL_CERT_FILE) } })
+  const dispatcher = webClient(login.caFile)
   const head = async (headers: Record<string, string>): Promise<{ status: number; challenge: string }> => {
     const {
       statusCode,
@@ -80,7 +79,7 @@ const tokenSchema = v.object({ token: v.optional(v.string()), access_token: v.op
 async function answerTo(
   challenge: string,
   { username, password }: RegistryLogin,
-  dispatcher: EnvHttpProxyAgent,
+  dispatcher: Dispatcher,
   signal: AbortSignal,
 ): Promise<string | undefined> {
   const basic = password === undefined ? undefined : `Basic ${Buffer.from(`${username}:${password}`).toString('base64')}`
@@ -100,9 +99,4 @@ async function answerTo(
   }
   const { token, access_token: other } = v.parse(tokenSchema, await body.json())
   return `Bearer ${token ?? other ?? ''}`
-}
-
-/** Node knows its own list of authorities only; helm and git also trust a company's own. */
-function authorities(file: string | undefined): { ca?: string[] } {
-  return file === undefined || file === '' ? {} : { ca: [...rootCertificates, readFileSync(file, 'utf8')] }
 }

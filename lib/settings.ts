@@ -31,11 +31,24 @@ export const variables = [
   'PULUMI_ACCESS_TOKEN',
   'PULUMI_CONFIG_PASSPHRASE',
   'PULUMI_CONFIG_PASSPHRASE_FILE',
+  'SLACK_WEBHOOK_URL',
+  'ALERTMANAGER_URL',
+  'ALERTMANAGER_USERNAME',
+  'ALERTMANAGER_PASSWORD',
+  'ALERTMANAGER_CA_FILE',
+  'ALERTMANAGER_MATCHERS',
 ] as const
 export type Variable = (typeof variables)[number]
 export type Settings = Readonly<Partial<Record<Variable, string>>>
 
-const secretVariables: readonly Variable[] = ['GIT_PASSWORD', 'REGISTRY_PASSWORD', 'PULUMI_ACCESS_TOKEN', 'PULUMI_CONFIG_PASSPHRASE']
+const secretVariables: readonly Variable[] = [
+  'GIT_PASSWORD',
+  'REGISTRY_PASSWORD',
+  'PULUMI_ACCESS_TOKEN',
+  'PULUMI_CONFIG_PASSPHRASE',
+  'SLACK_WEBHOOK_URL',
+  'ALERTMANAGER_PASSWORD',
+]
 
 /**
  * Reads `.env` of the checkout and the environment, without pouring either into the environment of children.
