@@ -37,6 +37,7 @@ export const variables = [
   'ALERTMANAGER_PASSWORD',
   'ALERTMANAGER_CA_FILE',
   'ALERTMANAGER_MATCHERS',
+  'PROMETHEUS_URL',
 ] as const
 export type Variable = (typeof variables)[number]
 export type Settings = Readonly<Partial<Record<Variable, string>>>
