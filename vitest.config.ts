@@ -12,6 +12,13 @@ export default defineConfig({
       },
       {
         test: {
+          name: 'pulumi',
+          include: ['pulumi/*.test.ts'],
+          globalSetup: 'pulumi/install.ts',
+        },
+      },
+      {
+        test: {
           name: 'lab',
           include: ['test/lab/**/*.test.ts'],
           globalSetup: 'test/lab/executables.ts',

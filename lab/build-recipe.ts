@@ -7,7 +7,7 @@ import { messageOf, OperatorError } from '../lib/errors.ts'
 import { explainFailure } from './build-failure.ts'
 import { lastTime, rememberDuration } from './durations.ts'
 import { startOf } from './process-record.ts'
-import { compileArguments, type ModuleFolder, packagesOf, type Recipe } from './recipe.ts'
+import { compileArguments, type ModuleFolder, packagesOf, type Recipe, tagsOf } from './recipe.ts'
 import { type Go, type GoRun, runGo } from './run-go.ts'
 
 export interface BuildOptions {
@@ -83,7 +83,7 @@ async function fetchModules(recipe: Recipe, run: GoRun, console: Console): Promi
       if ('text' in file) await writeNew(join(vendor, file.to), file.text)
       else await copyFromModule(file, vendor, run)
     }
-    const listed = await runGo(run, ['list', '-mod=vendor', '-deps', ...packagesOf(recipe)])
+    const listed = await runGo(run, ['list', '-mod=vendor', '-deps', ...tagsOf(recipe), ...packagesOf(recipe)])
     if (!listed.ok) throw explainFailure(what, [...vendored.complaints, ...listed.complaints], run.log)
     if (downloaded > 0) await rememberDuration(recipe.name, 'modules', Date.now() - started, downloaded)
     return listed.output.length

@@ -6,7 +6,15 @@ import type { Console, Waiting } from '../lib/console.ts'
 import { withLock } from './build-lock.ts'
 import { buildRecipe } from './build-recipe.ts'
 import { executablesHome } from './home.ts'
-import { compileArguments, type DefaultRecipe, olderFlux, readDefaultRecipe, readFluxRecipe, type Recipe } from './recipe.ts'
+import {
+  compileArguments,
+  type DefaultRecipe,
+  olderFlux,
+  readDefaultRecipe,
+  readFluxRecipe,
+  readMonitoringRecipe,
+  type Recipe,
+} from './recipe.ts'
 import { type Go, goSettings } from './run-go.ts'
 import { ensureGo, fetchedVersion, findGo } from './toolchain.ts'
 
@@ -51,6 +59,23 @@ export async function ensureExecutables(console: Console, signal?: AbortSignal, 
     if (isWanted) images.push(...imagesIn(await ensureBuilt(flux, go, console, signal), flux))
   }
   return { ...found, images }
+}
+
+/** Where the programs are that prove the monitoring. */
+export interface MonitoringPrograms {
+  readonly alertmanager: string
+  readonly promtool: string
+  readonly victoriaMetrics: string
+}
+
+/** Finds the programs that prove the monitoring, building them first where that was not done yet. Only tests want them. */
+export async function ensureMonitoring(console: Console, signal?: AbortSignal): Promise<MonitoringPrograms> {
+  const bin = join(await ensureBuilt(await readMonitoringRecipe(), await findGo(), console, signal), 'bin')
+  return {
+    alertmanager: join(bin, 'alertmanager'),
+    promtool: join(bin, 'promtool'),
+    victoriaMetrics: join(bin, 'victoria-metrics'),
+  }
 }
 
 async function folderOf(recipe: Recipe, go: Go | undefined): Promise<string> {

@@ -37,6 +37,8 @@ export interface Recipe {
   /** How many modules there are to download when none is there yet. */
   readonly modules: number
   readonly programs: readonly Program[]
+  /** Build tags, where a program has parts that are not wanted. */
+  readonly tags?: string
   /** What modules embed but do not carry, put into the vendor folder: copies, and files with a text. */
   readonly embedded: readonly (ModuleFolder | { readonly to: string; readonly text: string })[]
   /** What is needed beside the executables when the lab runs. */
@@ -134,6 +136,33 @@ export async function readFluxRecipe(version: string): Promise<Recipe> {
   }
 }
 
+/**
+ * The recipe of what proves the monitoring: Prometheus' promtool, Alertmanager, and VictoriaMetrics to scrape the lab. Built by the tests
+ * that want it only.
+ */
+export async function readMonitoringRecipe(): Promise<Recipe> {
+  const folder = join(checkout, 'lab', 'monitoring')
+  const goMod = await readFile(join(folder, 'go.mod'), 'utf8')
+  const [alertmanager, prometheus] = ['github.com/prometheus/alertmanager', 'github.com/prometheus/prometheus']
+  const victoria = 'github.com/VictoriaMetrics/VictoriaMetrics'
+  return {
+    name: 'monitoring',
+    title: "the lab's monitoring",
+    usually: 'some three minutes, once',
+    folder,
+    files: ['go.mod', 'go.sum'],
+    modules: requirements(goMod),
+    programs: [
+      { name: 'alertmanager', package: `${alertmanager}/cmd/alertmanager`, version: requiredVersion(goMod, alertmanager) },
+      { name: 'promtool', package: `${prometheus}/cmd/promtool`, version: requiredVersion(goMod, prometheus) },
+      { name: 'victoria-metrics', package: `${victoria}/app/victoria-metrics`, version: requiredVersion(goMod, victoria) },
+    ],
+    tags: 'remove_all_sd', // promtool without the libraries of two dozen clouds
+    embedded: [{ to: `${alertmanager}/ui/app/dist/index.html`, text: 'The lab is built without the web interface.\n' }],
+    beside: [],
+  }
+}
+
 function controllersOf(goMod: string): Program[] {
   return ['source-controller', 'kustomize-controller', 'helm-controller'].map((name) => {
     const module = `github.com/fluxcd/${name}`
@@ -174,7 +203,22 @@ export function compileArguments(recipe: Recipe, target: string): string[] {
     return `-ldflags=${program.package}=-s -w${variables.join('')}`
   })
   // -dwarf=false: -w throws that information away anyway, and not making it saves a twelfth of the work and a fifth of Go's cache.
-  return ['build', '-v', '-mod=vendor', '-gcflags=all=-dwarf=false', ...linking, '-o', `${target}/`, ...packagesOf(recipe)]
+  return [
+    'build',
+    '-v',
+    '-mod=vendor',
+    ...tagsOf(recipe),
+    '-gcflags=all=-dwarf=false',
+    ...linking,
+    '-o',
+    `${target}/`,
+    ...packagesOf(recipe),
+  ]
+}
+
+/** The flag for go that says a recipe's build tags. */
+export function tagsOf({ tags }: Recipe): string[] {
+  return tags === undefined ? [] : [`-tags=${tags}`]
 }
 
 /** The Go packages of a recipe's programs. */

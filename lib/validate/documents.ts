@@ -93,33 +93,35 @@ export async function checkDocuments(root: string, files: readonly string[]): Pr
   const read = await Promise.all(files.map(async (file) => ({ file, text: await readFile(join(root, file), 'utf8') })))
   const documents = read.map(({ file, text }) => ({ file, text, blocks: blocksOf(text) }))
   const commands = documents.flatMap(({ file, blocks }) => commandsInBlocks(file, blocks))
-  const scripts = await npmScripts(root)
   const calls = commands.flatMap((command) => callOf(command) ?? [])
   const help = await helpTextsOf(
     root,
     calls.filter(({ script }) => existsSync(join(root, script))),
   )
   return [
-    ...commands.flatMap((command) => checkCommand(root, command, scripts, help)),
+    ...(await Promise.all(commands.map((command) => checkCommand(root, command, help)))).flat(),
     ...documents.flatMap((document) => checkLinks(root, document, documents)),
     ...documents.flatMap(({ file, blocks }) => blocks.flatMap(({ text, line }) => checkMetrics(file, text, line))),
   ]
 }
 
-async function npmScripts(root: string): Promise<string[]> {
-  const content = await readFile(join(root, 'package.json'), 'utf8').catch(() => '{}')
+/** What npm knows in a folder: its own verbs that people are told to type, and the package's scripts. */
+async function npmScripts(folder: string): Promise<string[]> {
+  const content = await readFile(join(folder, 'package.json'), 'utf8').catch(() => '{}')
   const schema = v.pipe(v.string(), v.parseJson(), v.object({ scripts: v.optional(v.record(v.string(), v.string()), {}) }))
   return ['ci', 'install', ...Object.keys(v.parse(schema, content).scripts)]
 }
 
-function checkCommand(root: string, command: ShownCommand, scripts: readonly string[], help: HelpTexts): Finding[] {
+async function checkCommand(root: string, command: ShownCommand, help: HelpTexts): Promise<Finding[]> {
   const { file, line, program, words } = command
   const found = (message: string, remedy: string): Finding[] => [{ file, line, rule: 'command', message, remedy }]
   if (!programs.includes(program))
     return found(`${program} is no program that this runbook knows`, 'mend it, or put it into a block that is no sh')
   if (program === 'npm') {
-    const [verb = '', name = ''] = words
+    const [folder = '', own] = words[0] === '--prefix' ? [words[1], words.slice(2)] : ['', words]
+    const [verb = '', name = ''] = own
     const wanted = verb === 'run' ? name : verb
+    const scripts = await npmScripts(join(root, folder))
     return scripts.includes(wanted) ? [] : found(`npm knows no script ${wanted}`, `write one of ${scripts.join(', ')}`)
   }
   if (program !== 'npx') return []

@@ -1,8 +1,10 @@
-import { ensureExecutables } from '../../lab/build.ts'
+import { ensureExecutables, ensureMonitoring } from '../../lab/build.ts'
 import { olderFlux } from '../../lab/recipe.ts'
 import { createConsole } from '../../lib/console.ts'
 
 /** Builds, before the first lab test and under no test's timeout, whatever is not built yet: minutes the first time, nothing after that. */
 export default async function buildExecutables(): Promise<void> {
-  await ensureExecutables(createConsole({ clean: (text) => text }), undefined, olderFlux)
+  const console = createConsole({ clean: (text) => text })
+  await ensureExecutables(console, undefined, olderFlux)
+  await ensureMonitoring(console)
 }

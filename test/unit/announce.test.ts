@@ -1,6 +1,6 @@
 import { createServer, type IncomingMessage, type Server } from 'node:http'
 import { text } from 'node:stream/consumers'
-import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { listenOn } from '../../lab/ports.ts'
 import { openAnnouncer } from '../../lib/announce/announcer.ts'
 import { parseMatchers } from '../../lib/announce/matchers.ts'
@@ -64,6 +64,8 @@ describe('matchers', () => {
   })
 })
 
+const there = '{"startsAt":"2026-11-24T22:00:00.000Z","status":{"state":"active"}}'
+
 interface Seen {
   readonly request: string
   readonly authorization: string | undefined
@@ -83,7 +85,8 @@ beforeEach(async () => {
     seen.push({ request: `${method} ${url}`, authorization: headers.authorization, body: await text(request) })
   }
   server = createServer((request, response) => {
-    void note(request).then(() => response.writeHead(status).end(status === 200 ? '{"silenceID":"one"}' : 'no_service'))
+    const answer = request.method === 'GET' ? there : '{"silenceID":"one"}'
+    void note(request).then(() => response.writeHead(status).end(status === 200 ? answer : 'no_service'))
   })
   origin = `http://127.0.0.1:${await listenOn(server, 0)}`
 })
@@ -165,6 +168,27 @@ describe('an announcer', () => {
     const endsAt = Date.parse(/"endsAt":"([^"]+)"/.exec(seen[0]?.body ?? '')?.[1] ?? '')
     expect(endsAt - before).toBeGreaterThanOrEqual(5 * 60_000)
     expect(notes).toEqual({ silence: { id: 'one' } })
+    expect(lines).toEqual([])
+    await announcer.close()
+  })
+
+  test('renews its silence by itself until it is ended', async () => {
+    vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval'] })
+    const { announcer, lines } = opened({ ALERTMANAGER_URL: origin })
+    const silence = await announcer.silence(memoryOf({}), 'rebuild of infra')
+    vi.advanceTimersByTime(100_000)
+    await vi.waitUntil(() => seen.length === 3)
+    expect(JSON.parse(seen[2]?.body ?? '')).toMatchObject({ id: 'one', startsAt: '2026-11-24T22:00:00.000Z' })
+    await silence.end()
+    vi.advanceTimersByTime(1_000_000)
+    vi.useRealTimers()
+    expect(seen.map(({ request }) => request.replace('/api/v2', ''))).toEqual([
+      'POST /silences',
+      'GET /silence/one',
+      'POST /silences',
+      'GET /silence/one',
+      'DELETE /silence/one',
+    ])
     expect(lines).toEqual([])
     await announcer.close()
   })

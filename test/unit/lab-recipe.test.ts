@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
 import { checkout, executablesHome, labHome } from '../../lab/home.ts'
-import { compileArguments, defaultRecipe, olderFlux, readDefaultRecipe, readFluxRecipe } from '../../lab/recipe.ts'
+import { compileArguments, defaultRecipe, olderFlux, readDefaultRecipe, readFluxRecipe, readMonitoringRecipe } from '../../lab/recipe.ts'
 
 const goMod = readFileSync(`${checkout}/lab/go.mod`, 'utf8')
 
@@ -70,5 +70,23 @@ describe('the recipes of older versions of Flux', () => {
     expect(programs.flatMap(({ name, version, tag }) => (tag === undefined ? [] : [`${name} ${version} for ${tag}`]))).toEqual([
       'kustomize-controller v1.7.3 for v1.7.0',
     ])
+  })
+})
+
+describe('the recipe of the monitoring', () => {
+  const ownMod = readFileSync(`${checkout}/lab/monitoring/go.mod`, 'utf8')
+
+  test('compiles promtool without the clouds, and nothing else with tags', async () => {
+    expect(compileArguments(await readMonitoringRecipe(), '/made')).toContain('-tags=remove_all_sd')
+    expect(compileArguments(defaultRecipe('lab', goMod), '/made').join(' ')).not.toContain('-tags')
+  })
+
+  test('shares its biggest libraries with the default set, so that they are compiled once', () => {
+    const shared = ['k8s.io/api', 'k8s.io/apimachinery', 'k8s.io/client-go', 'k8s.io/kube-openapi'].map((name) => `${name} => ${name} `)
+    shared.push('golang.org/x/net ', 'google.golang.org/protobuf ', 'github.com/prometheus/client_golang ')
+    for (const library of shared) {
+      const version = (mod: string): string | undefined => mod.split(`\t${library}`)[1]?.split(/\s/)[0]
+      expect([library, version(ownMod)]).toEqual([library, version(goMod)])
+    }
   })
 })
