@@ -1,5 +1,5 @@
-import { findExecutables } from '../lab/build.ts'
-import { readDefaultRecipe } from '../lab/recipe.ts'
+import { findExecutables } from '../lab/build/executables.ts'
+import { readDefaultRecipe } from '../lab/build/recipe.ts'
 import { isInstalled } from '../lib/command.ts'
 import { createConsole } from '../lib/console.ts'
 import { childEnvironment } from '../lib/environment.ts'

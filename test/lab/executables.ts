@@ -1,5 +1,5 @@
-import { ensureExecutables, ensureMonitoring } from '../../lab/build.ts'
-import { olderFlux } from '../../lab/recipe.ts'
+import { ensureExecutables, ensureMonitoring } from '../../lab/build/executables.ts'
+import { olderFlux } from '../../lab/build/recipe.ts'
 import { createConsole } from '../../lib/console.ts'
 
 /** Builds, before the first lab test and under no test's timeout, whatever is not built yet: minutes the first time, nothing after that. */

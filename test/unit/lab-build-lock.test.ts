@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
 import { afterEach, beforeEach, expect, test } from 'vitest'
-import { withLock } from '../../lab/build-lock.ts'
+import { withLock } from '../../lab/build/lock.ts'
 import { startOf } from '../../lab/process-record.ts'
 
 let folder: string

@@ -13,7 +13,7 @@ import {
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
-import { ensureExecutables } from '../../lab/build.ts'
+import { ensureExecutables } from '../../lab/build/executables.ts'
 import { startOf } from '../../lab/process-record.ts'
 import { recordingConsole } from './lab-recording-console.ts'
 

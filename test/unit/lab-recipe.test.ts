@@ -1,7 +1,14 @@
 import { readFileSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
 import { checkout, executablesHome, labHome } from '../../lab/home.ts'
-import { compileArguments, defaultRecipe, olderFlux, readDefaultRecipe, readFluxRecipe, readMonitoringRecipe } from '../../lab/recipe.ts'
+import {
+  compileArguments,
+  defaultRecipe,
+  olderFlux,
+  readDefaultRecipe,
+  readFluxRecipe,
+  readMonitoringRecipe,
+} from '../../lab/build/recipe.ts'
 
 const goMod = readFileSync(`${checkout}/lab/go.mod`, 'utf8')
 

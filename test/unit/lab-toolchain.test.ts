@@ -2,7 +2,7 @@ import { chmodSync, mkdirSync, mkdtempSync, readdirSync, rmSync, statSync, write
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
-import { ensureGo, fetchedVersion, findGo, isNewEnough } from '../../lab/toolchain.ts'
+import { ensureGo, fetchedVersion, findGo, isNewEnough } from '../../lab/build/toolchain.ts'
 import { recordingConsole } from './lab-recording-console.ts'
 
 let home: string

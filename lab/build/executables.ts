@@ -2,10 +2,10 @@ import { createHash } from 'node:crypto'
 import { existsSync } from 'node:fs'
 import { mkdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import type { Console, Waiting } from '../lib/console.ts'
-import { withLock } from './build-lock.ts'
+import type { Console, Waiting } from '../../lib/console.ts'
+import { withLock } from './lock.ts'
 import { buildRecipe } from './build-recipe.ts'
-import { executablesHome } from './home.ts'
+import { executablesHome } from '../home.ts'
 import {
   compileArguments,
   type DefaultRecipe,

@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { OperatorError } from '../lib/errors.ts'
-import { checkout } from './home.ts'
+import { OperatorError } from '../../lib/errors.ts'
+import { checkout } from '../home.ts'
 
 /** An executable, the Go package it is compiled from and the version of the module that package is of. */
 export interface Program {

@@ -3,9 +3,9 @@ import { existsSync } from 'node:fs'
 import { chmod, mkdir, mkdtemp, readdir, rename, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
-import type { Console } from '../lib/console.ts'
-import { messageOf, OperatorError } from '../lib/errors.ts'
-import { executablesHome } from './home.ts'
+import type { Console } from '../../lib/console.ts'
+import { messageOf, OperatorError } from '../../lib/errors.ts'
+import { executablesHome } from '../home.ts'
 import { type Go, toolEnvironment } from './run-go.ts'
 
 /** flux-operator asks for 1.27. */

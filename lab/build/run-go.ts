@@ -1,7 +1,7 @@
 import { appendFileSync } from 'node:fs'
 import { createInterface } from 'node:readline'
 import type { Readable } from 'node:stream'
-import { spawnTied } from '../lib/tied-process.ts'
+import { spawnTied } from '../../lib/tied-process.ts'
 
 /** A Go toolchain: the path of its `go`, and its version such as `go1.27.3`. */
 export interface Go {
