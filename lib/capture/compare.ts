@@ -2,7 +2,9 @@ import * as v from 'valibot'
 import type { Cluster } from '../cluster/cluster.ts'
 import { type KubeObject, nameOf, parseObject, type Ref } from '../cluster/objects.ts'
 import { changedPaths } from '../preflight/field-paths.ts'
+import { inParallel } from '../parallel.ts'
 import { type Captured, type Entry, read } from './capture.ts'
+import { overtaken, revisionOf } from './helm-storage.ts'
 
 /** What a restore would do with an entry. Fields are named, values never. */
 export type Verdict =
@@ -14,8 +16,27 @@ export type Verdict =
   | { readonly is: 'left'; readonly why: string }
   | { readonly is: 'blocked'; readonly reason: string; readonly remedy: string }
 
+export interface Judged {
+  readonly entry: Entry
+  readonly verdict: Verdict
+}
+
+/** Requests under way at the same time, as many as there are connections. */
+export const atOnce = 32
+
 /** Compares what was captured with what is there. */
-export async function judge(cluster: Cluster, entry: Entry): Promise<Verdict> {
+export async function judgeAll(cluster: Cluster, entries: readonly Entry[]): Promise<Judged[]> {
+  const storage = entries.filter(({ role }) => role === 'helm-storage').map(({ ref }) => ref)
+  const goneOn = await overtaken(cluster, storage)
+  return inParallel(entries, atOnce, async (entry): Promise<Judged> => {
+    const release = entry.role === 'helm-storage' ? revisionOf(entry.ref)?.release : undefined
+    const newest = release === undefined ? undefined : goneOn.get(release)
+    if (newest !== undefined) return { entry, verdict: { is: 'left', why: `Helm has gone on to revision ${newest}` } }
+    return { entry, verdict: await judge(cluster, entry) }
+  })
+}
+
+async function judge(cluster: Cluster, entry: Entry): Promise<Verdict> {
   const { was, object } = read(entry)
   const isNamespace = entry.role === 'namespace'
   const live = await cluster.get(entry.ref)

@@ -45,7 +45,7 @@ export async function putFile(path: string, bytes: Uint8Array): Promise<void> {
     await rename(unfinished, path)
   } catch (cause) {
     await rm(unfinished, { force: true })
-    throw new OperatorError(`the capture cannot be written to ${path}: ${messageOf(cause)}`, { remedy: `ls -ld ${dirname(path)}`, cause })
+    throw new OperatorError(`${path} cannot be written: ${messageOf(cause)}`, { remedy: `ls -ld ${dirname(path)}`, cause })
   }
 }
 

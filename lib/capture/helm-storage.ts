@@ -1,6 +1,8 @@
 import { gunzipSync } from 'node:zlib'
 import * as v from 'valibot'
-import type { KubeObject } from '../cluster/objects.ts'
+import type { Cluster } from '../cluster/cluster.ts'
+import { metadataPages } from '../cluster/metadata.ts'
+import { kinds, type KubeObject, type Ref, refOf } from '../cluster/objects.ts'
 
 /** The type of the Secrets in which Helm remembers the revisions of its releases. */
 export const storageType = 'helm.sh/release.v1'
@@ -32,4 +34,36 @@ function isElsewhere(secret: KubeObject): boolean {
   if (release.namespace !== metadata.namespace) return true
   const named = release.manifest.matchAll(/^ {2}namespace: ["']?([^\s"']+)/gm)
   return [...named].some(([, namespace]) => namespace !== metadata.namespace)
+}
+
+const secretName = /^sh\.helm\.release\.v1\.(.+)\.v(\d+)$/
+
+/** Which revision of which release a Secret of Helm's storage is, by its name. */
+export function revisionOf({ namespace = '', name }: Ref): { release: string; revision: number } | undefined {
+  const [, release, revision] = secretName.exec(name) ?? []
+  return release === undefined ? undefined : { release: `${namespace}/${release}`, revision: Number(revision) }
+}
+
+/**
+ * The releases that Helm has taken further since these revisions of them, with the newest there is now: what Helm knew before would only
+ * confuse it.
+ */
+export async function overtaken(cluster: Cluster, captured: readonly Ref[]): Promise<ReadonlyMap<string, number>> {
+  const before = newestOf(captured)
+  const namespaces = new Set(captured.map(({ namespace = '' }) => namespace))
+  const there: Ref[] = []
+  for (const namespace of namespaces) {
+    const path = await cluster.collection(kinds.secret, { namespace, labels: 'owner=helm' })
+    for await (const page of metadataPages(cluster, path, kinds.secret)) there.push(...page.map(refOf))
+  }
+  return new Map([...newestOf(there)].filter(([release, revision]) => revision > (before.get(release) ?? Infinity)))
+}
+
+function newestOf(refs: readonly Ref[]): Map<string, number> {
+  const newest = new Map<string, number>()
+  for (const ref of refs) {
+    const found = revisionOf(ref)
+    if (found !== undefined) newest.set(found.release, Math.max(found.revision, newest.get(found.release) ?? 0))
+  }
+  return newest
 }

@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import { dirname, join, resolve } from 'node:path'
 import { OperatorError } from '../errors.ts'
@@ -18,6 +19,8 @@ export type Sealer =
 export type Opener =
   | { readonly is: 'identities'; readonly identities: readonly Identity[]; readonly file: string }
   | { readonly is: 'passphrase'; readonly passphrase: string }
+
+type IdentityOpener = Opener & { readonly is: 'identities' }
 
 /** Both halves of an age key; the recipient is no secret. */
 export interface Identity {
@@ -62,11 +65,11 @@ interface Asked {
  */
 export async function captureKeys(asked: Asked): Promise<CaptureKeys> {
   const recipients = splitList(asked.own.recipient ?? asked.settings.CAPTURE_RECIPIENTS ?? '')
-  const opener = await identityOpener(asked)
   if (recipients.length > 0) {
     await verifyRecipients(recipients)
-    return { sealer: { is: 'recipients', recipients }, opener }
+    return { sealer: { is: 'recipients', recipients }, opener: await givenOpener(asked) }
   }
+  const opener = (await givenOpener(asked)) ?? (await labOpener(asked))
   if (opener !== undefined) {
     return { sealer: { is: 'recipients', recipients: opener.identities.map(({ recipient }) => recipient) }, opener }
   }
@@ -100,7 +103,7 @@ export async function captureOpener(asked: Asked, isPassphrase: boolean): Promis
     asked.redactor.hide(passphrase)
     return { is: 'passphrase', passphrase }
   }
-  const opener = await identityOpener(asked)
+  const opener = (await givenOpener(asked)) ?? (await labOpener(asked))
   if (opener !== undefined) return opener
   throw new OperatorError('the capture opens with an age identity, and none is given', {
     kind: 'usage',
@@ -108,10 +111,24 @@ export async function captureOpener(asked: Asked, isPassphrase: boolean): Promis
   })
 }
 
-async function identityOpener({ own, settings, target, redactor }: Asked): Promise<(Opener & { is: 'identities' }) | undefined> {
-  const named = own.identity ?? settings.CAPTURE_IDENTITY_FILE
-  if (named === undefined && !target.isLab) return undefined
-  const file = own.identity !== undefined ? resolve(own.identity) : named !== undefined ? expand(named) : await labIdentity(target)
+async function givenOpener({ own, settings, redactor }: Asked): Promise<IdentityOpener | undefined> {
+  if (own.identity !== undefined) return readIdentities(resolve(own.identity), redactor)
+  const { CAPTURE_IDENTITY_FILE: named } = settings
+  return named === undefined ? undefined : readIdentities(expand(named), redactor)
+}
+
+/** A lab has an identity of its own, made when first asked for: nobody need keep a key for clusters that last a day. */
+async function labOpener({ target, redactor }: Asked): Promise<IdentityOpener | undefined> {
+  if (!target.isLab) return undefined
+  const file = join(dirname(target.runs), 'capture-identity.txt')
+  if (!existsSync(file)) {
+    const { generateX25519Identity } = await import('age-encryption')
+    await putFile(file, Buffer.from(`${await generateX25519Identity()}\n`))
+  }
+  return readIdentities(file, redactor)
+}
+
+async function readIdentities(file: string, redactor: Redactor): Promise<IdentityOpener> {
   let content: string
   try {
     content = await readFile(file, 'utf8')
@@ -131,19 +148,6 @@ async function identityOpener({ own, settings, target, redactor }: Asked): Promi
     throw new OperatorError(`${file} holds a line AGE-SECRET-KEY-… that is malformed`, { kind: 'usage', remedy: `age-keygen -y ${file}` })
   }
   return { is: 'identities', identities: secrets.map((secret, at) => ({ secret, recipient: recipients[at] ?? '' })), file }
-}
-
-/** A lab has an identity of its own, made when first asked for: nobody need keep a key for clusters that last a day. */
-async function labIdentity({ runs }: Pick<Target, 'runs'>): Promise<string> {
-  const file = join(dirname(runs), 'capture-identity.txt')
-  const isThere = await readFile(file).then(
-    () => true,
-    () => false,
-  )
-  if (isThere) return file
-  const { generateX25519Identity } = await import('age-encryption')
-  await putFile(file, Buffer.from(`${await generateX25519Identity()}\n`))
-  return file
 }
 
 async function verifyRecipients(recipients: readonly string[]): Promise<void> {

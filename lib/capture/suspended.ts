@@ -1,5 +1,6 @@
 import * as v from 'valibot'
-import type { KubeObject } from '../cluster/objects.ts'
+import { fieldManager } from '../cluster/cluster.ts'
+import { kinds, type KubeObject } from '../cluster/objects.ts'
 
 /** How the operator's own kinds are told to rest; all others have `spec.suspend`. */
 const restAnnotation = 'fluxcd.controlplane.io/reconcile'
@@ -9,8 +10,8 @@ const fieldsSchema = v.object({
   'f:spec': v.optional(v.record(v.string(), v.unknown()), {}),
   'f:metadata': v.optional(v.object({ 'f:annotations': v.optional(v.record(v.string(), v.unknown()), {}) }), {}),
 })
-/** Who applies what Git or a chart says; and this project itself, which puts a FluxInstance to rest before it takes Flux down. */
-const notByHand = /^(kustomize-controller|helm-controller|helm|flux-operator|flux-runbook)$/
+/** Who applies what Git or a chart says. */
+const appliers = /^(kustomize-controller|helm-controller|helm|flux-operator)$/
 
 /** The merge patch that suspends an object of this kind. */
 export function suspension({ apiVersion }: Pick<KubeObject, 'apiVersion'>): Record<string, unknown> {
@@ -33,6 +34,8 @@ export function suspendedBy(object: KubeObject): string | undefined {
     if (!fields.success) return false
     return 'f:suspend' in fields.output['f:spec'] || `f:${restAnnotation}` in fields.output['f:metadata']['f:annotations']
   })
-  if (owners.some(({ manager }) => notByHand.test(manager))) return undefined
+  if (owners.some(({ manager }) => appliers.test(manager))) return undefined
+  // This project puts the FluxInstance to rest before it takes Flux down. Whatever else it suspended, it did so again, for a person.
+  if (object.kind === kinds.fluxInstance.kind && owners[0]?.manager === fieldManager) return undefined
   return owners[0]?.manager ?? 'unknown'
 }

@@ -7,8 +7,9 @@ import { OperatorError } from '../errors.ts'
 import type { Flags } from '../flags.ts'
 import type { Prepared, Surroundings } from '../operate.ts'
 import { restoreRights } from '../preflight/capture-rights.ts'
+import { createPreflight } from '../preflight/finding.ts'
 import { verifyRights } from '../preflight/rights.ts'
-import { restoreBeforeFlux, restoreByHand } from '../steps/restore.ts'
+import { checkRestorable, restoreBeforeFlux, restoreByHand } from '../steps/restore.ts'
 
 export const flags = {
   from: { type: 'string', value: 'FILE', help: 'the capture; or the folder that a capture of several contexts made' },
@@ -27,11 +28,13 @@ export async function prepareRestore({ session, target, settings, redactor, own 
   const opener = await captureOpener({ own, settings, target, redactor }, await wantsPassphrase(file))
   const capture = await openCapture(file, opener)
   verifyOrigin(capture, session.uid, own['from-other-cluster'] === true, file)
+  const preflight = createPreflight(session.cluster.signal)
+  await preflight.check(() => checkRestorable(session.cluster, capture))
   const restoring = { open: () => Promise.resolve(capture), file }
   const { takenAt, context, fluxVersion = 'of an unknown version' } = capture.header
   return {
     steps: [...restoreBeforeFlux(restoring), restoreByHand(restoring)],
-    notices: [`the capture is of ${takenAt}, of ${context} with Flux ${fluxVersion}: ${describeCapture(capture)}`],
+    notices: [...preflight.conclude(), `the capture is of ${takenAt}, of ${context} with Flux ${fluxVersion}: ${describeCapture(capture)}`],
   }
 }
 

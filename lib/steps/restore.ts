@@ -1,7 +1,9 @@
-import { type Capture, type Entry, type Role } from '../capture/capture.ts'
-import { changeBack, judge, putBack, type Verdict } from '../capture/compare.ts'
+import type { Capture, Role } from '../capture/capture.ts'
+import { atOnce, changeBack, type Judged, judgeAll, putBack, type Verdict } from '../capture/compare.ts'
+import type { Cluster } from '../cluster/cluster.ts'
 import { nameOf } from '../cluster/objects.ts'
 import { inParallel } from '../parallel.ts'
+import { blocks, type Finding } from '../preflight/finding.ts'
 import type { Run } from '../run.ts'
 import type { Look, Step } from '../step.ts'
 
@@ -27,12 +29,17 @@ export function restoreByHand(restoring: Restoring): Step {
   return ensureRestored(restoring, ['flux-by-hand'], 'restore-flux-objects', 'Restore the objects of Flux that are in no inventory')
 }
 
-const atOnce = 32
+/** What nobody but a person can put out of the way, all of it, before anything is changed. */
+export async function checkRestorable(cluster: Cluster, { entries }: Pick<Capture, 'entries'>): Promise<Finding[]> {
+  const ours = entries.filter(({ role }) => role !== 'flux')
+  const judged = await judgeAll(cluster, ours)
+  return judged.flatMap(({ verdict }) => (verdict.is === 'blocked' ? [blocks(verdict.reason, verdict.remedy)] : []))
+}
 
 function ensureRestored({ open, file }: Restoring, roles: readonly Role[], id: string, title: string): Step {
   const judged = async (run: Run): Promise<Judged[]> => {
     const entries = (await open(run)).entries.filter(({ role }) => roles.includes(role))
-    return inParallel(entries, atOnce, async (entry) => ({ entry, verdict: await judge(run.cluster, entry) }))
+    return judgeAll(run.cluster, entries)
   }
   return {
     id,
@@ -52,47 +59,37 @@ function ensureRestored({ open, file }: Restoring, roles: readonly Role[], id: s
   }
 }
 
-interface Judged {
-  readonly entry: Entry
-  readonly verdict: Verdict
-}
-
 function lookAt(judged: readonly Judged[], command: string): Look {
-  const lines = judged.flatMap(({ entry, verdict }) => describe(entry, verdict))
   const blocked = judged.flatMap(({ verdict }) => (verdict.is === 'blocked' ? [verdict] : []))[0]
   if (blocked !== undefined) return blocked
-  const missing = judged.filter(({ verdict }) => verdict.is === 'missing')
-  const different = judged.filter(({ verdict }) => verdict.is === 'different')
-  if (missing.length > 0 || different.length > 0) {
-    const created = missing.length === 0 ? [] : [`create ${named(missing)}`]
-    const changed = different.map(({ entry, verdict }) => describe(entry, verdict))
-    return { is: 'todo', change: [...created, ...changed.flat()].join('; '), commands: [command], details: lines }
+  const missing = judged.filter(({ verdict }) => verdict.is === 'missing').map(({ entry }) => nameOf(entry.ref))
+  const remarks = judged.flatMap(({ entry, verdict }) => remarkOn(nameOf(entry.ref), verdict))
+  if (missing.length > 0 || judged.some(({ verdict }) => verdict.is === 'different')) {
+    const created = missing.length === 0 ? [] : [`create ${someOf(missing)}`]
+    const details = [...missing.map((name) => `create ${name}`), ...remarks]
+    return { is: 'todo', change: [...created, ...remarks].join('; '), commands: [command], details }
   }
   if (judged.length === 0) return { is: 'done', detail: 'none were captured' }
-  const left = judged.filter(({ verdict }) => verdict.is === 'left').flatMap(({ entry, verdict }) => describe(entry, verdict))
-  const same = judged.length - left.length
-  return { is: 'done', detail: [`${same} ${same === 1 ? 'is' : 'are'} there as captured`, ...left].join('; ') }
+  const same = judged.filter(({ verdict }) => verdict.is === 'same').length
+  return { is: 'done', detail: [`${same} ${same === 1 ? 'is' : 'are'} there as captured`, ...remarks].join('; ') }
 }
 
-/** What would become of an entry, in a line; nothing where it is as it was. */
-function describe({ ref }: Entry, verdict: Verdict): string[] {
+/** What a person should know beside that something is created. */
+function remarkOn(name: string, verdict: Verdict): string[] {
   switch (verdict.is) {
     case 'same':
     case 'blocked':
       return []
     case 'missing':
-      return [
-        `create ${nameOf(ref)}${verdict.without.length === 0 ? '' : ` without its owner ${verdict.without.join(', ')}, which is gone`}`,
-      ]
+      return verdict.without.length === 0 ? [] : [`${name} without its owner ${verdict.without.join(', ')}, which is gone`]
     case 'different':
-      return [`change ${nameOf(ref)}: the capture wins in ${verdict.fields.join(', ')}`]
+      return [`change ${name}: the capture wins in ${verdict.fields.join(', ')}`]
     case 'left':
-      return [`${nameOf(ref)} is left alone: ${verdict.why}`]
+      return [`leave ${name} alone: ${verdict.why}`]
   }
 }
 
-function named(judged: readonly Judged[]): string {
-  const names = judged.map(({ entry }) => nameOf(entry.ref))
+function someOf(names: readonly string[]): string {
   return names.length <= 3 ? names.join(', ') : `${names.slice(0, 2).join(', ')} and ${names.length - 2} more`
 }
 

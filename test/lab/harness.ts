@@ -1,6 +1,6 @@
 import { execFileSync, spawn } from 'node:child_process'
 import { EventEmitter, once } from 'node:events'
-import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { text } from 'node:stream/consumers'
@@ -144,13 +144,6 @@ export async function startLab(clusters: readonly string[]): Promise<TestLab> {
   }
 }
 
-/** Puts a checkout of a person's own into the folder, whose settings can differ from this one's. */
-export function copyCheckout(folder: string): void {
-  for (const part of ['scripts', 'lib', 'lab', 'package.json', '.npmrc', 'kubernetes'])
-    cpSync(join(projectRoot, part), join(folder, part), { recursive: true })
-  symlinkSync(join(projectRoot, 'node_modules'), join(folder, 'node_modules'))
-}
-
 /** Commits one file to main by a clone of its own; returns what the file held before. */
 function commitFile(url: string, file: string, edit: (text: string) => string): string {
   const folder = mkdtempSync(join(tmpdir(), 'frb-clone-'))
@@ -188,7 +181,7 @@ const documentSchema = v.looseObject({
   runId: v.string(),
   outcome: v.string(),
   exitCode: v.number(),
-  steps: v.array(v.looseObject({ id: v.string(), state: v.string(), detail: v.string() })),
+  steps: v.optional(v.array(v.looseObject({ id: v.string(), state: v.string(), detail: v.string() })), []),
   error: v.optional(v.object({ message: v.string(), remedy: v.optional(v.string()) })),
 })
 

@@ -70,14 +70,15 @@ describe('what is suspended', () => {
     expect(suspendedBy(suspended(manager))).toBe(manager)
     expect(suspendedBy(resting(manager))).toBe(manager)
   })
-  test.each(['kustomize-controller', 'helm-controller', 'flux-operator', 'flux-runbook'])(
-    'by what Git says, or by this project: %s',
-    (manager) => {
-      expect(isSuspended(suspended(manager))).toBe(true)
-      expect(suspendedBy(suspended(manager))).toBeUndefined()
-      expect(suspendedBy(resting(manager))).toBeUndefined()
-    },
-  )
+  test('again for a person, by this project; but a FluxInstance is put to rest for a teardown', () => {
+    expect(suspendedBy(suspended('flux-runbook'))).toBe('flux-runbook')
+    expect(suspendedBy(resting('flux-runbook'))).toBeUndefined()
+  })
+  test.each(['kustomize-controller', 'helm-controller', 'flux-operator'])('by what Git says: %s', (manager) => {
+    expect(isSuspended(suspended(manager))).toBe(true)
+    expect(suspendedBy(suspended(manager))).toBeUndefined()
+    expect(suspendedBy(resting(manager))).toBeUndefined()
+  })
   test('not at all', () => {
     expect(suspendedBy(flux('Kustomization', 'apps', { spec: { suspend: false } }))).toBeUndefined()
     expect(isSuspended(flux('Alert', 'a'))).toBe(false)

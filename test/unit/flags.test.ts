@@ -7,6 +7,7 @@ const flags = {
   to: { type: 'string', value: 'X.Y.Z', help: 'the version', format: 'version' },
   via: { type: 'string', value: 'WAY', help: 'how', choices: ['operator', 'flux'] },
   resume: { type: 'string', value: 'RUN', help: 'go on', optional: true },
+  include: { type: 'string', value: 'KIND/NAME', help: 'this too', repeats: true },
 } as const
 
 const parse = (...args: string[]) => parseFlags('upgrade', flags, args).values
@@ -17,6 +18,9 @@ describe('flags that are right', () => {
   })
   test('may be written with an equals sign', () => {
     expect(parse('--to=2.9.5', '--yes')).toEqual({ to: '2.9.5', yes: true })
+  })
+  test('may be given again where a list is wanted', () => {
+    expect(parse('--include', 'a/b,c/d', '--include=e/f')).toEqual({ include: 'a/b,c/d,e/f' })
   })
   test('may leave out an optional value, even before another flag', () => {
     expect(parse('--resume')).toEqual({ resume: '' })
