@@ -1,23 +1,28 @@
 /** What any program needs to run and to reach the network; nothing of ours, and no secrets. */
 const ordinary = ['PATH', 'HOME', 'USER', 'LOGNAME', 'LANG', 'LC_ALL', 'TERM', 'TMPDIR', 'TZ', 'SHELL', 'XDG_CONFIG_HOME', 'XDG_CACHE_HOME']
-const network = [
-  'HTTPS_PROXY',
-  'HTTP_PROXY',
-  'NO_PROXY',
-  'https_proxy',
-  'http_proxy',
-  'no_proxy',
-  'ALL_PROXY',
-  'SSL_CERT_FILE',
-  'SSL_CERT_DIR',
-]
+const network = ['HTTPS_PROXY', 'HTTP_PROXY', 'https_proxy', 'http_proxy', 'ALL_PROXY', 'all_proxy', 'SSL_CERT_FILE', 'SSL_CERT_DIR']
 /** What the login programs that kubectl starts read: clouds' own variables, the agent's socket. */
 const login = ['KUBECONFIG', 'SSH_AUTH_SOCK', 'DISPLAY', 'BROWSER']
 const clouds = ['AWS_', 'AZURE_', 'AAD_', 'GOOGLE_', 'CLOUDSDK_', 'OCI_', 'DIGITALOCEAN_', 'TSH_', 'TELEPORT_']
 
 /** The small environment handed to children, by name, with `more` added. */
 export function childEnvironment(more: Record<string, string> = {}): Record<string, string> {
-  return { ...picked((name) => ordinary.includes(name) || network.includes(name)), ...more }
+  const { noProxy } = proxies()
+  return { ...picked((name) => ordinary.includes(name) || network.includes(name)), NO_PROXY: noProxy, no_proxy: noProxy, ...more }
+}
+
+/**
+ * The ways to the network, as curl and Go read them: a proxy's scheme may be left out, and no proxy can reach what listens on this
+ * machine alone, whether NO_PROXY says so or not.
+ */
+export function proxies(): { readonly httpsProxy: string; readonly httpProxy: string; readonly noProxy: string } {
+  const { env } = process
+  const withScheme = (proxy: string): string => (proxy === '' || proxy.includes('://') ? proxy : `http://${proxy}`)
+  return {
+    httpsProxy: withScheme(env.https_proxy ?? env.HTTPS_PROXY ?? ''),
+    httpProxy: withScheme(env.http_proxy ?? env.HTTP_PROXY ?? ''),
+    noProxy: [env.no_proxy ?? env.NO_PROXY ?? '', 'localhost', '127.0.0.1', '::1'].filter((entry) => entry !== '').join(','),
+  }
 }
 
 /** The environment of kubectl, which starts the login programs that kubeconfig names. */

@@ -4,7 +4,7 @@ import { OperatorError } from './errors.ts'
 
 /** How Git's remote is logged in to. */
 export type GitLogin =
-  | { readonly kind: 'none' }
+  | { readonly kind: 'none'; readonly caFile?: string }
   | { readonly kind: 'password'; readonly username: string; readonly password: string; readonly caFile?: string }
   | { readonly kind: 'ssh'; readonly keyFile: string; readonly knownHostsFile: string }
 
@@ -33,12 +33,13 @@ export async function git(login: GitLogin, args: readonly string[], options: { c
 }
 
 function loginEnvironment(login: GitLogin): Record<string, string> {
-  if (login.kind === 'ssh') {
-    const quoted = (path: string): string => `'${path.replaceAll("'", "'\\''")}'`
-    const options = `-o IdentitiesOnly=yes -o StrictHostKeyChecking=yes -o BatchMode=yes -o UserKnownHostsFile=${quoted(login.knownHostsFile)}`
-    return { GIT_SSH_COMMAND: `ssh -i ${quoted(login.keyFile)} ${options}` }
+  if (login.kind !== 'ssh') return login.caFile === undefined ? {} : { GIT_SSL_CAINFO: login.caFile }
+  const quoted = (path: string): string => `'${path.replaceAll("'", "'\\''")}'`
+  // No other file may vouch for a host. The double quotes are ssh's own: it takes several files, apart by spaces.
+  const hosts = `-o UserKnownHostsFile=${quoted(`"${login.knownHostsFile}"`)} -o GlobalKnownHostsFile=/dev/null`
+  return {
+    GIT_SSH_COMMAND: `ssh -i ${quoted(login.keyFile)} -o IdentitiesOnly=yes -o StrictHostKeyChecking=yes -o BatchMode=yes ${hosts}`,
   }
-  return login.kind === 'password' && login.caFile !== undefined ? { GIT_SSL_CAINFO: login.caFile } : {}
 }
 
 /**
@@ -61,14 +62,32 @@ export async function headOf(remote: Remote, signal?: AbortSignal): Promise<stri
   throw new OperatorError(`${remote.url} has no ${remote.ref}: ${there}`, { kind: 'blocked', remedy: `git ls-remote ${remote.url}` })
 }
 
-function explained(error: unknown, remote: Remote): OperatorError {
-  const words = error instanceof Error ? error.message : String(error)
-  const refused = /Authentication failed|could not read Username|Permission denied|HTTP Basic|403|401/i.test(words)
-  const what = refused ? `the Git server refuses the login for ${remote.url}` : `Git cannot be reached at ${remote.url}`
-  const remedy = refused
-    ? 'check GIT_USERNAME and GIT_PASSWORD, or GIT_SSH_KEY_FILE and GIT_KNOWN_HOSTS_FILE (.env.example)'
-    : `git ls-remote ${remote.url}`
-  return new OperatorError(`${what}: ${words.replace(/^git ls-remote failed: /, '')}`, { kind: 'blocked', remedy, cause: error })
+/** What a Git server that could not be read most likely means, and what to do about it. */
+const explanations = [
+  {
+    sign: /Host key verification failed|REMOTE HOST IDENTIFICATION HAS CHANGED/,
+    what: 'the Git server shows a host key that GIT_KNOWN_HOSTS_FILE does not have, at',
+    remedy: 'compare that file with the host keys that your Git server publishes; if they differ from what it shows, do not go on',
+  },
+  {
+    sign: /Authentication failed|could not read Username|Permission denied|HTTP Basic|403|401/i,
+    what: 'the Git server refuses the login for',
+    remedy: 'check GIT_USERNAME and GIT_PASSWORD, or GIT_SSH_KEY_FILE and GIT_KNOWN_HOSTS_FILE (.env.example)',
+  },
+  {
+    sign: /certificate|SSL/i,
+    what: 'the certificate of the Git server is not trusted, at',
+    remedy: 'name the file with its certificate authority in GIT_CA_FILE (.env.example)',
+  },
+] as const
+
+function explained(error: unknown, { url }: Remote): OperatorError {
+  const words = (error instanceof Error ? error.message : String(error)).replace(/^git ls-remote failed: /, '')
+  const { what, remedy } = explanations.find(({ sign }) => sign.test(words)) ?? {
+    what: 'Git cannot be reached at',
+    remedy: `git ls-remote ${url}`,
+  }
+  return new OperatorError(`${what} ${url}: ${words}`, { kind: 'blocked', remedy, cause: error })
 }
 
 /** Writes the folder `path` of one commit of the remote to `target`, which must be empty. */

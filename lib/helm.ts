@@ -5,6 +5,7 @@ import type { KubeObject } from './cluster/objects.ts'
 import { complaintOf, shell } from './command.ts'
 import { childEnvironment } from './environment.ts'
 import { OperatorError } from './errors.ts'
+import { patched } from './kustomize.ts'
 import { dockerConfig } from './registry-login.ts'
 import type { Session } from './session.ts'
 import { type Chart, parseObjects } from './tree.ts'
@@ -29,9 +30,10 @@ export async function renderChart({ tools, registry, folder, cluster }: Session,
     HELM_REGISTRY_CONFIG: join(home, 'login.json'),
   })
   const failed = (what: string) => (error: unknown) => {
-    throw new OperatorError(`chart ${chart.url} ${chart.version} cannot be ${what}: ${complaintOf(error)}`, {
+    const complaint = complaintOf(error)
+    throw new OperatorError(`chart ${chart.url} ${chart.version} cannot be ${what}: ${complaint}`, {
       kind: 'blocked',
-      remedy: `helm show chart ${chart.url} --version ${chart.version}`,
+      remedy: remedyFor(complaint) ?? `helm show chart ${chart.url} --version ${chart.version}`,
     })
   }
   const $ = shell(env, { signal, input: stringify(chart.values) })
@@ -41,9 +43,16 @@ export async function renderChart({ tools, registry, folder, cluster }: Session,
   await trackDigest(files, pulled.stdout)
   const wanted = ['--namespace', chart.namespace, '--kube-version', kubeVersion, '--no-hooks', '--values', '-']
   const output = await $`${helm} template ${chart.releaseName} ${files} ${wanted}`.catch(failed('rendered'))
-  const rendered =
-    chart.patches.length === 0 ? output.stdout : await patched(kubectl, output.stdout, chart, join(folder, chart.name), signal)
+  const rendered = chart.patches.length === 0 ? output.stdout : await postRendered(kubectl, output.stdout, chart, signal)
   return parseObjects(rendered).map((object) => ownedByHelm(object, chart))
+}
+
+/** What to do about a registry that is not trusted, or does not let us in. */
+function remedyFor(complaint: string): string | undefined {
+  if (/x509|certificate/i.test(complaint))
+    return "name the file with the registry's certificate authority in REGISTRY_CA_FILE (.env.example)"
+  if (/\b40[13]\b|unauthorized|denied/i.test(complaint)) return 'check REGISTRY_USERNAME and REGISTRY_PASSWORD (.env.example)'
+  return undefined
 }
 
 /**
@@ -60,18 +69,14 @@ async function trackDigest(files: string, pulled: string): Promise<void> {
   await writeFile(path, chart.toString())
 }
 
-/** Lays the patches over the rendered chart with kustomize, as helm-controller does (internal/postrender/kustomize.go). */
-async function patched(kubectl: string, rendered: string, chart: Chart, folder: string, signal: AbortSignal): Promise<string> {
-  await mkdir(folder)
-  await writeFile(join(folder, 'rendered.yaml'), rendered)
-  await writeFile(join(folder, 'kustomization.yaml'), stringify({ resources: ['rendered.yaml'], patches: chart.patches }))
-  const output = await shell(childEnvironment(), { signal })`${kubectl} kustomize ${folder}`.catch((error: unknown) => {
+/** Lays the postRenderers' patches over the rendered chart, as helm-controller does (internal/postrender/kustomize.go). */
+async function postRendered(kubectl: string, rendered: string, chart: Chart, signal: AbortSignal): Promise<string> {
+  return patched(kubectl, rendered, chart.patches, signal).catch((error: unknown) => {
     throw new OperatorError(`the postRenderers of HelmRelease ${chart.name} do not fit its chart ${chart.version}: ${complaintOf(error)}`, {
       kind: 'blocked',
       remedy: 'mend them in Git, push, and run again',
     })
   })
-  return output.stdout
 }
 
 /**

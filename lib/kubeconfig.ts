@@ -1,4 +1,3 @@
-import { spawn } from 'node:child_process'
 import * as v from 'valibot'
 import { complaintOf, shell } from './command.ts'
 import { kubectlEnvironment } from './environment.ts'
@@ -13,16 +12,22 @@ export interface Access {
   /** The API server's URL, as people know it. */
   readonly server: string
   readonly env: Record<string, string>
-  /** The program that logs in, where kubeconfig names one: it may ask questions. */
-  readonly loginProgram: string | undefined
+  /** The program that logs in, where kubeconfig names one, and whether it asks questions. */
+  readonly login: { readonly program: string; readonly asks: 'always' | 'perhaps' | 'never' } | undefined
 }
 
 const named = <T extends v.GenericSchema>(entries: T) => v.optional(v.nullable(v.array(entries)), [])
+const execSchema = v.object({
+  command: v.string(),
+  interactiveMode: v.optional(v.picklist(['Always', 'IfAvailable', 'Never']), 'IfAvailable'),
+})
 const configSchema = v.object({
   contexts: named(v.object({ name: v.string(), context: v.object({ cluster: v.string(), user: v.optional(v.string(), '') }) })),
-  users: named(v.object({ name: v.string(), user: v.object({ exec: v.optional(v.object({ command: v.string() })) }) })),
+  users: named(v.object({ name: v.string(), user: v.object({ exec: v.optional(execSchema) }) })),
   clusters: named(v.object({ name: v.string(), cluster: v.object({ server: v.optional(v.string(), '') }) })),
 })
+
+const modes = { Always: 'always', IfAvailable: 'perhaps', Never: 'never' } as const
 
 /**
  * Looks the context up in the person's kubeconfig (`file`, else KUBECONFIG, else the usual place).
@@ -46,24 +51,16 @@ export async function findAccess(kubectl: string, context: string, file: string 
     })
   }
   const server = (clusters ?? []).find(({ name }) => name === found.context.cluster)?.cluster.server ?? ''
-  const loginProgram = (users ?? []).find(({ name }) => name === found.context.user)?.user.exec?.command
-  return { kubectl, context, server, env, loginProgram }
+  const exec = (users ?? []).find(({ name }) => name === found.context.user)?.user.exec
+  const login = exec === undefined ? undefined : { program: exec.command, asks: modes[exec.interactiveMode] }
+  return { kubectl, context, server, env, login }
 }
 
-/**
- * Lets the login program ask its questions, if it has any: one kubectl call in the foreground, on the person's terminal. kubectl keeps
- * the login, so the proxy in the background need not ask. Without a login program, or without a terminal, there is nothing to do.
- */
-export async function logIn({ kubectl, context, env, loginProgram }: Access): Promise<void> {
-  if (loginProgram === undefined || !canAsk()) return
-  const child = spawn(kubectl, [`--context=${context}`, 'get', '--raw=/version'], { env, stdio: ['inherit', 'ignore', 'inherit'] })
-  const code = await new Promise<number | null>((resolve, reject) => {
-    child.once('error', reject)
-    child.once('close', resolve)
-  })
-  if (code === 0) return
-  throw new OperatorError(`the login of context ${context} by ${loginProgram} failed`, {
-    kind: 'blocked',
-    remedy: `kubectl --context ${context} get --raw /version`,
-  })
+/** Throws where the context's login asks questions that nobody is there to answer. */
+export function verifyLogin({ context, login }: Access): void {
+  if (login?.asks !== 'always' || canAsk()) return
+  throw new OperatorError(
+    `the login of context ${context} by ${login.program} asks questions (interactiveMode: Always), and there is no terminal to ask on`,
+    { kind: 'blocked', remedy: 'run it in a terminal, or give the job a context whose login asks nothing' },
+  )
 }

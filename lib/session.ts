@@ -6,8 +6,8 @@ import { openProxy } from './cluster/proxy.ts'
 import { verifyInstalled } from './command.ts'
 import type { Console } from './console.ts'
 import { childEnvironment } from './environment.ts'
-import { OperatorError } from './errors.ts'
-import { type Access, findAccess, logIn } from './kubeconfig.ts'
+import { messageOf, OperatorError } from './errors.ts'
+import { type Access, findAccess, verifyLogin } from './kubeconfig.ts'
 import type { RegistryLogin } from './registry-login.ts'
 import { makeTemporaryFolder } from './temporary-folder.ts'
 
@@ -55,7 +55,7 @@ export async function openSession(options: {
     childEnvironment(),
   )
   const access = await findAccess(tools.kubectl, options.context, options.kubeconfig)
-  await logIn(access)
+  verifyLogin(access)
   const folder = await makeTemporaryFolder()
   const proxy = await openProxy(access, folder)
   const close = async (): Promise<void> => {
@@ -72,7 +72,7 @@ export async function openSession(options: {
     return { access, tools, registry, uid, folder, close, parting, clusterUntil, cluster: clusterUntil(signal) }
   } catch (error) {
     await close()
-    throw new OperatorError(`the cluster of context ${access.context} at ${access.server} cannot be used: ${String(error)}`, {
+    throw new OperatorError(`the cluster of context ${access.context} at ${access.server} cannot be used: ${messageOf(error)}`, {
       kind: 'blocked',
       remedy: `kubectl --context ${access.context} get namespace kube-system`,
       cause: error,

@@ -37,6 +37,7 @@ export const variables = [
   'ALERTMANAGER_PASSWORD',
   'ALERTMANAGER_CA_FILE',
   'ALERTMANAGER_MATCHERS',
+  'PROMETHEUS_URL',
 ] as const
 export type Variable = (typeof variables)[number]
 export type Settings = Readonly<Partial<Record<Variable, string>>>
@@ -94,14 +95,15 @@ export function gitLoginOf(settings: Settings): GitLogin {
       remedy: 'put the host keys that your Git server publishes into a file and name it in GIT_KNOWN_HOSTS_FILE',
     })
   }
-  if (password === undefined && username === undefined) return { kind: 'none' }
+  const trust = settings.GIT_CA_FILE === undefined ? {} : { caFile: expand(settings.GIT_CA_FILE) }
+  if (password === undefined && username === undefined) return { kind: 'none', ...trust }
   if (password === undefined || username === undefined) {
     throw new OperatorError(`${password === undefined ? 'GIT_USERNAME' : 'GIT_PASSWORD'} is set without the other half of the login`, {
       kind: 'usage',
       remedy: 'set both GIT_USERNAME and GIT_PASSWORD, or neither (.env.example)',
     })
   }
-  return { kind: 'password', username, password, ...(settings.GIT_CA_FILE === undefined ? {} : { caFile: expand(settings.GIT_CA_FILE) }) }
+  return { kind: 'password', username, password, ...trust }
 }
 
 /** A file named in the settings: `~` is the person's home. */

@@ -25,13 +25,14 @@ export interface TiedProcess {
 /**
  * Starts a program that cannot outlive this process. Its stdin is empty; its output is piped, or goes to the given descriptors.
  * @param options.leftover a folder that goes when the program has ended, whatever ended it
+ * @param options.readsTerminal its stdin is this process's own
  */
 export function spawnTied(
   command: readonly string[],
-  options: { env: Record<string, string>; cwd?: string; stdout?: number; stderr?: number; leftover?: string },
+  options: { env: Record<string, string>; cwd?: string; stdout?: number; stderr?: number; leftover?: string; readsTerminal?: boolean },
 ): TiedProcess {
   const child = spawn('/bin/sh', ['-c', tie, 'sh', options.leftover ?? '', ...command], {
-    stdio: ['ignore', options.stdout ?? 'pipe', options.stderr ?? 'pipe', 'pipe'],
+    stdio: [options.readsTerminal === true ? 'inherit' : 'ignore', options.stdout ?? 'pipe', options.stderr ?? 'pipe', 'pipe'],
     env: options.env,
     detached: true,
     ...(options.cwd === undefined ? {} : { cwd: options.cwd }),

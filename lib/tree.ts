@@ -7,6 +7,7 @@ import { complaintOf, shell } from './command.ts'
 import { childEnvironment } from './environment.ts'
 import { OperatorError } from './errors.ts'
 import { checkOut, headOf, type Remote } from './git.ts'
+import { patched } from './kustomize.ts'
 import { projectRoot } from './settings.ts'
 import { substitute } from './substitution.ts'
 
@@ -76,7 +77,7 @@ const instanceSchema = v.object({
 })
 
 const settingsSchema = v.object({ kind: v.literal('ConfigMap'), data: v.record(v.string(), v.string()) })
-const kustomizationSchema = v.object({ spec: v.object({ path: v.string() }) })
+const kustomizationSchema = v.object({ spec: v.object({ path: v.string(), patches: v.optional(v.array(v.unknown()), []) }) })
 const releaseSchema = v.object({
   metadata: v.object({ name: v.string(), namespace: v.string() }),
   spec: v.object({
@@ -148,8 +149,8 @@ export async function buildTree(
     const name = `${cluster}-gitops-${part}`
     const kustomization = kustomizations.find(({ metadata }) => metadata.name === name)
     if (kustomization === undefined) throw blocked(`kubernetes/clusters/${cluster} holds no Flux Kustomization ${name}`)
-    const { path } = v.parse(kustomizationSchema, kustomization).spec
-    const objects = await buildFolder(join(folder, path), kubectl, path, settings)
+    const { path, patches } = v.parse(kustomizationSchema, kustomization).spec
+    const objects = await buildFolder(join(folder, path), kubectl, path, { patches, variables: settings })
     return { chart: findChart(objects, path), applied: objects.map((object) => ({ object, by: name })) }
   }
   const [operatorPart, instancePart] = await Promise.all([partOf('flux-operator'), partOf('flux-instance')])
@@ -185,19 +186,21 @@ function findChart(objects: readonly KubeObject[], path: string): Chart {
 }
 
 /**
- * Builds one folder as Flux will, with variables where it has any.
+ * Builds a folder as kustomize-controller does: its own kustomization.yaml, the Flux Kustomization's patches, then its variables.
  * @param where what people call the folder
  */
 export async function buildFolder(
   folder: string,
   kubectl: string,
   where: string,
-  variables?: Readonly<Record<string, string>>,
+  more: { patches: readonly unknown[]; variables?: Readonly<Record<string, string>> } = { patches: [] },
 ): Promise<KubeObject[]> {
-  const output = await shell(childEnvironment())`${kubectl} kustomize ${folder}`.catch((error: unknown) => {
-    throw blocked(`${where} cannot be built: ${complaintOf(error).replaceAll(folder, where)}`)
-  })
-  return parseObjects(variables === undefined ? output.stdout : substitute(output.stdout, variables, where))
+  const cannot = (what: string) => (error: unknown) => {
+    throw blocked(`${where} cannot be ${what}: ${complaintOf(error).replaceAll(folder, where)}`)
+  }
+  const { stdout } = await shell(childEnvironment())`${kubectl} kustomize ${folder}`.catch(cannot('built'))
+  const output = more.patches.length === 0 ? stdout : await patched(kubectl, stdout, more.patches).catch(cannot('patched'))
+  return parseObjects(more.variables === undefined ? output : substitute(output, more.variables, where))
 }
 
 /** The objects of a stream of YAML documents; empty documents are left out. */

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { rootCertificates } from 'node:tls'
 import { EnvHttpProxyAgent } from 'undici'
+import { proxies } from './environment.ts'
 
 /**
  * The way to servers that are not the cluster: through the proxy that the environment names, trusting a private authority besides those
@@ -10,5 +11,5 @@ import { EnvHttpProxyAgent } from 'undici'
 export function webClient(caFile: string | undefined): EnvHttpProxyAgent {
   const file = caFile ?? process.env.SSL_CERT_FILE ?? ''
   const trust = file === '' ? {} : { ca: [...rootCertificates, readFileSync(file, 'utf8')] }
-  return new EnvHttpProxyAgent({ connect: trust, requestTls: trust }) // the latter for what a proxy passes on
+  return new EnvHttpProxyAgent({ connect: trust, requestTls: trust, ...proxies() }) // the latter for what a proxy passes on
 }

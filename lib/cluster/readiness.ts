@@ -108,7 +108,7 @@ const podSchema = v.object({
 })
 
 /** Why a pod's containers wait, in the API's words: `ImagePullBackOff: …`. */
-function troubleOf(pod: KubeObject): string[] {
+export function troubleOf(pod: KubeObject): string[] {
   return (v.parse(podSchema, pod).status.containerStatuses ?? []).flatMap(({ state, restartCount }) => {
     const reason = state.waiting?.reason ?? ''
     if (reason === '' || reason === 'ContainerCreating') return []

@@ -24,26 +24,23 @@ export async function findSecrets(session: Session, wanted: Wanted, tree: Tree):
   const { namespace, sync } = tree
   const secrets: WantedSecret[] = []
   const { login } = wanted.remote
-  if (sync.pullSecret !== '' && login.kind === 'none') {
+  const values = sync.pullSecret === '' ? {} : await gitValues(login, wanted.redactor)
+  if (Object.keys(values).length > 0) {
+    secrets.push({
+      id: 'git-credentials',
+      title: 'Give Flux the login for Git',
+      namespace,
+      name: sync.pullSecret,
+      values,
+      command: `flux create secret git ${sync.pullSecret} --url=${sync.url}${gitFlags(login)}`,
+    })
+  } else if (sync.pullSecret !== '') {
     const ref = { ...kinds.secret, namespace, name: sync.pullSecret }
     if ((await session.cluster.get(ref)) === undefined) {
       throw new OperatorError(`Flux needs ${nameOf(ref)} for Git; it does not exist, and no login is configured to make it from`, {
         remedy: 'set GIT_USERNAME and GIT_PASSWORD, or GIT_SSH_KEY_FILE and GIT_KNOWN_HOSTS_FILE (.env.example)',
       })
     }
-  }
-  if (sync.pullSecret !== '' && login.kind !== 'none') {
-    secrets.push({
-      id: 'git-credentials',
-      title: 'Give Flux the login for Git',
-      namespace,
-      name: sync.pullSecret,
-      values: await gitValues(login, wanted.redactor),
-      command:
-        login.kind === 'ssh'
-          ? `flux create secret git ${sync.pullSecret} --url=${sync.url} --private-key-file=${login.keyFile}`
-          : `flux create secret git ${sync.pullSecret} --url=${sync.url} --username=${login.username} --password=…`,
-    })
   }
   secrets.push(...registrySecrets(session.registry, tree))
   const keyFile = wanted.settings.SOPS_AGE_KEY_FILE
@@ -99,13 +96,20 @@ export async function findAgeKey(
 }
 
 /** The keys that source-controller reads from a GitRepository's Secret. */
-async function gitValues(login: Exclude<GitLogin, { kind: 'none' }>, redactor: Redactor): Promise<Record<string, string>> {
+async function gitValues(login: GitLogin, redactor: Redactor): Promise<Record<string, string>> {
   if (login.kind === 'ssh') {
     const identity = await readSecretFile('GIT_SSH_KEY_FILE', login.keyFile, redactor)
     return { identity, known_hosts: await readNamed('GIT_KNOWN_HOSTS_FILE', login.knownHostsFile) }
   }
-  const { username, password, caFile } = login
-  return { username, password, ...(caFile === undefined ? {} : { 'ca.crt': await readNamed('GIT_CA_FILE', caFile) }) }
+  const trust = login.caFile === undefined ? {} : { 'ca.crt': await readNamed('GIT_CA_FILE', login.caFile) }
+  return login.kind === 'none' ? trust : { username: login.username, password: login.password, ...trust }
+}
+
+/** The same for the flux CLI, without a password. */
+function gitFlags(login: GitLogin): string {
+  if (login.kind === 'ssh') return ` --private-key-file=${login.keyFile}`
+  const trust = login.caFile === undefined ? '' : ` --ca-crt-file=${login.caFile}`
+  return login.kind === 'none' ? trust : ` --username=${login.username} --password=…${trust}`
 }
 
 async function readSecretFile(variable: string, path: string, redactor: Redactor): Promise<string> {

@@ -49,12 +49,12 @@ export function verifyFlux(namespace: string, access: Access, flux: string | und
           remedy: `kubectl --namespace ${namespace} get --show-managed-fields -o yaml KIND NAME`,
         }
       }
-      if (flux !== undefined) {
-        const checked = await shell(access.env)`${flux} check --context=${access.context} --namespace=${namespace} --timeout=30s`.nothrow()
-        if (checked.exitCode !== 0) return { is: 'waiting', on: `flux check: ${complaintOf(checked)}` }
+      const check = flux === undefined ? { is: 'agrees', words: '' } : await fluxCheck(flux, access, namespace)
+      if (check.is === 'complains') return { is: 'waiting', on: `flux check: ${check.words}` }
+      return {
+        is: 'done',
+        detail: `Flux ${lastAppliedRevision.split('@')[0]}, ${components.length} controllers at their images${check.words}`,
       }
-      const agrees = flux === undefined ? '' : '; flux check agrees'
-      return { is: 'done', detail: `Flux ${lastAppliedRevision.split('@')[0]}, ${components.length} controllers at their images${agrees}` }
     },
     act: () => Promise.resolve(),
     watches: [
@@ -62,6 +62,16 @@ export function verifyFlux(namespace: string, access: Access, flux: string | und
       { kind: kinds.fluxInstance, query: { namespace } },
     ],
   }
+}
+
+/** What `flux check` says. A login program that asks questions has asked them already, and cannot again for another program. */
+async function fluxCheck(flux: string, access: Access, namespace: string): Promise<{ is: 'agrees' | 'complains'; words: string }> {
+  const ended = await shell(access.env)`${flux} check --context=${access.context} --namespace=${namespace} --timeout=30s`.nothrow()
+  if (ended.exitCode === 0) return { is: 'agrees', words: '; flux check agrees' }
+  if (access.login !== undefined && ended.stderr.includes('getting credentials: exec')) {
+    return { is: 'agrees', words: `; flux check could not be asked: the login by ${access.login.program} wants a terminal` }
+  }
+  return { is: 'complains', words: complaintOf(ended) }
 }
 
 /** The kinds whose objects are Flux's own and must have no other owners. */

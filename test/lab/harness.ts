@@ -1,6 +1,6 @@
 import { execFileSync, spawn } from 'node:child_process'
 import { EventEmitter, once } from 'node:events'
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { text } from 'node:stream/consumers'
@@ -142,6 +142,13 @@ export async function startLab(clusters: readonly string[]): Promise<TestLab> {
       rmSync(home, { recursive: true, force: true })
     },
   }
+}
+
+/** Puts a checkout of a person's own into the folder, whose settings can differ from this one's. */
+export function copyCheckout(folder: string): void {
+  for (const part of ['scripts', 'lib', 'lab', 'package.json', '.npmrc', 'kubernetes'])
+    cpSync(join(projectRoot, part), join(folder, part), { recursive: true })
+  symlinkSync(join(projectRoot, 'node_modules'), join(folder, 'node_modules'))
 }
 
 /** Commits one file to main by a clone of its own; returns what the file held before. */

@@ -1,4 +1,4 @@
-import { cpSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
@@ -10,7 +10,7 @@ import { shippedRole } from '../../lib/preflight/rights.ts'
 import { projectRoot } from '../../lib/settings.ts'
 import { stated } from '../../lib/steps/stated.ts'
 import { parseObjects } from '../../lib/tree.ts'
-import { documentOf, type Ended, script, startLab, type TestLab } from './harness.ts'
+import { copyCheckout, documentOf, type Ended, script, startLab, type TestLab } from './harness.ts'
 
 const namespace = 'flux-system'
 let lab: TestLab
@@ -218,9 +218,7 @@ describe('somebody who is no administrator', () => {
     writeFileSync(kubeconfig, JSON.stringify({ ...config, users }), { mode: 0o600 })
     // A checkout of her own, which follows the lab's Git as any other: the lab's own kubeconfig is an administrator's.
     const checkout = join(folder, 'checkout')
-    for (const part of ['scripts', 'lib', 'lab', 'package.json', '.npmrc', 'kubernetes'])
-      cpSync(join(projectRoot, part), join(checkout, part), { recursive: true })
-    symlinkSync(join(projectRoot, 'node_modules'), join(checkout, 'node_modules'))
+    copyCheckout(checkout)
     await lab.change('kubernetes/clusters/infra/settings.yaml', (text) => {
       writeFileSync(join(checkout, 'kubernetes/clusters/infra/settings.yaml'), text)
       return `${text}# hers\n`

@@ -1,0 +1,90 @@
+import { parseDuration, showDuration } from '../duration.ts'
+import { type Condition, conditionOf, type FluxObject } from './flux-object.ts'
+import type { FluxObjects } from './flux-objects.ts'
+
+/** How one object of Flux is. */
+export type Judgement =
+  | { readonly is: 'well' }
+  /** On its way, and not for too long yet. */
+  | { readonly is: 'busy' }
+  | { readonly is: 'suspended'; readonly since: string | undefined }
+  /** Nothing is wrong with it but what it needs. */
+  | { readonly is: 'waits'; readonly on: readonly string[]; readonly since: string }
+  | { readonly is: 'fails'; readonly reason: string; readonly since: string }
+
+const minute = 60_000
+/** The defaults of the APIs' timeouts: the longest of them. */
+const defaultTimeout = 5 * minute
+/** Its controller says so where only what an object needs is not Ready (kustomize- and helm-controller, internal/controller). */
+const waitingReasons = ['DependencyNotReady', 'SourceNotReady', 'ArtifactFailed']
+const succeeded = ['', 'ReconciliationSucceeded', 'Progressing']
+
+/** Judges every object, each with an eye on those that it needs. */
+export function judgeAll(objects: FluxObjects, now: number): ReadonlyMap<string, Judgement> {
+  const judged = new Map<string, Judgement>()
+  for (const object of objects.all) judged.set(object.name, judge(object, objects, now))
+  for (const object of objects.all) {
+    const judgement = judged.get(object.name)
+    const ready = conditionOf(object, 'Ready')
+    if (judgement?.is !== 'fails' || ready === undefined || !waitingReasons.includes(ready.reason)) continue
+    const on = needsOf(object).filter((need) => isUnwell(judged.get(need)))
+    if (on.length > 0) judged.set(object.name, { is: 'waits', on, since: judgement.since })
+  }
+  return judged
+}
+
+function isUnwell(judgement: Judgement | undefined): boolean {
+  return judgement !== undefined && judgement.is !== 'well'
+}
+
+function needsOf({ source, dependsOn }: FluxObject): readonly string[] {
+  return source === undefined ? dependsOn : [source, ...dependsOn]
+}
+
+function judge(object: FluxObject, objects: FluxObjects, now: number): Judgement {
+  const patience = (parseDuration(object.timeout) ?? defaultTimeout) + minute
+  const fails = (reason: string, since: string): Judgement => ({ is: 'fails', reason, since })
+  const isOld = (time: string): boolean => now - Date.parse(time) > patience
+  const { deletedAt, generation, writtenAt } = object
+  if (deletedAt !== undefined)
+    return isOld(deletedAt) ? fails('is being deleted, and something holds it: see its finalizers', deletedAt) : { is: 'busy' }
+  if (!object.tells) return { is: 'well' }
+  if (object.isSuspended) return { is: 'suspended', since: object.suspendedAt }
+  const stalled = conditionOf(object, 'Stalled')
+  if (stalled?.status === 'True') return fails(`stalled: ${worded(stalled)}`, stalled.lastTransitionTime)
+  const missing = needsOf(object).find((need) => !objects.byName.has(need) && objects.kinds.has(need.split(' ')[0] ?? ''))
+  if (missing !== undefined) return fails(`needs ${missing}, which does not exist`, writtenAt)
+
+  const ready = conditionOf(object, 'Ready')
+  const isSeen = ready !== undefined && (ready.status === 'False' || (object.observedGeneration ?? generation) >= generation)
+  if (!isSeen) return isOld(writtenAt) ? fails(`its controller has not looked at generation ${generation}`, writtenAt) : { is: 'busy' }
+  const since = ready.lastTransitionTime
+  if (ready.status === 'False') return fails(worded(ready) + ageOf(object, now), since)
+  if (ready.status === 'Unknown') {
+    if (isOld(since)) return fails(`still at it: ${worded(ready)}`, since)
+    const last = object.history[0]?.lastReconciledStatus ?? ''
+    if (object.failures > 0) return fails(`tries again after ${object.failures} failures: ${worded(ready)}`, since)
+    return succeeded.includes(last) ? { is: 'busy' } : fails(`tries again after ${last}: ${worded(ready)}`, since)
+  }
+  if (object.askedAt !== undefined && isOld(object.askedAt))
+    return fails('was asked to reconcile, and its controller has not', object.askedAt)
+  return behindItsSource(object, objects, isOld) ?? { is: 'well' }
+}
+
+/** A Kustomization that is Ready, but for something its source no longer has. */
+function behindItsSource(object: FluxObject, objects: FluxObjects, isOld: (time: string) => boolean): Judgement | undefined {
+  const source = object.source === undefined ? undefined : objects.byName.get(object.source)
+  if (object.ref.kind !== 'Kustomization' || source?.artifactAt === undefined) return undefined
+  if (source.revision === object.revision || !isOld(source.artifactAt)) return undefined
+  return { is: 'fails', reason: `has applied ${object.revision}; ${source.name} has ${source.revision}`, since: source.artifactAt }
+}
+
+function worded({ reason, message }: Condition): string {
+  return message === '' || message === reason ? reason : `${reason}: ${message}`
+}
+
+/** How old what a failing source still offers is, against how often it looks. */
+function ageOf({ artifactAt, interval }: FluxObject, now: number): string {
+  if (artifactAt === undefined) return ''
+  return ` (its artifact is ${showDuration(now - Date.parse(artifactAt))} old; it looks every ${interval})`
+}

@@ -1,0 +1,56 @@
+import { request } from 'undici'
+import * as v from 'valibot'
+import { foundAmong, type Probe, type Trouble } from '../probe.ts'
+
+const alertsSchema = v.object({
+  data: v.object({
+    alerts: v.array(
+      v.object({
+        labels: v.record(v.string(), v.string()),
+        annotations: v.optional(v.record(v.string(), v.string()), {}),
+        state: v.string(),
+        activeAt: v.optional(v.string()),
+      }),
+    ),
+  }),
+})
+
+/** Alerts that always fire, to show that alerting works. */
+const always = ['Watchdog', 'InfoInhibitor']
+
+/** Nothing of Flux alerts, where a Prometheus or VictoriaMetrics is configured that would know. */
+export const alerts: Probe = {
+  id: 'alerts',
+  title: 'Alerts',
+  async look({ monitoring, namespace, cluster }) {
+    if (monitoring === undefined) return { state: 'ok', detail: 'not looked at: no PROMETHEUS_URL (.env.example)' }
+    const url = new URL('api/v1/alerts', monitoring.endsWith('/') ? monitoring : `${monitoring}/`)
+    const { statusCode, body } = await request(url, { signal: cluster.signal, headersTimeout: 10_000, bodyTimeout: 10_000 })
+    const answer = await body.text()
+    if (statusCode !== 200) throw new Error(`${url.href} answers ${statusCode}: ${answer.slice(0, 200)}`)
+    const read = v.safeParse(v.pipe(v.string(), v.parseJson(), alertsSchema), answer)
+    if (!read.success) throw new Error(`${url.href} answers something else than alerts`)
+    const firing = read.output.data.alerts.filter(({ state, labels }) => state === 'firing' && !always.includes(labels.alertname ?? ''))
+    const home = await namespace()
+    const isFluxs = (labels: Readonly<Record<string, string>>): boolean =>
+      /flux|gotk/i.test(labels.alertname ?? '') || labels.namespace === home
+    const troubles = firing.map(({ labels, annotations, activeAt }): { isOurs: boolean; trouble: Trouble } => {
+      const { alertname = 'an alert without a name', ...others } = labels
+      const which = Object.entries(others)
+        .map(([name, value]) => `${name}=${value}`)
+        .join(', ')
+      const reason = `firing: ${annotations.summary ?? annotations.description ?? which}`
+      return {
+        isOurs: isFluxs(labels),
+        trouble: {
+          object: `alert ${alertname}`,
+          reason,
+          ...(activeAt === undefined ? {} : { since: activeAt }),
+          next: annotations.runbook_url ?? url.href,
+        },
+      }
+    })
+    const of = (ours: boolean): Trouble[] => troubles.filter(({ isOurs }) => isOurs === ours).map(({ trouble }) => trouble)
+    return foundAmong(firing.length === 0 ? 'none firing' : `${firing.length} firing`, of(true), of(false))
+  },
+}

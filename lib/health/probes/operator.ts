@@ -1,0 +1,39 @@
+import * as v from 'valibot'
+import { kinds, nameOf } from '../../cluster/objects.ts'
+import { imageOf, judgeDeployment } from '../deployments.ts'
+import { foundAmong, type Probe } from '../probe.ts'
+
+const chartSchema = v.object({
+  status: v.optional(v.object({ history: v.optional(v.array(v.object({ appVersion: v.optional(v.string(), '') })), []) }), {}),
+})
+
+/** The operator runs, at the version that its Helm release brought. */
+export const operator: Probe = {
+  id: 'operator',
+  title: 'flux-operator',
+  async look(scene) {
+    const { cluster, kubectl } = scene
+    const namespace = await scene.namespace()
+    const [deployments, release] = await Promise.all([
+      scene.deployments(),
+      cluster.get({ ...kinds.helmRelease, namespace, name: 'flux-operator' }),
+    ])
+    const deployment = deployments.find(({ metadata }) => metadata.labels['app.kubernetes.io/name'] === 'flux-operator')
+    const object = nameOf({ ...kinds.deployment, namespace, name: 'flux-operator' })
+    if (deployment === undefined) {
+      const next = `${kubectl} --namespace ${namespace} describe helmrelease flux-operator`
+      return foundAmong('does not run', [
+        { object, reason: 'does not exist: helm-controller puts it back within a minute, if it runs', next },
+      ])
+    }
+    const { fail, warn } = await judgeDeployment(deployment, scene)
+    if (fail !== undefined) return foundAmong('is not available', [fail])
+    const image = imageOf(deployment)
+    const tag = image.split(':').at(-1) ?? ''
+    const wanted = release === undefined ? undefined : v.parse(chartSchema, release).status.history[0]?.appVersion
+    const next = `${kubectl} --namespace ${namespace} describe helmrelease flux-operator`
+    const other =
+      wanted === undefined || wanted === tag ? [] : [{ object, reason: `runs ${image}; its Helm release is of ${wanted}`, next }]
+    return foundAmong(other.length === 0 ? `${tag}, available` : `runs ${tag}, not ${wanted}`, other, warn === undefined ? [] : [warn])
+  },
+}

@@ -1,0 +1,110 @@
+import type { FluxObject } from './flux-object.ts'
+import type { Judgement } from './judgement.ts'
+import { type Found, foundAmong, type Trouble } from './probe.ts'
+import { problems } from './problems.ts'
+import { rootCauses } from './root-causes.ts'
+import type { Scene } from './scene.ts'
+
+/**
+ * What a probe saw of the objects that Flux reconciles, as far as they are `mine`: those that fail, the one with the most others waiting
+ * first; each followed by one line for all that only wait; then those suspended.
+ * @param what how all of them are called: `Kustomizations`
+ * @param more troubles that the objects themselves do not tell of, by the object's name
+ */
+export async function foundReconciled(
+  scene: Scene,
+  what: string,
+  mine: (object: FluxObject) => boolean,
+  more: ReadonlyMap<string, Judgement> = new Map(),
+): Promise<Found> {
+  const [{ all }, read, namespace] = await Promise.all([scene.objects(), scene.judged(), scene.namespace()])
+  const judged = new Map([...read, ...more])
+  const own = all.filter(mine)
+  const names = new Set(own.map(({ name }) => name))
+  const waiting = rootCauses(judged)
+  const waitingFor = (name: string): number => waiting.get(name)?.length ?? 0
+  const foldedBelow = (root: string): Trouble[] =>
+    folded(
+      root,
+      (waiting.get(root) ?? []).filter((name) => names.has(name) && name !== root),
+    )
+
+  const causes = own.flatMap((object) => {
+    const judgement = causeOf(object, judged, waiting)
+    return judgement === undefined ? [] : [{ object, judgement }]
+  })
+  causes.sort((one, other) => waitingFor(other.object.name) - waitingFor(one.object.name))
+  const fails = causes.flatMap(({ object, judgement }) => [
+    troubleOf(object, judgement, scene.kubectl, namespace),
+    ...foldedBelow(object.name),
+  ])
+  const told = new Set(causes.map(({ object }) => object.name))
+  const elsewhere = [...waiting.keys()].filter((root) => !told.has(root) && judged.get(root)?.is !== 'busy')
+  const suspended = own.flatMap((object) => {
+    const judgement = judged.get(object.name)
+    return judgement?.is === 'suspended' ? [suspension(object, judgement.since, scene.kubectl)] : []
+  })
+  return foundAmong(describe(what, own, judged), fails, [...elsewhere.flatMap(foldedBelow), ...suspended])
+}
+
+/** Why an object fails by itself: what was seen of it, or that it waits for others that wait for it. */
+function causeOf(
+  { name }: FluxObject,
+  judged: ReadonlyMap<string, Judgement>,
+  waiting: ReadonlyMap<string, readonly string[]>,
+): (Judgement & { is: 'fails' }) | undefined {
+  const judgement = judged.get(name)
+  if (judgement?.is === 'fails') return judgement
+  if (judgement?.is !== 'waits' || !waiting.has(name)) return undefined
+  return { is: 'fails', reason: `waits for ${judgement.on.join(', ')}, and they for it: a circle of dependsOn`, since: judgement.since }
+}
+
+function describe(what: string, own: readonly FluxObject[], judged: ReadonlyMap<string, Judgement>): string {
+  const count = (is: Judgement['is']): number => own.filter(({ name }) => judged.get(name)?.is === is).length
+  const parts: [Judgement['is'], string][] = [
+    ['fails', 'not Ready'],
+    ['waits', 'waiting for others'],
+    ['suspended', 'suspended'],
+    ['busy', 'on their way'],
+  ]
+  const told = parts.flatMap(([is, words]) => (count(is) === 0 ? [] : [`${count(is)} ${words}`]))
+  if (own.length === 0) return `no ${what}`
+  return told.length === 0 ? `${own.length} ${what} Ready` : `of ${own.length} ${what}: ${told.join(', ')}`
+}
+
+function troubleOf(object: FluxObject, { reason, since }: Judgement & { is: 'fails' }, kubectl: string, namespace: string): Trouble {
+  const { ref, name } = object
+  const isOperator = ref.kind === 'HelmRelease' && ref.name === 'flux-operator' && ref.namespace === namespace
+  return {
+    object: name,
+    reason,
+    since,
+    next: `${kubectl} --namespace ${ref.namespace} describe ${kindOf(object)} ${ref.name}`,
+    ...(isOperator ? { problem: problems.operatorStuck } : {}),
+  }
+}
+
+function suspension(object: FluxObject, since: string | undefined, kubectl: string): Trouble {
+  const { ref, name } = object
+  return {
+    object: name,
+    reason: 'suspended',
+    ...(since === undefined ? {} : { since }),
+    next: `${kubectl} --namespace ${ref.namespace} patch ${kindOf(object)} ${ref.name} --type=merge --patch '{"spec":{"suspend":false}}'`,
+  }
+}
+
+/** As kubectl takes it. */
+function kindOf({ ref }: FluxObject): string {
+  return ref.kind.toLowerCase()
+}
+
+/** All that only wait for one object, in one line. */
+function folded(root: string, waiting: readonly string[]): Trouble[] {
+  const [first, second, third, ...others] = waiting
+  if (first === undefined) return []
+  const named = [first, second, third].filter((name) => name !== undefined).join(', ')
+  const more = others.length === 0 ? '' : ` and ${others.length} more`
+  const verb = waiting.length === 1 ? 'only waits' : 'only wait'
+  return [{ object: `${named}${more}`, reason: `${verb} for ${root}` }]
+}

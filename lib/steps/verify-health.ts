@@ -1,0 +1,25 @@
+import { isHealthy, type Probe, type Probed, takeLooks } from '../health/probe.ts'
+import type { Scene } from '../health/scene.ts'
+import type { Step } from '../step.ts'
+
+/**
+ * Checks that every probe is content.
+ * @param look sets the scene anew
+ * @param tell is told what the probes saw, each time they look
+ */
+export function verifyHealth(look: () => Scene, probes: readonly Probe[], tell: (probed: readonly Probed[]) => void): Step {
+  return {
+    id: 'health',
+    title: 'Verify that Flux is healthy',
+    risk: 'safe',
+    async look() {
+      const probed = await takeLooks(probes, look())
+      tell(probed)
+      const sick = probed.filter((probe) => !isHealthy([probe]))
+      if (sick.length === 0) return { is: 'done', detail: `${probed.length} probes, none in trouble` }
+      const reason = sick.map(({ title, detail }) => `${title}: ${detail}`).join('; ')
+      return { is: 'blocked', reason, remedy: 'npx zx scripts/health-check.ts, which tells each object and what to do' }
+    },
+    act: () => Promise.resolve(),
+  }
+}

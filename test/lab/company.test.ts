@@ -1,0 +1,192 @@
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import * as v from 'valibot'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { parseAllDocuments, parseDocument } from 'yaml'
+import type { Cluster } from '../../lib/cluster/cluster.ts'
+import { kinds } from '../../lib/cluster/objects.ts'
+import { type Company, startCompany } from './company.ts'
+import { copyCheckout, documentOf, type Ended, script, startLab, type TestLab } from './harness.ts'
+
+const namespace = 'flux-system'
+const folder = mkdtempSync(join(tmpdir(), 'frb-company-'))
+const checkout = join(folder, 'checkout')
+const kubeconfig = join(folder, 'kubeconfig')
+const settingsFile = 'kubernetes/clusters/infra/settings.yaml'
+let lab: TestLab
+let company: Company
+let infra: Cluster
+/** What a person of the company has in the environment. */
+let everything: Record<string, string>
+
+beforeAll(async () => {
+  lab = await startLab(['infra'])
+  infra = await lab.cluster('lab-infra')
+  const access = await lab.access()
+  company = await startCompany(access, folder)
+  const secret = (name: string, text: string): string => {
+    writeFileSync(join(folder, name), text, { mode: 0o600 })
+    return join(folder, name)
+  }
+  everything = {
+    PATH: `${access.bin}:${process.env.PATH}`,
+    XDG_STATE_HOME: join(folder, 'state'),
+    HTTPS_PROXY: company.proxy,
+    HTTP_PROXY: company.proxy,
+    GIT_USERNAME: access.git.username,
+    GIT_PASSWORD: access.git.password,
+    GIT_CA_FILE: company.ca.file,
+    REGISTRY_USERNAME: company.login.username,
+    REGISTRY_PASSWORD: company.login.password,
+    REGISTRY_CA_FILE: company.ca.file,
+  }
+  logInBy('IfAvailable', access.kubeconfig, secret)
+  copyCheckout(checkout)
+  await configure()
+})
+afterAll(async () => {
+  company.close()
+  await lab.close()
+  rmSync(folder, { recursive: true, force: true })
+})
+
+const kubeconfigSchema = v.pipe(
+  v.string(),
+  v.parseJson(),
+  v.looseObject({ users: v.array(v.looseObject({ user: v.looseObject({ token: v.string() }) })) }),
+)
+
+/** A kubeconfig whose token comes from a program, as with a cloud or a company's single sign-on. */
+function logInBy(interactiveMode: string, administrators: string, secret: (name: string, text: string) => string): void {
+  const config = v.parse(kubeconfigSchema, readFileSync(administrators, 'utf8'))
+  const status = { token: config.users[0]?.user.token }
+  const credential = secret('token', JSON.stringify({ apiVersion: 'client.authentication.k8s.io/v1', kind: 'ExecCredential', status }))
+  const exec = { apiVersion: 'client.authentication.k8s.io/v1', command: 'cat', args: [credential], interactiveMode }
+  secret('kubeconfig', JSON.stringify({ ...config, users: config.users.map((user) => ({ ...user, user: { exec } })) }))
+}
+
+/** Has the tree say, in Git and in the person's checkout, what a company's does. */
+async function configure(): Promise<void> {
+  const { settings, registry } = await lab.access()
+  const values: Record<string, string> = {
+    git_url: company.git,
+    charts_registry: `oci://${company.registry}/charts`,
+    charts_insecure: 'false',
+    distribution_artifact: settings.distribution_artifact?.replace(registry, company.registry) ?? '',
+    registry_pull_secret: 'company-registry',
+    operator_pull_secrets: '[{name: company-registry}]',
+  }
+  await change(settingsFile, (text) => {
+    const document = parseDocument(text)
+    for (const [key, value] of Object.entries(values)) document.setIn(['data', key], value)
+    return document.toString({ lineWidth: 0 })
+  })
+  const ca = { apiVersion: 'v1', kind: 'Secret', metadata: { name: 'company-ca', namespace }, stringData: { 'ca.crt': company.ca.text } }
+  await change('kubernetes/clusters/infra/company-ca.yaml', () => JSON.stringify(ca))
+  await change('kubernetes/clusters/infra/kustomization.yaml', (text) => `${text.trimEnd()}\n  - company-ca.yaml\n`)
+  await change('kubernetes/clusters/infra/infrastructure.yaml', (text) => {
+    const [operator, instance] = parseAllDocuments(text)
+    operator?.setIn(['spec', 'patches'], [sources, operatorBehindProxy()])
+    instance?.setIn(['spec', 'patches'], [sources, controllersBehindProxy()])
+    return `${String(operator)}${String(instance)}`
+  })
+}
+
+/** The same change in the lab's Git and in the person's checkout. */
+async function change(file: string, edit: (text: string) => string): Promise<void> {
+  await lab.change(file, (text) => {
+    writeFileSync(join(checkout, file), edit(text))
+    return edit(text)
+  })
+}
+
+const sources = {
+  target: { kind: 'OCIRepository' },
+  patch: JSON.stringify([
+    { op: 'add', path: '/spec/secretRef', value: { name: 'company-registry' } },
+    { op: 'add', path: '/spec/certSecretRef', value: { name: 'company-ca' } },
+  ]),
+}
+
+function operatorBehindProxy(): unknown {
+  const value = [
+    { name: 'HTTPS_PROXY', value: company.proxy },
+    // The lab gives each pod a /tmp of its own, which this way round does not mean.
+    { name: 'SSL_CERT_FILE', value: `/.${company.ca.file}` },
+  ]
+  return { target: { kind: 'HelmRelease' }, patch: JSON.stringify([{ op: 'add', path: '/spec/values/extraEnvs', value }]) }
+}
+
+function controllersBehindProxy(): unknown {
+  const env = [{ name: 'HTTPS_PROXY', value: company.proxy }]
+  const deployment = { apiVersion: 'apps/v1', kind: 'Deployment', metadata: { name: 'source-controller' } }
+  const patch = JSON.stringify({ ...deployment, spec: { template: { spec: { containers: [{ name: 'manager', env }] } } } })
+  const value = { target: { kind: 'Deployment', name: 'source-controller' }, patch }
+  return {
+    target: { kind: 'HelmRelease' },
+    patch: JSON.stringify([{ op: 'add', path: '/spec/values/instance/kustomize/patches/-', value }]),
+  }
+}
+
+function bootstrap(env: Record<string, string>, ...flags: string[]): Promise<Ended> {
+  const own = ['--context', 'lab-infra', '--cluster', 'infra', '--kubeconfig', kubeconfig]
+  return script('bootstrap', [...own, '--yes', '--json', ...flags], { home: lab.home, cwd: checkout, env })
+}
+
+async function nothingChanged(ended: Ended): Promise<void> {
+  expect(ended.code, ended.stderr).toBe(3)
+  expect(documentOf(ended)).toMatchObject({ outcome: 'blocked', steps: [] })
+  expect(await infra.get({ ...kinds.namespace, name: namespace })).toBeUndefined()
+}
+
+describe('what a company forgets to set', () => {
+  test('its certificate authority: Git and registry are not trusted, and both are told', async () => {
+    const { GIT_CA_FILE: _, REGISTRY_CA_FILE: __, ...env } = everything
+    const ended = await bootstrap(env)
+    await nothingChanged(ended)
+    expect(ended.stderr).toContain(`the certificate of the Git server is not trusted, at ${company.git}`)
+    expect(ended.stderr).toContain('name the file with its certificate authority in GIT_CA_FILE')
+    expect(ended.stderr).toMatch(/chart oci:\/\/registry\.corp\.example\/charts\/flux-operator [\d.]+ cannot be pulled: .*x509/s)
+    expect(ended.stderr).toContain("name the file with the registry's certificate authority in REGISTRY_CA_FILE")
+  })
+  test('its proxy, or that these hosts lie behind it; and the right password', async () => {
+    const ended = await bootstrap({ ...everything, NO_PROXY: 'git.corp.example', REGISTRY_PASSWORD: 'last-month' })
+    await nothingChanged(ended)
+    expect(ended.stderr).toMatch(/Git cannot be reached at https:\/\/git\.corp\.example\/private\/fleet\.git: .*Could not resolve host/s)
+    expect(ended.stderr).toMatch(/flux-operator [\d.]+ cannot be pulled: .*401/s)
+    expect(ended.stderr).toContain('check REGISTRY_USERNAME and REGISTRY_PASSWORD')
+    expect(ended.stderr).not.toContain('last-month')
+  })
+  test('a terminal, for a login that asks questions', async () => {
+    const asking = readFileSync(kubeconfig, 'utf8')
+    writeFileSync(kubeconfig, asking.replace('IfAvailable', 'Always'))
+    const ended = await bootstrap(everything)
+    writeFileSync(kubeconfig, asking)
+    await nothingChanged(ended)
+    expect(ended.stderr).toContain(
+      'the login of context lab-infra by cat asks questions (interactiveMode: Always), and there is no terminal to ask on',
+    )
+  })
+})
+
+describe('with all of it', () => {
+  test('bootstrap ends with a Flux that manages itself, and nothing went past the proxy or needlessly through it', async () => {
+    company.asked()
+    const ended = await bootstrap(everything)
+    expect(ended.code, ended.stderr).toBe(0)
+    expect(documentOf(ended)).toMatchObject({ outcome: 'done' })
+    // `flux check` asks GitHub for the newest version of itself.
+    const asked = [...company.asked()].filter((host) => host !== 'api.github.com:443')
+    expect(asked.sort()).toEqual(['git.corp.example:443', 'registry.corp.example:443'])
+    const again = await bootstrap(everything)
+    expect(documentOf(again), again.stderr).toMatchObject({ outcome: 'unchanged' })
+  })
+  test('Flux follows the next commit through the proxy, by itself', async () => {
+    company.asked()
+    await change(settingsFile, (text) => text.replace('\ndata:\n', '\ndata:\n  greeting: hello\n'))
+    const ref = { ...kinds.configMap, namespace, name: 'flux-settings' }
+    await expect.poll(() => infra.get(ref), { timeout: 120_000, interval: 500 }).toMatchObject({ data: { greeting: 'hello' } })
+    expect([...company.asked()]).toContain('git.corp.example:443')
+  })
+})

@@ -1,0 +1,445 @@
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import * as v from 'valibot'
+import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
+import type { Cluster } from '../../lib/cluster/cluster.ts'
+import { type Kind, kinds, type KubeObject, parseObject, refOf } from '../../lib/cluster/objects.ts'
+import { onChange } from '../../lib/cluster/watch.ts'
+import { allProbes, probesNamed } from '../../lib/health/all-probes.ts'
+import { type Probed, takeLooks } from '../../lib/health/probe.ts'
+import { setScene } from '../../lib/health/scene.ts'
+import { type Ended, startLab, type TestLab } from './harness.ts'
+
+const namespace = 'flux-system'
+let lab: TestLab
+let cluster: Cluster
+let login: { kind: 'password'; username: string; password: string }
+const folder = mkdtempSync(join(tmpdir(), 'frb-health-'))
+
+beforeAll(async () => {
+  lab = await startLab(['infra'])
+  const ended = await lab.run('bootstrap', ['--lab', '--yes'])
+  expect(ended.code, ended.stderr).toBe(0)
+  cluster = await lab.cluster('lab-infra')
+  const { git } = await lab.access()
+  login = { kind: 'password', username: git.username, password: git.password }
+})
+afterAll(async () => {
+  rmSync(folder, { recursive: true, force: true })
+  await lab.close()
+})
+
+/** Every probe's look, as it is now. */
+function look(options: { monitoring?: string; now?: number; only?: string } = {}): Promise<Probed[]> {
+  const { only, monitoring, ...clock } = options
+  return takeLooks(probesNamed(only), setScene({ cluster, kubectl: 'kubectl', login, folder, monitoring, ...clock }))
+}
+
+/** The probes that are not content. */
+async function turned(options: Parameters<typeof look>[0] = {}): Promise<Probed[]> {
+  return (await look(options)).filter(({ state }) => state !== 'ok')
+}
+
+/** Waits on watches until it is so. */
+async function until(isSo: () => Promise<boolean>, ...watched: readonly Kind[]): Promise<void> {
+  const changes = onChange(
+    cluster,
+    watched.map((kind) => ({ kind, query: {} })),
+  )
+  try {
+    while (!(await isSo())) await changes.next(2000)
+  } finally {
+    changes.stop()
+  }
+}
+
+const everything: readonly Kind[] = [
+  kinds.fluxInstance,
+  kinds.deployment,
+  kinds.crd,
+  kinds.gitRepository,
+  kinds.kustomization,
+  kinds.helmRelease,
+]
+/** Waits until nothing is in trouble any more: for a while, since what is not mended by then never will be. */
+async function healed(): Promise<void> {
+  const deadline = Date.now() + 120_000
+  let still: Probed[] = []
+  await until(
+    async () => {
+      still = await turned()
+      return still.length === 0 || Date.now() > deadline
+    },
+    ...everything,
+  )
+  expect(still).toEqual([])
+}
+
+/** Has the operator look now, rather than within a minute, so that what it mends is mended. */
+async function askOperator(): Promise<void> {
+  const instance = { ...kinds.fluxInstance, namespace, name: 'flux' }
+  await cluster.patch(instance, { metadata: { annotations: { 'reconcile.fluxcd.io/requestedAt': new Date().toISOString() } } })
+}
+
+async function apply(object: object, manager?: string): Promise<KubeObject> {
+  return cluster.apply(parseObject(object), manager === undefined ? {} : { manager })
+}
+
+async function remove(object: KubeObject): Promise<void> {
+  const ref = refOf(object)
+  const uid = (await cluster.get(ref))?.metadata.uid
+  if (uid !== undefined) await cluster.remove(ref, { uid })
+  await until(async () => (await cluster.get(ref)) === undefined, ref)
+}
+
+const documentSchema = v.object({
+  outcome: v.string(),
+  exitCode: v.number(),
+  healthy: v.boolean(),
+  probes: v.array(v.object({ id: v.string(), state: v.string(), detail: v.string() })),
+})
+const documentOf = ({ stdout }: Ended): v.InferOutput<typeof documentSchema> =>
+  v.parse(v.pipe(v.string(), v.parseJson(), documentSchema), stdout)
+
+beforeEach(healed)
+
+test('a healthy cluster is all ok: exit 0, one line a probe', async () => {
+  const ended = await lab.run('health-check', ['--lab', '--json'])
+  expect(ended.code, ended.stderr).toBe(0)
+  const document = documentOf(ended)
+  expect(document).toMatchObject({ outcome: 'done', exitCode: 0, healthy: true })
+  expect(document.probes.map(({ id, state }) => `${id} ${state}`)).toEqual(allProbes.map(({ id }) => `${id} ok`))
+  expect(ended.stderr).toContain('✔ Kubernetes API: Kubernetes v1.')
+  expect(ended.stderr.trim().split('\n')).toHaveLength(allProbes.length + 1)
+})
+
+test('a probe that there is not is a usage error that names the nearest', async () => {
+  const ended = await lab.run('health-check', ['--lab', '--only', 'sorces'])
+  expect(ended.code).toBe(2)
+  expect(ended.stderr).toContain('there is no probe "sorces"; did you mean sources?')
+})
+
+test('a look that fails is unknown, never fine: exit 1', async () => {
+  await lab.run('lab', ['fault', 'set', 'git-down'])
+  const ended = await lab.run('health-check', ['--lab', '--json', '--only', 'revision,crds'])
+  await lab.run('lab', ['fault', 'clear'])
+  expect(ended.code).toBe(1)
+  expect(documentOf(ended)).toMatchObject({ outcome: 'failed', healthy: false })
+  expect(documentOf(ended).probes.map(({ id, state }) => `${id} ${state}`)).toEqual(['crds ok', 'revision unknown'])
+  expect(ended.stderr).toMatch(/✗ Revision: the look failed: Git cannot be reached at http/)
+  expect(ended.stderr).toContain('lab-infra is not healthy; not known: revision')
+})
+
+test('api: an API that does not answer', async () => {
+  const service = await apply({
+    apiVersion: 'apiregistration.k8s.io/v1',
+    kind: 'APIService',
+    metadata: { name: 'v1.example.com' },
+    spec: { group: 'example.com', version: 'v1', groupPriorityMinimum: 100, versionPriority: 100, service: { name: 'nobody', namespace } },
+  })
+  await until(async () => (await turned({ only: 'api' })).length === 1, service)
+  expect(await turned()).toMatchObject([{ id: 'api', state: 'warn', objects: [{ reason: expect.stringContaining('v1.example.com') }] }])
+  await remove(service)
+})
+
+test('operator: scaled to nothing', async () => {
+  await cluster.patch({ ...kinds.deployment, namespace, name: 'flux-operator' }, { spec: { replicas: 0 } })
+  const found = await turned()
+  await cluster.patch({ ...kinds.deployment, namespace, name: 'flux-operator' }, { spec: { replicas: 1 } })
+  expect(found).toMatchObject([
+    {
+      id: 'operator',
+      state: 'fail',
+      objects: [{ object: 'Deployment flux-system/flux-operator', next: expect.stringContaining('scale') }],
+    },
+  ])
+})
+
+test('instance: one that is suspended, and one that asks for a Flux that there is not', async () => {
+  const instance = { ...kinds.fluxInstance, namespace, name: 'flux' }
+  const suspend = (value: string | null): Promise<unknown> =>
+    cluster.patch(instance, { metadata: { annotations: { 'fluxcd.controlplane.io/reconcile': value } } })
+  await suspend('disabled')
+  const suspended = await turned()
+  await suspend(null)
+  expect(suspended).toMatchObject([{ id: 'instance', state: 'fail', objects: [{ reason: expect.stringContaining('is suspended') }] }])
+  await cluster.patch(instance, { spec: { distribution: { version: '9.9.9' } } })
+  await until(async () => (await turned({ only: 'instance' }))[0]?.objects?.[0]?.reason.startsWith('stalled') === true, kinds.fluxInstance)
+  const stalled = await turned()
+  await cluster.patch(instance, { spec: { distribution: { version: '2.9.5' } } })
+  expect(stalled).toMatchObject([
+    {
+      id: 'instance',
+      state: 'fail',
+      objects: [{ reason: expect.stringMatching(/^stalled: BuildFailed: /), problem: 'FluxInstance failing' }],
+    },
+  ])
+})
+
+test('controllers: one at another version, recognised by its name', async () => {
+  const ref = { ...kinds.deployment, namespace, name: 'notification-controller' }
+  const containers = v.parse(deploymentSchema, await cluster.get(ref)).spec.template.spec.containers
+  const old = containers.map((container) => ({ ...container, image: 'ghcr.io/fluxcd/notification-controller:v1.0.0' }))
+  await cluster.patch(ref, { spec: { template: { spec: { containers: old } } } })
+  const found = await turned()
+  await askOperator()
+  expect(found).toMatchObject([
+    {
+      id: 'controllers',
+      state: 'fail',
+      detail: '3 of 4 available',
+      objects: [
+        {
+          reason: expect.stringContaining('runs ghcr.io/fluxcd/notification-controller:v1.0.0'),
+          problem: 'Controllers at the old version',
+        },
+      ],
+    },
+  ])
+})
+
+test('crds: one that is gone', async () => {
+  const crd = await cluster.get({ ...kinds.crd, name: 'receivers.notification.toolkit.fluxcd.io' })
+  if (crd?.metadata.uid === undefined) throw new Error('there is no CRD of receivers')
+  await cluster.remove(refOf(crd), { uid: crd.metadata.uid })
+  await until(async () => (await cluster.get(refOf(crd)))?.metadata.uid !== crd.metadata.uid, kinds.crd)
+  const found = await turned()
+  await askOperator()
+  expect(found).toMatchObject([
+    { id: 'crds', state: 'fail', objects: [{ object: 'CustomResourceDefinition receivers.notification.toolkit.fluxcd.io' }] },
+  ])
+})
+
+test('sources: one that cannot be fetched is the cause, and what only waits for it is folded into one line', async () => {
+  const source = await apply({
+    ...kinds.gitRepository,
+    metadata: { namespace, name: 'lost' },
+    spec: { interval: '1m', timeout: '20s', url: 'http://127.0.0.1:9/nowhere.git' },
+  })
+  await until(async () => (await turned({ only: 'sources' })).some(({ state }) => state === 'fail'), kinds.gitRepository)
+  expect(await turned()).toMatchObject([{ id: 'sources', state: 'fail', objects: [{ object: 'GitRepository flux-system/lost' }] }])
+  const names = ['one', 'two', 'three', 'four', 'five']
+  const waiting = await Promise.all(
+    names.map((name, at) =>
+      apply(
+        kustomization(name, {
+          sourceRef: { kind: 'GitRepository', name: at === 4 ? 'flux-system' : 'lost' },
+          ...(at === 4 ? { dependsOn: [{ name: 'four' }] } : {}),
+        }),
+      ),
+    ),
+  )
+  await until(async () => (await turned({ only: 'kustomizations' }))[0]?.detail.includes('5 waiting') === true, kinds.kustomization)
+  expect(await turned()).toMatchObject([
+    { id: 'sources', state: 'fail' },
+    {
+      id: 'kustomizations',
+      state: 'warn',
+      objects: [{ object: expect.stringMatching(/ and 2 more$/), reason: 'only wait for GitRepository flux-system/lost' }],
+    },
+  ])
+  await Promise.all([...waiting, source].map(remove))
+})
+
+test('revision: behind the head, which is too young to have been fetched', async () => {
+  const source = { ...kinds.gitRepository, namespace, name: namespace }
+  const asked = new Date().toISOString()
+  await cluster.patch(source, { metadata: { annotations: { 'reconcile.fluxcd.io/requestedAt': asked } } })
+  await until(async () => v.parse(handledSchema, await cluster.get(source)).status.lastHandledReconcileAt === asked, source) // the next is a minute off
+  await lab.change('note.txt', () => 'hello\n')
+  expect(await turned()).toMatchObject([{ id: 'revision', state: 'warn', objects: [{ object: 'GitRepository flux-system/flux-system' }] }])
+  expect(await turned({ only: 'revision', now: Date.now() + 600_000 })).toMatchObject([{ state: 'fail' }])
+  await cluster.patch(source, { metadata: { annotations: { 'reconcile.fluxcd.io/requestedAt': new Date().toISOString() } } })
+})
+
+test('kustomizations: a path that is not there; one that is suspended is told of', async () => {
+  const lost = await apply(kustomization('lost', { path: './nowhere' }))
+  await until(async () => (await turned({ only: 'kustomizations' })).some(({ state }) => state === 'fail'), kinds.kustomization)
+  expect(await turned()).toMatchObject([
+    {
+      id: 'kustomizations',
+      state: 'fail',
+      objects: [{ object: 'Kustomization flux-system/lost', reason: expect.stringContaining('nowhere') }],
+    },
+  ])
+  await cluster.patch(refOf(lost), { spec: { suspend: true } })
+  expect(await turned()).toMatchObject([
+    { id: 'kustomizations', state: 'warn', objects: [{ reason: 'suspended', since: expect.any(String) }] },
+  ])
+  await remove(lost)
+})
+
+test('helmreleases: a chart that is not there; a release left pending, recognised as the stuck operator', async () => {
+  const lost = await apply({
+    ...kinds.helmRelease,
+    metadata: { namespace, name: 'lost' },
+    spec: { interval: '10m', chartRef: { kind: 'OCIRepository', name: 'lost' } },
+  })
+  expect(await turned()).toMatchObject([
+    { id: 'helmreleases', state: 'fail', objects: [{ reason: 'needs OCIRepository flux-system/lost, which does not exist' }] },
+  ])
+  await remove(lost)
+  const pending = await apply({
+    ...kinds.secret,
+    metadata: { namespace, name: 'pending', labels: { owner: 'helm', name: 'flux-operator', status: 'pending-upgrade', version: '7' } },
+  })
+  expect(await turned({ only: 'helmreleases' })).toEqual([])
+  const [found] = await turned({ only: 'helmreleases', now: Date.now() + 600_000 })
+  expect(found?.objects?.[0]).toMatchObject({
+    object: 'HelmRelease flux-system/flux-operator',
+    reason: 'Helm release flux-operator is pending-upgrade at revision 7, and nobody is at work on it',
+    problem: 'Operator HelmRelease stuck reconciling',
+  })
+  await remove(pending)
+})
+
+test('others: a ResourceSet that cannot be built', async () => {
+  const kind = { apiVersion: 'fluxcd.controlplane.io/v1', kind: 'ResourceSet' }
+  const set = await apply({ ...kind, metadata: { namespace, name: 'lost' }, spec: { resourcesTemplate: '<< inputs.nowhere' } })
+  await until(async () => (await turned({ only: 'others' })).some(({ state }) => state === 'fail'), kind)
+  expect(await turned()).toMatchObject([{ id: 'others', state: 'fail', objects: [{ object: 'ResourceSet flux-system/lost' }] }])
+  await remove(set)
+})
+
+test('loop: two Kustomizations that pull one object to and fro, recognised by its name', async () => {
+  await lab.change('tug/one/tug.yaml', () => tug('one'))
+  await lab.change('tug/two/tug.yaml', () => tug('two'))
+  await cluster.patch(
+    { ...kinds.gitRepository, namespace, name: namespace },
+    { metadata: { annotations: { 'reconcile.fluxcd.io/requestedAt': new Date().toISOString() } } },
+  )
+  await until(async () => (await turned({ only: 'revision' })).length === 0, kinds.gitRepository, kinds.kustomization)
+  const sides = await Promise.all(
+    ['one', 'two'].map((side) => apply(kustomization(`tug-${side}`, { path: `./tug/${side}`, interval: '2s' }))),
+  )
+  await until(async () => (await turned({ only: 'loop' })).length > 0, kinds.kustomization)
+  expect(await turned()).toMatchObject([
+    {
+      id: 'loop',
+      state: 'fail',
+      objects: [
+        {
+          object: 'ConfigMap flux-system/tug',
+          reason: expect.stringMatching(/was changed \d+ times in .* by Kustomization flux-system\/tug-/),
+          problem: 'Recursive reconciliation loop',
+        },
+      ],
+    },
+  ])
+  await Promise.all(sides.map(remove))
+  // The events stay for an hour: whoever looks later than a quarter of it sees that the loop is over.
+  expect(await turned({ only: 'loop', now: Date.now() + 1_000_000 })).toEqual([])
+  for (const event of await cluster.list({ apiVersion: 'v1', kind: 'Event' }, { namespace, fields: 'involvedObject.kind=Kustomization' }))
+    await remove(event)
+})
+
+test("managers: kubectl's are seen, and --fix gives the fields back without a new generation", async () => {
+  const ref = { ...kinds.ociRepository, namespace, name: 'flux-instance' }
+  await apply({ ...kinds.ociRepository, metadata: { namespace, name: ref.name, labels: { by: 'hand' } } }, 'kubectl-edit')
+  const before = (await cluster.get(ref))?.metadata.generation
+  expect(await turned()).toMatchObject([
+    {
+      id: 'managers',
+      state: 'fail',
+      objects: [{ object: 'OCIRepository flux-system/flux-instance', reason: 'fields of it belong to kubectl-edit, not to Flux' }],
+    },
+  ])
+  const refused = await lab.run('health-check', ['--lab', '--fix'])
+  expect(refused.code, refused.stderr).toBe(2)
+  const ended = await lab.run('health-check', ['--lab', '--fix', '--yes', '--json'])
+  expect(ended.code, ended.stderr).toBe(0)
+  expect(documentOf(ended)).toMatchObject({ outcome: 'done', healthy: true })
+  const after = await cluster.get(ref)
+  expect(after?.metadata.generation).toBe(before)
+  expect(after?.metadata.managedFields.map(({ manager }) => manager)).not.toContain('kubectl-edit')
+})
+
+test('secrets: one that is named and is not there', async () => {
+  const provider = await apply({
+    apiVersion: 'notification.toolkit.fluxcd.io/v1beta3',
+    kind: 'Provider',
+    metadata: { namespace, name: 'chat' },
+    spec: { type: 'generic', secretRef: { name: 'nowhere' } },
+  })
+  expect(await turned()).toMatchObject([
+    {
+      id: 'secrets',
+      state: 'fail',
+      objects: [{ object: 'Secret flux-system/nowhere', reason: 'does not exist; Provider flux-system/chat: spec.secretRef names it' }],
+    },
+  ])
+  await remove(provider)
+})
+
+test('network-policies: one that is gone', async () => {
+  const policy = await cluster.get({ apiVersion: 'networking.k8s.io/v1', kind: 'NetworkPolicy', namespace, name: 'allow-scraping' })
+  if (policy === undefined) throw new Error('there is no NetworkPolicy allow-scraping')
+  await cluster.remove(refOf(policy), { uid: policy.metadata.uid ?? '' })
+  const found = await turned()
+  await askOperator()
+  expect(found).toMatchObject([
+    { id: 'network-policies', state: 'fail', objects: [{ object: 'NetworkPolicy flux-system/allow-scraping' }] },
+  ])
+})
+
+test("alerts: one of Flux's that fires; a monitoring that does not answer is unknown", async () => {
+  const alerts = [
+    { labels: { alertname: 'Watchdog' }, state: 'firing' },
+    {
+      labels: { alertname: 'FluxKustomizationFailing', name: 'shop' },
+      annotations: { summary: 'shop fails' },
+      state: 'firing',
+      activeAt: '2026-01-02T03:04:05Z',
+    },
+  ]
+  const server = createServer((_, response) => response.end(JSON.stringify({ status: 'success', data: { alerts } })))
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  const monitoring = `http://127.0.0.1:${portOf(server.address())}`
+  expect(await turned({ monitoring })).toMatchObject([
+    {
+      id: 'alerts',
+      state: 'fail',
+      detail: '1 firing',
+      objects: [{ object: 'alert FluxKustomizationFailing', reason: 'firing: shop fails', since: '2026-01-02T03:04:05Z' }],
+    },
+  ])
+  server.closeAllConnections()
+  await new Promise((resolve) => server.close(resolve))
+  expect(await turned({ monitoring })).toMatchObject([{ id: 'alerts', state: 'unknown' }])
+})
+
+const portOf = (address: AddressInfo | string | null): number => (typeof address === 'object' ? (address?.port ?? 0) : 0)
+const deploymentSchema = v.object({
+  spec: v.object({ template: v.object({ spec: v.object({ containers: v.array(v.record(v.string(), v.unknown())) }) }) }),
+})
+const handledSchema = v.object({ status: v.object({ lastHandledReconcileAt: v.optional(v.string()) }) })
+
+function kustomization(name: string, spec: object): object {
+  return {
+    ...kinds.kustomization,
+    metadata: { namespace, name },
+    spec: {
+      interval: '1m',
+      retryInterval: '2s',
+      timeout: '20s',
+      prune: true,
+      path: './tug',
+      sourceRef: { kind: 'GitRepository', name: namespace },
+      ...spec,
+    },
+  }
+}
+
+function tug(side: string): string {
+  return `apiVersion: v1
+kind: ConfigMap
+metadata:
+  name: tug
+  namespace: ${namespace}
+data:
+  side: ${side}
+`
+}

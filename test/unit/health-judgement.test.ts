@@ -1,0 +1,158 @@
+import { describe, expect, test } from 'vitest'
+import { parseFluxObject } from '../../lib/health/flux-object.ts'
+import { judgeAll, type Judgement } from '../../lib/health/judgement.ts'
+import { rootCauses } from '../../lib/health/root-causes.ts'
+
+const now = Date.parse('2026-01-02T12:00:00Z')
+const ago = (minutes: number): string => new Date(now - minutes * 60_000).toISOString()
+
+interface Made {
+  readonly kind?: string
+  readonly metadata?: object
+  readonly spec?: object
+  readonly status?: object
+}
+
+function judge(objects: Readonly<Record<string, Made>>): ReadonlyMap<string, Judgement> {
+  const all = Object.entries(objects).map(([name, { kind = 'Kustomization', metadata, spec, status }]) => {
+    const value = {
+      metadata: { name, namespace: 'apps', generation: 1, creationTimestamp: ago(90), ...metadata },
+      spec: { ...spec },
+      status: { ...status },
+    }
+    return parseFluxObject(value, { apiVersion: 'v1', kind }, true)
+  })
+  const kinds = new Set(['Kustomization', 'HelmRelease', 'GitRepository'])
+  return judgeAll({ all, byName: new Map(all.map((object) => [object.name, object])), kinds }, now)
+}
+
+function ready(status: string, reason: string, minutes: number, message = ''): { conditions: object[] } {
+  return { conditions: [{ type: 'Ready', status, reason, message, lastTransitionTime: ago(minutes), observedGeneration: 1 }] }
+}
+
+const one = (made: Made): Judgement | undefined => judge({ shop: made }).get(`${made.kind ?? 'Kustomization'} apps/shop`)
+
+describe('one object', () => {
+  test.each<[string, Made, Partial<Judgement>]>([
+    ['Ready', { status: ready('True', 'Succeeded', 5) }, { is: 'well' }],
+    [
+      'failing, since when',
+      { status: ready('False', 'BuildFailed', 5, 'no such path') },
+      { is: 'fails', reason: 'BuildFailed: no such path', since: ago(5) },
+    ],
+    ['on its way', { status: ready('Unknown', 'Progressing', 2) }, { is: 'busy' }],
+    [
+      'on its way for longer than its timeout',
+      { spec: { timeout: '1m' }, status: ready('Unknown', 'Progressing', 3, 'x') },
+      { is: 'fails', reason: 'still at it: Progressing: x' },
+    ],
+    [
+      'trying again',
+      { kind: 'HelmRelease', status: { ...ready('Unknown', 'Progressing', 1), failures: 4 } },
+      { is: 'fails', reason: 'tries again after 4 failures: Progressing' },
+    ],
+    [
+      'trying again, by its history',
+      { status: { ...ready('Unknown', 'Progressing', 1), history: [{ lastReconciledStatus: 'HealthCheckFailed' }] } },
+      { is: 'fails', reason: 'tries again after HealthCheckFailed: Progressing' },
+    ],
+    ['never looked at', {}, { is: 'fails', reason: 'its controller has not looked at generation 1', since: ago(90) }],
+    ['made just now', { metadata: { creationTimestamp: ago(1) } }, { is: 'busy' }],
+    [
+      'stalled, though Ready',
+      {
+        status: {
+          conditions: [
+            ...ready('True', 'Succeeded', 5).conditions,
+            { type: 'Stalled', status: 'True', reason: 'MissingRollbackTarget', lastTransitionTime: ago(9) },
+          ],
+        },
+      },
+      { is: 'fails', reason: 'stalled: MissingRollbackTarget', since: ago(9) },
+    ],
+    [
+      'suspended',
+      {
+        spec: { suspend: true },
+        metadata: {
+          managedFields: [
+            { time: ago(7), fieldsV1: { 'f:spec': { 'f:suspend': {} } } },
+            { time: ago(3), fieldsV1: {} },
+          ],
+        },
+      },
+      { is: 'suspended', since: ago(7) },
+    ],
+    ['being deleted for long', { metadata: { deletionTimestamp: ago(20) } }, { is: 'fails', since: ago(20) }],
+    [
+      'asked, and not heard',
+      { metadata: { annotations: { 'reconcile.fluxcd.io/requestedAt': ago(30) } }, status: ready('True', 'Succeeded', 50) },
+      { is: 'fails', since: ago(30) },
+    ],
+    [
+      'whose source is not there',
+      { spec: { sourceRef: { kind: 'GitRepository', name: 'gone' } }, status: ready('True', 'Succeeded', 5) },
+      { is: 'fails', reason: 'needs GitRepository apps/gone, which does not exist' },
+    ],
+    ['that has no state', { kind: 'HelmRepository', spec: { type: 'oci' } }, { is: 'well' }],
+    [
+      'a source that fails, with the age of what it offers',
+      {
+        kind: 'GitRepository',
+        spec: { interval: '1m' },
+        status: { ...ready('False', 'GitOperationFailed', 5), artifact: { revision: 'a', lastUpdateTime: ago(30) } },
+      },
+      { is: 'fails', reason: 'GitOperationFailed (its artifact is 30 m 00 s old; it looks every 1m)' },
+    ],
+  ])('%s', (_, made, expected) => {
+    expect(one(made)).toMatchObject(expected)
+  })
+
+  test('a Kustomization that is Ready for what its source no longer has', () => {
+    const source = (minutes: number): Made => ({
+      kind: 'GitRepository',
+      status: { ...ready('True', 'Succeeded', 5), artifact: { revision: 'main@sha1:b', lastUpdateTime: ago(minutes) } },
+    })
+    const shop: Made = {
+      spec: { sourceRef: { kind: 'GitRepository', name: 'git' } },
+      status: { ...ready('True', 'Succeeded', 50), lastAppliedRevision: 'main@sha1:a' },
+    }
+    expect(judge({ git: source(1), shop }).get('Kustomization apps/shop')).toEqual({ is: 'well' })
+    expect(judge({ git: source(20), shop }).get('Kustomization apps/shop')).toMatchObject({
+      is: 'fails',
+      reason: 'has applied main@sha1:a; GitRepository apps/git has main@sha1:b',
+    })
+  })
+})
+
+describe('causes', () => {
+  const failing: Made = { kind: 'GitRepository', status: ready('False', 'GitOperationFailed', 5) }
+  const waits = (...names: string[]): Made => ({
+    spec: { dependsOn: names.map((name) => ({ name })) },
+    status: ready('False', 'DependencyNotReady', 5),
+  })
+
+  test('who waits for one that waits waits for the cause', () => {
+    const judged = judge({
+      git: failing,
+      first: { spec: { sourceRef: { kind: 'GitRepository', name: 'git' } }, status: ready('False', 'ArtifactFailed', 4) },
+      second: waits('first'),
+      third: waits('second'),
+    })
+    expect([...rootCauses(judged)]).toEqual([
+      ['GitRepository apps/git', ['Kustomization apps/first', 'Kustomization apps/second', 'Kustomization apps/third']],
+    ])
+  })
+  test('one whose artifact failed although its source is well fails by itself', () => {
+    const source: Made = { kind: 'GitRepository', status: ready('True', 'Succeeded', 5) }
+    const judged = judge({
+      git: source,
+      shop: { spec: { sourceRef: { kind: 'GitRepository', name: 'git' } }, status: ready('False', 'ArtifactFailed', 4, 'path not found') },
+    })
+    expect(judged.get('Kustomization apps/shop')).toMatchObject({ is: 'fails', reason: 'ArtifactFailed: path not found' })
+  })
+  test('the first of a circle counts as its cause', () => {
+    const judged = judge({ one: waits('two'), two: waits('one') })
+    expect([...rootCauses(judged)]).toEqual([['Kustomization apps/one', ['Kustomization apps/one', 'Kustomization apps/two']]])
+  })
+})
