@@ -1,3 +1,4 @@
+import type { ProcessOutput } from 'zx'
 import { complaintOf, shell } from './command.ts'
 import { childEnvironment } from './environment.ts'
 import { OperatorError } from './errors.ts'
@@ -29,7 +30,19 @@ export async function git(login: GitLogin, args: readonly string[], options: { c
   const ended = await shell(env, { ...options, handover })`git ${[...askPipe, ...args]}`.nothrow()
   options.signal?.throwIfAborted()
   if (ended.exitCode === 0) return ended.stdout
-  throw new OperatorError(`git ${args.find((arg) => !arg.startsWith('-')) ?? ''} failed: ${complaintOf(ended)}`)
+  throw new OperatorError(`git ${args.find((arg) => !arg.startsWith('-')) ?? ''} failed: ${wordsOf(ended)}`)
+}
+
+/** What went wrong is said by ssh, before git says that something did. */
+const afterthought =
+  /\nfatal: Could not read from remote repository\.\s+Please make sure you have the correct access rights\s+and the repository exists\.\s*$/
+
+function wordsOf(ended: ProcessOutput): string {
+  const words = ended.stderr
+    .replace(afterthought, '')
+    .replace(/^@+\n|^@ .* @\n/gm, '')
+    .trim()
+  return words === '' ? complaintOf(ended) : words.split('\n').slice(-4).join('\n')
 }
 
 function loginEnvironment(login: GitLogin): Record<string, string> {
@@ -87,7 +100,7 @@ function explained(error: unknown, { url }: Remote): OperatorError {
     what: 'Git cannot be reached at',
     remedy: `git ls-remote ${url}`,
   }
-  return new OperatorError(`${what} ${url}: ${words}`, { kind: 'blocked', remedy, cause: error })
+  return new OperatorError(`${what} ${url}: ${words}`, { kind: 'blocked', remedy })
 }
 
 /** Writes the folder `path` of one commit of the remote to `target`, which must be empty. */

@@ -7,7 +7,9 @@ export interface Redactor {
 
 /** Shorter values would hide half of every sentence; nobody's real secret is that short. */
 const shortestSecret = 4
-const userinfo = /(\b[a-z][a-z0-9+.-]*:\/\/)[^\s/@'"]+@/gi
+const userinfo = /(\b[a-z][a-z0-9+.-]*:\/\/)([^\s/@'"]+)@/gi
+/** `ssh://git@…`: the user is everybody's, the key is the secret. */
+const isPublic = (scheme: string, login: string): boolean => scheme.toLowerCase() === 'ssh://' && !login.includes(':')
 
 /** A redactor that knows no secret yet; user and password in URLs are hidden without being told. */
 export function createRedactor(): Redactor {
@@ -22,7 +24,7 @@ export function createRedactor(): Redactor {
       }
     },
     clean(text) {
-      let cleaned = text.replace(userinfo, '$1***@')
+      let cleaned = text.replace(userinfo, (whole, scheme: string, login: string) => (isPublic(scheme, login) ? whole : `${scheme}***@`))
       for (const secret of [...secrets].sort((one, other) => other.length - one.length)) cleaned = cleaned.replaceAll(secret, '***')
       return cleaned
     },

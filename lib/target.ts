@@ -53,8 +53,8 @@ export async function findTarget(
   if (url === undefined || ref === undefined) {
     throw new OperatorError(`kubernetes/clusters/${folder}/settings.yaml lacks git_url or git_ref`, { kind: 'usage' })
   }
-  if (/:\/\/[^/]*:[^/]*@/.test(url)) {
-    throw new OperatorError(`git_url in kubernetes/clusters/${folder}/settings.yaml holds a password, which Git then holds for ever`, {
+  if (/^https?:\/\/[^/]*@|:\/\/[^/]*:[^/]*@/.test(url)) {
+    throw new OperatorError(`git_url in kubernetes/clusters/${folder}/settings.yaml holds a login, which Git then holds for ever`, {
       kind: 'usage',
       remedy: 'take it out, change it, and put it into GIT_USERNAME and GIT_PASSWORD (.env.example)',
     })

@@ -13,6 +13,7 @@ import {
   readDefaultRecipe,
   readFluxRecipe,
   readMonitoringRecipe,
+  readSshRecipe,
   type Recipe,
 } from './recipe.ts'
 import { type Go, goSettings } from './run-go.ts'
@@ -76,6 +77,11 @@ export async function ensureMonitoring(console: Console, signal?: AbortSignal): 
     promtool: join(bin, 'promtool'),
     victoriaMetrics: join(bin, 'victoria-metrics'),
   }
+}
+
+/** Finds the SSH server, building it first where that was not done yet. Only a test wants it. */
+export async function ensureSshServer(console: Console, signal?: AbortSignal): Promise<string> {
+  return join(await ensureBuilt(await readSshRecipe(), await findGo(), console, signal), 'bin', 'ssh-server')
 }
 
 async function folderOf(recipe: Recipe, go: Go | undefined): Promise<string> {

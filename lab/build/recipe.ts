@@ -163,6 +163,23 @@ export async function readMonitoringRecipe(): Promise<Recipe> {
   }
 }
 
+/** The recipe of Git's way over SSH, which no Node and not every machine has a server for. Only a test wants it. */
+export async function readSshRecipe(): Promise<Recipe> {
+  const folder = join(checkout, 'lab', 'ssh-server')
+  const goMod = await readFile(join(folder, 'go.mod'), 'utf8')
+  return {
+    name: 'ssh-server',
+    title: "the lab's SSH server",
+    usually: 'half a minute, once',
+    folder,
+    files: ['go.mod', 'go.sum', 'main.go'],
+    modules: requirements(goMod),
+    programs: [{ name: 'ssh-server', package: 'lab/ssh-server', version: requiredVersion(goMod, 'golang.org/x/crypto') }],
+    embedded: [],
+    beside: [],
+  }
+}
+
 function controllersOf(goMod: string): Program[] {
   return ['source-controller', 'kustomize-controller', 'helm-controller'].map((name) => {
     const module = `github.com/fluxcd/${name}`

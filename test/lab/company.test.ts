@@ -1,4 +1,4 @@
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import * as v from 'valibot'
@@ -6,7 +6,9 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { parseAllDocuments, parseDocument } from 'yaml'
 import type { Cluster } from '../../lib/cluster/cluster.ts'
 import { kinds } from '../../lib/cluster/objects.ts'
+import { projectRoot } from '../../lib/settings.ts'
 import { type Company, startCompany } from './company.ts'
+import { type GitOverSsh, serveOverSsh } from './git-over-ssh.ts'
 import { copyCheckout, documentOf, type Ended, script, startLab, type TestLab } from './harness.ts'
 
 const namespace = 'flux-system'
@@ -190,3 +192,40 @@ describe('with all of it', () => {
     expect([...company.asked()]).toContain('git.corp.example:443')
   })
 })
+
+describe('Git over SSH', () => {
+  let ssh: GitOverSsh
+  let env: Record<string, string>
+  beforeAll(async () => {
+    expect((await lab.run('lab', ['reset', 'empty'])).code).toBe(0)
+    infra = await lab.cluster('lab-infra')
+    ssh = await serveOverSsh(join(lab.home, 'git', 'fleet.git'), folder)
+    const { PATH = '', XDG_STATE_HOME = '' } = everything
+    env = { PATH, XDG_STATE_HOME, GIT_SSH_KEY_FILE: ssh.keyFile }
+    cpSync(join(projectRoot, 'kubernetes'), join(checkout, 'kubernetes'), { recursive: true })
+    await change(settingsFile, (text) => text.replace(/git_url: .*/, `git_url: ${ssh.url}`))
+  })
+  afterAll(() => ssh.close())
+
+  test('a server that shows another host key than the pinned one is refused', async () => {
+    const ended = await bootstrap({ ...env, GIT_KNOWN_HOSTS_FILE: ssh.wrongHosts })
+    await nothingChanged(ended)
+    expect(ended.stderr).toContain(`the Git server shows a host key that GIT_KNOWN_HOSTS_FILE does not have, at ${ssh.url}`)
+    expect(ended.stderr).toContain('compare that file with the host keys that your Git server publishes')
+  })
+
+  test('with the pinned one, Flux follows it; and refuses, by itself, a server that shows another', async () => {
+    const ended = await bootstrap({ ...env, GIT_KNOWN_HOSTS_FILE: ssh.knownHosts })
+    expect(ended.code, ended.stderr).toBe(0)
+    const source = { ...kinds.gitRepository, namespace, name: namespace }
+    expect(await infra.get(source)).toMatchObject({ spec: { url: ssh.url } })
+
+    const known = readFileSync(ssh.wrongHosts).toString('base64')
+    await infra.patch({ ...kinds.secret, namespace, name: 'flux-git' }, { data: { known_hosts: known } })
+    await infra.patch(source, { metadata: { annotations: { 'reconcile.fluxcd.io/requestedAt': 'now' } } })
+    const isRefused = { status: { conditions: expect.arrayContaining([expect.objectContaining({ message: mismatch })]) } }
+    await expect.poll(() => infra.get(source), { timeout: 60_000 }).toMatchObject(isRefused)
+  })
+})
+
+const mismatch = expect.stringMatching(/knownhosts: key mismatch/)

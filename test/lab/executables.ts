@@ -1,4 +1,4 @@
-import { ensureExecutables, ensureMonitoring } from '../../lab/build/executables.ts'
+import { ensureExecutables, ensureMonitoring, ensureSshServer } from '../../lab/build/executables.ts'
 import { olderFlux } from '../../lab/build/recipe.ts'
 import { createConsole } from '../../lib/console.ts'
 
@@ -7,4 +7,5 @@ export default async function buildExecutables(): Promise<void> {
   const console = createConsole({ clean: (text) => text })
   await ensureExecutables(console, undefined, olderFlux)
   await ensureMonitoring(console)
+  await ensureSshServer(console)
 }

@@ -40,6 +40,8 @@ describe('the redactor', () => {
   })
   test('hides user and password in any URL without being told', () => {
     expect(createRedactor().clean('cannot clone https://me:secret@git.example.com/x')).toBe('cannot clone https://***@git.example.com/x')
+    expect(createRedactor().clean('ssh://git:secret@git.example.com/x')).toBe('ssh://***@git.example.com/x')
+    expect(createRedactor().clean('ssh://git@git.example.com/x')).toBe('ssh://git@git.example.com/x') // everybody's user
   })
   test('leaves words alone that are too short to be secrets', () => {
     const redactor = createRedactor()
