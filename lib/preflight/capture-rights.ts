@@ -1,7 +1,7 @@
 import type { Right } from './rights.ts'
 
 /** Objects of every kind of these groups are captured, whatever kinds a version of Flux has. */
-const fluxGroups = [
+export const fluxGroups = [
   'source.toolkit.fluxcd.io',
   'kustomize.toolkit.fluxcd.io',
   'helm.toolkit.fluxcd.io',

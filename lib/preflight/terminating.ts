@@ -1,5 +1,5 @@
 import * as v from 'valibot'
-import type { Cluster } from '../cluster/cluster.ts'
+import { type Cluster, isNotFound } from '../cluster/cluster.ts'
 import { listMetadata } from '../cluster/metadata.ts'
 import { kinds, type KubeObject } from '../cluster/objects.ts'
 import { blocks, type Finding } from './finding.ts'
@@ -49,13 +49,18 @@ const crdSchema = v.object({
 })
 
 /** The first few objects that a CRD waits for. Their finalizers are for a controller that may be gone. */
-async function holdersOf(cluster: Cluster, name: string): Promise<{ held: string; command?: string }> {
+export async function holdersOf(cluster: Cluster, name: string): Promise<{ held: string; command?: string }> {
   const crd = await cluster.get({ ...kinds.crd, name })
   if (crd === undefined) return { held: 'it is gone now' }
   const { group, names, versions } = v.parse(crdSchema, crd).spec
   const version = versions.find(({ storage }) => storage)?.name ?? ''
   const kind = { apiVersion: `${group}/${version}`, kind: names.kind }
-  const { objects, remaining } = await listMetadata(cluster, `/apis/${group}/${version}/${names.plural}?limit=3`, kind)
+  const { objects, remaining } = await listMetadata(cluster, `/apis/${group}/${version}/${names.plural}?limit=3`, kind).catch(
+    (error: unknown) => {
+      if (isNotFound(error)) return { objects: [], remaining: 0 } // it went meanwhile
+      throw error
+    },
+  )
   const [first] = objects
   if (first === undefined) return { held: 'nothing of it is left' }
   const list = objects.map(({ metadata }) => {

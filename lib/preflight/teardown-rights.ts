@@ -1,0 +1,25 @@
+import { fluxGroups } from './capture-rights.ts'
+import type { Right } from './rights.ts'
+
+/**
+ * What a teardown asks of the API beside what its dry run tries by itself: to stop and rest Flux, to take its finalizers off, and to see
+ * what is in its namespace, of whatever kind.
+ */
+export function teardownRights(namespace: string, lockNamespace: string): Right[] {
+  return [
+    { group: 'coordination.k8s.io', resource: 'leases', verbs: ['get', 'create', 'update', 'delete'], namespace: lockNamespace },
+    { group: '*', resource: '*', verbs: ['list'] },
+    { group: '', resource: 'namespaces', verbs: ['get', 'watch', 'delete'] },
+    { group: '', resource: 'secrets', verbs: ['get', 'watch'] },
+    { group: '', resource: 'configmaps', verbs: ['get'] },
+    { group: '', resource: 'serviceaccounts', verbs: ['get'] },
+    { group: '', resource: 'events', verbs: ['watch'], namespace },
+    { group: '', resource: 'pods', verbs: ['watch'], namespace },
+    { group: 'apps', resource: 'deployments', verbs: ['get', 'watch', 'patch'], namespace },
+    { group: 'apiextensions.k8s.io', resource: 'customresourcedefinitions', verbs: ['get', 'watch', 'delete'] },
+    { group: 'rbac.authorization.k8s.io', resource: 'clusterroles', verbs: ['get', 'delete'] },
+    { group: 'rbac.authorization.k8s.io', resource: 'clusterrolebindings', verbs: ['get', 'delete'] },
+    ...fluxGroups.map((group) => ({ group, resource: '*', verbs: ['get', 'patch'] })),
+    { group: 'fluxcd.controlplane.io', resource: 'fluxinstances', verbs: ['watch'], namespace },
+  ]
+}
