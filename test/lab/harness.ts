@@ -152,7 +152,7 @@ export function copyCheckout(folder: string): void {
 }
 
 /** Commits one file to main by a clone of its own; returns what the file held before. */
-function commitFile(url: string, file: string, edit: (text: string) => string): string {
+export function commitFile(url: string, file: string, edit: (text: string) => string): string {
   const folder = mkdtempSync(join(tmpdir(), 'frb-clone-'))
   const git = (...args: string[]): void => {
     const author = ['-c', 'user.name=A colleague', '-c', 'user.email=colleague@example.com']

@@ -1,0 +1,105 @@
+import * as v from 'valibot'
+import { kinds, type KubeObject, nameOf, refOf } from '../cluster/objects.ts'
+import { deploymentReadiness } from '../cluster/readiness.ts'
+import { onChange } from '../cluster/watch.ts'
+import { OperatorError } from '../errors.ts'
+import type { Run } from '../run.ts'
+import type { Look, Step } from '../step.ts'
+import { deploymentsOf, type Keeper, podsOf } from './flux-pods.ts'
+import { noteTeardown, teardownNotes } from './teardown-notes.ts'
+
+const replicasSchema = v.object({ spec: v.object({ replicas: v.optional(v.number(), 1) }) })
+const replicasOf = (deployment: KubeObject): number => v.parse(replicasSchema, deployment).spec.replicas
+
+/** Stops the operator, which would start the controllers again. */
+export function ensureOperatorStopped(namespace: string): Step {
+  return ensureStopped({ id: 'stop-operator', title: 'Stop flux-operator' }, namespace, ['operator'])
+}
+
+/**
+ * Stops the controllers, until none of their pods is left: helm-controller first finishes what it releases, for up to ten minutes. The
+ * operator belongs to it once more: while helm-controller lived it may have released it again.
+ */
+export function ensureControllersStopped(namespace: string): Step {
+  return ensureStopped({ id: 'stop-controllers', title: "Stop Flux's controllers" }, namespace, ['controllers', 'operator'])
+}
+
+function ensureStopped(step: Pick<Step, 'id' | 'title'>, namespace: string, keepers: readonly Keeper[]): Step {
+  const look = async ({ cluster }: Run): Promise<Look> => {
+    const deployments = (await Promise.all(keepers.map((keeper) => deploymentsOf(cluster, namespace, keeper)))).flat()
+    const running = deployments.filter((deployment) => replicasOf(deployment) > 0)
+    if (running.length > 0) {
+      const names = running.map(({ metadata }) => metadata.name)
+      return {
+        is: 'todo',
+        change: `scale ${names.join(', ')} to 0 and wait until no pod is left`,
+        commands: [`kubectl --namespace ${namespace} scale deployment ${names.join(' ')} --replicas=0`],
+      }
+    }
+    const pods = (await Promise.all(keepers.map((keeper) => podsOf(cluster, namespace, keeper)))).flat()
+    if (pods.length > 0) return { is: 'waiting', on: `${pods.map(({ metadata }) => metadata.name).join(', ')} to end` }
+    return { is: 'done', detail: deployments.length === 0 ? 'there is none' : 'none of its pods is left' }
+  }
+  const watches = [kinds.deployment, kinds.pod].map((kind) => ({ kind, query: { namespace } }))
+  return {
+    ...step,
+    risk: 'change',
+    look,
+    // Whoever is stopped last may still have started another: until all is still, what runs is scaled down again.
+    async act(run, progress) {
+      const { cluster, memory } = run
+      const deadline = Date.now() + run.timeout
+      const changes = onChange(cluster, watches)
+      try {
+        for (;;) {
+          const seen = await look(run)
+          if (seen.is === 'done' || Date.now() > deadline) return
+          if (seen.is === 'waiting') progress(seen.on)
+          const deployments = (await Promise.all(keepers.map((keeper) => deploymentsOf(cluster, namespace, keeper)))).flat()
+          for (const deployment of deployments.filter((one) => replicasOf(one) > 0)) {
+            const { replicas } = teardownNotes(memory)
+            // What runs again was not still when the fingerprint was taken.
+            noteTeardown(memory, { replicas: { ...replicas, [deployment.metadata.name]: replicasOf(deployment) }, isFingerprinted: false })
+            await cluster.patch(refOf(deployment), { spec: { replicas: 0 } })
+          }
+          await changes.next(2_000)
+        }
+      } finally {
+        changes.stop()
+      }
+    },
+    watches,
+  }
+}
+
+/** The way back: as many replicas as there were, and available. */
+export function ensureStarted(namespace: string): Step {
+  return {
+    id: 'start',
+    title: 'Start flux-operator and the controllers again',
+    risk: 'change',
+    async look({ cluster, memory }) {
+      const { replicas } = teardownNotes(memory)
+      const refs = Object.keys(replicas).map((name) => ({ ...kinds.deployment, namespace, name }))
+      for (const ref of refs) {
+        const live = await cluster.get(ref)
+        if (live === undefined) throw new OperatorError(`${nameOf(ref)} is gone`, { remedy: 'npx zx scripts/bootstrap.ts' })
+        if (replicasOf(live) !== replicas[ref.name]) {
+          const commands = refs.map(({ name }) => `kubectl --namespace ${namespace} scale deployment ${name} --replicas=${replicas[name]}`)
+          return { is: 'todo', change: `scale ${refs.map(({ name }) => name).join(', ')} up again`, commands }
+        }
+        const readiness = await deploymentReadiness(cluster, ref)
+        if (readiness.is === 'waiting') return readiness
+      }
+      return { is: 'done', detail: refs.length === 0 ? 'none was stopped' : `${refs.length} Deployments are available` }
+    },
+    async act({ cluster, memory }) {
+      const { replicas } = teardownNotes(memory)
+      noteTeardown(memory, { isFingerprinted: false })
+      for (const [name, count] of Object.entries(replicas)) {
+        await cluster.patch({ ...kinds.deployment, namespace, name }, { spec: { replicas: count } })
+      }
+    },
+    watches: [kinds.deployment, kinds.pod].map((kind) => ({ kind, query: { namespace } })),
+  }
+}

@@ -1,0 +1,318 @@
+import { execFileSync } from 'node:child_process'
+import { readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { setTimeout as pause } from 'node:timers/promises'
+import { generateX25519Identity } from 'age-encryption'
+import * as v from 'valibot'
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import type { Cluster } from '../../lib/cluster/cluster.ts'
+import { kinds, nameOf, type Ref, refOf } from '../../lib/cluster/objects.ts'
+import { shippedRole } from '../../lib/preflight/rights.ts'
+import { projectRoot } from '../../lib/settings.ts'
+import { stated } from '../../lib/steps/stated.ts'
+import { takeFingerprint } from '../../lib/survival/fingerprint.ts'
+import { parseObjects } from '../../lib/tree.ts'
+import { documentOf, type Ended, startLab, type TestLab } from './harness.ts'
+import { deployWorkloads, makeFluxObjects, shop, untilDeployed } from './workloads.ts'
+
+const namespace = 'flux-system'
+const everything = ['--lab', '--yes', '--destroy=lab-infra']
+let lab: TestLab
+let cluster: Cluster
+
+beforeAll(async () => {
+  lab = await startLab(['infra'])
+  const ended = await lab.run('bootstrap', ['--lab', '--yes'])
+  expect(ended, ended.stderr).toMatchObject({ code: 0 })
+  cluster = await lab.cluster('lab-infra')
+  await lab.run('lab', ['snapshot', 'bootstrapped'])
+  cluster = await lab.cluster('lab-infra')
+  await deployWorkloads(lab, cluster)
+  await makeFluxObjects(cluster, 20, 50)
+  await lab.run('lab', ['snapshot', 'good'])
+  cluster = await lab.cluster('lab-infra')
+})
+afterAll(() => lab.close())
+
+async function reset(snapshot: string): Promise<void> {
+  expect((await lab.run('lab', ['reset', snapshot])).code).toBe(0)
+  rmSync(join(lab.home, 'runs'), { recursive: true, force: true })
+  cluster = await lab.cluster('lab-infra')
+}
+
+async function kubectl(...args: string[]): Promise<string> {
+  const ended = await lab.run('lab', ['kubectl', '--context', 'lab-infra', '--', ...args])
+  expect(ended, ended.stderr).toMatchObject({ code: 0 })
+  return ended.stdout
+}
+
+/** Everything that a teardown touches before the point of no return, by its generation and annotations. */
+async function stateOfFlux(): Promise<unknown[]> {
+  const objects = [...(await cluster.list(kinds.deployment, { namespace })), ...(await cluster.list(kinds.fluxInstance))]
+  const state = objects.map((object) => ({
+    name: nameOf(refOf(object)),
+    uid: object.metadata.uid,
+    spec: object.spec,
+    rest: object.metadata.annotations['fluxcd.controlplane.io/reconcile'],
+  }))
+  const crds = (await cluster.list(kinds.crd)).map(({ metadata: { name, uid, deletionTimestamp } }) => ({ name, uid, deletionTimestamp }))
+  return [...state, ...crds, (await cluster.get({ ...kinds.namespace, name: namespace }))?.metadata.uid]
+}
+
+/** How many Helm secrets, and which revisions: `hooked 1`. */
+async function revisions(): Promise<string[]> {
+  const secrets = await cluster.list(kinds.secret, { labels: 'owner=helm' })
+  return secrets.map(({ metadata: { labels } }) => `${labels.name} ${labels.version}`).sort()
+}
+
+/** Those that stand for themselves outside Flux's namespace, by UID. */
+async function alive(): Promise<string[]> {
+  const fingerprint = await takeFingerprint(cluster, namespace)
+  return fingerprint.filter(({ isOwned }) => !isOwned).map(({ name, uid }) => `${name} ${uid}`)
+}
+
+async function teardown(...flags: string[]): Promise<Ended> {
+  return lab.run('teardown', [...everything, '--json', ...flags])
+}
+
+async function verifyTornDown(ended: Ended): Promise<void> {
+  expect(ended, ended.stderr).toMatchObject({ code: 0 })
+  expect(documentOf(ended)).toMatchObject({ outcome: 'done', residue: [], survival: { changed: 0, missing: 0 } })
+  expect(await kubectl('get', 'crd', '--output', 'name')).not.toContain('fluxcd')
+  expect(await kubectl('get', 'namespaces', '--output', 'name')).not.toContain(`namespace/${namespace}`)
+  const roles = await kubectl('get', 'clusterroles,clusterrolebindings', '--output', 'name')
+  expect(roles.split('\n').filter((name) => name.includes('flux') && !name.endsWith(`/${shippedRole.name}`))).toEqual([])
+}
+
+const deployment = (name: string): Ref => ({ ...kinds.deployment, namespace, name })
+
+async function remove(ref: Ref): Promise<void> {
+  const uid = (await cluster.get(ref))?.metadata.uid
+  if (uid !== undefined) await cluster.remove(ref, { uid })
+}
+
+/** Deletes Deployments and waits until their pods have gone. */
+async function removeDeployments(...names: string[]): Promise<void> {
+  for (const name of names) await remove(deployment(name))
+  const left = async (): Promise<string[]> => (await cluster.list(kinds.pod, { namespace })).map(({ metadata }) => metadata.name)
+  await expect.poll(async () => (await left()).filter((pod) => names.some((name) => pod.startsWith(name))), { timeout: 60_000 }).toEqual([])
+}
+
+const fluxControllers = ['source-controller', 'kustomize-controller', 'helm-controller', 'notification-controller']
+
+describe('a Flux with a thousand objects and two hundred workloads', () => {
+  test('without the name typed, or with another, nothing is changed: exit 2 that says which flag', async () => {
+    const before = await stateOfFlux()
+    const bare = await lab.run('teardown', ['--lab', '--yes', '--json'])
+    expect(bare.code).toBe(2)
+    expect(bare.stderr).toContain('nothing was changed: there is no terminal to ask for consent on')
+    expect(bare.stderr).toContain('npx zx scripts/teardown.ts … --destroy=lab-infra')
+    const other = await lab.run('teardown', ['--lab', '--yes', '--destroy=infra'])
+    expect(other.code).toBe(2)
+    expect(other.stderr).toContain('--destroy names infra, but the context in use is lab-infra. Nothing was changed')
+    const planned = await lab.run('teardown', ['--lab', '--dry-run', '--json'])
+    expect(documentOf(planned)).toMatchObject({ outcome: 'planned', exitCode: 0 })
+    expect(planned.stderr).toContain('point of no return')
+    expect(await stateOfFlux()).toEqual(before)
+  })
+
+  test("what is somebody else's stands in the way: a claim, a finalizer, a workload that Flux owns", async () => {
+    const claim: Ref = { apiVersion: 'v1', kind: 'PersistentVolumeClaim', namespace, name: 'cache' }
+    await cluster.apply(stated(claim, { spec: { accessModes: ['ReadWriteOnce'], resources: { requests: { storage: '1Gi' } } } }))
+    const held: Ref = { ...kinds.gitRepository, namespace: 'tenant-0', name: 'object-0' }
+    await cluster.patch(held, { metadata: { finalizers: ['finalizers.fluxcd.io', 'example.com/billing'] } })
+    const owned: Ref = { ...kinds.deployment, namespace: shop, name: 'web-0' }
+    const release: Ref = { ...kinds.helmRelease, namespace: shop, name: 'plain' }
+    const owner = { ...kinds.helmRelease, name: release.name, uid: (await cluster.get(release))?.metadata.uid }
+    await cluster.patch(owned, { metadata: { ownerReferences: [owner] } })
+    const before = await stateOfFlux()
+    const ended = await teardown()
+    expect(ended.code).toBe(3)
+    expect(documentOf(ended)).toMatchObject({ outcome: 'blocked', steps: [] })
+    expect(ended.stderr).toContain("holds what is not Flux's, and would take it along: PersistentVolumeClaim flux-system/cache")
+    expect(ended.stderr).toContain('--keep-namespace')
+    expect(ended.stderr).toContain("GitRepository tenant-0/object-0 has a finalizer that is not Flux's: example.com/billing")
+    expect(ended.stderr).toContain('Deployment shop/web-0 belongs to HelmRelease plain, and Kubernetes would delete it with that')
+    expect(await stateOfFlux()).toEqual(before)
+    await cluster.patch(owned, { metadata: { ownerReferences: null } })
+    await cluster.patch(held, { metadata: { finalizers: ['finalizers.fluxcd.io'] } })
+    await remove(claim)
+  })
+
+  test('Ctrl-C before the point of no return leaves all as it was', async () => {
+    const before = await stateOfFlux()
+    const running = lab.start('teardown', everything)
+    await running.said("✔ Stop Flux's controllers")
+    running.kill('SIGINT')
+    const ended = await running.ended
+    expect(ended.code, ended.stderr).toBe(130)
+    expect(ended.stderr).toContain('stopped; everything is as it was')
+    expect(await stateOfFlux()).toEqual(before)
+    const healthy = await lab.run('bootstrap', ['--lab', '--dry-run', '--json'])
+    expect(documentOf(healthy)).toMatchObject({ outcome: 'unchanged' })
+  })
+
+  test('is taken away with everything alive, and kubectl from outside agrees; then bootstrap adopts it all', async () => {
+    rmSync(join(lab.home, 'runs'), { recursive: true, force: true })
+    const [before, released] = [await alive(), await revisions()]
+    const torn = await teardown()
+    await verifyTornDown(torn)
+    expect(await alive()).toEqual(before)
+    const { survival } = v.parse(v.object({ survival: v.object({ checked: v.number() }) }), documentOf(torn))
+    expect(survival.checked).toBeGreaterThan(180)
+
+    const file = /--from (\S+capture\.age)/.exec(torn.stderr)?.[1] ?? ''
+    const restored = await lab.run('restore', ['--lab', '--yes', '--from', file])
+    expect(restored, restored.stderr).toMatchObject({ code: 0 })
+    const rebuilt = await lab.run('bootstrap', ['--lab', '--yes'])
+    expect(rebuilt, rebuilt.stderr).toMatchObject({ code: 0 })
+    await untilDeployed(cluster)
+    // Adoption is an upgrade: one revision more, and none begins at 1 again.
+    for (const name of ['plain', 'hooked', 'elsewhere-far']) {
+      expect(released).toContain(`${name} 1`)
+      expect((await revisions()).filter((one) => one.startsWith(`${name} `))).toEqual([`${name} 1`, `${name} 2`])
+    }
+    const still = await alive()
+    expect(before.filter((one) => !still.includes(one))).toEqual([])
+  })
+})
+
+describe('a start that is half broken', () => {
+  beforeEach(() => reset('bootstrapped'))
+
+  test("the operator gone, the API down for 20 s in between, and somebody else's ClusterRole manager-role: it survives", async () => {
+    const role: Ref = { apiVersion: 'rbac.authorization.k8s.io/v1', kind: 'ClusterRole', name: 'manager-role' }
+    await cluster.apply(stated(role, { rules: [{ apiGroups: ['fluxcd.controlplane.io'], resources: ['*'], verbs: ['get'] }] }))
+    const contrib = foreignCrd('things.contrib.fluxcd.io')
+    await cluster.apply(contrib)
+    // helm-controller would bring it back within a minute.
+    await cluster.patch(deployment('helm-controller'), { spec: { replicas: 0 } })
+    await removeDeployments('flux-operator')
+    const running = lab.start('teardown', [...everything, '--json'])
+    await running.said('✔ Capture what Flux needs')
+    await lab.run('lab', ['fault', 'set', 'api-down'])
+    await pause(20_000)
+    await lab.run('lab', ['fault', 'clear'])
+    const ended = await running.ended
+    expect(ended.code, ended.stderr).toBe(0)
+    expect(ended.stderr).toContain('CustomResourceDefinition things.contrib.fluxcd.io')
+    expect(await cluster.get(role)).toBeDefined()
+    expect(await cluster.get(refOf(contrib))).toBeDefined()
+    await remove(refOf(contrib))
+    await verifyTornDown(ended)
+  })
+
+  test('the controllers gone, and somebody else in the namespace: --keep-namespace takes only what is Flux’s', async () => {
+    await cluster.patch(deployment('flux-operator'), { spec: { replicas: 0 } })
+    await removeDeployments(...fluxControllers)
+    const mine: Ref = { ...kinds.configMap, namespace, name: 'mine' }
+    await cluster.apply(stated(mine, { data: { kept: 'yes' } }))
+    const ended = await teardown('--keep-namespace')
+    expect(ended, ended.stderr).toMatchObject({ code: 0 })
+    expect(documentOf(ended)).toMatchObject({ outcome: 'done', residue: [] })
+    expect(await cluster.get(mine)).toBeDefined()
+    expect(
+      await kubectl(
+        '--namespace',
+        namespace,
+        'get',
+        'deployments,services,serviceaccounts,networkpolicies,resourcequotas',
+        '--output',
+        'name',
+      ),
+    ).toBe('serviceaccount/default\n')
+    expect(await kubectl('get', 'crd', '--output', 'name')).not.toContain('fluxcd')
+  })
+
+  test('the namespace stuck Terminating on a FluxInstance, and CustomResourceDefinitions too', async () => {
+    await removeDeployments('flux-operator', ...fluxControllers)
+    await remove({ ...kinds.crd, name: 'kustomizations.kustomize.toolkit.fluxcd.io' })
+    await remove({ ...kinds.namespace, name: namespace })
+    const isStuck = async (): Promise<string> => JSON.stringify(await cluster.get({ ...kinds.namespace, name: namespace }))
+    await expect.poll(isStuck, { timeout: 60_000 }).toContain('fluxcd.controlplane.io/finalizer')
+    await verifyTornDown(await teardown())
+  })
+
+  test('after flux uninstall, which said that it had finished', async () => {
+    const { bin, kubeconfig } = await lab.access()
+    execFileSync(join(bin, 'flux'), ['uninstall', '--silent', '--context=lab-infra'], {
+      env: { KUBECONFIG: kubeconfig, HOME: lab.home },
+      stdio: 'pipe',
+    })
+    await verifyTornDown(await teardown())
+  })
+
+  test('somebody who may not delete CustomResourceDefinitions is told so; with the role that the project ships, it works', async () => {
+    const [shipped] = parseObjects(readFileSync(join(projectRoot, shippedRole.file), 'utf8'))
+    const { rules } = v.parse(
+      v.object({ rules: v.array(v.looseObject({ resources: v.array(v.string()), verbs: v.array(v.string()) })) }),
+      shipped,
+    )
+    const fewer = rules.map((rule) =>
+      rule.resources.includes('customresourcedefinitions') ? { ...rule, verbs: rule.verbs.filter((verb) => verb !== 'delete') } : rule,
+    )
+    const role: Ref = { apiVersion: 'rbac.authorization.k8s.io/v1', kind: 'ClusterRole', name: shippedRole.name }
+    await cluster.apply(stated(role, { rules: fewer }))
+    const asJane = await jane()
+    const before = await stateOfFlux()
+    const refused = await asJane()
+    expect(refused.code, refused.stderr).toBe(3)
+    expect(refused.stderr).toContain('     delete customresourcedefinitions.apiextensions.k8s.io\n')
+    expect(await stateOfFlux()).toEqual(before)
+    await cluster.apply(stated(role, { rules }))
+    await verifyTornDown(await asJane())
+  })
+
+  test('Flux installed by its CLI; a second teardown finds nothing to do', async () => {
+    await reset('empty')
+    const { bin, kubeconfig } = await lab.access()
+    const components = '--components=source-controller,kustomize-controller,helm-controller,notification-controller'
+    execFileSync(join(bin, 'flux'), ['install', '--context=lab-infra', components], {
+      env: { KUBECONFIG: kubeconfig, HOME: lab.home },
+      stdio: 'pipe',
+    })
+    await verifyTornDown(await teardown())
+    expect(documentOf(await teardown())).toMatchObject({ outcome: 'unchanged', exitCode: 0, residue: [] })
+  })
+})
+
+/** Somebody who has the project's role and no other: runs a teardown as any other cluster's owner would. */
+async function jane(): Promise<() => Promise<Ended>> {
+  const { bin, kubeconfig } = await lab.access()
+  const account: Ref = { ...kinds.serviceAccount, namespace: 'default', name: 'jane' }
+  await cluster.apply(stated(account))
+  const group = 'rbac.authorization.k8s.io'
+  const binding: Ref = { apiVersion: `${group}/v1`, kind: 'ClusterRoleBinding', name: 'jane' }
+  const subjects = [{ kind: 'ServiceAccount', namespace: 'default', name: 'jane' }]
+  await cluster.apply(stated(binding, { roleRef: { apiGroup: group, kind: 'ClusterRole', name: shippedRole.name }, subjects }))
+  const request = stated({ apiVersion: 'authentication.k8s.io/v1', kind: 'TokenRequest', name: 'jane' }, { spec: {} })
+  const made = await cluster.create(request, { ref: account, name: 'token' })
+  const { token } = v.parse(v.object({ status: v.object({ token: v.string() }) }), made).status
+  const config = v.parse(kubeconfigSchema, readFileSync(kubeconfig, 'utf8'))
+  const hers = join(lab.home, 'jane.kubeconfig')
+  writeFileSync(hers, JSON.stringify({ ...config, users: config.users.map((user) => ({ ...user, user: { token } })) }), { mode: 0o600 })
+  const identity = join(lab.home, 'jane.txt')
+  writeFileSync(identity, `${await generateX25519Identity()}\n`, { mode: 0o600 })
+  const flags = ['--context', 'lab-infra', '--cluster', 'infra', '--kubeconfig', hers, '--identity', identity]
+  const env = { PATH: `${bin}:${process.env.PATH}`, XDG_STATE_HOME: join(lab.home, 'jane') }
+  return () => lab.run('teardown', [...flags, '--yes', '--destroy=lab-infra', '--json'], env)
+}
+
+const kubeconfigSchema = v.pipe(v.string(), v.parseJson(), v.looseObject({ users: v.array(v.looseObject({ user: v.unknown() })) }))
+
+/** A kind of somebody else's that goes by Flux's domain. */
+function foreignCrd(name: string) {
+  const [plural = '', ...group] = name.split('.')
+  const schema = { openAPIV3Schema: { type: 'object', 'x-kubernetes-preserve-unknown-fields': true } }
+  return stated(
+    { ...kinds.crd, name },
+    {
+      spec: {
+        group: group.join('.'),
+        names: { kind: 'Thing', listKind: 'ThingList', plural, singular: 'thing' },
+        scope: 'Namespaced',
+        versions: [{ name: 'v1', served: true, storage: true, schema }],
+      },
+    },
+  )
+}
