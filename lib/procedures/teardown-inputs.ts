@@ -76,7 +76,7 @@ export async function prepareTeardown(surroundings: Surroundings<typeof teardown
     crds.flux.length === 0 && deployments.length === 0 && toDelete.belongings.length === 0 && (keepsNamespace || live === undefined)
   const capture = isPast || isGone ? undefined : await planCapture(surroundings, namespace, preflight)
   await preflight.check(
-    () => checkRights(cluster, teardownRights(namespace, lockNamespace)),
+    () => checkRights(cluster, teardownRights(namespace, lockNamespace, keepsNamespace)),
     () => checkApiServices(cluster, 'blocks'),
     () => judgeOneFlux(there, namespace),
     () => judgeFinalizers(objects?.held ?? [], crds.flux, keepsNamespace ? undefined : live),

@@ -6,6 +6,7 @@ import { parse } from 'yaml'
 import { bootstrapRights } from '../../lib/preflight/bootstrap-rights.ts'
 import { captureRights, restoreRights } from '../../lib/preflight/capture-rights.ts'
 import { shippedRole } from '../../lib/preflight/rights.ts'
+import { teardownRights } from '../../lib/preflight/teardown-rights.ts'
 import { projectRoot } from '../../lib/settings.ts'
 
 const texts = v.array(v.string())
@@ -22,7 +23,12 @@ test('the role that is shipped holds what the procedures need, and nothing else'
       resources.flatMap((resource) => resourceNames.flatMap((name) => verbs.map((verb) => `${verb} ${resource}.${group} ${name}`))),
     ),
   )
-  const rights = [...bootstrapRights('flux-system', 'kube-system'), ...captureRights('flux-system'), ...restoreRights('kube-system')]
+  const rights = [
+    ...bootstrapRights('flux-system', 'kube-system'),
+    ...captureRights('flux-system'),
+    ...restoreRights('kube-system'),
+    ...teardownRights('flux-system', 'kube-system', true),
+  ]
   const needed = rights.flatMap(({ group, resource, name = '', verbs }) => verbs.map((verb) => `${verb} ${resource}.${group} ${name}`))
   expect(role.metadata.name).toBe(shippedRole.name)
   expect(new Set(held)).toEqual(new Set(needed))
