@@ -23,7 +23,7 @@ await main(() =>
         }
       },
       unchanged: 'nothing to do: there is no Flux',
-      summarize: (run) => Promise.resolve(summarizeTeardown(run, proof)),
+      summarize: (run, target) => Promise.resolve(summarizeTeardown(run, target, proof)),
     },
     argumentsOf('teardown'),
   ),

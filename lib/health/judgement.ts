@@ -27,8 +27,16 @@ export function judgeAll(objects: FluxObjects, now: number): ReadonlyMap<string,
     const judgement = judged.get(object.name)
     const ready = conditionOf(object, 'Ready')
     if (judgement?.is !== 'fails' || ready === undefined || !waitingReasons.includes(ready.reason)) continue
-    const on = needsOf(object).filter((need) => isUnwell(judged.get(need)))
+    const needs = needsOf(object)
+    const on = needs.filter((need) => isUnwell(judged.get(need)))
     if (on.length > 0) judged.set(object.name, { is: 'waits', on, since: judgement.since })
+    // What it waited for has come about: its controller tries again within seconds.
+    else if (
+      ready.reason !== 'ArtifactFailed' &&
+      now - Date.parse(judgement.since) < minute &&
+      needs.every((need) => judged.get(need)?.is === 'well')
+    )
+      judged.set(object.name, { is: 'busy' })
   }
   return judged
 }

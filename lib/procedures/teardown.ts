@@ -14,6 +14,7 @@ import { ensureAtRest, ensureAwake } from '../steps/rest.ts'
 import { ensureControllersStopped, ensureOperatorStopped, ensureStarted } from '../steps/stop.ts'
 import { noteTeardown, teardownNotes } from '../steps/teardown-notes.ts'
 import { type Proof, verifyNoResidue, verifySurvival } from '../steps/verify-gone.ts'
+import type { Target } from '../target.ts'
 import type { TeardownInputs } from './teardown-inputs.ts'
 
 /** From a Flux that runs to none, with everything alive that it deployed. Nothing is destroyed before all of Flux is still. */
@@ -91,13 +92,14 @@ export function tellTeardown({ residue, survival }: Proof): Telling {
 }
 
 /** What is so now, and how Flux comes back: what Git does not have from the capture first. */
-export function summarizeTeardown({ context, memory }: Run, { survival }: Proof): string[] {
+export function summarizeTeardown({ context, memory }: Run, { isLab }: Target, { survival }: Proof): string[] {
   const file = notedCapture(memory)?.file
+  const where = `${isLab ? '--lab ' : ''}--context ${context}`
   return [
     `There is no Flux on ${context} any more. ${survival === undefined ? '' : `${survival.checked} objects that it could have touched are the same as before.`}`,
     '',
     'Next, to have it again:',
-    ...(file === undefined ? [] : [`  npx zx scripts/restore.ts --context ${context} --from ${file}`]),
-    `  npx zx scripts/bootstrap.ts --context ${context}`,
+    ...(file === undefined ? [] : [`  npx zx scripts/restore.ts ${where} --from ${file}`]),
+    `  npx zx scripts/bootstrap.ts ${where}`,
   ]
 }

@@ -151,6 +151,18 @@ describe('causes', () => {
     })
     expect(judged.get('Kustomization apps/shop')).toMatchObject({ is: 'fails', reason: 'ArtifactFailed: path not found' })
   })
+  test('one that has waited for what is well by now is on its way, for a minute', () => {
+    const first: Made = { status: ready('True', 'Succeeded', 0.2) }
+    const second = (minutes: number): Made => ({
+      spec: { dependsOn: [{ name: 'first' }] },
+      status: ready('False', 'DependencyNotReady', minutes),
+    })
+    expect(judge({ first, second: second(0.5) }).get('Kustomization apps/second')).toEqual({ is: 'busy' })
+    expect(judge({ first, second: second(2) }).get('Kustomization apps/second')).toMatchObject({
+      is: 'fails',
+      reason: 'DependencyNotReady',
+    })
+  })
   test('the first of a circle counts as its cause', () => {
     const judged = judge({ one: waits('two'), two: waits('one') })
     expect([...rootCauses(judged)]).toEqual([['Kustomization apps/one', ['Kustomization apps/one', 'Kustomization apps/two']]])
