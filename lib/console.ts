@@ -83,7 +83,7 @@ export function createConsole({ clean, log, stream = process.stderr }: ConsoleOp
       function shown(): string {
         const elapsed = ` ${showDuration(Date.now() - started)}`
         const room = columnsOf(stream) - elapsed.length - 3
-        return `${told.length > room ? `${told.slice(0, room - 1)}…` : told}${paint(elapsed, 'faint')}`
+        return `${shortened(told, clean(text), room)}${paint(elapsed, 'faint')}`
       }
       function startSpinner(): { redraw: () => void; stop: () => void } {
         // discardStdin would swallow Ctrl-C; the spinner's own colour ignores NO_COLOR.
@@ -123,6 +123,16 @@ export function createConsole({ clean, log, stream = process.stderr }: ConsoleOp
 function columnsOf(stream: NodeJS.WriteStream): number {
   return stream.isTTY ? Math.max(40, stream.columns) : 1000
 }
+
+/** Fits a text into one line. Of `TITLE: what is waited for` the title gives way first, for it does not change. */
+export function shortened(text: string, title: string, room: number): string {
+  const cut = (words: string, length: number): string => (words.length > length ? `${words.slice(0, length - 1)}…` : words)
+  if (text.length <= room || !text.startsWith(`${title}: `)) return cut(text, room)
+  const rest = text.slice(title.length + 2)
+  return cut(`${cut(title, Math.max(shortestTitle, room - rest.length - 2))}: ${rest}`, room)
+}
+
+const shortestTitle = 16
 
 /** Breaks a text at spaces so that no line is longer than `width`; what follows stands below the line's first word, after its number. */
 export function wrap(text: string, width: number): string[] {

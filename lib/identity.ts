@@ -59,7 +59,9 @@ export async function chooseRun(
       { name: 'stop', message: 'Stop here' },
     ])
     if (answer === 'fresh') return undefined
-    if (answer === 'stop') throw new OperatorError('stopped; nothing was changed', { kind: 'cancelled' })
+    if (answer === 'stop') {
+      throw new OperatorError('stopped; nothing was changed', { kind: 'cancelled', remedy: `to go on with ${found.runId}: --resume` })
+    }
   }
   if (found.uid === uid) return found
   throw new OperatorError(

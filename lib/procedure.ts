@@ -50,10 +50,9 @@ export function failedWith(thrown: unknown, signal: AbortSignal, steps: StepReco
   if (isCancelled) {
     const done = steps.filter(({ state }) => state === 'done').map(({ title }) => title)
     const what = done.length === 0 ? 'stopped; nothing was changed' : `stopped; done so far: ${done.join('; ')}`
-    const failure = new OperatorError(what, {
-      kind: 'cancelled',
-      remedy: done.length === 0 ? 'nothing is left to do or undo' : 'run the same command with --resume to go on from here',
-    })
+    const own = thrown instanceof OperatorError ? thrown.remedy : undefined
+    const remedy = done.length === 0 ? 'nothing is left to do or undo' : 'run the same command with --resume to go on from here'
+    const failure = new OperatorError(what, { kind: 'cancelled', remedy: own ?? remedy })
     return { outcome: 'cancelled', steps, failure }
   }
   const failure = thrown instanceof OperatorError ? thrown : new OperatorError(messageOf(thrown), { cause: thrown })
@@ -154,14 +153,14 @@ async function askFor(step: Step, look: Look & { is: 'todo' }, run: Run, positio
   for (;;) {
     const answer = await choose('What now?', [
       { name: 'run', message: 'Run this step' },
-      { name: 'details', message: 'Show details' },
+      ...(look.details === undefined ? [] : [{ name: 'details', message: 'Show details' } as const]),
       { name: 'all', message: 'Run this and all that remain' },
       { name: 'stop', message: 'Stop here' },
     ])
     if (answer === 'run') return 'one'
     if (answer === 'all') return 'all'
     if (answer === 'stop') throw new OperatorError(`stopped before step ${position}, ${step.title}`, { kind: 'cancelled' })
-    for (const detail of look.details ?? ['there is nothing more to say about this step']) run.console.line(`  ${detail}`)
+    for (const detail of look.details ?? []) run.console.line(`  ${detail}`)
   }
 }
 

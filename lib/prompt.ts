@@ -1,3 +1,4 @@
+import { setTimeout as pause } from 'node:timers/promises'
 import { OperatorError } from './errors.ts'
 
 /** That people can be asked: a pipe's `y` is no consent. */
@@ -42,6 +43,7 @@ async function ask(question: {
   // enquirer ignores NO_COLOR; the library that colours it reads this when it is loaded.
   if ((process.env.NO_COLOR ?? '') !== '') process.env.FORCE_COLOR = '0'
   const { default: enquirer } = await import('enquirer')
+  await forgetTypedAhead()
   try {
     const answers: unknown = await enquirer.prompt({ ...question, name: 'answer', stdout: process.stderr })
     return typeof answers === 'object' && answers !== null && 'answer' in answers ? answers.answer : undefined
@@ -49,6 +51,25 @@ async function ask(question: {
     // Ctrl-C rejects with "" and, on Node 24, may throw ERR_USE_AFTER_CLOSE instead (enquirer#483).
     throw cancelled()
   }
+}
+
+/** How long the terminal takes to hand over what was typed before, in milliseconds. */
+const handover = 50
+
+/** An Enter that was pressed while something else went on consents to nothing: only what is typed after the question is an answer. */
+async function forgetTypedAhead(): Promise<void> {
+  const { stdin } = process
+  let isInterrupted = false
+  const forget = (chunk: Buffer): void => {
+    if (chunk.includes(3)) isInterrupted = true // Ctrl-C is a character here
+  }
+  stdin.setRawMode(true)
+  stdin.on('data', forget)
+  await pause(handover)
+  stdin.off('data', forget)
+  stdin.pause()
+  stdin.setRawMode(false)
+  if (isInterrupted) throw cancelled()
 }
 
 function cancelled(): OperatorError {

@@ -31,7 +31,7 @@ export async function summarizeFlux({ cluster, context }: Run, target: Target): 
     `  at           ${status.artifact.revision}`,
     '',
     'Next:',
-    `  ${kubectl} -n ${namespace} get fluxinstance,ks,hr`,
-    ...(target.isLab ? [`  ${lab}push        # after a change below kubernetes/: Flux applies it`, `  ${lab}down`] : []),
+    `  ${kubectl} get fluxinstance,ks,hr -A`,
+    ...(target.isLab ? [`  ${lab}push  # after a change to kubernetes/`, `  ${lab}down`] : []),
   ]
 }

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { wrap } from '../../lib/console.ts'
+import { shortened, wrap } from '../../lib/console.ts'
 import { parseDuration, showDuration } from '../../lib/duration.ts'
 import { createRedactor } from '../../lib/redactor.ts'
 import { substitute } from '../../lib/substitution.ts'
@@ -77,5 +77,22 @@ describe('lines on a narrow terminal', () => {
   })
   test('go on below the first word of a numbered line', () => {
     expect(wrap('  1. ✚ Create it: create Namespace x', 22)).toEqual(['  1. ✚ Create it:', '       create', '       Namespace x'])
+  })
+})
+
+describe('a line that must not wrap', () => {
+  const title = 'Install Flux: apply the FluxInstance'
+  test.each([
+    ['stays as it is where it fits', `${title}: soon`, 60, `${title}: soon`],
+    [
+      'gives up its title before what is waited for',
+      `${title}: source-controller 0/1: Pulling`,
+      50,
+      'Install Flux: app…: source-controller 0/1: Pulling',
+    ],
+    ['gives up both where there is no room', `${title}: source-controller 0/1: Pulling`, 30, 'Install Flux: a…: source-cont…'],
+    ['is cut at its end where it has no title', 'reading a very long list', 12, 'reading a v…'],
+  ])('%s', (_, text, room, shown) => {
+    expect(shortened(text, title, room)).toBe(shown)
   })
 })
