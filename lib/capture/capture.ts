@@ -119,17 +119,20 @@ export function carries({ entries }: Pick<Capture, 'entries'>, ref: Ref): boolea
 /** `12 Secrets and ConfigMaps that Flux refers to, 3 revisions of …`: what a person is told of a capture. */
 export function describeCapture({ entries }: Pick<Capture, 'entries'>): string {
   const count = (...wanted: Role[]): number => entries.filter(({ role }) => wanted.includes(role)).length
-  const parts: [number, string][] = [
-    [count('referred'), 'Secrets and ConfigMaps that Flux refers to'],
-    [count('account'), 'ServiceAccounts'],
-    [count('helm-storage'), 'revisions of Helm releases deployed elsewhere'],
-    [count('named'), 'objects named'],
-    [count('flux', 'flux-by-hand'), 'objects of Flux'],
-    [count('flux-by-hand'), 'of those in no inventory'],
-    [entries.filter(({ suspendedBy }) => suspendedBy !== undefined).length, 'suspended by hand'],
-  ]
-  const told = parts.filter(([many]) => many > 0).map(([many, what]) => `${many} ${what}`)
+  const told = [
+    counted(count('referred'), 'Secret or ConfigMap that Flux refers to', 'Secrets and ConfigMaps that Flux refers to'),
+    counted(count('account'), 'ServiceAccount', 'ServiceAccounts'),
+    counted(count('helm-storage'), 'revision of a Helm release deployed elsewhere', 'revisions of Helm releases deployed elsewhere'),
+    counted(count('named'), 'object named', 'objects named'),
+    counted(count('flux', 'flux-by-hand'), 'object of Flux', 'objects of Flux'),
+    counted(count('flux-by-hand'), 'of those in no inventory'),
+    counted(entries.filter(({ suspendedBy }) => suspendedBy !== undefined).length, 'suspended by hand'),
+  ].flat()
   return told.length === 0 ? 'nothing: there is no Flux here' : told.join(', ')
+}
+
+function counted(many: number, one: string, several = one): string[] {
+  return many === 0 ? [] : [`${many} ${many === 1 ? one : several}`]
 }
 
 /** In the order of a restore, the same for the same objects whatever order they were found in. */

@@ -48,7 +48,12 @@ export async function capture(stage: Stage<typeof flags>): Promise<Ending> {
   if (shared['dry-run'] === true) return { outcome: 'planned', telling: tellOf(collected, undefined, copy) }
   record.keepIn(target.runs)
   const file = out ?? join(record.memory.folder(), 'capture.age')
-  await keepCapture(collected, keys.sealer, opener, { file, copy })
+  const writing = console.wait('encrypting it')
+  try {
+    await keepCapture(collected, keys.sealer, opener, { file, copy })
+  } finally {
+    writing.stop()
+  }
   console.success(`${file}${copy === undefined ? '' : `, and a copy in ${copy}`}`)
   if (opener === undefined) console.warning('no identity was given to open it again with: keep the key to it, and try it (--identity FILE)')
   return { outcome: 'done', telling: tellOf(collected, file, copy) }

@@ -200,7 +200,7 @@ describe('a capture', () => {
         absent: ['Secret team-a/nowhere (Kustomization team-a/by-hand: spec.postBuild.substituteFrom)'],
       },
     })
-    expect(ended.stderr).toContain('2 revisions of Helm releases deployed elsewhere, 1 objects named')
+    expect(ended.stderr).toContain('2 revisions of Helm releases deployed elsewhere, 1 object named')
     expect(statSync(file).mode & 0o777).toBe(0o600)
     expect(readFileSync(copy)).toEqual(readFileSync(file))
     expect(seen).toEqual([])

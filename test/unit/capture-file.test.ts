@@ -173,7 +173,7 @@ describe('an entry', () => {
     expect(sorted(entries).map(({ ref }) => ref.name)).toEqual(['d', 'b', 'c', 'a'])
   })
   test('is told of in numbers', () => {
-    expect(describeCapture(capture)).toBe('1 Secrets and ConfigMaps that Flux refers to')
+    expect(describeCapture(capture)).toBe('1 Secret or ConfigMap that Flux refers to')
     expect(describeCapture({ entries: [] })).toBe('nothing: there is no Flux here')
   })
 })
