@@ -5,13 +5,19 @@ import { kinds, type KubeObject, type Ref, refOf } from '../cluster/objects.ts'
 import { parseObjects } from '../tree.ts'
 
 const secretSchema = v.object({ data: v.object({ release: v.string() }) })
-const releaseSchema = v.object({ manifest: v.string() })
+/** `namespace` is the one that it is deployed to. */
+const releaseSchema = v.object({ namespace: v.string(), manifest: v.string() })
 
-/** The objects of a Helm release, from the Secret that Helm keeps it in (helm/helm pkg/storage/driver, decodeRelease). */
-export function objectsOfRelease(secret: KubeObject, namespace: string): Ref[] {
+/** A release as the Secret holds it that Helm keeps it in (helm/helm pkg/storage/driver, decodeRelease). */
+export function decodeRelease(secret: KubeObject): v.InferOutput<typeof releaseSchema> {
   const { release } = v.parse(secretSchema, secret).data
   const zipped = Buffer.from(Buffer.from(release, 'base64').toString(), 'base64')
-  const { manifest } = v.parse(v.pipe(v.string(), v.parseJson(), releaseSchema), gunzipSync(zipped).toString())
+  return v.parse(v.pipe(v.string(), v.parseJson(), releaseSchema), gunzipSync(zipped).toString())
+}
+
+/** The objects of a release; one that names no namespace is given this one. */
+export function objectsOfRelease(secret: KubeObject, namespace: string): Ref[] {
+  const { manifest } = decodeRelease(secret)
   // Helm's manifest may leave the namespace out; a cluster-scoped object with one is still found by name.
   return parseObjects(manifest).map((object) => ({ namespace, ...refOf(object) }))
 }

@@ -7,13 +7,14 @@ import { OperatorError } from '../errors.ts'
 /**
  * The file that a flag names for the capture of a context.
  * @param named what the flag says: a file; a folder where it is one already, or where there are several contexts
- * @throws OperatorError `usage` where the file is there already, or Git would track it
+ * @param isAgain that the file may be there already, from the same run before it was interrupted
+ * @throws OperatorError `usage` where it is there otherwise, or Git would track it
  */
-export async function destinationOf(named: string, context: string, isForSeveral: boolean): Promise<string> {
+export async function destinationOf(named: string, context: string, isForSeveral: boolean, isAgain = false): Promise<string> {
   const path = resolve(named)
   const isFolder = isForSeveral || statSync(path, { throwIfNoEntry: false })?.isDirectory() === true
   const file = isFolder ? join(path, `${encodeURIComponent(context)}.age`) : path
-  if (existsSync(file)) {
+  if (existsSync(file) && !isAgain) {
     throw new OperatorError(`${file} is there already, and may be the only good capture`, { kind: 'usage', remedy: 'name another file' })
   }
   const checkout = await checkoutThatTracks(file)

@@ -1,9 +1,11 @@
 import { openerApart } from '../capture/apart.ts'
 import { type Collected, type CaptureRequest, collect } from '../capture/collect.ts'
+import { destinationOf } from '../capture/destination.ts'
 import { captureFlags, type CaptureKeys, captureKeys, splitList } from '../capture/keys.ts'
 import { findNamed } from '../capture/named.ts'
 import type { Values } from '../flags.ts'
 import type { Surroundings } from '../operate.ts'
+import { notedCapture } from '../steps/capture.ts'
 import { notice, type Preflight } from '../preflight/finding.ts'
 
 /** What a teardown will capture before it destroys anything. */
@@ -15,18 +17,21 @@ export interface PlannedCapture {
   readonly collected: Collected
 }
 
-type CaptureSurroundings = Pick<Surroundings<typeof captureFlags>, 'session' | 'target' | 'settings' | 'redactor'> & {
+type CaptureSurroundings = Pick<Surroundings<typeof captureFlags>, 'session' | 'target' | 'settings' | 'redactor' | 'memory'> & {
   readonly own: Values<typeof captureFlags>
 }
 
 /** Makes sure, before anything is changed, that the capture can be made, and opened again afterwards; undefined where not, which is a finding. */
 export async function planCapture(
-  { session, target, settings, redactor, own }: CaptureSurroundings,
+  { session, target, settings, redactor, memory, own }: CaptureSurroundings,
   namespace: string,
   preflight: Preflight,
 ): Promise<PlannedCapture | undefined> {
   const { cluster, uid, access } = session
   const keys = await preflight.learn(() => captureKeys({ own, settings, target, redactor }))
+  const { 'copy-to': named } = own
+  const isAgain = notedCapture(memory) !== undefined
+  const copy = await preflight.learn(async () => (named === undefined ? '' : destinationOf(named, target.context, false, isAgain)))
   const include = await preflight.learn(() => findNamed(cluster, namespace, splitList(own.include ?? '')))
   if (include === undefined) return undefined
   const request = { context: target.context, server: access.server, uid, namespace, include }
@@ -34,5 +39,5 @@ export async function planCapture(
   if (keys === undefined || collected === undefined) return undefined
   const opener = await preflight.learn(() => openerApart(keys, collected))
   await preflight.check(() => collected.absent.map((what) => notice(`${what}: referred to, but not there, so not captured`)))
-  return opener === undefined ? undefined : { request, keys, copyTo: own['copy-to'], collected }
+  return opener === undefined ? undefined : { request, keys, copyTo: copy === '' ? undefined : copy, collected }
 }

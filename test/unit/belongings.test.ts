@@ -50,7 +50,7 @@ apiVersion: v1
 kind: Service
 metadata: {name: flux-operator}
 `
-  const release = gzipSync(JSON.stringify({ name: 'flux-operator', manifest })).toString('base64')
+  const release = gzipSync(JSON.stringify({ name: 'flux-operator', namespace: 'flux-system', manifest })).toString('base64')
   const secret = parseObject({
     apiVersion: 'v1',
     kind: 'Secret',
