@@ -39,6 +39,7 @@ const programs = [
   'amtool',
   'sops',
   'cat',
+  'date',
   'less',
 ]
 
