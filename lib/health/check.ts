@@ -38,5 +38,7 @@ function sickness(probed: readonly Probed[], context: string): OperatorError {
     ...(fails.length === 0 ? [] : [`in trouble: ${fails.join(', ')}`]),
     ...(unknown.length === 0 ? [] : [`not known: ${unknown.join(', ')}`]),
   ]
-  return new OperatorError(`${context} is not healthy; ${what.join('; ')}`, { remedy: 'the commands above, the first probe first' })
+  return new OperatorError(`${context} is not healthy; ${what.join('; ')}`, {
+    remedy: 'the commands above, the first probe first; or npx zx scripts/recover.ts, which knows most disasters',
+  })
 }

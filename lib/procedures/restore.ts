@@ -9,6 +9,7 @@ import type { Prepared, Surroundings } from '../operate.ts'
 import { restoreRights } from '../preflight/capture-rights.ts'
 import { createPreflight } from '../preflight/finding.ts'
 import { verifyRights } from '../preflight/rights.ts'
+import type { Step } from '../step.ts'
 import { checkRestorable, restoreBeforeFlux, restoreByHand } from '../steps/restore.ts'
 
 export const flags = {
@@ -21,8 +22,17 @@ export const flags = {
   'from-other-cluster': { type: 'boolean', help: 'the capture is of another cluster than this one, and that is meant' },
 } as const satisfies Flags
 
+/** A capture that was opened, and the steps that put it back. */
+export interface Restore {
+  readonly capture: Capture
+  readonly beforeFlux: readonly Step[]
+  /** Once Flux's kinds are there again. */
+  readonly byHand: Step
+  readonly notices: readonly string[]
+}
+
 /** Opens the capture, all of it, before anything is touched; then the steps that put it back. */
-export async function prepareRestore({ session, target, settings, redactor, own }: Surroundings<typeof flags>): Promise<Prepared> {
+export async function openForRestore({ session, target, settings, redactor, own }: Surroundings<typeof flags>): Promise<Restore> {
   await verifyRights(session.cluster, restoreRights(settings.LOCK_NAMESPACE ?? 'kube-system'))
   const file = fileOf(own.from, target.context)
   const opener = await captureOpener({ own, settings, target, redactor }, await wantsPassphrase(file))
@@ -33,9 +43,16 @@ export async function prepareRestore({ session, target, settings, redactor, own 
   const restoring = { open: () => Promise.resolve(capture), file }
   const { takenAt, context, fluxVersion = 'of an unknown version' } = capture.header
   return {
-    steps: [...restoreBeforeFlux(restoring), restoreByHand(restoring)],
+    capture,
+    beforeFlux: restoreBeforeFlux(restoring),
+    byHand: restoreByHand(restoring),
     notices: [...preflight.conclude(), `the capture is of ${takenAt}, of ${context} with Flux ${fluxVersion}: ${describeCapture(capture)}`],
   }
+}
+
+export async function prepareRestore(surroundings: Surroundings<typeof flags>): Promise<Prepared> {
+  const { beforeFlux, byHand, notices } = await openForRestore(surroundings)
+  return { steps: [...beforeFlux, byHand], notices }
 }
 
 function fileOf(from: string | undefined, context: string): string {

@@ -1,0 +1,97 @@
+import * as v from 'valibot'
+import type { Cluster } from '../cluster/cluster.ts'
+import { kinds } from '../cluster/objects.ts'
+import { parseDuration } from '../duration.ts'
+import type { FluxObject } from './flux-object.ts'
+import type { Scene } from './scene.ts'
+
+/** An object that is changed over and over, and by whom. */
+export interface Changing {
+  /** `ConfigMap apps/shop` */
+  readonly object: string
+  /** `Kustomization apps/shop` */
+  readonly by: string
+  readonly count: number
+  /** When it was first and last changed, in milliseconds. */
+  readonly first: number
+  readonly last: number
+}
+
+/** So many changes that no commit accounts for are a loop. */
+export const tooMany = 3
+
+/**
+ * What keeps changing without a commit. kustomize-controller and the operator tell of each change that they made in an Event, and of none
+ * where they had nothing to change; the API counts those that are alike, and keeps them for an hour. From the changes to one object
+ * those are taken off that a new build accounts for: a Kustomization's history has an entry for each.
+ */
+export async function findChanging(scene: Pick<Scene, 'cluster' | 'objects' | 'now'>): Promise<Changing[]> {
+  const { cluster, now } = scene
+  const [{ byName }, ...events] = await Promise.all([
+    scene.objects(),
+    eventsOf(cluster, kinds.kustomization.kind, 'Progressing'),
+    eventsOf(cluster, kinds.fluxInstance.kind, 'ReconciliationSucceeded'),
+    eventsOf(cluster, kinds.helmRelease.kind, 'DriftCorrected'),
+  ])
+  return tally(events.flat()).filter((changing) => {
+    const by = byName.get(changing.by)
+    const builds = (by?.history ?? []).map(({ firstReconciled }) => Date.parse(firstReconciled))
+    const explained = builds.filter((at) => at >= changing.first - minute).length
+    return changing.count - explained >= tooMany && !isOver(changing, by, builds, now)
+  })
+}
+
+const minute = 60_000
+
+/** It would have changed again by now; or there has been a build since, which may well have mended it. */
+function isOver({ last }: Changing, by: FluxObject | undefined, builds: readonly number[], now: number): boolean {
+  const interval = parseDuration(by?.interval ?? '') ?? minute
+  return now - last > 2 * interval + minute || builds.some((at) => at > last)
+}
+
+const eventsSchema = v.object({
+  items: v.nullable(
+    v.array(
+      v.object({
+        involvedObject: v.object({ kind: v.string(), namespace: v.optional(v.string(), ''), name: v.string() }),
+        message: v.optional(v.string(), ''),
+        count: v.nullish(v.number()),
+        firstTimestamp: v.nullish(v.string()),
+        lastTimestamp: v.nullish(v.string()),
+      }),
+    ),
+  ),
+})
+type Event = NonNullable<v.InferOutput<typeof eventsSchema>['items']>[number]
+
+async function eventsOf(cluster: Cluster, kind: string, reason: string): Promise<readonly Event[]> {
+  const fields = `involvedObject.kind=${kind},reason=${reason},type=Normal`
+  const path = await cluster.collection({ apiVersion: 'v1', kind: 'Event' }, { fields })
+  return v.parse(eventsSchema, await cluster.read(`${path}&limit=5000`)).items ?? []
+}
+
+/** `ConfigMap/apps/shop configured`: one line for each object that was changed. What was `created` had been deleted: that is no circle. */
+const changed = /^(\S+\/\S+) (configured|changed)/
+
+/** How often each object was changed by each that changes it. */
+function tally(events: readonly Event[]): Changing[] {
+  const changes = new Map<string, Changing>()
+  for (const { involvedObject, message, count, firstTimestamp, lastTimestamp } of events) {
+    const by = `${involvedObject.kind} ${involvedObject.namespace}/${involvedObject.name}`
+    for (const line of message.split('\n')) {
+      const object = changed.exec(line.trim())?.[1]?.replace('/', ' ')
+      if (object === undefined) continue
+      const key = `${by}\n${object}`
+      const before = changes.get(key)
+      const [first, last] = [Date.parse(firstTimestamp ?? ''), Date.parse(lastTimestamp ?? '')]
+      changes.set(key, {
+        by,
+        object,
+        count: (before?.count ?? 0) + (count ?? 1),
+        first: Math.min(before?.first ?? first, first),
+        last: Math.max(before?.last ?? last, last),
+      })
+    }
+  }
+  return [...changes.values()]
+}

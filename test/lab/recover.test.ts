@@ -1,0 +1,212 @@
+import * as v from 'valibot'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import type { Cluster } from '../../lib/cluster/cluster.ts'
+import { type Kind, kinds, type KubeObject, parseObject, type Ref, refOf } from '../../lib/cluster/objects.ts'
+import { onChange } from '../../lib/cluster/watch.ts'
+import { type Ended, startLab, type TestLab } from './harness.ts'
+
+const namespace = 'flux-system'
+let lab: TestLab
+let cluster: Cluster
+
+beforeAll(async () => {
+  lab = await startLab(['infra'])
+  cluster = await lab.cluster('lab-infra')
+})
+afterAll(() => lab.close())
+
+const documentSchema = v.object({
+  outcome: v.string(),
+  exitCode: v.number(),
+  healthy: v.optional(v.boolean()),
+  disasters: v.optional(v.array(v.object({ id: v.string(), because: v.string() })), []),
+  steps: v.array(v.object({ id: v.string(), state: v.string(), detail: v.string() })),
+})
+const documentOf = ({ stdout }: Ended): v.InferOutput<typeof documentSchema> =>
+  v.parse(v.pipe(v.string(), v.parseJson(), documentSchema), stdout)
+
+/** Recovers, and expects it to end in health; returns what was recognised and what was done. */
+async function recover(): Promise<{ ids: string[]; steps: string[]; told: string }> {
+  const ended = await lab.run('recover', ['--lab', '--yes', '--json'])
+  expect(ended.code, ended.stderr).toBe(0)
+  const { healthy, disasters, steps } = documentOf(ended)
+  expect(healthy).toBe(true)
+  return { ids: disasters.map(({ id }) => id), steps: steps.map(({ id, state }) => `${id} ${state}`), told: ended.stderr }
+}
+
+async function until(isSo: () => Promise<boolean>, ...watched: readonly Kind[]): Promise<void> {
+  const changes = onChange(
+    cluster,
+    watched.map((kind) => ({ kind, query: {} })),
+  )
+  try {
+    while (!(await isSo())) await changes.next(2000)
+  } finally {
+    changes.stop()
+  }
+}
+
+async function remove(...objects: readonly KubeObject[]): Promise<void> {
+  for (const object of objects) {
+    const ref = refOf(object)
+    const { uid = '' } = object.metadata
+    await cluster.remove(ref, { uid })
+    await until(async () => (await cluster.get(ref))?.metadata.uid !== uid, ref)
+  }
+}
+
+async function there(ref: Ref): Promise<KubeObject> {
+  const object = await cluster.get(ref)
+  if (object === undefined) throw new Error(`${ref.kind} ${ref.name} is not there`)
+  return object
+}
+
+const controllers = (): Promise<KubeObject[]> => cluster.list(kinds.deployment, { namespace, labels: 'app.kubernetes.io/part-of=flux' })
+const operator: Ref = { ...kinds.deployment, namespace, name: 'flux-operator' }
+const instance: Ref = { ...kinds.fluxInstance, namespace, name: 'flux' }
+const readySchema = v.object({
+  status: v.object({ conditions: v.array(v.object({ type: v.string(), status: v.string(), lastTransitionTime: v.string() })) }),
+})
+async function readySince(): Promise<number> {
+  const { conditions } = v.parse(readySchema, await there(instance)).status
+  return Date.parse(conditions.find(({ type, status }) => type === 'Ready' && status === 'True')?.lastTransitionTime ?? '')
+}
+const source: Ref = { ...kinds.gitRepository, namespace, name: namespace }
+const ask = async (ref: Ref): Promise<void> =>
+  void (await cluster.patch(ref, { metadata: { annotations: { 'reconcile.fluxcd.io/requestedAt': new Date().toISOString() } } }))
+
+test('a cluster that is empty is bootstrapped; then there is nothing to recover', async () => {
+  const plan = await lab.run('recover', ['--lab', '--dry-run', '--json'])
+  expect(plan.code, plan.stderr).toBe(0)
+  expect(documentOf(plan)).toMatchObject({ outcome: 'planned', disasters: [{ id: 'cluster-emptied' }] })
+  expect((await recover()).ids).toEqual(['cluster-emptied'])
+  const again = await lab.run('recover', ['--lab', '--yes', '--json'])
+  expect(again.code, again.stderr).toBe(0)
+  expect(documentOf(again)).toMatchObject({ outcome: 'unchanged', disasters: [], healthy: true })
+  expect(again.stderr).toContain('nothing to recover: Flux is healthy')
+})
+
+test('controllers deleted: it waits for the operator, and changes nothing itself', async () => {
+  await remove(...(await controllers()))
+  const { ids, steps, told } = await recover()
+  expect(ids).toEqual(['controllers-deleted'])
+  expect(steps).toEqual(['controllers already', 'health already'])
+  expect(told).toContain('the operator looks every 1m and puts back what is missing')
+})
+
+test('controllers deleted, and an operator that would look in an hour only: it is asked to look now', async () => {
+  const patched = Math.floor(Date.now() / 1000) * 1000
+  await cluster.patch(instance, { metadata: { annotations: { 'fluxcd.controlplane.io/reconcileEvery': '60m' } } })
+  await until(async () => (await readySince()) >= patched, instance) // it looks once when it is told so
+  await remove(...(await controllers()).slice(0, 1))
+  const { ids, steps } = await recover()
+  expect(ids).toEqual(['controllers-deleted'])
+  expect(steps[0]).toBe('controllers done')
+  await cluster.patch(instance, { metadata: { annotations: { 'fluxcd.controlplane.io/reconcileEvery': '1m' } } })
+})
+
+test('the operator deleted: it waits for helm-controller', async () => {
+  await remove(await there(operator))
+  const { ids, steps, told } = await recover()
+  expect(ids).toEqual(['operator-deleted'])
+  expect(steps).toEqual(['operator already', 'health already'])
+  expect(told).toContain('helm-controller looks every 1m and puts back what is missing')
+})
+
+test('both deleted: nobody heals it, so it installs the operator again', async () => {
+  await remove(await there(operator), ...(await controllers()))
+  const { ids, steps } = await recover()
+  expect(ids).toEqual(['operator-and-controllers-deleted'])
+  expect(steps).toContain('flux-operator done')
+})
+
+test("the FluxInstance's HelmRelease deleted: Git is asked to bring it back, and the FluxInstance stays the same", async () => {
+  const { uid } = (await there(instance)).metadata
+  await remove(await there({ ...kinds.helmRelease, namespace, name: 'flux-instance' }))
+  const { ids, steps } = await recover()
+  expect(ids).toEqual(['instance-release-deleted'])
+  expect(steps).toEqual(['release-flux-instance done', 'health already'])
+  expect((await there(instance)).metadata.uid).toBe(uid)
+})
+
+test('the FluxInstance suspended, and a controller deleted meanwhile: both are told, in the order of their remedies', async () => {
+  await cluster.patch(instance, { metadata: { annotations: { 'fluxcd.controlplane.io/reconcile': 'disabled' } } })
+  await remove(...(await controllers()).slice(0, 1))
+  const { ids, steps } = await recover()
+  expect(ids).toEqual(['instance-suspended', 'controllers-deleted'])
+  expect(steps[0]).toBe('resume-instance done')
+})
+
+test('the FluxInstance stalled by a change by hand: it is put back as Git has it', async () => {
+  await cluster.patch(instance, { spec: { distribution: { version: '9.9.9' } } })
+  await until(async () => JSON.stringify((await there(instance)).status).includes('BuildFailed'), instance)
+  const { ids, steps } = await recover()
+  expect(ids).toContain('instance-stalled')
+  expect(steps[0]).toBe('flux-instance done')
+})
+
+test("Flux's login for Git wrong, then gone: it is given the right one from the settings", async () => {
+  const secret: Ref = { ...kinds.secret, namespace, name: 'flux-git' }
+  await cluster.patch(secret, { data: { password: Buffer.from('not the right one').toString('base64') } })
+  await ask(source)
+  await until(async () => JSON.stringify((await there(source)).status).includes('"status":"False","type":"Ready"'), source)
+  const wrong = await recover()
+  expect(wrong.ids[0]).toBe('git-credentials-wrong')
+  expect(wrong.steps.slice(0, 2)).toEqual(['git-credentials done', 'fetch done'])
+  await remove(await there(secret))
+  expect((await recover()).ids[0]).toBe('git-credentials-gone')
+})
+
+test('a loop is suspended, waited for until Git is mended, and resumed', async () => {
+  await lab.change('tug/one/tug.yaml', () => tug('one'))
+  await lab.change('tug/two/tug.yaml', () => tug('two'))
+  await ask(source)
+  await until(async () => JSON.stringify((await there(source)).status).includes('"Ready"'), source)
+  for (const side of ['one', 'two']) await cluster.apply(parseObject(kustomization(side)))
+  await until(async () => {
+    const ended = await lab.run('health-check', ['--lab', '--only', 'loop'])
+    return ended.code === 1
+  }, kinds.kustomization)
+  const recovering = lab.start('recover', ['--lab', '--yes', '--json'])
+  await recovering.said('a commit that leaves ConfigMap flux-system/tug to one of')
+  await lab.change('tug/two/tug.yaml', () => tug('two').replace('name: tug', 'name: tug-two'))
+  await ask(source)
+  const ended = await recovering.ended
+  expect(ended.code, ended.stderr).toBe(0)
+  const { disasters, steps } = documentOf(ended)
+  expect(disasters.map(({ id }) => id)).toEqual(['loop'])
+  expect(steps.map(({ id, state }) => `${id} ${state}`)).toEqual(['suspend done', 'mend done', 'resume done', 'health done'])
+})
+
+test('what is no disaster with a name is told with each next command, and nothing is changed: exit 3', async () => {
+  await cluster.apply(
+    parseObject({
+      ...kinds.helmRelease,
+      metadata: { namespace, name: 'lost' },
+      spec: { interval: '10m', chartRef: { kind: 'OCIRepository', name: 'lost' } },
+    }),
+  )
+  const ended = await lab.run('recover', ['--lab', '--yes'])
+  expect(ended.code).toBe(3)
+  expect(ended.stderr).toContain('Flux is not healthy, but this is no disaster with a remedy of its own; nothing was changed')
+  expect(ended.stderr).toContain('HelmRelease flux-system/lost: needs OCIRepository flux-system/lost, which does not exist')
+})
+
+function kustomization(side: string): object {
+  return {
+    ...kinds.kustomization,
+    metadata: { namespace, name: `tug-${side}` },
+    spec: { interval: '2s', timeout: '20s', prune: true, path: `./tug/${side}`, sourceRef: { kind: 'GitRepository', name: namespace } },
+  }
+}
+
+function tug(side: string): string {
+  return `apiVersion: v1
+kind: ConfigMap
+metadata:
+  name: tug
+  namespace: ${namespace}
+data:
+  side: ${side}
+`
+}
