@@ -19,18 +19,27 @@ afterAll(async () => {
   await lab.close()
 })
 
+/** Whom to tell of a run. */
+const announced = {
+  SLACK_WEBHOOK_URL: 'http://127.0.0.1:9/services/canary-of-the-webhook',
+  ALERTMANAGER_URL: 'http://127.0.0.1:9',
+  ALERTMANAGER_USERNAME: 'somebody',
+  ALERTMANAGER_PASSWORD: 'canary-of-the-silence',
+}
+
 test('no secret of a run that succeeds is found anywhere but in its Secret', async () => {
   const { git } = await lab.access()
   const ageKey = await generateX25519Identity()
   const ageFile = join(folder, 'age.key')
   writeFileSync(ageFile, `# a key\n${ageKey}\n`, { mode: 0o600 })
-  const canaries = [git.password, ageKey, 'canary-of-the-registry']
+  const canaries = [git.password, ageKey, 'canary-of-the-registry', 'canary-of-the-webhook', 'canary-of-the-silence']
   const before = temporaryNow()
   const running = lab.start('bootstrap', ['--lab', '--yes', '--json', '--verbose'], {
     GIT_PASSWORD: git.password,
     SOPS_AGE_KEY_FILE: ageFile,
     REGISTRY_USERNAME: 'somebody',
     REGISTRY_PASSWORD: 'canary-of-the-registry',
+    ...announced,
   })
   const seen = await watchProcesses(running, canaries)
   const ended = await running.ended
@@ -53,12 +62,27 @@ test('nor of one that fails verbosely', async () => {
     { GIT_USERNAME: 'flux', GIT_PASSWORD: 'canary-of-the-password' },
     { GIT_SSH_KEY_FILE: keyFile, GIT_KNOWN_HOSTS_FILE: hosts },
   ]) {
-    const canaries = ['canary-of-the-password', canaryKey]
-    const running = lab.start('bootstrap', ['--lab', '--yes', '--json', '--verbose', '--fresh'], env)
+    const canaries = ['canary-of-the-password', canaryKey, 'canary-of-the-webhook', 'canary-of-the-silence']
+    const running = lab.start('bootstrap', ['--lab', '--yes', '--json', '--verbose', '--fresh'], { ...env, ...announced })
     const seen = await watchProcesses(running, canaries)
     const ended = await running.ended
     expect(ended.code, ended.stderr).toBe(3)
     expect(seen).toEqual([])
     await verifyNothingLeft(lab, ended, canaries, before)
   }
+})
+
+test('nor of an address in Git that somebody put a password into', async () => {
+  const before = temporaryNow()
+  const restore = await lab.change('kubernetes/clusters/infra/settings.yaml', (text) =>
+    text.replace(/git_url: "?http:\/\//, (start) => `${start}flux:canary-of-the-address@`),
+  )
+  const running = lab.start('bootstrap', ['--lab', '--yes', '--json', '--verbose', '--fresh'])
+  const seen = await watchProcesses(running, ['canary-of-the-address'])
+  const ended = await running.ended
+  await restore()
+  expect(ended.code, ended.stderr).toBe(3)
+  expect(ended.stderr).toMatch(/Flux would follow http:\/\/\*\*\*@127\.0\.0\.1/)
+  expect(seen).toEqual([])
+  await verifyNothingLeft(lab, ended, ['canary-of-the-address'], before, true)
 })
