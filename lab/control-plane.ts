@@ -1,7 +1,8 @@
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
-import { send, tokenEndpoint } from '../lib/cluster/http.ts'
+import { send } from '../lib/cluster/http.ts'
+import { tokenEndpoint } from '../lib/cluster/transport.ts'
 import { messageOf, OperatorError } from '../lib/errors.ts'
 import { type ClusterKeys, ensureKeys } from './cluster-keys.ts'
 import { apiserverFlags, auditPolicy, controllerManagerFlags, etcdFlags } from './control-plane-flags.ts'
@@ -104,7 +105,7 @@ async function waitForApi(port: number, keys: ClusterKeys, processes: readonly K
     for (const path of paths) {
       for (let answered = false; !answered;) {
         try {
-          await (await send(endpoint, { method: 'GET', path })).body.dump()
+          ;(await send(endpoint, { method: 'GET', path })).resume()
           answered = true
         } catch (error) {
           giveUpIfHopeless(error)
@@ -113,6 +114,6 @@ async function waitForApi(port: number, keys: ClusterKeys, processes: readonly K
       }
     }
   } finally {
-    void endpoint.pool.destroy()
+    endpoint.close()
   }
 }

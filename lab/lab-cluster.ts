@@ -2,7 +2,8 @@ import { setMaxListeners } from 'node:events'
 import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
 import { type Cluster, clusterAt } from '../lib/cluster/cluster.ts'
-import { send, tokenEndpoint } from '../lib/cluster/http.ts'
+import { send } from '../lib/cluster/http.ts'
+import { tokenEndpoint } from '../lib/cluster/transport.ts'
 import { kinds } from '../lib/cluster/objects.ts'
 import { OperatorError } from '../lib/errors.ts'
 import type { Executables } from './build/executables.ts'
@@ -58,7 +59,8 @@ export async function createCluster(name: string, layout: Layout, sockets: strin
     await nodeStopped
     stopRecording()
     aborted.abort()
-    await Promise.all([controlPlane.stop(), cluster.endpoint.pool.destroy()])
+    cluster.endpoint.close()
+    await controlPlane.stop()
   }
   const start = async (executables: Executables, faults: Faults): Promise<void> => {
     const options = { cluster: name, folder, logs: layout.logs, sockets, executable: executables.controlPlane, keeping, relay, ports }
@@ -131,7 +133,7 @@ export async function createCluster(name: string, layout: Layout, sockets: strin
       if (running === undefined) return false
       try {
         const answer = await send(running.cluster.endpoint, { method: 'GET', path: '/version' }, AbortSignal.timeout(2000))
-        await answer.body.dump()
+        answer.resume()
         return true
       } catch {
         return false

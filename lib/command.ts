@@ -1,4 +1,6 @@
 import { ChildProcess, spawn } from 'node:child_process'
+import { access, constants, stat } from 'node:fs/promises'
+import { join } from 'node:path'
 import { Writable } from 'node:stream'
 import { $, ProcessOutput, type Shell } from 'zx'
 import { OperatorError } from './errors.ts'
@@ -67,9 +69,19 @@ export function complaintOf(thrown: unknown): string {
 }
 
 /** Whether the program can be called, by name on PATH or by path. */
-export async function isInstalled(program: string, env: Record<string, string>): Promise<boolean> {
-  const { exitCode } = await shell(env)`command -v ${program}`.nothrow()
-  return exitCode === 0
+export async function isInstalled(program: string, { PATH = '' }: Readonly<Record<string, string>>): Promise<boolean> {
+  const places = program.includes('/') ? [program] : PATH.split(':').map((folder) => join(folder, program))
+  for (const place of places) if (await isExecutable(place)) return true
+  return false
+}
+
+async function isExecutable(path: string): Promise<boolean> {
+  try {
+    await access(path, constants.X_OK)
+    return (await stat(path)).isFile()
+  } catch {
+    return false // not there, or not for this person
+  }
 }
 
 /** Throws where a program that the script cannot do without is missing. */

@@ -1,4 +1,3 @@
-import ora from 'ora'
 import { showDuration } from './duration.ts'
 
 /** Where people read what happens: everything on stderr, so that stdout is data only. */
@@ -34,6 +33,9 @@ export interface ConsoleOptions {
   readonly log?: (line: string) => void
   readonly stream?: NodeJS.WriteStream
 }
+
+/** Loaded only where somebody may watch: it takes 70 ms, and a job has no spinner. */
+const ora = process.stderr.isTTY ? (await import('ora')).default : undefined
 
 const codes = { green: 32, yellow: 33, red: 31, cyan: 36, faint: 2, bold: 1 } as const
 
@@ -76,7 +78,7 @@ export function createConsole({ clean, log, stream = process.stderr }: ConsoleOp
     wait(text) {
       const started = Date.now()
       let told = clean(text)
-      const spinner = isTerminal ? startSpinner() : undefined
+      const spinner = isTerminal && ora !== undefined ? startSpinner(ora) : undefined
       if (spinner === undefined) say('◎', 'cyan', told)
       else log?.(`◎ ${told}`)
 
@@ -85,9 +87,9 @@ export function createConsole({ clean, log, stream = process.stderr }: ConsoleOp
         const room = columnsOf(stream) - elapsed.length - 3
         return `${shortened(told, clean(text), room)}${paint(elapsed, 'faint')}`
       }
-      function startSpinner(): { redraw: () => void; stop: () => void } {
+      function startSpinner(draw: NonNullable<typeof ora>): { redraw: () => void; stop: () => void } {
         // discardStdin would swallow Ctrl-C; the spinner's own colour ignores NO_COLOR.
-        const drawn = ora({ text: shown(), stream, discardStdin: false, color: colours ? 'cyan' : false }).start()
+        const drawn = draw({ text: shown(), stream, discardStdin: false, color: colours ? 'cyan' : false }).start()
         const redraw = (): void => {
           drawn.text = shown()
         }

@@ -1,7 +1,8 @@
 import { setMaxListeners } from 'node:events'
 import * as v from 'valibot'
-import { ApiError, type ApiRequest, ask, type Endpoint, type Patience } from './http.ts'
+import { ApiError, type ApiRequest, ask, type Patience } from './http.ts'
 import { type Kind, type KubeObject, nameOf, parseObject, parsePage, type Page, type Ref } from './objects.ts'
+import type { Endpoint } from './transport.ts'
 
 /** The field manager of every write, save for objects that Git's Helm release is to own. */
 export const fieldManager = 'flux-runbook'

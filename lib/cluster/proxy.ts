@@ -3,7 +3,7 @@ import { OperatorError } from '../errors.ts'
 import type { Access } from '../kubeconfig.ts'
 import { canAsk } from '../prompt.ts'
 import { spawnTied } from '../tied-process.ts'
-import { type Endpoint, socketEndpoint } from './http.ts'
+import { type Endpoint, socketEndpoint } from './transport.ts'
 
 /** What kubectl logs of itself, as `E1125 00:12:03.1 …`, and not what a login program says. */
 const ownWords = /^[IWEF]\d{4} /
@@ -46,7 +46,7 @@ export async function openProxy(access: Access, folder: string): Promise<Proxy> 
   return {
     endpoint,
     async close() {
-      await endpoint.pool.destroy()
+      endpoint.close()
       // With all its group: a login program that still asks would go on to read what is typed.
       if (asks && child.pid !== undefined) process.kill(-child.pid)
       else child.kill()

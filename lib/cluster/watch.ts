@@ -73,7 +73,7 @@ async function* changesSince(
 ): AsyncGenerator<{ version: string; event?: WatchEvent }, void, void> {
   const collection = await cluster.collection(kind, query)
   const path = `${collection}&watch=true&allowWatchBookmarks=true&timeoutSeconds=${watchSeconds}&resourceVersion=${version}`
-  const { body } = await send(cluster.endpoint, { method: 'GET', path }, signal)
+  const body = await send(cluster.endpoint, { method: 'GET', path }, signal)
   const lines = createInterface({ input: body, crlfDelay: Infinity })
   lines.on('error', () => lines.close()) // a cut connection ends the loop; the watch starts again from the last version seen
   try {

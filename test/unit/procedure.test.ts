@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { clusterAt } from '../../lib/cluster/cluster.ts'
-import { socketEndpoint } from '../../lib/cluster/http.ts'
+import { socketEndpoint } from '../../lib/cluster/transport.ts'
 import type { Console } from '../../lib/console.ts'
 import { OperatorError } from '../../lib/errors.ts'
 import { type Consent, consentOf } from '../../lib/consent.ts'

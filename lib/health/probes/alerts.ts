@@ -1,4 +1,3 @@
-import { request } from 'undici'
 import * as v from 'valibot'
 import { foundAmong, type Probe, type Trouble } from '../probe.ts'
 
@@ -24,6 +23,7 @@ export const alerts: Probe = {
   title: 'Alerts',
   async look({ monitoring, namespace, cluster }) {
     if (monitoring === undefined) return { state: 'ok', detail: 'not looked at: no PROMETHEUS_URL (.env.example)' }
+    const { request } = await import('undici') // it takes longer to load than all other looks
     const url = new URL('api/v1/alerts', monitoring.endsWith('/') ? monitoring : `${monitoring}/`)
     const { statusCode, body } = await request(url, { signal: cluster.signal, headersTimeout: 10_000, bodyTimeout: 10_000 })
     const answer = await body.text()
