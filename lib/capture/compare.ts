@@ -1,10 +1,11 @@
 import * as v from 'valibot'
 import type { Cluster } from '../cluster/cluster.ts'
 import { type KubeObject, nameOf, parseObject, type Ref } from '../cluster/objects.ts'
-import { changedPaths } from '../preflight/field-paths.ts'
 import { inParallel } from '../parallel.ts'
+import { changedPaths } from '../preflight/field-paths.ts'
 import { type Captured, type Entry, read } from './capture.ts'
 import { overtaken, revisionOf } from './helm-storage.ts'
+import { makerOf } from './inventory.ts'
 
 /** What a restore would do with an entry. Fields are named, values never. */
 export type Verdict =
@@ -48,12 +49,20 @@ async function judge(cluster: Cluster, entry: Entry): Promise<Verdict> {
   const fields = changedPaths(live, comparable(object, live))
   if (fields.length === 0) return { is: 'same' }
   if (entry.role === 'referred' && entry.broughtBy !== undefined) return { is: 'left', why: `${entry.broughtBy} writes it` }
+  // The root of a Flux that its CLI had made is the operator's after a rebuild, and goes by what Git says now.
+  const bringer = entry.role === 'flux-by-hand' ? bringerOf(live) : undefined
+  if (bringer !== undefined) return { is: 'left', why: `${bringer} has brought it back` }
   const fixed = fields.filter((field) => field === 'type' || (v.is(immutableSchema, live) && !field.startsWith('metadata.')))
   if (fixed.length > 0) {
     const reason = `${nameOf(entry.ref)} differs in ${fixed.join(', ')}, which the API lets nobody change`
     return { is: 'blocked', reason, remedy: `to have the captured one: ${commandFor('delete', entry.ref)}` }
   }
   return { is: 'different', fields, live }
+}
+
+function bringerOf(live: KubeObject): string | undefined {
+  const kustomization = live.metadata.labels['kustomize.toolkit.fluxcd.io/name']
+  return makerOf(live) ?? (kustomization === undefined ? undefined : `Kustomization ${kustomization}`)
 }
 
 async function judgeMissing(cluster: Cluster, entry: Entry, was: Captured['was']): Promise<Verdict> {

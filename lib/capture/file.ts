@@ -80,7 +80,7 @@ export async function openCapture(path: string, opener: Opener): Promise<Capture
   }
 }
 
-/** Whether a passphrase opens the file, rather than an identity; undefined where it is no age file. */
+/** Whether a passphrase opens the file, rather than an identity. Throws OperatorError where it is no age file. */
 export async function wantsPassphrase(path: string): Promise<boolean> {
   const [, stanza = ''] = (await readSealed(path)).subarray(0, 200).toString('latin1').split('\n')
   return stanza.startsWith('-> scrypt ')

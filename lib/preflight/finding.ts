@@ -53,6 +53,7 @@ export function createPreflight(signal: AbortSignal): Preflight {
   }
   const findingOf = (thrown: unknown): Finding => {
     signal.throwIfAborted()
+    if (thrown instanceof OperatorError && thrown.kind === 'cancelled') throw thrown // at a prompt
     const is = thrown instanceof ApiError && thrown.status === 403 ? 'refused' : 'blocks'
     const remedy = thrown instanceof OperatorError && thrown.remedy !== undefined ? thrown.remedy : 'run again with --verbose'
     return { is, what: messageOf(thrown), remedy }

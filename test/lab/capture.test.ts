@@ -313,16 +313,19 @@ describe('a restore', () => {
     expect(await helm('upgrade', 'web', join(folder, 'web'))).toContain('REVISION: 3')
   })
 
-  test('leaves alone what External Secrets writes and where Helm has gone on; what came back without its owner has none', async () => {
+  test('leaves alone what External Secrets writes, where Helm has gone on, and what Git has brought by now', async () => {
     const restored = await infra.get(external)
     expect(restored).toMatchObject({ data: { token: encoded } })
     expect(restored?.metadata).not.toHaveProperty('ownerReferences')
     await infra.patch(external, { data: { token: 'bmV3' } })
+    await infra.patch(byHand, { metadata: { labels: { 'kustomize.toolkit.fluxcd.io/name': 'apps' } }, spec: { interval: '2h' } })
     await remove(values)
     const ended = await restore('--dry-run')
     expect(ended.stderr).toContain(`create ${nameOf(values)}; leave ${nameOf(external)} alone: ExternalSecret team-a/vault writes it\n`)
     expect(ended.stderr).toContain('sh.helm.release.v1.web.v2 alone: Helm has gone on to revision 3')
+    expect(ended.stderr).toContain(`leave ${nameOf(byHand)} alone: Kustomization apps has brought it back`)
     await restore('--yes')
+    expect(await infra.get(byHand)).toMatchObject({ spec: { interval: '2h' } })
     expect(await infra.get(external)).toMatchObject({ data: { token: 'bmV3' } })
   })
 

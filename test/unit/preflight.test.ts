@@ -64,6 +64,9 @@ describe('a preflight', () => {
     const preflight = createPreflight(stop.signal)
     stop.abort(new OperatorError('stopped', { kind: 'cancelled' }))
     await expect(preflight.check(() => Promise.reject(new Error('broken off')))).rejects.toThrow('stopped')
+    const asking = createPreflight(new AbortController().signal)
+    const atPrompt = new OperatorError('cancelled at the prompt', { kind: 'cancelled' })
+    await expect(asking.learn(() => Promise.reject(atPrompt))).rejects.toThrow('cancelled at the prompt')
   })
 })
 
