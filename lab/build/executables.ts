@@ -67,12 +67,16 @@ export interface MonitoringPrograms {
   readonly alertmanager: string
   readonly promtool: string
   readonly victoriaMetrics: string
+  /** A folder with the CRDs of the Prometheus Operator. */
+  readonly crds: string
 }
 
 /** Finds the programs that prove the monitoring, building them first where that was not done yet. Only tests want them. */
 export async function ensureMonitoring(console: Console, signal?: AbortSignal): Promise<MonitoringPrograms> {
-  const bin = join(await ensureBuilt(await readMonitoringRecipe(), await findGo(), console, signal), 'bin')
+  const folder = await ensureBuilt(await readMonitoringRecipe(), await findGo(), console, signal)
+  const bin = join(folder, 'bin')
   return {
+    crds: join(folder, 'crds'),
     alertmanager: join(bin, 'alertmanager'),
     promtool: join(bin, 'promtool'),
     victoriaMetrics: join(bin, 'victoria-metrics'),

@@ -159,7 +159,10 @@ export async function readMonitoringRecipe(): Promise<Recipe> {
     ],
     tags: 'remove_all_sd', // promtool without the libraries of two dozen clouds
     embedded: [{ to: `${alertmanager}/ui/app/dist/index.html`, text: 'The lab is built without the web interface.\n' }],
-    beside: [],
+    // Only files are wanted of it, so go.mod requires none of it.
+    beside: [
+      { module: 'github.com/prometheus-operator/prometheus-operator@v0.85.0', folder: 'example/prometheus-operator-crd', to: 'crds' },
+    ],
   }
 }
 

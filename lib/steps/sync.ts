@@ -63,10 +63,15 @@ function unready(object: KubeObject, remedy: string): Look | undefined {
   return readiness.is === 'failed' ? { is: 'blocked', reason: readiness.reason, remedy } : { is: 'waiting', on: readiness.on }
 }
 
-/** Waits until Git owns what was put there: the Flux Kustomizations Ready, both HelmReleases Ready with a release of their own. */
+/**
+ * Waits until Git owns what was put there: both HelmReleases Ready with a release of their own, and so the Kustomizations that apply them.
+ * Others may wait for what has yet to come (monitoring, for its CRDs), which is no business of Flux' own.
+ */
 export function ensureTakenOver(tree: Tree): Step {
   const { namespace } = tree
-  const kustomizations = tree.kustomizations.map(({ metadata }): Ref => ({ ...kinds.kustomization, namespace, name: metadata.name }))
+  const kustomizations = tree.kustomizations
+    .filter(({ metadata }) => tree.applied.some(({ by }) => by === metadata.name))
+    .map(({ metadata }): Ref => ({ ...kinds.kustomization, namespace, name: metadata.name }))
   const releases = [tree.operator, tree.instance].map((chart) => ({
     chart,
     ref: { ...kinds.helmRelease, namespace: chart.namespace, name: chart.name },

@@ -51,6 +51,11 @@ export async function startVictoriaMetrics(scraping: string): Promise<Monitor> {
   ])
 }
 
+/** The folder with the CRDs of the Prometheus Operator. */
+export async function monitoringCrds(): Promise<string> {
+  return (await programs).crds
+}
+
 /** Runs promtool in a folder; resolves with all it printed, and how it ended. */
 export async function promtool(args: readonly string[], folder: string): Promise<{ code: unknown; output: string }> {
   const { child, ended } = spawnTied([(await programs).promtool, ...args], { env: {}, cwd: folder })

@@ -1,4 +1,4 @@
-import { existsSync } from 'node:fs'
+import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import * as v from 'valibot'
 import { describe, expect, test } from 'vitest'
@@ -61,6 +61,21 @@ describe.each(clusters)('cluster %s', (cluster) => {
       },
     })
     expect(existsSync(join(projectRoot, v.parse(v.object({ spec: v.object({ path: v.string() }) }), kustomization).spec.path))).toBe(true)
+  })
+
+  test('has its monitoring beside it, not applied unless its line is taken in', () => {
+    const file = join(projectRoot, 'kubernetes/clusters', cluster)
+    expect(readFileSync(join(file, 'kustomization.yaml'), 'utf8')).toMatch(/^ {2}# - monitoring\.yaml$/m)
+    expect(parse(readFileSync(join(file, 'monitoring.yaml'), 'utf8'))).toMatchObject({
+      metadata: { name: `${cluster}-gitops-flux-monitoring` },
+      spec: { path: './kubernetes/infrastructure/gitops/flux-monitoring', prune: true },
+    })
+    // What turns the chart's ServiceMonitor on comes with the monitoring, and nothing misses it before.
+    const values = find(build('infrastructure/gitops/flux-monitoring'), 'ConfigMap', 'flux-operator-monitoring')
+    const { name } = v.parse(v.object({ metadata: v.object({ name: v.string() }) }), values).metadata
+    expect(find(build(operatorFolder), 'HelmRelease', 'flux-operator')).toMatchObject({
+      spec: { valuesFrom: [{ kind: 'ConfigMap', name, optional: true }] },
+    })
   })
 
   test('has the operator healthy before the instance is touched', () => {

@@ -1,0 +1,27 @@
+import { readFileSync } from 'node:fs'
+import * as v from 'valibot'
+import { parse } from 'yaml'
+
+const groupSchema = v.looseObject({ name: v.string(), rules: v.array(v.looseObject({ alert: v.string(), expr: v.string() })) })
+
+/** The groups of the tree's PrometheusRule, in the form of a rule file. */
+export const groups = v.parse(
+  v.object({ spec: v.object({ groups: v.array(groupSchema) }) }),
+  parse(readFileSync('kubernetes/infrastructure/gitops/flux-monitoring/prometheusrule.yaml', 'utf8')),
+).spec.groups
+
+export const rules = groups.flatMap((group) => group.rules)
+
+/** A metric as an expression asks for it, and the labels it goes by. */
+export interface Selector {
+  readonly metric: string
+  readonly labels: readonly string[]
+}
+
+/** The metrics that an expression asks for, each written with its braces. */
+export function selectorsIn(expr: string): Selector[] {
+  return [...expr.matchAll(/([a-z_:]+)\{([^}]*)\}/g)].map(([, metric = '', inside = '']) => ({
+    metric,
+    labels: [...inside.matchAll(/(\w+)\s*(?:=~|!~|!=|=)\s*"/g)].map(([, label = '']) => label),
+  }))
+}
