@@ -40,6 +40,18 @@ async function run(program: string, words: readonly string[]): Promise<string> {
   return stdout
 }
 
+/** Types the lines that these commands stand on, with the lab's registry in place of the internet's. */
+async function type(commands: readonly ShownCommand[]): Promise<void> {
+  const { registry } = await lab.access()
+  for (const line of new Set(commands.map((command) => command.line))) {
+    const typed = (text.split('\n')[line - 1] ?? '').replace(
+      'oci://ghcr.io/controlplaneio-fluxcd/charts',
+      `--plain-http oci://${registry}/charts`,
+    )
+    await run('bash', ['-euo', 'pipefail', '-c', typed])
+  }
+}
+
 /** The commands of the runbook's section under this heading. */
 function section(heading: string): ShownCommand[] {
   const lines = text.split('\n')
@@ -95,7 +107,7 @@ test('every git command by hand is one of git', async () => {
 
 describe('by hand', () => {
   test('an empty cluster becomes a Flux that manages itself', async () => {
-    const { git, registry, settings } = await lab.access()
+    const { git, settings } = await lab.access()
     writeFileSync(join(folder, 'git-password'), git.password)
     const [, block = ''] = /```yaml\n([^]*?) *```/.exec(text) ?? []
     const values = block
@@ -103,12 +115,8 @@ describe('by hand', () => {
       .replace(/url: .*/, `url: ${git.url}`)
       .replaceAll(/^ {3}/gm, '')
     writeFileSync(join(folder, 'values.yaml'), values)
-    for (const line of new Set(section('### Bootstrap by hand').map((command) => command.line))) {
-      const typed = text.split('\n')[line - 1] ?? ''
-      if (typed.includes('sops-age')) continue // there is no SOPS file in this tree
-      const charts = `--plain-http oci://${registry}/charts`
-      await run('bash', ['-euo', 'pipefail', '-c', typed.replace('oci://ghcr.io/controlplaneio-fluxcd/charts', charts)])
-    }
+    // There is no SOPS file in this tree.
+    await type(section('### Bootstrap by hand').filter(({ words }) => !words.includes('sops-age')))
     // Nothing is left to do for the script: what was made by hand is as it would have made it.
     const outcome = async (): Promise<string> => (await lab.run('bootstrap', ['--lab', '--dry-run'])).stderr
     await expect.poll(outcome, { timeout: 240_000, interval: 5_000 }).toContain('nothing to do: everything is as Git says')
@@ -124,20 +132,30 @@ describe('by hand', () => {
     }
   })
 
+  const controllers = async (): Promise<string[]> => {
+    const found = await cluster.list(kinds.deployment, { namespace: 'flux-system', labels: 'app.kubernetes.io/part-of=flux' })
+    return found.map(({ metadata }) => metadata.name)
+  }
+  const remove = async (...names: string[]): Promise<void> => {
+    await run('kubectl', ['--namespace', 'flux-system', 'delete', 'deployment', ...names])
+  }
+  const byHand = (heading: string): ShownCommand[] => section(heading).filter(({ program }) => programs.includes(program))
+
   test('deleted controllers come back', async () => {
-    const controllers = (await cluster.list(kinds.deployment, { namespace: 'flux-system', labels: 'app.kubernetes.io/part-of=flux' })).map(
-      ({ metadata }) => metadata.name,
-    )
-    await run('kubectl', ['--namespace', 'flux-system', 'delete', 'deployment', ...controllers])
-    for (const { program, words } of section('### 1. Controllers deleted')) if (programs.includes(program)) await run(program, words)
-    const there = await cluster.list(kinds.deployment, { namespace: 'flux-system', labels: 'app.kubernetes.io/part-of=flux' })
-    expect(there.map(({ metadata }) => metadata.name)).toEqual(controllers)
+    const before = await controllers()
+    await remove(...before)
+    await type(byHand('### 1. Controllers deleted'))
+    expect(await controllers()).toEqual(before)
   })
 
-  test('a deleted operator comes back', async () => {
-    await run('kubectl', ['--namespace', 'flux-system', 'delete', 'deployment', 'flux-operator'])
-    const commands = section('### 2. Operator deleted').filter(({ program }) => program === 'kubectl')
-    for (const { program, words } of commands) await run(program, words)
-    expect(await cluster.get({ ...kinds.deployment, namespace: 'flux-system', name: 'flux-operator' })).toBeDefined()
+  test('a deleted operator comes back, and with the controllers too', async () => {
+    const commands = byHand('### 2. Operator deleted')
+    const pull = commands.findIndex(({ program }) => program === 'helm')
+    await remove('flux-operator')
+    await type(commands.slice(0, pull))
+    const before = await controllers()
+    await remove('flux-operator', ...before)
+    await type(commands.slice(pull))
+    await expect.poll(controllers, { timeout: 120_000 }).toEqual(before)
   })
 })
