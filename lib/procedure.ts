@@ -22,6 +22,10 @@ export interface WayBack {
   /** Whether it is to be taken; asked when the run failed or was cancelled after it had changed something. */
   readonly isTaken: (why: 'failed' | 'cancelled') => boolean
   readonly steps: readonly Step[]
+  /** What to do next once things are back; else what the failure itself advises. */
+  readonly remedy?: string
+  /** What state things are in where the way back fails, and the commands that finish it. */
+  readonly ifFailed?: (run: Run) => Promise<{ state: string; remedy: string }>
 }
 
 export interface Result {
@@ -125,8 +129,10 @@ async function goBack(wayBack: WayBack, result: Result, why: 'failed' | 'cancell
       await carryOutStep(step, await step.look(run), false, run, steps)
     }
   } catch (thrown) {
-    const remedy = thrown instanceof OperatorError ? thrown.remedy : undefined
-    const failure = new OperatorError(`${what}; and ${wayBack.title} failed: ${messageOf(thrown)}`, {
+    const now = await wayBack.ifFailed?.(run)
+    const remedy = now?.remedy ?? (thrown instanceof OperatorError ? thrown.remedy : undefined)
+    const state = now === undefined ? '' : `. Now: ${now.state}`
+    const failure = new OperatorError(`${what}; and ${wayBack.title} failed: ${messageOf(thrown)}${state}`, {
       ...(remedy === undefined ? {} : { remedy }),
       cause: thrown,
     })
@@ -136,7 +142,7 @@ async function goBack(wayBack: WayBack, result: Result, why: 'failed' | 'cancell
     const failure = new OperatorError('stopped; everything is as it was', { kind: 'cancelled', remedy: 'nothing is left to do or undo' })
     return { outcome: 'cancelled', steps, failure }
   }
-  const remedy = result.failure?.remedy
+  const remedy = wayBack.remedy ?? result.failure?.remedy
   const failure = new OperatorError(`${what}. Everything is back as it was`, {
     kind: 'rolled-back',
     ...(remedy === undefined ? {} : { remedy }),

@@ -1,4 +1,4 @@
-import { type Dispatcher, request } from 'undici'
+import { type Dispatcher, interceptors, request } from 'undici'
 import * as v from 'valibot'
 import { messageOf, OperatorError } from './errors.ts'
 import type { RegistryLogin } from './registry-login.ts'
@@ -32,42 +32,87 @@ const manifestTypes = [
 
 /**
  * Asks a registry for an artifact's manifest: with the login, or else as anybody, with the token it hands to anybody.
- * Registries on this machine speak plain http, as they do for Flux (google/go-containerregistry pkg/name, Scheme).
  * @throws OperatorError where the registry cannot be reached, or answers what cannot be understood
  */
-export async function findArtifact(
-  { host, repository, reference }: Artifact,
+export async function findArtifact(artifact: Artifact, login: RegistryLogin, signal: AbortSignal): Promise<Presence> {
+  const { status } = await ask(artifact, { method: 'HEAD', path: `manifests/${artifact.reference}`, accept: manifestTypes }, login, signal)
+  if (status === 200) return 'there'
+  if (status === 404) return 'missing'
+  if (status === 401 || status === 403) return 'refused'
+  throw unaskable(artifact, `manifests/${artifact.reference}`, new Error(`it answers ${status}`))
+}
+
+const manifestSchema = v.pipe(
+  v.string(),
+  v.parseJson(),
+  v.object({ layers: v.array(v.object({ digest: v.string(), mediaType: v.string() })) }),
+)
+
+/**
+ * Downloads the one layer of an artifact, as `flux push artifact` makes it.
+ * @returns undefined where it is missing or refused, which `findArtifact` tells apart
+ * @throws OperatorError where the registry cannot be reached
+ */
+export async function pullLayer(artifact: Artifact, login: RegistryLogin, signal: AbortSignal): Promise<Buffer | undefined> {
+  const manifest = await ask(artifact, { method: 'GET', path: `manifests/${artifact.reference}`, accept: manifestTypes }, login, signal)
+  const parsed = v.safeParse(manifestSchema, manifest.body.toString())
+  const layer = manifest.status === 200 && parsed.success ? parsed.output.layers[0] : undefined
+  if (layer === undefined) return undefined
+  const { status, body } = await ask(artifact, { method: 'GET', path: `blobs/${layer.digest}`, accept: '*/*' }, login, signal)
+  return status === 200 ? body : undefined
+}
+
+const tagsSchema = v.pipe(v.string(), v.parseJson(), v.object({ tags: v.nullish(v.array(v.string()), []) }))
+
+/** The tags that a registry has of an artifact; undefined where it does not say. */
+export async function listTags(artifact: Artifact, login: RegistryLogin, signal: AbortSignal): Promise<readonly string[] | undefined> {
+  const { status, body } = await ask(artifact, { method: 'GET', path: 'tags/list', accept: 'application/json' }, login, signal)
+  const parsed = v.safeParse(tagsSchema, body.toString())
+  return status === 200 && parsed.success ? parsed.output.tags : undefined
+}
+
+interface Question {
+  readonly method: 'HEAD' | 'GET'
+  /** Below the repository. */
+  readonly path: string
+  readonly accept: string
+}
+
+/** Registries on this machine speak plain http, as they do for Flux (google/go-containerregistry pkg/name, Scheme). */
+function addressOf({ host, repository }: Artifact, path: string): string {
+  const isLocal = /^(localhost|127\.\d+\.\d+\.\d+|\[::1\])(:\d+)?$/.test(host)
+  return `${isLocal ? 'http' : 'https'}://${host}/v2/${repository}/${path}`
+}
+
+function unaskable(artifact: Artifact, path: string, cause: unknown): OperatorError {
+  const { host, repository, reference } = artifact
+  return new OperatorError(`the registry ${host} cannot be asked for ${repository}:${reference}: ${messageOf(cause)}`, {
+    remedy: `curl -I ${addressOf(artifact, path)}`,
+  })
+}
+
+/** Asks a registry: as anybody, and where it wants to know who, with the login or the token it hands to anybody. */
+async function ask(
+  artifact: Artifact,
+  { method, path, accept }: Question,
   login: RegistryLogin,
   signal: AbortSignal,
-): Promise<Presence> {
-  const isLocal = /^(localhost|127\.\d+\.\d+\.\d+|\[::1\])(:\d+)?$/.test(host)
-  const url = `${isLocal ? 'http' : 'https'}://${host}/v2/${repository}/manifests/${reference}`
-  const dispatcher = webClient(login.caFile)
-  const head = async (headers: Record<string, string>): Promise<{ status: number; challenge: string }> => {
-    const {
-      statusCode,
-      headers: answered,
-      body,
-    } = await request(url, { method: 'HEAD', headers: { accept: manifestTypes, ...headers }, dispatcher, signal })
-    await body.dump()
-    return { status: statusCode, challenge: String(answered['www-authenticate'] ?? '') }
+): Promise<{ status: number; body: Buffer }> {
+  // Registries keep blobs elsewhere; the login is not shown there.
+  const dispatcher = webClient(login.caFile).compose(interceptors.redirect({ maxRedirections: 3 }))
+  const once = async (headers: Record<string, string>): Promise<{ status: number; challenge: string; body: Buffer }> => {
+    const answer = await request(addressOf(artifact, path), { method, headers: { accept, ...headers }, dispatcher, signal })
+    const body = Buffer.from(await answer.body.arrayBuffer())
+    return { status: answer.statusCode, challenge: String(answer.headers['www-authenticate'] ?? ''), body }
   }
   try {
-    let answer = await head({})
-    if (answer.status === 401) {
-      const authorization = await answerTo(answer.challenge, login, dispatcher, signal)
-      if (authorization === undefined) return 'refused'
-      answer = await head({ authorization })
-    }
-    if (answer.status === 200) return 'there'
-    if (answer.status === 404) return 'missing'
-    if (answer.status === 401 || answer.status === 403) return 'refused'
-    throw new Error(`it answers ${answer.status}`)
+    const answer = await once({})
+    if (answer.status !== 401) return answer
+    const authorization = await answerTo(answer.challenge, login, dispatcher, signal)
+    return authorization === undefined ? answer : await once({ authorization })
   } catch (cause) {
     signal.throwIfAborted()
-    throw new OperatorError(`the registry ${host} cannot be asked for ${repository}:${reference}: ${messageOf(cause)}`, {
-      remedy: `curl -I ${url}`,
-    })
+    throw unaskable(artifact, path, cause)
   } finally {
     void dispatcher.close()
   }

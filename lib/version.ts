@@ -15,3 +15,9 @@ export function parseVersion(text: string): Version | undefined {
 export function compareVersions(one: Version, other: Version): number {
   return one.major - other.major || one.minor - other.minor || one.patch - other.patch
 }
+
+/** Whether a version is of a newer minor than the other: the way between them is no patch. */
+export function isNewerMinor(version: string, than: string): boolean {
+  const [one, other] = [parseVersion(version), parseVersion(than)]
+  return one !== undefined && other !== undefined && (one.major - other.major || one.minor - other.minor) > 0
+}

@@ -6,7 +6,7 @@ import type { Look, Step } from '../step.ts'
 import type { Tree } from '../tree.ts'
 
 /** Asking a controller to look now rather than at its next interval (fluxcd/pkg apis/meta, ReconcileRequestAnnotation). */
-const requestedAt = 'reconcile.fluxcd.io/requestedAt'
+export const requestedAt = 'reconcile.fluxcd.io/requestedAt'
 
 const revisionSchema = v.object({
   status: v.optional(

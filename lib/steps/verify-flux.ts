@@ -33,11 +33,8 @@ export function verifyFlux(namespace: string, access: Access, flux: string | und
       if (components.length === 0) return { is: 'waiting', on: 'the FluxInstance to name its components' }
       for (const { name, repository, tag } of components) {
         const ref: Ref = { ...kinds.deployment, namespace, name }
-        const deployment = await cluster.get(ref)
-        const image =
-          deployment === undefined ? 'missing' : (v.parse(imagesSchema, deployment).spec.template.spec.containers[0]?.image ?? '')
-        if (image.split('@')[0] !== `${repository}:${tag}`)
-          return { is: 'waiting', on: `${nameOf(ref)} to run ${repository}:${tag}; it is ${image}` }
+        const image = await imageOf(cluster, ref)
+        if (image !== `${repository}:${tag}`) return { is: 'waiting', on: `${nameOf(ref)} to run ${repository}:${tag}; it is ${image}` }
         const readiness = await deploymentReadiness(cluster, ref)
         if (readiness.is === 'waiting') return readiness
       }
@@ -72,6 +69,13 @@ async function fluxCheck(flux: string, access: Access, namespace: string): Promi
     return { is: 'agrees', words: `; flux check could not be asked: the login by ${access.login.program} wants a terminal` }
   }
   return { is: 'complains', words: complaintOf(ended) }
+}
+
+/** The image of a Deployment's first container, without a digest. */
+export async function imageOf(cluster: Cluster, ref: Ref): Promise<string> {
+  const deployment = await cluster.get(ref)
+  const image = deployment === undefined ? 'missing' : (v.parse(imagesSchema, deployment).spec.template.spec.containers[0]?.image ?? '')
+  return image.split('@')[0] ?? ''
 }
 
 /** The kinds whose objects are Flux's own and must have no other owners. */

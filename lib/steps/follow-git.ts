@@ -1,0 +1,98 @@
+import * as v from 'valibot'
+import type { Cluster } from '../cluster/cluster.ts'
+import { releaseStateOf } from '../cluster/flux-instance.ts'
+import { kinds, type KubeObject, nameOf, type Ref } from '../cluster/objects.ts'
+import { readinessOf } from '../cluster/readiness.ts'
+import { type FluxPlace, refsIn } from '../flux-place.ts'
+import { headOf, type Remote } from '../git.ts'
+import type { Look, Step } from '../step.ts'
+import { requestedAt } from './sync.ts'
+
+const revisionSchema = v.object({
+  status: v.optional(v.object({ artifact: v.optional(v.object({ revision: v.string() })) }), {}),
+})
+
+/**
+ * Has Flux fetch the commit and apply it, down to the HelmRelease of the FluxInstance.
+ * @param commit what is to be fetched; undefined as long as it is not in Git
+ */
+export function ensureFetched(place: FluxPlace, remote: Remote, version: string, commit: () => string | undefined): Step {
+  const { source, kustomizations, instanceRelease } = refsIn(place)
+  return {
+    id: 'sync',
+    title: 'Let Flux fetch and apply it',
+    risk: 'change',
+    async look({ cluster, signal }) {
+      const wanted = commit()
+      if (wanted === undefined) return { is: 'waiting', on: 'the commit' }
+      const repository = await cluster.get(source)
+      if (repository === undefined) return { is: 'waiting', on: `${nameOf(source)} to be made by the operator` }
+      const fetched = v.parse(revisionSchema, repository).status.artifact?.revision ?? ''
+      // Someone may have pushed since: then the newer head is as good.
+      const head = fetched.endsWith(wanted) ? wanted : await headOf(remote, signal).catch(() => wanted)
+      if (!fetched.endsWith(head)) {
+        return {
+          is: 'todo',
+          change: `${nameOf(source)} is at ${fetched === '' ? 'nothing' : fetched}: ask for ${head.slice(0, 12)} now${reasonOf(repository)}`,
+          commands: [`flux --namespace ${place.namespace} reconcile source git ${source.name}`],
+        }
+      }
+      const release = await cluster.get(instanceRelease)
+      const says = release === undefined ? undefined : releaseStateOf(release).flux
+      if (says === version) return { is: 'done', detail: `${nameOf(instanceRelease)} asks for Flux ${version}, from ${head.slice(0, 12)}` }
+      const behind = await unreadyOf(cluster, kustomizations)
+      return { is: 'waiting', on: behind ?? `${nameOf(instanceRelease)} to ask for Flux ${version}; it asks for ${says ?? 'nothing'}` }
+    },
+    async act({ cluster }) {
+      await cluster.patch(source, { metadata: { annotations: { [requestedAt]: new Date().toISOString() } } })
+    },
+    watches: [kinds.gitRepository, kinds.kustomization, kinds.helmRelease].map((kind) => ({
+      kind,
+      query: { namespace: place.namespace },
+    })),
+  }
+}
+
+function reasonOf(object: KubeObject): string {
+  const readiness = readinessOf(object)
+  if (readiness.is === 'ready') return ''
+  return ` (${readiness.is === 'waiting' ? readiness.on : readiness.reason})`
+}
+
+/** Why the first of the objects that is not Ready is not; undefined where all are. */
+async function unreadyOf(cluster: Cluster, refs: readonly Ref[]): Promise<string | undefined> {
+  for (const ref of refs) {
+    const object = await cluster.get(ref)
+    if (object === undefined) return `${nameOf(ref)} to be applied from Git`
+    const readiness = readinessOf(object)
+    if (readiness.is !== 'ready') return readiness.is === 'waiting' ? readiness.on : readiness.reason
+  }
+  return undefined
+}
+
+/** Waits until Git and cluster agree: both charts released as Git has them, everything that Flux is made of Ready. */
+export function awaitAgreement(place: FluxPlace, versions: { flux: string; operator: string }): Step {
+  const { kustomizations, operatorRelease, instanceRelease, source } = refsIn(place)
+  return {
+    id: 'agreement',
+    title: 'See Git and the cluster agree',
+    risk: 'safe',
+    async look({ cluster }) {
+      for (const ref of [operatorRelease, instanceRelease]) {
+        const release = await cluster.get(ref)
+        if (release === undefined) return { is: 'waiting', on: `${nameOf(ref)} to be applied from Git` }
+        const { flux, chart, isSuspended } = releaseStateOf(release)
+        if (isSuspended) return { is: 'waiting', on: `${nameOf(ref)} to be resumed` }
+        if (flux !== undefined && flux !== versions.flux)
+          return { is: 'waiting', on: `${nameOf(ref)} to ask for Flux ${versions.flux}; it asks for ${flux}` }
+        if (chart !== versions.operator)
+          return { is: 'waiting', on: `${nameOf(ref)} to release ${versions.operator}; it is at ${chart ?? 'none'}${reasonOf(release)}` }
+      }
+      const behind = await unreadyOf(cluster, [source, ...kustomizations, operatorRelease, instanceRelease])
+      if (behind !== undefined) return { is: 'waiting', on: behind }
+      return { is: 'done', detail: `Git and the cluster say Flux ${versions.flux}, flux-operator ${versions.operator}` } satisfies Look
+    },
+    act: () => Promise.resolve(),
+    watches: [kinds.helmRelease, kinds.kustomization, kinds.gitRepository].map((kind) => ({ kind, query: { namespace: place.namespace } })),
+  }
+}
