@@ -222,6 +222,25 @@ describe('a procedure with a way back', () => {
       remedy: 'undo it by hand',
     })
   })
+  test('says what to do next, and what state things are in, where it knows better than the failures', async () => {
+    const broke = step('undo', todo, () => {
+      throw new OperatorError('undo is broken', { remedy: 'undo it by hand' })
+    })
+    const knowing = (back: Step) => ({
+      wayBack: {
+        ...wayBack(back).wayBack,
+        remedy: 'mend it, and try again',
+        ifFailed: () => Promise.resolve({ state: 'one is half way', remedy: 'first this, then that' }),
+      },
+    })
+    const rolledBack = await stage([step('one'), broken()], given, undefined, knowing(step('undo'))).result
+    expect(rolledBack.failure).toMatchObject({ kind: 'rolled-back', remedy: 'mend it, and try again' })
+    const failed = await stage([step('one'), broken()], given, undefined, knowing(broke)).result
+    expect(failed.failure).toMatchObject({
+      message: 'two is broken; and putting things back failed: undo is broken. Now: one is half way',
+      remedy: 'first this, then that',
+    })
+  })
   test('does not go it where nothing was changed', async () => {
     const back = step('undo')
     const refusing: Step = { ...step('one'), look: () => Promise.reject(new OperatorError('no look')) }
