@@ -160,12 +160,12 @@ describe('from 2.9.4 to 2.9.5', () => {
     await set('crash=helm-controller')
     const running = lab.start('upgrade', [...wanted, '--timeout', '75s'])
     await running.said(/helm-controller v1\.6\.3 → v1\.6\.4 .*CrashLoopBackOff/)
-    await running.said('◎ Put Flux back to 2.9.4')
-    await clear() // the old program does not crash
     await set('api-down')
     await running.said('waiting: the Kubernetes API cannot be reached')
     await new Promise((resolve) => setTimeout(resolve, 20_000)) // how long the API is away is what is tested
     await clear('api-down')
+    await running.said('◎ Put Flux back to 2.9.4')
+    await clear() // the old program does not crash
     await expectRolledBack(await running.ended)
   })
 
