@@ -35,6 +35,9 @@ export interface Ending {
 /** Everything a run has to tell afterwards: gathered while it goes, told once at its end. */
 export interface RunRecord {
   readonly runId: () => string
+  /** When it began, ISO 8601, and who runs it. */
+  readonly startedAt: string
+  readonly operator: string
   readonly know: (facts: Partial<Facts>) => void
   /** Goes on with an earlier run, under its name, in its folder and with its notes. */
   readonly continueAs: (earlier: EarlierRun) => void
@@ -48,6 +51,7 @@ export interface RunRecord {
 
 /** A record of a run that begins now. `clean` stands before everything that is written. */
 export function openRecord(script: string, clean: (text: string) => string, now = new Date()): RunRecord {
+  const operator = `${userInfo().username}@${hostname()}`
   let runId = newRunId(script, now)
   let facts: Facts = { context: '', server: '', uid: '' }
   let path: string | undefined
@@ -59,6 +63,8 @@ export function openRecord(script: string, clean: (text: string) => string, now 
   }
   return {
     runId: () => runId,
+    startedAt: now.toISOString(),
+    operator,
     know(more) {
       facts = { ...facts, ...more }
     },
@@ -104,7 +110,7 @@ export function openRecord(script: string, clean: (text: string) => string, now 
         exitCode: failure === undefined ? exitCodes.done : exitCodes[failure.kind],
         ...(steps === undefined ? {} : { steps }),
         ...telling?.fields,
-        operator: `${userInfo().username}@${hostname()}`,
+        operator,
         ...(error === undefined ? {} : { error }),
       }
       if (path !== undefined) {

@@ -39,6 +39,13 @@ export const instance: Probe = {
       const about = { object, reason, next, problem: problems.instanceFailing, ...(since === undefined ? {} : { since }) }
       return foundAmong(`Flux ${running === '' ? 'is not installed' : running}, and not Ready`, [about])
     }
+    // Labelled by helm-controller: then Git speaks to it through a HelmRelease, which must be there.
+    const releasedBy = flux.metadata.labels['helm.toolkit.fluxcd.io/name']
+    if (release === undefined && releasedBy !== undefined) {
+      const reason = `its HelmRelease ${releasedBy} does not exist: what Git says of it does not reach it`
+      const brings = `${kubectl} --namespace ${namespace} get kustomizations`
+      return foundAmong(`Flux ${running}`, [{ object, reason, next: brings }])
+    }
     const values = v.safeParse(valuesSchema, release)
     const wanted = values.success ? values.output.spec.values.instance.distribution.version : spec.distribution.version
     const asks = spec.distribution.version

@@ -1,0 +1,45 @@
+import { createInterface } from 'node:readline'
+import { text } from 'node:stream/consumers'
+import { OperatorError } from '../errors.ts'
+import { projectRoot } from '../settings.ts'
+import { spawnTied } from '../tied-process.ts'
+
+/**
+ * Runs one of the project's scripts, as a person would who types the command; it finds its settings where this one did.
+ * @param tell is told each line it says
+ * @throws OperatorError where it ends with another exit code, with its last words
+ */
+export async function callScript(
+  script: string,
+  args: readonly string[],
+  exitCode: number,
+  tell: (line: string) => void,
+  signal: AbortSignal,
+): Promise<void> {
+  const env: Record<string, string> = {}
+  for (const [name, value] of Object.entries(process.env)) if (value !== undefined) env[name] = value
+  const { child, ended } = spawnTied(['npx', 'zx', `scripts/${script}.ts`, ...args], { env, cwd: projectRoot })
+  const stop = (): void => void child.kill('SIGINT')
+  signal.addEventListener('abort', stop, { once: true })
+  try {
+    let said: string[] = []
+    const listening = (async () => {
+      if (child.stderr === null) return
+      for await (const line of createInterface({ input: child.stderr, crlfDelay: Infinity })) {
+        if (line.trim() === '') continue
+        said = [...said, line.trim()].slice(-4)
+        tell(line.trim())
+      }
+    })()
+    const draining = child.stdout === null ? Promise.resolve('') : text(child.stdout)
+    const code = await ended
+    await Promise.all([listening, draining])
+    signal.throwIfAborted()
+    if (code === exitCode) return
+    throw new OperatorError(`${script}.ts ended with ${code} instead of ${exitCode}: ${said.join(' ')}`, {
+      remedy: `npx zx scripts/${script}.ts ${args.join(' ')}`,
+    })
+  } finally {
+    signal.removeEventListener('abort', stop)
+  }
+}

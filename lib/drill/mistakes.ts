@@ -1,0 +1,77 @@
+import * as v from 'valibot'
+import { kinds } from '../cluster/objects.ts'
+import { type Field, minute, removeAll, type Scenario } from './scenario.ts'
+
+const reconcile = 'fluxcd.controlplane.io/reconcile'
+
+/** Disasters in which somebody has changed what should not be changed. */
+export const mistakes: readonly Scenario[] = [
+  {
+    name: 'instance-suspended',
+    title: 'The FluxInstance suspended',
+    strikes: `annotates the FluxInstance with ${reconcile}: disabled`,
+    objectiveMs: 5 * minute,
+    strike: ({ cluster, namespace }) => patchInstance({ cluster, namespace }, { metadata: { annotations: { [reconcile]: 'disabled' } } }),
+  },
+  {
+    name: 'instance-stalled',
+    title: 'The FluxInstance stalled',
+    strikes: 'asks the FluxInstance for a version of Flux that does not exist',
+    objectiveMs: 5 * minute,
+    strike: ({ cluster, namespace }) => patchInstance({ cluster, namespace }, { spec: { distribution: { version: '9.9.9' } } }),
+  },
+  {
+    name: 'controllers-outdated',
+    title: 'A controller at the old version',
+    strikes: 'suspends the FluxInstance and gives source-controller the image of another version, as an upgrade cut short would leave it',
+    objectiveMs: 5 * minute,
+    async strike(field) {
+      await patchInstance(field, { metadata: { annotations: { [reconcile]: 'disabled' } } })
+      const ref = { ...kinds.deployment, namespace: field.namespace, name: 'source-controller' }
+      const { spec } = v.parse(deploymentSchema, await field.cluster.get(ref))
+      const containers = spec.template.spec.containers.map((container) => ({
+        ...container,
+        image: container.image.replace(/:[^:]*$/, ':v0.0.1'),
+      }))
+      await field.cluster.patch(ref, { spec: { template: { spec: { containers } } } })
+    },
+  },
+  {
+    name: 'git-credentials-wrong',
+    title: "Flux's login for Git wrong",
+    strikes: 'puts a wrong password, or key, into the Secret with the login for Git',
+    objectiveMs: 5 * minute,
+    async strike({ cluster, namespace, gitSecret, progress }) {
+      if (gitSecret === undefined) return progress('Flux needs no login for Git here')
+      const wrong = Buffer.from('not the right one').toString('base64')
+      await cluster.patch({ ...kinds.secret, namespace, name: gitSecret }, { data: { password: wrong, identity: wrong } })
+      await askSource({ cluster, namespace })
+    },
+  },
+  {
+    name: 'git-credentials-gone',
+    title: "Flux's login for Git gone",
+    strikes: 'deletes the Secret with the login for Git',
+    objectiveMs: 5 * minute,
+    async strike({ cluster, namespace, gitSecret, progress }) {
+      if (gitSecret === undefined) return progress('Flux needs no login for Git here')
+      const secret = await cluster.get({ ...kinds.secret, namespace, name: gitSecret })
+      await removeAll(cluster, secret === undefined ? [] : [secret])
+      await askSource({ cluster, namespace })
+    },
+  },
+]
+
+const deploymentSchema = v.object({
+  spec: v.object({ template: v.object({ spec: v.object({ containers: v.array(v.looseObject({ image: v.string() })) }) }) }),
+})
+
+async function patchInstance({ cluster, namespace }: Pick<Field, 'cluster' | 'namespace'>, patch: unknown): Promise<void> {
+  await cluster.patch({ ...kinds.fluxInstance, namespace, name: 'flux' }, patch)
+}
+
+/** Has Flux look at Git now, which it would do within its interval anyway. */
+async function askSource({ cluster, namespace }: Pick<Field, 'cluster' | 'namespace'>): Promise<void> {
+  const annotations = { 'reconcile.fluxcd.io/requestedAt': new Date().toISOString() }
+  await cluster.patch({ ...kinds.gitRepository, namespace, name: namespace }, { metadata: { annotations } })
+}

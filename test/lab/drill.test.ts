@@ -1,0 +1,83 @@
+import { readFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import * as v from 'valibot'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import type { Cluster } from '../../lib/cluster/cluster.ts'
+import { kinds } from '../../lib/cluster/objects.ts'
+import { type Ended, startLab, type TestLab } from './harness.ts'
+
+let lab: TestLab
+let infra: Cluster
+
+beforeAll(async () => {
+  lab = await startLab(['infra'])
+  infra = await lab.cluster('lab-infra')
+})
+afterAll(() => lab.close())
+
+const documentSchema = v.object({
+  outcome: v.string(),
+  exitCode: v.number(),
+  scenarios: v.array(
+    v.object({
+      name: v.string(),
+      recoveredMs: v.nullable(v.number()),
+      detectedMs: v.nullable(v.number()),
+      objectiveMs: v.number(),
+      met: v.boolean(),
+      survival: v.object({ checked: v.number(), changed: v.number(), missing: v.number() }),
+    }),
+  ),
+})
+const documentOf = (text: string): v.InferOutput<typeof documentSchema> => v.parse(v.pipe(v.string(), v.parseJson(), documentSchema), text)
+
+/** The run's three reports. */
+function reportsOf({ stderr }: Ended): { json: string; markdown: string; page: string } {
+  const markdown = /^report: (.*)$/m.exec(stderr.slice(stderr.lastIndexOf('report: ')))?.[1] ?? ''
+  const read = (name: string): string => readFileSync(join(dirname(markdown), name), 'utf8')
+  return { json: read('report.json'), markdown: read('report.md'), page: read('report.html') }
+}
+
+test('an unknown scenario is a usage error, and a dry run breaks nothing', async () => {
+  const wrong = await lab.run('drill', ['--lab', '--scenario', 'git-gon'])
+  expect([wrong.code, wrong.stderr]).toEqual([2, expect.stringContaining('there is no scenario "git-gon"; did you mean git-gone?')])
+  const plan = await lab.run('drill', ['--lab', '--scenario', 'all', '--dry-run', '--json'])
+  expect(plan.code).toBe(0)
+  expect(documentOf(plan.stdout)).toMatchObject({ outcome: 'planned', scenarios: [] })
+  expect(plan.stderr).toContain('The whole cluster lost: makes the cluster a new, empty one; objective 15 m 00 s')
+  expect(await infra.get({ ...kinds.namespace, name: 'flux-system' })).toBeUndefined()
+})
+
+test('disasters are rehearsed one after the other, from an empty lab on; workloads survive, and the three reports agree', async () => {
+  const ended = await lab.run('drill', [
+    '--lab',
+    '--scenario',
+    'instance-release-deleted,operator-and-controllers-deleted,git-gone,cluster-emptied',
+    '--json',
+  ])
+  expect(ended.code, ended.stderr).toBe(0)
+  const { outcome, scenarios } = documentOf(ended.stdout)
+  expect(outcome).toBe('done')
+  expect(scenarios.map(({ name, met }) => `${name} ${met}`)).toEqual([
+    'instance-release-deleted true',
+    'operator-and-controllers-deleted true',
+    'git-gone true',
+    'cluster-emptied true',
+  ])
+  for (const { detectedMs, recoveredMs } of scenarios) expect(detectedMs).toBeLessThan(recoveredMs ?? 0)
+  for (const { detectedMs } of scenarios) expect(detectedMs).not.toBeNull()
+  // The Service of the API itself; the cluster that is made anew has nothing to compare.
+  expect(scenarios.map(({ survival }) => survival)).toEqual([1, 1, 1, 0].map((checked) => ({ checked, changed: 0, missing: 0 })))
+  const { json, markdown, page } = reportsOf(ended)
+  expect(documentOf(json)).toEqual(documentOf(ended.stdout))
+  expect(page).toContain('4 of 4 objectives met')
+  for (const { name } of scenarios) expect(page).toContain(name)
+  expect(markdown.match(/^\| .* \| met \|/gm)).toHaveLength(4)
+})
+
+test('an objective that is missed fails the drill, and says which', async () => {
+  const ended = await lab.run('drill', ['--lab', '--scenario', 'git-credentials-gone', '--objective', '1ms', '--json'])
+  expect(ended.code, ended.stderr).toBe(1)
+  expect(ended.stderr).toContain('1 of 1 objectives were not met: git-credentials-gone')
+  expect(documentOf(ended.stdout)).toMatchObject({ outcome: 'failed', scenarios: [{ met: false, recoveredMs: expect.any(Number) }] })
+})

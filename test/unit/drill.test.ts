@@ -1,0 +1,160 @@
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { describe, expect, test } from 'vitest'
+import { drawReport } from '../../lib/drill/html-report.ts'
+import type { DrillOutcome } from '../../lib/drill/outcome.ts'
+import { type Ground, rehearse } from '../../lib/drill/rehearse.ts'
+import type { Scenario } from '../../lib/drill/scenario.ts'
+import { chooseScenarios, scenarios } from '../../lib/drill/scenarios.ts'
+import { drawTimeline } from '../../lib/drill/timeline.ts'
+import { projectRoot } from '../../lib/settings.ts'
+import type { Fingerprint } from '../../lib/survival/fingerprint.ts'
+
+const scenario: Scenario = { name: 'x', title: 'X happened', strikes: 'does x', objectiveMs: 60_000, strike: () => Promise.resolve() }
+const alive = { name: 'Deployment shop/cart', uid: 'one', generation: 1, isOwned: false, isPassing: false, restarts: 0 }
+
+/** A place that falls ill when struck and is well again when mended; says what happened there, in order. */
+function place(options: { mend?: () => void; after?: Fingerprint } = {}): { ground: Ground; story: string[] } {
+  const story: string[] = []
+  let ailment: string | undefined
+  let isStruck = false
+  return {
+    story,
+    ground: {
+      ailment: () => Promise.resolve(ailment),
+      fingerprint: () => Promise.resolve(isStruck ? (options.after ?? [alive]) : [alive]),
+      strike: () => {
+        ailment = 'controllers: helm-controller 0/1'
+        isStruck = true
+        return Promise.resolve(void story.push('strike'))
+      },
+      relent: () => Promise.resolve(void story.push('relent')),
+      mend: () => {
+        story.push('mend')
+        options.mend?.()
+        ailment = undefined
+        return Promise.resolve()
+      },
+      commitApplied: () => Promise.resolve(void story.push('commit')),
+      progress: (text) => void story.push(text),
+      signal: new AbortController().signal,
+      timeout: 1000,
+    },
+  }
+}
+
+describe('a rehearsal', () => {
+  test('notices, mends, and is over when a new commit is applied', async () => {
+    const { ground, story } = place()
+    const outcome = await rehearse(scenario, 60_000, ground)
+    expect(story).toEqual([
+      'does x',
+      'strike',
+      'noticed: controllers: helm-controller 0/1',
+      'relent',
+      'mend',
+      'waiting until all is well and a new commit applied',
+      'commit',
+    ])
+    expect(outcome).toMatchObject({ name: 'x', met: true, mendedBy: 'recover.ts', survival: { checked: 1, changed: 0, missing: 0 } })
+    expect(outcome.detectedMs).toBeLessThanOrEqual(outcome.recoveredMs ?? -1)
+  })
+  test('that takes longer than its objective has not met it', async () => {
+    expect(await rehearse(scenario, -1, place().ground)).toMatchObject({ met: false, recoveredMs: expect.any(Number) })
+  })
+  test('whose remedy fails says why, and has not recovered', async () => {
+    const { ground, story } = place({
+      mend: () => {
+        throw new Error('recover.ts ended with 1')
+      },
+    })
+    expect(await rehearse(scenario, 60_000, ground)).toMatchObject({
+      met: false,
+      recoveredMs: undefined,
+      mendedBy: 'nobody',
+      failure: 'recover.ts ended with 1',
+    })
+    expect(story.at(-1)).toBe('relent')
+  })
+  test('that a workload did not survive has not met its objective, and names it', async () => {
+    const outcome = await rehearse(scenario, 60_000, place({ after: [{ ...alive, uid: 'two' }] }).ground)
+    expect(outcome).toMatchObject({
+      met: false,
+      survival: { checked: 1, changed: 1, missing: 0 },
+      failure: 'did not survive: Deployment shop/cart',
+    })
+  })
+  test('of a total loss compares nothing: the cluster is a new one', async () => {
+    const outcome = await rehearse({ ...scenario, isTotal: true }, 60_000, place({ after: [] }).ground)
+    expect(outcome).toMatchObject({ met: true, survival: { checked: 0, changed: 0, missing: 0 } })
+  })
+})
+
+describe('the scenarios', () => {
+  test('of a real cluster leave out what only the lab can bring about', () => {
+    expect(chooseScenarios('all', true)).toEqual(scenarios)
+    expect(chooseScenarios('all', false).some(({ isLabOnly }) => isLabOnly)).toBe(false)
+    expect(() => chooseScenarios('cluster-emptied', false)).toThrow('the scenario cluster-emptied can be brought about in the lab only')
+  })
+  test('are those that the document lists, with their objectives', () => {
+    const rows = readFileSync(join(projectRoot, 'docs', 'drill.md'), 'utf8').matchAll(
+      /^\| `([a-z-]+)` \|.*\| (\d+) m \| (anywhere|the lab) \|$/gm,
+    )
+    const listed = [...rows].map(([, name, minutes, where]) => [name, Number(minutes) * 60_000, where])
+    expect(listed).toEqual(
+      scenarios.map(({ name, objectiveMs, isLabOnly }) => [name, objectiveMs, isLabOnly === true ? 'the lab' : 'anywhere']),
+    )
+  })
+  test('are named strictly', () => {
+    expect(chooseScenarios('operator-deleted,git-gone', true).map(({ name }) => name)).toEqual(['operator-deleted', 'git-gone'])
+    expect(() => chooseScenarios('operator-delete', true)).toThrow('there is no scenario "operator-delete"; did you mean operator-deleted?')
+  })
+})
+
+const outcome: DrillOutcome = {
+  name: 'git-gone',
+  title: 'Git <gone> & back',
+  struckAt: '2026-11-01T00:00:00.000Z',
+  detectedMs: 30_000,
+  recoveredMs: 60_000,
+  objectiveMs: 120_000,
+  met: true,
+  mendedBy: 'recover.ts',
+  survival: { checked: 3, changed: 0, missing: 0 },
+}
+
+describe('the timeline', () => {
+  test('shows detection and recovery to scale, against the objective', () => {
+    const widths = [...drawTimeline(outcome).matchAll(/<rect class="(\w+)" x="([\d.]+)" y="8" width="([\d.]+)"/g)].map(
+      ([, kind, x, width]) => [kind, Number(x), Number(width)],
+    )
+    // 640 wide for 122.4 s, the objective and a little more.
+    expect(widths).toEqual([
+      ['unnoticed', 0, 156.9],
+      ['mending', 156.9, expect.closeTo(156.8, 5)],
+    ])
+    expect(drawTimeline(outcome)).toContain('aria-label="Git &lt;gone&gt; &amp; back: recovered after 1 m 00 s, objective 2 m 00 s"')
+  })
+  test('of what was never mended runs on to the end', () => {
+    const { recoveredMs: _, ...lost } = outcome
+    expect(drawTimeline({ ...lost, recoveredMs: undefined })).toMatch(/<rect class="lost" x="156.9" y="8" width="483.1"/)
+  })
+})
+
+describe('the page', () => {
+  const facts = {
+    context: 'lab-infra',
+    server: 'https://127.0.0.1:6443',
+    operator: 'me@here',
+    runId: 'run',
+    startedAt: '2026-11-01T00:00:00.000Z',
+    finishedAt: '2026-11-01T00:10:00.000Z',
+  }
+  test('needs nothing from elsewhere, and tells every outcome', () => {
+    const page = drawReport(facts, [outcome, { ...outcome, name: 'b', met: false, failure: 'it <failed>' }])
+    expect(page).not.toMatch(/<(script|link|img|iframe)|@import|url\(|(src|href)=/)
+    expect(page).toContain('1 of 2 objectives met')
+    expect(page).toContain('Git &lt;gone&gt; &amp; back')
+    expect(page).toContain('it &lt;failed&gt;')
+  })
+})
