@@ -60,7 +60,8 @@ async function time(command: string, ...args: string[]): Promise<Took> {
 /** The most memory that a living process has taken, in megabytes. */
 function peakOf(pid: number): number | undefined {
   try {
-    return Number(/VmHWM:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1]) / 1024
+    const kilobytes = /VmHWM:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1] // gone once it has ended
+    return kilobytes === undefined ? undefined : Number(kilobytes) / 1024
   } catch {
     return undefined
   }

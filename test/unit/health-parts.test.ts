@@ -1,6 +1,10 @@
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { handOver } from '../../lib/health/mend-managers.ts'
 import { probesNamed } from '../../lib/health/all-probes.ts'
+import { problems, sectionOf } from '../../lib/health/problems.ts'
+import { projectRoot } from '../../lib/settings.ts'
 
 describe('what a foreign manager owns goes to the owner', () => {
   const own = { manager: 'kustomize-controller', operation: 'Apply', fieldsV1: { 'f:spec': { 'f:interval': {} } } }
@@ -30,4 +34,12 @@ test('probes are named strictly', () => {
   expect(probesNamed('kustomizations,api').map(({ id }) => id)).toEqual(['api', 'kustomizations'])
   expect(() => probesNamed('helmrelease')).toThrow('there is no probe "helmrelease"; did you mean helmreleases?')
   expect(() => probesNamed('')).toThrow('there is no probe ""; there are api, operator, instance')
+})
+
+test('each named problem has its section in the runbook', () => {
+  const runbook = readFileSync(join(projectRoot, 'docs/runbooks/flux-self-management.md'), 'utf8')
+  for (const problem of Object.values(problems)) {
+    expect(runbook).toContain(`\n### ${problem}\n`)
+    expect(sectionOf(problem)).toMatch(/^docs\/runbooks\/flux-self-management\.md#[a-z-]+$/)
+  }
 })
