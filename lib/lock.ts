@@ -63,7 +63,7 @@ export async function acquireLock(cluster: Cluster, parting: Cluster, namespace:
     } catch (error) {
       if (!isConflict(error)) return // unreachable: verifyHeld asks before every write
       const now = await parting.get(ref)
-      if (now === undefined || v.parse(leaseSchema, now).spec.holderIdentity !== holder) lost = now === undefined ? 'nobody' : holderIn(now)
+      if (now === undefined || v.parse(leaseSchema, now).spec.holderIdentity !== holder) lost = now === undefined ? '' : holderIn(now)
       else ours = now
     }
   }
@@ -74,9 +74,10 @@ export async function acquireLock(cluster: Cluster, parting: Cluster, namespace:
     async verifyHeld(by) {
       const now = await by.get(ref)
       if (now !== undefined && holderIn(now) === holder && lost === undefined) return
-      const other = lost ?? (now === undefined ? 'nobody' : holderIn(now))
-      throw new OperatorError(`the lock of this cluster was lost to ${other}; nothing more was changed`, {
-        remedy: 'see what the other run does, then run the same command again to go on from here',
+      const other = lost ?? (now === undefined ? '' : holderIn(now))
+      const what = other === '' ? 'is gone, somebody has deleted it' : `was lost to ${other}`
+      throw new OperatorError(`the lock of this cluster ${what}; nothing more was changed`, {
+        remedy: 'see what others do there, then run the same command again to go on from here',
       })
     },
     setPhase(next) {

@@ -112,7 +112,7 @@ async function onCluster<F extends Flags>(
 ): Promise<Ending> {
   const { redactor, record, console, signal } = surroundings
   const timeout = parseDuration(shared.timeout ?? '10m') ?? 0
-  const { settings, warnings } = await readSettings(redactor)
+  const { settings, warnings } = await readSettings(redactor, { isLab: shared.lab === true })
   for (const warning of warnings) console.warning(warning)
   const target = await findTarget(shared, settings, redactor, console, signal)
   record.know({ context: target.context })

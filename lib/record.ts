@@ -3,6 +3,7 @@ import { hostname, userInfo } from 'node:os'
 import { join } from 'node:path'
 import { exitCodes, type FailureKind, OperatorError } from './errors.ts'
 import type { Memory } from './memory.ts'
+import { startOf } from './process-start.ts'
 import { describe, type Document, showJson, type Telling } from './report.ts'
 import { contextFolder, type EarlierRun, remember } from './runs.ts'
 import type { StepRecord } from './step.ts'
@@ -49,6 +50,8 @@ export interface RunRecord {
   readonly conclude: (ending: Ending, error: Document['error']) => { document: Document; path: string | undefined }
 }
 
+const ownProcess = { pid: process.pid, started: startOf(process.pid) ?? '', host: hostname() }
+
 /** A record of a run that begins now. `clean` stands before everything that is written. */
 export function openRecord(script: string, clean: (text: string) => string, now = new Date()): RunRecord {
   const operator = `${userInfo().username}@${hostname()}`
@@ -59,7 +62,7 @@ export function openRecord(script: string, clean: (text: string) => string, now 
   let notes: Readonly<Record<string, unknown>> = {}
   const keep = (ended?: string): void => {
     if (path === undefined) return
-    remember(path, { script, ...facts, pid: process.pid, host: hostname(), notes, ...(ended === undefined ? {} : { ended }) })
+    remember(path, { script, ...facts, ...ownProcess, notes, ...(ended === undefined ? {} : { ended }) })
   }
   return {
     runId: () => runId,

@@ -3,6 +3,7 @@ import { homedir, hostname } from 'node:os'
 import { join } from 'node:path'
 import * as v from 'valibot'
 import { messageOf, OperatorError } from './errors.ts'
+import { startOf } from './process-start.ts'
 
 /** What can't be looked up in the cluster: which run this is, on which cluster it began, and whether it ended. */
 const memorySchema = v.looseObject({
@@ -13,6 +14,8 @@ const memorySchema = v.looseObject({
   server: v.string(),
   host: v.string(),
   pid: v.number(),
+  /** When that process started: its number is given away again. */
+  started: v.string(),
   /** The outcome, once there is one. */
   ended: v.optional(v.string()),
   /** What the procedure noted for itself. */
@@ -86,14 +89,9 @@ function runsIn(folder: string): string[] {
   }
 }
 
-function isAlive({ host, pid }: RunFile): boolean {
-  if (host !== hostname()) return true
-  try {
-    process.kill(pid, 0)
-    return true
-  } catch (error) {
-    return error instanceof Error && 'code' in error && error.code === 'EPERM'
-  }
+/** A run on another host, or on this one under another name, may live; then it holds the cluster's lock. */
+function isAlive({ host, pid, started }: RunFile): boolean {
+  return host === hostname() && startOf(pid) === started
 }
 
 const reportSchema = v.looseObject({ outcome: v.string(), startedAt: v.string(), finishedAt: v.string() })

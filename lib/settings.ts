@@ -51,13 +51,17 @@ const secretVariables: readonly Variable[] = [
   'ALERTMANAGER_PASSWORD',
 ]
 
+/** What `.env` says of the person's own servers and clusters, none of which is the lab. */
+const isOfTheirs = (name: string): boolean => /^(GIT|REGISTRY)_/.test(name) || name === 'LOCK_NAMESPACE'
+
 /**
- * Reads `.env` of the checkout and the environment, without pouring either into the environment of children.
+ * Reads `.env` of the checkout and the environment, without pouring either into the environment of children. For the lab, which has
+ * logins of its own, the file's are left out.
  * @returns the settings, and warnings about the file
  */
 export async function readSettings(
   redactor: Redactor,
-  file = join(projectRoot, '.env'),
+  { file = join(projectRoot, '.env'), isLab = false }: { file?: string; isLab?: boolean } = {},
 ): Promise<{ settings: Settings; warnings: string[] }> {
   const warnings: string[] = []
   const content = await readFile(file, 'utf8').catch((error: unknown) => {
@@ -70,7 +74,7 @@ export async function readSettings(
   const fromFile = parse(content ?? '')
   const settings: Partial<Record<Variable, string>> = {}
   for (const name of variables) {
-    const value = process.env[name] ?? fromFile[name]
+    const value = process.env[name] ?? (isLab && isOfTheirs(name) ? undefined : fromFile[name])
     if (value === undefined || value === '') continue
     settings[name] = value
     if (secretVariables.includes(name)) redactor.hide(value)

@@ -78,6 +78,12 @@ async function findLabTarget(
   console: Console,
   signal: AbortSignal,
 ): Promise<Target> {
+  if (flags.kubeconfig !== undefined) {
+    throw new OperatorError('--lab has a kubeconfig of its own; --kubeconfig is for other clusters', {
+      kind: 'usage',
+      remedy: 'leave one of them out',
+    })
+  }
   const context = flags.context ?? 'lab-infra'
   const name = context.replace(/^lab-/, '')
   if (!context.startsWith('lab-') || name === '') {

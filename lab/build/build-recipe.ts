@@ -6,7 +6,7 @@ import type { Console } from '../../lib/console.ts'
 import { messageOf, OperatorError } from '../../lib/errors.ts'
 import { explainFailure } from './failure.ts'
 import { lastTime, rememberDuration } from './durations.ts'
-import { startOf } from '../process-record.ts'
+import { startOf } from '../../lib/process-start.ts'
 import { compileArguments, type ModuleFolder, packagesOf, type Recipe, tagsOf } from './recipe.ts'
 import { type Go, type GoRun, runGo } from './run-go.ts'
 

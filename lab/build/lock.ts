@@ -2,7 +2,8 @@ import { randomUUID } from 'node:crypto'
 import { link, readFile, rm, writeFile } from 'node:fs/promises'
 import { setTimeout as pause } from 'node:timers/promises'
 import * as v from 'valibot'
-import { isRunning, startOf } from '../process-record.ts'
+import { isRunning } from '../process-record.ts'
+import { startOf } from '../../lib/process-start.ts'
 
 const holderSchema = v.pipe(v.string(), v.parseJson(), v.object({ pid: v.number(), started: v.string(), name: v.string() }))
 

@@ -10,7 +10,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { Cluster } from '../../lib/cluster/cluster.ts'
 import { kinds, parseObject } from '../../lib/cluster/objects.ts'
 import { type LabAccess, labStatus } from '../../lab/client.ts'
-import { startOf } from '../../lab/process-record.ts'
+import { startOf } from '../../lib/process-start.ts'
 import { type LabStatus, statusSchema } from '../../lab/status.ts'
 import { type Ended, script, startLab, type TestLab } from './harness.ts'
 

@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { withLock } from '../../lab/build/lock.ts'
-import { startOf } from '../../lab/process-record.ts'
+import { startOf } from '../../lib/process-start.ts'
 
 let folder: string
 let lock: string

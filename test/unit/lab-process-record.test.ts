@@ -4,7 +4,8 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
-import { clearLeftovers, createRecord, leftovers, startOf } from '../../lab/process-record.ts'
+import { clearLeftovers, createRecord, leftovers } from '../../lab/process-record.ts'
+import { startOf } from '../../lib/process-start.ts'
 
 let folder: string
 let file: string

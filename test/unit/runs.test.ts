@@ -3,6 +3,7 @@ import { hostname, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { beforeEach, describe, expect, test } from 'vitest'
 import { chooseRun, verifySameCluster } from '../../lib/identity.ts'
+import { startOf } from '../../lib/process-start.ts'
 import { contextFolder, findInterrupted, remember, rememberCluster } from '../../lib/runs.ts'
 
 const context = 'arn:aws:eks:eu-west-1:1:cluster/infra'
@@ -14,10 +15,11 @@ beforeEach(() => {
   home = mkdtempSync(join(tmpdir(), 'frb-runs-'))
 })
 
-function run(runId: string, more: { ended?: string; pid?: number; uid?: string } = {}): string {
+function run(runId: string, more: { ended?: string; pid?: number; started?: string; host?: string; uid?: string } = {}): string {
   const folder = join(contextFolder(home, context), runId)
   mkdirSync(folder, { recursive: true })
-  remember(folder, { script: 'bootstrap', context, uid: 'one', server: 'https://infra', host: hostname(), pid: dead, ...more })
+  const process = { host: hostname(), pid: dead, started: 'long ago' }
+  remember(folder, { script: 'bootstrap', context, uid: 'one', server: 'https://infra', ...process, ...more })
   return folder
 }
 const place = (uid = 'one') => ({ home, context, server: 'https://infra', uid })
@@ -34,8 +36,16 @@ describe('an interrupted run', () => {
     run('20261102T000000000Z-bootstrap')
     run('20261103T000000000Z-bootstrap', { ended: 'done' })
     expect(findInterrupted(home, context, 'bootstrap')).toBeUndefined()
-    run('20261104T000000000Z-bootstrap', { pid: process.pid })
+    run('20261104T000000000Z-bootstrap', { pid: process.pid, started: startOf(process.pid) ?? '' })
     expect(findInterrupted(home, context, 'bootstrap')).toBeUndefined()
+  })
+  test('is one whose number another process has since, as after a restart of the machine', () => {
+    run('20261104T000000000Z-bootstrap', { pid: process.pid })
+    expect(findInterrupted(home, context, 'bootstrap')).toMatchObject({ runId: '20261104T000000000Z-bootstrap' })
+  })
+  test('is one of another host: whether it lives, the lock tells; this one may have another name in another network', () => {
+    run('20261104T000000000Z-bootstrap', { pid: process.pid, started: startOf(process.pid) ?? '', host: 'elsewhere' })
+    expect(findInterrupted(home, context, 'bootstrap')).toMatchObject({ runId: '20261104T000000000Z-bootstrap' })
   })
   test('of another script is not ours', () => {
     run('20261102T000000000Z-teardown')
