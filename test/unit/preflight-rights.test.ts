@@ -7,6 +7,7 @@ import { bootstrapRights } from '../../lib/preflight/bootstrap-rights.ts'
 import { captureRights, restoreRights } from '../../lib/preflight/capture-rights.ts'
 import { shippedRole } from '../../lib/preflight/rights.ts'
 import { teardownRights } from '../../lib/preflight/teardown-rights.ts'
+import { upgradeRights } from '../../lib/preflight/upgrade-rights.ts'
 import { projectRoot } from '../../lib/settings.ts'
 
 const texts = v.array(v.string())
@@ -28,6 +29,7 @@ test('the role that is shipped holds what the procedures need, and nothing else'
     ...captureRights('flux-system'),
     ...restoreRights('kube-system'),
     ...teardownRights('flux-system', 'kube-system', true),
+    ...upgradeRights('flux-system', 'kube-system'),
   ]
   const needed = rights.flatMap(({ group, resource, name = '', verbs }) => verbs.map((verb) => `${verb} ${resource}.${group} ${name}`))
   expect(role.metadata.name).toBe(shippedRole.name)
