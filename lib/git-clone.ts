@@ -1,6 +1,6 @@
 import { hostname, userInfo } from 'node:os'
-import { mkdtemp, rm, writeFile } from 'node:fs/promises'
-import { join } from 'node:path'
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
 import { messageOf, OperatorError } from './errors.ts'
 import { git, type Remote } from './git.ts'
 
@@ -12,6 +12,8 @@ export interface GitClone {
   readonly read: (path: string) => Promise<string>
   /** Writes one file, and commits it. Returns the commit. */
   readonly commit: (path: string, content: string, message: string) => Promise<string>
+  /** Commits a message and no change. Returns the commit. */
+  readonly commitNothing: (message: string) => Promise<string>
   /** Reverts a commit as `git revert` does. Returns the commit that does it; undefined where later ones are in its way. */
   readonly revert: (commit: string) => Promise<string | undefined>
   /** What differs between two commits, as `git diff` shows it. */
@@ -54,9 +56,14 @@ async function cloneIn(folder: string, remote: Remote, signal: AbortSignal): Pro
     head,
     read: (path) => show('HEAD', path),
     async commit(path, content, message) {
+      await mkdir(dirname(join(folder, path)), { recursive: true })
       await writeFile(join(folder, path), content)
       await ask('add', '--', path)
       await ask(...identity, 'commit', '--quiet', '--message', message)
+      return ask('rev-parse', 'HEAD')
+    },
+    async commitNothing(message) {
+      await ask(...identity, 'commit', '--quiet', '--allow-empty', '--message', message)
       return ask('rev-parse', 'HEAD')
     },
     async revert(commit) {

@@ -1,4 +1,5 @@
 import { kinds } from '../cluster/objects.ts'
+import { requestReconcile } from '../cluster/reconcile-request.ts'
 import { minute, removeAll, type Scenario } from './scenario.ts'
 
 const clear: NonNullable<Scenario['relent']> = async ({ lab }) => lab?.clearFaults()
@@ -26,7 +27,7 @@ export const chaos: readonly Scenario[] = [
     isLabOnly: true,
     async strike({ lab, cluster, namespace }) {
       await lab?.setFault('git-down')
-      await cluster.patch({ ...kinds.gitRepository, namespace, name: namespace }, { metadata: { annotations: requested() } })
+      await requestReconcile(cluster, { ...kinds.gitRepository, namespace, name: namespace })
     },
     relent: clear,
   },
@@ -39,7 +40,7 @@ export const chaos: readonly Scenario[] = [
     async strike({ lab, cluster, namespace }) {
       await lab?.setFault('registry-down')
       // Flux would ask it only every twelve hours: until then nothing is amiss.
-      await cluster.patch({ ...kinds.ociRepository, namespace, name: 'flux-operator' }, { metadata: { annotations: requested() } })
+      await requestReconcile(cluster, { ...kinds.ociRepository, namespace, name: 'flux-operator' })
     },
     relent: clear,
   },
@@ -58,7 +59,3 @@ export const chaos: readonly Scenario[] = [
     remedy: { script: 'upgrade', args: ['--to', '2.9.4', '--timeout', '30s'], exitCode: 5 },
   },
 ]
-
-function requested(): Record<string, string> {
-  return { 'reconcile.fluxcd.io/requestedAt': new Date().toISOString() }
-}

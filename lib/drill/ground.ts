@@ -2,9 +2,11 @@ import * as v from 'valibot'
 import type { Cluster } from '../cluster/cluster.ts'
 import { guarded } from '../cluster/guarded.ts'
 import { kinds } from '../cluster/objects.ts'
+import { requestReconcile } from '../cluster/reconcile-request.ts'
 import { onChange } from '../cluster/watch.ts'
 import { OperatorError } from '../errors.ts'
 import type { Flags } from '../flags.ts'
+import { inClone } from '../git-clone.ts'
 import { allProbes } from '../health/all-probes.ts'
 import { isHealthy, takeLooks } from '../health/probe.ts'
 import { sceneOf } from '../health/stage.ts'
@@ -12,8 +14,8 @@ import { acquireLock, holderOf } from '../lock.ts'
 import type { Stage } from '../on-clusters.ts'
 import { takeFingerprint } from '../survival/fingerprint.ts'
 import { callScript } from './call-script.ts'
-import { pushEmptyCommit } from './fresh-commit.ts'
 import type { Ground } from './rehearse.ts'
+import { ensureWitness } from './witness.ts'
 import type { Field, LabPowers } from './scenario.ts'
 
 export interface Place {
@@ -28,7 +30,11 @@ export interface Place {
 }
 
 /** A cluster as the ground of rehearsals. What strikes it does so under the cluster's lock; what mends it is a script of its own. */
-export function groundOf<F extends Flags>(stage: Stage<F>, place: Place, progress: (text: string) => void): Ground {
+export function groundOf<F extends Flags>(
+  stage: Stage<F>,
+  place: Place,
+  progress: (text: string) => void,
+): Ground & { readonly ensureWitness: () => Promise<void> } {
   const { session, target, settings, console, signal, timeout, record } = stage
   const { cluster } = session
   const field = (under: Cluster): Field => ({ ...place, cluster: under, progress })
@@ -48,6 +54,7 @@ export function groundOf<F extends Flags>(stage: Stage<F>, place: Place, progres
     signal,
     timeout,
     progress,
+    ensureWitness: () => underLock((held) => ensureWitness(held, { ...place, remote: target.remote, folder: session.folder, timeout })),
     async ailment() {
       const looks = await takeLooks(allProbes, sceneOf(stage))
       if (isHealthy(looks)) return undefined
@@ -68,12 +75,12 @@ export function groundOf<F extends Flags>(stage: Stage<F>, place: Place, progres
       await callScript(remedy.script, [...place.flags, ...remedy.args], remedy.exitCode, told, signal)
     },
     async commitApplied() {
-      const commit = await pushEmptyCommit(target.remote, 'chore(drill): see whether Flux applies a new commit', session.folder, signal)
-      await underLock((held) =>
-        held
-          .patch(source, { metadata: { annotations: { 'reconcile.fluxcd.io/requestedAt': new Date().toISOString() } } })
-          .then(() => undefined),
-      )
+      const commit = await inClone(target.remote, session.folder, signal, async (clone) => {
+        const made = await clone.commitNothing('chore(drill): see whether Flux applies a new commit')
+        await clone.push(target.remote.ref.replace(/^refs\/heads\//, ''))
+        return made
+      })
+      await underLock((held) => requestReconcile(held, source))
       const changes = onChange(cluster, [{ kind: kinds.kustomization, query: { namespace: place.namespace } }])
       const deadline = Date.now() + timeout
       try {

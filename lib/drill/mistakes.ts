@@ -1,5 +1,6 @@
 import * as v from 'valibot'
 import { kinds } from '../cluster/objects.ts'
+import { requestReconcile } from '../cluster/reconcile-request.ts'
 import { type Field, minute, removeAll, type Scenario } from './scenario.ts'
 
 const reconcile = 'fluxcd.controlplane.io/reconcile'
@@ -72,6 +73,5 @@ async function patchInstance({ cluster, namespace }: Pick<Field, 'cluster' | 'na
 
 /** Has Flux look at Git now, which it would do within its interval anyway. */
 async function askSource({ cluster, namespace }: Pick<Field, 'cluster' | 'namespace'>): Promise<void> {
-  const annotations = { 'reconcile.fluxcd.io/requestedAt': new Date().toISOString() }
-  await cluster.patch({ ...kinds.gitRepository, namespace, name: namespace }, { metadata: { annotations } })
+  await requestReconcile(cluster, { ...kinds.gitRepository, namespace, name: namespace })
 }

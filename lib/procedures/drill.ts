@@ -53,6 +53,7 @@ export async function drill(stage: DrillStage): Promise<Ending> {
       try {
         const ground = groundOf(stage, place, (text) => waiting.on(`${title}: ${text}`))
         await reachGoodState(stage, place, ground.ailment, (text) => waiting.on(`${title}: ${text}`))
+        if (target.isLab) await ground.ensureWitness()
         const outcome = await rehearse(scenario, objectiveOf(scenario), ground)
         outcomes.push(outcome)
         if (outcome.met) waiting.success(describe(outcome))
