@@ -43,6 +43,8 @@ export interface Prepared extends Procedure {
   readonly ending?: 'rolled-back'
   /** What the document says beyond the fields that all have; asked at the end, whatever the outcome. */
   readonly tell?: () => Telling
+  /** Done at the very end, whatever the outcome: as to tell people of it. */
+  readonly atEnd?: (ending: Ending) => Promise<void>
 }
 
 export interface Operation<F extends Flags> {
@@ -130,6 +132,7 @@ async function perform<F extends Flags>(operation: Operation<F>, stage: Stage<F>
       for (const line of await operation.summarize(run, target)) console.line(line)
     }
     const ending = endingOf(result, prepared)
+    await prepared.atEnd?.(ending)
     return prepared.tell === undefined ? ending : { ...ending, telling: prepared.tell() }
   } finally {
     await lock?.release().catch((error: unknown) => console.warning(`the lock was not released; it lapses by itself: ${String(error)}`))

@@ -28,7 +28,7 @@ export function isTrue(object: KubeObject, type: string): boolean {
 const fluxSchema = v.object({
   spec: v.optional(v.object({ suspend: v.optional(v.boolean(), false) }), {}),
   status: v.optional(
-    v.looseObject({ observedGeneration: v.optional(v.number()), conditions: v.optional(v.array(conditionSchema), []) }),
+    v.looseObject({ observedGeneration: v.optional(v.number()), conditions: v.nullish(v.array(conditionSchema), []) }),
     {},
   ),
 })

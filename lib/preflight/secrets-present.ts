@@ -23,13 +23,19 @@ const decryptionSchema = v.object({
 /**
  * Secrets that Git refers to and that nobody but a person can make: those for the registry, and the age key. The login for Git, and what
  * this run brings along itself (`brought`), are looked at elsewhere.
+ * @param comesBack whether a capture brings the Secret back
  */
-export async function checkSecrets(cluster: Cluster, tree: Tree, brought: readonly WantedSecret[]): Promise<Finding[]> {
+export async function checkSecrets(
+  cluster: Cluster,
+  tree: Tree,
+  brought: readonly WantedSecret[],
+  comesBack: (name: string) => boolean,
+): Promise<Finding[]> {
   const { namespace } = tree
   const wanted = new Map(secretsNeededBy(tree).map((needed) => [needed.name, needed]))
   const missing = await Promise.all(
     [...wanted.values()]
-      .filter(({ name }) => !brought.some((secret) => secret.name === name))
+      .filter(({ name }) => !brought.some((secret) => secret.name === name) && !comesBack(name))
       .map(async (needed) => ((await cluster.get({ ...kinds.secret, namespace, name: needed.name })) === undefined ? [needed] : [])),
   )
   return missing

@@ -1,7 +1,7 @@
 import { mkdir, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import * as v from 'valibot'
-import { type KubeObject, kinds } from '../cluster/objects.ts'
+import { type KubeObject, kinds, type Ref } from '../cluster/objects.ts'
 import { headOf, type Remote } from '../git.ts'
 import { renderChart } from '../helm.ts'
 import { checkApiServices } from '../preflight/api-services.ts'
@@ -27,7 +27,7 @@ import { projectRoot, type Settings } from '../settings.ts'
 import type { WantedSecret } from '../steps/secret.ts'
 import { stated } from '../steps/stated.ts'
 import { buildTree, type Chart, fetchTree, type Tree } from '../tree.ts'
-import { findAgeKey, findSecrets } from './bootstrap-secrets.ts'
+import { ageSecret, findAgeKey, findSecrets } from './bootstrap-secrets.ts'
 
 /** All that bootstrap puts into a cluster, known before anything is changed. */
 export interface BootstrapInputs {
@@ -48,6 +48,8 @@ export interface Wanted {
   /** What the lab puts into each settings.yaml it pushes; used where Git can't be read. */
   readonly overrides: Readonly<Record<string, string>>
   readonly redactor: Redactor
+  /** Where Flux is taken down first: what is there now goes, and what a capture carries comes back before Flux does. */
+  readonly rebuild?: { readonly comesBack: (ref: Ref) => boolean }
 }
 
 const versionSchema = v.object({ gitVersion: v.string() })
@@ -58,7 +60,7 @@ const versionSchema = v.object({ gitVersion: v.string() })
  */
 export async function prepareBootstrap(session: Session, wanted: Wanted): Promise<BootstrapInputs> {
   const { tools, cluster, folder } = session
-  const { cluster: name, remote, isLab, overrides, settings, redactor } = wanted
+  const { cluster: name, remote, isLab, overrides, settings, redactor, rebuild } = wanted
   const { signal } = cluster
   const checkout = join(folder, 'tree')
   await mkdir(checkout)
@@ -81,21 +83,29 @@ export async function prepareBootstrap(session: Session, wanted: Wanted): Promis
     () => checkFollowable(tree, checkout),
     () => checkBehind(cluster, tree, folder),
     () => (isLab ? checkLabPushed(projectRoot, checkout, overrides) : checkPushed(projectRoot, tree, signal)),
-    async () => checkSopsKey(tree, checkout, await findAgeKey(cluster, tree, (await bringing) ?? [], redactor)),
+    async () => {
+      const key = await findAgeKey(cluster, tree, (await bringing) ?? [], redactor)
+      return key === undefined && comesBack(ageSecret) ? [] : checkSopsKey(tree, checkout, key)
+    },
   ]
-  const checking = preflight.check(
-    () => checkPrograms(tools, { kubernetes: gitVersion, flux: distribution.version, insecure: operator.insecure }),
-    () => checkKubernetesVersion(gitVersion, distribution.version),
-    () => checkRights(cluster, bootstrapRights(namespace, settings.LOCK_NAMESPACE ?? 'kube-system')),
+  const comesBack = (secret: string): boolean => rebuild?.comesBack({ ...kinds.secret, namespace, name: secret }) === true
+  // What a rebuild finds of an earlier Flux it takes down itself.
+  const checksOfWhatStays: Check[] = [
     () => checkNamespaceStays(cluster, namespace),
     async () => checkCrdsStay(cluster, await crds()),
     async () => judgeFlux(await flux(), namespace),
     async () => checkLeftovers(cluster, await crds(), await flux()),
     () => checkFollowed(cluster, tree),
+  ]
+  const checking = preflight.check(
+    () => checkPrograms(tools, { kubernetes: gitVersion, flux: distribution.version, insecure: operator.insecure }),
+    () => checkKubernetesVersion(gitVersion, distribution.version),
+    () => checkRights(cluster, bootstrapRights(namespace, settings.LOCK_NAMESPACE ?? 'kube-system')),
+    ...(rebuild === undefined ? checksOfWhatStays : []),
     () => checkApiServices(cluster, 'notice'),
     async () => checkWebhooks(cluster, [stated({ ...kinds.namespace, name: namespace }), ...(await rendered())]),
     () => checkDistribution(tree, session.registry, signal),
-    async () => checkSecrets(cluster, tree, (await bringing) ?? []),
+    async () => checkSecrets(cluster, tree, (await bringing) ?? [], comesBack),
     async () => checkDrift(cluster, tree, await rendered()),
     ...(fetched === undefined ? [] : checksOfGit()),
   )

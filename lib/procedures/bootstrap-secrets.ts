@@ -13,7 +13,7 @@ import type { Tree } from '../tree.ts'
 import type { Wanted } from './bootstrap-inputs.ts'
 
 /** Where Flux finds the key for SOPS files; kustomize-controller reads every entry whose name ends so. */
-const ageSecret = 'sops-age'
+export const ageSecret = 'sops-age'
 const ageKey = 'age.agekey'
 
 /**
@@ -36,7 +36,7 @@ export async function findSecrets(session: Session, wanted: Wanted, tree: Tree):
     })
   } else if (sync.pullSecret !== '') {
     const ref = { ...kinds.secret, namespace, name: sync.pullSecret }
-    if ((await session.cluster.get(ref)) === undefined) {
+    if (wanted.rebuild?.comesBack(ref) !== true && (await session.cluster.get(ref)) === undefined) {
       throw new OperatorError(`Flux needs ${nameOf(ref)} for Git; it does not exist, and no login is configured to make it from`, {
         remedy: 'set GIT_USERNAME and GIT_PASSWORD, or GIT_SSH_KEY_FILE and GIT_KNOWN_HOSTS_FILE (.env.example)',
       })

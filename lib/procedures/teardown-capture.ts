@@ -1,7 +1,7 @@
 import { openerApart } from '../capture/apart.ts'
 import { type Collected, type CaptureRequest, collect } from '../capture/collect.ts'
 import { destinationOf } from '../capture/destination.ts'
-import { captureFlags, type CaptureKeys, captureKeys, splitList } from '../capture/keys.ts'
+import { captureFlags, type CaptureKeys, captureKeys, type Opener, splitList } from '../capture/keys.ts'
 import { findNamed } from '../capture/named.ts'
 import type { Values } from '../flags.ts'
 import type { Surroundings } from '../operate.ts'
@@ -12,6 +12,8 @@ import { notice, type Preflight } from '../preflight/finding.ts'
 export interface PlannedCapture {
   readonly request: CaptureRequest
   readonly keys: CaptureKeys
+  /** What opens it again. */
+  readonly opener: Opener
   readonly copyTo: string | undefined
   /** What would be captured now: it will be read again once all is still. */
   readonly collected: Collected
@@ -39,5 +41,5 @@ export async function planCapture(
   if (keys === undefined || collected === undefined) return undefined
   const opener = await preflight.learn(() => openerApart(keys, collected))
   await preflight.check(() => collected.absent.map((what) => notice(`${what}: referred to, but not there, so not captured`)))
-  return opener === undefined ? undefined : { request, keys, copyTo: copy === '' ? undefined : copy, collected }
+  return opener === undefined ? undefined : { request, keys, opener, copyTo: copy === '' ? undefined : copy, collected }
 }

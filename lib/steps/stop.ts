@@ -57,9 +57,10 @@ function ensureStopped(step: Pick<Step, 'id' | 'title'>, namespace: string, keep
           if (seen.is === 'waiting') progress(seen.on)
           const deployments = (await Promise.all(keepers.map((keeper) => deploymentsOf(cluster, namespace, keeper)))).flat()
           for (const deployment of deployments.filter((one) => replicasOf(one) > 0)) {
-            const { replicas } = teardownNotes(memory)
+            const { replicas, stoppedAt = new Date().toISOString() } = teardownNotes(memory)
             // What runs again was not still when the fingerprint was taken.
-            noteTeardown(memory, { replicas: { ...replicas, [deployment.metadata.name]: replicasOf(deployment) }, isFingerprinted: false })
+            const noted = { ...replicas, [deployment.metadata.name]: replicasOf(deployment) }
+            noteTeardown(memory, { replicas: noted, stoppedAt, isFingerprinted: false })
             await cluster.patch(refOf(deployment), { spec: { replicas: 0 } })
           }
           await changes.next(2_000)

@@ -7,6 +7,8 @@ const notesSchema = v.object({
   namespace: v.optional(v.string()),
   /** How many replicas each Deployment had before it was stopped. */
   replicas: v.optional(v.record(v.string(), v.number()), {}),
+  /** When the first of them was. */
+  stoppedAt: v.optional(v.string()),
   /** The FluxInstance before it was put to rest: its annotation, and whether it was Ready. */
   rested: v.optional(v.object({ annotation: v.nullable(v.string()), wasReady: v.boolean() })),
   /** The fingerprint is in the run's folder, and nothing has run since it was taken. */

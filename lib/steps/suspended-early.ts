@@ -1,0 +1,132 @@
+import { existsSync, readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import * as v from 'valibot'
+import { type Capture, type Entry, read } from '../capture/capture.ts'
+import { isSuspended, suspension } from '../capture/suspended.ts'
+import type { Cluster } from '../cluster/cluster.ts'
+import { kinds, type KubeObject, nameOf, parseObject, refOf } from '../cluster/objects.ts'
+import { isTrue } from '../cluster/readiness.ts'
+import { listResources } from '../cluster/discovery.ts'
+import type { Run } from '../run.ts'
+import type { Look, Step } from '../step.ts'
+
+const file = 'definitions.json'
+const fluxKustomization = /^Kustomization \S+-gitops-flux-(operator|instance)$/
+
+/**
+ * What was suspended by hand and can be suspended again before a controller acts on it: what a Kustomization brings back. What Flux itself
+ * is made of cannot: whoever installs Flux waits for it.
+ */
+export function suspendedEarly({ entries }: Pick<Capture, 'entries'>): Entry[] {
+  return entries.filter(
+    ({ role, suspendedBy, broughtBy = '', ref }) =>
+      role === 'flux' &&
+      suspendedBy !== undefined &&
+      broughtBy.startsWith('Kustomization ') &&
+      !fluxKustomization.test(broughtBy) &&
+      !fluxKustomization.test(`${ref.kind} ${ref.namespace}/${ref.name}`),
+  )
+}
+
+/** Keeps the CustomResourceDefinitions of what was suspended: the kinds must be there before the controllers are. */
+export function keepDefinitions(open: (run: Run) => Promise<Capture>): Step {
+  return {
+    id: 'definitions',
+    title: 'Keep the kinds of what was suspended by hand',
+    risk: 'safe',
+    async look({ memory }): Promise<Look> {
+      // The capture is made by the step before: whether there is anything to keep is known only then.
+      const isKept = kept(memory.folder) !== undefined
+      return isKept
+        ? { is: 'done', detail: 'kept' }
+        : { is: 'todo', change: 'keep their CustomResourceDefinitions in the run’s folder', commands: [] }
+    },
+    async act(run) {
+      const wanted = suspendedEarly(await open(run))
+      const served = await listResources(run.cluster)
+      const names = new Set(
+        wanted.flatMap(({ ref }) =>
+          served.filter((one) => one.kind === ref.kind && one.apiVersion === ref.apiVersion).map((one) => `${one.plural}.${one.group}`),
+        ),
+      )
+      const crds = await Promise.all([...names].map((name) => run.cluster.get({ ...kinds.crd, name })))
+      writeFileSync(join(run.memory.folder(), file), JSON.stringify(crds.flatMap((crd) => crd ?? [])), { mode: 0o600 })
+    },
+  }
+}
+
+/** Throws before the run keeps a folder: then nothing is kept. */
+function kept(folder: () => string): KubeObject[] | undefined {
+  let path: string
+  try {
+    path = join(folder(), file)
+  } catch {
+    return undefined
+  }
+  if (!existsSync(path)) return undefined
+  return v.parse(v.pipe(v.string(), v.parseJson(), v.array(v.unknown())), readFileSync(path, 'utf8')).map((crd) => parseObject(crd))
+}
+
+/**
+ * Puts back what was suspended by hand, suspended, before there is a controller that would act on it. Each object is applied as its
+ * Kustomization applies it, so that it finds it unchanged, and its kind as the operator does; the suspension is this project's own.
+ */
+export function suspendEarly(open: (run: Run) => Promise<Capture>): Step {
+  const missing = async (run: Run): Promise<Entry[]> => {
+    const found = await Promise.all(
+      suspendedEarly(await open(run)).map(async (entry) => {
+        const live = await run.cluster.get(entry.ref)
+        return live !== undefined && isSuspended(live) ? [] : [entry]
+      }),
+    )
+    return found.flat()
+  }
+  return {
+    id: 'suspend-early',
+    title: 'Suspend what was suspended by hand, before a controller acts on it',
+    risk: 'change',
+    async look(run) {
+      const left = await missing(run)
+      if (left.length === 0) return { is: 'done', detail: 'nothing was, or it is' }
+      return {
+        is: 'todo',
+        change: `create, suspended: ${left.map(({ ref }) => nameOf(ref)).join(', ')}`,
+        commands: ['kubectl create -f OBJECT, with spec.suspend: true'],
+      }
+    },
+    async act(run) {
+      const { cluster, memory } = run
+      for (const crd of kept(memory.folder) ?? []) await defineKind(cluster, crd)
+      for (const entry of await missing(run)) {
+        await cluster.apply(withoutSuspension(read(entry).object), { manager: 'kustomize-controller' })
+        await cluster.patch(entry.ref, suspension(entry.ref))
+      }
+    },
+    watches: [{ kind: kinds.crd, query: {} }],
+  }
+}
+
+async function defineKind(cluster: Cluster, crd: KubeObject): Promise<void> {
+  const ref = refOf(crd)
+  if ((await cluster.get(ref)) === undefined) {
+    const { labels, annotations, name } = crd.metadata
+    await cluster.apply(parseObject({ ...kinds.crd, metadata: { name, labels, annotations }, spec: crd.spec }), {
+      manager: 'flux-operator',
+    })
+  }
+  const deadline = Date.now() + 30_000
+  for (;;) {
+    const live = await cluster.get(ref)
+    if (live !== undefined && isTrue(live, 'Established')) return
+    if (Date.now() > deadline) throw new Error(`${nameOf(ref)} is not established`)
+    await new Promise((resolve) => setTimeout(resolve, 200))
+  }
+}
+
+const specSchema = v.looseObject({ spec: v.looseObject({ suspend: v.optional(v.boolean()) }) })
+
+function withoutSuspension(object: KubeObject): KubeObject {
+  const { status: _status, ...stated } = v.parse(specSchema, object)
+  const { suspend: _suspend, ...spec } = stated.spec
+  return parseObject({ ...stated, spec })
+}
