@@ -25,7 +25,7 @@ process.env.FLUX_LAB_HOME = home
 const console = createConsole({ clean: (text) => text })
 const lab = await ensureLab(['infra'], console)
 const labCommand = (...args: string[]) => promisify(execFile)('npx', ['zx', 'scripts/lab.ts', ...args], { cwd: projectRoot })
-const env = { PATH: `${lab.bin}:${process.env.PATH ?? ''}`, HOME: home, KUBECONFIG: lab.kubeconfig, FLUX_LAB_HOME: home }
+const env = { ...process.env, PATH: `${lab.bin}:${process.env.PATH ?? ''}`, KUBECONFIG: lab.kubeconfig }
 
 /** Held by their finalizers, as all objects of Flux are, and suspended, so that no controller is busy with them. */
 async function fill(count: number): Promise<void> {
@@ -66,6 +66,13 @@ async function time(command: string, args: readonly string[]): Promise<{ seconds
   return { seconds: (performance.now() - started) / 1000, megabytes }
 }
 
+/** Back to a snapshot, with the controllers at work: who is uninstalled in the middle of starting behaves as nobody meant. */
+async function reset(snapshot: string): Promise<void> {
+  await labCommand('reset', snapshot)
+  const wait = ['wait', '--namespace=flux-system', '--for=condition=Available', 'deployment', '--all', '--timeout=120s']
+  await time('kubectl', ['--context=lab-infra', ...wait])
+}
+
 const tsx = import.meta.resolve('tsx')
 const teardown = () =>
   time(process.execPath, [
@@ -94,15 +101,15 @@ try {
   await labCommand('snapshot', 'thousand')
   const [ours, theirs, peaks]: [number[], number[], number[]] = [[], [], []]
   for (let round = 0; round < rounds; round++) {
-    await labCommand('reset', 'thousand')
+    await reset('thousand')
     const own = await teardown()
     ours.push(own.seconds)
     peaks.push(own.megabytes)
-    await labCommand('reset', 'thousand')
+    await reset('thousand')
     theirs.push((await uninstall()).seconds)
     console.success(`round ${round + 1} of ${rounds}: ${ours.at(-1)?.toFixed(1)} s against ${theirs.at(-1)?.toFixed(1)} s`)
   }
-  await labCommand('reset', 'installed')
+  await reset('installed')
   await fill(10_000)
   const many = await teardown()
   const ratios = ours.map((own, at) => own / (theirs[at] ?? NaN))
