@@ -7,12 +7,11 @@ import { spawnTied } from '../tied-process.ts'
 /**
  * Runs one of the project's scripts, as a person would who types the command; it finds its settings where this one did.
  * @param tell is told each line it says
- * @throws OperatorError where it ends with another exit code, with its last words
+ * @throws OperatorError where it ends with another exit code than 0, with its last words
  */
 export async function callScript(
   script: string,
   args: readonly string[],
-  exitCode: number,
   tell: (line: string) => void,
   signal: AbortSignal,
 ): Promise<void> {
@@ -35,8 +34,8 @@ export async function callScript(
     const code = await ended
     await Promise.all([listening, draining])
     signal.throwIfAborted()
-    if (code === exitCode) return
-    throw new OperatorError(`${script}.ts ended with ${code} instead of ${exitCode}: ${said.join(' ')}`, {
+    if (code === 0) return
+    throw new OperatorError(`${script}.ts ended with ${code}: ${said.join(' ')}`, {
       remedy: `npx zx scripts/${script}.ts ${args.join(' ')}`,
     })
   } finally {

@@ -44,18 +44,4 @@ export const chaos: readonly Scenario[] = [
     },
     relent: clear,
   },
-  {
-    name: 'upgrade-broken',
-    title: 'An upgrade that breaks halfway',
-    strikes: 'upgrades to a version whose images cannot be pulled',
-    objectiveMs: 5 * minute,
-    isLabOnly: true,
-    strike: async ({ lab }) => {
-      // The lab has no program for these, unless it was asked to build them.
-      for (const image of ['source-controller:v1.9.4', 'kustomize-controller:v1.9.4', 'helm-controller:v1.6.3'])
-        await lab?.setFault(`image=${image}`)
-    },
-    relent: clear,
-    remedy: { script: 'upgrade', args: ['--to', '2.9.4', '--timeout', '30s'], exitCode: 5 },
-  },
 ]

@@ -65,14 +65,14 @@ export function groundOf<F extends Flags>(
     // A cluster that is emptied loses the lock along with everything: it is not one of those that are struck under it.
     strike: (scenario) => (scenario.isTotal === true ? scenario.strike(field(cluster)) : underLock((held) => scenario.strike(field(held)))),
     relent: async (scenario) => scenario.relent?.(field(cluster)),
-    async mend({ remedy = { script: 'recover', args: [], exitCode: 0 } }) {
-      progress(`${remedy.script}.ts mends it`)
+    async mend() {
+      progress('recover.ts mends it')
       const told = (line: string): void => {
         if (!console.isTerminal) return console.faint(`      ${line}`)
-        record.log(`${remedy.script}: ${line}`)
+        record.log(`recover: ${line}`)
         progress(line)
       }
-      await callScript(remedy.script, [...place.flags, ...remedy.args], remedy.exitCode, told, signal)
+      await callScript('recover', place.flags, told, signal)
     },
     async commitApplied() {
       const commit = await inClone(target.remote, session.folder, signal, async (clone) => {

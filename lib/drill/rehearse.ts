@@ -12,8 +12,8 @@ export interface Ground {
   readonly fingerprint: () => Promise<Fingerprint>
   readonly strike: (scenario: Scenario) => Promise<void>
   readonly relent: (scenario: Scenario) => Promise<void>
-  /** Calls the script that mends it; returns when that has ended. */
-  readonly mend: (scenario: Scenario) => Promise<void>
+  /** Has recover.ts mend it; returns when that has ended. */
+  readonly mend: () => Promise<void>
   /** Commits something new; returns when Flux has applied it. */
   readonly commitApplied: () => Promise<void>
   readonly progress: (text: string) => void
@@ -42,16 +42,15 @@ export async function rehearse(scenario: Scenario, objectiveMs: number, ground: 
   try {
     progress(scenario.strikes)
     await ground.strike(scenario)
-    while (scenario.remedy === undefined && detectedMs === undefined && since() < noticeWithin) {
+    while (detectedMs === undefined && since() < noticeWithin) {
       const ailment = await ground.ailment()
       if (ailment !== undefined) {
         detectedMs = since()
         progress(`noticed: ${ailment}`)
       } else await pause(between, undefined, { signal })
     }
-    if (scenario.remedy === undefined) await ground.relent(scenario)
-    await ground.mend(scenario)
-    if (scenario.remedy !== undefined) await ground.relent(scenario)
+    await ground.relent(scenario)
+    await ground.mend()
     progress('waiting until all is well and a new commit applied')
     await ground.commitApplied()
     await untilWell(ground)
@@ -72,7 +71,7 @@ export async function rehearse(scenario: Scenario, objectiveMs: number, ground: 
     recoveredMs,
     objectiveMs,
     met: recoveredMs !== undefined && recoveredMs <= objectiveMs && lost.length === 0,
-    mendedBy: recoveredMs === undefined ? 'nobody' : `${scenario.remedy?.script ?? 'recover'}.ts`,
+    mendedBy: recoveredMs === undefined ? 'nobody' : 'recover.ts',
     survival: { checked, changed: changed.length, missing: missing.length },
     ...(failure === undefined ? {} : { failure }),
   }

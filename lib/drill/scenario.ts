@@ -36,8 +36,6 @@ export interface Scenario {
   readonly strike: (field: Field) => Promise<void>
   /** Ends what somebody else has to end in life, as a Git server's outage, once it was noticed. */
   readonly relent?: (field: Field) => Promise<void>
-  /** The script that people call then, beside the flags that say where; `recover` unless told otherwise. */
-  readonly remedy?: { readonly script: string; readonly args: readonly string[]; readonly exitCode: number }
 }
 
 export const minute = 60_000

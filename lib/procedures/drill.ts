@@ -146,7 +146,7 @@ async function reachGoodState(
     })
   }
   progress('bootstrapping the lab first')
-  await callScript('bootstrap', [...flags, '--fresh'], 0, progress, signal)
+  await callScript('bootstrap', [...flags, '--fresh'], progress, signal)
 }
 
 async function findPlace(stage: DrillStage): Promise<Place> {
