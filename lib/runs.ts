@@ -14,8 +14,8 @@ const memorySchema = v.looseObject({
   server: v.string(),
   host: v.string(),
   pid: v.number(),
-  /** When that process started: its number is given away again. */
-  started: v.string(),
+  /** When that process started, since its number is given away again; runs of earlier versions did not keep it. */
+  started: v.optional(v.string(), ''),
   /** The outcome, once there is one. */
   ended: v.optional(v.string()),
   /** What the procedure noted for itself. */
