@@ -19,7 +19,7 @@ export function teardownRights(namespace: string, lockNamespace: string, keepsNa
     { group: '', resource: 'configmaps', verbs: ['get'] },
     ...content.map((kind) => ({ ...kind, verbs: keepsNamespace ? ['get', 'delete'] : ['get'], namespace })),
     { group: '', resource: 'events', verbs: ['watch'], namespace },
-    { group: '', resource: 'pods', verbs: ['watch'], namespace },
+    { group: '', resource: 'pods', verbs: ['watch', 'delete'], namespace },
     { group: 'apps', resource: 'deployments', verbs: ['watch', 'patch'], namespace },
     { group: 'apiextensions.k8s.io', resource: 'customresourcedefinitions', verbs: ['get', 'watch', 'delete'] },
     { group: 'rbac.authorization.k8s.io', resource: 'clusterroles', verbs: ['get', 'delete'] },

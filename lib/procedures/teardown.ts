@@ -9,7 +9,7 @@ import { takeStock } from '../steps/fingerprint.ts'
 import { ensureHelmIdle } from '../steps/helm-idle.ts'
 import { ensureClusterScopedGone, ensureContentGone } from '../steps/remove-belongings.ts'
 import { ensureCrdsGone } from '../steps/remove-crds.ts'
-import { sendNamespaceAway, verifyNamespaceGone } from '../steps/remove-namespace.ts'
+import { sendNamespaceAway, ensureNamespaceGone } from '../steps/remove-namespace.ts'
 import { ensureAtRest, ensureAwake } from '../steps/rest.ts'
 import { ensureControllersStopped, ensureOperatorStopped, ensureStarted } from '../steps/stop.ts'
 import { noteTeardown, teardownNotes } from '../steps/teardown-notes.ts'
@@ -31,7 +31,7 @@ export function teardown(inputs: TeardownInputs, memory: Memory, proof: Proof): 
     ...(keepsNamespace ? [] : [sendNamespaceAway(namespace)]),
     ensureFinalizersOff(),
     ensureCrdsGone(),
-    keepsNamespace ? ensureContentGone(namespace, belongings) : verifyNamespaceGone(namespace),
+    keepsNamespace ? ensureContentGone(namespace, belongings) : ensureNamespaceGone(namespace),
     ensureClusterScopedGone(belongings),
     verifyNoResidue(namespace, keepsNamespace, belongings, proof),
     verifySurvival(namespace, proof),

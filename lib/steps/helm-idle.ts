@@ -34,7 +34,7 @@ export function ensureHelmIdle(namespace: string): Step {
 }
 
 /** Those of HelmReleases; what somebody's own helm has left pending is nobody's to wait for. */
-async function pendingReleases(cluster: Cluster): Promise<string[]> {
+export async function pendingReleases(cluster: Cluster): Promise<string[]> {
   const [secrets, releases] = await Promise.all([cluster.list(kinds.secret, { labels: pending }), cluster.list(kinds.helmRelease)])
   return releases
     .filter((release) => secrets.some(({ metadata }) => isStorageOf(release, metadata.namespace, metadata.labels.name)))

@@ -1,6 +1,6 @@
 import * as v from 'valibot'
 import { readRemains } from '../belongings/namespace-content.ts'
-import type { Cluster } from '../cluster/cluster.ts'
+import { type Cluster, isNotFound } from '../cluster/cluster.ts'
 import { kinds, type KubeObject, nameOf } from '../cluster/objects.ts'
 import type { Step } from '../step.ts'
 
@@ -31,19 +31,36 @@ export function sendNamespaceAway(name: string): Step {
   }
 }
 
-/** Waits until the namespace is gone, and tells what holds it: kind, object and finalizer. */
-export function verifyNamespaceGone(name: string): Step {
+/**
+ * Waits until the namespace is gone, and tells what holds it: kind, object and finalizer. Where something was in the way before, its
+ * controller looks again only after half of the longest grace of a pod in there, five minutes for helm-controller's (kubernetes
+ * pkg/controller/namespace, ResourcesRemainingError); any change of the namespace has it look in 5 s.
+ */
+export function ensureNamespaceGone(name: string): Step {
   const ref = { ...kinds.namespace, name }
+  let isAsked = false
   return {
     id: 'namespace-gone',
     title: `Wait until the namespace ${name} is gone`,
-    risk: 'safe',
+    risk: 'change',
     async look({ cluster }) {
       const namespace = await cluster.get(ref)
       if (namespace === undefined) return { is: 'done', detail: 'gone' }
-      return { is: 'waiting', on: await holding(cluster, namespace) }
+      if (isAsked) return { is: 'waiting', on: await holding(cluster, namespace) }
+      return {
+        is: 'todo',
+        change: 'have Kubernetes look again at what is left in it, and wait',
+        commands: [`kubectl annotate namespace ${name} flux-runbook/asked-at=now`, `kubectl wait --for=delete namespace/${name}`],
+      }
     },
-    act: () => Promise.resolve(),
+    async act({ cluster }) {
+      isAsked = true
+      await cluster
+        .patch(ref, { metadata: { annotations: { 'flux-runbook/asked-at': new Date().toISOString() } } })
+        .catch((error: unknown) => {
+          if (!isNotFound(error)) throw error
+        })
+    },
     watches: [{ kind: kinds.namespace, query: { fields: `metadata.name=${name}` } }],
   }
 }

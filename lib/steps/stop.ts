@@ -1,4 +1,5 @@
 import * as v from 'valibot'
+import type { Cluster } from '../cluster/cluster.ts'
 import { kinds, type KubeObject, nameOf, refOf } from '../cluster/objects.ts'
 import { deploymentReadiness } from '../cluster/readiness.ts'
 import { onChange } from '../cluster/watch.ts'
@@ -6,6 +7,7 @@ import { OperatorError } from '../errors.ts'
 import type { Run } from '../run.ts'
 import type { Look, Step } from '../step.ts'
 import { deploymentsOf, type Keeper, podsOf } from './flux-pods.ts'
+import { pendingReleases } from './helm-idle.ts'
 import { noteTeardown, teardownNotes } from './teardown-notes.ts'
 
 const replicasSchema = v.object({ spec: v.object({ replicas: v.optional(v.number(), 1) }) })
@@ -37,6 +39,15 @@ function ensureStopped(step: Pick<Step, 'id' | 'title'>, namespace: string, keep
       }
     }
     const pods = (await Promise.all(keepers.map((keeper) => podsOf(cluster, namespace, keeper)))).flat()
+    const [lingering] = pods.filter((pod) => graceOf(pod) > patience)
+    if (lingering !== undefined) {
+      const { name } = lingering.metadata
+      return {
+        is: 'todo',
+        change: `wait until ${name} has ended; ${patience} s are enough for it if no Helm release is pending`,
+        commands: [`kubectl --namespace ${namespace} delete pod ${name} --grace-period=${patience}`],
+      }
+    }
     if (pods.length > 0) return { is: 'waiting', on: `${pods.map(({ metadata }) => metadata.name).join(', ')} to end` }
     return { is: 'done', detail: deployments.length === 0 ? 'there is none' : 'none of its pods is left' }
   }
@@ -55,6 +66,7 @@ function ensureStopped(step: Pick<Step, 'id' | 'title'>, namespace: string, keep
           const seen = await look(run)
           if (seen.is === 'done' || Date.now() > deadline) return
           if (seen.is === 'waiting') progress(seen.on)
+          await hurry(cluster, namespace, keepers, progress)
           const deployments = (await Promise.all(keepers.map((keeper) => deploymentsOf(cluster, namespace, keeper)))).flat()
           for (const deployment of deployments.filter((one) => replicasOf(one) > 0)) {
             const { replicas, stoppedAt = new Date().toISOString() } = teardownNotes(memory)
@@ -70,6 +82,38 @@ function ensureStopped(step: Pick<Step, 'id' | 'title'>, namespace: string, keep
       }
     },
     watches,
+  }
+}
+
+/** How long a pod that is to end may take, in seconds, where it is in the middle of nothing. */
+const patience = 30
+/** A release that began before the pod was told to end shows by then. */
+const settling = 10
+
+const endingSchema = v.object({
+  metadata: v.object({ deletionTimestamp: v.optional(v.string(), ''), deletionGracePeriodSeconds: v.optional(v.number(), 0) }),
+})
+
+/** How long a pod that has been told to end may take, in seconds; 0 for one that has not. */
+function graceOf(pod: KubeObject): number {
+  return v.parse(endingSchema, pod).metadata.deletionGracePeriodSeconds
+}
+
+/**
+ * helm-controller may take ten minutes to end, and does where it lost its rights and kinds in the middle of a reconciliation, as by
+ * `flux uninstall` (seen). With no release pending there is nothing to wait for: its grace is cut short, and its node still says when it has
+ * ended.
+ */
+async function hurry(cluster: Cluster, namespace: string, keepers: readonly Keeper[], progress: (text: string) => void): Promise<void> {
+  const pods = (await Promise.all(keepers.map((keeper) => podsOf(cluster, namespace, keeper)))).flat()
+  const lingering = pods.filter((pod) => {
+    const { deletionTimestamp, deletionGracePeriodSeconds: grace } = v.parse(endingSchema, pod).metadata
+    return grace > patience && Date.now() > Date.parse(deletionTimestamp) - (grace - settling) * 1000
+  })
+  if (lingering.length === 0 || (await pendingReleases(cluster)).length > 0) return
+  for (const pod of lingering) {
+    progress(`${pod.metadata.name} has nothing to finish: ${patience} s are left to it`)
+    await cluster.remove(refOf(pod), { uid: pod.metadata.uid ?? '', graceSeconds: patience })
   }
 }
 
