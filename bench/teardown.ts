@@ -66,11 +66,16 @@ async function time(command: string, args: readonly string[]): Promise<{ seconds
   return { seconds: (performance.now() - started) / 1000, megabytes }
 }
 
-/** Back to a snapshot, with the controllers at work: who is uninstalled in the middle of starting behaves as nobody meant. */
+/** Back to a snapshot, with controllers that have started since: what the snapshot says of the old ones is no longer so. */
 async function reset(snapshot: string): Promise<void> {
   await labCommand('reset', snapshot)
-  const wait = ['wait', '--namespace=flux-system', '--for=condition=Available', 'deployment', '--all', '--timeout=120s']
-  await time('kubectl', ['--context=lab-infra', ...wait])
+  const there = ['--context=lab-infra', '--namespace=flux-system']
+  await time('kubectl', ['rollout', 'restart', 'deployment', ...there])
+  await time('bash', [
+    '-euc',
+    `for one in source kustomize helm; do kubectl rollout status deployment/$one-controller ${there.join(' ')}; done`,
+  ])
+  await time('kubectl', ['wait', 'pod', '--for=condition=Ready', '--all', '--timeout=60s', ...there])
 }
 
 const tsx = import.meta.resolve('tsx')
