@@ -15,10 +15,14 @@ export async function callScript(
   tell: (line: string) => void,
   signal: AbortSignal,
 ): Promise<void> {
+  signal.throwIfAborted()
   const env: Record<string, string> = {}
   for (const [name, value] of Object.entries(process.env)) if (value !== undefined) env[name] = value
   const { child, ended } = spawnTied(['npx', 'zx', `scripts/${script}.ts`, ...args], { env, cwd: projectRoot })
-  const stop = (): void => void child.kill('SIGINT')
+  // To its whole group, as Ctrl-C on a terminal would: npx itself passes nothing on.
+  const stop = (): void => {
+    if (child.pid !== undefined && child.exitCode === null) process.kill(-child.pid, 'SIGINT')
+  }
   signal.addEventListener('abort', stop, { once: true })
   try {
     let said: string[] = []

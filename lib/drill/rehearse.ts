@@ -56,9 +56,9 @@ export async function rehearse(scenario: Scenario, objectiveMs: number, ground: 
     await untilWell(ground)
     recoveredMs = since()
   } catch (thrown) {
+    await ground.relent(scenario) // cancelled too: nobody else would end what the lab was made to suffer
     signal.throwIfAborted()
     failure = messageOf(thrown)
-    await ground.relent(scenario)
   }
   const { checked, changed, missing } = compareSurvival(scenario.isTotal === true ? [] : before, await ground.fingerprint())
   const lost = [...changed, ...missing]

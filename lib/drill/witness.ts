@@ -72,9 +72,14 @@ export async function ensureWitness(
   try {
     for (const deadline = Date.now() + timeout; ; await changes.next(2000)) {
       const live = await cluster.get(ref)
-      if (live !== undefined && readinessOf(live).is === 'ready') return
-      if (Date.now() > deadline)
-        throw new OperatorError(`Kustomization ${namespace}/${name}, the drill's own workloads, does not get Ready`)
+      const readiness = live === undefined ? undefined : readinessOf(live)
+      if (readiness?.is === 'ready') return
+      if (Date.now() > deadline) {
+        const why = readiness?.is === 'waiting' ? readiness.on : (readiness?.reason ?? 'it is gone')
+        throw new OperatorError(`the drill's own workloads do not get Ready, so nothing was broken: ${why}`, {
+          remedy: `npx zx scripts/lab.ts kubectl -- --namespace ${namespace} describe kustomization ${name}`,
+        })
+      }
     }
   } finally {
     changes.stop()

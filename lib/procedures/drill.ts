@@ -8,9 +8,10 @@ import { rehearse } from '../drill/rehearse.ts'
 import type { LabPowers, Scenario } from '../drill/scenario.ts'
 import { chooseScenarios, scenarios } from '../drill/scenarios.ts'
 import { parseDuration, showDuration } from '../duration.ts'
-import { OperatorError } from '../errors.ts'
+import { messageOf, OperatorError } from '../errors.ts'
 import type { Flags } from '../flags.ts'
 import type { Stage } from '../on-clusters.ts'
+import { failedWith } from '../procedure.ts'
 import { askText, canAsk } from '../prompt.ts'
 import type { Ending } from '../record.ts'
 import type { Telling } from '../report.ts'
@@ -45,6 +46,7 @@ export async function drill(stage: DrillStage): Promise<Ending> {
   const place = await findPlace(stage)
   record.keepIn(target.runs)
   const outcomes: DrillOutcome[] = []
+  let struck: Scenario | undefined
   try {
     for (const [at, scenario] of chosen.entries()) {
       await consentTo(scenario, stage)
@@ -54,7 +56,9 @@ export async function drill(stage: DrillStage): Promise<Ending> {
         const ground = groundOf(stage, place, (text) => waiting.on(`${title}: ${text}`))
         await reachGoodState(stage, place, ground.ailment, (text) => waiting.on(`${title}: ${text}`))
         if (target.isLab) await ground.ensureWitness()
+        struck = scenario
         const outcome = await rehearse(scenario, objectiveOf(scenario), ground)
+        struck = undefined
         outcomes.push(outcome)
         if (outcome.met) waiting.success(describe(outcome))
         else waiting.failure(describe(outcome))
@@ -64,6 +68,8 @@ export async function drill(stage: DrillStage): Promise<Ending> {
       if (outcomes.at(-1)?.recoveredMs === undefined) break
     }
     return { ...endingOf(outcomes, chosen, stage), telling: tell(outcomes) }
+  } catch (thrown) {
+    return { ...brokenOff(thrown, struck, stage), telling: tell(outcomes) }
   } finally {
     keepPage(stage, outcomes)
   }
@@ -75,9 +81,27 @@ function describe({ title, detectedMs, recoveredMs, objectiveMs, failure }: Dril
   return `${title}: ${noticed}${recovered}, objective ${showDuration(objectiveMs)}${failure === undefined ? '' : `; ${failure}`}`
 }
 
-function endingOf(outcomes: readonly DrillOutcome[], chosen: readonly Scenario[], { target }: DrillStage): Ending {
+/** The command that comes after a drill which left a cluster broken. */
+function recoverIt({ target }: DrillStage): string {
+  return `npx zx scripts/recover.ts ${target.isLab ? '--lab ' : ''}--context ${target.context}`
+}
+
+/** What was cancelled, or failed, outside a rehearsal's own account; `struck` had struck by then, and was not seen mended. */
+function brokenOff(thrown: unknown, struck: Scenario | undefined, stage: DrillStage): Ending {
+  const { outcome, failure } = failedWith(thrown, stage.signal)
+  const what = outcome === 'cancelled' ? 'stopped' : messageOf(thrown)
+  if (struck !== undefined) {
+    const state = `${stage.target.context} is as ${struck.name} left it`
+    const kind = outcome === 'cancelled' ? 'cancelled' : 'failed'
+    return { outcome: kind, failure: new OperatorError(`${what}; ${state}`, { kind, remedy: recoverIt(stage), cause: thrown }) }
+  }
+  if (outcome !== 'cancelled') return failure === undefined ? { outcome } : { outcome, failure }
+  return { outcome, failure: new OperatorError('stopped between two disasters; no more was broken', { kind: 'cancelled', cause: thrown }) }
+}
+
+function endingOf(outcomes: readonly DrillOutcome[], chosen: readonly Scenario[], stage: DrillStage): Ending {
+  const { target } = stage
   const missed = outcomes.filter(({ met }) => !met)
-  const recover = `npx zx scripts/recover.ts ${target.isLab ? '--lab ' : ''}--context ${target.context}`
   if (missed.length === 0) return { outcome: 'done' }
   const isLost = outcomes.at(-1)?.recoveredMs === undefined
   const left = chosen.length - outcomes.length
@@ -85,7 +109,7 @@ function endingOf(outcomes: readonly DrillOutcome[], chosen: readonly Scenario[]
   const state = isLost
     ? `. ${target.context} is as ${missed.at(-1)?.name} left it${left === 0 ? '' : `; ${left} scenarios were not begun`}`
     : ''
-  return { outcome: 'failed', failure: new OperatorError(`${what}${state}`, isLost ? { remedy: recover } : {}) }
+  return { outcome: 'failed', failure: new OperatorError(`${what}${state}`, isLost ? { remedy: recoverIt(stage) } : {}) }
 }
 
 function tell(outcomes: readonly DrillOutcome[]): Telling {

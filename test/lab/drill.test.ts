@@ -81,3 +81,19 @@ test('an objective that is missed fails the drill, and says which', async () => 
   expect(ended.stderr).toContain('1 of 1 objectives were not met: git-credentials-gone')
   expect(documentOf(ended.stdout)).toMatchObject({ outcome: 'failed', scenarios: [{ met: false, recoveredMs: expect.any(Number) }] })
 })
+
+test('interrupted after it has struck, it says how things are, ends the fault and what it had called, and names what is next', async () => {
+  const running = lab.start('drill', ['--lab', '--scenario', 'git-credentials-gone,git-gone', '--json'])
+  await running.said('recover.ts mends it')
+  running.kill('SIGINT')
+  const ended = await running.ended
+  expect(ended.code, ended.stderr).toBe(130)
+  expect(ended.stderr).toContain('✗ stopped; lab-infra is as git-credentials-gone left it')
+  expect(ended.stderr).toContain('→ npx zx scripts/recover.ts --lab --context lab-infra')
+  expect(documentOf(ended.stdout)).toMatchObject({ outcome: 'cancelled', exitCode: 130, scenarios: [] })
+  const faults = await lab.run('lab', ['fault', 'list', '--json'])
+  expect(JSON.parse(faults.stdout)).toMatchObject({ faults: [] })
+  // Nothing goes on behind its back: the lock is free for whoever mends it.
+  const mended = await lab.run('recover', ['--lab', '--yes', '--fresh'])
+  expect(mended.code, mended.stderr).toBe(0)
+})

@@ -76,6 +76,17 @@ describe('a rehearsal', () => {
     })
     expect(story.at(-1)).toBe('relent')
   })
+  test('that is cancelled ends what the lab was made to suffer, and has no outcome', async () => {
+    const cancel = new AbortController()
+    const { ground, story } = place({
+      mend: () => {
+        cancel.abort()
+        throw new Error('recover.ts was interrupted')
+      },
+    })
+    await expect(rehearse(scenario, 60_000, { ...ground, signal: cancel.signal })).rejects.toThrow('aborted')
+    expect(story.slice(-2)).toEqual(['mend', 'relent'])
+  })
   test('that a workload did not survive has not met its objective, and names it', async () => {
     const outcome = await rehearse(scenario, 60_000, place({ after: [{ ...alive, uid: 'two' }] }).ground)
     expect(outcome).toMatchObject({
