@@ -6,6 +6,9 @@ import { kinds, type KubeObject, type Ref, refOf } from '../cluster/objects.ts'
 /** The type of the Secrets in which Helm remembers the revisions of its releases. */
 export const storageType = 'helm.sh/release.v1'
 
+/** How Helm labels the Secrets of releases that somebody is at work on, or died at. */
+export const pendingLabels = 'owner=helm,status in (pending-install,pending-upgrade,pending-rollback)'
+
 /**
  * Of Helm's storage in one namespace, what belongs to releases that are deployed to another: by their target namespace, or by an object
  * that names its own. They outlive the namespace; their storage does not, and Helm would then install them anew, hooks and all.

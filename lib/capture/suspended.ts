@@ -1,9 +1,7 @@
 import * as v from 'valibot'
 import { fieldManager } from '../cluster/cluster.ts'
 import { kinds, type KubeObject } from '../cluster/objects.ts'
-
-/** How the operator's own kinds are told to rest; all others have `spec.suspend`. */
-const restAnnotation = 'fluxcd.controlplane.io/reconcile'
+import { reconcileAnnotation } from '../cluster/flux-instance.ts'
 
 const suspendSchema = v.object({ spec: v.object({ suspend: v.optional(v.boolean(), false) }) })
 const fieldsSchema = v.object({
@@ -16,12 +14,12 @@ const appliers = /^(kustomize-controller|helm-controller|helm|flux-operator)$/
 /** The merge patch that suspends an object of this kind. */
 export function suspension({ apiVersion }: Pick<KubeObject, 'apiVersion'>): Record<string, unknown> {
   const isOperators = apiVersion.startsWith('fluxcd.controlplane.io/')
-  return isOperators ? { metadata: { annotations: { [restAnnotation]: 'disabled' } } } : { spec: { suspend: true } }
+  return isOperators ? { metadata: { annotations: { [reconcileAnnotation]: 'disabled' } } } : { spec: { suspend: true } }
 }
 
 /** Whether the object rests, whoever wanted it so. */
 export function isSuspended(object: KubeObject): boolean {
-  if (object.metadata.annotations[restAnnotation] === 'disabled') return true
+  if (object.metadata.annotations[reconcileAnnotation] === 'disabled') return true
   const read = v.safeParse(suspendSchema, object)
   return read.success && read.output.spec.suspend
 }
@@ -32,7 +30,7 @@ export function suspendedBy(object: KubeObject): string | undefined {
   const owners = object.metadata.managedFields.filter((entry) => {
     const fields = v.safeParse(fieldsSchema, entry.fieldsV1)
     if (!fields.success) return false
-    return 'f:suspend' in fields.output['f:spec'] || `f:${restAnnotation}` in fields.output['f:metadata']['f:annotations']
+    return 'f:suspend' in fields.output['f:spec'] || `f:${reconcileAnnotation}` in fields.output['f:metadata']['f:annotations']
   })
   if (owners.some(({ manager }) => appliers.test(manager))) return undefined
   // This project puts the FluxInstance to rest before it takes Flux down. Whatever else it suspended, it did so again, for a person.

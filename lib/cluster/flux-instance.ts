@@ -1,6 +1,17 @@
 import * as v from 'valibot'
 import type { KubeObject } from './objects.ts'
 
+/** `disabled` puts a FluxInstance to rest: its operator neither installs nor mends nor, when it is deleted, removes anything. */
+export const reconcileAnnotation = 'fluxcd.controlplane.io/reconcile'
+
+/** What a FluxInstance that names no components installs (flux-operator api/v1, FluxInstanceSpec.GetComponents). */
+export const usualComponents: readonly string[] = [
+  'source-controller',
+  'kustomize-controller',
+  'helm-controller',
+  'notification-controller',
+]
+
 const instanceSchema = v.object({
   spec: v.object({ distribution: v.object({ version: v.string() }) }),
   status: v.optional(

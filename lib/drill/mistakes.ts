@@ -2,17 +2,17 @@ import * as v from 'valibot'
 import { kinds } from '../cluster/objects.ts'
 import { requestReconcile } from '../cluster/reconcile-request.ts'
 import { type Field, minute, removeAll, type Scenario } from './scenario.ts'
-
-const reconcile = 'fluxcd.controlplane.io/reconcile'
+import { reconcileAnnotation } from '../cluster/flux-instance.ts'
 
 /** Disasters in which somebody has changed what should not be changed. */
 export const mistakes: readonly Scenario[] = [
   {
     name: 'instance-suspended',
     title: 'The FluxInstance suspended',
-    strikes: `annotates the FluxInstance with ${reconcile}: disabled`,
+    strikes: `annotates the FluxInstance with ${reconcileAnnotation}: disabled`,
     objectiveMs: 5 * minute,
-    strike: ({ cluster, namespace }) => patchInstance({ cluster, namespace }, { metadata: { annotations: { [reconcile]: 'disabled' } } }),
+    strike: ({ cluster, namespace }) =>
+      patchInstance({ cluster, namespace }, { metadata: { annotations: { [reconcileAnnotation]: 'disabled' } } }),
   },
   {
     name: 'instance-stalled',
@@ -27,7 +27,7 @@ export const mistakes: readonly Scenario[] = [
     strikes: 'suspends the FluxInstance and gives source-controller the image of another version, as an upgrade cut short would leave it',
     objectiveMs: 5 * minute,
     async strike(field) {
-      await patchInstance(field, { metadata: { annotations: { [reconcile]: 'disabled' } } })
+      await patchInstance(field, { metadata: { annotations: { [reconcileAnnotation]: 'disabled' } } })
       const ref = { ...kinds.deployment, namespace: field.namespace, name: 'source-controller' }
       const { spec } = v.parse(deploymentSchema, await field.cluster.get(ref))
       const containers = spec.template.spec.containers.map((container) => ({

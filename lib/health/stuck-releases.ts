@@ -3,13 +3,11 @@ import { kinds } from '../cluster/objects.ts'
 import { parseDuration } from '../duration.ts'
 import type { Judgement } from './judgement.ts'
 import type { Scene } from './scene.ts'
-
-/** How Helm labels the Secrets of releases that somebody is at work on, or died at. */
-const pending = 'owner=helm,status in (pending-install,pending-upgrade,pending-rollback)'
+import { pendingLabels } from '../capture/helm-storage.ts'
 
 /** HelmReleases with a Helm release that has been pending for longer than it may take: whoever worked on it is gone. */
 export async function stuckReleases({ cluster, now, objects }: Scene): Promise<ReadonlyMap<string, Judgement>> {
-  const path = await cluster.collection(kinds.secret, { labels: pending })
+  const path = await cluster.collection(kinds.secret, { labels: pendingLabels })
   const [{ objects: secrets }, { all }] = await Promise.all([listMetadata(cluster, path, kinds.secret), objects()])
   const found = new Map<string, Judgement>()
   for (const { metadata } of secrets) {

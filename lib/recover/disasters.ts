@@ -6,6 +6,7 @@ import { ensureFetching } from '../steps/fetching.ts'
 import { ensureReleaseMoves } from '../steps/stuck-release.ts'
 import type { Evidence } from './evidence.ts'
 import type { Means } from './means.ts'
+import { reconcileAnnotation } from '../cluster/flux-instance.ts'
 
 /** A disaster that has a name, by what it is known, and what is done about it. */
 export interface Disaster {
@@ -63,7 +64,7 @@ export const disasters: readonly Disaster[] = [
     id: 'instance-suspended',
     title: 'The FluxInstance suspended',
     recognise: ({ instance }) =>
-      instance?.metadata.annotations['fluxcd.controlplane.io/reconcile'] === 'disabled'
+      instance?.metadata.annotations[reconcileAnnotation] === 'disabled'
         ? 'it is annotated fluxcd.controlplane.io/reconcile: disabled'
         : undefined,
     remedy: ({ evidence }) => [ensureResumed(evidence.namespace)],
@@ -107,9 +108,7 @@ export const disasters: readonly Disaster[] = [
     id: 'instance-stalled',
     title: 'The FluxInstance stalled or failing',
     recognise: ({ probed, instance }) =>
-      instance?.metadata.annotations['fluxcd.controlplane.io/reconcile'] === 'disabled'
-        ? undefined
-        : reasonOf(probed, problems.instanceFailing),
+      instance?.metadata.annotations[reconcileAnnotation] === 'disabled' ? undefined : reasonOf(probed, problems.instanceFailing),
     remedy: (means) => means.instance(),
   },
   {

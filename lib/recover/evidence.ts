@@ -3,6 +3,7 @@ import { kinds, type KubeObject } from '../cluster/objects.ts'
 import type { FluxObject } from '../health/flux-object.ts'
 import type { Probed } from '../health/probe.ts'
 import type { Scene } from '../health/scene.ts'
+import { usualComponents } from '../cluster/flux-instance.ts'
 
 /** What is known of a cluster in which something is wrong with Flux. */
 export interface Evidence {
@@ -21,8 +22,6 @@ export interface Evidence {
 }
 
 const instanceSchema = v.object({ spec: v.object({ components: v.optional(v.array(v.string()), []) }) })
-/** What a FluxInstance that names none installs (flux-operator api/v1, FluxInstanceSpec.GetComponents). */
-const usual = ['source-controller', 'kustomize-controller', 'helm-controller', 'notification-controller']
 const kubernetesOwn = /^(default|kube-.*)$/
 
 /**
@@ -39,7 +38,7 @@ export async function gatherEvidence(scene: Scene, probed: readonly Probed[], is
     scene.cluster.list(kinds.namespace),
   ])
   const components = instance === undefined ? [] : v.parse(instanceSchema, instance).spec.components
-  const wanted = components.length === 0 ? usual : components
+  const wanted = components.length === 0 ? usualComponents : components
   const names = deployments.map(({ metadata }) => metadata.name)
   return {
     probed,

@@ -5,6 +5,7 @@ import { deploymentReadiness, readinessOf } from '../cluster/readiness.ts'
 import { isRequested, requestReconcile } from '../cluster/reconcile-request.ts'
 import { parseDuration } from '../duration.ts'
 import type { Look, Step } from '../step.ts'
+import { reconcileAnnotation } from '../cluster/flux-instance.ts'
 
 /** Who heals within this much is left to it, in milliseconds. */
 const soon = 2 * 60_000
@@ -101,7 +102,6 @@ const intervalSchema = v.object({ spec: v.object({ interval: v.string() }) })
 /** Takes the annotation off that keeps the operator from looking at the FluxInstance, and waits until it has. */
 export function ensureResumed(namespace: string): Step {
   const ref: Ref = { ...kinds.fluxInstance, namespace, name: 'flux' }
-  const annotation = 'fluxcd.controlplane.io/reconcile'
   return {
     id: 'resume-instance',
     title: 'Resume the FluxInstance',
@@ -109,16 +109,16 @@ export function ensureResumed(namespace: string): Step {
     async look({ cluster }) {
       const instance = await cluster.get(ref)
       if (instance === undefined) return { is: 'blocked', reason: 'the FluxInstance is gone meanwhile', remedy: 'run recover again' }
-      if (instance.metadata.annotations[annotation] === 'disabled') {
+      if (instance.metadata.annotations[reconcileAnnotation] === 'disabled') {
         return {
           is: 'todo',
-          change: `take the annotation ${annotation}: disabled off FluxInstance flux`,
-          commands: [`kubectl --namespace ${namespace} annotate fluxinstance flux ${annotation}-`],
+          change: `take the annotation ${reconcileAnnotation}: disabled off FluxInstance flux`,
+          commands: [`kubectl --namespace ${namespace} annotate fluxinstance flux ${reconcileAnnotation}-`],
         }
       }
       return settled(readinessOf(instance), `kubectl --namespace ${namespace} describe fluxinstance flux`)
     },
-    act: async ({ cluster }) => void (await cluster.patch(ref, { metadata: { annotations: { [annotation]: null } } })),
+    act: async ({ cluster }) => void (await cluster.patch(ref, { metadata: { annotations: { [reconcileAnnotation]: null } } })),
     watches: [{ kind: kinds.fluxInstance, query: { namespace } }],
   }
 }

@@ -3,8 +3,7 @@ import type { Cluster } from '../cluster/cluster.ts'
 import { kinds, type KubeObject, nameOf, refOf } from '../cluster/objects.ts'
 import type { Step } from '../step.ts'
 import { podsOf } from './flux-pods.ts'
-
-const pending = 'owner=helm,status in (pending-install,pending-upgrade,pending-rollback)'
+import { pendingLabels } from '../capture/helm-storage.ts'
 
 const releaseSchema = v.object({
   spec: v.object({
@@ -29,13 +28,13 @@ export function ensureHelmIdle(namespace: string): Step {
       return { is: 'done', detail: `nobody is left to finish ${releases.join(', ')}; the next helm-controller unlocks what is pending` }
     },
     act: () => Promise.resolve(),
-    watches: [{ kind: kinds.secret, query: { labels: pending } }],
+    watches: [{ kind: kinds.secret, query: { labels: pendingLabels } }],
   }
 }
 
 /** Those of HelmReleases; what somebody's own helm has left pending is nobody's to wait for. */
 export async function pendingReleases(cluster: Cluster): Promise<string[]> {
-  const [secrets, releases] = await Promise.all([cluster.list(kinds.secret, { labels: pending }), cluster.list(kinds.helmRelease)])
+  const [secrets, releases] = await Promise.all([cluster.list(kinds.secret, { labels: pendingLabels }), cluster.list(kinds.helmRelease)])
   return releases
     .filter((release) => secrets.some(({ metadata }) => isStorageOf(release, metadata.namespace, metadata.labels.name)))
     .map((release) => nameOf(refOf(release)))

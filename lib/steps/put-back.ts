@@ -1,6 +1,6 @@
 import * as v from 'valibot'
 import type { Cluster } from '../cluster/cluster.ts'
-import { releaseStateOf, stateOf } from '../cluster/flux-instance.ts'
+import { releaseStateOf, stateOf, reconcileAnnotation } from '../cluster/flux-instance.ts'
 import { kinds, type KubeObject, nameOf, parseObject } from '../cluster/objects.ts'
 import { deploymentReadiness, readinessOf } from '../cluster/readiness.ts'
 import { onChange } from '../cluster/watch.ts'
@@ -76,8 +76,6 @@ export interface Former {
   readonly isReinstall: boolean
 }
 
-const reconcile = 'fluxcd.controlplane.io/reconcile'
-
 /** Has the operator alone bring the old controllers back: neither Git nor source-controller need work for it. */
 export function ensurePutBack(former: Former): Step {
   const { place, version, isReinstall } = former
@@ -101,7 +99,7 @@ export function ensurePutBack(former: Former): Step {
         is: 'todo',
         change: `make ${nameOf(ref)} anew at ${version}: the operator refuses a minor downgrade. Controllers and all objects stay meanwhile`,
         commands: [
-          `kubectl --namespace ${namespace} annotate fluxinstance flux ${reconcile}=disabled --overwrite`,
+          `kubectl --namespace ${namespace} annotate fluxinstance flux ${reconcileAnnotation}=disabled --overwrite`,
           `kubectl --namespace ${namespace} delete fluxinstance flux   # lets go of everything, deletes nothing else`,
           apply,
         ],
@@ -190,7 +188,7 @@ async function takeAway(cluster: Cluster, live: KubeObject): Promise<void> {
   const ref = { ...kinds.fluxInstance, name: live.metadata.name, namespace: live.metadata.namespace ?? '' }
   const { uid } = live.metadata
   if (uid === undefined || live.metadata.deletionTimestamp !== undefined) return
-  await cluster.patch(ref, { metadata: { annotations: { [reconcile]: 'disabled' } } })
+  await cluster.patch(ref, { metadata: { annotations: { [reconcileAnnotation]: 'disabled' } } })
   await cluster.remove(ref, { uid })
 }
 

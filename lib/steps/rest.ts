@@ -5,14 +5,15 @@ import { readinessOf } from '../cluster/readiness.ts'
 import type { Step } from '../step.ts'
 import { podsOf } from './flux-pods.ts'
 import { noteTeardown, teardownNotes } from './teardown-notes.ts'
-
-/** Whoever deletes a FluxInstance that is not at rest has Flux, every object of its kinds and its CRDs taken away by the operator (flux-operator#423). */
-const restAnnotation = 'fluxcd.controlplane.io/reconcile'
+import { reconcileAnnotation } from '../cluster/flux-instance.ts'
 
 const event = { apiVersion: 'v1', kind: 'Event' }
 const eventSchema = v.object({ lastTimestamp: v.nullish(v.string(), '') })
 
-/** Puts the FluxInstance to rest, and waits until its operator has said that it leaves it alone. */
+/**
+ * Puts the FluxInstance to rest, and waits until its operator has said that it leaves it alone. Whoever deletes one that is not at rest has
+ * Flux, every object of its kinds and its CRDs taken away by the operator (flux-operator#423).
+ */
 export function ensureAtRest(namespace: string): Step {
   const ref = instanceRef(namespace)
   return {
@@ -22,7 +23,7 @@ export function ensureAtRest(namespace: string): Step {
     async look({ cluster }) {
       const instance = await cluster.get(ref)
       if (instance === undefined) return { is: 'done', detail: 'there is none' }
-      if (instance.metadata.annotations[restAnnotation] !== 'disabled') {
+      if (instance.metadata.annotations[reconcileAnnotation] !== 'disabled') {
         const what = 'so that its operator leaves alone what it installed'
         return {
           is: 'todo',
@@ -37,9 +38,9 @@ export function ensureAtRest(namespace: string): Step {
     async act({ cluster, memory }) {
       const instance = await cluster.get(ref)
       if (instance === undefined) return
-      const annotation = instance.metadata.annotations[restAnnotation] ?? null
+      const annotation = instance.metadata.annotations[reconcileAnnotation] ?? null
       noteTeardown(memory, { rested: { annotation, wasReady: readinessOf(instance).is === 'ready' } })
-      await cluster.patch(ref, { metadata: { annotations: { [restAnnotation]: 'disabled' } } })
+      await cluster.patch(ref, { metadata: { annotations: { [reconcileAnnotation]: 'disabled' } } })
     },
     watches: [
       { kind: event, query: { namespace, fields: 'involvedObject.name=flux' } },
@@ -60,7 +61,7 @@ export function ensureAwake(namespace: string): Step {
       if (rested === undefined) return { is: 'done', detail: 'it was never put to rest' }
       const instance = await cluster.get(ref)
       if (instance === undefined) return { is: 'done', detail: 'there is none' }
-      if ((instance.metadata.annotations[restAnnotation] ?? null) !== rested.annotation) {
+      if ((instance.metadata.annotations[reconcileAnnotation] ?? null) !== rested.annotation) {
         return { is: 'todo', change: 'give its annotation back', commands: [`${command(namespace)}-`] }
       }
       const readiness = readinessOf(instance)
@@ -72,7 +73,7 @@ export function ensureAwake(namespace: string): Step {
     },
     async act({ cluster, memory }) {
       const { rested } = teardownNotes(memory)
-      await cluster.patch(ref, { metadata: { annotations: { [restAnnotation]: rested?.annotation ?? null } } })
+      await cluster.patch(ref, { metadata: { annotations: { [reconcileAnnotation]: rested?.annotation ?? null } } })
     },
     watches: [{ kind: kinds.fluxInstance, query: { namespace } }],
   }
@@ -83,7 +84,7 @@ function instanceRef(namespace: string): Ref {
 }
 
 function command(namespace: string): string {
-  return `kubectl --namespace ${namespace} annotate fluxinstance flux ${restAnnotation}`
+  return `kubectl --namespace ${namespace} annotate fluxinstance flux ${reconcileAnnotation}`
 }
 
 /**
@@ -108,7 +109,7 @@ const managedSchema = v.object({
 function restedAt({ metadata: { managedFields } }: KubeObject): number {
   const times = managedFields.flatMap((entry) => {
     const read = v.safeParse(managedSchema, entry)
-    const isSetter = read.success && `f:${restAnnotation}` in read.output.fieldsV1['f:metadata']['f:annotations']
+    const isSetter = read.success && `f:${reconcileAnnotation}` in read.output.fieldsV1['f:metadata']['f:annotations']
     return isSetter ? [Date.parse(read.output.time)] : []
   })
   return Math.max(0, ...times.filter((time) => !Number.isNaN(time)))

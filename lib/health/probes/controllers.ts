@@ -3,6 +3,7 @@ import { kinds, nameOf } from '../../cluster/objects.ts'
 import { imageOf, judgeDeployment } from '../deployments.ts'
 import { type Found, foundAmong, type Probe, type Trouble } from '../probe.ts'
 import { problems } from '../problems.ts'
+import { usualComponents } from '../../cluster/flux-instance.ts'
 
 const instanceSchema = v.object({
   spec: v.object({ components: v.optional(v.array(v.string()), []) }),
@@ -15,9 +16,6 @@ const instanceSchema = v.object({
   ),
 })
 
-/** What a FluxInstance that names none installs (flux-operator api/v1, FluxInstanceSpec.GetComponents). */
-const usual = ['source-controller', 'kustomize-controller', 'helm-controller', 'notification-controller']
-
 /** Each controller that the FluxInstance asks for runs, with the image that it says. */
 export const controllers: Probe = {
   id: 'controllers',
@@ -25,7 +23,7 @@ export const controllers: Probe = {
   async look(scene): Promise<Found> {
     const [deployments, instance, namespace] = await Promise.all([scene.deployments(), scene.instance(), scene.namespace()])
     const { spec, status } = v.parse(instanceSchema, instance ?? { spec: {} })
-    const wanted = spec.components.length === 0 ? usual : spec.components
+    const wanted = spec.components.length === 0 ? usualComponents : spec.components
     const fails: Trouble[] = []
     const warns: Trouble[] = []
     for (const name of wanted) {

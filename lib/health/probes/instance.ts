@@ -4,6 +4,7 @@ import { parseDuration } from '../../duration.ts'
 import { type Condition, conditionSchema } from '../flux-object.ts'
 import { foundAmong, type Probe, type Trouble } from '../probe.ts'
 import { problems } from '../problems.ts'
+import { reconcileAnnotation } from '../../cluster/flux-instance.ts'
 
 const instanceSchema = v.object({
   spec: v.object({ distribution: v.object({ version: v.string() }) }),
@@ -63,7 +64,7 @@ export const instance: Probe = {
 /** Why a FluxInstance is not Ready, and will not be in a moment. */
 function troubleOf(flux: KubeObject, conditions: readonly Condition[], now: number): { reason: string; since?: string } | undefined {
   const { generation = 0, annotations } = flux.metadata
-  if (annotations['fluxcd.controlplane.io/reconcile'] === 'disabled') {
+  if (annotations[reconcileAnnotation] === 'disabled') {
     return { reason: 'is suspended (fluxcd.controlplane.io/reconcile: disabled): the operator neither installs nor mends anything' }
   }
   const isCurrent = ({ observedGeneration = generation }: Condition): boolean => observedGeneration >= generation
