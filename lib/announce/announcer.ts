@@ -100,7 +100,7 @@ function webhookOf({ SLACK_WEBHOOK_URL: text }: Settings, redactor: Redactor): U
   if (text === undefined) return undefined
   const url = httpUrl(text)
   if (url === undefined) throw usage('SLACK_WEBHOOK_URL is no http or https URL', 'https://hooks.slack.com/services/…')
-  redactor.hide(url.pathname) // where the token is
+  for (const part of [url.pathname, url.search]) redactor.hide(part) // where the token is
   return url
 }
 

@@ -6,6 +6,8 @@ import { isSuspended, suspension } from '../capture/suspended.ts'
 import type { Cluster } from '../cluster/cluster.ts'
 import { kinds, type KubeObject, nameOf, parseObject, refOf } from '../cluster/objects.ts'
 import { isTrue } from '../cluster/readiness.ts'
+import { onChange } from '../cluster/watch.ts'
+import { OperatorError } from '../errors.ts'
 import { listResources } from '../cluster/discovery.ts'
 import type { Run } from '../run.ts'
 import type { Look, Step } from '../step.ts'
@@ -114,12 +116,19 @@ async function defineKind(cluster: Cluster, crd: KubeObject): Promise<void> {
       manager: 'flux-operator',
     })
   }
-  const deadline = Date.now() + 30_000
-  for (;;) {
-    const live = await cluster.get(ref)
-    if (live !== undefined && isTrue(live, 'Established')) return
-    if (Date.now() > deadline) throw new Error(`${nameOf(ref)} is not established`)
-    await new Promise((resolve) => setTimeout(resolve, 200))
+  const changes = onChange(cluster, [{ kind: kinds.crd, query: { fields: `metadata.name=${ref.name}` } }])
+  try {
+    for (const deadline = Date.now() + 30_000; ; await changes.next(2_000)) {
+      const live = await cluster.get(ref)
+      if (live !== undefined && isTrue(live, 'Established')) return
+      if (Date.now() > deadline) {
+        throw new OperatorError(`${nameOf(ref)} was applied, and is not established after 30 s`, {
+          remedy: `kubectl describe crd ${ref.name}; then the same command again with --resume`,
+        })
+      }
+    }
+  } finally {
+    changes.stop()
   }
 }
 

@@ -129,7 +129,7 @@ describe('an announcer', () => {
 
   test('warns of a webhook that refuses or is gone, naming what was not told and never the URL', async () => {
     status = 404
-    const { announcer, lines, redactor } = opened({ SLACK_WEBHOOK_URL: `${origin}/services/T0/B0/canary` })
+    const { announcer, lines, redactor } = opened({ SLACK_WEBHOOK_URL: `${origin}/services/T0/B0/canary?token=another` })
     await announcer.say('✔ rebuild of infra ended done\nmore')
     server.closeAllConnections()
     await new Promise((resolve) => server.close(resolve))
@@ -141,6 +141,7 @@ describe('an announcer', () => {
     ])
     expect(lines.join()).not.toContain('canary')
     expect(redactor.clean('POST /services/T0/B0/canary')).toBe('POST ***')
+    expect(redactor.clean('with ?token=another')).toBe('with ***')
     await announcer.close()
   })
 
