@@ -28,7 +28,7 @@ export function consentOf(flags: { yes?: boolean; destroy?: string; 'dry-run'?: 
 /**
  * Makes sure, before the first step, of every consent the run may need: has the context's name typed where something will be destroyed.
  * @param alsoDestroys why the run may have to destroy something although no step of the plan does
- * @throws OperatorError `usage` where a job lacks a flag, `cancelled` where the name typed is another
+ * @throws OperatorError `usage` where a job lacks a flag, or the name typed is another
  */
 export async function verifyConsent(
   plan: readonly Planned[],
@@ -51,5 +51,8 @@ export async function verifyConsent(
   if (!isDestructive || consent.destroys === 'given') return
   run.console.warning(`on ${run.place} this destroys: ${alsoDestroys ?? destroying.join('; ')}`)
   if ((await askText(`To consent, type the context's name, ${run.context}:`)) === run.context) return
-  throw new OperatorError(`that is not ${run.context}; nothing was changed`, { kind: 'cancelled' })
+  throw new OperatorError(`that is not ${run.context}; nothing was changed`, {
+    kind: 'usage',
+    remedy: `the same command again, and ${run.context} typed, if that is the cluster you mean`,
+  })
 }

@@ -151,7 +151,10 @@ async function consentTo({ title, strikes }: Scenario, { target, shared, session
   if (target.isLab || shared.destroy === target.context) return
   console.warning(`${title}: this ${strikes}, on ${target.context} (a real cluster, ${session.access.server})`)
   if ((await askText(`To consent, type the context's name, ${target.context}:`)) === target.context) return
-  throw new OperatorError(`that is not ${target.context}; this disaster was not begun`, { kind: 'cancelled' })
+  throw new OperatorError(`that is not ${target.context}; this disaster was not begun`, {
+    kind: 'usage',
+    remedy: `the same command again, and ${target.context} typed, if that is the cluster you mean`,
+  })
 }
 
 /** A rehearsal begins where all is well. The lab is brought there; a real cluster has to be. */
