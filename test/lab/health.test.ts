@@ -316,19 +316,18 @@ test('loop: two Kustomizations that pull one object to and fro, recognised by it
     ['one', 'two'].map((side) => apply(kustomization(`tug-${side}`, { path: `./tug/${side}`, interval: '2s' }))),
   )
   await until(async () => (await turned({ only: 'loop' })).length > 0, kinds.kustomization)
-  expect(await turned()).toMatchObject([
-    {
-      id: 'loop',
-      state: 'fail',
-      objects: [
-        {
-          object: 'ConfigMap flux-system/tug',
-          reason: expect.stringMatching(/was changed \d+ times in .* by Kustomization flux-system\/tug-/),
-          problem: 'Recursive reconciliation loop',
-        },
-      ],
-    },
-  ])
+  const [loop, ...others] = await turned()
+  expect(others).toEqual([])
+  expect(loop).toMatchObject({ id: 'loop', state: 'fail' })
+  // Either side is told of once it has pulled often enough.
+  expect(loop?.objects?.length).toBeGreaterThan(0)
+  for (const told of loop?.objects ?? []) {
+    expect(told).toMatchObject({
+      object: 'ConfigMap flux-system/tug',
+      reason: expect.stringMatching(/was changed \d+ times in .* by Kustomization flux-system\/tug-/),
+      problem: 'Recursive reconciliation loop',
+    })
+  }
   await Promise.all(sides.map(remove))
   // The events stay for an hour: whoever looks later than a quarter of it sees that the loop is over.
   expect(await turned({ only: 'loop', now: Date.now() + 1_000_000 })).toEqual([])
