@@ -65,6 +65,8 @@ export function failedWith(thrown: unknown, signal: AbortSignal, steps: StepReco
 
 /** Looks are taken again at least this often, should a watch miss something, in milliseconds. */
 const longestSilence = 5_000
+/** How often a controller is urged, in milliseconds. */
+const urgedEvery = 10_000
 
 /**
  * Plans the steps, asks for consent and carries them out in order; stops at the first that fails, and goes the way back where there is
@@ -202,6 +204,7 @@ async function carryOutStep(step: Step, seen: Look, wasDone: boolean, run: Run, 
 /** Takes the step's look again at every change until it is done. */
 async function settle(step: Step, run: Run, waiting: Waiting): Promise<string> {
   const deadline = Date.now() + run.timeout
+  let urged = Date.now()
   const changes = onChange(run.cluster, step.watches ?? [])
   try {
     for (;;) {
@@ -216,6 +219,10 @@ async function settle(step: Step, run: Run, waiting: Waiting): Promise<string> {
         })
       }
       waiting.on(`${step.title}: ${detailOf(look)}`)
+      if (Date.now() - urged >= urgedEvery) {
+        urged = Date.now()
+        await step.urge?.(run)
+      }
       await changes.next(Math.min(left, longestSilence))
     }
   } finally {

@@ -39,6 +39,8 @@ export interface Step {
   readonly look: (run: Run) => Promise<Look>
   /** Makes it so. What takes long tells how far it is: `progress('312 of 1000 finalizers off')`. */
   readonly act: (run: Run, progress: (text: string) => void) => Promise<void>
+  /** While it waits, every ten seconds: asks again for what a controller by itself tries ever more rarely. */
+  readonly urge?: (run: Run) => Promise<void>
   /** Where the change shows that the step waits for; nothing where `act` is over when it returns. */
   readonly watches?: readonly Watched[]
 }

@@ -1,10 +1,11 @@
 import type { Cluster } from '../cluster/cluster.ts'
-import { kinds, type KubeObject, nameOf, refOf } from '../cluster/objects.ts'
+import { kinds, type KubeObject, nameOf, type Ref, refOf } from '../cluster/objects.ts'
 import { deploymentReadiness, isTrue, readinessOf } from '../cluster/readiness.ts'
 import type { Watched } from '../cluster/watch.ts'
 import type { Look, Step } from '../step.ts'
 import type { Chart } from '../tree.ts'
 import { applyObjects, describeDifferences, differences, releaseManager } from './apply-objects.ts'
+import { urgeFetch } from './manifests.ts'
 
 /**
  * Puts a chart's objects there as Git's HelmRelease will own them: rendered with its values, applied on the server as its manager.
@@ -73,7 +74,8 @@ async function notEstablished(cluster: Cluster, crds: readonly KubeObject[]): Pr
 export function ensureFluxInstance(chart: Chart, objects: readonly KubeObject[]): Step {
   const { namespace } = chart
   const step = { id: 'flux-instance', title: 'Install Flux: apply the FluxInstance' }
-  return ensureChart(step, chart, objects, ({ cluster }) => lookAtInstance(cluster, namespace), instanceWatches(namespace))
+  const look: Step['look'] = ({ cluster }) => lookAtInstance(cluster, namespace)
+  return { ...ensureChart(step, chart, objects, look, instanceWatches(namespace)), urge: urgeFetch(instanceIn(namespace)) }
 }
 
 /** Waits for the FluxInstance that Git applies, where Flux came first and brings its operator along. */
@@ -84,12 +86,17 @@ export function awaitFluxInstance(namespace: string): Step {
     risk: 'safe',
     look: ({ cluster }) => lookAtInstance(cluster, namespace),
     act: () => Promise.resolve(),
+    urge: urgeFetch(instanceIn(namespace)),
     watches: instanceWatches(namespace),
   }
 }
 
+function instanceIn(namespace: string): Ref {
+  return { ...kinds.fluxInstance, namespace, name: 'flux' }
+}
+
 async function lookAtInstance(cluster: Cluster, namespace: string): Promise<Look> {
-  const live = await cluster.get({ ...kinds.fluxInstance, namespace, name: 'flux' })
+  const live = await cluster.get(instanceIn(namespace))
   if (live === undefined) return { is: 'waiting', on: 'the FluxInstance to exist' }
   const readiness = readinessOf(live)
   if (readiness.is === 'ready') return { is: 'done', detail: readiness.message }

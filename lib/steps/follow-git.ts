@@ -3,10 +3,11 @@ import type { Cluster } from '../cluster/cluster.ts'
 import { releaseStateOf } from '../cluster/flux-instance.ts'
 import { kinds, type KubeObject, nameOf, type Ref } from '../cluster/objects.ts'
 import { readinessOf } from '../cluster/readiness.ts'
+import { requestReconcile } from '../cluster/reconcile-request.ts'
 import { type FluxPlace, refsIn } from '../flux-place.ts'
 import { headOf, type Remote } from '../git.ts'
 import type { Look, Step } from '../step.ts'
-import { requestedAt } from './sync.ts'
+import { urgeFetch } from './manifests.ts'
 
 const revisionSchema = v.object({
   status: v.optional(v.object({ artifact: v.optional(v.object({ revision: v.string() })) }), {}),
@@ -43,9 +44,7 @@ export function ensureFetched(place: FluxPlace, remote: Remote, version: string,
       const behind = await unreadyOf(cluster, kustomizations)
       return { is: 'waiting', on: behind ?? `${nameOf(instanceRelease)} to ask for Flux ${version}; it asks for ${says ?? 'nothing'}` }
     },
-    async act({ cluster }) {
-      await cluster.patch(source, { metadata: { annotations: { [requestedAt]: new Date().toISOString() } } })
-    },
+    act: ({ cluster }) => requestReconcile(cluster, source),
     watches: [kinds.gitRepository, kinds.kustomization, kinds.helmRelease].map((kind) => ({
       kind,
       query: { namespace: place.namespace },
@@ -72,7 +71,7 @@ async function unreadyOf(cluster: Cluster, refs: readonly Ref[]): Promise<string
 
 /** Waits until Git and cluster agree: both charts released as Git has them, everything that Flux is made of Ready. */
 export function awaitAgreement(place: FluxPlace, versions: { flux: string; operator: string }): Step {
-  const { kustomizations, operatorRelease, instanceRelease, source } = refsIn(place)
+  const { kustomizations, operatorRelease, instanceRelease, instance, source } = refsIn(place)
   return {
     id: 'agreement',
     title: 'See Git and the cluster agree',
@@ -93,6 +92,7 @@ export function awaitAgreement(place: FluxPlace, versions: { flux: string; opera
       return { is: 'done', detail: `Git and the cluster say Flux ${versions.flux}, flux-operator ${versions.operator}` } satisfies Look
     },
     act: () => Promise.resolve(),
+    urge: urgeFetch(instance),
     watches: [kinds.helmRelease, kinds.kustomization, kinds.gitRepository].map((kind) => ({ kind, query: { namespace: place.namespace } })),
   }
 }

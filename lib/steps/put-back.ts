@@ -10,6 +10,7 @@ import type { Run } from '../run.ts'
 import type { Look, Step } from '../step.ts'
 import { isNewerMinor } from '../version.ts'
 import { releaseManager } from './apply-objects.ts'
+import { lacksManifests } from './manifests.ts'
 import { lookAtRollout } from './rollout.ts'
 import { imageOf } from './verify-flux.ts'
 
@@ -129,11 +130,6 @@ async function lookAtControllers(cluster: Cluster, former: Former, live: KubeObj
   return { is: 'done', detail: `${shown.join(', ')} run` }
 }
 
-function lacksArtifact(live: KubeObject): boolean {
-  const readiness = readinessOf(live)
-  return readiness.is === 'waiting' && readiness.on.includes(': ArtifactFailed: ')
-}
-
 /** Whether the operator has applied a newer minor, from which it goes back to none. */
 function mustGo(live: KubeObject, version: string): boolean {
   return isNewerMinor(stateOf(live).applied, version)
@@ -164,7 +160,7 @@ async function putBack(run: Run, progress: (text: string) => void, former: Forme
       // helm-controller may have been in the middle of a release when it was suspended: what it writes late is put right again.
       else if (live === undefined || stateOf(live).wanted !== version) await cluster.apply(stated, { manager: releaseManager })
       else {
-        if (lacksArtifact(live)) stated = await withoutArtifact(cluster, stated)
+        if (lacksManifests(live)) stated = await withoutArtifact(cluster, stated)
         const look = await lookAtControllers(cluster, former, live)
         if (look.is === 'done') return
         if (look.is === 'blocked' && Date.now() > deadline) throw new OperatorError(look.reason, { remedy: look.remedy })

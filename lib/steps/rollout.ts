@@ -4,6 +4,7 @@ import { kinds, type KubeObject, nameOf, type Ref } from '../cluster/objects.ts'
 import { deploymentReadiness, readinessOf } from '../cluster/readiness.ts'
 import { type FluxPlace, refsIn } from '../flux-place.ts'
 import type { Look, Step } from '../step.ts'
+import { urgeFetch } from './manifests.ts'
 import { imageOf } from './verify-flux.ts'
 
 /** Follows the operator as it brings the controllers to the version: each with its image before and after, and why it waits. */
@@ -20,6 +21,7 @@ export function awaitRollout(place: FluxPlace, version: string, before: Readonly
       return (await lookAtRollout(cluster, namespace, instance, version, before)) satisfies Look
     },
     act: () => Promise.resolve(),
+    urge: urgeFetch(ref),
     watches: [kinds.fluxInstance, kinds.deployment, kinds.pod, kinds.helmRelease].map((kind) => ({ kind, query: { namespace } })),
   }
 }

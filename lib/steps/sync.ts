@@ -1,12 +1,10 @@
 import * as v from 'valibot'
 import { kinds, type KubeObject, type Ref } from '../cluster/objects.ts'
 import { readinessOf } from '../cluster/readiness.ts'
+import { requestReconcile } from '../cluster/reconcile-request.ts'
 import { headOf } from '../git.ts'
 import type { Look, Step } from '../step.ts'
 import type { Tree } from '../tree.ts'
-
-/** Asking a controller to look now rather than at its next interval (fluxcd/pkg apis/meta, ReconcileRequestAnnotation). */
-export const requestedAt = 'reconcile.fluxcd.io/requestedAt'
 
 const revisionSchema = v.object({
   status: v.optional(
@@ -47,9 +45,7 @@ export function ensureSynced(tree: Pick<Tree, 'namespace' | 'syncName' | 'commit
         return { is: 'waiting', on: `Kustomization ${root.name} to apply ${head.slice(0, 12)}; it is at ${applied}` }
       return { is: 'done', detail: `GitRepository and Kustomization ${root.name} are Ready at ${head.slice(0, 12)}` }
     },
-    async act({ cluster }) {
-      await cluster.patch(source, { metadata: { annotations: { [requestedAt]: new Date().toISOString() } } })
-    },
+    act: ({ cluster }) => requestReconcile(cluster, source),
     watches: [
       { kind: kinds.gitRepository, query: { namespace } },
       { kind: kinds.kustomization, query: { namespace } },

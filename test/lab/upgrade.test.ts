@@ -176,6 +176,9 @@ describe('from 2.9.4 to 2.9.5', () => {
     await running.said('✔ Put Flux back to 2.9.4')
     await clear('registry-down')
     await expectRolledBack(await running.ended)
+    // The operator would have tried again after as long as the registry was away: it was asked to do so now.
+    const instance = await (await lab.cluster('lab-infra')).get({ ...kinds.fluxInstance, namespace, name: 'flux' })
+    expect(instance?.metadata.annotations).toHaveProperty(['reconcile.fluxcd.io/requestedAt'])
   })
 
   test('with Git gone right after the push, is back on the old version and waits for Git; then finishes', async () => {
