@@ -83,8 +83,14 @@ export async function prepareUpgrade(session: Session, target: Target, asked: As
     )
   }
   const now = stateOf(live)
-  const from = { flux: now.applied === '' ? now.wanted : now.applied, operator: releaseStateOf(release).chart ?? tree.operator.version }
   const to = { flux: asked.flux ?? tree.distribution.version, operator: asked.operator ?? tree.operator.version }
+  const runs = { flux: now.applied === '' ? now.wanted : now.applied, operator: releaseStateOf(release).chart ?? tree.operator.version }
+  const from = asked.isBack
+    ? {
+        flux: leaving(to.flux, runs.flux, now.wanted, tree.distribution.version),
+        operator: leaving(to.operator, runs.operator, tree.operator.version),
+      }
+    : runs
   const lines = linesOf(tree, from, to)
 
   const artifact = lines.after.distribution_artifact ?? tree.distribution.artifact
@@ -134,6 +140,11 @@ export async function prepareUpgrade(session: Session, target: Target, asked: As
     isGoingBack: false,
   }
   return { tree, notes, notices }
+}
+
+/** What a way back leaves: the version that runs; or, where that is where it leads, one that was asked for and never came to run. */
+function leaving(to: string, ...versions: readonly [string, ...string[]]): string {
+  return versions.find((version) => version !== to) ?? versions[0]
 }
 
 function apisIn(distribution: Distribution | undefined, version: string): Record<string, string[]> {
