@@ -2,7 +2,7 @@ import * as v from 'valibot'
 import type { Cluster } from '../cluster/cluster.ts'
 import { kinds } from '../cluster/objects.ts'
 import { parseDuration } from '../duration.ts'
-import type { FluxObject } from './flux-object.ts'
+import { type FluxObject, parseFluxObject } from './flux-object.ts'
 import type { Scene } from './scene.ts'
 
 /** An object that is changed over and over, and by whom. */
@@ -23,18 +23,20 @@ export const tooMany = 3
 /**
  * What keeps changing without a commit. kustomize-controller and the operator tell of each change that they made in an Event, and of none
  * where they had nothing to change; the API counts those that are alike, and keeps them for an hour. From the changes to one object
- * those are taken off that a new build accounts for: a Kustomization's history has an entry for each.
+ * those are taken off that a new build accounts for: the history of a Kustomization, and of the FluxInstance, has an entry for each.
  */
-export async function findChanging(scene: Pick<Scene, 'cluster' | 'objects' | 'now'>): Promise<Changing[]> {
+export async function findChanging(scene: Pick<Scene, 'cluster' | 'objects' | 'instance' | 'now'>): Promise<Changing[]> {
   const { cluster, now } = scene
-  const [{ byName }, ...events] = await Promise.all([
+  const [{ byName }, instance, ...events] = await Promise.all([
     scene.objects(),
+    scene.instance(),
     eventsOf(cluster, kinds.kustomization.kind, 'Progressing'),
     eventsOf(cluster, kinds.fluxInstance.kind, 'ReconciliationSucceeded'),
     eventsOf(cluster, kinds.helmRelease.kind, 'DriftCorrected'),
   ])
+  const own = instance === undefined ? undefined : parseFluxObject(instance, kinds.fluxInstance, true)
   return tally(events.flat()).filter((changing) => {
-    const by = byName.get(changing.by)
+    const by = byName.get(changing.by) ?? (changing.by === own?.name ? own : undefined)
     const builds = (by?.history ?? []).map(({ firstReconciled }) => Date.parse(firstReconciled))
     const explained = builds.filter((at) => at >= changing.first - minute).length
     return changing.count - explained >= tooMany && !isOver(changing, by, builds, now)
@@ -43,9 +45,10 @@ export async function findChanging(scene: Pick<Scene, 'cluster' | 'objects' | 'n
 
 const minute = 60_000
 
-/** It would have changed again by now; or there has been a build since, which may well have mended it. */
+/** Who changed it is gone; or would have changed it again by now; or there has been a build since, which may well have mended it. */
 function isOver({ last }: Changing, by: FluxObject | undefined, builds: readonly number[], now: number): boolean {
-  const interval = parseDuration(by?.interval ?? '') ?? minute
+  if (by === undefined) return true
+  const interval = parseDuration(by.interval) ?? minute
   return now - last > 2 * interval + minute || builds.some((at) => at > last)
 }
 
