@@ -126,7 +126,9 @@ async function perform<F extends Flags>(operation: Operation<F>, stage: Stage<F>
     // An interrupted run left its lock and its memory behind: they are taken up even if nothing is left to do.
     if (earlier !== undefined) await begin()
     const result = await carryOut(prepared, run, consent, { begin, enter, parting, lastTook, hasBegun: earlier !== undefined })
-    if (result.outcome === 'done' || result.outcome === 'unchanged') {
+    if (result.steps.some(({ state }) => state === 'planned') && result.outcome === 'unchanged') {
+      console.success('nothing would be changed: a run would only wait, for what the plan says')
+    } else if (result.outcome === 'done' || result.outcome === 'unchanged') {
       if (result.outcome === 'unchanged') console.success(operation.unchanged)
       console.line()
       for (const line of await operation.summarize(run, target)) console.line(line)
