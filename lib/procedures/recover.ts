@@ -12,6 +12,7 @@ import { meansOf } from '../recover/means.ts'
 import { knownCluster } from '../runs.ts'
 import { rememberedLoop } from '../steps/end-loop.ts'
 import { verifyHealth } from '../steps/verify-health.ts'
+import { readNotes } from './upgrade-notes.ts'
 import { flags as restoreFlags } from './restore.ts'
 
 export const flags = {
@@ -31,7 +32,10 @@ export async function prepareRecovery(surroundings: Surroundings<typeof flags>):
   let probed: readonly Probed[] = await takeLooks(allProbes, scene)
   const known = knownCluster(target.runs, target.context)
   const evidence = await gatherEvidence(scene, probed, known === undefined ? undefined : known.uid !== session.uid)
-  const found = diagnose(evidence, rememberedLoop(memory) !== undefined)
+  const found = diagnose(evidence, [
+    ...(rememberedLoop(memory) === undefined ? [] : ['loop']),
+    ...(readNotes(memory) === undefined ? [] : ['upgrade-broken']),
+  ])
   if (found.length === 0 && !isHealthy(probed)) throw nameless(probed)
 
   const means = meansOf(surroundings, evidence, look)

@@ -9,11 +9,11 @@ export interface Diagnosed {
 
 /**
  * The disasters that the evidence shows, the greatest first. One whose remedy makes everything anew stands for all others.
- * @param isEndingLoop that an earlier run has suspended a loop, which cannot be seen any more
+ * @param begun those whose remedy an interrupted run has begun, and which may not be seen any more
  */
-export function diagnose(evidence: Evidence, isEndingLoop = false): Diagnosed[] {
+export function diagnose(evidence: Evidence, begun: readonly string[] = []): Diagnosed[] {
   const found = disasters.flatMap((disaster): Diagnosed[] => {
-    const because = disaster.recognise(evidence) ?? (isEndingLoop && disaster.id === 'loop' ? 'an earlier run has suspended it' : undefined)
+    const because = disaster.recognise(evidence) ?? (begun.includes(disaster.id) ? 'an earlier run has begun to mend it' : undefined)
     return because === undefined ? [] : [{ disaster, because }]
   })
   const whole = found.find(({ disaster }) => disaster.isWhole === true)

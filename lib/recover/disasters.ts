@@ -63,11 +63,14 @@ export const disasters: readonly Disaster[] = [
   {
     id: 'instance-suspended',
     title: 'The FluxInstance suspended',
-    recognise: ({ instance }) =>
-      instance?.metadata.annotations[reconcileAnnotation] === 'disabled'
-        ? 'it is annotated fluxcd.controlplane.io/reconcile: disabled'
-        : undefined,
+    recognise: (evidence) => (isSuspended(evidence) ? `it is annotated ${reconcileAnnotation}: disabled` : undefined),
     remedy: ({ evidence }) => [ensureResumed(evidence.namespace)],
+  },
+  {
+    id: 'upgrade-broken',
+    title: 'An upgrade broken halfway',
+    recognise: brokenUpgrade,
+    remedy: (means) => means.rollBack(),
   },
   {
     id: 'controllers-deleted',
@@ -107,14 +110,14 @@ export const disasters: readonly Disaster[] = [
   {
     id: 'instance-stalled',
     title: 'The FluxInstance stalled or failing',
-    recognise: ({ probed, instance }) =>
-      instance?.metadata.annotations[reconcileAnnotation] === 'disabled' ? undefined : reasonOf(probed, problems.instanceFailing),
+    recognise: (evidence) =>
+      isSuspended(evidence) || brokenUpgrade(evidence) !== undefined ? undefined : reasonOf(evidence.probed, problems.instanceFailing),
     remedy: (means) => means.instance(),
   },
   {
     id: 'controllers-outdated',
     title: 'Controllers at the old version',
-    recognise: ({ probed }) => reasonOf(probed, problems.oldVersion),
+    recognise: (evidence) => (brokenUpgrade(evidence) === undefined ? reasonOf(evidence.probed, problems.oldVersion) : undefined),
     remedy: async (means) => [...(await means.instance()), awaitControllers(means.evidence.namespace, means.evidence.controllers.wanted)],
   },
   {
@@ -134,6 +137,22 @@ export const disasters: readonly Disaster[] = [
     remedy: (means) => means.endLoop(),
   },
 ]
+
+function isSuspended({ instance }: Evidence): boolean {
+  return instance?.metadata.annotations[reconcileAnnotation] === 'disabled'
+}
+
+/** What keeps a pod from ever running. */
+const cannotRun = /\b(ErrImagePull|ImagePullBackOff|InvalidImageName|CrashLoopBackOff|CreateContainerConfigError|CreateContainerError)\b/
+
+/** Why the version that Git asks for does not come to run. Putting the FluxInstance back as Git has it would be no remedy for that. */
+function brokenUpgrade(evidence: Evidence): string | undefined {
+  const { probed, upgrade } = evidence
+  if (upgrade === undefined || isSuspended(evidence)) return undefined
+  const broken = troubles(probed, 'controllers').find(({ reason }) => cannotRun.test(reason))
+  const why = broken === undefined ? reasonOf(probed, problems.instanceFailing) : `${broken.object}: ${cannotRun.exec(broken.reason)?.[0]}`
+  return why === undefined ? undefined : `Git asks for Flux ${upgrade.to}, and ${upgrade.from} is the last that ran; ${why}`
+}
 
 /** What git servers, and Flux of them, say to a login that they do not take. */
 const refused =

@@ -6,6 +6,9 @@ import type { Surroundings } from '../operate.ts'
 import { once } from '../preflight/once.ts'
 import { type BootstrapInputs, prepareBootstrap } from '../procedures/bootstrap-inputs.ts'
 import { bootstrap } from '../procedures/bootstrap.ts'
+import { rollBack } from '../procedures/upgrade.ts'
+import { prepareUpgrade } from '../procedures/upgrade-inputs.ts'
+import { note, readNotes } from '../procedures/upgrade-notes.ts'
 import { type flags as restoreFlags, openForRestore, type Restore } from '../procedures/restore.ts'
 import type { Step } from '../step.ts'
 import { ensureFluxInstance, ensureOperator } from '../steps/chart.ts'
@@ -27,6 +30,8 @@ export interface Means {
   readonly operator: () => Promise<readonly Step[]>
   /** Puts the FluxInstance back as Git has it, and waits for it. */
   readonly instance: () => Promise<readonly Step[]>
+  /** Takes the version that does not come to run back: first in the cluster, then in Git. */
+  readonly rollBack: () => Promise<readonly Step[]>
   /** Gives Flux the login for Git: from the capture, where one is given, and from the settings. */
   readonly gitLogin: () => Promise<readonly Step[]>
   /** Suspends what runs in a circle, waits until Git is mended, resumes. */
@@ -69,6 +74,21 @@ export function meansOf(surroundings: Surroundings<typeof restoreFlags>, evidenc
     async instance() {
       const { tree, instanceObjects } = await inputs()
       return [ensureFluxInstance(tree.instance, instanceObjects)]
+    },
+    async rollBack() {
+      const stage = { script: 'recover.ts', session, target, memory, branch: undefined }
+      const remembered = readNotes(memory)
+      if (remembered !== undefined) return rollBack(stage, remembered).steps
+      const read = await prepareUpgrade(session, target, {
+        flux: evidence.upgrade?.from,
+        operator: undefined,
+        isForced: true,
+        isBack: true,
+        lockNamespace: settings.LOCK_NAMESPACE ?? 'kube-system',
+      })
+      notices.push(...read.notices)
+      note(memory, read.notes)
+      return rollBack(stage, read.notes).steps
     },
     async gitLogin() {
       const [opened, { tree, secrets }] = await Promise.all([restore(), inputs()])

@@ -2,6 +2,7 @@ import { expect, test } from 'vitest'
 import { parseObject } from '../../lib/cluster/objects.ts'
 import { parseFluxObject } from '../../lib/health/flux-object.ts'
 import type { Trouble } from '../../lib/health/probe.ts'
+import { problems } from '../../lib/health/problems.ts'
 import { diagnose } from '../../lib/recover/diagnosis.ts'
 import type { Evidence } from '../../lib/recover/evidence.ts'
 
@@ -23,9 +24,12 @@ const well: Evidence = {
   hasCrds: true,
   hasOperator: true,
   instance: instance(),
+  upgrade: undefined,
   controllers: { wanted: ['source-controller', 'helm-controller'], there: ['source-controller', 'helm-controller'] },
   objects: new Map(objects.map((one) => [one.name, one])),
 }
+const upgrade = { from: '2.9.4', to: '2.9.5' }
+const old: Trouble = { object: 'Deployment x', reason: 'runs y; 0 of 1 pods available: ImagePullBackOff', problem: problems.oldVersion }
 const seen = (id: string, ...troubles: readonly Trouble[]): Pick<Evidence, 'probed'> => ({
   probed: [{ id, title: id, state: 'fail', detail: '', objects: troubles }],
 })
@@ -66,13 +70,29 @@ test.each<[string, Partial<Evidence>, string[]]>([
   ['no HelmRelease of the FluxInstance', { objects: new Map() }, ['instance-release-deleted']],
   [
     'a stalled FluxInstance',
-    seen('instance', { object: 'FluxInstance flux-system/flux', reason: 'stalled', problem: 'FluxInstance failing' }),
+    seen('instance', { object: 'FluxInstance flux-system/flux', reason: 'stalled', problem: problems.instanceFailing }),
     ['instance-stalled'],
   ],
   [
     'old controllers',
-    seen('controllers', { object: 'Deployment x', reason: 'runs y', problem: 'Controllers at the old version' }),
+    seen('controllers', { object: 'Deployment x', reason: 'runs y', problem: problems.oldVersion }),
     ['controllers-outdated'],
+  ],
+  [
+    'an upgrade that is under way',
+    { upgrade, ...seen('controllers', { ...old, reason: 'runs y; the FluxInstance says x' }) },
+    ['controllers-outdated'],
+  ],
+  ['one whose image cannot be pulled', { upgrade, ...seen('controllers', old) }, ['upgrade-broken']],
+  [
+    'one to a version that the operator does not know',
+    { upgrade, ...seen('instance', { object: 'FluxInstance flux-system/flux', reason: 'stalled', problem: problems.instanceFailing }) },
+    ['upgrade-broken'],
+  ],
+  [
+    'one that was stopped by hand',
+    { upgrade, instance: instance({ 'fluxcd.controlplane.io/reconcile': 'disabled' }), ...seen('controllers', old) },
+    ['instance-suspended', 'controllers-outdated'],
   ],
   [
     'a release left pending',
@@ -93,5 +113,5 @@ test.each<[string, Partial<Evidence>, string[]]>([
 })
 
 test('a loop that an earlier run has suspended is gone on with, though it cannot be seen any more', () => {
-  expect(diagnose(well, true).map(({ disaster }) => disaster.id)).toEqual(['loop'])
+  expect(diagnose(well, ['loop']).map(({ disaster }) => disaster.id)).toEqual(['loop'])
 })
