@@ -2,6 +2,7 @@ import { defineConfig } from 'vitest/config'
 
 export default defineConfig({
   test: {
+    maxWorkers: '100%', // else one fewer than there are cores, which of two leaves one
     projects: [
       {
         test: {

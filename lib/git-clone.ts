@@ -29,12 +29,18 @@ export interface GitClone {
   readonly push: (branch: string) => Promise<void>
 }
 
+/** Bytes are to stay as they are, git's advice would hide why a push is refused, and what is soon gone needs no upkeep. */
+const settings = ['core.autocrlf', 'core.safecrlf', 'advice.pushUpdateRejected', 'maintenance.auto'].flatMap((name) => [
+  '-c',
+  `${name}=false`,
+])
+
 /** Does something in a clone of the remote's ref, which is gone afterwards. */
 export async function inClone<T>(remote: Remote, within: string, signal: AbortSignal, body: (clone: GitClone) => Promise<T>): Promise<T> {
   const folder = await mkdtemp(join(within, 'clone-'))
   try {
     const branch = remote.ref.replace(/^refs\/(heads|tags)\//, '')
-    await git(remote.login, ['clone', '--quiet', '--single-branch', '--branch', branch, '--', remote.url, folder], { signal })
+    await git(remote.login, ['clone', '--quiet', ...settings, '--single-branch', '--branch', branch, '--', remote.url, folder], { signal })
     return await body(await cloneIn(folder, remote, signal))
   } finally {
     await rm(folder, { recursive: true, force: true, maxRetries: 3 })
@@ -44,8 +50,6 @@ export async function inClone<T>(remote: Remote, within: string, signal: AbortSi
 async function cloneIn(folder: string, remote: Remote, signal: AbortSignal): Promise<GitClone> {
   const here = { cwd: folder, signal }
   const ask = async (...args: string[]): Promise<string> => (await git({ kind: 'none' }, args, here)).replace(/\n$/, '')
-  // Bytes are to stay as they are, and git's advice would hide why a push is refused.
-  for (const name of ['core.autocrlf', 'core.safecrlf', 'advice.pushUpdateRejected']) await ask('config', name, 'false')
   const identity = await identityIn(ask)
   const head = await ask('rev-parse', 'HEAD')
   // As Git has it: no conversion of line ends by anybody's settings.

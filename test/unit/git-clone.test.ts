@@ -1,32 +1,41 @@
 import { execFileSync } from 'node:child_process'
-import { chmodSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
+import { chmodSync, cpSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { dirname, join } from 'node:path'
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { inClone } from '../../lib/git-clone.ts'
 import type { Remote } from '../../lib/git.ts'
 
 const file = 'settings.yaml'
 const signal = new AbortController().signal
+const seeded = mkdtempSync(join(tmpdir(), 'clone-seed-'))
 let home: string
 let within: string
 let remote: Remote
 
 const bare = (...args: string[]): string => execFileSync('git', ['-C', join(home, 'fleet.git'), ...args], { encoding: 'utf8' }).trim()
 
+/** A repository as `git fast-import` makes it: in one process. */
+beforeAll(() => {
+  execFileSync('git', ['init', '--quiet', '--bare', '--initial-branch=main', '--template=', seeded])
+  const input = `commit refs/heads/main
+committer A <a@b> 0 +0000
+data 5
+first
+M 100644 inline ${file}
+data 5
+one\r
+
+`
+  execFileSync('git', ['-C', seeded, 'fast-import', '--quiet'], { input })
+})
+afterAll(() => rmSync(seeded, { recursive: true }))
 beforeEach(() => {
   home = mkdtempSync(join(tmpdir(), 'clone-test-'))
   within = join(home, 'within')
   mkdirSync(within)
-  execFileSync('git', ['init', '--quiet', '--bare', '--initial-branch=main', join(home, 'fleet.git')])
   remote = { url: join(home, 'fleet.git'), ref: 'refs/heads/main', login: { kind: 'none' } }
-  const seed = join(home, 'seed')
-  execFileSync('git', ['clone', '--quiet', remote.url, seed], { stdio: 'ignore' })
-  writeFileSync(join(seed, file), 'one\r\n')
-  const as = ['-C', seed, '-c', 'user.name=A', '-c', 'user.email=a@b', '-c', 'core.autocrlf=false']
-  execFileSync('git', [...as, 'add', '.'])
-  execFileSync('git', [...as, 'commit', '--quiet', '--message', 'first'])
-  execFileSync('git', [...as, 'push', '--quiet', 'origin', 'HEAD:main'])
+  cpSync(seeded, remote.url, { recursive: true })
 })
 afterEach(() => rmSync(home, { recursive: true }))
 
@@ -67,7 +76,8 @@ describe('a clone of its own', () => {
   })
 
   test('that the branch refuses is told the way round: --branch', async () => {
-    const hook = join(home, 'fleet.git', 'hooks', 'pre-receive')
+    const hook = join(remote.url, 'hooks', 'pre-receive')
+    mkdirSync(dirname(hook))
     writeFileSync(hook, '#!/bin/sh\necho "main is protected" >&2; exit 1\n')
     chmodSync(hook, 0o755)
     await expect(pushed('two\n')).rejects.toMatchObject({

@@ -3,9 +3,15 @@ import { existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'nod
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
-import { afterEach, beforeEach, expect, test } from 'vitest'
+import { afterEach, beforeEach, expect, test, vi } from 'vitest'
 import { withLock } from '../../lab/build/lock.ts'
 import { startOf } from '../../lib/process-start.ts'
+
+// A second takes ten milliseconds here.
+vi.mock('node:timers/promises', async (importOriginal) => {
+  const real = await importOriginal<{ setTimeout: (milliseconds: number) => Promise<void> }>()
+  return { setTimeout: (milliseconds: number) => real.setTimeout(milliseconds / 100) }
+})
 
 let folder: string
 let lock: string
@@ -20,7 +26,7 @@ test('one at a time, and it is gone afterwards', async () => {
   const waitedFor = new Set<number>()
   const work = async (): Promise<void> => {
     expect(++inside).toBe(1)
-    await pause(50)
+    await pause(1000)
     inside--
   }
   await Promise.all([1, 2, 3].map(() => withLock(lock, (pid) => waitedFor.add(pid), work)))
@@ -50,7 +56,7 @@ test('it waits for a holder that lives, and takes over when it was killed', asyn
     (one) => waitedFor.push(one),
     async () => void (had = true),
   )
-  await pause(400)
+  await vi.waitFor(() => expect(waitedFor.length).toBeGreaterThan(1))
   expect(had).toBe(false)
   holder.kill('SIGKILL')
   await got

@@ -50,13 +50,13 @@ function standIn(change: Partial<typeof going>): void {
   const { vendor, download, list, build } = { ...going, ...change }
   const script = `#!/bin/sh
 PATH=/usr/bin:/bin HERE=${home}
-echo "$*" >> $HERE/calls; env > $HERE/environment
+echo "$*" >> $HERE/calls
 case "$1 $2" in
 "env GOVERSION") echo go1.27.3; echo $HERE;;
 "mod vendor") ${vendor};;
 "mod download") ${download};;
 "list -mod=vendor") ${list};;
-"build -v") ${build};;
+"build -v") env > $HERE/environment; ${build};;
 *) exit 99;;
 esac`
   writeFileSync(join(home, 'bin', 'go'), script)

@@ -2,12 +2,15 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { createServer } from 'node:http'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { setTimeout as pause } from 'node:timers/promises'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { Container, type ContainerHost, type Run } from '../../lab/node/container.ts'
 import { spawnLogged } from '../../lab/node/container-process.ts'
 import type { Found } from '../../lab/node/images.ts'
 import { listenOn } from '../../lab/ports.ts'
 import { podOf } from './node-pod.ts'
+
+vi.mock('node:timers/promises', { spy: true })
 
 let folder = ''
 let ending = new AbortController()
@@ -19,11 +22,9 @@ beforeEach(() => {
 })
 afterEach(() => rmSync(folder, { recursive: true, force: true }))
 
-const [spec] = podOf({
-  spec: {
-    containers: [{ name: 'manager', image: 'x:1', readinessProbe: { httpGet: { port: 1 }, periodSeconds: 1, failureThreshold: 1 } }],
-  },
-}).spec.containers
+// Asked more often than any API would allow: the test need not wait for the second answer.
+const readinessProbe = { httpGet: { port: 1 }, periodSeconds: 0.05, failureThreshold: 1 }
+const [spec] = podOf({ spec: { containers: [{ name: 'manager', image: 'x:1', readinessProbe }] } }).spec.containers
 if (spec === undefined) throw new Error('the pod has a container')
 
 /** A container, and every state it was seen in. */
@@ -79,9 +80,11 @@ describe('a container', () => {
     expect(readFileSync(join(folder, 'manager.log'), 'utf8')).toContain('a stand-in holds this container Ready')
   })
 
-  test('of a task succeeds by itself', async () => {
+  test('of a task succeeds by itself, after a second', async () => {
+    vi.mocked(pause).mockResolvedValueOnce(undefined)
     const { seen, life } = containerOn({ finishes: true })
     await life
+    expect(pause).toHaveBeenLastCalledWith(1000, undefined, expect.anything())
     expect(seen).toEqual(['running true', 'exit 0'])
   })
 

@@ -1,7 +1,10 @@
-import { describe, expect, test } from 'vitest'
+import { setTimeout as pause } from 'node:timers/promises'
+import { describe, expect, test, vi } from 'vitest'
 import { ApiError } from '../../lib/cluster/http.ts'
 import { Addresses } from '../../lab/node/addresses.ts'
 import { persistently } from '../../lab/node/persistently.ts'
+
+vi.mock('node:timers/promises', { spy: true })
 
 describe('a write to the API', () => {
   const attempt = async (...answers: (Error | undefined)[]): Promise<{ result: string; left: number; log: string[] }> => {
@@ -16,7 +19,9 @@ describe('a write to the API', () => {
   const refusal = (status: number, reason: string): ApiError => new ApiError(status, reason, reason)
 
   test('is repeated while the API is away, and says so', async () => {
+    vi.mocked(pause).mockResolvedValueOnce(undefined)
     expect(await attempt(refusal(0, 'no answer'), undefined)).toEqual({ result: 'done', left: 0, log: ['report on Pod a/b: no answer'] })
+    expect(pause).toHaveBeenCalledExactlyOnceWith(1000, undefined, expect.anything())
   })
 
   test.each([

@@ -13,8 +13,8 @@ const remote: Remote = { url: server, ref: 'refs/heads/main', login: { kind: 'no
 const signal = new AbortController().signal
 
 function git(folder: string, ...args: string[]): string {
-  const author = ['-c', 'user.name=Jane', '-c', 'user.email=jane@example.com']
-  return execFileSync('git', [...author, '-C', folder, ...args], { encoding: 'utf8', stdio: 'pipe' }).trim()
+  const settings = ['-c', 'user.name=Jane', '-c', 'user.email=jane@example.com', '-c', 'maintenance.auto=false']
+  return execFileSync('git', [...settings, '-C', folder, ...args], { encoding: 'utf8', stdio: 'pipe' }).trim()
 }
 function commit(folder: string, file: string, text: string): string {
   mkdirSync(dirname(join(folder, file)), { recursive: true })
