@@ -19,3 +19,14 @@ export function isRequested(object: KubeObject): boolean {
   const asked = object.metadata.annotations[requestedAt]
   return asked !== undefined && v.parse(handledSchema, object).status.lastHandledReconcileAt !== asked
 }
+
+const requestSchema = v.strictObject({
+  'f:metadata': v.strictObject({
+    'f:annotations': v.record(v.union([v.literal('.'), v.pipe(v.string(), v.startsWith('f:reconcile.fluxcd.io/'))]), v.unknown()),
+  }),
+})
+
+/** Whether a field manager's `fieldsV1` are requests and nothing else, as `flux reconcile` leaves them: who asks owns nothing. */
+export function isRequestAlone(fields: unknown): boolean {
+  return v.is(requestSchema, fields)
+}

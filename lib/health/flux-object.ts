@@ -1,6 +1,7 @@
 import * as v from 'valibot'
 import { type Reference, referencesIn } from '../capture/references.ts'
 import { type Kind, kinds, type KubeObject, nameOf, type Ref } from '../cluster/objects.ts'
+import { isRequestAlone } from '../cluster/reconcile-request.ts'
 
 const text = v.optional(v.string(), '')
 export const conditionSchema = v.object({
@@ -42,7 +43,7 @@ const itemSchema = v.object({
           apiVersion: text,
           time: text,
           subresource: text,
-          fieldsV1: v.optional(v.object({ 'f:spec': v.optional(v.object({ 'f:suspend': v.optional(v.unknown()) })) }), {}),
+          fieldsV1: v.optional(v.looseObject({ 'f:spec': v.optional(v.object({ 'f:suspend': v.optional(v.unknown()) })) }), {}),
         }),
       ),
       [],
@@ -86,6 +87,8 @@ export interface Manager {
   readonly manager: string
   readonly apiVersion: string
   readonly time: string
+  /** It has asked for a look, and owns nothing. */
+  readonly asksOnly: boolean
 }
 
 /** What the probes know of one object of Flux. The rest of it is let go page by page, or ten thousand would fill the memory. */
@@ -160,7 +163,7 @@ export function parseFluxObject(value: unknown, kind: Kind, hasStatus: boolean):
     source: source === undefined ? undefined : named(source, kinds.gitRepository.kind),
     dependsOn: spec.dependsOn.map((other) => named(other, kind.kind)),
     secrets: secretsOf({ ...kind, metadata: { ...metadata, finalizers: [], annotations: {}, managedFields: [] }, spec }),
-    managers: own.map(({ manager, apiVersion, time }) => ({ manager, apiVersion, time })),
+    managers: own.map(({ manager, apiVersion, time, fieldsV1 }) => ({ manager, apiVersion, time, asksOnly: isRequestAlone(fieldsV1) })),
     history: status.history,
     failures: status.failures,
     release: {

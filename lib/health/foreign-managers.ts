@@ -1,4 +1,5 @@
 import type { KubeObject, Ref } from '../cluster/objects.ts'
+import { isRequestAlone } from '../cluster/reconcile-request.ts'
 import type { FluxObject } from './flux-object.ts'
 import type { Scene } from './scene.ts'
 
@@ -15,7 +16,9 @@ export interface ForeignOwned {
 export async function findForeign(scene: Pick<Scene, 'crds' | 'instance' | 'objects'>): Promise<ForeignOwned[]> {
   const [crds, instance, { all }] = await Promise.all([scene.crds(), scene.instance(), scene.objects()])
   const whole = [...crds, ...(instance === undefined ? [] : [instance])].map(fromWhole)
-  const objects = all.filter(isFluxs).map(({ ref, managers }) => ({ ref, managers: managers.map(({ manager }) => manager) }))
+  const objects = all
+    .filter(isFluxs)
+    .map(({ ref, managers }) => ({ ref, managers: managers.flatMap(({ manager, asksOnly }) => (asksOnly ? [] : [manager])) }))
   return [...whole, ...objects].flatMap(({ ref, managers }) => {
     const foreign = [...new Set(managers)].filter((manager) => !ownManagers.test(manager))
     return foreign.length === 0 ? [] : [{ ref, managers: foreign }]
@@ -25,7 +28,8 @@ export async function findForeign(scene: Pick<Scene, 'crds' | 'instance' | 'obje
 function fromWhole(object: KubeObject): ForeignOwned {
   const { name, namespace, managedFields } = object.metadata
   const ref = { apiVersion: object.apiVersion, kind: object.kind, name, ...(namespace === undefined ? {} : { namespace }) }
-  return { ref, managers: managedFields.filter(({ subresource }) => subresource === undefined).map(({ manager }) => manager) }
+  const writing = managedFields.filter(({ subresource, fieldsV1 }) => subresource === undefined && !isRequestAlone(fieldsV1))
+  return { ref, managers: writing.map(({ manager }) => manager) }
 }
 
 /** Who applies an object that carries such a label. */

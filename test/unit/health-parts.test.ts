@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
+import { isRequestAlone } from '../../lib/cluster/reconcile-request.ts'
 import { handOver } from '../../lib/health/mend-managers.ts'
 import { probesNamed } from '../../lib/health/all-probes.ts'
 import { problems, sectionOf } from '../../lib/health/problems.ts'
@@ -28,6 +29,16 @@ describe('what a foreign manager owns goes to the owner', () => {
   test('nothing where there is none', () => {
     expect(handOver([own], ['kubectl-edit'], 'kustomize-controller')).toEqual([own])
   })
+})
+
+test.each([
+  [true, 'what flux reconcile leaves', { 'f:annotations': { 'f:reconcile.fluxcd.io/requestedAt': {} } }],
+  [true, 'with --force', { 'f:annotations': { '.': {}, 'f:reconcile.fluxcd.io/requestedAt': {}, 'f:reconcile.fluxcd.io/forceAt': {} } }],
+  [false, 'another annotation too', { 'f:annotations': { 'f:reconcile.fluxcd.io/requestedAt': {}, 'f:by': {} } }],
+  [false, 'a label too', { 'f:annotations': { 'f:reconcile.fluxcd.io/requestedAt': {} }, 'f:labels': { 'f:by': {} } }],
+])('whoever asks for a look owns nothing: %s for %s', (is, _, metadata) => {
+  expect(isRequestAlone({ 'f:metadata': metadata })).toBe(is)
+  expect(isRequestAlone({ 'f:metadata': metadata, 'f:spec': { 'f:suspend': {} } })).toBe(false)
 })
 
 test('probes are named strictly', () => {
