@@ -68,17 +68,14 @@ function peakOf(pid: number): number | undefined {
 }
 
 const health = ['scripts/health-check.ts', '--context', 'lab-infra', '--cluster', 'infra', '--kubeconfig', lab.kubeconfig]
+/** What .npmrc has npx give to zx. */
+const preload = '--import=./lib/run-typescript.mjs'
 const contestants = {
   'npx zx health-check': async () => (await time('npx', 'zx', ...health)).seconds,
-  'zx health-check': async () => (await time(process.execPath, ...preload(), 'node_modules/zx/build/cli.js', ...health)).seconds,
+  'zx health-check': async () => (await time(process.execPath, preload, 'node_modules/zx/build/cli.js', ...health)).seconds,
   'flux check, get all': async () =>
     (await time('flux', 'check', '--context=lab-infra')).seconds +
     (await time('flux', 'get', 'all', '--all-namespaces', '--context=lab-infra')).seconds,
-}
-
-/** What .npmrc has npx give to Nodes that cannot run TypeScript by themselves. */
-function preload(): string[] {
-  return Reflect.get(process.features, 'typescript') ? [] : ['--import=tsx']
 }
 
 const median = (all: readonly number[]): number => [...all].sort((one, other) => one - other)[Math.floor(all.length / 2)] ?? NaN
@@ -105,7 +102,7 @@ try {
       if (round > 0) took.get(name)?.push(seconds) // the first warms up
     }
   }
-  const { megabytes } = await time(process.execPath, ...preload(), 'node_modules/zx/build/cli.js', ...health)
+  const { megabytes } = await time(process.execPath, preload, 'node_modules/zx/build/cli.js', ...health)
   const theirs = took.get('flux check, get all') ?? []
   process.stdout.write(`${objects} objects, Node ${process.versions.node}\n`)
   for (const [name, all] of took) process.stdout.write(row(name, all, ' s'))

@@ -78,10 +78,10 @@ async function reset(snapshot: string): Promise<void> {
   await time('kubectl', ['wait', 'pod', '--for=condition=Ready', '--all', '--timeout=60s', ...there])
 }
 
-const tsx = import.meta.resolve('tsx')
+const loader = join(projectRoot, 'lib', 'run-typescript.mjs')
 const teardown = () =>
   time(process.execPath, [
-    `--import=${tsx}`,
+    `--import=${loader}`,
     'node_modules/zx/build/cli.js',
     'scripts/teardown.ts',
     '--lab',

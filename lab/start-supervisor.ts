@@ -1,10 +1,8 @@
 import { spawn } from 'node:child_process'
 import { closeSync, existsSync, openSync, readFileSync } from 'node:fs'
-import { createRequire } from 'node:module'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Readable } from 'node:stream'
-import { fileURLToPath, pathToFileURL } from 'node:url'
+import { fileURLToPath } from 'node:url'
 import { OperatorError } from '../lib/errors.ts'
 import { answers } from './claim-socket.ts'
 import { controlSocket, labEnvironment, type Layout, makeSocketFolder } from './layout.ts'
@@ -22,10 +20,10 @@ export async function ensureSupervisor(layout: Layout, starting: (before: 'down'
   starting(savedClusters(layout).length === 0 ? 'down' : 'killed')
   const file = join(layout.logs, 'supervisor.log')
   const log = openSync(file, savedClusters(layout).length === 0 ? 'w' : 'a', 0o600) // how a killed one ended is worth keeping
-  const child = spawn(process.execPath, [...loader(), fileURLToPath(new URL('supervisor.ts', import.meta.url)), layout.home], {
+  const child = spawn(process.execPath, [loader, fileURLToPath(new URL('supervisor.ts', import.meta.url)), layout.home], {
     detached: true, // it outlives this script, and Ctrl-C does not reach it
     stdio: ['ignore', log, log, 'pipe'],
-    env: { ...labEnvironment(layout), TMPDIR: tmpdir() }, // where what tsx has compiled is kept
+    env: labEnvironment(layout),
     cwd: layout.home,
   })
   closeSync(log)
@@ -43,7 +41,4 @@ export async function ensureSupervisor(layout: Layout, starting: (before: 'down'
 }
 
 /** Node before 22.18 cannot run TypeScript by itself. */
-function loader(): string[] {
-  if ('typescript' in process.features && process.features.typescript) return []
-  return [`--import=${pathToFileURL(createRequire(import.meta.url).resolve('tsx')).href}`]
-}
+const loader = `--import=${new URL('../lib/run-typescript.mjs', import.meta.url).href}`

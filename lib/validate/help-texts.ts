@@ -30,7 +30,7 @@ export async function helpTextsOf(root: string, calls: readonly Call[]): Promise
   const keys = [...new Set(calls.map(({ key }) => key))]
   if (keys.length === 0) return new Map()
   const asker = join(import.meta.dirname, 'ask-help.ts')
-  const node = [process.execPath, `--import=${import.meta.resolve('tsx')}`]
+  const node = [process.execPath, `--import=${join(import.meta.dirname, '..', 'run-typescript.mjs')}`]
   const { stdout } = await shell(childEnvironment(), { cwd: root })`${node} ${asker} ${keys}`
   return new Map(Object.entries(v.parse(v.pipe(v.string(), v.parseJson(), v.record(v.string(), v.string())), stdout)))
 }

@@ -38,7 +38,7 @@ async function silences(): Promise<v.InferOutput<typeof silenceSchema>[]> {
 
 /** Starts a run that silences alerts; tells the id of its silence once it has one. */
 async function startRun(): Promise<{ child: ChildProcess; id: string }> {
-  const child = spawn(process.execPath, [`--import=${import.meta.resolve('tsx')}`, 'test/lab/announce-run.ts', home], {
+  const child = spawn(process.execPath, ['--import=./lib/run-typescript.mjs', 'test/lab/announce-run.ts', home], {
     env: {
       PATH: process.env.PATH,
       ALERTMANAGER_URL: alertmanager.url,

@@ -50,8 +50,8 @@ export interface Running {
 /** Starts a script as npx does, but as one process of which the test knows the pid. */
 export function startScript(name: string, args: readonly string[], options: { home: string; env?: Record<string, string> }): Running {
   const { CI: _, ...environment } = process.env
-  const tsx = import.meta.resolve('tsx')
-  const child = spawn(process.execPath, [`--import=${tsx}`, 'node_modules/zx/build/cli.js', `scripts/${name}.ts`, ...args], {
+  const loader = join(projectRoot, 'lib', 'run-typescript.mjs')
+  const child = spawn(process.execPath, [`--import=${loader}`, 'node_modules/zx/build/cli.js', `scripts/${name}.ts`, ...args], {
     cwd: projectRoot,
     env: { ...environment, FLUX_LAB_HOME: options.home, ...options.env },
     stdio: ['ignore', 'pipe', 'pipe'],
