@@ -9,6 +9,7 @@ export default defineConfig({
           name: 'unit',
           include: ['test/unit/**/*.test.ts'],
           isolate: false, // a process for each file takes longer than its tests
+          testTimeout: 30_000, // a busy machine is slow
         },
       },
       {

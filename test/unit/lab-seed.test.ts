@@ -1,23 +1,25 @@
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { cpSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
-import { afterEach, beforeEach, expect, test } from 'vitest'
+import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest'
 import { ensureRepository, type Git, gitOf } from '../../lab/repository.ts'
 import { isPushed, type Pushed, pushTree } from '../../lab/seed.ts'
 
 const values = { git_url: 'http://127.0.0.1:3000/fleet.git' }
 const settings = 'kubernetes/clusters/infra/settings.yaml'
+const empty = mkdtempSync(join(tmpdir(), 'seed-empty-'))
 let folder: string
 let root: string
 let git: Git
 
-beforeEach(async () => {
+beforeAll(() => ensureRepository(join(empty, 'fleet.git'), { PATH: process.env.PATH ?? '', HOME: empty }))
+afterAll(() => rmSync(empty, { recursive: true }))
+beforeEach(() => {
   folder = mkdtempSync(join(tmpdir(), 'seed-'))
   root = join(folder, 'checkout')
-  const env = { PATH: process.env.PATH ?? '', HOME: folder }
   const repository = join(folder, 'git', 'fleet.git')
-  await ensureRepository(repository, env)
-  git = gitOf(repository, env)
+  cpSync(join(empty, 'fleet.git'), repository, { recursive: true })
+  git = gitOf(repository, { PATH: process.env.PATH ?? '', HOME: folder })
   write(settings, '# why\ndata:\n  git_url: "https://example.com/x.git" # the address\n')
   write('kubernetes/infrastructure/one.yaml', 'one: 1\n')
   write('README.md', 'not for the cluster\n')
@@ -36,12 +38,17 @@ function push(overwrite = false): Promise<Pushed> {
 
 /** A commit of somebody who pushes to the lab's Git. */
 async function commitByOther(path: string, text: string): Promise<void> {
-  const env = { GIT_INDEX_FILE: join(folder, 'other') }
-  await git(['read-tree', 'main'], { env })
-  const blob = await git(['hash-object', '-w', '--stdin'], { input: text })
-  await git(['update-index', '--add', '--cacheinfo', `100644,${blob},${path}`], { env })
-  const commit = await git(['commit-tree', await git(['write-tree'], { env }), '-p', 'main', '-m', `Somebody changes ${path}`])
-  await git(['update-ref', 'refs/heads/main', commit])
+  const message = `Somebody changes ${path}`
+  const input = `commit refs/heads/main
+committer Somebody <some@body> now
+data ${message.length}
+${message}
+from refs/heads/main^0
+M 100644 inline ${path}
+data ${text.length}
+${text}
+`
+  await git(['fast-import', '--quiet', '--date-format=now'], { input })
 }
 
 test("the lab's Git gets kubernetes/ as it is on disk, with the lab's addresses, and nothing else", async () => {

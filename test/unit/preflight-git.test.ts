@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process'
-import { cpSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
@@ -8,7 +8,7 @@ import { comesFrom, progressOf } from '../../lib/git-history.ts'
 import { checkLabPushed, checkPushed } from '../../lib/preflight/git-state.ts'
 
 const root = mkdtempSync(join(tmpdir(), 'preflight-git-'))
-const [server, mine] = [join(root, 'server'), join(root, 'mine')]
+const [server, mine, elsewhere] = [join(root, 'server'), join(root, 'mine'), join(root, 'elsewhere')]
 const remote: Remote = { url: server, ref: 'refs/heads/main', login: { kind: 'none' } }
 const signal = new AbortController().signal
 
@@ -21,7 +21,7 @@ function commit(folder: string, file: string, text: string): string {
   writeFileSync(join(folder, file), text)
   git(folder, 'add', '--all')
   git(folder, 'commit', '--quiet', '--message', `Change ${file}`)
-  return git(folder, 'rev-parse', 'HEAD')
+  return readFileSync(join(folder, '.git/refs/heads/main'), 'utf8').trim()
 }
 
 let first: string
@@ -32,6 +32,7 @@ beforeAll(() => {
   first = commit(server, 'kubernetes/clusters/infra/a.yaml', 'one')
   second = commit(server, 'kubernetes/clusters/infra/a.yaml', 'two')
   git(root, 'clone', '--quiet', server, mine)
+  git(root, 'init', '--quiet', elsewhere)
 })
 afterAll(() => rmSync(root, { recursive: true, force: true }))
 
@@ -52,10 +53,8 @@ test.each([
   ['https://git.example.com/a/b', 'ssh://git@git.example.com/a/b.git', true],
   ['https://git.example.com/a/b.git', 'https://git.example.com/a/c.git', false],
 ])('%s and %s: one repository is %s', async (url, origin, isSame) => {
-  const folder = mkdtempSync(join(root, 'origin-'))
-  git(folder, 'init', '--quiet')
-  git(folder, 'remote', 'add', 'origin', origin)
-  expect(await comesFrom(folder, url, signal)).toBe(isSame)
+  git(elsewhere, 'config', 'remote.origin.url', origin)
+  expect(await comesFrom(elsewhere, url, signal)).toBe(isSame)
 })
 
 describe('the person’s own checkout', () => {
