@@ -14,6 +14,14 @@ export default defineConfig({
       },
       {
         test: {
+          name: 'commands', // what works through git or go, and starts them dozens of times
+          include: ['test/commands/**/*.test.ts'],
+          isolate: false,
+          testTimeout: 30_000,
+        },
+      },
+      {
+        test: {
           name: 'pulumi',
           include: ['pulumi/*.test.ts'],
           globalSetup: 'pulumi/install.ts',
