@@ -16,7 +16,7 @@ import { takeFingerprint } from '../survival/fingerprint.ts'
 import { callScript } from './call-script.ts'
 import type { Ground } from './rehearse.ts'
 import { ensureWitness } from './witness.ts'
-import type { Field, LabPowers } from './scenario.ts'
+import type { Field, LabPowers, Scenario } from './scenario.ts'
 
 export interface Place {
   /** The namespace that Flux lives in. */
@@ -38,6 +38,9 @@ export function groundOf<F extends Flags>(
   const { session, target, settings, console, signal, timeout, record } = stage
   const { cluster } = session
   const field = (under: Cluster): Field => ({ ...place, cluster: under, progress })
+  // What a disaster needs ended is ended after Ctrl-C too.
+  const unending = session.clusterUntil(new AbortController().signal)
+  const relent = async (scenario: Scenario): Promise<void> => scenario.relent?.(field(unending))
   const source = { ...kinds.gitRepository, namespace: place.namespace, name: place.syncName }
   const root = { ...kinds.kustomization, namespace: place.namespace, name: place.syncName }
 
@@ -64,15 +67,19 @@ export function groundOf<F extends Flags>(
     fingerprint: () => takeFingerprint(cluster, place.namespace),
     // A cluster that is emptied loses the lock along with everything: it is not one of those that are struck under it.
     strike: (scenario) => (scenario.isTotal === true ? scenario.strike(field(cluster)) : underLock((held) => scenario.strike(field(held)))),
-    relent: async (scenario) => scenario.relent?.(field(cluster)),
-    async mend() {
+    relent,
+    tidy: async (scenario) => scenario.tidy?.(field(unending)),
+    async mend(scenario) {
       progress('recover.ts mends it')
+      let relenting: Promise<void> | undefined
       const told = (line: string): void => {
+        if (scenario.relentsAt?.test(line) === true) relenting ??= relent(scenario)
         if (!console.isTerminal) return console.faint(`      ${line}`)
         record.log(`recover: ${line}`)
         progress(line)
       }
       await callScript('recover', place.flags, told, signal)
+      await relenting
     },
     async commitApplied() {
       const commit = await inClone(target.remote, session.folder, signal, async (clone) => {

@@ -12,8 +12,9 @@ export interface Ground {
   readonly fingerprint: () => Promise<Fingerprint>
   readonly strike: (scenario: Scenario) => Promise<void>
   readonly relent: (scenario: Scenario) => Promise<void>
-  /** Has recover.ts mend it; returns when that has ended. */
-  readonly mend: () => Promise<void>
+  /** Has recover.ts mend it, and relents where the scenario does so meanwhile; returns when that has ended. */
+  readonly mend: (scenario: Scenario) => Promise<void>
+  readonly tidy: (scenario: Scenario) => Promise<void>
   /** Commits something new; returns when Flux has applied it. */
   readonly commitApplied: () => Promise<void>
   readonly progress: (text: string) => void
@@ -49,8 +50,8 @@ export async function rehearse(scenario: Scenario, objectiveMs: number, ground: 
         progress(`noticed: ${ailment}`)
       } else await pause(between, undefined, { signal })
     }
-    await ground.relent(scenario)
-    await ground.mend()
+    if (scenario.relentsAt === undefined) await ground.relent(scenario)
+    await ground.mend(scenario)
     progress('waiting until all is well and a new commit applied')
     await ground.commitApplied()
     await untilWell(ground)
@@ -59,6 +60,10 @@ export async function rehearse(scenario: Scenario, objectiveMs: number, ground: 
     await ground.relent(scenario) // cancelled too: nobody else would end what the lab was made to suffer
     signal.throwIfAborted()
     failure = messageOf(thrown)
+  } finally {
+    await ground.tidy(scenario).catch((thrown: unknown) => {
+      failure = [failure, messageOf(thrown)].filter((text) => text !== undefined).join('; ')
+    })
   }
   const { checked, changed, missing } = compareSurvival(scenario.isTotal === true ? [] : before, await ground.fingerprint())
   const lost = [...changed, ...missing]
@@ -70,7 +75,7 @@ export async function rehearse(scenario: Scenario, objectiveMs: number, ground: 
     detectedMs,
     recoveredMs,
     objectiveMs,
-    met: recoveredMs !== undefined && recoveredMs <= objectiveMs && lost.length === 0,
+    met: failure === undefined && recoveredMs !== undefined && recoveredMs <= objectiveMs,
     mendedBy: recoveredMs === undefined ? 'nobody' : 'recover.ts',
     survival: { checked, changed: changed.length, missing: missing.length },
     ...(failure === undefined ? {} : { failure }),

@@ -1,5 +1,7 @@
 import type { Cluster } from '../cluster/cluster.ts'
 import type { KubeObject } from '../cluster/objects.ts'
+import type { Distribution } from '../distribution.ts'
+import type { GitClone } from '../git-clone.ts'
 
 /** What a disaster can lay hands on. */
 export interface Field {
@@ -18,6 +20,12 @@ export interface LabPowers {
   readonly clearFaults: () => Promise<void>
   /** Makes the cluster an empty one. */
   readonly wipe: () => Promise<void>
+  /** Pushes what is committed in a clone of what the cluster follows, and asks Flux to fetch it. Returns what `body` does. */
+  readonly inGit: <T>(body: (clone: GitClone) => Promise<T>) => Promise<T>
+  /** The cluster's settings.yaml in Git. */
+  readonly settingsFile: string
+  /** What the operator can install. */
+  readonly distribution: () => Promise<Distribution | undefined>
 }
 
 /** A disaster that can be rehearsed. */
@@ -34,8 +42,11 @@ export interface Scenario {
   /** No workload can outlive it: the cluster is a new one afterwards. */
   readonly isTotal?: true
   readonly strike: (field: Field) => Promise<void>
-  /** Ends what somebody else has to end in life, as a Git server's outage, once it was noticed. */
+  /** Ends what somebody else has to end in life, as a Git server's outage: once it was noticed, or when recover.ts says `relentsAt`. */
   readonly relent?: (field: Field) => Promise<void>
+  readonly relentsAt?: RegExp
+  /** Takes away what the rehearsal alone had brought, however it ended. */
+  readonly tidy?: (field: Field) => Promise<void>
 }
 
 export const minute = 60_000

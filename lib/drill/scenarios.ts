@@ -1,12 +1,13 @@
 import { OperatorError } from '../errors.ts'
 import { nearest } from '../flags.ts'
 import { chaos } from './chaos.ts'
+import { gitMistakes } from './git-mistakes.ts'
 import { losses } from './losses.ts'
 import { mistakes } from './mistakes.ts'
 import type { Scenario } from './scenario.ts'
 
 /** Every disaster that can be rehearsed, in the order of a whole drill. */
-export const scenarios: readonly Scenario[] = [...losses, ...mistakes, ...chaos]
+export const scenarios: readonly Scenario[] = [...losses, ...mistakes, ...gitMistakes, ...chaos]
 
 /**
  * The scenarios that `--scenario` names; with `all`, those that can be brought about here.

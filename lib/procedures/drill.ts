@@ -5,7 +5,7 @@ import { groundOf, type Place } from '../drill/ground.ts'
 import { drawReport } from '../drill/html-report.ts'
 import type { DrillOutcome } from '../drill/outcome.ts'
 import { rehearse } from '../drill/rehearse.ts'
-import type { LabPowers, Scenario } from '../drill/scenario.ts'
+import type { Scenario } from '../drill/scenario.ts'
 import { chooseScenarios, scenarios } from '../drill/scenarios.ts'
 import { parseDuration, showDuration } from '../duration.ts'
 import { messageOf, OperatorError } from '../errors.ts'
@@ -182,6 +182,7 @@ async function findPlace(stage: DrillStage): Promise<Place> {
   mkdirSync(checkout)
   const tree = await fetchTree(target.remote, target.folder, checkout, session.tools.kubectl, signal)
   const { namespace, syncName, sync } = tree
+  const lab = target.isLab ? (await import('../drill/lab-powers.ts')).labPowersOver(stage, tree) : undefined
   const flags = [
     ...(target.isLab ? ['--lab'] : []),
     `--context=${target.context}`,
@@ -191,15 +192,5 @@ async function findPlace(stage: DrillStage): Promise<Place> {
     '--yes',
     `--destroy=${target.context}`,
   ]
-  return { namespace, syncName, gitSecret: sync.pullSecret === '' ? undefined : sync.pullSecret, lab: await powersOf(target), flags }
-}
-
-async function powersOf({ isLab, context }: DrillStage['target']): Promise<LabPowers | undefined> {
-  if (!isLab) return undefined
-  const { tellLab } = await import('../../lab/client.ts')
-  return {
-    setFault: async (fault) => void (await tellLab({ do: 'fault-set', fault })),
-    clearFaults: async () => void (await tellLab({ do: 'fault-clear' })),
-    wipe: async () => void (await tellLab({ do: 'wipe', cluster: context.replace(/^lab-/, '') })),
-  }
+  return { namespace, syncName, gitSecret: sync.pullSecret === '' ? undefined : sync.pullSecret, lab, flags }
 }

@@ -100,18 +100,21 @@ export function wayBackSteps(stage: UpgradeStage, notes: UpgradeNotes): Step[] {
 }
 
 /** Back to other versions because a person wants it: the same way, in the other direction of what was looked at. */
-export function rollBack(stage: UpgradeStage, looked: UpgradeNotes): Pick<Prepared, 'steps' | 'tell'> {
-  const { from, to, before, after, place, images } = looked
-  const pauses = createPauses(place.namespace, images)
+export function rollBackSteps(stage: UpgradeStage, looked: UpgradeNotes): Step[] {
+  const { from, to, before, after, images } = looked
   // Of components that this Flux does not run, the distribution tells the tags too.
   const tags = Object.fromEntries(Object.entries(looked.newImages).filter(([name]) => name in images))
   const notes = { ...looked, from: to, to: from, before: after, after: before, images: tags }
   const steps = wayBackSteps(stage, notes)
   const isBack = Object.keys(before).length === 0
+  return isBack ? steps.filter(({ risk }) => risk === 'safe') : steps
+}
+
+/** The same, with each controller's pause measured. */
+export function rollBack(stage: UpgradeStage, looked: UpgradeNotes): Pick<Prepared, 'steps' | 'tell'> {
+  const pauses = createPauses(looked.place.namespace, looked.images)
   return {
-    steps: isBack
-      ? steps.filter(({ risk }) => risk === 'safe')
-      : steps.map((step) => measuring(remembering(step, pauses, stage.memory), pauses)),
+    steps: rollBackSteps(stage, looked).map((step) => measuring(remembering(step, pauses, stage.memory), pauses)),
     tell() {
       pauses.stop()
       return tellUpgrade(stage.memory, looked)

@@ -6,7 +6,7 @@ import type { Surroundings } from '../operate.ts'
 import { once } from '../preflight/once.ts'
 import { type BootstrapInputs, prepareBootstrap } from '../procedures/bootstrap-inputs.ts'
 import { bootstrap } from '../procedures/bootstrap.ts'
-import { rollBack } from '../procedures/upgrade.ts'
+import { rollBackSteps } from '../procedures/upgrade.ts'
 import { prepareUpgrade } from '../procedures/upgrade-inputs.ts'
 import { note, readNotes } from '../procedures/upgrade-notes.ts'
 import { type flags as restoreFlags, openForRestore, type Restore } from '../procedures/restore.ts'
@@ -78,7 +78,7 @@ export function meansOf(surroundings: Surroundings<typeof restoreFlags>, evidenc
     async rollBack() {
       const stage = { script: 'recover.ts', session, target, memory, branch: undefined }
       const remembered = readNotes(memory)
-      if (remembered !== undefined) return rollBack(stage, remembered).steps
+      if (remembered !== undefined) return rollBackSteps(stage, remembered)
       const read = await prepareUpgrade(session, target, {
         flux: evidence.upgrade?.from,
         operator: undefined,
@@ -88,7 +88,7 @@ export function meansOf(surroundings: Surroundings<typeof restoreFlags>, evidenc
       })
       notices.push(...read.notices)
       note(memory, read.notes)
-      return rollBack(stage, read.notes).steps
+      return rollBackSteps(stage, read.notes)
     },
     async gitLogin() {
       const [opened, { tree, secrets }] = await Promise.all([restore(), inputs()])

@@ -52,14 +52,15 @@ test('disasters are rehearsed one after the other, from an empty lab on; workloa
   const ended = await lab.run('drill', [
     '--lab',
     '--scenario',
-    'instance-release-deleted,operator-and-controllers-deleted,git-gone,cluster-emptied',
+    'upgrade-broken,release-stuck,operator-and-controllers-deleted,git-gone,cluster-emptied',
     '--json',
   ])
   expect(ended.code, ended.stderr).toBe(0)
   const { outcome, scenarios } = documentOf(ended.stdout)
   expect(outcome).toBe('done')
   expect(scenarios.map(({ name, met }) => `${name} ${met}`)).toEqual([
-    'instance-release-deleted true',
+    'upgrade-broken true',
+    'release-stuck true',
     'operator-and-controllers-deleted true',
     'git-gone true',
     'cluster-emptied true',
@@ -67,12 +68,12 @@ test('disasters are rehearsed one after the other, from an empty lab on; workloa
   for (const { detectedMs, recoveredMs } of scenarios) expect(detectedMs).toBeLessThan(recoveredMs ?? 0)
   for (const { detectedMs } of scenarios) expect(detectedMs).not.toBeNull()
   // The Service of the API itself, and what Flux deployed for the drill; a cluster that is made anew has nothing to compare.
-  expect(scenarios.map(({ survival }) => survival)).toEqual([4, 4, 4, 0].map((checked) => ({ checked, changed: 0, missing: 0 })))
+  expect(scenarios.map(({ survival }) => survival)).toEqual([4, 4, 4, 4, 0].map((checked) => ({ checked, changed: 0, missing: 0 })))
   const { json, markdown, page } = reportsOf(ended)
   expect(documentOf(json)).toEqual(documentOf(ended.stdout))
-  expect(page).toContain('4 of 4 objectives met')
+  expect(page).toContain('5 of 5 objectives met')
   for (const { name } of scenarios) expect(page).toContain(name)
-  expect(markdown.match(/^\| .* \| met \|/gm)).toHaveLength(4)
+  expect(markdown.match(/^\| .* \| met \|/gm)).toHaveLength(5)
 })
 
 test('an objective that is missed fails the drill, and says which', async () => {

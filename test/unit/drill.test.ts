@@ -29,6 +29,7 @@ function place(options: { mend?: () => void; after?: Fingerprint } = {}): { grou
         return Promise.resolve(void story.push('strike'))
       },
       relent: () => Promise.resolve(void story.push('relent')),
+      tidy: () => Promise.resolve(void story.push('tidy')),
       mend: () => {
         story.push('mend')
         options.mend?.()
@@ -55,6 +56,7 @@ describe('a rehearsal', () => {
       'mend',
       'waiting until all is well and a new commit applied',
       'commit',
+      'tidy',
     ])
     expect(outcome).toMatchObject({ name: 'x', met: true, mendedBy: 'recover.ts', survival: { checked: 1, changed: 0, missing: 0 } })
     expect(outcome.detectedMs).toBeLessThanOrEqual(outcome.recoveredMs ?? -1)
@@ -74,7 +76,7 @@ describe('a rehearsal', () => {
       mendedBy: 'nobody',
       failure: 'recover.ts ended with 1',
     })
-    expect(story.at(-1)).toBe('relent')
+    expect(story.slice(-2)).toEqual(['relent', 'tidy'])
   })
   test('that is cancelled ends what the lab was made to suffer, and has no outcome', async () => {
     const cancel = new AbortController()
@@ -85,7 +87,17 @@ describe('a rehearsal', () => {
       },
     })
     await expect(rehearse(scenario, 60_000, { ...ground, signal: cancel.signal })).rejects.toThrow('aborted')
-    expect(story.slice(-2)).toEqual(['mend', 'relent'])
+    expect(story.slice(-3)).toEqual(['mend', 'relent', 'tidy'])
+  })
+  test('whose cause somebody ends while it is mended does not end it before', async () => {
+    const { ground, story } = place()
+    await rehearse({ ...scenario, relentsAt: /a commit/ }, 60_000, ground)
+    expect(story).not.toContain('relent')
+  })
+  test('that cannot be tidied up after says so', async () => {
+    const { ground } = place()
+    const tidy = (): Promise<void> => Promise.reject(new Error('HelmRelease x does not go away'))
+    expect(await rehearse(scenario, 60_000, { ...ground, tidy })).toMatchObject({ met: false, failure: 'HelmRelease x does not go away' })
   })
   test('that a workload did not survive has not met its objective, and names it', async () => {
     const outcome = await rehearse(scenario, 60_000, place({ after: [{ ...alive, uid: 'two' }] }).ground)
