@@ -202,7 +202,8 @@ describe('somebody who is no administrator', () => {
   const folder = mkdtempSync(join(tmpdir(), 'preflight-'))
   const kubeconfig = join(folder, 'kubeconfig')
   afterAll(() => rmSync(folder, { recursive: true, force: true }))
-  let bootstrap: (...flags: string[]) => Promise<Ended>
+  let run: (name: string, ...flags: string[]) => Promise<Ended>
+  const bootstrap = (...flags: string[]): Promise<Ended> => run('bootstrap', '--yes', ...flags)
 
   beforeAll(async () => {
     const { bin, git, kubeconfig: administrators } = await lab.access()
@@ -223,8 +224,8 @@ describe('somebody who is no administrator', () => {
       writeFileSync(join(checkout, 'kubernetes/clusters/infra/settings.yaml'), text)
       return `${text}# hers\n`
     })
-    bootstrap = (...flags) =>
-      script('bootstrap', ['--context', 'lab-infra', '--cluster', 'infra', '--kubeconfig', kubeconfig, '--yes', ...flags], {
+    run = (name, ...flags) =>
+      script(name, ['--context', 'lab-infra', '--cluster', 'infra', '--kubeconfig', kubeconfig, ...flags], {
         home: lab.home,
         cwd: checkout,
         env: {
@@ -266,6 +267,16 @@ describe('somebody who is no administrator', () => {
     const ended = await bootstrap('--json')
     expect(ended.stderr).toContain('Flux v2.9.5 manages itself on lab-infra')
     expect(documentOf(ended)).toMatchObject({ outcome: 'done', exitCode: 0 })
+  })
+
+  test('looks after it with that role: a health check, and a recovery', async () => {
+    const instance = { ...kinds.fluxInstance, namespace, name: 'flux' }
+    await infra.patch(instance, { metadata: { annotations: { 'fluxcd.controlplane.io/reconcile': 'disabled' } } })
+    await infra.patch({ ...kinds.deployment, namespace, name: 'helm-controller' }, { spec: { replicas: 0 } })
+    const recovered = await run('recover', '--yes', '--json')
+    expect(documentOf(recovered), recovered.stderr).toMatchObject({ outcome: 'done', disasters: [{ id: 'instance-suspended' }] })
+    const healthy = await run('health-check', '--json')
+    expect(healthy, healthy.stderr).toMatchObject({ code: 0 })
   })
 
   async function bind(role: string): Promise<void> {
