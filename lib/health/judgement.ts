@@ -30,9 +30,9 @@ export function judgeAll(objects: FluxObjects, now: number): ReadonlyMap<string,
     const needs = needsOf(object)
     const on = needs.filter((need) => isUnwell(judged.get(need)))
     if (on.length > 0) judged.set(object.name, { is: 'waits', on, since: judgement.since })
-    // What it waited for has come about: its controller tries again within seconds.
+    // What it waited for has come about: its controller tries again within half a minute.
     else if (
-      ready.reason !== 'ArtifactFailed' &&
+      (ready.reason !== 'ArtifactFailed' || ready.message.startsWith('Source not ready')) &&
       now - Date.parse(judgement.since) < minute &&
       needs.every((need) => judged.get(need)?.is === 'well')
     )

@@ -163,6 +163,16 @@ describe('causes', () => {
       reason: 'DependencyNotReady',
     })
   })
+  test('so is one that its controller tried while its source had no artifact yet', () => {
+    const judged = judge({
+      git: { kind: 'GitRepository', status: ready('True', 'Succeeded', 0.1) },
+      shop: {
+        spec: { sourceRef: { kind: 'GitRepository', name: 'git' } },
+        status: ready('False', 'ArtifactFailed', 0.2, 'Source not ready: artifact not found. Retrying in 30s'),
+      },
+    })
+    expect(judged.get('Kustomization apps/shop')).toEqual({ is: 'busy' })
+  })
   test('the first of a circle counts as its cause', () => {
     const judged = judge({ one: waits('two'), two: waits('one') })
     expect([...rootCauses(judged)]).toEqual([['Kustomization apps/one', ['Kustomization apps/one', 'Kustomization apps/two']]])
