@@ -116,8 +116,13 @@ async function perform<F extends Flags>(operation: Operation<F>, stage: Stage<F>
   }
   const begin = async (): Promise<void> => {
     if (lock !== undefined) return
-    lock = await acquireLock(session.cluster, session.parting, lockNamespace, holder)
-    record.keepIn(target.runs)
+    // Killed as soon as it has the lock, a run must know that lock for its own.
+    if (earlier === undefined) record.keepIn(target.runs)
+    lock = await acquireLock(session.cluster, session.parting, lockNamespace, holder).catch((error: unknown) => {
+      if (earlier === undefined) record.discard()
+      throw error
+    })
+    if (earlier !== undefined) record.keepIn(target.runs)
     rememberCluster(target.runs, target.context, { uid, server })
   }
   const enter = (title: string): void => lock?.setPhase(title)

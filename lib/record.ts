@@ -1,4 +1,4 @@
-import { appendFileSync, mkdirSync, writeFileSync } from 'node:fs'
+import { appendFileSync, mkdirSync, rmSync, writeFileSync } from 'node:fs'
 import { hostname, userInfo } from 'node:os'
 import { join } from 'node:path'
 import { exitCodes, type FailureKind, OperatorError } from './errors.ts'
@@ -44,6 +44,8 @@ export interface RunRecord {
   readonly continueAs: (earlier: EarlierRun) => void
   /** Keeps memory, log and reports below `home` from now on; before, as in a dry run, nothing is written. */
   readonly keepIn: (home: string) => void
+  /** Takes away what was kept, where the run came to nothing. */
+  readonly discard: () => void
   readonly log: (line: string) => void
   readonly memory: Memory
   /** Makes the document of how it ended, and writes the reports where the run keeps any; `path` is their folder. */
@@ -80,6 +82,10 @@ export function openRecord(script: string, clean: (text: string) => string, now 
       mkdirSync(path, { recursive: true, mode: 0o700 })
       keep()
       appendFileSync(join(path, 'log.txt'), early, { mode: 0o600 })
+    },
+    discard() {
+      if (path !== undefined) rmSync(path, { recursive: true, force: true })
+      path = undefined
     },
     log(line) {
       const stamped = `${new Date().toISOString()} ${clean(line)}\n`
