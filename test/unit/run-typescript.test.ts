@@ -32,7 +32,7 @@ async function run(typescript: string, keptIn = kept): Promise<string> {
 
 const hello = "import { greet, type Person } from './greeting.ts'\nconst you: Person = { name: 'you' }\nconsole.log(greet(you))\n"
 
-test('TypeScript runs, and the JavaScript made of it is kept until it changes', async () => {
+test('TypeScript runs, and the JavaScript made of it is kept until it changes', { timeout: 60_000 }, async () => {
   expect(await run(hello)).toBe('Hello you\n')
   const files = readdirSync(kept)
   expect(files).toHaveLength(2)
@@ -45,13 +45,13 @@ test('TypeScript runs, and the JavaScript made of it is kept until it changes', 
   expect(readdirSync(kept)).toHaveLength(3)
 })
 
-test('a folder that cannot be written to keeps nothing, and the script runs', async () => {
+test('a folder that cannot be written to keeps nothing, and the script runs', { timeout: 60_000 }, async () => {
   const file = join(folder, 'a-file')
   writeFileSync(file, '')
   expect(await run(hello, join(file, 'below'))).toBe('Hello you\n')
 })
 
-test('an error names the line of the TypeScript', async () => {
+test('an error names the line of the TypeScript', { timeout: 60_000 }, async () => {
   const throwing = "// a comment\n\ninterface Gone { name: string }\n\nconst gone: Gone = { name: 'gone' }\nthrow new Error(gone.name)\n"
   await expect(run(throwing)).rejects.toThrow('main.ts:6:7')
 })
