@@ -1,5 +1,6 @@
 import { OperatorError } from '../lib/errors.ts'
-import { describeFlags, type Flags, nearest, parseFlags } from '../lib/flags.ts'
+import { describeFlags, type Flags, parseFlags } from '../lib/flags.ts'
+import { nearest } from '../lib/nearest.ts'
 import { type LabCommand, labCommands } from './commands.ts'
 
 /** What the words after `scripts/lab.ts` ask for. */

@@ -1,5 +1,5 @@
 import { OperatorError } from '../lib/errors.ts'
-import { nearest } from '../lib/flags.ts'
+import { nearest } from '../lib/nearest.ts'
 
 /** Everything that can be made to fail, and what the name wants after its `=`. */
 export const faultNames = {

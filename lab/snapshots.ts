@@ -2,7 +2,7 @@ import { constants, existsSync, readdirSync } from 'node:fs'
 import { cp, rename, rm } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { OperatorError } from '../lib/errors.ts'
-import { nearest } from '../lib/flags.ts'
+import { nearest } from '../lib/nearest.ts'
 import { clusterNames, type Layout } from './layout.ts'
 
 /** The clusters whose data the lab has on disk. */

@@ -1,6 +1,7 @@
 import { parseArgs } from 'node:util'
 import { parseDuration } from './duration.ts'
 import { OperatorError } from './errors.ts'
+import { nearest } from './nearest.ts'
 
 /** A flag that is either there or not, or one with a value; `choices` are all the values it may have. */
 export type Flag =
@@ -111,29 +112,6 @@ export function only<F extends Flags>(flags: F, values: Readonly<Record<string, 
 function typed<F extends Flags>(values: Record<string, string | boolean>): Values<F>
 function typed(values: Record<string, string | boolean>): Record<string, string | boolean> {
   return values
-}
-
-/** The word that was most likely meant, or undefined where none is near. */
-export function nearest(word: string, words: readonly string[]): string | undefined {
-  const ranked = words
-    .map((candidate) => ({ candidate, distance: candidate.startsWith(word) && word.length > 1 ? 1 : distance(word, candidate) }))
-    .sort((one, other) => one.distance - other.distance)
-  const best = ranked[0]
-  return best !== undefined && best.distance <= Math.max(2, Math.floor(word.length / 3)) ? best.candidate : undefined
-}
-
-/** Levenshtein's distance. */
-function distance(one: string, other: string): number {
-  let previous = Array.from({ length: other.length + 1 }, (_, column) => column)
-  for (let row = 1; row <= one.length; row++) {
-    const current = [row]
-    for (let column = 1; column <= other.length; column++) {
-      const substituted = (previous[column - 1] ?? 0) + (one[row - 1] === other[column - 1] ? 0 : 1)
-      current.push(Math.min(substituted, (previous[column] ?? 0) + 1, (current[column - 1] ?? 0) + 1))
-    }
-    previous = current
-  }
-  return previous[other.length] ?? 0
 }
 
 /** The lines that --help shows of the flags. */

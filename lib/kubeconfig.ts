@@ -2,7 +2,7 @@ import * as v from 'valibot'
 import { complaintOf, shell } from './command.ts'
 import { kubectlEnvironment } from './environment.ts'
 import { OperatorError } from './errors.ts'
-import { nearest } from './flags.ts'
+import { nearest } from './nearest.ts'
 import { canAsk } from './prompt.ts'
 
 /** How kubectl reaches one cluster. */

@@ -1,5 +1,5 @@
 import { OperatorError } from '../errors.ts'
-import { nearest } from '../flags.ts'
+import { nearest } from '../nearest.ts'
 import { chaos } from './chaos.ts'
 import { gitMistakes } from './git-mistakes.ts'
 import { losses } from './losses.ts'

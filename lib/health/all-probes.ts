@@ -1,5 +1,5 @@
 import { OperatorError } from '../errors.ts'
-import { nearest } from '../flags.ts'
+import { nearest } from '../nearest.ts'
 import type { Probe } from './probe.ts'
 import { alerts } from './probes/alerts.ts'
 import { api } from './probes/api.ts'

@@ -1,5 +1,5 @@
 import { Ajv, type ErrorObject, type ValidateFunction } from 'ajv'
-import { nearest } from '../flags.ts'
+import { nearest } from '../nearest.ts'
 import { at, type Fields, isFields } from './at.ts'
 import type { Path } from './source.ts'
 

@@ -33,6 +33,7 @@ describe('flags that are wrong', () => {
   test.each([
     [['--contxt', 'infra'], 'there is no flag --contxt; did you mean --context?'],
     [['--dryrun'], 'there is no flag --dryrun; did you mean --dry-run?'],
+    [['--lba'], 'there is no flag --lba; did you mean --lab?'],
     [['--xyzzy'], 'there is no flag --xyzzy'],
     [['-y'], 'there is no flag -y; did you mean --yes?'],
     [['--yes=false'], '--yes takes no value, but was given "false"'],
