@@ -17,7 +17,13 @@ export function createPorts(file: string): Ports {
   const read = v.safeParse(portsSchema, existsSync(file) ? readFileSync(file, 'utf8') : '{}')
   const known = read.success ? read.output : {}
   const listen = async (use: string, server: Server): Promise<number> => {
-    const port = await listenOn(server, known[use] ?? 0).catch(() => listenOn(server, 0))
+    // What is named for another use may wait for its program yet, and the system takes it for free.
+    const isAnothers = (port: number): boolean => Object.entries(known).some(([other, named]) => other !== use && named === port)
+    let port = await listenOn(server, known[use] ?? 0).catch(() => listenOn(server, 0))
+    while (isAnothers(port)) {
+      await closed(server)
+      port = await listenOn(server, 0)
+    }
     if (known[use] !== port) {
       known[use] = port
       writeFileSync(file, JSON.stringify(known, undefined, 2))
@@ -29,10 +35,14 @@ export function createPorts(file: string): Ports {
     async free(use) {
       const server = createServer()
       const port = await listen(use, server)
-      await new Promise((resolve) => server.close(resolve))
+      await closed(server)
       return port
     },
   }
+}
+
+function closed(server: Server): Promise<unknown> {
+  return new Promise((resolve) => server.close(resolve))
 }
 
 /** Listens on loopback only. Rejects where the port is taken. */

@@ -1,0 +1,31 @@
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { createServer } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, expect, test } from 'vitest'
+import { createPorts, listenOn } from '../../lab/ports.ts'
+
+const folder = mkdtempSync(join(tmpdir(), 'frb-ports-'))
+const file = join(folder, 'ports.json')
+afterAll(() => rmSync(folder, { recursive: true, force: true }))
+
+test('a use keeps its port, unless somebody else has it now', async () => {
+  const port = await createPorts(file).free('registry')
+  expect(await createPorts(file).free('registry')).toBe(port)
+  const somebody = createServer()
+  await listenOn(somebody, port)
+  const other = await createPorts(file).free('registry')
+  expect(other).not.toBe(port)
+  expect(JSON.parse(readFileSync(file, 'utf8'))).toEqual({ registry: other })
+  somebody.close()
+})
+
+test('no port is named for two uses, though nobody listens on it yet', async () => {
+  const port = await createPorts(file).free('registry')
+  writeFileSync(file, JSON.stringify({ registry: port, api: port, git: port }))
+  const ports = createPorts(file)
+  const server = createServer()
+  const all = [await ports.free('api'), await ports.listen('git', server), await ports.free('registry')]
+  server.close()
+  expect(new Set(all).size).toBe(3)
+})
