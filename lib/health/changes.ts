@@ -35,21 +35,25 @@ export async function findChanging(scene: Pick<Scene, 'cluster' | 'objects' | 'i
     eventsOf(cluster, kinds.helmRelease.kind, 'DriftCorrected'),
   ])
   const own = instance === undefined ? undefined : parseFluxObject(instance, kinds.fluxInstance, true)
-  return tally(events.flat()).filter((changing) => {
-    const by = byName.get(changing.by) ?? (changing.by === own?.name ? own : undefined)
-    const builds = (by?.history ?? []).map(({ firstReconciled }) => Date.parse(firstReconciled))
+  const doer = (name: string): FluxObject | undefined => byName.get(name) ?? (name === own?.name ? own : undefined)
+  // What one did that is gone, or was made anew since with a history of its own, is over.
+  const living = events.flat().filter((event) => {
+    const by = doer(doerOf(event))
+    return by !== undefined && Date.parse(event.firstTimestamp ?? '') >= Date.parse(by.createdAt)
+  })
+  return tally(living).filter((changing) => {
+    const { history = [], interval = '' } = doer(changing.by) ?? {}
+    const builds = history.map(({ firstReconciled }) => Date.parse(firstReconciled))
     const explained = builds.filter((at) => at >= changing.first - minute).length
-    return changing.count - explained >= tooMany && !isOver(changing, by, builds, now)
+    return changing.count - explained >= tooMany && !isOver(changing, interval, builds, now)
   })
 }
 
 const minute = 60_000
 
-/** Who changed it is gone; or would have changed it again by now; or there has been a build since, which may well have mended it. */
-function isOver({ last }: Changing, by: FluxObject | undefined, builds: readonly number[], now: number): boolean {
-  if (by === undefined) return true
-  const interval = parseDuration(by.interval) ?? minute
-  return now - last > 2 * interval + minute || builds.some((at) => at > last)
+/** It would have been changed again by now; or there has been a build since, which may well have mended it. */
+function isOver({ last }: Changing, interval: string, builds: readonly number[], now: number): boolean {
+  return now - last > 2 * (parseDuration(interval) ?? minute) + minute || builds.some((at) => at > last)
 }
 
 const eventsSchema = v.object({
@@ -73,14 +77,20 @@ async function eventsOf(cluster: Cluster, kind: string, reason: string): Promise
   return v.parse(eventsSchema, await cluster.read(`${path}&limit=5000`)).items ?? []
 }
 
+/** `Kustomization apps/shop` */
+function doerOf({ involvedObject: { kind, namespace, name } }: Event): string {
+  return `${kind} ${namespace}/${name}`
+}
+
 /** `ConfigMap/apps/shop configured`: one line for each object that was changed. What was `created` had been deleted: that is no circle. */
 const changed = /^(\S+\/\S+) (configured|changed)/
 
 /** How often each object was changed by each that changes it. */
 function tally(events: readonly Event[]): Changing[] {
   const changes = new Map<string, Changing>()
-  for (const { involvedObject, message, count, firstTimestamp, lastTimestamp } of events) {
-    const by = `${involvedObject.kind} ${involvedObject.namespace}/${involvedObject.name}`
+  for (const event of events) {
+    const { message, count, firstTimestamp, lastTimestamp } = event
+    const by = doerOf(event)
     for (const line of message.split('\n')) {
       const object = changed.exec(line.trim())?.[1]?.replace('/', ' ')
       if (object === undefined) continue
