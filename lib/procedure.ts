@@ -25,7 +25,7 @@ export interface WayBack {
   /** What to do next once things are back; else what the failure itself advises. */
   readonly remedy?: string
   /** What state things are in where the way back fails, and the commands that finish it. */
-  readonly ifFailed?: (run: Run) => Promise<{ state: string; remedy: string }>
+  readonly ifFailed?: (run: Run, thrown: unknown) => Promise<{ state: string; remedy: string }>
 }
 
 export interface Result {
@@ -131,7 +131,7 @@ async function goBack(wayBack: WayBack, result: Result, why: 'failed' | 'cancell
       await carryOutStep(step, await step.look(run), false, run, steps)
     }
   } catch (thrown) {
-    const now = await wayBack.ifFailed?.(run)
+    const now = await wayBack.ifFailed?.(run, thrown)
     const remedy = now?.remedy ?? (thrown instanceof OperatorError ? thrown.remedy : undefined)
     const state = now === undefined ? '' : `. Now: ${now.state}`
     const failure = new OperatorError(`${what}; and ${wayBack.title} failed: ${messageOf(thrown)}${state}`, {

@@ -13,7 +13,7 @@ const conditionSchema = v.object({
   type: v.string(),
   status: v.string(),
   reason: v.optional(v.string(), ''),
-  message: v.optional(v.string(), ''),
+  message: v.optional(v.pipe(v.string(), v.trim()), ''), // kustomize-controller's end with a line's end
   observedGeneration: v.optional(v.number()),
   lastTransitionTime: v.optional(v.string(), ''),
 })

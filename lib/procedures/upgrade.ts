@@ -8,7 +8,7 @@ import type { Session } from '../session.ts'
 import { awaitAgreement, ensureFetched } from '../steps/follow-git.ts'
 import { awaitMerge, ensureReverted, ensureVersionsInGit, followed, type Followed, type GitVersions } from '../steps/git-versions.ts'
 import { ensureMigrated } from '../steps/migrate-apis.ts'
-import { ensurePutBack, ensureResumed, ensureSuspended } from '../steps/put-back.ts'
+import { CannotGoBack, ensurePutBack, ensureResumed, ensureSuspended } from '../steps/put-back.ts'
 import { awaitRollout } from '../steps/rollout.ts'
 import { type Expected, verifyVersions } from '../steps/verify-versions.ts'
 import type { Step } from '../step.ts'
@@ -46,9 +46,9 @@ export function upgrade(
     isTaken: (why) => why === 'failed' && (at.commit() !== undefined || commitOf(memory) !== ''),
     steps: wayBackSteps(stage, notes).map((step) => ({ ...step, id: `back-${step.id}` })),
     remedy: 'find out why, mend it, and run the same command again',
-    ifFailed: async ({ cluster }) => ({
+    ifFailed: async ({ cluster }, thrown) => ({
       state: await describeState(cluster, place, at).catch((error: unknown) => `the cluster cannot be read: ${messageOf(error)}`),
-      remedy: commandsOf(stage, notes).join('\n    '),
+      remedy: (thrown instanceof CannotGoBack ? thrown.remedy : undefined) ?? commandsOf(stage, notes).join('\n    '),
     }),
   }
   return {
@@ -123,7 +123,7 @@ export function rollBack(stage: UpgradeStage, looked: UpgradeNotes): Pick<Prepar
 }
 
 /** What finishes a way back by hand, once Git answers. */
-function commandsOf({ script, target, memory, branch }: UpgradeStage, { place, before }: UpgradeNotes): string[] {
+function commandsOf({ script, target, memory, branch }: UpgradeStage, { place, before, from }: UpgradeNotes): string[] {
   const where = target.isLab ? `--lab --context ${target.context}` : `--context ${target.context}`
   const namespace = `--namespace ${place.namespace}`
   const lines = Object.entries(before).map(([key, value]) => `${key}: "${value}"`)
@@ -132,6 +132,8 @@ function commandsOf({ script, target, memory, branch }: UpgradeStage, { place, b
     `npx zx scripts/${script} ${where} --resume${branch === undefined ? '' : ` --branch ${branch}`}   # finishes all of it`,
     `or by hand: git revert ${commit === '' ? 'COMMIT' : commit.slice(0, 12)} && git push   # ${lines.join(', ')}`,
     `flux ${namespace} reconcile source git ${place.syncName}`,
+    // Resumed before, it would bring the newer version again.
+    `kubectl ${namespace} wait helmrelease/${place.instanceRelease} --for=jsonpath='{.spec.values.instance.distribution.version}'=${from.flux} --timeout=5m`,
     `flux ${namespace} resume helmrelease ${place.instanceRelease}`,
   ]
 }

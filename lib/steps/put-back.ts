@@ -202,16 +202,24 @@ async function withoutArtifact(cluster: Cluster, instance: KubeObject): Promise<
 
 const crdSchema = v.object({ status: v.optional(v.object({ storedVersions: v.optional(v.array(v.string()), []) }), {}) })
 
+/** There is no way back; its remedy is how to stay. */
+export class CannotGoBack extends OperatorError {}
+
 /** Throws where objects are stored in a version that the old CRDs lack: going back would lose them. */
-async function verifyStored(cluster: Cluster, { served, version }: Former): Promise<void> {
+async function verifyStored(cluster: Cluster, { served, version, place }: Former): Promise<void> {
   for (const [name, versions] of Object.entries(served)) {
     const crd = await cluster.get({ ...kinds.crd, name })
     const stored = crd === undefined ? [] : v.parse(crdSchema, crd).status.storedVersions
     const lost = stored.filter((one) => !versions.includes(one))
     if (lost.length === 0) continue
-    throw new OperatorError(
+    throw new CannotGoBack(
       `Flux cannot go back to ${version}: objects of ${name} are stored as ${lost.join(', ')}, which that version does not know. Nothing more was changed`,
-      { remedy: `stay on the newer Flux and mend it there: kubectl get ${name} --all-namespaces` },
+      {
+        remedy: [
+          `stay on the newer Flux, as Git says, and mend it there: flux --namespace ${place.namespace} resume helmrelease ${place.instanceRelease}`,
+          `or, once nothing is stored so any more, the same command with --resume: kubectl get crd ${name} -o jsonpath='{.status.storedVersions}'`,
+        ].join('\n    '),
+      },
     )
   }
 }
