@@ -1,5 +1,5 @@
 import { execFile, execFileSync } from 'node:child_process'
-import { cpSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { cpSync, existsSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { delimiter, join } from 'node:path'
 import { promisify } from 'node:util'
@@ -66,7 +66,7 @@ export async function openHand(lab: TestLab): Promise<Hand> {
     (await promisify(execFile)(program, [...words], { cwd: checkout, env })).stdout
   const edit = (file: string, change: (text: string) => string): void => {
     const path = join(checkout, file)
-    writeFileSync(path, change(readFileSync(path, 'utf8')))
+    writeFileSync(path, change(existsSync(path) ? readFileSync(path, 'utf8') : ''))
   }
   await run('kubectl', ['config', 'use-context', 'infra'])
   return {

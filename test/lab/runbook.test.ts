@@ -1,65 +1,34 @@
 import { execFile } from 'node:child_process'
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { delimiter, join } from 'node:path'
 import { promisify } from 'node:util'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { Cluster } from '../../lib/cluster/cluster.ts'
 import { kinds } from '../../lib/cluster/objects.ts'
 import { projectRoot } from '../../lib/settings.ts'
 import { commandsOf, documentsIn, type ShownCommand } from '../../lib/validate/documents.ts'
+import { type Hand, openHand, type Printed, readPrinted } from './by-hand.ts'
 import { startLab, type TestLab } from './harness.ts'
 
-// What people are told to type by hand, typed: on a cluster whose context is called as in the runbook.
+// What people are told to type by hand, typed. Upgrades and ways back are typed in upgrade.test.ts and upgrade-minor.test.ts.
 const runbook = 'docs/runbooks/flux-self-management.md'
-const text = readFileSync(join(projectRoot, runbook), 'utf8')
-const folder = mkdtempSync(join(tmpdir(), 'frb-runbook-'))
 const programs = ['kubectl', 'flux', 'helm']
 let lab: TestLab
 let cluster: Cluster
-let env: NodeJS.ProcessEnv
+let hand: Hand
+let printed: Printed
 let all: readonly ShownCommand[]
 
 beforeAll(async () => {
   all = (await Promise.all((await documentsIn(projectRoot)).map((file) => commandsOf(projectRoot, file)))).flat()
+  printed = await readPrinted(runbook)
   lab = await startLab(['infra'])
   cluster = await lab.cluster('lab-infra')
-  const { kubeconfig, bin } = await lab.access()
-  const own = join(folder, 'kubeconfig')
-  writeFileSync(own, readFileSync(kubeconfig, 'utf8').replaceAll('lab-infra', 'infra'), { mode: 0o600 })
-  env = { PATH: [bin, process.env.PATH].join(delimiter), HOME: folder, KUBECONFIG: own }
-  for (const file of ['age.key', 'git-password']) writeFileSync(join(folder, file), 'not a real one')
+  hand = await openHand(lab)
+  for (const file of ['age.key', 'git-password']) hand.edit(file, () => 'not a real one')
 })
 afterAll(async () => {
+  hand.close()
   await lab.close()
-  rmSync(folder, { recursive: true, force: true })
 })
-
-async function run(program: string, words: readonly string[]): Promise<string> {
-  const { stdout } = await promisify(execFile)(program, [...words], { cwd: folder, env })
-  return stdout
-}
-
-/** Types the lines that these commands stand on, with the lab's registry in place of the internet's. */
-async function type(commands: readonly ShownCommand[]): Promise<void> {
-  const { registry } = await lab.access()
-  for (const line of new Set(commands.map((command) => command.line))) {
-    const typed = (text.split('\n')[line - 1] ?? '').replace(
-      'oci://ghcr.io/controlplaneio-fluxcd/charts',
-      `--plain-http oci://${registry}/charts`,
-    )
-    await run('bash', ['-euo', 'pipefail', '-c', typed])
-  }
-}
-
-/** The commands of the runbook's section under this heading. */
-function section(heading: string): ShownCommand[] {
-  const lines = text.split('\n')
-  const depth = (line: string): number => /^#*/.exec(line)?.[0].length ?? 0
-  const start = lines.indexOf(heading)
-  const next = lines.findIndex((line, at) => at > start && line.startsWith('##') && depth(line) <= depth(heading))
-  return all.filter(({ file, line }) => file === runbook && line > start && (next === -1 || line < next))
-}
 
 /** The command's own words, without the flags that stand before them. */
 function verbs(words: readonly string[]): string[] {
@@ -78,14 +47,14 @@ function isHarmless({ program, words }: ShownCommand): boolean {
 
 test('every flag by hand is one that the program has', { timeout: 300_000 }, async () => {
   const byHand = all.filter(({ program }) => programs.includes(program))
-  const options = await run('kubectl', ['options'])
+  const options = await hand.run('kubectl', ['options'])
   const help = new Map<string, Promise<string>>()
   const unknown = await Promise.all(
     byHand.map(async ({ program, words, file, line }) => {
       const own = verbs(words)
       const asked = [...own.filter((_, at) => own.slice(0, at + 1).every((word) => /^[a-z]+$/.test(word))), '--help']
       const key = `${program} ${asked.join(' ')}`
-      const said = help.get(key) ?? run(program, asked)
+      const said = help.get(key) ?? hand.run(program, asked)
       help.set(key, said)
       const known = `${await said}${program === 'kubectl' ? options : ''}`
       const flags = words.filter((word) => word.startsWith('--') && word !== '--').map((word) => word.split('=')[0])
@@ -108,15 +77,18 @@ test('every git command by hand is one of git', async () => {
 describe('by hand', () => {
   test('an empty cluster becomes a Flux that manages itself', async () => {
     const { git, settings } = await lab.access()
-    writeFileSync(join(folder, 'git-password'), git.password)
-    const [, block = ''] = /```yaml\n([^]*?) *```/.exec(text) ?? []
+    hand.edit('git-password', () => git.password)
+    const [, block = ''] = /```yaml\n([^]*?) *```/.exec(printed.text) ?? []
     const values = block
       .replace(/artifact: .*/, `artifact: ${settings['distribution_artifact']}`)
       .replace(/url: .*/, `url: ${git.url}`)
       .replaceAll(/^ {3}/gm, '')
-    writeFileSync(join(folder, 'values.yaml'), values)
+    hand.edit('values.yaml', () => values)
     // There is no SOPS file in this tree.
-    await type(section('### Bootstrap by hand').filter(({ words }) => !words.includes('sops-age')))
+    await hand.type(
+      printed,
+      printed.section('### Bootstrap by hand').filter(({ words }) => !words.includes('sops-age')),
+    )
     // Nothing is left to do for the script: what was made by hand is as it would have made it.
     const outcome = async (): Promise<string> => (await lab.run('bootstrap', ['--lab', '--dry-run'])).stderr
     await expect.poll(outcome, { timeout: 240_000, interval: 5_000 }).toContain('nothing to do: everything is as Git says')
@@ -125,10 +97,11 @@ describe('by hand', () => {
   test('each look is one that a healthy cluster answers, and each change one that it would take', async () => {
     for (const command of all.filter(({ file, program }) => file === runbook && programs.includes(program))) {
       const { program, words } = command
+      if (words.includes('--for=condition=Stalled')) continue // to which a healthy cluster does not come
       const verb = verbs(words)[0] ?? ''
-      if (isHarmless(command)) await run(program, words)
+      if (isHarmless(command)) await hand.run(program, words)
       else if (program === 'kubectl' && !words.includes('--filename=-'))
-        await run(program, [...words, verb === 'create' ? '--dry-run=client' : '--dry-run=server'])
+        await hand.run(program, [...words, verb === 'create' ? '--dry-run=client' : '--dry-run=server'])
     }
   })
 
@@ -137,14 +110,14 @@ describe('by hand', () => {
     return found.map(({ metadata }) => metadata.name)
   }
   const remove = async (...names: string[]): Promise<void> => {
-    await run('kubectl', ['--namespace', 'flux-system', 'delete', 'deployment', ...names])
+    await hand.run('kubectl', ['--namespace', 'flux-system', 'delete', 'deployment', ...names])
   }
-  const byHand = (heading: string): ShownCommand[] => section(heading).filter(({ program }) => programs.includes(program))
+  const byHand = (heading: string): ShownCommand[] => printed.section(heading).filter(({ program }) => programs.includes(program))
 
   test('deleted controllers come back', async () => {
     const before = await controllers()
     await remove(...before)
-    await type(byHand('### 1. Controllers deleted'))
+    await hand.type(printed, byHand('### 1. Controllers deleted'))
     expect(await controllers()).toEqual(before)
   })
 
@@ -152,10 +125,10 @@ describe('by hand', () => {
     const commands = byHand('### 2. Operator deleted')
     const pull = commands.findIndex(({ program }) => program === 'helm')
     await remove('flux-operator')
-    await type(commands.slice(0, pull))
+    await hand.type(printed, commands.slice(0, pull))
     const before = await controllers()
     await remove('flux-operator', ...before)
-    await type(commands.slice(pull))
+    await hand.type(printed, commands.slice(pull))
     await expect.poll(controllers, { timeout: 120_000 }).toEqual(before)
   })
 })

@@ -1,10 +1,12 @@
 import * as v from 'valibot'
+import { stringify } from 'yaml'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import type { Cluster } from '../../lib/cluster/cluster.ts'
 import { listControllerCrds } from '../../lib/cluster/flux-objects.ts'
 import { stateOf } from '../../lib/cluster/flux-instance.ts'
-import { kinds, type Ref } from '../../lib/cluster/objects.ts'
+import { kinds, parseObject, type Ref } from '../../lib/cluster/objects.ts'
 import { readinessOf } from '../../lib/cluster/readiness.ts'
+import { openHand, readPrinted, rollBackByHand } from './by-hand.ts'
 import { documentOf, startLab, type TestLab } from './harness.ts'
 
 const namespace = 'flux-system'
@@ -21,6 +23,7 @@ beforeAll(async () => {
   await lab.change('kubernetes/clusters/infra/workload.yaml', () => workload)
   await lab.change('kubernetes/clusters/infra/kustomization.yaml', (text) => `${text.trimEnd()}\n  - workload.yaml\n`)
   for (const context of ['lab-infra', 'lab-apps']) await done('bootstrap', ['--lab', '--context', context, '--yes'])
+  await done('lab', ['snapshot', 'old'])
 })
 afterAll(() => lab.close())
 
@@ -50,21 +53,42 @@ async function uids(cluster: Cluster): Promise<(string | undefined)[]> {
   return Promise.all(refs.map(async (ref) => (await cluster.get(ref))?.metadata.uid))
 }
 
+/** A GitRepository in an API version that Flux 2.8 takes away. */
+async function oldObject(name: string): Promise<object> {
+  const { git } = await lab.access()
+  return {
+    apiVersion: 'source.toolkit.fluxcd.io/v1beta2',
+    kind: 'GitRepository',
+    metadata: { name, namespace },
+    spec: { interval: '10m', url: git.anonymousUrl, ref: { branch: 'main' } },
+  }
+}
+
+/** Waits until the cluster has the GitRepository, and everything that Flux applies is Ready. */
+async function settled(name: string): Promise<void> {
+  const wait = ['kubectl', '--context', 'lab-infra', '--', '--namespace', namespace, 'wait', '--timeout=90s']
+  await done('lab', [...wait, '--for=create', `gitrepositories.source.toolkit.fluxcd.io/${name}`])
+  await done('lab', [...wait, '--for=condition=Ready', '--all', 'gitrepositories.source.toolkit.fluxcd.io'])
+  await done('lab', [...wait, '--for=condition=Ready', '--all', 'kustomizations.kustomize.toolkit.fluxcd.io'])
+}
+
+/** Applies kubernetes/of-old. */
+const ofOld = {
+  apiVersion: 'kustomize.toolkit.fluxcd.io/v1',
+  kind: 'Kustomization',
+  metadata: { name: 'of-old', namespace },
+  spec: { interval: '10m', prune: true, sourceRef: { kind: 'GitRepository', name: namespace }, path: './kubernetes/of-old' },
+}
+
+const buckets: Ref = { ...kinds.crd, name: 'buckets.source.toolkit.fluxcd.io' }
+const crdSchema = v.object({ spec: v.object({ versions: v.array(v.looseObject({ name: v.string() })) }) })
+
 const managedSchema = v.object({ metadata: v.object({ managedFields: v.array(v.looseObject({ apiVersion: v.string() })) }) })
 
 test('2.7.0 → 2.9.5 on both clusters in their order, CRDs and objects migrated, and all the way back, the workloads untouched', async () => {
   const infra = await lab.cluster('lab-infra')
-  const old = { apiVersion: 'source.toolkit.fluxcd.io/v1beta2', kind: 'GitRepository', namespace, name: 'old-hand' }
-  const { git } = await lab.access()
-  const kubectl = ['kubectl', '--context', 'lab-infra', '--', '--namespace', namespace]
-  // Written in a version that Flux 2.8 takes away.
-  await infra.apply({
-    apiVersion: old.apiVersion,
-    kind: old.kind,
-    metadata: { name: old.name, namespace, labels: {}, annotations: {}, finalizers: [], managedFields: [] },
-    spec: { interval: '10m', url: git.anonymousUrl, ref: { branch: 'main' } },
-  })
-  await done('lab', [...kubectl, 'wait', '--for=condition=Ready', '--timeout=60s', 'gitrepositories.source.toolkit.fluxcd.io/old-hand'])
+  await infra.apply(parseObject(await oldObject('old-hand')))
+  await settled('old-hand')
   const before = await uids(infra)
   expect(before).not.toContain(undefined)
   expect(await applied(infra)).toBe('2.7.0')
@@ -101,6 +125,95 @@ test('2.7.0 → 2.9.5 on both clusters in their order, CRDs and objects migrated
   expect(back).toMatchObject({ outcome: 'done', from: '2.9.5', to: '2.7.0' })
   expect(await applied(infra)).toBe('2.7.0')
   expect(await uids(infra)).toEqual(before)
+})
+
+test(
+  'an upgrade that fails once it was applied makes the old Flux anew, killed in the middle; not while something is stored as it does not know',
+  { timeout: 600_000 },
+  async () => {
+    const infra = await lab.cluster('lab-infra')
+    const before = await uids(infra)
+    const wanted = ['--lab', '--to', '2.9.5', '--yes', '--destroy=lab-infra', '--timeout', '60s', '--json']
+    // Somebody's manifest in an API version that the new Flux does not have: from then on it cannot be applied.
+    const manifest = stringify(await oldObject('of-old'))
+    await lab.change('kubernetes/of-old/repository.yaml', () => manifest)
+    const takeBack = await lab.change('kubernetes/clusters/infra/workload.yaml', (text) => `${text}---\n${stringify(ofOld)}`)
+    await settled('of-old')
+
+    const first = lab.start('upgrade', wanted)
+    await first.said('✔ Follow the rollout of Flux 2.9.5')
+    // As a release would that brings a version of its own: none of those the lab has does.
+    const [v1] = v.parse(crdSchema, await infra.get(buckets)).spec.versions
+    await infra.patch(buckets, {
+      spec: {
+        versions: [
+          { ...v1, storage: false },
+          { ...v1, name: 'v9', storage: true },
+        ],
+      },
+    })
+    const refused = await first.ended
+    expect(refused, refused.stderr).toMatchObject({ code: 1 })
+    const { error, outcome } = documentOf(refused)
+    expect(outcome).toBe('failed')
+    expect(error?.message).toContain(': gave up waiting: Kustomization flux-system/of-old: ReconciliationFailed: ')
+    expect(error?.message).toContain(
+      '; and putting Flux back to 2.7.0 failed: Flux cannot go back to 2.7.0: objects of buckets.source.toolkit.fluxcd.io are stored as v9, ' +
+        'which that version does not know. Nothing more was changed. Now: FluxInstance flux-system/flux asks for 2.9.5 and has applied 2.9.5; ' +
+        'all controllers are available; HelmRelease flux-system/flux-instance is suspended; Git says flux_version 2.9.5',
+    )
+    expect(error?.remedy).toBe(
+      'stay on the newer Flux, as Git says, and mend it there: flux --namespace flux-system resume helmrelease flux-instance\n' +
+        '    or, once nothing is stored so any more, the same command with --resume: ' +
+        "kubectl get crd buckets.source.toolkit.fluxcd.io -o jsonpath='{.status.storedVersions}'",
+    )
+
+    await infra.patch(buckets, {
+      spec: {
+        versions: [
+          { ...v1, storage: true },
+          { ...v1, name: 'v9', storage: false },
+        ],
+      },
+    })
+    await infra.patch(buckets, { status: { storedVersions: ['v1'] } }, 'status')
+    const made = (await infra.get(instance))?.metadata.uid
+    const second = lab.start('upgrade', [...wanted, '--resume'])
+    await expect.poll(async () => (await infra.get(instance))?.metadata.uid, { timeout: 120_000, interval: 100 }).not.toBe(made)
+    second.kill('SIGKILL')
+    await second.ended
+    const ended = await lab.run('upgrade', [...wanted, '--resume'])
+    expect(ended, ended.stderr).toMatchObject({ code: 5 })
+    expect(documentOf(ended)).toMatchObject({ outcome: 'rolled-back', from: '2.7.0', to: '2.9.5' })
+    expect(await applied(infra)).toBe('2.7.0')
+    expect(await uids(infra)).toEqual(before)
+    await takeBack()
+  },
+)
+
+test('by hand, as it is printed: 2.7.0 → 2.9.5, and the way back of each document', { timeout: 600_000 }, async () => {
+  // Five upgrades and ways back in as many minutes are a loop to the health check that the document ends with.
+  await done('lab', ['reset', 'old'])
+  const infra = await lab.cluster('lab-infra')
+  const before = await uids(infra)
+  const hand = await openHand(lab)
+  const printed = await readPrinted('docs/runbooks/flux-upgrade.md')
+  hand.edit('kubernetes/clusters/infra/settings.yaml', (text) => text.replace('flux_version: "2.7.0"', 'flux_version: "2.9.5"'))
+  await hand.type(printed, printed.section('## Upgrade', '### By hand'))
+  expect(await applied(infra)).toBe('2.9.5')
+  await done('lab', ['snapshot', 'new'])
+  await rollBackByHand(hand, '2.7.0', true)
+  expect(await applied(infra)).toBe('2.7.0')
+  expect(await uids(infra)).toEqual(before)
+
+  await done('lab', ['reset', 'new'])
+  const other = await openHand(lab)
+  const own = await readPrinted('docs/runbooks/flux-self-management.md')
+  const back = own.section('### Rollback by hand')
+  await other.type(own, back.slice(back.findLastIndex(({ words }) => words.includes('revert'))))
+  expect(await applied(infra)).toBe('2.7.0')
+  expect(await uids(infra)).toEqual(before)
+  for (const { close } of [hand, other]) close()
 })
 
 const severalSchema = v.pipe(
