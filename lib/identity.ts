@@ -14,14 +14,15 @@ interface Place {
 /**
  * Throws OperatorError `blocked` where the context's name meant another cluster when this project last changed something there, unless
  * the person says that this is meant: by flag, or by typing the name.
+ * @param saying the command that says so by flag
  */
-export async function verifySameCluster({ home, context, server, uid }: Place, isMeant: boolean): Promise<void> {
+export async function verifySameCluster({ home, context, server, uid }: Place, isMeant: boolean, saying: string): Promise<void> {
   const known = knownCluster(home, context)
   if (known === undefined || known.uid === uid || isMeant) return
   const what = `the context ${context} meant another cluster before: ${known.server} (kube-system ${known.uid}); now it is ${server} (${uid})`
   const refused = new OperatorError(`${what}. Nothing was changed`, {
     kind: 'blocked',
-    remedy: `if that is right: npx zx scripts/bootstrap.ts --context ${context} --new-cluster`,
+    remedy: `if that is right: ${saying}`,
   })
   if (!canAsk()) throw refused
   if ((await askText(`${what}. If that is right, type the context's name:`)) !== context) throw refused

@@ -77,8 +77,10 @@ async function perform<F extends Flags>(operation: Operation<F>, stage: Stage<F>
   const consent = consentOf(shared, target.context)
   const isDryRun = consent === 'dry-run'
   const place = { home: target.runs, context: target.context, server, uid }
+  const { name, isNewCluster } = operation
+  const saying = `npx zx scripts/${isNewCluster === undefined ? 'bootstrap' : name}.ts ${target.where} --new-cluster`
   // A lab's clusters are made anew under the same names all the time.
-  await verifySameCluster(place, target.isLab || operation.isNewCluster?.(own) === true)
+  await verifySameCluster(place, target.isLab || isNewCluster?.(own) === true, saying)
   const earlier = isDryRun ? undefined : await chooseRun(place, operation.name, shared.resume, shared.fresh === true)
   if (earlier !== undefined) {
     record.continueAs(earlier)
@@ -103,6 +105,7 @@ async function perform<F extends Flags>(operation: Operation<F>, stage: Stage<F>
     script: operation.name,
     context: target.context,
     place: `${target.context} (${target.isLab ? 'the lab' : 'a real cluster'}, ${server})`,
+    where: target.where,
     console,
     memory,
     timeout,

@@ -10,6 +10,8 @@ export interface Run {
   readonly context: string
   /** The context, whether it is the lab or real, and the server's URL: what people check before they consent. */
   readonly place: string
+  /** The flags that name this cluster, for commands that people are told to type: `--context infra`. */
+  readonly where: string
   readonly cluster: Cluster
   readonly console: Console
   readonly memory: Memory

@@ -14,6 +14,8 @@ export interface Target {
   /** The folder below kubernetes/clusters. */
   readonly folder: string
   readonly isLab: boolean
+  /** The flags that name it, for commands that people are told to type: `--context infra`. */
+  readonly where: string
   readonly kubeconfig: string | undefined
   readonly tools: Tools
   readonly remote: Remote
@@ -63,12 +65,21 @@ export async function findTarget(
     context: flags.context,
     folder,
     isLab: false,
+    where: whereOf(flags.context, flags),
     kubeconfig: flags.kubeconfig,
     tools: { kubectl: 'kubectl', helm: 'helm', flux: 'flux' },
     remote: { url, ref, login: gitLoginOf(settings) },
     overrides: {},
     runs: stateHome(),
   }
+}
+
+function whereOf(context: string, { cluster, kubeconfig }: TargetFlags): string {
+  return [
+    `--context ${context}`,
+    ...(cluster === undefined ? [] : [`--cluster ${cluster}`]),
+    ...(kubeconfig === undefined ? [] : [`--kubeconfig ${kubeconfig}`]),
+  ].join(' ')
 }
 
 async function findLabTarget(
@@ -100,6 +111,7 @@ async function findLabTarget(
     context,
     folder: flags.cluster ?? name,
     isLab: true,
+    where: `--lab ${whereOf(context, flags)}`,
     kubeconfig: lab.kubeconfig,
     tools: { kubectl: join(lab.bin, 'kubectl'), helm: join(lab.bin, 'helm'), flux: join(lab.bin, 'flux') },
     remote: { url: lab.git.url, ref: 'refs/heads/main', login },

@@ -3,6 +3,7 @@ import type { Flags } from '../flags.ts'
 import type { Stage } from '../on-clusters.ts'
 import type { Ending } from '../record.ts'
 import { probesNamed } from './all-probes.ts'
+import type { Target } from '../target.ts'
 import { isHealthy, type Probed, takeLooks } from './probe.ts'
 import { probesField, showProbes } from './show.ts'
 import { sceneOf } from './stage.ts'
@@ -23,7 +24,7 @@ export async function checkHealth(stage: Stage<typeof flags>): Promise<Ending> {
   const healthy = isHealthy(probed)
   const telling = { fields: fieldsOf(probed) }
   if (healthy) return { outcome: 'done', telling }
-  return { outcome: 'failed', failure: sickness(probed, target.context), telling }
+  return { outcome: 'failed', failure: sickness(probed, target), telling }
 }
 
 /** What the document says beyond the contract's common fields. */
@@ -31,7 +32,7 @@ export function fieldsOf(probed: readonly Probed[]): Readonly<Record<string, unk
   return { healthy: isHealthy(probed), probes: probesField(probed) }
 }
 
-function sickness(probed: readonly Probed[], context: string): OperatorError {
+function sickness(probed: readonly Probed[], { context, where }: Target): OperatorError {
   const named = (state: Probed['state']): string[] => probed.filter((probe) => probe.state === state).map(({ id }) => id)
   const [fails, unknown] = [named('fail'), named('unknown')]
   const what = [
@@ -39,6 +40,6 @@ function sickness(probed: readonly Probed[], context: string): OperatorError {
     ...(unknown.length === 0 ? [] : [`not known: ${unknown.join(', ')}`]),
   ]
   return new OperatorError(`${context} is not healthy; ${what.join('; ')}`, {
-    remedy: 'the commands above, the first probe first; or npx zx scripts/recover.ts, which knows most disasters',
+    remedy: `the commands above, the first probe first; or npx zx scripts/recover.ts ${where}, which knows most disasters`,
   })
 }

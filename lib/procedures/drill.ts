@@ -83,7 +83,7 @@ function describe({ title, detectedMs, recoveredMs, objectiveMs, failure }: Dril
 
 /** The command that comes after a drill which left a cluster broken. */
 function recoverIt({ target }: DrillStage): string {
-  return `npx zx scripts/recover.ts ${target.isLab ? '--lab ' : ''}--context ${target.context}`
+  return `npx zx scripts/recover.ts ${target.where}`
 }
 
 /** What was cancelled, or failed, outside a rehearsal's own account; `struck` had struck by then, and was not seen mended. */
@@ -169,7 +169,7 @@ async function reachGoodState(
   if (!target.isLab) {
     throw new OperatorError(`${target.context} is not well, so nothing was broken: ${what}`, {
       kind: 'blocked',
-      remedy: `npx zx scripts/health-check.ts --context ${target.context}`,
+      remedy: `npx zx scripts/health-check.ts ${target.where}`,
     })
   }
   progress('bootstrapping the lab first')

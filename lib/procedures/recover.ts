@@ -36,7 +36,7 @@ export async function prepareRecovery(surroundings: Surroundings<typeof flags>):
     ...(rememberedLoop(memory) === undefined ? [] : ['loop']),
     ...(readNotes(memory) === undefined ? [] : ['upgrade-broken']),
   ])
-  if (found.length === 0 && !isHealthy(probed)) throw nameless(probed)
+  if (found.length === 0 && !isHealthy(probed)) throw nameless(probed, target.where)
 
   const means = meansOf(surroundings, evidence, look)
   const steps = []
@@ -57,7 +57,7 @@ export async function prepareRecovery(surroundings: Surroundings<typeof flags>):
   }
 }
 
-function nameless(probed: readonly Probed[]): OperatorError {
+function nameless(probed: readonly Probed[], where: string): OperatorError {
   const sick = probed.filter((probe) => !isHealthy([probe]))
   const told = sick.flatMap(({ title, detail, objects = [] }) =>
     objects.length === 0
@@ -68,7 +68,7 @@ function nameless(probed: readonly Probed[]): OperatorError {
     `Flux is not healthy, but this is no disaster with a remedy of its own; nothing was changed\n${told.join('\n')}`,
     {
       kind: 'blocked',
-      remedy: 'npx zx scripts/health-check.ts tells all of it',
+      remedy: `npx zx scripts/health-check.ts ${where}   # tells all of it`,
     },
   )
 }

@@ -92,9 +92,8 @@ export function tellTeardown({ residue, survival }: Proof): Telling {
 }
 
 /** What is so now, and how Flux comes back: what Git does not have from the capture first. */
-export function summarizeTeardown({ context, memory }: Run, { isLab }: Target, { survival }: Proof): string[] {
+export function summarizeTeardown({ context, memory }: Run, { where }: Target, { survival }: Proof): string[] {
   const file = notedCapture(memory)?.file
-  const where = `${isLab ? '--lab ' : ''}--context ${context}`
   return [
     `There is no Flux on ${context} any more. ${survival === undefined ? '' : `${survival.checked} objects that it could have touched are the same as before.`}`,
     '',

@@ -78,7 +78,7 @@ export async function prepareUpgrade(session: Session, target: Target, asked: As
       `${nameOf(live === undefined ? ref : instanceRelease)} is not there: there is no Flux here that manages itself`,
       {
         kind: 'blocked',
-        remedy: `npx zx scripts/bootstrap.ts ${target.isLab ? '--lab' : `--context ${target.context}`}`,
+        remedy: `npx zx scripts/bootstrap.ts ${target.where}`,
       },
     )
   }

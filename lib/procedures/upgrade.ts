@@ -124,12 +124,11 @@ export function rollBack(stage: UpgradeStage, looked: UpgradeNotes): Pick<Prepar
 
 /** What finishes a way back by hand, once Git answers. */
 function commandsOf({ script, target, memory, branch }: UpgradeStage, { place, before, from }: UpgradeNotes): string[] {
-  const where = target.isLab ? `--lab --context ${target.context}` : `--context ${target.context}`
   const namespace = `--namespace ${place.namespace}`
   const lines = Object.entries(before).map(([key, value]) => `${key}: "${value}"`)
   const commit = commitOf(memory)
   return [
-    `npx zx scripts/${script} ${where} --resume${branch === undefined ? '' : ` --branch ${branch}`}   # finishes all of it`,
+    `npx zx scripts/${script} ${target.where} --resume${branch === undefined ? '' : ` --branch ${branch}`}   # finishes all of it`,
     `or by hand: git revert ${commit === '' ? 'COMMIT' : commit.slice(0, 12)} && git push   # ${lines.join(', ')}`,
     `flux ${namespace} reconcile source git ${place.syncName}`,
     // Resumed before, it would bring the newer version again.

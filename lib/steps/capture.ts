@@ -50,15 +50,15 @@ export function ensureCaptured({ request, keys, copyTo, isFinal }: Capturing): S
     id: 'capture',
     title: 'Capture what Flux needs to come back',
     risk: 'safe',
-    async look({ memory, context }) {
+    async look({ memory, where }) {
       const note = notedCapture(memory)
-      if (note !== undefined && (isMade || isFinal())) return lookAt(note)
-      if (isFinal()) return gone('Flux is taken apart, but this run has noted no capture')
+      if (note !== undefined && (isMade || isFinal())) return lookAt(note, where)
+      if (isFinal()) return gone('Flux is taken apart, but this run has noted no capture', where)
       const readers = keys.sealer.is === 'passphrase' ? 'with the passphrase' : `for ${keys.sealer.recipients.join(' and ')}`
       return {
         is: 'todo',
         change: `encrypt ${readers} what it refers to, and its objects, into the run's folder${copyTo === undefined ? '' : ` and ${copyTo}`}`,
-        commands: [`npx zx scripts/capture.ts --context ${context} --out FILE`],
+        commands: [`npx zx scripts/capture.ts ${where} --out FILE`],
       }
     },
     async act({ cluster, memory }, progress) {
@@ -72,11 +72,11 @@ export function ensureCaptured({ request, keys, copyTo, isFinal }: Capturing): S
   }
 }
 
-async function lookAt({ file, checksum, holds }: Note): Promise<Look> {
+async function lookAt({ file, checksum, holds }: Note, where: string): Promise<Look> {
   if ((await checksumOf(file)) === checksum) return { is: 'done', detail: `${file}: ${holds}` }
-  return gone(`the capture ${file} is not there any more as it was written`)
+  return gone(`the capture ${file} is not there any more as it was written`, where)
 }
 
-function gone(reason: string): Look {
-  return { is: 'blocked', reason, remedy: 'with another capture: npx zx scripts/restore.ts --from FILE, then bootstrap' }
+function gone(reason: string, where: string): Look {
+  return { is: 'blocked', reason, remedy: `with another capture: npx zx scripts/restore.ts ${where} --from FILE, then bootstrap` }
 }

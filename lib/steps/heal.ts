@@ -131,13 +131,13 @@ export function ensureReleased(namespace: string, applier: string, name: string)
     id: `release-${name}`,
     title: `Have Git bring the HelmRelease ${name} back`,
     risk: 'change',
-    async look({ cluster }) {
+    async look({ cluster, where }) {
       const [release, kustomization] = await Promise.all([cluster.get(ref), cluster.get(by)])
       if (release !== undefined && release.metadata.deletionTimestamp === undefined) {
         return settled(readinessOf(release), `kubectl --namespace ${namespace} describe helmrelease ${name}`)
       }
       if (kustomization === undefined) {
-        const remedy = `npx zx scripts/bootstrap.ts, which waits for what Git brings`
+        const remedy = `npx zx scripts/bootstrap.ts ${where}   # waits for what Git brings`
         return { is: 'blocked', reason: `there is no Kustomization ${applier} that would apply it`, remedy }
       }
       if (isRequested(kustomization)) return { is: 'waiting', on: `Kustomization ${applier} to apply it` }

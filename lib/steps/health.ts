@@ -18,10 +18,14 @@ export function noteHealth(scene: () => Scene): Step {
     id: 'health-before',
     title: 'Note what is in trouble now',
     risk: 'safe',
-    look({ memory }) {
+    look({ memory, where }) {
       const { sick } = rebuildNotes(memory)
       if (sick === undefined)
-        return Promise.resolve({ is: 'todo', change: 'take every look of the health check', commands: ['npx zx scripts/health-check.ts'] })
+        return Promise.resolve({
+          is: 'todo',
+          change: 'take every look of the health check',
+          commands: [`npx zx scripts/health-check.ts ${where}`],
+        })
       return Promise.resolve({ is: 'done', detail: sick.length === 0 ? 'nothing is' : sick.join(', ') })
     },
     async act({ memory }) {

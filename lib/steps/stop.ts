@@ -123,12 +123,12 @@ export function ensureStarted(namespace: string): Step {
     id: 'start',
     title: 'Start flux-operator and the controllers again',
     risk: 'change',
-    async look({ cluster, memory }) {
+    async look({ cluster, memory, where }) {
       const { replicas } = teardownNotes(memory)
       const refs = Object.keys(replicas).map((name) => ({ ...kinds.deployment, namespace, name }))
       for (const ref of refs) {
         const live = await cluster.get(ref)
-        if (live === undefined) throw new OperatorError(`${nameOf(ref)} is gone`, { remedy: 'npx zx scripts/bootstrap.ts' })
+        if (live === undefined) throw new OperatorError(`${nameOf(ref)} is gone`, { remedy: `npx zx scripts/bootstrap.ts ${where}` })
         if (replicasOf(live) !== replicas[ref.name]) {
           const commands = refs.map(({ name }) => `kubectl --namespace ${namespace} scale deployment ${name} --replicas=${replicas[name]}`)
           return { is: 'todo', change: `scale ${refs.map(({ name }) => name).join(', ')} up again`, commands }

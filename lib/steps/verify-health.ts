@@ -19,7 +19,7 @@ export function verifyHealth(
     id: 'health',
     title: 'Verify that Flux is healthy',
     risk: 'safe',
-    async look() {
+    async look({ where }) {
       const probed = await takeLooks(probes, look())
       tell(probed)
       const sick = probed.filter((probe) => !isHealthy([probe]))
@@ -29,7 +29,11 @@ export function verifyHealth(
           `${title}: ${objects[0] === undefined ? detail : `${objects[0].object}: ${objects[0].reason}`}`,
       )
       if (isPatient) return { is: 'waiting', on: reason.join('; ') }
-      return { is: 'blocked', reason: reason.join('; '), remedy: 'npx zx scripts/health-check.ts, which tells each object and what to do' }
+      return {
+        is: 'blocked',
+        reason: reason.join('; '),
+        remedy: `npx zx scripts/health-check.ts ${where}   # tells each object, and what to do`,
+      }
     },
     act: () => Promise.resolve(),
     watches: isPatient

@@ -252,6 +252,7 @@ describe('the steps of a teardown', () => {
     script: 'teardown',
     context: 'lab-infra',
     place: 'lab-infra',
+    where: '--lab --context lab-infra',
     console: createConsole({ clean: (text) => text }),
     timeout: 60_000,
     signal: infra.signal,

@@ -30,6 +30,7 @@ function stage(steps: readonly Step[], consent: Consent, cancel?: AbortControlle
     script: 'bootstrap',
     context: 'infra',
     place: 'infra',
+    where: '--context infra',
     console,
     timeout: 50,
     signal,

@@ -92,14 +92,15 @@ describe('what a run remembers', () => {
 })
 
 describe('a name that means another cluster now', () => {
+  const saying = 'npx zx scripts/recover.ts --context infra --new-cluster'
   test('is refused, unless the person says that it is meant', async () => {
     rememberCluster(home, context, { uid: 'one', server: 'https://infra' })
-    await verifySameCluster(place(), false)
-    await expect(verifySameCluster(place('two'), false)).rejects.toMatchObject({
+    await verifySameCluster(place(), false, saying)
+    await expect(verifySameCluster(place('two'), false, saying)).rejects.toMatchObject({
       kind: 'blocked',
       message: expect.stringContaining('meant another cluster before: https://infra (kube-system one)'),
-      remedy: expect.stringContaining('--new-cluster'),
+      remedy: `if that is right: ${saying}`,
     })
-    await verifySameCluster(place('two'), true)
+    await verifySameCluster(place('two'), true, saying)
   })
 })
