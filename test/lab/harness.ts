@@ -3,7 +3,6 @@ import { EventEmitter, once } from 'node:events'
 import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
-import { text } from 'node:stream/consumers'
 import * as v from 'valibot'
 import { type Cluster, clusterAt } from '../../lib/cluster/cluster.ts'
 import { openProxy } from '../../lib/cluster/proxy.ts'
@@ -18,26 +17,6 @@ export interface Ended {
   readonly stderr: string
 }
 
-/** Runs a script as a person's shell would, without a terminal. */
-export async function script(
-  name: string,
-  args: readonly string[],
-  options: { env?: Record<string, string>; home: string; cwd?: string },
-): Promise<Ended> {
-  const { CI: _, ...environment } = process.env
-  const child = spawn('npx', ['zx', `scripts/${name}.ts`, ...args], {
-    cwd: options.cwd ?? projectRoot,
-    env: { ...environment, FLUX_LAB_HOME: options.home, ...options.env },
-    stdio: ['ignore', 'pipe', 'pipe'],
-  })
-  const code = new Promise<number>((resolve, reject) => {
-    child.once('error', reject)
-    child.once('close', (exitCode) => resolve(exitCode ?? -1))
-  })
-  const [stdout, stderr] = await Promise.all([text(child.stdout), text(child.stderr)])
-  return { code: await code, stdout, stderr }
-}
-
 /** A script that runs: what it has said so far can be waited for, and it can be sent a signal. */
 export interface Running {
   /** Resolves when stderr has said it; throws when the script ends without. */
@@ -47,13 +26,28 @@ export interface Running {
   readonly pid: number
 }
 
-/** Starts a script as npx does, but as one process of which the test knows the pid. */
-export function startScript(name: string, args: readonly string[], options: { home: string; env?: Record<string, string> }): Running {
+interface Surroundings {
+  readonly home: string
+  /** The checkout, if it is not this one. */
+  readonly cwd?: string
+  readonly env?: Record<string, string>
+}
+
+/** Runs a script to its end. */
+export function script(name: string, args: readonly string[], surroundings: Surroundings): Promise<Ended> {
+  return startScript(name, args, surroundings).ended
+}
+
+/**
+ * Starts a script without a terminal, as npx does, but as one process of which the test knows the pid, and half a second sooner. npx itself
+ * is what the tests by hand type.
+ */
+export function startScript(name: string, args: readonly string[], { home, cwd = projectRoot, env }: Surroundings): Running {
   const { CI: _, ...environment } = process.env
-  const loader = join(projectRoot, 'lib', 'run-typescript.mjs')
+  const loader = join(cwd, 'lib', 'run-typescript.mjs')
   const child = spawn(process.execPath, [`--import=${loader}`, 'node_modules/zx/build/cli.js', `scripts/${name}.ts`, ...args], {
-    cwd: projectRoot,
-    env: { ...environment, FLUX_LAB_HOME: options.home, ...options.env },
+    cwd,
+    env: { ...environment, FLUX_LAB_HOME: home, ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
   })
   const output = { stdout: '', stderr: '' }
@@ -65,7 +59,8 @@ export function startScript(name: string, args: readonly string[], options: { ho
     output.stderr += chunk.toString()
     heard.emit('more')
   })
-  const ended = new Promise<Ended>((resolve) => {
+  const ended = new Promise<Ended>((resolve, reject) => {
+    child.once('error', reject)
     child.once('close', (code) => {
       resolve({ code: code ?? -1, ...output })
       heard.emit('more')
