@@ -32,7 +32,7 @@ export function teardown(inputs: TeardownInputs, memory: Memory, proof: Proof): 
     ensureFinalizersOff(),
     ensureCrdsGone(),
     keepsNamespace ? ensureContentGone(namespace, belongings) : ensureNamespaceGone(namespace),
-    ensureClusterScopedGone(belongings),
+    ensureClusterScopedGone(namespace, belongings),
     verifyNoResidue(namespace, keepsNamespace, belongings, proof),
     verifySurvival(namespace, proof),
   ].map(rememberReturn)

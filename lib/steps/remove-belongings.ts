@@ -1,4 +1,5 @@
-import type { Belonging } from '../belongings/belongings.ts'
+import { type Belonging, findByName } from '../belongings/belongings.ts'
+import { readNamespace } from '../belongings/namespace-content.ts'
 import type { Cluster } from '../cluster/cluster.ts'
 import { getMetadata } from '../cluster/metadata.ts'
 import { kinds, nameOf } from '../cluster/objects.ts'
@@ -13,29 +14,38 @@ export async function remainingOf(cluster: Cluster, belongings: readonly Belongi
   return found.flat()
 }
 
-/** Deletes what is proven to be Flux's outside its namespace: roles, bindings, webhooks. */
-export function ensureClusterScopedGone(belongings: readonly Belonging[]): Step {
+/**
+ * Deletes what is proven to be Flux's outside its namespace: roles, bindings, webhooks. What `belongings` knew of, and what the operator has
+ * made anew since, before it was stopped.
+ */
+export function ensureClusterScopedGone(namespace: string, belongings: readonly Belonging[]): Step {
+  const known = belongings.filter(({ ref }) => ref.namespace === undefined)
   return ensureGone(
     { id: 'cluster-scoped', title: "Delete the cluster-wide roles, bindings and webhooks that are proven to be Flux's" },
-    belongings.filter(({ ref }) => ref.namespace === undefined),
+    async (cluster) => [...(await remainingOf(cluster, known)), ...(await findByName(cluster, namespace))],
   )
 }
 
-/** Deletes what is proven to be Flux's in its namespace, and leaves the namespace and everybody else's objects. */
+/** Deletes what is proven to be Flux's in its namespace by now, and leaves the namespace and everybody else's objects. */
 export function ensureContentGone(namespace: string, belongings: readonly Belonging[]): Step {
   return ensureGone(
     { id: 'namespace-content', title: `Delete what is Flux's in the namespace ${namespace}, and keep the namespace` },
-    belongings.filter(({ ref }) => ref.namespace === namespace),
+    async (cluster) => (await readNamespace(cluster, namespace, belongings)).flux,
     [{ kind: kinds.deployment, query: { namespace } }],
   )
 }
 
-function ensureGone(step: Pick<Step, 'id' | 'title'>, belongings: readonly Belonging[], watches?: NonNullable<Step['watches']>): Step {
+function ensureGone(
+  step: Pick<Step, 'id' | 'title'>,
+  find: (cluster: Cluster) => Promise<readonly Belonging[]>,
+  watches?: NonNullable<Step['watches']>,
+): Step {
+  const leftIn = async (cluster: Cluster): Promise<Belonging[]> => [...new Map((await find(cluster)).map((one) => [one.uid, one])).values()]
   return {
     ...step,
     risk: 'destroy',
     async look({ cluster }): Promise<Look> {
-      const left = await remainingOf(cluster, belongings)
+      const left = await leftIn(cluster)
       if (left.length === 0) return { is: 'done', detail: 'none is left' }
       return {
         is: 'todo',
@@ -47,7 +57,7 @@ function ensureGone(step: Pick<Step, 'id' | 'title'>, belongings: readonly Belon
       }
     },
     async act({ cluster }) {
-      await inParallel(await remainingOf(cluster, belongings), 32, ({ ref, uid }) => cluster.remove(ref, { uid }))
+      await inParallel(await leftIn(cluster), 32, ({ ref, uid }) => cluster.remove(ref, { uid }))
     },
     ...(watches === undefined ? {} : { watches }),
   }
