@@ -1,6 +1,6 @@
 import * as v from 'valibot'
 import { stringify } from 'yaml'
-import { afterAll, beforeAll, expect, test } from 'vitest'
+import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest'
 import type { Cluster } from '../../lib/cluster/cluster.ts'
 import { listControllerCrds } from '../../lib/cluster/flux-objects.ts'
 import { stateOf } from '../../lib/cluster/flux-instance.ts'
@@ -197,6 +197,7 @@ test('by hand, as it is printed: 2.7.0 → 2.9.5, and the way back of each docum
   const infra = await lab.cluster('lab-infra')
   const before = await uids(infra)
   const hand = await openHand(lab)
+  onTestFinished(hand.close)
   const printed = await readPrinted('docs/runbooks/flux-upgrade.md')
   hand.edit('kubernetes/clusters/infra/settings.yaml', (text) => text.replace('flux_version: "2.7.0"', 'flux_version: "2.9.5"'))
   await hand.type(printed, printed.section('## Upgrade', '### By hand'))
@@ -208,12 +209,12 @@ test('by hand, as it is printed: 2.7.0 → 2.9.5, and the way back of each docum
 
   await done('lab', ['reset', 'new'])
   const other = await openHand(lab)
+  onTestFinished(other.close)
   const own = await readPrinted('docs/runbooks/flux-self-management.md')
   const back = own.section('### Rollback by hand')
   await other.type(own, back.slice(back.findLastIndex(({ words }) => words.includes('revert'))))
   expect(await applied(infra)).toBe('2.7.0')
   expect(await uids(infra)).toEqual(before)
-  for (const { close } of [hand, other]) close()
 })
 
 const severalSchema = v.pipe(

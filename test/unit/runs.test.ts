@@ -1,7 +1,7 @@
-import { mkdirSync, mkdtempSync, readdirSync, statSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { hostname, tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { beforeEach, describe, expect, test } from 'vitest'
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { chooseRun, verifySameCluster } from '../../lib/identity.ts'
 import { startOf } from '../../lib/process-start.ts'
 import { contextFolder, findInterrupted, remember, rememberCluster } from '../../lib/runs.ts'
@@ -14,6 +14,7 @@ let home: string
 beforeEach(() => {
   home = mkdtempSync(join(tmpdir(), 'frb-runs-'))
 })
+afterEach(() => rmSync(home, { recursive: true, force: true }))
 
 function run(runId: string, more: { ended?: string; pid?: number; started?: string; host?: string; uid?: string } = {}): string {
   const folder = join(contextFolder(home, context), runId)
