@@ -1,37 +1,40 @@
 import * as v from 'valibot'
-import { kinds } from '../cluster/objects.ts'
+import { stateOf } from '../cluster/flux-instance.ts'
+import { kinds, type KubeObject } from '../cluster/objects.ts'
 import type { Run } from '../run.ts'
 import type { Target } from '../target.ts'
 
-const instanceSchema = v.object({
-  status: v.object({
-    components: v.array(v.object({ name: v.string(), tag: v.string() })),
-    lastAppliedRevision: v.string(),
-  }),
-})
-const sourceSchema = v.object({
-  spec: v.object({ url: v.string() }),
-  status: v.object({ artifact: v.object({ revision: v.string() }) }),
-})
+const syncSchema = v.object({ spec: v.object({ sync: v.optional(v.object({ name: v.optional(v.string()) }), {}) }) })
 
 /** What runs now, at which commit, and what to try next. */
-export async function summarizeFlux({ cluster, context }: Run, target: Target): Promise<string[]> {
+export async function summarizeFlux({ cluster }: Run, target: Target): Promise<string[]> {
   const [instance] = await cluster.list(kinds.fluxInstance)
   const namespace = instance?.metadata.namespace
-  const [source] = namespace === undefined ? [] : await cluster.list(kinds.gitRepository, { namespace })
-  if (instance === undefined || source === undefined) return []
-  const { components, lastAppliedRevision } = v.parse(instanceSchema, instance).status
+  if (instance === undefined || namespace === undefined) return []
+  const name = v.parse(syncSchema, instance).spec.sync.name ?? namespace
+  const source = await cluster.get({ ...kinds.gitRepository, namespace, name })
+  return source === undefined ? [] : describeFlux(instance, source, target)
+}
+
+const sourceSchema = v.object({
+  spec: v.object({ url: v.string() }),
+  status: v.optional(v.object({ artifact: v.nullish(v.object({ revision: v.string() })) }), {}),
+})
+
+/** The lines of it. A source-controller that has only just started has no artifact for a moment, and a run that went well is none the worse. */
+export function describeFlux(instance: KubeObject, source: KubeObject, { context, isLab }: Pick<Target, 'context' | 'isLab'>): string[] {
+  const { applied, components } = stateOf(instance)
   const { spec, status } = v.parse(sourceSchema, source)
-  const lab = target.isLab ? 'npx zx scripts/lab.ts ' : ''
-  const kubectl = target.isLab ? `${lab}kubectl --context ${context} --` : `kubectl --context ${context}`
+  const lab = 'npx zx scripts/lab.ts '
+  const kubectl = isLab ? `${lab}kubectl --context ${context} --` : `kubectl --context ${context}`
   return [
-    `Flux ${lastAppliedRevision.split('@')[0]} manages itself on ${context}.`,
+    `Flux v${applied} manages itself on ${context}.`,
     `  controllers  ${components.map(({ name, tag }) => `${name} ${tag}`).join(', ')}`,
     `  follows      ${spec.url}`,
-    `  at           ${status.artifact.revision}`,
+    `  at           ${status.artifact?.revision ?? 'no commit yet: source-controller has just started, and fetches it'}`,
     '',
     'Next:',
     `  ${kubectl} get fluxinstance,ks,hr -A`,
-    ...(target.isLab ? [`  ${lab}push  # after a change to kubernetes/`, `  ${lab}down`] : []),
+    ...(isLab ? [`  ${lab}push  # after a change to kubernetes/`, `  ${lab}down`] : []),
   ]
 }
