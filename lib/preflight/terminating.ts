@@ -13,16 +13,36 @@ const namespaceSchema = v.object({
   ),
 })
 
-/** Whether the namespace is on its way out, and what holds it there: the namespace controller tells in its conditions. */
-export async function checkNamespaceStays(cluster: Cluster, name: string): Promise<Finding[]> {
+/** A namespace on its way out. */
+export interface Going {
+  readonly since: string
+  /** What is left in it: the namespace controller tells in its conditions. */
+  readonly holding: readonly string[]
+  /** Something waits for a finalizer, and does not end by itself. */
+  readonly isHeld: boolean
+}
+
+/** Undefined for a namespace that stays, or is not there. */
+export async function findGoing(cluster: Cluster, name: string): Promise<Going | undefined> {
   const namespace = await cluster.get({ ...kinds.namespace, name })
-  if (namespace?.metadata.deletionTimestamp === undefined) return []
+  if (namespace?.metadata.deletionTimestamp === undefined) return undefined
   const { conditions } = v.parse(namespaceSchema, namespace).status
-  const holding = conditions.filter(({ status, type }) => status === 'True' && type.startsWith('Namespace')).map(({ message }) => message)
-  const held = holding.length === 0 ? 'what holds it is not told yet' : `held by: ${holding.join(' ')}`
+  const remaining = conditions.filter(({ status, type }) => status === 'True' && type.startsWith('Namespace'))
+  return {
+    since: namespace.metadata.deletionTimestamp,
+    holding: remaining.map(({ message }) => message),
+    isHeld: namespace.metadata.finalizers.length > 0 || remaining.some(({ type }) => type === 'NamespaceFinalizersRemaining'),
+  }
+}
+
+/** Whether the namespace is on its way out, and what holds it there. */
+export async function checkNamespaceStays(cluster: Cluster, name: string): Promise<Finding[]> {
+  const going = await findGoing(cluster, name)
+  if (going === undefined) return []
+  const held = going.holding.length === 0 ? 'what holds it is not told yet' : `held by: ${going.holding.join(' ')}`
   return [
     blocks(
-      `Namespace ${name} is being deleted, since ${namespace.metadata.deletionTimestamp}; ${held}`,
+      `Namespace ${name} is being deleted, since ${going.since}; ${held}`,
       `wait until it is gone: kubectl wait --for=delete namespace/${name} --timeout=5m; what still has finalizers is told by: kubectl describe namespace ${name}`,
     ),
   ]

@@ -16,6 +16,7 @@ import { endLoop, type Loop, rememberedLoop } from '../steps/end-loop.ts'
 import { ensureSecret } from '../steps/secret.ts'
 import { asRestored } from './as-restored.ts'
 import type { Evidence } from './evidence.ts'
+import { awaitNamespaceGone } from './going-namespace.ts'
 
 /** What remedies are made of. Those that take Git and the charts look at them first, and throw `blocked` with all findings. */
 export interface Means {
@@ -41,7 +42,7 @@ export interface Means {
 }
 
 export function meansOf(surroundings: Surroundings<typeof restoreFlags>, evidence: Evidence, look: () => Scene): Means {
-  const { session, target, settings, redactor, own, memory } = surroundings
+  const { session, target, settings, redactor, own, memory, console } = surroundings
   const notices: string[] = []
   const restore = once(async (): Promise<Restore | undefined> => {
     if (own.from === undefined) return undefined
@@ -63,6 +64,7 @@ export function meansOf(surroundings: Surroundings<typeof restoreFlags>, evidenc
     look,
     notices: () => notices,
     async everything() {
+      await awaitNamespaceGone(session.cluster, evidence.namespace, console)
       const [opened, read] = await Promise.all([restore(), inputs()])
       const anew = bootstrap(read, session)
       return opened === undefined ? anew : [...opened.beforeFlux, ...anew, opened.byHand]

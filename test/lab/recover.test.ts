@@ -126,6 +126,14 @@ test('both deleted: nobody heals it, so it installs the operator again', async (
   expect(steps).toContain('flux-operator done')
 })
 
+test('all of Flux deleted a moment ago, its namespace still on its way out: that is waited for, and Flux is bootstrapped', async () => {
+  await remove(await there(instance), await there(operator))
+  await remove(...(await cluster.list(kinds.crd)).filter(({ metadata }) => metadata.name.includes('fluxcd')))
+  const home = await there({ ...kinds.namespace, name: namespace })
+  await cluster.remove(refOf(home), { uid: home.metadata.uid ?? '' })
+  expect((await recover()).ids).toEqual(['flux-deleted'])
+})
+
 test("the FluxInstance's HelmRelease deleted: Git is asked to bring it back, and the FluxInstance stays the same", async () => {
   const { uid } = (await there(instance)).metadata
   await remove(await there({ ...kinds.helmRelease, namespace, name: 'flux-instance' }))
