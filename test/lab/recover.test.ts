@@ -152,6 +152,7 @@ test('the FluxInstance suspended, and a controller deleted meanwhile: both are t
 })
 
 test('the FluxInstance stalled by a change by hand: it is put back as Git has it', async () => {
+  await justLooked({ ...kinds.helmRelease, namespace, name: 'flux-instance' })
   await cluster.patch(instance, { spec: { distribution: { version: '9.9.9' } } })
   await until(async () => JSON.stringify((await there(instance)).status).includes('BuildFailed'), instance)
   const { ids, steps } = await recover()
