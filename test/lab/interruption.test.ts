@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync, rmSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { isDeepStrictEqual } from 'node:util'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
@@ -129,6 +129,30 @@ describe('the lock', () => {
     await running.said('✔ Create the namespace')
     running.kill('SIGTERM')
     expect((await running.ended).code).toBe(130)
+  })
+
+  test('killed while it takes it, a run is known again; one that does not get it leaves nothing behind', async () => {
+    const folder = join(lab.home, 'runs', 'lab-infra')
+    const runs = (): string[] => (existsSync(folder) ? readdirSync(folder).filter((name) => name.endsWith('-bootstrap')) : [])
+    const others = 'somebody@else dead-run'
+    // Lapsed: it is watched for some seconds before it is taken over, so that there is time.
+    await cluster.apply(heldBy(others, new Date(Date.now() - 31_000)), { manager: 'somebody-else' })
+    const killed = lab.start('bootstrap', ['--lab', '--yes'])
+    await expect.poll(runs, { timeout: 60_000, interval: 50 }).toHaveLength(1)
+    expect((await cluster.get(lease))?.spec).toMatchObject({ holderIdentity: others })
+    killed.kill('SIGKILL')
+    await killed.ended
+    const [known] = runs()
+
+    const late = lab.start('bootstrap', ['--lab', '--yes', '--fresh'])
+    await expect.poll(runs, { timeout: 60_000, interval: 50 }).toHaveLength(2)
+    await cluster.apply(heldBy(others, new Date()), { manager: 'somebody-else' })
+    expect(await late.ended).toMatchObject({ code: 4, stderr: expect.stringContaining(`${others} holds the lock of this cluster`) })
+    expect(runs()).toEqual([known])
+
+    await cluster.remove(lease, { uid: (await cluster.get(lease))?.metadata.uid ?? '' })
+    const resumed = await lab.run('bootstrap', ['--lab', '--yes', '--resume'])
+    expect(resumed).toMatchObject({ code: 0, stderr: expect.stringContaining(`going on with the run ${known}`) })
   })
 })
 
