@@ -1,7 +1,7 @@
 import * as v from 'valibot'
 import type { Console } from '../lib/console.ts'
 import { exitCodes, OperatorError } from '../lib/errors.ts'
-import { type Flags } from '../lib/flags.ts'
+import type { Flags } from '../lib/flags.ts'
 import { nearest } from '../lib/nearest.ts'
 import { ensureExecutables } from './build/executables.ts'
 import { bringUp, describeClusters, isTreePushed, labAccess, labStatus, push, tellLab } from './client.ts'

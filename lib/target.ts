@@ -1,4 +1,5 @@
 import { join } from 'node:path'
+import { quote } from 'zx'
 import type { Console } from './console.ts'
 import { OperatorError } from './errors.ts'
 import type { Remote } from './git.ts'
@@ -14,8 +15,12 @@ export interface Target {
   /** The folder below kubernetes/clusters. */
   readonly folder: string
   readonly isLab: boolean
-  /** The flags that name it, for commands that people are told to type: `--context infra`. */
+  /** The flags that name it, word by word. */
+  readonly flags: readonly string[]
+  /** The same, for commands that people are told to type: `--context infra`. */
   readonly where: string
+  /** How people are told to reach it: `kubectl --context infra`. */
+  readonly kubectl: string
   readonly kubeconfig: string | undefined
   readonly tools: Tools
   readonly remote: Remote
@@ -65,7 +70,10 @@ export async function findTarget(
     context: flags.context,
     folder,
     isLab: false,
-    where: whereOf(flags.context, flags),
+    ...naming(flags, flags.context),
+    kubectl: ['kubectl', '--context', flags.context, ...(flags.kubeconfig === undefined ? [] : ['--kubeconfig', flags.kubeconfig])]
+      .map(quote)
+      .join(' '),
     kubeconfig: flags.kubeconfig,
     tools: { kubectl: 'kubectl', helm: 'helm', flux: 'flux' },
     remote: { url, ref, login: gitLoginOf(settings) },
@@ -74,12 +82,15 @@ export async function findTarget(
   }
 }
 
-function whereOf(context: string, { cluster, kubeconfig }: TargetFlags): string {
-  return [
-    `--context ${context}`,
-    ...(cluster === undefined ? [] : [`--cluster ${cluster}`]),
-    ...(kubeconfig === undefined ? [] : [`--kubeconfig ${kubeconfig}`]),
-  ].join(' ')
+function naming({ lab, cluster, kubeconfig }: TargetFlags, context: string): Pick<Target, 'flags' | 'where'> {
+  const flags = [
+    ...(lab === true ? ['--lab'] : []),
+    '--context',
+    context,
+    ...(cluster === undefined ? [] : ['--cluster', cluster]),
+    ...(kubeconfig === undefined ? [] : ['--kubeconfig', kubeconfig]),
+  ]
+  return { flags, where: flags.map(quote).join(' ') }
 }
 
 async function findLabTarget(
@@ -111,7 +122,8 @@ async function findLabTarget(
     context,
     folder: flags.cluster ?? name,
     isLab: true,
-    where: `--lab ${whereOf(context, flags)}`,
+    ...naming(flags, context),
+    kubectl: `npx zx scripts/lab.ts kubectl --context ${context} --`,
     kubeconfig: lab.kubeconfig,
     tools: { kubectl: join(lab.bin, 'kubectl'), helm: join(lab.bin, 'helm'), flux: join(lab.bin, 'flux') },
     remote: { url: lab.git.url, ref: 'refs/heads/main', login },

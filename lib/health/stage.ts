@@ -5,10 +5,10 @@ import { type Scene, setScene } from './scene.ts'
 
 /** The scene of the cluster that a script has reached. */
 export function sceneOf({ session, target, settings }: { session: Session; target: Target; settings: Settings }): Scene {
-  const { context, isLab, remote } = target
+  const { kubectl, remote } = target
   return setScene({
     cluster: session.cluster,
-    kubectl: isLab ? `npx zx scripts/lab.ts kubectl --context ${context} --` : `kubectl --context ${context}`,
+    kubectl,
     login: remote.login,
     folder: session.folder,
     monitoring: settings.PROMETHEUS_URL,

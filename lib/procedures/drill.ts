@@ -184,10 +184,7 @@ async function findPlace(stage: DrillStage): Promise<Place> {
   const { namespace, syncName, sync } = tree
   const lab = target.isLab ? (await import('../drill/lab-powers.ts')).labPowersOver(stage, tree) : undefined
   const flags = [
-    ...(target.isLab ? ['--lab'] : []),
-    `--context=${target.context}`,
-    ...(shared.cluster === undefined ? [] : [`--cluster=${shared.cluster}`]),
-    ...(shared.kubeconfig === undefined ? [] : [`--kubeconfig=${shared.kubeconfig}`]),
+    ...target.flags,
     ...(shared.timeout === undefined ? [] : [`--timeout=${shared.timeout}`]),
     '--yes',
     `--destroy=${target.context}`,

@@ -22,11 +22,13 @@ const sourceSchema = v.object({
 })
 
 /** The lines of it. A source-controller that has only just started has no artifact for a moment, and a run that went well is none the worse. */
-export function describeFlux(instance: KubeObject, source: KubeObject, { context, isLab }: Pick<Target, 'context' | 'isLab'>): string[] {
+export function describeFlux(
+  instance: KubeObject,
+  source: KubeObject,
+  { context, isLab, kubectl }: Pick<Target, 'context' | 'isLab' | 'kubectl'>,
+): string[] {
   const { applied, components } = stateOf(instance)
   const { spec, status } = v.parse(sourceSchema, source)
-  const lab = 'npx zx scripts/lab.ts '
-  const kubectl = isLab ? `${lab}kubectl --context ${context} --` : `kubectl --context ${context}`
   return [
     `Flux v${applied} manages itself on ${context}.`,
     `  controllers  ${components.map(({ name, tag }) => `${name} ${tag}`).join(', ')}`,
@@ -35,6 +37,6 @@ export function describeFlux(instance: KubeObject, source: KubeObject, { context
     '',
     'Next:',
     `  ${kubectl} get fluxinstance,ks,hr -A`,
-    ...(isLab ? [`  ${lab}push  # after a change to kubernetes/`, `  ${lab}down`] : []),
+    ...(isLab ? ['  npx zx scripts/lab.ts push  # after a change to kubernetes/', '  npx zx scripts/lab.ts down'] : []),
   ]
 }

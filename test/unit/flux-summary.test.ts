@@ -18,7 +18,7 @@ const source = (status: object): ReturnType<typeof parseObject> =>
 
 test('what runs, at which commit, and what to try next', () => {
   const fetched = source({ artifact: { revision: 'main@sha1:0a21efe' } })
-  expect(describeFlux(instance, fetched, { context: 'infra', isLab: false })).toEqual([
+  expect(describeFlux(instance, fetched, { context: 'infra', isLab: false, kubectl: 'kubectl --context infra' })).toEqual([
     'Flux v2.9.5 manages itself on infra.',
     '  controllers  source-controller v1.9.5',
     '  follows      https://git/fleet',
@@ -30,7 +30,11 @@ test('what runs, at which commit, and what to try next', () => {
 })
 
 test('a source that has no artifact at this moment does not fail a run that went well', () => {
-  const lines = describeFlux(instance, source({}), { context: 'lab-infra', isLab: true })
+  const lines = describeFlux(instance, source({}), {
+    context: 'lab-infra',
+    isLab: true,
+    kubectl: 'npx zx scripts/lab.ts kubectl --context lab-infra --',
+  })
   expect(lines[3]).toBe('  at           no commit yet: source-controller has just started, and fetches it')
   expect(lines.at(-3)).toBe('  npx zx scripts/lab.ts kubectl --context lab-infra -- get fluxinstance,ks,hr -A')
 })

@@ -7,9 +7,13 @@ const find = (flags: TargetFlags): ReturnType<typeof findTarget> =>
   findTarget(flags, {}, createRedactor(), createConsole({ clean: (text) => text }), new AbortController().signal)
 
 test('a cluster is named again as it was named', async () => {
-  expect(await find({ context: 'infra' })).toMatchObject({ folder: 'infra', where: '--context infra' })
-  const flags = { context: 'kind-flux', cluster: 'infra', kubeconfig: '/home/jane/kind.yaml' }
-  expect((await find(flags)).where).toBe('--context kind-flux --cluster infra --kubeconfig /home/jane/kind.yaml')
+  expect(await find({ context: 'infra' })).toMatchObject({ folder: 'infra', where: '--context infra', kubectl: 'kubectl --context infra' })
+  const flags = { context: 'kind-flux', cluster: 'infra', kubeconfig: "/home/jane/Jane's/kind.yaml" }
+  expect(await find(flags)).toMatchObject({
+    flags: ['--context', 'kind-flux', '--cluster', 'infra', '--kubeconfig', flags.kubeconfig],
+    where: "--context kind-flux --cluster infra --kubeconfig $'/home/jane/Jane\\'s/kind.yaml'",
+    kubectl: "kubectl --context kind-flux --kubeconfig $'/home/jane/Jane\\'s/kind.yaml'",
+  })
 })
 
 test('without a context nothing is guessed', async () => {
