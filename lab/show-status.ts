@@ -1,4 +1,4 @@
-import { wrap } from '../lib/console.ts'
+import { wrap } from '../lib/wrap.ts'
 import type { LabStatus, ProcessStatus } from './status.ts'
 
 /** The lines of a status for people, none longer than `width`: addresses first, then what runs. */

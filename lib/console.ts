@@ -1,4 +1,5 @@
 import { showDuration } from './duration.ts'
+import { columnsOf, wrap } from './wrap.ts'
 
 /** Where people read what happens: everything on stderr, so that stdout is data only. */
 export interface Console {
@@ -122,10 +123,6 @@ export function createConsole({ clean, log, stream = process.stderr }: ConsoleOp
   }
 }
 
-function columnsOf(stream: NodeJS.WriteStream): number {
-  return stream.isTTY ? Math.max(40, stream.columns) : 1000
-}
-
 /** Fits a text into one line. Of `TITLE: what is waited for` the title gives way first, for it does not change. */
 export function shortened(text: string, title: string, room: number): string {
   const cut = (words: string, length: number): string => (words.length > length ? `${words.slice(0, length - 1)}…` : words)
@@ -135,24 +132,3 @@ export function shortened(text: string, title: string, room: number): string {
 }
 
 const shortestTitle = 16
-
-/** Breaks a text at spaces so that no line is longer than `width`; what follows stands below the line's first word, after its number. */
-export function wrap(text: string, width: number): string[] {
-  return text.split('\n').flatMap((line) => {
-    if (line.length <= width) return [line]
-    const hanging = ' '.repeat(/^ *(\d+\. +)?(\S )?/.exec(line)?.[0].length ?? 0)
-    const lines: string[] = []
-    let current = /^ */.exec(line)?.[0] ?? ''
-    let words = 0
-    for (const word of line.trim().split(' ')) {
-      if (words > 0 && current.length + 1 + word.length > width) {
-        lines.push(current)
-        current = hanging
-        words = 0
-      }
-      current += words === 0 ? word : ` ${word}`
-      words += 1
-    }
-    return [...lines, current]
-  })
-}

@@ -2,6 +2,7 @@ import { parseArgs } from 'node:util'
 import { parseDuration } from './duration.ts'
 import { OperatorError } from './errors.ts'
 import { nearest } from './nearest.ts'
+import { columnsOf, wrap } from './wrap.ts'
 
 /** A flag that is either there or not, or one with a value; `choices` are all the values it may have. */
 export type Flag =
@@ -114,12 +115,13 @@ function typed(values: Record<string, string | boolean>): Record<string, string 
   return values
 }
 
-/** The lines that --help shows of the flags. */
-export function describeFlags(flags: Flags): string {
+/** The lines that --help shows of the flags, on stdout unless `columns` says otherwise. */
+export function describeFlags(flags: Flags, columns = columnsOf(process.stdout)): string {
   const rows = Object.entries(flags).map(([name, flag]) => {
     const value = flag.type === 'boolean' ? '' : flag.optional === true ? ` [${flag.value}]` : ` ${flag.value}`
     return { left: `--${name}${value}`, help: flag.help }
   })
   const width = Math.max(...rows.map(({ left }) => left.length))
-  return rows.map(({ left, help }) => `  ${left.padEnd(width)}  ${help}`).join('\n')
+  const below = `\n${' '.repeat(width + 4)}`
+  return rows.map(({ left, help }) => `  ${left.padEnd(width)}  ${wrap(help, columns - width - 4).join(below)}`).join('\n')
 }

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { parseFlags } from '../../lib/flags.ts'
+import { describeFlags, parseFlags } from '../../lib/flags.ts'
 import { clusterFlags } from '../../lib/cluster-flags.ts'
 
 const flags = {
@@ -50,4 +50,10 @@ describe('flags that are wrong', () => {
   ])('%j: %s', (args, message) => {
     expect(() => parse(...args)).toThrow(expect.objectContaining({ message, kind: 'usage' }))
   })
+})
+
+test('help fits the terminal: what does not stands below where it began', () => {
+  const some = { lab: { type: 'boolean', help: 'use the lab on this machine, starting it if need be' } } as const
+  expect(describeFlags(some, 40).split('\n')).toEqual(['  --lab  use the lab on this machine,', '         starting it if need be'])
+  expect(describeFlags(some, 80)).toBe('  --lab  use the lab on this machine, starting it if need be')
 })

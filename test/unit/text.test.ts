@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest'
-import { shortened, wrap } from '../../lib/console.ts'
+import { shortened } from '../../lib/console.ts'
+import { wrap } from '../../lib/wrap.ts'
 import { parseDuration, showDuration } from '../../lib/duration.ts'
 import { createRedactor } from '../../lib/redactor.ts'
 import { substitute } from '../../lib/substitution.ts'
