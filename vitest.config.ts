@@ -1,4 +1,5 @@
 import { defineConfig } from 'vitest/config'
+import LongestFirst from './test/longest-first.ts'
 
 export default defineConfig({
   test: {
@@ -32,14 +33,15 @@ export default defineConfig({
           name: 'lab',
           include: ['test/lab/**/*.test.ts'],
           globalSetup: 'test/lab/executables.ts',
-          // Each file drives clusters of its own and mostly waits for them; two cores carry two files at a time.
-          maxWorkers: 2,
+          // Each file drives clusters of its own and mostly waits for them; two cores carry four files at a time.
+          maxWorkers: 4,
           sequence: { groupOrder: 1 },
           testTimeout: 300_000,
           hookTimeout: 300_000,
         },
       },
     ],
+    sequence: { sequencer: LongestFirst },
     reporters: ['default', './test/closing-line.ts'],
     coverage: { include: ['lib/**/*.ts'], reporter: ['text-summary'] },
   },

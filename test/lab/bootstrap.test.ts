@@ -14,6 +14,7 @@ let apps: Cluster
 
 beforeAll(async () => {
   lab = await startLab(['infra', 'apps'])
+  await lab.snapshot('empty')
   infra = await lab.cluster('lab-infra')
   apps = await lab.cluster('lab-apps')
 })
@@ -102,9 +103,9 @@ describe('without consent or with what is wrong, nothing is changed', () => {
     await nothing()
   })
   test('a registry that does not answer and a wrong Git password: exit 3, both told', async () => {
-    await lab.run('lab', ['fault', 'set', 'registry-down'])
+    await lab.setFault('registry-down')
     const ended = await lab.run('bootstrap', ['--lab', '--yes'], { GIT_PASSWORD: 'not-the-password' })
-    await lab.run('lab', ['fault', 'clear'])
+    await lab.clearFaults()
     expect(ended.code).toBe(3)
     expect(ended.stderr).toContain('the Git server refuses the login')
     expect(ended.stderr).toMatch(/flux-operator 0\.59\.0 cannot be pulled: .*connection refused/)
@@ -184,7 +185,7 @@ describe('on an empty cluster', () => {
 
 describe('the older way', () => {
   test('--via flux ends in the same place: Git brings the operator, which adopts what is there', async () => {
-    expect((await lab.run('lab', ['reset', 'empty'])).code).toBe(0)
+    await lab.reset('empty')
     const ended = await lab.run('bootstrap', ['--lab', '--via', 'flux', '--yes', '--json'])
     expect(ended.stderr).toContain('Flux v2.9.5 manages itself on lab-infra')
     expect(ended.code).toBe(0)

@@ -24,6 +24,7 @@ let everything: Record<string, string>
 
 beforeAll(async () => {
   lab = await startLab(['infra'])
+  await lab.snapshot('empty')
   infra = await lab.cluster('lab-infra')
   const access = await lab.access()
   company = await startCompany(access, folder)
@@ -197,7 +198,7 @@ describe('Git over SSH', () => {
   let ssh: GitOverSsh
   let env: Record<string, string>
   beforeAll(async () => {
-    expect((await lab.run('lab', ['reset', 'empty'])).code).toBe(0)
+    await lab.reset('empty')
     infra = await lab.cluster('lab-infra')
     ssh = await serveOverSsh(join(lab.home, 'git', 'fleet.git'), folder)
     const { PATH = '', XDG_STATE_HOME = '' } = everything

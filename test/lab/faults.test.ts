@@ -1,38 +1,30 @@
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
-import { tellLab } from '../../lab/client.ts'
 import { documentOf, startLab, type TestLab } from './harness.ts'
 
 let lab: TestLab
 
 beforeAll(async () => {
   lab = await startLab(['infra'])
+  await lab.snapshot('empty')
 })
 afterAll(() => lab.close())
 beforeEach(async () => {
-  await clear()
-  expect((await lab.run('lab', ['reset', 'empty'])).code).toBe(0)
+  await lab.clearFaults()
+  await lab.reset('empty')
 })
 
-// Told to the lab directly: a script's start-up takes longer than the step that is to meet the fault.
-async function set(fault: string): Promise<void> {
-  await tellLab({ do: 'fault-set', fault })
-}
-async function clear(fault?: string): Promise<void> {
-  await tellLab({ do: 'fault-clear', ...(fault === undefined ? {} : { fault }) })
-}
-
 test('an operator cut off, a controller that crashes and Git gone are waited out, each by its name', async () => {
-  await set('partition=flux-operator')
-  await set('crash=kustomize-controller')
+  await lab.setFault('partition=flux-operator')
+  await lab.setFault('crash=kustomize-controller')
   const running = lab.start('bootstrap', ['--lab', '--yes', '--json'])
   // Cut off from the API, the operator starts and dies.
   await running.said(/Install flux-operator [\d.]+: flux-operator 0\/1: CrashLoopBackOff/)
-  await set('git-down')
-  await clear('partition')
+  await lab.setFault('git-down')
+  await lab.clearFaults('partition')
   await running.said(/kustomize-controller 0\/1: CrashLoopBackOff/)
-  await clear('crash')
+  await lab.clearFaults('crash')
   await running.said(/GitRepository flux-system\/flux-system: GitOperationFailed: .*connection refused/)
-  await clear('git-down')
+  await lab.clearFaults('git-down')
   const ended = await running.ended
   expect(ended.code, ended.stderr).toBe(0)
   expect(documentOf(ended)).toMatchObject({ outcome: 'done' })
@@ -41,16 +33,16 @@ test('an operator cut off, a controller that crashes and Git gone are waited out
 test('a registry that goes away after the preflight, and an API that is slow and then gone for 20 seconds, are waited out', async () => {
   const running = lab.start('bootstrap', ['--lab', '--yes', '--json'])
   await running.said('✔ Give Flux the login')
-  await set('registry-down')
+  await lab.setFault('registry-down')
   await running.said(/FluxInstance flux-system\/flux: ArtifactFailed: .*connection refused/)
-  await clear('registry-down')
-  await set('api-slow=500')
+  await lab.clearFaults('registry-down')
+  await lab.setFault('api-slow=500')
   await running.said('◎ Hand over to Git')
-  await clear('api-slow')
-  await set('api-down')
+  await lab.clearFaults('api-slow')
+  await lab.setFault('api-down')
   await running.said('waiting: the Kubernetes API cannot be reached')
   await new Promise((resolve) => setTimeout(resolve, 20_000)) // how long the API is away is what is tested
-  await clear('api-down')
+  await lab.clearFaults('api-down')
   await running.said('the Kubernetes API answers again')
   const ended = await running.ended
   expect(ended.code, ended.stderr).toBe(0)
@@ -58,13 +50,13 @@ test('a registry that goes away after the preflight, and an API that is slow and
 })
 
 test('an image that cannot be pulled ends at the timeout, with what to do; mended, the run goes on', async () => {
-  await set('image=helm-controller:v1.6.4')
+  await lab.setFault('image=helm-controller:v1.6.4')
   const ended = await lab.run('bootstrap', ['--lab', '--yes', '--json', '--timeout', '20s'])
   expect(ended.code).toBe(1)
   expect(ended.stderr).toMatch(/gave up waiting: .*helm-controller 0\/1: (ErrImagePull|ImagePullBackOff): /)
   expect(ended.stderr).toContain('run the same command again with --resume to go on from here, with more --timeout if need be')
   expect(documentOf(ended)).toMatchObject({ outcome: 'failed', exitCode: 1 })
-  await clear()
+  await lab.clearFaults()
   const resumed = await lab.run('bootstrap', ['--lab', '--yes', '--json', '--resume', documentOf(ended).runId])
   expect(resumed.code, resumed.stderr).toBe(0)
   expect(documentOf(resumed)).toMatchObject({ exitCode: 0, runId: documentOf(ended).runId })

@@ -1,8 +1,9 @@
-import { execFileSync, spawn } from 'node:child_process'
+import { execFile, execFileSync, spawn } from 'node:child_process'
 import { EventEmitter, once } from 'node:events'
 import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
+import { promisify } from 'node:util'
 import * as v from 'valibot'
 import { type Cluster, clusterAt } from '../../lib/cluster/cluster.ts'
 import { openProxy } from '../../lib/cluster/proxy.ts'
@@ -88,20 +89,26 @@ export interface TestLab {
   readonly start: (name: string, args: readonly string[], env?: Record<string, string>) => Running
   readonly access: () => Promise<LabAccess>
   readonly cluster: (context: string) => Promise<Cluster>
+  /** These four are told to the lab itself: a script takes half a second to start, and a step that is to meet a fault may take less. */
+  readonly snapshot: (name: string) => Promise<void>
+  readonly reset: (name: string) => Promise<void>
+  readonly setFault: (fault: string) => Promise<void>
+  readonly clearFaults: (fault?: string) => Promise<void>
+  /** What the lab's kubectl answers, on the context lab-infra. Throws where it fails. */
+  readonly kubectl: (...args: readonly string[]) => Promise<string>
   /** Commits to the lab's Git what `edit` makes of the named file, as a colleague would; returns what takes it back. */
   readonly change: (file: string, edit: (text: string) => string) => Promise<() => Promise<void>>
   readonly close: () => Promise<void>
 }
 
-/** Starts a lab in a home of its own, with these clusters, and remembers it empty as snapshot `empty`. */
+/** Starts a lab in a home of its own, with these clusters. */
 export async function startLab(clusters: readonly string[]): Promise<TestLab> {
   const home = mkdtempSync(join(tmpdir(), 'frb-lab-'))
   process.env.FLUX_LAB_HOME = home
-  const { labAccess } = await import('../../lab/client.ts')
+  const { labAccess, tellLab } = await import('../../lab/client.ts')
   const ended = await script('lab', ['up', '--clusters', clusters.join(',')], { home })
   if (ended.code !== 0) throw new Error(`lab up failed: ${ended.stderr}`)
-  const kept = await script('lab', ['snapshot', 'empty'], { home })
-  if (kept.code !== 0) throw new Error(`lab snapshot failed: ${kept.stderr}`)
+  const { bin, kubeconfig } = await labAccess()
   const stops: (() => Promise<void>)[] = []
   const run = (name: string, args: readonly string[], env: Record<string, string> = {}): Promise<Ended> => script(name, args, { env, home })
   return {
@@ -116,8 +123,15 @@ export async function startLab(clusters: readonly string[]): Promise<TestLab> {
       return running
     },
     access: labAccess,
+    snapshot: async (name) => void (await tellLab({ do: 'snapshot', name })),
+    reset: async (name) => void (await tellLab({ do: 'reset', name })),
+    setFault: async (fault) => void (await tellLab({ do: 'fault-set', fault })),
+    clearFaults: async (fault) => void (await tellLab({ do: 'fault-clear', ...(fault === undefined ? {} : { fault }) })),
+    async kubectl(...args) {
+      const env = { KUBECONFIG: kubeconfig, HOME: home }
+      return (await promisify(execFile)(join(bin, 'kubectl'), ['--context=lab-infra', ...args], { env })).stdout
+    },
     async cluster(context) {
-      const { kubeconfig, bin } = await labAccess()
       const proxy = await openProxy(await findAccess(join(bin, 'kubectl'), context, kubeconfig), await makeTemporaryFolder())
       const stop = new AbortController()
       stops.push(async () => {

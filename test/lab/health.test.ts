@@ -123,9 +123,9 @@ test('a probe that there is not is a usage error that names the nearest', async 
 })
 
 test('a look that fails is unknown, never fine: exit 1', async () => {
-  await lab.run('lab', ['fault', 'set', 'git-down'])
+  await lab.setFault('git-down')
   const ended = await lab.run('health-check', ['--lab', '--json', '--only', 'revision,crds'])
-  await lab.run('lab', ['fault', 'clear'])
+  await lab.clearFaults()
   expect(ended.code).toBe(1)
   expect(documentOf(ended)).toMatchObject({ outcome: 'failed', healthy: false })
   expect(documentOf(ended).probes.map(({ id, state }) => `${id} ${state}`)).toEqual(['crds ok', 'revision unknown'])

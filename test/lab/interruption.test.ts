@@ -14,10 +14,11 @@ let cluster: Cluster
 
 beforeAll(async () => {
   lab = await startLab(['infra'])
+  await lab.snapshot('empty')
 })
 afterAll(() => lab.close())
 beforeEach(async () => {
-  expect((await lab.run('lab', ['reset', 'empty'])).code).toBe(0)
+  await lab.reset('empty')
   rmSync(join(lab.home, 'runs'), { recursive: true, force: true })
   cluster = await lab.cluster('lab-infra')
 })

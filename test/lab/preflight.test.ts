@@ -295,15 +295,11 @@ describe('somebody who is no administrator', () => {
 
 describe('on a Flux that runs', () => {
   test('changes by hand that Flux will revert are told of, and so is how far it is behind Git', async () => {
-    const kubectl = async (...args: string[]): Promise<void> => {
-      const ended = await lab.run('lab', ['kubectl', '--context', 'lab-infra', '--', ...args])
-      expect(ended, ended.stderr).toMatchObject({ code: 0 })
-    }
     // At rest, so that neither Flux nor the test has to be fast.
     for (const name of ['source-controller', 'kustomize-controller', 'helm-controller', 'flux-operator']) {
-      await kubectl('--namespace', namespace, 'scale', 'deployment', name, '--replicas=0')
+      await lab.kubectl('--namespace', namespace, 'scale', 'deployment', name, '--replicas=0')
     }
-    await kubectl(
+    await lab.kubectl(
       '--namespace',
       namespace,
       'patch',
@@ -313,7 +309,7 @@ describe('on a Flux that runs', () => {
       '--patch',
       '{"spec":{"suspend":true,"interval":"7m"}}',
     )
-    await kubectl('--namespace', namespace, 'set', 'image', 'deployment/flux-operator', 'manager=example.com/mine:1')
+    await lab.kubectl('--namespace', namespace, 'set', 'image', 'deployment/flux-operator', 'manager=example.com/mine:1')
     await lab.change('kubernetes/clusters/infra/settings.yaml', (text) => text.replace('# Every', '# All of every'))
     const ended = await lab.run('bootstrap', ['--lab', '--dry-run'])
     expect(ended.code).toBe(0)

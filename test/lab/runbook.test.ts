@@ -8,7 +8,7 @@ import { commandsOf, documentsIn, type ShownCommand } from '../../lib/validate/d
 import { type Hand, openHand, type Printed, readPrinted } from './by-hand.ts'
 import { startLab, type TestLab } from './harness.ts'
 
-// What people are told to type by hand, typed. Upgrades and ways back are typed in upgrade.test.ts and upgrade-minor.test.ts.
+// What people are told to type by hand, typed. Upgrades and ways back are typed in upgrade-by-hand.test.ts and upgrade-minor.test.ts.
 const runbook = 'docs/runbooks/flux-self-management.md'
 const programs = ['kubectl', 'flux', 'helm']
 let lab: TestLab

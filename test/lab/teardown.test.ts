@@ -22,28 +22,23 @@ let cluster: Cluster
 
 beforeAll(async () => {
   lab = await startLab(['infra'])
+  await lab.snapshot('empty')
   const ended = await lab.run('bootstrap', ['--lab', '--yes'])
   expect(ended, ended.stderr).toMatchObject({ code: 0 })
   cluster = await lab.cluster('lab-infra')
-  await lab.run('lab', ['snapshot', 'bootstrapped'])
+  await lab.snapshot('bootstrapped')
   cluster = await lab.cluster('lab-infra')
   await deployWorkloads(lab, cluster)
   await makeFluxObjects(cluster, 20, 50)
-  await lab.run('lab', ['snapshot', 'good'])
+  await lab.snapshot('good')
   cluster = await lab.cluster('lab-infra')
 })
 afterAll(() => lab.close())
 
 async function reset(snapshot: string): Promise<void> {
-  expect((await lab.run('lab', ['reset', snapshot])).code).toBe(0)
+  await lab.reset(snapshot)
   rmSync(join(lab.home, 'runs'), { recursive: true, force: true })
   cluster = await lab.cluster('lab-infra')
-}
-
-async function kubectl(...args: string[]): Promise<string> {
-  const ended = await lab.run('lab', ['kubectl', '--context', 'lab-infra', '--', ...args])
-  expect(ended, ended.stderr).toMatchObject({ code: 0 })
-  return ended.stdout
 }
 
 /** Everything that a teardown touches before the point of no return, by its generation and annotations. */
@@ -78,9 +73,9 @@ async function teardown(...flags: string[]): Promise<Ended> {
 async function verifyTornDown(ended: Ended): Promise<void> {
   expect(ended, ended.stderr).toMatchObject({ code: 0 })
   expect(documentOf(ended)).toMatchObject({ outcome: 'done', residue: [], survival: { changed: 0, missing: 0 } })
-  expect(await kubectl('get', 'crd', '--output', 'name')).not.toContain('fluxcd')
-  expect(await kubectl('get', 'namespaces', '--output', 'name')).not.toContain(`namespace/${namespace}`)
-  const roles = await kubectl('get', 'clusterroles,clusterrolebindings', '--output', 'name')
+  expect(await lab.kubectl('get', 'crd', '--output', 'name')).not.toContain('fluxcd')
+  expect(await lab.kubectl('get', 'namespaces', '--output', 'name')).not.toContain(`namespace/${namespace}`)
+  const roles = await lab.kubectl('get', 'clusterroles,clusterrolebindings', '--output', 'name')
   expect(roles.split('\n').filter((name) => name.includes('flux') && !name.endsWith(`/${shippedRole.name}`))).toEqual([])
 }
 
@@ -202,9 +197,9 @@ describe('a start that is half broken', () => {
     const { rules } = v.parse(v.looseObject({ rules: v.unknown() }), await cluster.get(view))
     await remove(view)
     await cluster.apply(stated(view, { rules }))
-    await lab.run('lab', ['fault', 'set', 'api-down'])
+    await lab.setFault('api-down')
     await pause(20_000)
-    await lab.run('lab', ['fault', 'clear'])
+    await lab.clearFaults()
     const ended = await running.ended
     expect(ended.code, ended.stderr).toBe(0)
     expect(ended.stderr).toContain('CustomResourceDefinition things.contrib.fluxcd.io')
@@ -224,7 +219,7 @@ describe('a start that is half broken', () => {
     expect(documentOf(ended)).toMatchObject({ outcome: 'done', residue: [] })
     expect(await cluster.get(mine)).toBeDefined()
     expect(
-      await kubectl(
+      await lab.kubectl(
         '--namespace',
         namespace,
         'get',
@@ -233,7 +228,7 @@ describe('a start that is half broken', () => {
         'name',
       ),
     ).toBe('serviceaccount/default\n')
-    expect(await kubectl('get', 'crd', '--output', 'name')).not.toContain('fluxcd')
+    expect(await lab.kubectl('get', 'crd', '--output', 'name')).not.toContain('fluxcd')
   })
 
   test('the namespace stuck Terminating on a FluxInstance, and CustomResourceDefinitions too', async () => {

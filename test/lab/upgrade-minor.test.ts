@@ -23,7 +23,7 @@ beforeAll(async () => {
   await lab.change('kubernetes/clusters/infra/workload.yaml', () => workload)
   await lab.change('kubernetes/clusters/infra/kustomization.yaml', (text) => `${text.trimEnd()}\n  - workload.yaml\n`)
   for (const context of ['lab-infra', 'lab-apps']) await done('bootstrap', ['--lab', '--context', context, '--yes'])
-  await done('lab', ['snapshot', 'old'])
+  await lab.snapshot('old')
 })
 afterAll(() => lab.close())
 
@@ -66,10 +66,10 @@ async function oldObject(name: string): Promise<object> {
 
 /** Waits until the cluster has the GitRepository, and everything that Flux applies is Ready. */
 async function settled(name: string): Promise<void> {
-  const wait = ['kubectl', '--context', 'lab-infra', '--', '--namespace', namespace, 'wait', '--timeout=90s']
-  await done('lab', [...wait, '--for=create', `gitrepositories.source.toolkit.fluxcd.io/${name}`])
-  await done('lab', [...wait, '--for=condition=Ready', '--all', 'gitrepositories.source.toolkit.fluxcd.io'])
-  await done('lab', [...wait, '--for=condition=Ready', '--all', 'kustomizations.kustomize.toolkit.fluxcd.io'])
+  const wait = ['--namespace', namespace, 'wait', '--timeout=90s']
+  await lab.kubectl(...wait, '--for=create', `gitrepositories.source.toolkit.fluxcd.io/${name}`)
+  await lab.kubectl(...wait, '--for=condition=Ready', '--all', 'gitrepositories.source.toolkit.fluxcd.io')
+  await lab.kubectl(...wait, '--for=condition=Ready', '--all', 'kustomizations.kustomize.toolkit.fluxcd.io')
 }
 
 /** Applies kubernetes/of-old. */
@@ -193,7 +193,7 @@ test(
 
 test('by hand, as it is printed: 2.7.0 → 2.9.5, and the way back of each document', { timeout: 600_000 }, async () => {
   // Five upgrades and ways back in as many minutes are a loop to the health check that the document ends with.
-  await done('lab', ['reset', 'old'])
+  await lab.reset('old')
   const infra = await lab.cluster('lab-infra')
   const before = await uids(infra)
   const hand = await openHand(lab)
@@ -202,12 +202,12 @@ test('by hand, as it is printed: 2.7.0 → 2.9.5, and the way back of each docum
   hand.edit('kubernetes/clusters/infra/settings.yaml', (text) => text.replace('flux_version: "2.7.0"', 'flux_version: "2.9.5"'))
   await hand.type(printed, printed.section('## Upgrade', '### By hand'))
   expect(await applied(infra)).toBe('2.9.5')
-  await done('lab', ['snapshot', 'new'])
+  await lab.snapshot('new')
   await rollBackByHand(hand, '2.7.0', true)
   expect(await applied(infra)).toBe('2.7.0')
   expect(await uids(infra)).toEqual(before)
 
-  await done('lab', ['reset', 'new'])
+  await lab.reset('new')
   const other = await openHand(lab)
   onTestFinished(other.close)
   const own = await readPrinted('docs/runbooks/flux-self-management.md')
