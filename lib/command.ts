@@ -49,6 +49,7 @@ function withPipes(handover: string): typeof spawn {
     apply(target, self, [command, args, options]: [string, readonly string[], object]) {
       const child: unknown = Reflect.apply(target, self, [command, args, { ...options, stdio: ['pipe', 'pipe', 'pipe', 'pipe', 'pipe'] }])
       if (!(child instanceof ChildProcess)) throw new TypeError('spawn made no child')
+      child.stdin?.on('error', () => undefined) // zx writes there what the command is given; one that reads none of it ends the script else
       write(child, 4, handover)
       child.once('exit', () => write(child, 3, 'ended\n'))
       return child

@@ -36,13 +36,15 @@ export async function renderChart({ tools, registry, folder, cluster }: Session,
       remedy: remedyFor(complaint) ?? `helm show chart ${chart.url} --version ${chart.version}`,
     })
   }
-  const $ = shell(env, { signal, input: stringify(chart.values) })
+  const $ = shell(env, { signal })
   const trust = [...(chart.insecure ? ['--plain-http'] : []), ...(registry.caFile === undefined ? [] : ['--ca-file', registry.caFile])]
   const pulled = await $`${helm} pull ${chart.url} --version ${chart.version} ${trust} --untar --untardir ${home}`.catch(failed('pulled'))
   const files = join(home, basename(chart.url))
   await trackDigest(files, pulled.stdout)
   const wanted = ['--namespace', chart.namespace, '--kube-version', kubeVersion, '--no-hooks', '--values', '-']
-  const output = await $`${helm} template ${chart.releaseName} ${files} ${wanted}`.catch(failed('rendered'))
+  const output = await $({ input: stringify(chart.values) })`${helm} template ${chart.releaseName} ${files} ${wanted}`.catch(
+    failed('rendered'),
+  )
   const rendered = chart.patches.length === 0 ? output.stdout : await postRendered(kubectl, output.stdout, chart, signal)
   return parseObjects(rendered).map((object) => ownedByHelm(object, chart))
 }
