@@ -77,7 +77,7 @@ export async function onClusters<F extends Flags>(script: Script<F>, args: reado
       const isOneOfSeveral = contexts.length > 1
       ending = await onCluster(script, shared, only(script.flags, given), { redactor, record, console, signal, isOneOfSeveral })
     } catch (thrown) {
-      ending = failedWith(thrown, signal)
+      ending = failedWith(thrown, signal, record.isContinued())
     }
     documents.push(conclude(ending, record, console, given.verbose === true || args.includes('--verbose')))
     if (documents.at(-1)?.exitCode !== exitCodes.done) break

@@ -48,19 +48,33 @@ export interface Hooks {
   readonly hasBegun?: boolean
 }
 
-/** The result of what was thrown; whatever was under way when the person cancelled is a cancellation. */
-export function failedWith(thrown: unknown, signal: AbortSignal, steps: StepRecord[] = []): Result {
+/**
+ * The result of what was thrown; whatever was under way when the person cancelled is a cancellation.
+ * @param hasBegun that the run may have changed something, in this call or in one before that it goes on with
+ */
+export function failedWith(thrown: unknown, signal: AbortSignal, hasBegun: boolean, steps: StepRecord[] = []): Result {
   const isCancelled = signal.aborted || (thrown instanceof OperatorError && thrown.kind === 'cancelled')
   if (isCancelled) {
-    const done = steps.filter(({ state }) => state === 'done').map(({ title }) => title)
-    const what = done.length === 0 ? 'stopped; nothing was changed' : `stopped; done so far: ${done.join('; ')}`
     const own = thrown instanceof OperatorError ? thrown.remedy : undefined
-    const remedy = done.length === 0 ? 'nothing is left to do or undo' : 'run the same command with --resume to go on from here'
-    const failure = new OperatorError(what, { kind: 'cancelled', remedy: own ?? remedy })
+    const remedy = hasBegun ? 'run the same command with --resume to go on from here' : 'nothing is left to do or undo'
+    const failure = new OperatorError(describeStop(steps, hasBegun), { kind: 'cancelled', remedy: own ?? remedy })
     return { outcome: 'cancelled', steps, failure }
   }
   const failure = thrown instanceof OperatorError ? thrown : new OperatorError(messageOf(thrown), { cause: thrown })
   return { outcome: failure.kind, steps, failure }
+}
+
+/** `stopped; done so far: …; in the middle of: …`. */
+function describeStop(steps: readonly StepRecord[], hasBegun: boolean): string {
+  if (!hasBegun) return 'stopped; nothing was changed'
+  const titles = (wanted: StepRecord['state']): string =>
+    steps
+      .filter(({ state }) => state === wanted)
+      .map(({ title }) => title)
+      .join('; ')
+  const parts = { 'done so far': titles('done'), 'in the middle of': titles('failed') }
+  const told = Object.entries(parts).flatMap(([what, which]) => (which === '' ? [] : [`${what}: ${which}`]))
+  return ['stopped', ...(told.length === 0 ? ['nothing more was changed'] : told)].join('; ')
 }
 
 /** Looks are taken again at least this often, should a watch miss something, in milliseconds. */
@@ -103,7 +117,7 @@ export async function carryOut(procedure: Procedure, run: Run, consent: Consent,
     }
     return { outcome: records.some(({ state }) => state === 'done') ? 'done' : 'unchanged', steps: records }
   } catch (thrown) {
-    const result = failedWith(thrown, run.signal, records)
+    const result = failedWith(thrown, run.signal, begun, records)
     const why = result.outcome === 'cancelled' ? 'cancelled' : 'failed'
     return begun && wayBack?.isTaken(why) === true ? goBack(wayBack, result, why, hooks) : result
   }

@@ -42,6 +42,7 @@ export interface RunRecord {
   readonly know: (facts: Partial<Facts>) => void
   /** Goes on with an earlier run, under its name, in its folder and with its notes. */
   readonly continueAs: (earlier: EarlierRun) => void
+  readonly isContinued: () => boolean
   /** Keeps memory, log and reports below `home` from now on; before, as in a dry run, nothing is written. */
   readonly keepIn: (home: string) => void
   /** Takes away what was kept, where the run came to nothing. */
@@ -62,6 +63,7 @@ export function openRecord(script: string, clean: (text: string) => string, now 
   let path: string | undefined
   let early = ''
   let notes: Readonly<Record<string, unknown>> = {}
+  let isContinued = false
   const keep = (ended?: string): void => {
     if (path === undefined) return
     remember(path, { script, ...facts, ...ownProcess, notes, ...(ended === undefined ? {} : { ended }) })
@@ -76,7 +78,9 @@ export function openRecord(script: string, clean: (text: string) => string, now 
     continueAs(earlier) {
       runId = earlier.runId
       notes = earlier.notes
+      isContinued = true
     },
+    isContinued: () => isContinued,
     keepIn(home) {
       path = join(contextFolder(home, facts.context), runId)
       mkdirSync(path, { recursive: true, mode: 0o700 })

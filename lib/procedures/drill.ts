@@ -88,7 +88,7 @@ function recoverIt({ target }: DrillStage): string {
 
 /** What was cancelled, or failed, outside a rehearsal's own account; `struck` had struck by then, and was not seen mended. */
 function brokenOff(thrown: unknown, struck: Scenario | undefined, stage: DrillStage): Ending {
-  const { outcome, failure } = failedWith(thrown, stage.signal)
+  const { outcome, failure } = failedWith(thrown, stage.signal, struck !== undefined)
   const what = outcome === 'cancelled' ? 'stopped' : messageOf(thrown)
   if (struck !== undefined) {
     const state = `${stage.target.context} is as ${struck.name} left it`

@@ -8,7 +8,13 @@ import { carryOut, type Procedure } from '../../lib/procedure.ts'
 import type { Look, Step } from '../../lib/step.ts'
 
 /** A stage without a cluster: the steps of these tests look at a variable. */
-function stage(steps: readonly Step[], consent: Consent, cancel?: AbortController, more: Omit<Procedure, 'steps'> = {}) {
+function stage(
+  steps: readonly Step[],
+  consent: Consent,
+  cancel?: AbortController,
+  more: Omit<Procedure, 'steps'> = {},
+  hooks: { hasBegun?: boolean } = {},
+) {
   const signal = (cancel ?? new AbortController()).signal
   const lines: string[] = []
   const begun: string[] = []
@@ -47,7 +53,7 @@ function stage(steps: readonly Step[], consent: Consent, cancel?: AbortControlle
     begun.push('begun')
     return Promise.resolve()
   }
-  return { lines, begun, result: carryOut({ steps, ...more }, run, consent, { begin, enter: () => undefined, parting }) }
+  return { lines, begun, result: carryOut({ steps, ...more }, run, consent, { begin, enter: () => undefined, parting, ...hooks }) }
 }
 
 const given: Consent = { changes: 'given', destroys: 'given' }
@@ -136,14 +142,44 @@ describe('a procedure', () => {
       remedy: expect.stringContaining('--timeout'),
     })
   })
-  test('cancelled in the middle says what was done, and exits as cancelled', async () => {
+  test('cancelled says what was done and in the middle of what, and exits as cancelled', async () => {
     const cancel = new AbortController()
     const last = step('three')
-    const { result } = stage([step('one'), step('two', todo, () => cancel.abort()), last], given, cancel)
-    const { outcome, failure } = await result
+    const interrupted = step('two', todo, () => {
+      cancel.abort()
+      throw new Error('cut off')
+    })
+    const { outcome, failure } = await stage([step('one'), interrupted, last], given, cancel).result
     expect(outcome).toBe('cancelled')
-    expect(failure).toMatchObject({ kind: 'cancelled', message: expect.stringContaining('Do one; Do two') })
+    expect(failure).toMatchObject({
+      kind: 'cancelled',
+      message: 'stopped; done so far: Do one; in the middle of: Do two',
+      remedy: 'run the same command with --resume to go on from here',
+    })
     expect(last.acted()).toBe(0)
+  })
+
+  test('cancelled in the middle of its first change does not say that nothing was changed', async () => {
+    const cancel = new AbortController()
+    const interrupted = step('two', todo, () => {
+      cancel.abort()
+      throw new Error('cut off')
+    })
+    const { failure } = await stage([step('one', done), interrupted], given, cancel).result
+    expect(failure).toMatchObject({ message: 'stopped; in the middle of: Do two' })
+  })
+
+  test('cancelled before it changes anything says so; one that goes on with an earlier run does not', async () => {
+    const failureOf = async (more: { hasBegun?: boolean }): Promise<unknown> => {
+      const cancel = new AbortController()
+      const looking = { ...step('one'), look: () => Promise.resolve(todo).finally(() => cancel.abort()) }
+      return (await stage([looking], given, cancel, {}, more).result).failure
+    }
+    expect(await failureOf({})).toMatchObject({ message: 'stopped; nothing was changed', remedy: 'nothing is left to do or undo' })
+    expect(await failureOf({ hasBegun: true })).toMatchObject({
+      message: 'stopped; nothing more was changed',
+      remedy: 'run the same command with --resume to go on from here',
+    })
   })
 })
 
