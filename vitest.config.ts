@@ -38,6 +38,7 @@ export default defineConfig({
           sequence: { groupOrder: 1 },
           testTimeout: 300_000,
           hookTimeout: 300_000,
+          expect: { poll: { interval: 250 } },
         },
       },
     ],

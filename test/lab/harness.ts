@@ -11,6 +11,7 @@ import { findAccess } from '../../lib/kubeconfig.ts'
 import { projectRoot } from '../../lib/settings.ts'
 import { makeTemporaryFolder } from '../../lib/temporary-folder.ts'
 import type { LabAccess } from '../../lab/client.ts'
+import { recordingConsole } from '../recording-console.ts'
 
 export interface Ended {
   readonly code: number
@@ -101,13 +102,15 @@ export interface TestLab {
   readonly close: () => Promise<void>
 }
 
-/** Starts a lab in a home of its own, with these clusters. */
-export async function startLab(clusters: readonly string[]): Promise<TestLab> {
+/** Starts a lab in a home of its own, with these clusters, and with these versions of Flux beside the newest. */
+export async function startLab(clusters: readonly string[], olderFlux: readonly string[] = []): Promise<TestLab> {
   const home = mkdtempSync(join(tmpdir(), 'frb-lab-'))
   process.env.FLUX_LAB_HOME = home
-  const { labAccess, tellLab } = await import('../../lab/client.ts')
-  const ended = await script('lab', ['up', '--clusters', clusters.join(',')], { home })
-  if (ended.code !== 0) throw new Error(`lab up failed: ${ended.stderr}`)
+  const [{ bringUp, labAccess, tellLab }, { takeDown }] = await Promise.all([
+    import('../../lab/client.ts'),
+    import('../../lab/take-down.ts'),
+  ])
+  await bringUp(clusters, recordingConsole().console, undefined, olderFlux)
   const { bin, kubeconfig } = await labAccess()
   const stops: (() => Promise<void>)[] = []
   const run = (name: string, args: readonly string[], env: Record<string, string> = {}): Promise<Ended> => script(name, args, { env, home })
@@ -147,7 +150,7 @@ export async function startLab(clusters: readonly string[]): Promise<TestLab> {
     },
     async close() {
       await Promise.all(stops.map((stop) => stop()))
-      await run('lab', ['down'])
+      await takeDown(false)
       rmSync(home, { recursive: true, force: true })
     },
   }

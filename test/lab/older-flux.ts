@@ -21,7 +21,7 @@ export interface OlderLab extends TestLab {
 }
 
 export async function startOlderLab(): Promise<OlderLab> {
-  const lab = await startLab(['infra'])
+  const lab = await startLab(['infra'], ['2.9.4'])
   const done = async (script: string, args: readonly string[]): Promise<Ended> => {
     const ended = await lab.run(script, args)
     expect(ended, ended.stderr).toMatchObject({ code: 0 })
@@ -31,7 +31,6 @@ export async function startOlderLab(): Promise<OlderLab> {
     const { home } = await lab.access()
     return execFileSync('git', ['-C', `${home}/git/fleet.git`, ...args], { encoding: 'utf8' }).trim()
   }
-  await done('lab', ['up', '--flux', '2.9.4'])
   await lab.change(settings, (text) => text.replace('flux_version: "2.9.5"', 'flux_version: "2.9.4"'))
   await done('bootstrap', ['--lab', '--yes'])
   await lab.snapshot('old')

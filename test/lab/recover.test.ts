@@ -178,10 +178,8 @@ test('a loop is suspended, waited for until Git is mended, and resumed', async (
   await ask(source)
   await until(async () => JSON.stringify((await there(source)).status).includes('"Ready"'), source)
   for (const side of ['one', 'two']) await cluster.apply(parseObject(kustomization(side)))
-  await until(async () => {
-    const ended = await lab.run('health-check', ['--lab', '--only', 'loop'])
-    return ended.code === 1
-  }, kinds.kustomization)
+  const loops = async (): Promise<number> => (await lab.run('health-check', ['--lab', '--only', 'loop'])).code
+  await expect.poll(loops, { timeout: 120_000, interval: 3_000 }).toBe(1)
   const recovering = lab.start('recover', ['--lab', '--yes', '--json'])
   await recovering.said('a commit that leaves ConfigMap flux-system/tug to one of')
   await lab.change('tug/two/tug.yaml', () => tug('two').replace('name: tug', 'name: tug-two'))

@@ -4,7 +4,7 @@ import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest'
 import type { Cluster } from '../../lib/cluster/cluster.ts'
 import { listControllerCrds } from '../../lib/cluster/flux-objects.ts'
 import { stateOf } from '../../lib/cluster/flux-instance.ts'
-import { kinds, parseObject, type Ref } from '../../lib/cluster/objects.ts'
+import { kinds, type KubeObject, parseObject, type Ref } from '../../lib/cluster/objects.ts'
 import { readinessOf } from '../../lib/cluster/readiness.ts'
 import { openHand, readPrinted, rollBackByHand } from './by-hand.ts'
 import { documentOf, startLab, type TestLab } from './harness.ts'
@@ -13,8 +13,7 @@ const namespace = 'flux-system'
 let lab: TestLab
 
 beforeAll(async () => {
-  lab = await startLab(['infra', 'apps'])
-  await done('lab', ['up', '--clusters', 'infra,apps', '--flux', '2.7.0'])
+  lab = await startLab(['infra', 'apps'], ['2.7.0'])
   for (const cluster of ['infra', 'apps']) {
     await lab.change(`kubernetes/clusters/${cluster}/settings.yaml`, (text) =>
       text.replace('flux_version: "2.9.5"', 'flux_version: "2.7.0"'),
@@ -35,9 +34,12 @@ async function done(script: string, args: readonly string[]): Promise<ReturnType
 
 const instance: Ref = { ...kinds.fluxInstance, namespace, name: 'flux' }
 
+/** The version that the FluxInstance has applied, once it is Ready: the operator looks at it every minute, and then it is not. */
 async function applied(cluster: Cluster): Promise<string> {
-  const object = await cluster.get(instance)
-  expect(object === undefined ? undefined : readinessOf(object)).toMatchObject({ is: 'ready' })
+  const found = async (): Promise<KubeObject | undefined> => cluster.get(instance)
+  const readiness = (object: KubeObject | undefined): unknown => object && readinessOf(object)
+  await expect.poll(async () => readiness(await found()), { timeout: 60_000 }).toMatchObject({ is: 'ready' })
+  const object = await found()
   return object === undefined ? '' : stateOf(object).applied
 }
 

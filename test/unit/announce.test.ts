@@ -8,7 +8,7 @@ import { ended, reached, started, webhookBody } from '../../lib/announce/message
 import type { Memory } from '../../lib/memory.ts'
 import { createRedactor } from '../../lib/redactor.ts'
 import type { Settings } from '../../lib/settings.ts'
-import { recordingConsole } from './lab-recording-console.ts'
+import { recordingConsole } from '../recording-console.ts'
 
 const rebuild = { script: 'rebuild', context: 'infra' }
 

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { ensureGo, fetchedVersion, findGo, isNewEnough } from '../../lab/build/toolchain.ts'
-import { recordingConsole } from './lab-recording-console.ts'
+import { recordingConsole } from '../recording-console.ts'
 
 let home: string
 let path: string

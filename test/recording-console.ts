@@ -1,4 +1,4 @@
-import type { Console } from '../../lib/console.ts'
+import type { Console } from '../lib/console.ts'
 
 /** A console that remembers its lines. */
 export function recordingConsole(): { console: Console; lines: string[] } {
