@@ -187,7 +187,7 @@ export function clusterAt(endpoint: Endpoint, patience: Patience, signal: AbortS
       try {
         await call({ method: 'DELETE', path: await pathOf(ref), body: JSON.stringify(options) })
       } catch (error) {
-        if (!isNotFound(error)) throw error
+        unlessGone(error)
       }
     },
   }
@@ -199,6 +199,12 @@ function rootOf(apiVersion: string): string {
 
 export function isNotFound(error: unknown): boolean {
   return error instanceof ApiError && error.status === 404
+}
+
+/** Catches what a write to an object says that somebody else has deleted meanwhile; what else failed is thrown again. */
+export function unlessGone(error: unknown): undefined {
+  if (!isNotFound(error)) throw error
+  return undefined
 }
 
 export function isConflict(error: unknown): boolean {

@@ -1,5 +1,5 @@
 import * as v from 'valibot'
-import type { Cluster } from '../cluster/cluster.ts'
+import { type Cluster, unlessGone } from '../cluster/cluster.ts'
 import { kinds, type KubeObject, type Ref } from '../cluster/objects.ts'
 import { readinessOf } from '../cluster/readiness.ts'
 import type { Step } from '../step.ts'
@@ -40,7 +40,7 @@ export function ensureAtRest(namespace: string): Step {
       if (instance === undefined) return
       const annotation = instance.metadata.annotations[reconcileAnnotation] ?? null
       noteTeardown(memory, { rested: { annotation, wasReady: readinessOf(instance).is === 'ready' } })
-      await cluster.patch(ref, { metadata: { annotations: { [reconcileAnnotation]: 'disabled' } } })
+      await cluster.patch(ref, { metadata: { annotations: { [reconcileAnnotation]: 'disabled' } } }).catch(unlessGone)
     },
     watches: [
       { kind: event, query: { namespace, fields: 'involvedObject.name=flux' } },

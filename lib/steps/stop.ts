@@ -1,5 +1,5 @@
 import * as v from 'valibot'
-import type { Cluster } from '../cluster/cluster.ts'
+import { type Cluster, unlessGone } from '../cluster/cluster.ts'
 import { kinds, type KubeObject, nameOf, refOf } from '../cluster/objects.ts'
 import { deploymentReadiness } from '../cluster/readiness.ts'
 import { onChange } from '../cluster/watch.ts'
@@ -73,7 +73,9 @@ function ensureStopped(step: Pick<Step, 'id' | 'title'>, namespace: string, keep
             // What runs again was not still when the fingerprint was taken.
             const noted = { ...replicas, [deployment.metadata.name]: replicasOf(deployment) }
             noteTeardown(memory, { replicas: noted, stoppedAt, isFingerprinted: false })
-            await cluster.patch(refOf(deployment), { spec: { replicas: 0 } })
+            const stopped = await cluster.patch(refOf(deployment), { spec: { replicas: 0 } }).catch(unlessGone)
+            // Gone, as with a namespace on its way out: the way back has nothing to start again.
+            if (stopped === undefined) noteTeardown(memory, { replicas })
           }
           await changes.next(2_000)
         }

@@ -9,10 +9,14 @@ import type { Cluster } from '../../lib/cluster/cluster.ts'
 import { kinds, type KubeObject, nameOf, type Ref, refOf } from '../../lib/cluster/objects.ts'
 import { shippedRole } from '../../lib/preflight/rights.ts'
 import { projectRoot } from '../../lib/settings.ts'
+import type { Run } from '../../lib/run.ts'
 import { stated } from '../../lib/steps/stated.ts'
+import { ensureOperatorStopped } from '../../lib/steps/stop.ts'
+import { teardownNotes } from '../../lib/steps/teardown-notes.ts'
 import { takeFingerprint } from '../../lib/survival/fingerprint.ts'
 import { parseObjects } from '../../lib/tree.ts'
 import { documentOf, type Ended, startLab, type TestLab } from './harness.ts'
+import { recordingConsole } from '../recording-console.ts'
 import { deployWorkloads, makeFluxObjects, shop, untilDeployed } from './workloads.ts'
 
 const namespace = 'flux-system'
@@ -176,6 +180,30 @@ describe('a Flux with a thousand objects and two hundred workloads', () => {
     }
     const still = await alive()
     expect(before.filter((one) => !still.includes(one))).toEqual([])
+  })
+
+  test('a Deployment that somebody deletes between the look and its stop is no failure', async () => {
+    const patch: Cluster['patch'] = async (ref, ...rest) => {
+      await remove(ref)
+      return cluster.patch(ref, ...rest)
+    }
+    let notes: Readonly<Record<string, unknown>> = {}
+    const run: Run = {
+      id: 'run',
+      script: 'teardown',
+      context: 'lab-infra',
+      place: 'lab-infra',
+      where: '--lab',
+      console: recordingConsole().console,
+      memory: { read: () => notes, write: (more) => (notes = { ...notes, ...more }), folder: () => lab.home },
+      timeout: 60_000,
+      signal: new AbortController().signal,
+      clean: (text) => text,
+      cluster: { ...cluster, patch },
+    }
+    await ensureOperatorStopped(namespace).act(run, () => undefined)
+    expect(await cluster.get(deployment('flux-operator'))).toBeUndefined()
+    expect(teardownNotes(run.memory)).toMatchObject({ replicas: {} })
   })
 })
 
