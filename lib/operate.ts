@@ -139,7 +139,8 @@ async function perform<F extends Flags>(operation: Operation<F>, stage: Stage<F>
     } else if (result.outcome === 'done' || result.outcome === 'unchanged') {
       if (result.outcome === 'unchanged') console.success(operation.unchanged)
       console.line()
-      for (const line of await operation.summarize(run, target)) console.line(line)
+      // All is done: a late Ctrl-C has nothing left to stop.
+      for (const line of await operation.summarize(parting(), target)) console.line(line)
     }
     const ending = endingOf(result, prepared)
     await prepared.atEnd?.(ending)
