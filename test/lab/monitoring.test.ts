@@ -1,7 +1,4 @@
-import { execFile } from 'node:child_process'
 import { readFileSync } from 'node:fs'
-import { join } from 'node:path'
-import { promisify } from 'node:util'
 import * as v from 'valibot'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { stringify } from 'yaml'
@@ -61,12 +58,9 @@ test('asked for where the CRDs are not there, it waits alone; when they come, it
 
   const operator = { ...kinds.deployment, namespace, name: 'flux-operator' }
   const before = await cluster.get(operator)
-  const { bin, kubeconfig } = await lab.access()
-  const kubectl = (...args: string[]): Promise<unknown> =>
-    promisify(execFile)(join(bin, 'kubectl'), ['--kubeconfig', kubeconfig, '--context', 'lab-infra', ...args])
   const crds = await monitoringCrds()
-  await kubectl('create', '--filename', crds)
-  await kubectl('wait', '--for=condition=Established', '--filename', crds)
+  await lab.kubectl('create', '--filename', crds)
+  await lab.kubectl('wait', '--for=condition=Established', '--filename', crds)
   await askToLook(kustomization)
   const values = { apiVersion: 'v1', kind: 'ConfigMap', namespace, name: 'flux-operator-monitoring' }
   await expect.poll(() => cluster.get(values), { timeout: 90_000 }).toBeDefined()

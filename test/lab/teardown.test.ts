@@ -90,8 +90,10 @@ async function remove(ref: Ref): Promise<void> {
   if (uid !== undefined) await cluster.remove(ref, { uid })
 }
 
-/** Deletes Deployments and waits until their pods have gone. */
-/** They are gone at once, as with their node: helm-controller would take ten minutes to end where it waits for a source that is gone. */
+/**
+ * Deletes Deployments and waits until their pods have gone: at once, as with their node, for helm-controller would take ten minutes to end
+ * where it waits for a source that is gone.
+ */
 async function removeDeployments(...names: string[]): Promise<void> {
   for (const name of names) await remove(deployment(name))
   const killed = async (): Promise<KubeObject[]> => {
@@ -203,7 +205,7 @@ describe('a Flux with a thousand objects and two hundred workloads', () => {
     }
     await ensureOperatorStopped(namespace).act(run, () => undefined)
     expect(await cluster.get(deployment('flux-operator'))).toBeUndefined()
-    expect(teardownNotes(run.memory)).toMatchObject({ replicas: {} })
+    expect(teardownNotes(run.memory).replicas).toEqual({})
   })
 })
 

@@ -4,7 +4,7 @@ import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest'
 import type { Cluster } from '../../lib/cluster/cluster.ts'
 import { listControllerCrds } from '../../lib/cluster/flux-objects.ts'
 import { stateOf } from '../../lib/cluster/flux-instance.ts'
-import { kinds, type KubeObject, parseObject, type Ref } from '../../lib/cluster/objects.ts'
+import { kinds, parseObject, type Ref } from '../../lib/cluster/objects.ts'
 import { readinessOf } from '../../lib/cluster/readiness.ts'
 import { openHand, readPrinted, rollBackByHand } from './by-hand.ts'
 import { documentOf, startLab, type TestLab } from './harness.ts'
@@ -35,12 +35,13 @@ async function done(script: string, args: readonly string[]): Promise<ReturnType
 const instance: Ref = { ...kinds.fluxInstance, namespace, name: 'flux' }
 
 /** The version that the FluxInstance has applied, once it is Ready: the operator looks at it every minute, and then it is not. */
-async function applied(cluster: Cluster): Promise<string> {
-  const found = async (): Promise<KubeObject | undefined> => cluster.get(instance)
-  const readiness = (object: KubeObject | undefined): unknown => object && readinessOf(object)
-  await expect.poll(async () => readiness(await found()), { timeout: 60_000 }).toMatchObject({ is: 'ready' })
-  const object = await found()
-  return object === undefined ? '' : stateOf(object).applied
+async function applied(cluster: Cluster): Promise<string | undefined> {
+  const look = async (): Promise<{ is: string; applied: string } | undefined> => {
+    const object = await cluster.get(instance)
+    return object && { is: readinessOf(object).is, applied: stateOf(object).applied }
+  }
+  await expect.poll(look, { timeout: 60_000 }).toMatchObject({ is: 'ready' })
+  return (await look())?.applied
 }
 
 /** The UIDs of what Flux has deployed, and of the objects that say so. */
