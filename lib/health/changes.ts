@@ -45,7 +45,10 @@ export async function findChanging(scene: Pick<Scene, 'cluster' | 'objects' | 'i
     const { history = [], interval = '' } = doer(changing.by) ?? {}
     const builds = history.map(({ firstReconciled }) => Date.parse(firstReconciled))
     const explained = builds.filter((at) => at >= changing.first - minute).length
-    return changing.count - explained >= tooMany && !isOver(changing, interval, builds, now)
+    // The operator takes what `flux reconcile` asks off its own objects, and tells of that like of any change: not more can have been
+    // real ones than the object has had generations since its first.
+    const generations = changing.by === own?.name ? (byName.get(changing.object)?.generation ?? Infinity) - 1 : Infinity
+    return Math.min(changing.count - explained, generations) >= tooMany && !isOver(changing, interval, builds, now)
   })
 }
 

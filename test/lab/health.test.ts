@@ -7,6 +7,8 @@ import * as v from 'valibot'
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
 import type { Cluster } from '../../lib/cluster/cluster.ts'
 import { type Kind, kinds, type KubeObject, parseObject, refOf } from '../../lib/cluster/objects.ts'
+import { readinessOf } from '../../lib/cluster/readiness.ts'
+import { isRequested } from '../../lib/cluster/reconcile-request.ts'
 import { onChange } from '../../lib/cluster/watch.ts'
 import { allProbes, probesNamed } from '../../lib/health/all-probes.ts'
 import { type Probed, takeLooks } from '../../lib/health/probe.ts'
@@ -333,6 +335,31 @@ test('loop: two Kustomizations that pull one object to and fro, recognised by it
   expect(await turned({ only: 'loop', now: Date.now() + 1_000_000 })).toEqual([])
   for (const event of await cluster.list({ apiVersion: 'v1', kind: 'Event' }, { namespace, fields: 'involvedObject.kind=Kustomization' }))
     await remove(event)
+})
+
+test('loop: what flux reconcile asks is taken off by the operator each time, which is none', async () => {
+  const instance = { ...kinds.fluxInstance, namespace, name: 'flux' }
+  const isDone = async (): Promise<boolean> => {
+    const object = await cluster.get(instance)
+    return object !== undefined && !isRequested(object) && readinessOf(object).is === 'ready'
+  }
+  const events = (): Promise<string> => lab.kubectl('events', `--namespace=${namespace}`, '--for=fluxinstance/flux')
+  // An apply that the next request interrupts is not told of.
+  while (!/\(x4 over .* Flux v.* updated\nGitRepository\/flux-system\/flux-system configured/.test(await events())) {
+    // As `flux reconcile source git` does, but that it waits.
+    const annotation = `reconcile.fluxcd.io/requestedAt=${new Date().toISOString()}`
+    await lab.kubectl(
+      'annotate',
+      '--overwrite',
+      '--field-manager=flux',
+      `--namespace=${namespace}`,
+      `gitrepository/${namespace}`,
+      annotation,
+    )
+    await askOperator()
+    await until(isDone, kinds.fluxInstance)
+  }
+  expect(await turned({ only: 'loop' })).toEqual([])
 })
 
 test("managers: kubectl's are seen, and --fix gives the fields back without a new generation", async () => {
