@@ -1,8 +1,9 @@
+import { randomInt } from 'node:crypto'
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { type AddressInfo, createServer, type Server } from 'node:net'
 import * as v from 'valibot'
 
-/** Ports of the lab: the system's choice the first time, the same again afterwards if they are free. */
+/** Ports of the lab: any free ones the first time, the same again afterwards if they are free. */
 export interface Ports {
   /** Makes the server listen on the port remembered for this use, else on a free one. Returns the port. */
   readonly listen: (use: string, server: Server) => Promise<number>
@@ -17,12 +18,13 @@ export function createPorts(file: string): Ports {
   const read = v.safeParse(portsSchema, existsSync(file) ? readFileSync(file, 'utf8') : '{}')
   const known = read.success ? read.output : {}
   const listen = async (use: string, server: Server): Promise<number> => {
-    // What is named for another use may wait for its program yet, and the system takes it for free.
+    // What is named for another use may wait for its program yet, and looks free.
     const isAnothers = (port: number): boolean => Object.entries(known).some(([other, named]) => other !== use && named === port)
-    let port = await listenOn(server, known[use] ?? 0).catch(() => listenOn(server, 0))
+    const wanted = known[use]
+    let port = await (wanted === undefined ? listenAnywhere(server) : listenOn(server, wanted).catch(() => listenAnywhere(server)))
     while (isAnothers(port)) {
       await closed(server)
-      port = await listenOn(server, 0)
+      port = await listenAnywhere(server)
     }
     if (known[use] !== port) {
       known[use] = port
@@ -43,6 +45,23 @@ export function createPorts(file: string): Ports {
 
 function closed(server: Server): Promise<unknown> {
   return new Promise((resolve) => server.close(resolve))
+}
+
+/** The first port that is chosen here, and the first that Linux gives to whoever calls out, or asks for any; others begin at 49152. */
+const [first, beyond] = [20_000, 32_768]
+
+/**
+ * Listens on loopback, on a free port that the system gives nobody by itself: whoever stops listening for a while, as the lab's Git does
+ * during a reset, finds it free again. Returns the port; rejects where a hundred in a row are taken.
+ */
+export async function listenAnywhere(server: Server): Promise<number> {
+  for (let tries = 1; ; tries++) {
+    try {
+      return await listenOn(server, randomInt(first, beyond))
+    } catch (error) {
+      if (tries === 100) throw error
+    }
+  }
 }
 
 /** Listens on loopback only. Rejects where the port is taken. */

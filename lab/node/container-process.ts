@@ -5,7 +5,7 @@ import * as v from 'valibot'
 import type { Cluster } from '../../lib/cluster/cluster.ts'
 import { kinds, parseObject } from '../../lib/cluster/objects.ts'
 import { spawnTied, type TiedProcess } from '../../lib/tied-process.ts'
-import { listenOn } from '../ports.ts'
+import { listenAnywhere } from '../ports.ts'
 import { environmentOf, expand, type ReadEntries } from './environment.ts'
 import type { ContainerSpec, Pod } from './pod-spec.ts'
 import type { Places, Ports, Program } from './programs.ts'
@@ -86,7 +86,7 @@ export function openLog(folder: string, container: string): number {
 
 async function portsFor(program: Program, artifactPort: number): Promise<Ports> {
   const servers = [createServer(), createServer()] // both at once, so that they differ
-  const [metrics = 0, health = 0] = await Promise.all(servers.map((server) => listenOn(server, 0)))
+  const [metrics = 0, health = 0] = await Promise.all(servers.map((server) => listenAnywhere(server)))
   await Promise.all(servers.map((server) => new Promise((resolve) => server.close(resolve))))
   return { metrics, health, ...(program.containerPorts.storage === undefined ? {} : { storage: artifactPort }) }
 }

@@ -6,7 +6,7 @@ import type { ServerResponse } from 'node:http'
 import { createServer } from 'node:https'
 import { TLSSocket } from 'node:tls'
 import { messageOf } from '../../lib/errors.ts'
-import { listenOn } from '../ports.ts'
+import { listenAnywhere } from '../ports.ts'
 
 /** A container's output: where it is, until when it grows, and why there is none. */
 export interface Log {
@@ -49,7 +49,7 @@ export async function startKubeletServer(certificate: { cert: string; key: strin
     })
   })
   return {
-    port: await listenOn(server, 0),
+    port: await listenAnywhere(server),
     close() {
       server.close()
       server.closeAllConnections()

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import type { Cluster } from '../../lib/cluster/cluster.ts'
 import { nameOf, parseObject } from '../../lib/cluster/objects.ts'
 import { messageOf } from '../../lib/errors.ts'
-import { listenOn } from '../ports.ts'
+import { listenAnywhere } from '../ports.ts'
 import { type Relay, startRelay } from '../relay.ts'
 import { Container, type Run } from './container.ts'
 import { podToken, startProgram } from './container-process.ts'
@@ -183,7 +183,7 @@ export class LabPod {
 
   async #start(container: ContainerSpec, name: string, path: string): Promise<Run> {
     const { cluster, ca, artifactPort, operatorData, apiPort } = this.#context
-    this.#relay ??= startRelay({ listen: (_, server) => listenOn(server, 0) }, `Pod ${this.name}`)
+    this.#relay ??= startRelay({ listen: (_, server) => listenAnywhere(server) }, `Pod ${this.name}`)
     const relay = await this.#relay
     relay.leadTo(apiPort)
     await this.#applyPartition()

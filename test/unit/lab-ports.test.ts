@@ -29,3 +29,9 @@ test('no port is named for two uses, though nobody listens on it yet', async () 
   server.close()
   expect(new Set(all).size).toBe(3)
 })
+
+test('a port is none that the system would give to somebody else while nobody listens on it', async () => {
+  const ports = await Promise.all(Array.from({ length: 50 }, (_, at) => createPorts(join(folder, `${at}.json`)).free('git')))
+  for (const port of ports) expect(port).toBeGreaterThanOrEqual(20_000)
+  for (const port of ports) expect(port).toBeLessThan(32_768) // Linux's ip_local_port_range begins there
+})
