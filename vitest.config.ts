@@ -33,8 +33,8 @@ export default defineConfig({
           name: 'lab',
           include: ['test/lab/**/*.test.ts'],
           globalSetup: 'test/lab/executables.ts',
-          // Each file drives clusters of its own and mostly waits for them; two cores carry four files at a time.
-          maxWorkers: 4,
+          // Each file drives clusters of its own and waits for them a third of the time: two cores carry three files at once.
+          maxWorkers: 3,
           sequence: { groupOrder: 1 },
           testTimeout: 300_000,
           hookTimeout: 300_000,
