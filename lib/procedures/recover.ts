@@ -9,6 +9,7 @@ import type { Prepared, Surroundings } from '../operate.ts'
 import { diagnose } from '../recover/diagnosis.ts'
 import { gatherEvidence } from '../recover/evidence.ts'
 import { meansOf } from '../recover/means.ts'
+import { untilDecided } from '../recover/upgrade-under-way.ts'
 import { knownCluster } from '../runs.ts'
 import { rememberedLoop } from '../steps/end-loop.ts'
 import { verifyHealth } from '../steps/verify-health.ts'
@@ -26,16 +27,17 @@ export const flags = {
  * @throws OperatorError `blocked` where Flux is not healthy and it is no disaster with a name
  */
 export async function prepareRecovery(surroundings: Surroundings<typeof flags>): Promise<Prepared> {
-  const { session, target, memory } = surroundings
+  const { session, target, memory, console } = surroundings
   const look = (): Scene => sceneOf(surroundings)
-  const scene = look()
-  let probed: readonly Probed[] = await takeLooks(allProbes, scene)
   const known = knownCluster(target.runs, target.context)
-  const evidence = await gatherEvidence(scene, probed, known === undefined ? undefined : known.uid !== session.uid)
-  const found = diagnose(evidence, [
-    ...(rememberedLoop(memory) === undefined ? [] : ['loop']),
-    ...(readNotes(memory) === undefined ? [] : ['upgrade-broken']),
-  ])
+  const begun = [...(rememberedLoop(memory) === undefined ? [] : ['loop']), ...(readNotes(memory) === undefined ? [] : ['upgrade-broken'])]
+  let probed: readonly Probed[] = []
+  const evidence = await untilDecided(session.cluster, console, begun, async () => {
+    const scene = look()
+    probed = await takeLooks(allProbes, scene)
+    return gatherEvidence(scene, probed, known === undefined ? undefined : known.uid !== session.uid)
+  })
+  const found = diagnose(evidence, begun)
   if (found.length === 0 && !isHealthy(probed)) throw nameless(probed, target.where)
 
   const means = meansOf(surroundings, evidence, look)

@@ -160,6 +160,17 @@ test('the FluxInstance stalled by a change by hand: it is put back as Git has it
   expect(steps[0]).toBe('flux-instance done')
 })
 
+test('an upgrade that cannot run, met before that shows: it is waited for until it does, and taken back', async () => {
+  await lab.setFault('image=source-controller:v1.9.4')
+  await lab.change('kubernetes/clusters/infra/settings.yaml', (text) => text.replace('flux_version: "2.9.5"', 'flux_version: "2.9.4"'))
+  await ask(source)
+  await until(async () => JSON.stringify((await there(instance)).spec).includes('"version":"2.9.4"'), instance)
+  const { ids, told } = await recover()
+  expect(told).toContain('◎ Flux is on its way from 2.9.5 to 2.9.4: waiting until it runs, or shows why it does not')
+  expect(ids).toEqual(['upgrade-broken'])
+  await lab.clearFaults()
+})
+
 test("Flux's login for Git wrong, then gone: it is given the right one from the settings", async () => {
   const secret: Ref = { ...kinds.secret, namespace, name: 'flux-git' }
   await cluster.patch(secret, { data: { password: Buffer.from('not the right one').toString('base64') } })

@@ -1,7 +1,7 @@
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest'
 import { releaseStateOf } from '../../lib/cluster/flux-instance.ts'
 import { kinds } from '../../lib/cluster/objects.ts'
-import { type Hand, openHand, readPrinted, rollBackByHand } from './by-hand.ts'
+import { type Hand, openHand, readPrinted, rollBackByHand, untilRunning } from './by-hand.ts'
 import { documentOf } from './harness.ts'
 import { namespace, newTags, type OlderLab, oldTags, settings, startOlderLab, tags, unready } from './older-flux.ts'
 
@@ -16,6 +16,7 @@ afterAll(() => lab.close())
 beforeEach(async () => {
   await lab.reset('old')
   hand = await openHand(lab)
+  await untilRunning(hand)
 })
 afterEach(() => hand.close())
 
