@@ -74,7 +74,7 @@ test('disasters are rehearsed one after the other, from an empty lab on; workloa
   expect(page).toContain('5 of 5 objectives met')
   for (const { name } of scenarios) expect(page).toContain(name)
   expect(markdown.match(/^\| .* \| met \|/gm)).toHaveLength(5)
-})
+}, 600_000)
 
 test('an objective that is missed fails the drill, and says which', async () => {
   const ended = await lab.run('drill', ['--lab', '--scenario', 'git-credentials-gone', '--objective', '1ms', '--json'])
