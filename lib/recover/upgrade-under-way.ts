@@ -22,7 +22,7 @@ export async function untilDecided(
   let evidence = await gather()
   const { namespace, upgrade } = evidence
   if (upgrade === undefined || !isUndecided(evidence, begun)) return evidence
-  const waiting = console.wait(`Flux is on its way from ${upgrade.from} to ${upgrade.to}: waiting until it runs, or shows why it does not`)
+  const waiting = console.wait(`Flux is on its way from ${upgrade.from} to ${upgrade.to}: waiting until it runs or fails`)
   const changes = onChange(
     cluster,
     [kinds.fluxInstance, kinds.deployment, kinds.pod].map((kind) => ({ kind, query: { namespace } })),
