@@ -1,10 +1,10 @@
 const units = { ms: 1, s: 1000, m: 60_000, h: 3_600_000 } as const
 
-/** Milliseconds of `90s`, `10m`, `1h30m` or `500ms`; undefined for anything else. */
+/** Milliseconds of `90s`, `10m`, `1h30m`, `1.5h` or `500ms`, as Flux's objects may have them; undefined for anything else. */
 export function parseDuration(text: string): number | undefined {
-  if (!/^(\d+(ms|s|m|h))+$/.test(text)) return undefined
+  if (!/^(\d+(\.\d+)?(ms|s|m|h))+$/.test(text)) return undefined
   let milliseconds = 0
-  for (const [, amount, unit] of text.matchAll(/(\d+)(ms|s|m|h)/g)) {
+  for (const [, amount, unit] of text.matchAll(/(\d+(?:\.\d+)?)(ms|s|m|h)/g)) {
     if (unit === 'ms' || unit === 's' || unit === 'm' || unit === 'h') milliseconds += Number(amount) * units[unit]
   }
   return milliseconds

@@ -16,9 +16,11 @@ export type Condition = v.InferOutput<typeof conditionSchema>
 
 const referred = v.object({ kind: text, name: text, namespace: v.optional(v.string()) })
 const historySchema = v.object({
-  /** Of a Kustomization: what was built, when first, and how it ended the last time. */
+  /** Of a Kustomization: what was built, of which revision, when first, and how it ended the last time, after how long. */
+  metadata: v.optional(v.object({ revision: text }), {}),
   firstReconciled: text,
   lastReconciledStatus: text,
+  lastReconciledDuration: text,
   /** Of a HelmRelease: what was released, and when. */
   chartVersion: text,
   configDigest: text,

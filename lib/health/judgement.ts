@@ -1,5 +1,5 @@
 import { parseDuration, showDuration } from '../duration.ts'
-import { type Condition, conditionOf, type FluxObject } from './flux-object.ts'
+import { type Condition, conditionOf, type FluxObject, type HistoryEntry } from './flux-object.ts'
 import type { FluxObjects } from './flux-objects.ts'
 
 /** How one object of Flux is. */
@@ -67,16 +67,32 @@ function judge(object: FluxObject, objects: FluxObjects, now: number): Judgement
   const isSeen = ready !== undefined && (ready.status === 'False' || (object.observedGeneration ?? generation) >= generation)
   if (!isSeen) return isOld(writtenAt) ? fails(`its controller has not looked at generation ${generation}`, writtenAt) : { is: 'busy' }
   const since = ready.lastTransitionTime
+  // A new commit took its place, and is tried next (kustomize-controller since Flux 2.8).
+  if (ready.reason === 'HealthCheckCanceled' && !isOld(since)) return { is: 'busy' }
   if (ready.status === 'False') return fails(worded(ready) + ageOf(object, now), since)
   if (ready.status === 'Unknown') {
     if (isOld(since)) return fails(`still at it: ${worded(ready)}`, since)
-    const last = object.history[0]?.lastReconciledStatus ?? ''
+    const last = lastOutcome(object, objects)
     if (object.failures > 0) return fails(`tries again after ${object.failures} failures: ${worded(ready)}`, since)
     return succeeded.includes(last) ? { is: 'busy' } : fails(`tries again after ${last}: ${worded(ready)}`, since)
   }
   if (object.askedAt !== undefined && isOld(object.askedAt))
     return fails('was asked to reconcile, and its controller has not', object.askedAt)
   return behindItsSource(object, objects, isOld) ?? { is: 'well' }
+}
+
+/**
+ * How the last attempt ended that came to an end. Flux 2.7 remembers a health check that a new commit cut short as one that failed (its
+ * feature gate CancelHealthCheckOnNewRevision); later versions do not remember it.
+ */
+function lastOutcome({ source, history, timeout }: FluxObject, objects: FluxObjects): string {
+  const wanted = source === undefined ? undefined : objects.byName.get(source)?.revision
+  const patience = parseDuration(timeout) ?? defaultTimeout
+  const isCutShort = ({ lastReconciledStatus, lastReconciledDuration, metadata }: HistoryEntry): boolean =>
+    lastReconciledStatus === 'HealthCheckFailed' &&
+    metadata.revision !== wanted &&
+    (parseDuration(lastReconciledDuration) ?? patience) < patience
+  return history.find((entry) => !isCutShort(entry))?.lastReconciledStatus ?? ''
 }
 
 /** A Kustomization that is Ready, but for something its source no longer has. */

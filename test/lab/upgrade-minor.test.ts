@@ -88,6 +88,51 @@ const crdSchema = v.object({ spec: v.object({ versions: v.array(v.looseObject({ 
 
 const managedSchema = v.object({ metadata: v.object({ managedFields: v.array(v.looseObject({ apiVersion: v.string() })) }) })
 
+/** Is not Ready without a ConfigMap. */
+const waiting = {
+  apiVersion: 'kustomize.toolkit.fluxcd.io/v1',
+  kind: 'Kustomization',
+  metadata: { name: 'waiting', namespace },
+  spec: {
+    interval: '10m',
+    prune: true,
+    sourceRef: { kind: 'GitRepository', name: namespace },
+    path: './kubernetes/waiting',
+    healthChecks: [{ apiVersion: 'v1', kind: 'ConfigMap', name: 'awaited', namespace: 'default' }],
+  },
+}
+
+test('2.7.0 remembers a health check that a new commit cut short as a failed one; health-check knows better', async () => {
+  const infra = await lab.cluster('lab-infra')
+  const commit = async (name: string): Promise<void> => {
+    const configMap = { apiVersion: 'v1', kind: 'ConfigMap', metadata: { name, namespace: 'default' } }
+    await lab.change('kubernetes/waiting/configmap.yaml', () => stringify(configMap))
+    const annotations = { 'reconcile.fluxcd.io/requestedAt': new Date().toISOString() }
+    await infra.patch({ ...kinds.gitRepository, namespace, name: namespace }, { metadata: { annotations } })
+  }
+  const wait = (what: string): Promise<string> =>
+    lab.kubectl('--namespace', namespace, 'wait', 'kustomization/waiting', '--timeout=60s', `--for=${what}`)
+  await commit('first')
+  await lab.kubectl('create', 'configmap', 'awaited')
+  await infra.apply(parseObject(waiting))
+  await wait('condition=Ready')
+  await lab.kubectl('delete', 'configmap', 'awaited')
+  await commit('second')
+  await wait('condition=Healthy=Unknown')
+  await commit('third')
+  await wait('jsonpath={.status.history[0].lastReconciledStatus}=HealthCheckFailed')
+  await wait('condition=Ready=Unknown')
+  const ended = await lab.run('health-check', ['--lab', '--only', 'kustomizations'])
+  expect(ended, ended.stderr).toMatchObject({
+    code: 0,
+    stderr: expect.stringMatching(/✔ Kustomizations: of \d Kustomizations: \d on their way/),
+  })
+
+  await lab.kubectl('create', 'configmap', 'awaited')
+  await wait('condition=Ready')
+  await lab.kubectl('--namespace', namespace, 'delete', 'kustomization/waiting')
+})
+
 test('2.7.0 → 2.9.5 on both clusters in their order, CRDs and objects migrated, and all the way back, the workloads untouched', async () => {
   const infra = await lab.cluster('lab-infra')
   await infra.apply(parseObject(await oldObject('old-hand')))

@@ -46,6 +46,12 @@ describe('one object', () => {
       { spec: { timeout: '1m' }, status: ready('Unknown', 'Progressing', 3, 'x') },
       { is: 'fails', reason: 'still at it: Progressing: x' },
     ],
+    ['left for a newer commit', { status: ready('False', 'HealthCheckCanceled', 1) }, { is: 'busy' }],
+    [
+      'left for a newer commit, and never taken up again',
+      { spec: { timeout: '1m' }, status: ready('False', 'HealthCheckCanceled', 3) },
+      { is: 'fails', reason: 'HealthCheckCanceled' },
+    ],
     [
       'trying again',
       { kind: 'HelmRelease', status: { ...ready('Unknown', 'Progressing', 1), failures: 4 } },
@@ -123,6 +129,28 @@ describe('one object', () => {
       reason: 'has applied main@sha1:a; GitRepository apps/git has main@sha1:b',
     })
   })
+})
+
+test('a Kustomization whose health check a new commit cut short is on its way; one that a timeout ended has failed', () => {
+  const [old, newest] = ['main@sha1:a', 'main@sha1:b']
+  const shop = (revision: string, duration: string): Judgement | undefined =>
+    judge({
+      git: { kind: 'GitRepository', status: { ...ready('True', 'Succeeded', 1), artifact: { revision: newest } } },
+      shop: {
+        spec: { sourceRef: { kind: 'GitRepository', name: 'git' }, timeout: '2m' },
+        status: {
+          ...ready('Unknown', 'Progressing', 1),
+          history: [
+            { lastReconciledStatus: 'HealthCheckFailed', lastReconciledDuration: duration, metadata: { revision } },
+            { lastReconciledStatus: 'ReconciliationSucceeded' },
+          ],
+        },
+      },
+    }).get('Kustomization apps/shop')
+  expect(shop(old, '7.083461122s')).toEqual({ is: 'busy' })
+  const failed = { is: 'fails', reason: 'tries again after HealthCheckFailed: Progressing' }
+  expect(shop(old, '2m0.083461122s')).toMatchObject(failed)
+  expect(shop(newest, '7.083461122s')).toMatchObject(failed)
 })
 
 describe('causes', () => {

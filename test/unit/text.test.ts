@@ -11,7 +11,9 @@ describe('durations', () => {
     ['90s', 90_000],
     ['10m', 600_000],
     ['1h30m', 5_400_000],
+    ['1.5h', 5_400_000],
     ['10', undefined],
+    ['1.5', undefined],
     ['m', undefined],
     ['-1s', undefined],
   ])('%s', (text, milliseconds) => {
