@@ -1,7 +1,8 @@
 import { OperatorError } from '../lib/errors.ts'
 import { describeFlags, type Flags, parseFlags } from '../lib/flags.ts'
 import { nearest } from '../lib/nearest.ts'
-import { type LabCommand, labCommands } from './commands.ts'
+import type { LabCommand } from './command.ts'
+import { labCommands } from './commands.ts'
 
 /** What the words after `scripts/lab.ts` ask for. */
 export type LabCall =

@@ -1,11 +1,8 @@
-import * as v from 'valibot'
-import type { Console } from '../lib/console.ts'
-import { exitCodes, OperatorError } from '../lib/errors.ts'
-import type { Flags } from '../lib/flags.ts'
-import { nearest } from '../lib/nearest.ts'
+import { OperatorError } from '../lib/errors.ts'
 import { ensureExecutables } from './build/executables.ts'
 import { bringUp, describeClusters, isTreePushed, labAccess, labStatus, push, tellLab } from './client.ts'
-import { faultNames, parseFault, parseFaultName } from './faults.ts'
+import { done, json, type LabCommand, print, unchanged } from './command.ts'
+import { faultCommand } from './fault-command.ts'
 import { labHome } from './home.ts'
 import { clusterNames, labEnvironment, layoutOf } from './layout.ts'
 import { runInteractively, showLogs } from './logs.ts'
@@ -14,36 +11,6 @@ import { olderFlux } from './build/recipe.ts'
 import { describeStatus } from './show-status.ts'
 import { checkSnapshot, checkSnapshotName } from './snapshots.ts'
 import { takeDown } from './take-down.ts'
-
-type Given = Readonly<Record<string, string | boolean | undefined>>
-
-/** What `lab NAME` does. */
-export interface LabCommand {
-  readonly summary: string
-  /** What comes after the name, flags left out. */
-  readonly usage: string
-  readonly flags: Flags
-  /** How many words it takes. */
-  readonly words: { readonly least: number; readonly most: number }
-  /** Returns the exit code, or what `--json` prints of a command that is done. */
-  readonly run: (call: Call) => Promise<Outcome>
-  /** It runs a program on the terminal, which is the one to answer Ctrl-C. */
-  readonly isInteractive?: true
-}
-
-interface Call {
-  readonly given: Given
-  readonly words: readonly string[]
-  readonly rest: readonly string[]
-  readonly console: Console
-  readonly signal: AbortSignal
-}
-
-export interface Outcome {
-  readonly exitCode: number
-  readonly outcome?: 'done' | 'unchanged'
-  readonly document?: Readonly<Record<string, unknown>>
-}
 
 const none = { least: 0, most: 0 }
 const context = {
@@ -57,9 +24,6 @@ const flux = {
   value: olderFlux.join(','),
   help: 'older versions of Flux to build too, some minutes each; once built they are always there',
 } as const
-const json = { type: 'boolean', help: 'the result on stdout as one JSON document' } as const
-const done: Outcome = { exitCode: exitCodes.done, outcome: 'done' }
-const unchanged: Outcome = { exitCode: exitCodes.done, outcome: 'unchanged' }
 
 function textOf(value: string | boolean | undefined, otherwise: string): string {
   return typeof value === 'string' ? value : otherwise
@@ -179,13 +143,7 @@ export const labCommands: Readonly<Record<string, LabCommand>> = {
       return { ...(pushed.is === 'pushed' ? done : unchanged), document: { commit: pushed.commit } }
     },
   },
-  fault: {
-    summary: 'makes something fail, and lets it work again',
-    usage: 'set NAME[=ARG] | clear [NAME] | list',
-    words: { least: 1, most: 2 },
-    flags: { json },
-    run: async ({ words, given, console }) => runFault(words, given.json === true, console),
-  },
+  fault: faultCommand,
   snapshot: {
     summary: 'keeps what clusters and Git are now',
     usage: 'NAME',
@@ -260,53 +218,11 @@ export const labCommands: Readonly<Record<string, LabCommand>> = {
   },
 }
 
-const faultVerbs = ['set', 'clear', 'list'] as const
-
-async function runFault([verb = '', fault]: readonly string[], asJson: boolean, console: Console): Promise<Outcome> {
-  if (verb === 'list') {
-    const set = (await labStatus())?.faults ?? []
-    if (!asJson) print(set.length === 0 ? ['No fault is set. There are:', ...Object.entries(faultNames).map(describeFault)] : set)
-    return { ...done, document: { faults: set } }
-  }
-  if (verb === 'set' && fault !== undefined) {
-    parseFault(fault)
-    await tellLab({ do: 'fault-set', fault })
-    console.success(`${fault} is set; npx zx scripts/lab.ts fault clear ${fault}`)
-    return done
-  }
-  if (verb === 'clear') {
-    if (fault !== undefined) parseFaultName(fault.split('=')[0] ?? '')
-    const answer = await tellLab({ do: 'fault-clear', ...(fault === undefined ? {} : { fault }) })
-    const cleared = v.parse(v.array(v.string()), answer)
-    console.success(
-      cleared.length === 0
-        ? fault === undefined
-          ? 'no fault was set; nothing to do'
-          : `${fault} was not set; nothing to do`
-        : `cleared: ${cleared.join(', ')}`,
-    )
-    return cleared.length === 0 ? unchanged : done
-  }
-  const close = nearest(verb, faultVerbs)
-  throw new OperatorError(verb === 'set' ? 'which fault?' : `fault takes set, clear or list; not "${verb}"`, {
-    kind: 'usage',
-    remedy: `npx zx scripts/lab.ts fault ${verb === 'set' ? 'list' : (close ?? 'list')}`,
-  })
-}
-
-function describeFault([name, { argument, effect }]: [string, { argument: string | undefined; effect: string }]): string {
-  return `  ${(argument === undefined ? name : `${name}=${argument}`).padEnd(22)} ${effect}`
-}
-
 function stopping(waiting: { stop: () => void }): (error: unknown) => never {
   return (error) => {
     waiting.stop()
     throw error
   }
-}
-
-function print(lines: readonly string[]): void {
-  process.stdout.write(`${lines.join('\n')}\n`)
 }
 
 /** For a shell. */

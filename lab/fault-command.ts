@@ -1,0 +1,54 @@
+import * as v from 'valibot'
+import type { Console } from '../lib/console.ts'
+import { OperatorError } from '../lib/errors.ts'
+import { nearest } from '../lib/nearest.ts'
+import { labStatus, tellLab } from './client.ts'
+import { done, json, type LabCommand, type Outcome, print, unchanged } from './command.ts'
+import { faultNames, parseFault, parseFaultName } from './faults.ts'
+
+/** `lab fault`. */
+export const faultCommand: LabCommand = {
+  summary: 'makes something fail, and lets it work again',
+  usage: 'set NAME[=ARG] | clear [NAME] | list',
+  words: { least: 1, most: 2 },
+  flags: { json },
+  run: async ({ words, given, console }) => runFault(words, given.json === true, console),
+}
+
+const faultVerbs = ['set', 'clear', 'list'] as const
+
+async function runFault([verb = '', fault]: readonly string[], asJson: boolean, console: Console): Promise<Outcome> {
+  if (verb === 'list') {
+    const set = (await labStatus())?.faults ?? []
+    if (!asJson) print(set.length === 0 ? ['No fault is set. There are:', ...Object.entries(faultNames).map(describeFault)] : set)
+    return { ...done, document: { faults: set } }
+  }
+  if (verb === 'set' && fault !== undefined) {
+    parseFault(fault)
+    await tellLab({ do: 'fault-set', fault })
+    console.success(`${fault} is set; npx zx scripts/lab.ts fault clear ${fault}`)
+    return done
+  }
+  if (verb === 'clear') {
+    if (fault !== undefined) parseFaultName(fault.split('=')[0] ?? '')
+    const answer = await tellLab({ do: 'fault-clear', ...(fault === undefined ? {} : { fault }) })
+    const cleared = v.parse(v.array(v.string()), answer)
+    console.success(
+      cleared.length === 0
+        ? fault === undefined
+          ? 'no fault was set; nothing to do'
+          : `${fault} was not set; nothing to do`
+        : `cleared: ${cleared.join(', ')}`,
+    )
+    return cleared.length === 0 ? unchanged : done
+  }
+  const close = nearest(verb, faultVerbs)
+  throw new OperatorError(verb === 'set' ? 'which fault?' : `fault takes set, clear or list; not "${verb}"`, {
+    kind: 'usage',
+    remedy: `npx zx scripts/lab.ts fault ${verb === 'set' ? 'list' : (close ?? 'list')}`,
+  })
+}
+
+function describeFault([name, { argument, effect }]: [string, { argument: string | undefined; effect: string }]): string {
+  return `  ${(argument === undefined ? name : `${name}=${argument}`).padEnd(22)} ${effect}`
+}
