@@ -1,6 +1,5 @@
 import { createHash } from 'node:crypto'
-import { mkdir, open, readFile, rename, rm } from 'node:fs/promises'
-import { dirname } from 'node:path'
+import { readFile } from 'node:fs/promises'
 import { Readable } from 'node:stream'
 import { buffer } from 'node:stream/consumers'
 import { createGunzip, createGzip } from 'node:zlib'
@@ -8,6 +7,7 @@ import { messageOf, OperatorError } from '../errors.ts'
 import type { Capture } from './capture.ts'
 import { linesOf, parseLines } from './format.ts'
 import type { Opener, Sealer } from './keys.ts'
+import { putFile } from './put-file.ts'
 
 /** What every age file begins with (age-encryption.org/v1). */
 const ageMark = 'age-encryption.org/v1\n'
@@ -27,26 +27,6 @@ export async function writeCapture(path: string, capture: Capture, sealer: Seale
   else for (const recipient of sealer.recipients) encrypter.addRecipient(recipient)
   const packed = await buffer(Readable.from(linesOf(capture)).pipe(createGzip()))
   await putFile(path, await encrypter.encrypt(packed))
-}
-
-/** Puts bytes into a file, 0600, on disk when it returns; a file half written never bears its name. */
-export async function putFile(path: string, bytes: Uint8Array): Promise<void> {
-  const unfinished = `${path}.unfinished`
-  try {
-    await mkdir(dirname(path), { recursive: true, mode: 0o700 })
-    await rm(unfinished, { force: true })
-    const file = await open(unfinished, 'wx', 0o600)
-    try {
-      await file.writeFile(bytes)
-      await file.sync()
-    } finally {
-      await file.close()
-    }
-    await rename(unfinished, path)
-  } catch (cause) {
-    await rm(unfinished, { force: true })
-    throw new OperatorError(`${path} cannot be written: ${messageOf(cause)}`, { remedy: `ls -ld ${dirname(path)}`, cause })
-  }
 }
 
 /**

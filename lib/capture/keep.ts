@@ -2,8 +2,9 @@ import { createHash } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
 import { OperatorError } from '../errors.ts'
 import type { Capture } from './capture.ts'
-import { digestOf, openCapture, putFile, writeCapture } from './file.ts'
+import { digestOf, openCapture, writeCapture } from './file.ts'
 import type { Opener, Sealer } from './keys.ts'
+import { putFile } from './put-file.ts'
 
 /**
  * Writes a capture into a file, and into a second one where that is wanted; opens each again where there is something that opens it, and

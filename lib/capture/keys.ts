@@ -8,7 +8,7 @@ import type { Redactor } from '../redactor.ts'
 import { expand, type Settings } from '../settings.ts'
 import { identitiesIn, recipientsOf } from '../sops.ts'
 import type { Target } from '../target.ts'
-import { putFile } from './file.ts'
+import { putFile } from './put-file.ts'
 
 /** Who will be able to open a capture. */
 export type Sealer =

@@ -1,30 +1,37 @@
 import { readFile } from 'node:fs/promises'
 import * as v from 'valibot'
 import type { Cluster } from '../cluster/cluster.ts'
-import { kinds, nameOf } from '../cluster/objects.ts'
+import { kinds, nameOf, type Ref } from '../cluster/objects.ts'
 import { OperatorError } from '../errors.ts'
-import type { GitLogin } from '../git.ts'
+import type { GitLogin, Remote } from '../git.ts'
 import type { Redactor } from '../redactor.ts'
 import { dockerConfig, type RegistryLogin } from '../registry-login.ts'
 import type { Session } from '../session.ts'
-import { expand } from '../settings.ts'
+import { expand, type Settings } from '../settings.ts'
 import type { WantedSecret } from '../steps/secret.ts'
 import type { Tree } from '../tree.ts'
-import type { Wanted } from './bootstrap-inputs.ts'
 
 /** Where Flux finds the key for SOPS files; kustomize-controller reads every entry whose name ends so. */
 export const ageSecret = 'sops-age'
 const ageKey = 'age.agekey'
 
+/** What the Secrets are made from, and which of them a capture brings back. */
+interface Given {
+  readonly remote: Pick<Remote, 'login'>
+  readonly settings: Settings
+  readonly redactor: Redactor
+  readonly rebuild?: { readonly comesBack: (ref: Ref) => boolean }
+}
+
 /**
  * The Secrets that bootstrap brings along, from the person's settings and the files that they name.
  * @throws OperatorError where a file cannot be read, or Flux needs a login for Git that nobody gave
  */
-export async function findSecrets(session: Session, wanted: Wanted, tree: Tree): Promise<WantedSecret[]> {
+export async function findSecrets(session: Session, given: Given, tree: Tree): Promise<WantedSecret[]> {
   const { namespace, sync } = tree
   const secrets: WantedSecret[] = []
-  const { login } = wanted.remote
-  const values = sync.pullSecret === '' ? {} : await gitValues(login, wanted.redactor)
+  const { login } = given.remote
+  const values = sync.pullSecret === '' ? {} : await gitValues(login, given.redactor)
   if (Object.keys(values).length > 0) {
     secrets.push({
       id: 'git-credentials',
@@ -36,16 +43,16 @@ export async function findSecrets(session: Session, wanted: Wanted, tree: Tree):
     })
   } else if (sync.pullSecret !== '') {
     const ref = { ...kinds.secret, namespace, name: sync.pullSecret }
-    if (wanted.rebuild?.comesBack(ref) !== true && (await session.cluster.get(ref)) === undefined) {
+    if (given.rebuild?.comesBack(ref) !== true && (await session.cluster.get(ref)) === undefined) {
       throw new OperatorError(`Flux needs ${nameOf(ref)} for Git; it does not exist, and no login is configured to make it from`, {
         remedy: 'set GIT_USERNAME and GIT_PASSWORD, or GIT_SSH_KEY_FILE and GIT_KNOWN_HOSTS_FILE (.env.example)',
       })
     }
   }
   secrets.push(...registrySecrets(session.registry, tree))
-  const keyFile = wanted.settings.SOPS_AGE_KEY_FILE
+  const keyFile = given.settings.SOPS_AGE_KEY_FILE
   if (keyFile !== undefined) {
-    const key = await readSecretFile('SOPS_AGE_KEY_FILE', expand(keyFile), wanted.redactor)
+    const key = await readSecretFile('SOPS_AGE_KEY_FILE', expand(keyFile), given.redactor)
     secrets.push({
       id: 'sops-age',
       title: 'Give Flux the age key that decrypts SOPS files',
