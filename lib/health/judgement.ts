@@ -73,6 +73,9 @@ function judge(object: FluxObject, objects: FluxObjects, now: number): Judgement
   if (ready.status === 'Unknown') {
     if (isOld(since)) return fails(`still at it: ${worded(ready)}`, since)
     const last = lastOutcome(object, objects)
+    // A source that has no artifact yet is Unknown again at each attempt (source-controller, reconcileStorage).
+    const fetchFailed = conditionOf(object, 'FetchFailed')
+    if (fetchFailed?.status === 'True') return fails(`tries again after ${worded(fetchFailed)}`, fetchFailed.lastTransitionTime)
     if (object.failures > 0) return fails(`tries again after ${object.failures} failures: ${worded(ready)}`, since)
     return succeeded.includes(last) ? { is: 'busy' } : fails(`tries again after ${last}: ${worded(ready)}`, since)
   }

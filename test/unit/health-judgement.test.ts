@@ -62,6 +62,26 @@ describe('one object', () => {
       { status: { ...ready('Unknown', 'Progressing', 1), history: [{ lastReconciledStatus: 'HealthCheckFailed' }] } },
       { is: 'fails', reason: 'tries again after HealthCheckFailed: Progressing' },
     ],
+    [
+      'a source that was never fetched, and is being tried again',
+      {
+        kind: 'GitRepository',
+        status: {
+          conditions: [
+            ...ready('Unknown', 'Progressing', 0.1).conditions,
+            {
+              type: 'FetchFailed',
+              status: 'True',
+              reason: 'GitOperationFailed',
+              message: 'timed out',
+              lastTransitionTime: ago(40),
+              observedGeneration: 1,
+            },
+          ],
+        },
+      },
+      { is: 'fails', reason: 'tries again after GitOperationFailed: timed out', since: ago(40) },
+    ],
     ['never looked at', {}, { is: 'fails', reason: 'its controller has not looked at generation 1', since: ago(90) }],
     ['made just now', { metadata: { creationTimestamp: ago(1) } }, { is: 'busy' }],
     [
