@@ -87,6 +87,8 @@ describe('a bootstrap that is interrupted', () => {
       expect(await cluster.get(lease)).toBeUndefined()
       return stopped
     }
+    // Else Flux may have taken over by itself before the run gets there.
+    const allow = await forbid('helm.toolkit.fluxcd.io', 'helmreleases')
     const stopped = await stop(
       'SIGINT',
       /^◎ Install Flux: apply/m,
@@ -100,6 +102,9 @@ describe('a bootstrap that is interrupted', () => {
       /^✗ stopped; (done so far: Install Flux.*; )?in the middle of: Hand over to Git/m,
       '--resume',
     )
+    await allow()
+    const annotations = { 'reconcile.fluxcd.io/requestedAt': new Date().toISOString() } // the next attempt is a minute off
+    await cluster.patch({ ...kinds.kustomization, namespace, name: 'infra-gitops-flux-operator' }, { metadata: { annotations } })
     const resumed = await lab.run('bootstrap', ['--lab', '--yes', '--resume', '--json'])
     expect(documentOf(resumed)).toMatchObject({ exitCode: 0, runId: documentOf(stopped).runId })
     await verifyAsUndisturbed()
@@ -192,11 +197,11 @@ describe('a dry run', () => {
     const empty = await planOf()
     expect(empty).toEqual(['namespace', 'git-credentials', 'flux-operator', 'flux-instance', 'sync', 'takeover', 'verify'])
     // No signal comes at the same moment each time; nor is a cluster at rest whose operator has been told what to install.
-    const obstacles = await Promise.all(noInstance.map((object) => cluster.apply(parseObject(object))))
+    const allow = await forbid('fluxcd.controlplane.io', 'fluxinstances')
     const half = await lab.run('bootstrap', ['--lab', '--yes', '--json'])
     expect(half.code, half.stderr).toBe(1)
     expect(half.stderr).toContain('not while this test looks')
-    for (const { metadata, ...kind } of obstacles) await cluster.remove({ ...kind, name: metadata.name }, { uid: metadata.uid ?? '' })
+    await allow()
     const rest = await planOf()
     expect(rest).toEqual(['flux-instance', 'sync', 'takeover', 'verify'])
     const done = documentOf(await lab.run('bootstrap', ['--lab', '--yes', '--resume', '--json']))
@@ -206,28 +211,28 @@ describe('a dry run', () => {
   })
 })
 
-/** Keeps everybody from making a FluxInstance. */
-const noInstance = [
-  {
+/** Keeps everybody from making objects of this kind; returns what lets them again. */
+async function forbid(group: string, resource: string): Promise<() => Promise<void>> {
+  const policy = {
     apiVersion: 'admissionregistration.k8s.io/v1',
     kind: 'ValidatingAdmissionPolicy',
-    metadata: { name: 'no-instance' },
+    metadata: { name: resource },
     spec: {
-      matchConstraints: {
-        resourceRules: [
-          { apiGroups: ['fluxcd.controlplane.io'], apiVersions: ['*'], operations: ['CREATE'], resources: ['fluxinstances'] },
-        ],
-      },
+      matchConstraints: { resourceRules: [{ apiGroups: [group], apiVersions: ['*'], operations: ['CREATE'], resources: [resource] }] },
       validations: [{ expression: 'false', message: 'not while this test looks' }],
     },
-  },
-  {
+  }
+  const binding = {
     apiVersion: 'admissionregistration.k8s.io/v1',
     kind: 'ValidatingAdmissionPolicyBinding',
-    metadata: { name: 'no-instance' },
-    spec: { policyName: 'no-instance', validationActions: ['Deny'] },
-  },
-]
+    metadata: { name: resource },
+    spec: { policyName: resource, validationActions: ['Deny'] },
+  }
+  const made = await Promise.all([policy, binding].map((object) => cluster.apply(parseObject(object))))
+  return async () => {
+    for (const { metadata, ...kind } of made) await cluster.remove({ ...kind, name: metadata.name }, { uid: metadata.uid ?? '' })
+  }
+}
 
 /** The state once two reads, two seconds apart, are the same: controllers have finished what the run before set off. */
 async function atRest(read: () => Promise<string[]>): Promise<string[]> {
