@@ -10,7 +10,11 @@ beforeAll(async () => {
   lab = await startOlderLab()
 })
 afterAll(() => lab.close())
-beforeEach(() => lab.reset('old'))
+beforeEach(async () => {
+  await lab.reset('old')
+  // A reset starts every pod anew; an upgrade is refused where Flux does not run.
+  await lab.kubectl('--namespace', namespace, 'wait', 'pods', '--all', '--for=condition=Ready', '--timeout=90s')
+})
 
 /** That a run ended green on the old version: exit code 5, Git reverted, nothing suspended or stalled. */
 async function expectRolledBack(ended: Ended): Promise<void> {
