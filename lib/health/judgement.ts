@@ -64,19 +64,21 @@ function judge(object: FluxObject, objects: FluxObjects, now: number): Judgement
   if (missing !== undefined) return fails(`needs ${missing}, which does not exist`, writtenAt)
 
   const ready = conditionOf(object, 'Ready')
-  const isSeen = ready !== undefined && (ready.status === 'False' || (object.observedGeneration ?? generation) >= generation)
+  // The condition's own generation first: the status has none before the first attempt that went well.
+  const seen = ready?.observedGeneration ?? object.observedGeneration ?? generation
+  const isSeen = ready !== undefined && (ready.status === 'False' || seen >= generation)
   if (!isSeen) return isOld(writtenAt) ? fails(`its controller has not looked at generation ${generation}`, writtenAt) : { is: 'busy' }
   const since = ready.lastTransitionTime
-  // A new commit took its place, and is tried next (kustomize-controller since Flux 2.8).
+  // A new commit took its place, and is tried next; bounded, for a HelmRelease has stuck so (fluxcd/helm-controller#1429).
   if (ready.reason === 'HealthCheckCanceled' && !isOld(since)) return { is: 'busy' }
   if (ready.status === 'False') return fails(worded(ready) + ageOf(object, now), since)
   if (ready.status === 'Unknown') {
     if (isOld(since)) return fails(`still at it: ${worded(ready)}`, since)
-    const last = lastOutcome(object, objects)
     // A source that has no artifact yet is Unknown again at each attempt (source-controller, reconcileStorage).
     const fetchFailed = conditionOf(object, 'FetchFailed')
     if (fetchFailed?.status === 'True') return fails(`tries again after ${worded(fetchFailed)}`, fetchFailed.lastTransitionTime)
     if (object.failures > 0) return fails(`tries again after ${object.failures} failures: ${worded(ready)}`, since)
+    const last = lastOutcome(object, objects)
     return succeeded.includes(last) ? { is: 'busy' } : fails(`tries again after ${last}: ${worded(ready)}`, since)
   }
   if (object.askedAt !== undefined && isOld(object.askedAt))
@@ -89,10 +91,11 @@ function judge(object: FluxObject, objects: FluxObjects, now: number): Judgement
  * feature gate CancelHealthCheckOnNewRevision); later versions do not remember it.
  */
 function lastOutcome({ source, history, timeout }: FluxObject, objects: FluxObjects): string {
-  const wanted = source === undefined ? undefined : objects.byName.get(source)?.revision
+  const wanted = (source === undefined ? undefined : objects.byName.get(source)?.revision) ?? ''
   const patience = parseDuration(timeout) ?? defaultTimeout
   const isCutShort = ({ lastReconciledStatus, lastReconciledDuration, metadata }: HistoryEntry): boolean =>
     lastReconciledStatus === 'HealthCheckFailed' &&
+    wanted !== '' &&
     metadata.revision !== wanted &&
     (parseDuration(lastReconciledDuration) ?? patience) < patience
   return history.find((entry) => !isCutShort(entry))?.lastReconciledStatus ?? ''

@@ -4,7 +4,7 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import * as v from 'valibot'
-import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
+import { afterAll, beforeAll, beforeEach, expect, onTestFinished, test } from 'vitest'
 import type { Cluster } from '../../lib/cluster/cluster.ts'
 import { type Kind, kinds, type KubeObject, parseObject, refOf } from '../../lib/cluster/objects.ts'
 import { readinessOf } from '../../lib/cluster/readiness.ts'
@@ -251,6 +251,32 @@ test('sources: one that cannot be fetched is the cause, and what only waits for 
     },
   ])
   await Promise.all([...waiting, source].map(remove))
+})
+
+test('sources: one that was never fetched fails while it is tried again, too', async () => {
+  const silent = createServer(() => undefined) // never says a word
+  onTestFinished(() => {
+    silent.close()
+    silent.closeAllConnections()
+  })
+  await new Promise<void>((resolve) => silent.listen(0, '127.0.0.1', resolve))
+  const source = await apply({
+    ...kinds.gitRepository,
+    metadata: { namespace, name: 'silent' },
+    spec: { interval: '1m', timeout: '10s', url: `http://127.0.0.1:${portOf(silent.address())}/nowhere.git` },
+  })
+  const wait = (what: string): Promise<string> =>
+    lab.kubectl('--namespace', namespace, 'wait', 'gitrepository/silent', '--timeout=60s', `--for=condition=${what}`)
+  await wait('FetchFailed')
+  await wait('Ready=Unknown')
+  const found = await turned({ only: 'sources' })
+  await remove(source)
+  expect(found).toMatchObject([
+    {
+      state: 'fail',
+      objects: [{ object: 'GitRepository flux-system/silent', reason: expect.stringMatching(/^tries again after GitOperationFailed: /) }],
+    },
+  ])
 })
 
 test('revision: behind the head, which is too young to have been fetched', async () => {

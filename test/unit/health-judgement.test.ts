@@ -67,6 +67,7 @@ describe('one object', () => {
       {
         kind: 'GitRepository',
         status: {
+          observedGeneration: -1,
           conditions: [
             ...ready('Unknown', 'Progressing', 0.1).conditions,
             {
@@ -81,6 +82,11 @@ describe('one object', () => {
         },
       },
       { is: 'fails', reason: 'tries again after GitOperationFailed: timed out', since: ago(40) },
+    ],
+    [
+      'a release that was never well, and is being tried again',
+      { kind: 'HelmRelease', status: { ...ready('Unknown', 'Progressing', 1), observedGeneration: -1, failures: 2 } },
+      { is: 'fails', reason: 'tries again after 2 failures: Progressing' },
     ],
     ['never looked at', {}, { is: 'fails', reason: 'its controller has not looked at generation 1', since: ago(90) }],
     ['made just now', { metadata: { creationTimestamp: ago(1) } }, { is: 'busy' }],
@@ -153,9 +159,9 @@ describe('one object', () => {
 
 test('a Kustomization whose health check a new commit cut short is on its way; one that a timeout ended has failed', () => {
   const [old, newest] = ['main@sha1:a', 'main@sha1:b']
-  const shop = (revision: string, duration: string): Judgement | undefined =>
+  const shop = (revision: string, duration: string, source = newest): Judgement | undefined =>
     judge({
-      git: { kind: 'GitRepository', status: { ...ready('True', 'Succeeded', 1), artifact: { revision: newest } } },
+      git: { kind: 'GitRepository', status: { ...ready('True', 'Succeeded', 1), artifact: { revision: source } } },
       shop: {
         spec: { sourceRef: { kind: 'GitRepository', name: 'git' }, timeout: '2m' },
         status: {
@@ -171,6 +177,7 @@ test('a Kustomization whose health check a new commit cut short is on its way; o
   const failed = { is: 'fails', reason: 'tries again after HealthCheckFailed: Progressing' }
   expect(shop(old, '2m0.083461122s')).toMatchObject(failed)
   expect(shop(newest, '7.083461122s')).toMatchObject(failed)
+  expect(shop(old, '7.083461122s', '')).toMatchObject(failed)
 })
 
 describe('causes', () => {
