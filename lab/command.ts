@@ -18,7 +18,7 @@ export interface LabCommand {
   readonly isInteractive?: true
 }
 
-export interface Call {
+interface Call {
   readonly given: Given
   readonly words: readonly string[]
   readonly rest: readonly string[]
