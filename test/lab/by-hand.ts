@@ -84,11 +84,6 @@ export async function openHand(lab: TestLab): Promise<Hand> {
   }
 }
 
-/** Waits until Flux's pods run, as they do where people begin; after a reset of the lab they are being started. */
-export async function untilRunning(hand: Hand): Promise<void> {
-  await hand.run('kubectl', ['--namespace', 'flux-system', 'wait', 'pods', '--all', '--for=condition=Ready', '--timeout=90s'])
-}
-
 const keptSchema = v.looseObject({
   metadata: v.looseObject({ name: v.string(), namespace: v.string(), labels: v.unknown(), annotations: v.unknown() }),
   spec: v.looseObject({ distribution: v.looseObject({ version: v.string() }) }),

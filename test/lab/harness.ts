@@ -156,6 +156,11 @@ export async function startLab(clusters: readonly string[], olderFlux: readonly 
   }
 }
 
+/** Waits until Flux's pods run, as they do where people begin; after a reset of the lab they are being started. */
+export async function untilRunning(lab: TestLab): Promise<void> {
+  await lab.kubectl('--namespace', 'flux-system', 'wait', 'pods', '--all', '--for=condition=Ready', '--timeout=90s')
+}
+
 /** Puts a checkout of a person's own into the folder, whose settings can differ from this one's. */
 export function copyCheckout(folder: string): void {
   for (const part of ['scripts', 'lib', 'lab', 'package.json', '.npmrc', 'kubernetes'])

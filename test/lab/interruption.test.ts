@@ -103,8 +103,13 @@ describe('a bootstrap that is interrupted', () => {
       '--resume',
     )
     await allow()
-    const annotations = { 'reconcile.fluxcd.io/requestedAt': new Date().toISOString() } // the next attempt is a minute off
-    await cluster.patch({ ...kinds.kustomization, namespace, name: 'infra-gitops-flux-operator' }, { metadata: { annotations } })
+    // The API forgets the policy a moment later, and kustomize-controller's own next attempt is a minute off.
+    const ask = async (): Promise<unknown> => {
+      const annotations = { 'reconcile.fluxcd.io/requestedAt': new Date().toISOString() }
+      await cluster.patch({ ...kinds.kustomization, namespace, name: 'infra-gitops-flux-operator' }, { metadata: { annotations } })
+      return cluster.get({ ...kinds.helmRelease, namespace, name: 'flux-operator' })
+    }
+    await expect.poll(ask, { interval: 2000, timeout: 60_000 }).toBeDefined()
     const resumed = await lab.run('bootstrap', ['--lab', '--yes', '--resume', '--json'])
     expect(documentOf(resumed)).toMatchObject({ exitCode: 0, runId: documentOf(stopped).runId })
     await verifyAsUndisturbed()

@@ -1,8 +1,8 @@
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest'
 import { releaseStateOf } from '../../lib/cluster/flux-instance.ts'
 import { kinds } from '../../lib/cluster/objects.ts'
-import { type Hand, openHand, readPrinted, rollBackByHand, untilRunning } from './by-hand.ts'
-import { documentOf } from './harness.ts'
+import { type Hand, openHand, readPrinted, rollBackByHand } from './by-hand.ts'
+import { documentOf, untilRunning } from './harness.ts'
 import { namespace, newTags, type OlderLab, oldTags, settings, startOlderLab, tags, unready } from './older-flux.ts'
 
 // What the documents tell people to type for an upgrade and its way back, typed.
@@ -16,7 +16,7 @@ afterAll(() => lab.close())
 beforeEach(async () => {
   await lab.reset('old')
   hand = await openHand(lab)
-  await untilRunning(hand)
+  await untilRunning(lab)
 })
 afterEach(() => hand.close())
 

@@ -6,8 +6,8 @@ import { listControllerCrds } from '../../lib/cluster/flux-objects.ts'
 import { stateOf } from '../../lib/cluster/flux-instance.ts'
 import { kinds, parseObject, type Ref } from '../../lib/cluster/objects.ts'
 import { readinessOf } from '../../lib/cluster/readiness.ts'
-import { openHand, readPrinted, rollBackByHand, untilRunning } from './by-hand.ts'
-import { documentOf, startLab, type TestLab } from './harness.ts'
+import { openHand, readPrinted, rollBackByHand } from './by-hand.ts'
+import { documentOf, startLab, type TestLab, untilRunning } from './harness.ts'
 
 const namespace = 'flux-system'
 let lab: TestLab
@@ -246,7 +246,7 @@ test('by hand, as it is printed: 2.7.0 → 2.9.5, and the way back of each docum
   const before = await uids(infra)
   const hand = await openHand(lab)
   onTestFinished(hand.close)
-  await untilRunning(hand)
+  await untilRunning(lab)
   const printed = await readPrinted('docs/runbooks/flux-upgrade.md')
   hand.edit('kubernetes/clusters/infra/settings.yaml', (text) => text.replace('flux_version: "2.7.0"', 'flux_version: "2.9.5"'))
   await hand.type(printed, printed.section('## Upgrade', '### By hand'))
@@ -259,7 +259,7 @@ test('by hand, as it is printed: 2.7.0 → 2.9.5, and the way back of each docum
   await lab.reset('new')
   const other = await openHand(lab)
   onTestFinished(other.close)
-  await untilRunning(other)
+  await untilRunning(lab)
   const own = await readPrinted('docs/runbooks/flux-self-management.md')
   const back = own.section('### Rollback by hand')
   await other.type(own, back.slice(back.findLastIndex(({ words }) => words.includes('revert'))))

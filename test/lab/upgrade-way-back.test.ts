@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
 import { kinds } from '../../lib/cluster/objects.ts'
-import { documentOf, type Ended } from './harness.ts'
+import { documentOf, type Ended, untilRunning } from './harness.ts'
 import { namespace, type OlderLab, oldTags, startOlderLab, tags, unready, wanted } from './older-flux.ts'
 
 // An upgrade that does not come to run goes back by itself, whatever else fails meanwhile.
@@ -12,8 +12,7 @@ beforeAll(async () => {
 afterAll(() => lab.close())
 beforeEach(async () => {
   await lab.reset('old')
-  // A reset starts every pod anew; an upgrade is refused where Flux does not run.
-  await lab.kubectl('--namespace', namespace, 'wait', 'pods', '--all', '--for=condition=Ready', '--timeout=90s')
+  await untilRunning(lab)
 })
 
 /** That a run ended green on the old version: exit code 5, Git reverted, nothing suspended or stalled. */
