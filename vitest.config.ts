@@ -32,12 +32,12 @@ export default defineConfig({
         test: {
           name: 'lab',
           include: ['test/lab/**/*.test.ts'],
-          globalSetup: 'test/lab/executables.ts',
+          globalSetup: 'test/lab/prepare.ts',
           // Each file drives clusters of its own and waits for them a third of the time: two cores carry three files at once.
           maxWorkers: 3,
           sequence: { groupOrder: 1 },
-          testTimeout: 300_000,
-          hookTimeout: 300_000,
+          testTimeout: 600_000, // a busy machine takes four times as long as a quiet one
+          hookTimeout: 600_000,
           expect: { poll: { interval: 250 } },
         },
       },

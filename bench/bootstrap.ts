@@ -9,9 +9,10 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { stringify } from 'yaml'
-import { createConsole } from '../lib/console.ts'
-import { projectRoot } from '../lib/settings.ts'
-import { fetchTree } from '../lib/tree.ts'
+import { createConsole } from '../lib/terminal/console.ts'
+import { gitLoginOf } from '../lib/connection/settings.ts'
+import { projectRoot } from '../lib/base/paths.ts'
+import { fetchTree } from '../lib/desired-state/tree.ts'
 import { ensureLab } from '../lab/client.ts'
 
 const rounds = Number(process.argv.at(-1)) || 5
@@ -23,7 +24,8 @@ const labCommand = (...args: string[]) => promisify(execFile)('npx', ['zx', 'scr
 
 const checkout = join(home, 'checkout')
 await mkdir(checkout)
-const remote = { url: lab.git.url, ref: 'refs/heads/main', login: { kind: 'password', ...lab.git } } as const
+const login = gitLoginOf({ GIT_USERNAME: lab.git.username, GIT_PASSWORD: lab.git.password }, lab.git.url)
+const remote = { url: lab.git.url, ref: 'refs/heads/main', login } as const
 const tree = await fetchTree(remote, 'infra', checkout, join(lab.bin, 'kubectl'), new AbortController().signal)
 const values = join(home, 'values')
 await mkdir(values)

@@ -1,5 +1,6 @@
-import type { Cluster } from '../lib/cluster/cluster.ts'
-import { kinds, type KubeObject, parseObject, refOf } from '../lib/cluster/objects.ts'
+import type { Cluster } from '../lib/kubernetes/client.ts'
+import { type KubeObject, parseObject, refOf } from '../lib/kubernetes/objects.ts'
+import { fluxKinds } from '../lib/flux/kinds.ts'
 
 /** The namespaces they are spread over. */
 const namespaces = 20
@@ -54,7 +55,7 @@ function bodyOf(at: number): { spec: object; status: object } {
     case 3:
       return {
         spec: {
-          ...kinds.kustomization,
+          ...fluxKinds.kustomization,
           metadata,
           spec: {
             suspend: true,
@@ -77,7 +78,7 @@ function bodyOf(at: number): { spec: object; status: object } {
     case 6:
       return {
         spec: {
-          ...kinds.helmRelease,
+          ...fluxKinds.helmRelease,
           metadata,
           spec: {
             suspend: true,
@@ -110,7 +111,7 @@ function bodyOf(at: number): { spec: object; status: object } {
     case 8:
       return {
         spec: {
-          ...kinds.gitRepository,
+          ...fluxKinds.gitRepository,
           metadata,
           spec: { suspend: true, interval: '5m', url: `https://git.example.com/team/app-${at}.git`, ref: { branch: 'main' } },
         },
@@ -119,7 +120,7 @@ function bodyOf(at: number): { spec: object; status: object } {
     default:
       return {
         spec: {
-          ...kinds.ociRepository,
+          ...fluxKinds.ociRepository,
           metadata,
           spec: { suspend: true, interval: '5m', url: `oci://registry.example.com/charts/app-${at}`, ref: { tag: '1.2.3' } },
         },

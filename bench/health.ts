@@ -10,12 +10,12 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
-import { clusterAt } from '../lib/cluster/cluster.ts'
-import { openProxy } from '../lib/cluster/proxy.ts'
-import { createConsole } from '../lib/console.ts'
-import { findAccess } from '../lib/kubeconfig.ts'
-import { projectRoot } from '../lib/settings.ts'
-import { makeTemporaryFolder } from '../lib/temporary-folder.ts'
+import { clusterAt } from '../lib/kubernetes/client.ts'
+import { openProxy } from '../lib/connection/kubectl-proxy.ts'
+import { createConsole } from '../lib/terminal/console.ts'
+import { findAccess } from '../lib/connection/kubeconfig.ts'
+import { projectRoot } from '../lib/base/paths.ts'
+import { makeTemporaryFolder } from '../lib/process/temporary-folder.ts'
 import { ensureLab } from '../lab/client.ts'
 import { fill } from './flux-objects.ts'
 
@@ -69,7 +69,7 @@ function peakOf(pid: number): number | undefined {
 
 const health = ['scripts/health-check.ts', '--context', 'lab-infra', '--cluster', 'infra', '--kubeconfig', lab.kubeconfig]
 /** What .npmrc has npx give to zx. */
-const preload = '--import=./lib/run-typescript.mjs'
+const preload = '--import=./lib/loader/run-typescript.mjs'
 const contestants = {
   'npx zx health-check': async () => (await time('npx', 'zx', ...health)).seconds,
   'zx health-check': async () => (await time(process.execPath, preload, 'node_modules/zx/build/cli.js', ...health)).seconds,

@@ -9,14 +9,15 @@ import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
-import { clusterAt } from '../lib/cluster/cluster.ts'
-import { kinds, parseObject, refOf } from '../lib/cluster/objects.ts'
-import { openProxy } from '../lib/cluster/proxy.ts'
-import { createConsole } from '../lib/console.ts'
-import { findAccess } from '../lib/kubeconfig.ts'
-import { inParallel } from '../lib/parallel.ts'
-import { projectRoot } from '../lib/settings.ts'
-import { makeTemporaryFolder } from '../lib/temporary-folder.ts'
+import { clusterAt } from '../lib/kubernetes/client.ts'
+import { kinds, parseObject, refOf } from '../lib/kubernetes/objects.ts'
+import { fluxKinds } from '../lib/flux/kinds.ts'
+import { openProxy } from '../lib/connection/kubectl-proxy.ts'
+import { createConsole } from '../lib/terminal/console.ts'
+import { findAccess } from '../lib/connection/kubeconfig.ts'
+import { inParallel } from '../lib/base/parallel.ts'
+import { projectRoot } from '../lib/base/paths.ts'
+import { makeTemporaryFolder } from '../lib/process/temporary-folder.ts'
 import { ensureLab } from '../lab/client.ts'
 
 const rounds = Number(process.argv.at(-1)) || 3
@@ -37,7 +38,7 @@ async function fill(count: number): Promise<void> {
   await inParallel(names, 20, (name) => cluster.apply(parseObject({ ...kinds.namespace, metadata: { name } })))
   const objects = Array.from({ length: count }, (_, at) =>
     parseObject({
-      ...kinds.kustomization,
+      ...fluxKinds.kustomization,
       metadata: { namespace: names[at % names.length], name: `app-${at}`, finalizers: ['finalizers.fluxcd.io'] },
       spec,
     }),
@@ -78,7 +79,7 @@ async function reset(snapshot: string): Promise<void> {
   await time('kubectl', ['wait', 'pod', '--for=condition=Ready', '--all', '--timeout=60s', ...there])
 }
 
-const loader = join(projectRoot, 'lib', 'run-typescript.mjs')
+const loader = join(projectRoot, 'lib', 'loader', 'run-typescript.mjs')
 const teardown = () =>
   time(process.execPath, [
     `--import=${loader}`,

@@ -1,12 +1,12 @@
 import { execFile } from 'node:child_process'
 import { copyFileSync, cpSync, existsSync, mkdirSync, readdirSync, rmSync, utimesSync } from 'node:fs'
 import { dirname, join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
-import { messageOf, OperatorError } from '../lib/errors.ts'
+import { messageOf, OperatorError } from '../lib/base/errors.ts'
+import { packageRoot } from '../lib/base/paths.ts'
 
 /** Where the charts are that the lab wrote for itself: all but what upstream's module carries. */
-const sources = fileURLToPath(new URL('charts', import.meta.url))
+const sources = join(packageRoot, 'lab', 'charts')
 
 /** What is taken from the flux-operator module's `config` folder, and where the chart's templates look for it. */
 const upstream = {

@@ -2,8 +2,8 @@ import { renameSync, rmSync } from 'node:fs'
 import { connect, type Server } from 'node:net'
 
 /**
- * Makes the server listen on the unix socket unless a living process does: whoever listens there is the lab's one supervisor.
- * @returns false where somebody else is
+ * Makes the server listen on the unix socket unless a living process does: anyone who listens there is the lab's one supervisor.
+ * @returns false where someone else is
  */
 export async function claimSocket(server: Server, path: string): Promise<boolean> {
   try {
@@ -12,7 +12,7 @@ export async function claimSocket(server: Server, path: string): Promise<boolean
   } catch {
     if (await answers(path)) return false
   }
-  // A dead process's. Moved away before it is removed: if somebody was faster, it is his living one that was moved.
+  // A dead process's. Moved away before it is removed: if someone was faster, it is his living one that was moved.
   const moved = `${path}.${process.pid}`
   renameSync(path, moved)
   if (await answers(moved)) {
@@ -34,7 +34,7 @@ function listenAt(server: Server, path: string): Promise<void> {
   })
 }
 
-/** Whether somebody listens on the unix socket. */
+/** Whether someone listens on the unix socket. */
 export function answers(path: string): Promise<boolean> {
   return new Promise((resolve) => {
     const call = connect(path)

@@ -1,14 +1,17 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import * as v from 'valibot'
-import type { Console, Waiting } from '../lib/console.ts'
-import { OperatorError } from '../lib/errors.ts'
-import { nearest } from '../lib/nearest.ts'
+import type { Console, Waiting } from '../lib/terminal/console.ts'
+import { OperatorError } from '../lib/base/errors.ts'
 import { ensureKeys } from './cluster-keys.ts'
-import { type Command, command, NoSupervisor } from './control.ts'
-import { ensureExecutables } from './build/executables.ts'
-import { checkout, labHome } from './home.ts'
-import { clusterNames, controlSocket, keysFolder, labEnvironment, type Layout, layoutOf, makeFolders } from './layout.ts'
+import { type SupervisorCommand, command, NoSupervisor } from './control.ts'
+import { ensureExecutables, ensureHelm3, ensureOlderKubectl } from './build/executables.ts'
+import { olderKubectl } from './build/optional-recipes.ts'
+import { labHome } from './home.ts'
+import { labTreeRoot, projectRoot } from '../lib/base/paths.ts'
+import { checkCluster, checkClusterName } from './cluster-names.ts'
+import { commitClusterFolders } from './cluster-folders.ts'
+import { controlSocket, keysFolder, labEnvironment, type Layout, layoutOf, makeFolders } from './layout.ts'
 import { gitOf } from './repository.ts'
 import { isPushed, type Pushed, pushTree } from './seed.ts'
 import { labSettings, type SettingValues } from './settings.ts'
@@ -29,24 +32,46 @@ export interface LabAccess {
   readonly settings: SettingValues
   /** The folder with the lab's kubectl, helm and flux. */
   readonly bin: string
+  /** The helm to use, which may be another than the one in that folder. */
+  readonly helm: string
+  /** The kubectl to use, likewise. */
+  readonly kubectl: string
 }
 
-/** Has these clusters up, with Git and registry: builds, starts and heals whatever it takes. */
+/**
+ * Has these clusters up, with Git and registry: builds, starts and heals whatever it takes.
+ * @throws OperatorError `usage` for a cluster that is neither the tree's nor the lab's: a wrong name starts none
+ */
 export async function ensureLab(clusters: readonly string[], console: Console, signal?: AbortSignal): Promise<LabAccess> {
+  const layout = layoutOf(labHome())
+  for (const name of clusters) checkCluster(layout, name)
   const { status } = await bringUp(clusters, console, signal)
-  return accessOf(layoutOf(labHome()), status)
+  return accessOf(layout, status)
 }
 
-/** As `ensureLab`, with these older versions of Flux too; tells which clusters had to be started. */
+/** What a lab is to have beside its own; tools stay until it is down. */
+export interface LabChoice {
+  readonly olderFlux?: readonly string[]
+  /** The major version of helm. */
+  readonly helm?: string | undefined
+  /** The minor version of kubectl. */
+  readonly kubectl?: string | undefined
+}
+
+/** As `ensureLab`, with this choice; tells which clusters had to be started. */
 export async function bringUp(
   clusters: readonly string[],
   console: Console,
   signal?: AbortSignal,
-  olderFlux: readonly string[] = [],
+  { olderFlux = [], helm: major, kubectl: minor }: LabChoice = {},
 ): Promise<{ started: string[]; status: LabStatus }> {
   const layout = layoutOf(labHome())
-  for (const name of clusters) checkCluster(name)
+  for (const name of clusters) checkClusterName(name)
   const executables = await ensureExecutables(console, signal, olderFlux)
+  const chosen = major === '3' ? await ensureHelm3(console, signal) : executables.helm
+  const helm = major === undefined ? undefined : chosen
+  const isOlder = minor === olderKubectl
+  const kubectl = minor === undefined ? undefined : isOlder ? await ensureOlderKubectl(console, signal) : executables.kubectl
   let waiting: Waiting | undefined
   const say = (text: string): void => {
     if (waiting === undefined) waiting = console.wait(text)
@@ -61,12 +86,18 @@ export async function bringUp(
     // Keys take as long to make as the supervisor to start.
     const keys = clusters.map((name) => ensureKeys(keysFolder(layout, name), executables.controlPlane, labEnvironment(layout)))
     const [socket] = await Promise.all([supervisor, ...keys])
-    const started = v.parse(v.array(v.string()), await command(socket, { do: 'up', clusters: [...clusters], executables }, say, signal))
+    const started = v.parse(
+      v.array(v.string()),
+      await command(socket, { do: 'up', clusters: [...clusters], executables, helm, kubectl }, say, signal),
+    )
     let status = await readStatus(socket)
     if (status.git.head === undefined) {
+      if (labTreeRoot() !== projectRoot)
+        console.faint(`there is no kubernetes/clusters in ${projectRoot}: the lab's Git begins with the tree of flux-runbook`)
       await pushInto(layout, status, { message: 'The tree as the lab found it', overwrite: false })
       status = await readStatus(socket)
     }
+    await commitClusterFolders(gitOf(layout.repository, labEnvironment(layout)), namesOf(status), indexOf(layout))
     if (status.bin !== executables.bin) {
       console.warning(
         'the lab runs with executables of another build; npx zx scripts/lab.ts down ends it, and the next up takes the new ones',
@@ -93,16 +124,6 @@ export function describeClusters({ clusters }: LabStatus): string {
   return clusters.map(({ name, server }) => `${name} (${server})`).join(', ')
 }
 
-function checkCluster(name: string): void {
-  if (clusterNames.some((known) => known === name)) return
-  const close = nearest(name, clusterNames)
-  const there = close === undefined ? `there are ${clusterNames.join(', ')}` : `did you mean ${close}?`
-  throw new OperatorError(`the lab has no cluster "${name}"; ${there}`, {
-    kind: 'usage',
-    remedy: 'npx zx scripts/lab.ts up --clusters infra,apps',
-  })
-}
-
 /** The lab's access, where it is up. Throws `blocked` where it is not. */
 export async function labAccess(): Promise<LabAccess> {
   return accessOf(layoutOf(labHome()), await upStatus())
@@ -119,7 +140,11 @@ export async function labStatus(): Promise<LabStatus | undefined> {
 }
 
 /** Has the lab carry out a command. Throws `blocked` where it is not up. */
-export async function tellLab(wanted: Command, say: (text: string) => void = () => undefined, signal?: AbortSignal): Promise<unknown> {
+export async function tellLab(
+  wanted: SupervisorCommand,
+  say: (text: string) => void = () => undefined,
+  signal?: AbortSignal,
+): Promise<unknown> {
   const socket = controlSocket(layoutOf(labHome()))
   if (socket === undefined) throw notUp()
   return command(socket, wanted, say, signal).catch((error: unknown) => {
@@ -137,12 +162,16 @@ export async function push(options: { message: string; overwrite: boolean }): Pr
 export async function isTreePushed(status: LabStatus): Promise<boolean> {
   const layout = layoutOf(labHome())
   const git = gitOf(layout.repository, labEnvironment(layout))
-  return isPushed(git, { root: checkout, values: settingsOf(status), index: indexOf(layout) })
+  return isPushed(git, { root: labTreeRoot(), values: settingsOf(status), clusters: namesOf(status), index: indexOf(layout) })
 }
 
 async function pushInto(layout: Layout, status: LabStatus, options: { message: string; overwrite: boolean }): Promise<Pushed> {
   const git = gitOf(layout.repository, labEnvironment(layout))
-  return pushTree(git, { root: checkout, values: settingsOf(status), index: indexOf(layout), ...options })
+  return pushTree(git, { root: labTreeRoot(), values: settingsOf(status), clusters: namesOf(status), index: indexOf(layout), ...options })
+}
+
+function namesOf({ clusters }: LabStatus): string[] {
+  return clusters.map(({ name }) => name)
 }
 
 function indexOf(layout: Layout): string {
@@ -183,5 +212,7 @@ function accessOf(layout: Layout, status: LabStatus): LabAccess {
     registry: status.registry.address,
     settings: settingsOf(status),
     bin: status.bin,
+    helm: status.helm,
+    kubectl: status.kubectl === '' ? join(status.bin, 'kubectl') : status.kubectl,
   }
 }

@@ -3,7 +3,7 @@ import { generateKeyPairSync, randomBytes } from 'node:crypto'
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { promisify } from 'node:util'
-import { OperatorError } from '../lib/errors.ts'
+import { OperatorError } from '../lib/base/errors.ts'
 
 /** Who calls the API by a token of his own: the person, the lab's node, and kube-controller-manager. */
 const users = ['lab-admin', 'lab-node', 'system:kube-controller-manager'] as const

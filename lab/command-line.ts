@@ -1,6 +1,6 @@
-import { OperatorError } from '../lib/errors.ts'
-import { describeFlags, type Flags, parseFlags } from '../lib/flags.ts'
-import { nearest } from '../lib/nearest.ts'
+import { OperatorError } from '../lib/base/errors.ts'
+import { describeFlags, type Flags, parseFlags } from '../lib/terminal/flags.ts'
+import { nearest } from '../lib/base/nearest.ts'
 import type { LabCommand } from './command.ts'
 import { labCommands } from './commands.ts'
 
@@ -19,8 +19,8 @@ export type LabCall =
     }
 
 const shared = {
-  verbose: { type: 'boolean', help: 'tell more, stacks of errors too' },
-  help: { type: 'boolean', help: 'show this' },
+  verbose: { type: 'boolean', help: 'show more details, and stack traces of errors' },
+  help: { type: 'boolean', help: 'show this help' },
   version: { type: 'boolean', help: 'show the version' },
 } as const satisfies Flags
 
@@ -69,7 +69,12 @@ function overview(): string {
 
 ${lines.join('\n')}
 
-Each takes --help. FLUX_LAB_HOME says where the lab keeps what is its own (.lab in the checkout).
+Examples:
+  npx zx scripts/lab.ts up --clusters infra,apps
+  npx zx scripts/lab.ts kubectl --context lab-apps -- get nodes
+  npx zx scripts/lab.ts fault set git-down
+
+Each command takes --help, or -h. FLUX_LAB_HOME names the lab's folder (default: .lab in the checkout).
 `
 }
 

@@ -1,6 +1,6 @@
-import type { Console } from '../lib/console.ts'
-import { exitCodes } from '../lib/errors.ts'
-import type { Flags } from '../lib/flags.ts'
+import type { Console } from '../lib/terminal/console.ts'
+import { exitCodes } from '../lib/base/errors.ts'
+import type { Flags } from '../lib/terminal/flags.ts'
 
 type Given = Readonly<Record<string, string | boolean | undefined>>
 
@@ -36,7 +36,7 @@ export const done: Outcome = { exitCode: exitCodes.done, outcome: 'done' }
 export const unchanged: Outcome = { exitCode: exitCodes.done, outcome: 'unchanged' }
 
 /** The flag of every command that can answer a program. */
-export const json = { type: 'boolean', help: 'the result on stdout as one JSON document' } as const
+export const json = { type: 'boolean', help: 'print the result on stdout as one JSON document' } as const
 
 export function print(lines: readonly string[]): void {
   process.stdout.write(`${lines.join('\n')}\n`)

@@ -1,60 +1,48 @@
-import { OperatorError } from '../lib/errors.ts'
-import { ensureExecutables } from './build/executables.ts'
+import { OperatorError } from '../lib/base/errors.ts'
+import { ensureExecutables, ensureHelm3, ensureOlderKubectl, ensurePulumi } from './build/executables.ts'
 import { bringUp, describeClusters, isTreePushed, labAccess, labStatus, push, tellLab } from './client.ts'
 import { done, json, type LabCommand, print, unchanged } from './command.ts'
+import { envCommand } from './env-command.ts'
 import { faultCommand } from './fault-command.ts'
 import { labHome } from './home.ts'
-import { clusterNames, labEnvironment, layoutOf } from './layout.ts'
+import { labEnvironment, layoutOf } from './layout.ts'
 import { runInteractively, showLogs } from './logs.ts'
 import { leftovers } from './process-record.ts'
-import { olderFlux } from './build/recipe.ts'
+import { olderKubectl } from './build/optional-recipes.ts'
+import { context, flux, helm, kubectl, pulumi, textOf, versionsOf } from './command-flags.ts'
+import { describePulumi } from './pulumi/tools.ts'
+import { bringUpPulumi } from './pulumi/up.ts'
 import { describeStatus } from './show-status.ts'
+import { checkCluster } from './cluster-names.ts'
 import { checkSnapshot, checkSnapshotName } from './snapshots.ts'
 import { takeDown } from './take-down.ts'
 
 const none = { least: 0, most: 0 }
-const context = {
-  type: 'string',
-  value: 'NAME',
-  help: 'lab-infra (unless told otherwise) or lab-apps',
-  choices: clusterNames.map((name) => `lab-${name}`),
-} as const
-const flux = {
-  type: 'string',
-  value: olderFlux.join(','),
-  help: 'older versions of Flux to build too, some minutes each; once built they are always there',
-} as const
-
-function textOf(value: string | boolean | undefined, otherwise: string): string {
-  return typeof value === 'string' ? value : otherwise
-}
-
-/** The older versions of Flux that `--flux` names. Throws a usage error for one that the lab cannot build. */
-function versionsOf(value: string | boolean | undefined): string[] {
-  const versions = typeof value === 'string' ? value.split(',') : []
-  const unknown = versions.find((version) => !olderFlux.some((older) => older === version))
-  if (unknown === undefined) return versions
-  throw new OperatorError(`the lab has no Flux ${unknown} to build; beside its own it has ${olderFlux.join(', ')}`, {
-    kind: 'usage',
-    remedy: `--flux ${olderFlux.join(',')}`,
-  })
-}
-
 /** Every command of `scripts/lab.ts`. */
 export const labCommands: Readonly<Record<string, LabCommand>> = {
   up: {
-    summary: 'starts the clusters, Git with this tree in it, and the registry with the charts; builds first if need be',
+    summary: 'starts the clusters, Git with this tree, and the registry with the charts; builds first if necessary',
     usage: '',
     words: none,
     flags: {
-      clusters: { type: 'string', value: 'infra,apps', help: `which clusters: ${clusterNames.join(', ')} (infra unless told otherwise)` },
+      clusters: { type: 'string', value: 'NAME,…', help: 'which clusters (infra by default): infra, apps, or any other names' },
       flux,
+      helm,
+      kubectl,
+      pulumi,
       json,
     },
     async run({ given, console, signal }) {
       const clusters = textOf(given.clusters, 'infra').split(',')
-      const { started, status } = await bringUp(clusters, console, signal, versionsOf(given.flux))
+      const { started, status } = await bringUp(clusters, console, signal, {
+        olderFlux: versionsOf(given.flux),
+        helm: typeof given.helm === 'string' ? given.helm : undefined,
+        kubectl: typeof given.kubectl === 'string' ? given.kubectl : undefined,
+      })
+      if (given.pulumi === true) await bringUpPulumi(layoutOf(labHome()), status.registry.address, console, signal)
       if (started.length === 0) console.success(`the lab is up already: ${describeClusters(status)}; nothing to do`)
+      if (given.helm !== undefined) console.success(`the scripts use ${status.helm}`)
+      if (given.kubectl !== undefined) console.success(`the scripts use ${status.kubectl}`)
       if (status.faults.length > 0) console.warning(`faults are set: ${status.faults.join(', ')}; npx zx scripts/lab.ts fault clear`)
       if (!(await isTreePushed(status))) console.warning("kubernetes/ is not what the lab's Git has: npx zx scripts/lab.ts push")
       if (started.length > 0) console.faint('eval "$(npx zx scripts/lab.ts env)" lets kubectl, helm, flux and git reach it')
@@ -99,36 +87,22 @@ export const labCommands: Readonly<Record<string, LabCommand>> = {
     },
   },
   build: {
-    summary: 'builds the executables, unless they are there',
+    summary: 'builds the executables, unless they exist',
     usage: '',
     words: none,
-    flags: { flux },
+    flags: { flux, helm, kubectl, pulumi },
     async run({ given, console, signal }) {
-      console.success(`the executables are in ${(await ensureExecutables(console, signal, versionsOf(given.flux))).bin}`)
+      const { bin } = await ensureExecutables(console, signal, versionsOf(given.flux))
+      if (given.helm === '3') console.success(`helm 3 is ${await ensureHelm3(console, signal)}`)
+      if (given.kubectl === olderKubectl) console.success(`kubectl ${olderKubectl} is ${await ensureOlderKubectl(console, signal)}`)
+      if (given.pulumi === true) console.success(describePulumi(await ensurePulumi(console, signal)))
+      console.success(`the executables are in ${bin}`)
       return done
     },
   },
-  env: {
-    summary: 'prints what a shell needs to use the lab: eval "$(npx zx scripts/lab.ts env)"',
-    usage: '',
-    words: none,
-    flags: {},
-    async run() {
-      const { kubeconfig, git, registry, bin, home } = await labAccess()
-      const variables = {
-        KUBECONFIG: kubeconfig,
-        FLUX_LAB_GIT_URL: git.anonymousUrl,
-        FLUX_LAB_GIT_PRIVATE_URL: git.url,
-        FLUX_LAB_GIT_USERNAME: git.username,
-        FLUX_LAB_GIT_PASSWORD_FILE: layoutOf(home).gitPassword,
-        FLUX_LAB_REGISTRY: registry,
-      }
-      print([...Object.entries(variables).map(([name, value]) => `export ${name}=${quoted(value)}`), `export PATH=${quoted(bin)}:"$PATH"`])
-      return done
-    },
-  },
+  env: envCommand,
   push: {
-    summary: "commits this tree's kubernetes/ to the lab's Git, with the lab's addresses in it",
+    summary: "commits this tree's kubernetes/ to the lab's Git, with the lab's addresses",
     usage: '',
     words: none,
     flags: {
@@ -145,7 +119,7 @@ export const labCommands: Readonly<Record<string, LabCommand>> = {
   },
   fault: faultCommand,
   snapshot: {
-    summary: 'keeps what clusters and Git are now',
+    summary: 'saves the state of clusters and Git',
     usage: 'NAME',
     words: { least: 1, most: 1 },
     flags: {},
@@ -158,7 +132,7 @@ export const labCommands: Readonly<Record<string, LabCommand>> = {
     },
   },
   reset: {
-    summary: 'makes clusters and Git what they were at that snapshot',
+    summary: 'restores clusters and Git from a snapshot',
     usage: 'NAME',
     words: { least: 0, most: 1 },
     flags: {},
@@ -171,12 +145,12 @@ export const labCommands: Readonly<Record<string, LabCommand>> = {
     },
   },
   wipe: {
-    summary: 'makes a cluster an empty one, under the same address; Git stays',
+    summary: 'replaces a cluster by an empty one at the same address; Git stays',
     usage: '',
     words: none,
     flags: { context },
     async run({ given, console, signal }) {
-      const name = textOf(given.context, 'lab-infra').replace(/^lab-/, '')
+      const name = clusterOf(given)
       const waiting = console.wait(`wiping ${name}`)
       await tellLab({ do: 'wipe', cluster: name }, (text) => waiting.on(text), signal).catch(stopping(waiting))
       waiting.success(`${name} is an empty cluster now`)
@@ -185,12 +159,12 @@ export const labCommands: Readonly<Record<string, LabCommand>> = {
   },
   logs: {
     isInteractive: true,
-    summary: 'shows what a process, or a container, has written',
+    summary: 'shows the log of a process or a container',
     usage: 'NAME',
     words: { least: 1, most: 1 },
-    flags: { follow: { type: 'boolean', help: 'go on as it grows (-f)' }, context },
+    flags: { follow: { type: 'boolean', help: 'follow the log (-f)' }, context },
     async run({ words: [name = ''], given }) {
-      return { exitCode: await showLogs(name, textOf(given.context, 'lab-infra'), given.follow === true, await labStatus()) }
+      return { exitCode: await showLogs(name, `lab-${clusterOf(given)}`, given.follow === true, await labStatus()) }
     },
   },
   kubectl: {
@@ -213,9 +187,16 @@ export const labCommands: Readonly<Record<string, LabCommand>> = {
         TERM: process.env.TERM ?? 'dumb',
         EDITOR: process.env.EDITOR ?? 'vi',
       }
-      return { exitCode: await runInteractively([`${bin}/kubectl`, '--context', textOf(given.context, 'lab-infra'), ...rest], env) }
+      return { exitCode: await runInteractively([`${bin}/kubectl`, '--context', `lab-${clusterOf(given)}`, ...rest], env) }
     },
   },
+}
+
+/** The cluster of the lab that --context names. Throws a usage error where there is none of that name. */
+function clusterOf(given: Parameters<LabCommand['run']>[0]['given']): string {
+  const name = textOf(given.context, 'lab-infra').replace(/^lab-/, '')
+  checkCluster(layoutOf(labHome()), name)
+  return name
 }
 
 function stopping(waiting: { stop: () => void }): (error: unknown) => never {
@@ -223,9 +204,4 @@ function stopping(waiting: { stop: () => void }): (error: unknown) => never {
     waiting.stop()
     throw error
   }
-}
-
-/** For a shell. */
-function quoted(text: string): string {
-  return /^[\w./:@-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`
 }

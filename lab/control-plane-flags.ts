@@ -30,7 +30,7 @@ export const auditPolicy = {
   ],
 } as const
 
-/** kube-apiserver on loopback, for whoever holds a token; roles decide what they may do. */
+/** kube-apiserver on loopback, for anyone who holds a token; roles decide what they may do. */
 export function apiserverFlags(
   keys: ClusterKeys,
   etcdSocket: string,

@@ -1,15 +1,15 @@
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
-import { send } from '../lib/cluster/http.ts'
-import { tokenEndpoint } from '../lib/cluster/transport.ts'
-import { messageOf, OperatorError } from '../lib/errors.ts'
+import { send } from '../lib/kubernetes/http.ts'
+import { tokenEndpoint } from '../lib/kubernetes/transport.ts'
+import { messageOf, OperatorError } from '../lib/base/errors.ts'
 import { type ClusterKeys, ensureKeys } from './cluster-keys.ts'
 import { apiserverFlags, auditPolicy, controllerManagerFlags, etcdFlags } from './control-plane-flags.ts'
-import { type Keeping, type KeptProcess, keepRunning } from './kept-process.ts'
+import { type Keeping, type KeptProcess, keepRunning } from './supervised-process.ts'
 import { kubeconfigOf } from './kubeconfig.ts'
 import type { Ports } from './ports.ts'
-import type { Relay } from './relay.ts'
+import type { Relay } from './tcp-proxy.ts'
 
 export interface ControlPlaneOptions {
   readonly cluster: string
@@ -31,18 +31,23 @@ export interface ControlPlane {
   readonly ca: string
   readonly certificate: { readonly cert: string; readonly key: string }
   readonly tokens: ClusterKeys['tokens']
-  readonly processes: readonly KeptProcess[]
+  readonly processes: () => readonly KeptProcess[]
+  /** etcd's socket. */
+  readonly etcd: string
   /** Where kube-apiserver listens itself, behind the relay. */
   readonly port: number
   /** Waits until the API is ready and can describe itself, which kubectl apply reads. */
   readonly untilReady: () => Promise<void>
+  /** kube-controller-manager, which may be ended and started while the API goes on. */
+  readonly startControllers: () => void
+  readonly stopControllers: () => Promise<void>
   /** Ends all three at once; etcd's log is what makes that safe. */
   readonly stop: () => Promise<void>
 }
 
 const readyWithin = 60_000
 
-/** Starts etcd, kube-apiserver and kube-controller-manager of one cluster. Resolves when the API is ready, but for describing itself. */
+/** Starts etcd and kube-apiserver of one cluster. Resolves when the API is ready, but for describing itself. */
 export async function startControlPlane(options: ControlPlaneOptions): Promise<ControlPlane> {
   const { cluster, executable, keeping, relay } = options
   const data = join(options.folder, 'etcd')
@@ -50,24 +55,29 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
   const socket = join(options.sockets, `${cluster}-etcd`)
   const server = `https://127.0.0.1:${relay.port}`
   const processes: KeptProcess[] = []
-  const start = (name: string, flags: Readonly<Record<string, string>>): void => {
+  let controllers: KeptProcess | undefined
+  const start = (name: string, flags: Readonly<Record<string, string>>): KeptProcess => {
     const command = [executable, name, ...Object.entries(flags).map(([flag, value]) => `--${flag}=${value}`)]
     // Collecting garbage less often saves the start a fifth of its work, for 100 MB.
     const env = { ...keeping.env, GOGC: '200' }
     const log = join(options.logs, `${cluster}-${name}.log`)
-    processes.push(keepRunning({ name: `${cluster}/${name}`, command, log }, { ...keeping, env }))
+    return keepRunning({ name: `${cluster}/${name}`, command, log }, { ...keeping, env })
+  }
+  const stopControllers = async (): Promise<void> => {
+    await controllers?.stop()
+    controllers = undefined
   }
   const stop = async (): Promise<void> => {
-    await Promise.all(processes.map((process) => process.stop()))
+    await Promise.all([...processes.map((process) => process.stop()), stopControllers()])
   }
 
   try {
-    start('etcd', etcdFlags(cluster, data, socket))
+    processes.push(start('etcd', etcdFlags(cluster, data, socket)))
     const keys = await ensureKeys(join(options.folder, 'keys'), executable, keeping.env)
     const port = await options.ports.free(`kube-apiserver of ${cluster}`)
     const audit = { policy: join(options.folder, 'audit-policy.json'), log: join(options.logs, `${cluster}-audit.log`) }
     writeFileSync(audit.policy, JSON.stringify(auditPolicy))
-    start('kube-apiserver', apiserverFlags(keys, socket, port, audit))
+    processes.push(start('kube-apiserver', apiserverFlags(keys, socket, port, audit)))
     relay.leadTo(port)
     await waitForApi(port, keys, processes, ['/readyz'])
     const untilReady = (): Promise<void> => waitForApi(port, keys, processes, ['/readyz', '/openapi/v3', '/openapi/v2'])
@@ -76,8 +86,21 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
     writeFileSync(kubeconfig, kubeconfigOf([{ context: cluster, server, ca, token: tokens['system:kube-controller-manager'] }]), {
       mode: 0o600,
     })
-    start('kube-controller-manager', controllerManagerFlags(keys, kubeconfig))
-    return { server, ca, certificate: { cert: ca, key }, tokens, processes, port, untilReady, stop }
+    return {
+      server,
+      ca,
+      certificate: { cert: ca, key },
+      tokens,
+      processes: () => [...processes, ...(controllers === undefined ? [] : [controllers])],
+      etcd: socket,
+      port,
+      untilReady,
+      startControllers() {
+        controllers ??= start('kube-controller-manager', controllerManagerFlags(keys, kubeconfig))
+      },
+      stopControllers,
+      stop,
+    }
   } catch (error) {
     await stop()
     throw error

@@ -2,7 +2,7 @@ import { createServer, type Server } from 'node:http'
 import { createInterface } from 'node:readline'
 import { Pool } from 'undici'
 import * as v from 'valibot'
-import { messageOf, OperatorError } from '../lib/errors.ts'
+import { messageOf, OperatorError } from '../lib/base/errors.ts'
 
 const text = v.string()
 
@@ -20,7 +20,13 @@ const executablesSchema = v.object({
 
 const commandSchema = v.variant('do', [
   v.object({ do: v.literal('status') }),
-  v.object({ do: v.literal('up'), clusters: v.array(text), executables: executablesSchema }),
+  v.object({
+    do: v.literal('up'),
+    clusters: v.array(text),
+    executables: executablesSchema,
+    helm: v.optional(text),
+    kubectl: v.optional(text),
+  }),
   v.object({ do: v.literal('down') }),
   v.object({ do: v.literal('fault-set'), fault: text }),
   v.object({ do: v.literal('fault-clear'), fault: v.optional(text) }),
@@ -30,7 +36,7 @@ const commandSchema = v.variant('do', [
 ])
 
 /** What the supervisor of a lab can be asked for. */
-export type Command = v.InferOutput<typeof commandSchema>
+export type SupervisorCommand = v.InferOutput<typeof commandSchema>
 
 /** One line of an answer: what is being done, and at the end the result or why there is none. */
 const lineSchema = v.variant('is', [
@@ -41,7 +47,7 @@ const lineSchema = v.variant('is', [
 type Line = v.InferOutput<typeof lineSchema>
 
 /** A server for a unix socket that carries out commands; their answers grow line by line. */
-export function createControl(carryOut: (command: Command, say: (text: string) => void) => Promise<unknown>): Server {
+export function createControl(carryOut: (command: SupervisorCommand, say: (text: string) => void) => Promise<unknown>): Server {
   return createServer((request, response) => {
     const write = (line: Line): void => void response.write(`${JSON.stringify(line)}\n`)
     const answer = async (): Promise<void> => {
@@ -75,7 +81,7 @@ export class NoSupervisor extends Error {
  */
 export async function command(
   socketPath: string,
-  wanted: Command,
+  wanted: SupervisorCommand,
   say: (text: string) => void = () => undefined,
   signal?: AbortSignal,
 ): Promise<unknown> {

@@ -1,14 +1,15 @@
 import * as v from 'valibot'
-import type { Console } from '../lib/console.ts'
-import { OperatorError } from '../lib/errors.ts'
-import { nearest } from '../lib/nearest.ts'
+import type { Console } from '../lib/terminal/console.ts'
+import { OperatorError } from '../lib/base/errors.ts'
+import { nearest } from '../lib/base/nearest.ts'
 import { labStatus, tellLab } from './client.ts'
 import { done, json, type LabCommand, type Outcome, print, unchanged } from './command.ts'
+import { shortName } from './show-status.ts'
 import { faultNames, parseFault, parseFaultName } from './faults.ts'
 
 /** `lab fault`. */
 export const faultCommand: LabCommand = {
-  summary: 'makes something fail, and lets it work again',
+  summary: 'injects a fault into every cluster of the lab, or clears it',
   usage: 'set NAME[=ARG] | clear [NAME] | list',
   words: { least: 1, most: 2 },
   flags: { json },
@@ -26,7 +27,8 @@ async function runFault([verb = '', fault]: readonly string[], asJson: boolean, 
   if (verb === 'set' && fault !== undefined) {
     parseFault(fault)
     await tellLab({ do: 'fault-set', fault })
-    console.success(`${fault} is set; npx zx scripts/lab.ts fault clear ${fault}`)
+    for (const warning of await notRunning(fault)) console.warning(warning)
+    console.success(`${fault} is set, on every cluster of the lab; to clear it: npx zx scripts/lab.ts fault clear ${fault}`)
     return done
   }
   if (verb === 'clear') {
@@ -47,6 +49,17 @@ async function runFault([verb = '', fault]: readonly string[], asJson: boolean, 
     kind: 'usage',
     remedy: `npx zx scripts/lab.ts fault ${verb === 'set' ? 'list' : (close ?? 'list')}`,
   })
+}
+
+/** A fault of a Deployment that is not there yet counts once it is; most likely its name is wrong. */
+async function notRunning(text: string): Promise<string[]> {
+  const { name, argument } = parseFault(text)
+  if (name !== 'crash' && name !== 'partition') return []
+  const wanted = argument.split(':')[0] ?? ''
+  const processes = (await labStatus())?.processes.flatMap((one) => (one.image === undefined ? [] : [shortName(one.name)])) ?? []
+  if (processes.length === 0 || processes.includes(wanted)) return []
+  const close = nearest(wanted, processes)
+  return [`no ${wanted} runs in the lab, so it counts once one does${close === undefined ? '' : `; did you mean ${close}?`}`]
 }
 
 function describeFault([name, { argument, effect }]: [string, { argument: string | undefined; effect: string }]): string {

@@ -1,10 +1,10 @@
-import { OperatorError } from '../lib/errors.ts'
-import { nearest } from '../lib/nearest.ts'
+import { OperatorError } from '../lib/base/errors.ts'
+import { nearest } from '../lib/base/nearest.ts'
 
 /** Everything that can be made to fail, and what the name wants after its `=`. */
 export const faultNames = {
   image: { argument: 'NAME:TAG', effect: 'the image cannot be pulled' },
-  crash: { argument: 'DEPLOYMENT', effect: 'its program exits on start' },
+  crash: { argument: 'DEPLOYMENT[:TAG]', effect: 'its program exits on start; with a TAG, that version only' },
   partition: { argument: 'DEPLOYMENT', effect: 'its program cannot reach the API' },
   'api-down': { argument: undefined, effect: 'the API refuses connections' },
   'api-slow': { argument: 'MS', effect: 'everything sent to the API arrives so many milliseconds later' },
@@ -55,6 +55,12 @@ export function parseFault(text: string): Fault {
   return { name, argument: image }
 }
 
+/** Whether one of these crashes, `DEPLOYMENT` or `DEPLOYMENT:TAG`, is of a program that runs for the Deployment with this image. */
+export function isCrashing(crashes: readonly string[], deployment: string, image: string): boolean {
+  const tag = /:([^:/@]+)(?:@|$)/.exec(image)?.[1] ?? ''
+  return deployment !== '' && (crashes.includes(deployment) || crashes.includes(`${deployment}:${tag}`))
+}
+
 export function showFault({ name, argument }: Fault): string {
   return argument === '' ? name : `${name}=${argument}`
 }
@@ -71,6 +77,6 @@ export function withoutFault(faults: readonly Fault[], name: FaultName | undefin
   return faults.filter((one) => one.name !== name || (argument !== '' && one.argument !== argument))
 }
 
-export function argumentsOf(faults: readonly Fault[], name: FaultName): string[] {
+export function faultArguments(faults: readonly Fault[], name: FaultName): string[] {
   return faults.filter((one) => one.name === name).map(({ argument }) => argument)
 }

@@ -2,14 +2,14 @@ import { spawn } from 'node:child_process'
 import { timingSafeEqual } from 'node:crypto'
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import { dirname } from 'node:path'
-import { messageOf } from '../lib/errors.ts'
+import { messageOf } from '../lib/base/errors.ts'
 import { listenOn, type Ports } from './ports.ts'
 
 export interface GitServer {
   readonly port: number
   /** Refuses connections, as a server that is down does. */
   readonly cut: () => Promise<void>
-  readonly mend: () => Promise<void>
+  readonly unblock: () => Promise<void>
   readonly close: () => Promise<void>
 }
 
@@ -22,8 +22,8 @@ export interface GitServerOptions {
 }
 
 /**
- * Serves one bare repository over HTTP by git's own `git http-backend`: at `/fleet.git` for everybody, at `/private/fleet.git` for
- * whoever knows the password. Both may read and write.
+ * Serves one bare repository over HTTP by git's own `git http-backend`: at `/fleet.git` for everybody on this machine, at
+ * `/private/fleet.git` for those who know the password. Only these write: Flux follows it, and the lab's node runs what Flux applies.
  */
 export async function startGitServer(ports: Ports, options: GitServerOptions): Promise<GitServer> {
   const server = createServer((request, response) => {
@@ -47,7 +47,7 @@ export async function startGitServer(ports: Ports, options: GitServerOptions): P
     port,
     close,
     cut: close,
-    async mend() {
+    async unblock() {
       if (!isUp) await listenOn(server, port)
       isUp = true
     },
@@ -59,9 +59,14 @@ const privately = '/private'
 function serve(request: IncomingMessage, response: ServerResponse, options: GitServerOptions): void {
   const { pathname, search } = new URL(request.url ?? '/', 'http://localhost')
   const isPrivate = pathname.startsWith(`${privately}/`)
-  const path = isPrivate ? pathname.slice(privately.length) : pathname
-  if (isPrivate && !isAllowed(request.headers.authorization, options)) {
-    response.writeHead(401, { 'www-authenticate': 'Basic realm="the lab\'s Git"' }).end('wrong user or password\n')
+  const path = decodeURIComponent(isPrivate ? pathname.slice(privately.length) : pathname)
+  const isKnown = isAllowed(request.headers.authorization, options)
+  if (!isKnown && (isPrivate || isWrite(path, search))) {
+    response.writeHead(401, { 'www-authenticate': 'Basic realm="the lab\'s Git"' }).end('that takes the user and password of the lab\n')
+    return
+  }
+  if (!isKnown && !isThisMachine(request.headers.host)) {
+    response.writeHead(403).end('the lab is asked as 127.0.0.1 or localhost\n')
     return
   }
   if (!path.startsWith('/fleet.git/')) {
@@ -76,10 +81,10 @@ function serve(request: IncomingMessage, response: ServerResponse, options: GitS
       GIT_PROJECT_ROOT: dirname(options.repository),
       GIT_HTTP_EXPORT_ALL: '1',
       GIT_CONFIG_NOSYSTEM: '1',
-      REMOTE_USER: isPrivate ? options.username : 'anonymous', // git lets nobody push who has no name
+      ...(isKnown ? { REMOTE_USER: options.username } : {}), // git lets nobody push who has no name
       REMOTE_ADDR: '127.0.0.1',
       REQUEST_METHOD: request.method ?? 'GET',
-      PATH_INFO: decodeURIComponent(path),
+      PATH_INFO: path,
       QUERY_STRING: search.slice(1),
       CONTENT_TYPE: headers['content-type'] ?? '',
       ...(headers['content-length'] === undefined ? {} : { CONTENT_LENGTH: headers['content-length'] }),
@@ -96,6 +101,16 @@ function serve(request: IncomingMessage, response: ServerResponse, options: GitS
   backend.on('close', (code) => {
     if (!response.headersSent) fail(response, options, `git http-backend ended with ${code} and no answer`)
   })
+}
+
+/** What git sends before, and while, it pushes (gitprotocol-http). */
+function isWrite(path: string, search: string): boolean {
+  return path.endsWith('/git-receive-pack') || new URLSearchParams(search).get('service') === 'git-receive-pack'
+}
+
+/** A browser that is made to ask here, by a name of someone's that leads to this machine, says that name. */
+function isThisMachine(host: string | undefined): boolean {
+  return /^(127\.0\.0\.1|localhost)(:\d+)?$/.test(host ?? '')
 }
 
 function isAllowed(authorization: string | undefined, { username, password }: GitServerOptions): boolean {

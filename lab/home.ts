@@ -1,13 +1,10 @@
 import { homedir } from 'node:os'
-import { dirname, isAbsolute, join, resolve } from 'node:path'
-import { fileURLToPath } from 'node:url'
+import { isAbsolute, join, resolve } from 'node:path'
+import { projectRoot } from '../lib/base/paths.ts'
 
-/** The folder of this checkout. */
-export const checkout = dirname(dirname(fileURLToPath(import.meta.url)))
-
-/** Where a lab keeps what is its own, such as its clusters' data and logs: FLUX_LAB_HOME, else `.lab` in the checkout. */
+/** Where a lab keeps what is its own, such as its clusters' data and logs: FLUX_LAB_HOME, else `.lab` in the repository. */
 export function labHome(env: NodeJS.ProcessEnv = process.env): string {
-  return resolve(env.FLUX_LAB_HOME || join(checkout, '.lab'))
+  return resolve(env.FLUX_LAB_HOME || join(projectRoot, '.lab'))
 }
 
 /** Where the executables are kept: all labs of a person share them. */

@@ -1,20 +1,22 @@
 import { setMaxListeners } from 'node:events'
 import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
-import { type Cluster, clusterAt } from '../lib/cluster/cluster.ts'
-import { send } from '../lib/cluster/http.ts'
-import { tokenEndpoint } from '../lib/cluster/transport.ts'
-import { kinds } from '../lib/cluster/objects.ts'
-import { OperatorError } from '../lib/errors.ts'
+import { type Cluster, clusterAt } from '../lib/kubernetes/client.ts'
+import { send } from '../lib/kubernetes/http.ts'
+import { tokenEndpoint } from '../lib/kubernetes/transport.ts'
+import { kinds } from '../lib/kubernetes/objects.ts'
+import { OperatorError } from '../lib/base/errors.ts'
 import type { Executables } from './build/executables.ts'
 import { type ControlPlane, startControlPlane } from './control-plane.ts'
-import type { Keeping } from './kept-process.ts'
+import { type EtcdKey, readKeys } from './etcd-keys.ts'
+import { putClusterBack } from './put-cluster-back.ts'
+import type { Keeping } from './supervised-process.ts'
 import type { Layout } from './layout.ts'
 import { type Faults, type LabNode, startNode } from './node/node.ts'
 import type { Ports } from './ports.ts'
 import type { ProcessRecord } from './process-record.ts'
-import { type Relay, startRelay } from './relay.ts'
-import { type ProcessStatus, statusOf } from './status.ts'
+import { type Relay, startRelay } from './tcp-proxy.ts'
+import { type ProcessStatus, processStatusOf } from './status.ts'
 
 /** One cluster of the lab: its control plane and its node, and the address that people know it by. */
 export interface LabCluster {
@@ -24,9 +26,14 @@ export interface LabCluster {
   readonly relay: Relay
   /** Undefined while it is stopped. */
   readonly controlPlane: () => ControlPlane | undefined
-  readonly start: (executables: Executables, faults: Faults) => Promise<void>
-  /** Ends its processes; `gently` gives the programs in pods time to finish what they are at. The address stays. */
-  readonly stop: (how: 'at once' | 'gently') => Promise<void>
+  /** Starts what does not run of it; with `keys`, it begins as the cluster that it was when they were read. */
+  readonly start: (executables: Executables, faults: Faults, keys?: readonly EtcdKey[]) => Promise<void>
+  /** All that Kubernetes keeps of it. */
+  readonly readKeys: () => Promise<EtcdKey[]>
+  /** Ends all that works on the cluster's objects, and hangs up on callers; the API itself goes on. */
+  readonly pause: () => Promise<void>
+  /** Ends its processes at once. The address stays. */
+  readonly stop: () => Promise<void>
   readonly setFaults: (faults: Faults) => void
   /** Kills the programs that run for this Deployment; the node decides what becomes of them. */
   readonly kill: (deployment: string) => void
@@ -36,8 +43,8 @@ export interface LabCluster {
   readonly untilReady: () => Promise<void>
 }
 
-interface Running {
-  readonly controlPlane: ControlPlane
+/** What works on the cluster's objects. */
+interface Work {
   readonly node: LabNode
   readonly cluster: Cluster
   readonly aborted: AbortController
@@ -45,32 +52,38 @@ interface Running {
 }
 
 /** The cluster of this name, not started yet: only its address is there, and hangs up. */
+// oxlint-disable-next-line max-lines-per-function -- one cluster: its methods share what runs of it
 export async function createCluster(name: string, layout: Layout, sockets: string, ports: Ports, keeping: Keeping): Promise<LabCluster> {
   const relay = await startRelay(ports, `api of ${name}`)
   const folder = join(layout.clusters, name)
-  let running: Running | undefined
+  let controlPlane: ControlPlane | undefined
+  let work: Work | undefined
 
-  const stop = async (how: 'at once' | 'gently'): Promise<void> => {
-    if (running === undefined) return
-    const { controlPlane, node, cluster, aborted, stopRecording } = running
-    running = undefined
+  const endWork = async (): Promise<void> => {
+    if (work === undefined) return
+    const { node, cluster, aborted, stopRecording } = work
+    work = undefined
     const nodeStopped = node.stop()
-    if (how === 'at once') for (const { pid } of node.processes()) killIfThere(pid)
+    for (const { pid } of node.processes()) killIfThere(pid)
     await nodeStopped
     stopRecording()
     aborted.abort()
     cluster.endpoint.close()
-    await controlPlane.stop()
   }
-  const start = async (executables: Executables, faults: Faults): Promise<void> => {
-    const options = { cluster: name, folder, logs: layout.logs, sockets, executable: executables.controlPlane, keeping, relay, ports }
-    const controlPlane = await startControlPlane(options)
+  const stop = async (): Promise<void> => {
+    await endWork()
+    const ending = controlPlane
+    controlPlane = undefined
+    await ending?.stop()
+  }
+  const startWork = async (plane: ControlPlane, executables: Executables, faults: Faults): Promise<void> => {
     const aborted = new AbortController()
     setMaxListeners(0, aborted.signal) // every request under way listens to it
     try {
-      const { server, ca, tokens, certificate } = controlPlane
+      const { server, ca, tokens, certificate } = plane
       const patience = { milliseconds: 5000, trouble: keeping.tell, over: () => undefined }
       const cluster = clusterAt(tokenEndpoint(server, tokens['lab-node'], ca), patience, aborted.signal)
+      plane.startControllers()
       const node = await startNode({
         clusterName: name,
         server,
@@ -84,12 +97,31 @@ export async function createCluster(name: string, layout: Layout, sockets: strin
         log: (text) => keeping.tell(`${name}: ${text}`),
       })
       node.setFaults(faults)
-      running = { controlPlane, node, cluster, aborted, stopRecording: recordPods(name, node, keeping.record) }
-      await Promise.all([controlPlane.untilReady(), untilControlled(name, cluster)])
+      work = { node, cluster, aborted, stopRecording: recordPods(name, node, keeping.record) }
+      await Promise.all([plane.untilReady(), untilControlled(name, cluster)])
     } catch (error) {
-      await stop('at once')
       aborted.abort()
-      await controlPlane.stop()
+      throw error
+    }
+  }
+  const start = async (executables: Executables, faults: Faults, keys?: readonly EtcdKey[]): Promise<void> => {
+    try {
+      controlPlane ??= await startControlPlane({
+        cluster: name,
+        folder,
+        logs: layout.logs,
+        sockets,
+        executable: executables.controlPlane,
+        keeping,
+        relay,
+        ports,
+      })
+      if (keys !== undefined) await putClusterBack(controlPlane, keys)
+      relay.delay(0)
+      await relay.unblock()
+      if (work === undefined) await startWork(controlPlane, executables, faults)
+    } catch (error) {
+      await stop()
       throw error
     }
   }
@@ -99,25 +131,32 @@ export async function createCluster(name: string, layout: Layout, sockets: strin
     context: `lab-${name}`,
     server: `https://127.0.0.1:${relay.port}`,
     relay,
-    controlPlane: () => running?.controlPlane,
+    controlPlane: () => controlPlane,
     start,
+    async readKeys() {
+      return controlPlane === undefined ? [] : readKeys(controlPlane.etcd)
+    },
+    async pause() {
+      await Promise.all([endWork(), controlPlane?.stopControllers()])
+      await relay.cut()
+    },
     stop,
-    setFaults: (faults) => running?.node.setFaults(faults),
+    setFaults: (faults) => work?.node.setFaults(faults),
     async untilReady() {
-      await running?.controlPlane.untilReady()
+      await controlPlane?.untilReady()
     },
     kill(deployment) {
-      for (const { pod, pid } of running?.node.processes() ?? []) {
+      for (const { pod, pid } of work?.node.processes() ?? []) {
         if (pod.split('/').at(-1)?.startsWith(`${deployment}-`) === true) killIfThere(pid)
       }
     },
     processes() {
-      if (running === undefined) return []
-      const { processes, port } = running.controlPlane
+      if (controlPlane === undefined) return []
+      const { processes, port } = controlPlane
       const portsOf = (program: string): Record<string, number> =>
         program.endsWith('/kube-apiserver') ? { api: relay.port, direct: port } : {}
-      const own = processes.map((kept) => statusOf(kept, portsOf(kept.name), name))
-      const pods = running.node.processes().map(({ pod, container, image, pid, ports: used, kind, state }): ProcessStatus => ({
+      const own = processes().map((kept) => processStatusOf(kept, portsOf(kept.name), name))
+      const pods = (work?.node.processes() ?? []).map(({ pod, container, image, pid, ports: used, kind, state }): ProcessStatus => ({
         name: `${pod}/${container}`,
         cluster: name,
         kind,
@@ -130,9 +169,9 @@ export async function createCluster(name: string, layout: Layout, sockets: strin
       return [...own, ...pods]
     },
     async isReady() {
-      if (running === undefined) return false
+      if (work === undefined) return false
       try {
-        const answer = await send(running.cluster.endpoint, { method: 'GET', path: '/version' }, AbortSignal.timeout(2000))
+        const answer = await send(work.cluster.endpoint, { method: 'GET', path: '/version' }, AbortSignal.timeout(2000))
         answer.resume()
         return true
       } catch {
@@ -142,7 +181,7 @@ export async function createCluster(name: string, layout: Layout, sockets: strin
   }
 }
 
-/** Keeps the record of the node's processes up to date; the node tells nobody when it starts one. Returns how to stop that. */
+/** Keeps the record of the node's processes up to date; the node does not announce when it starts one. Returns how to stop that. */
 function recordPods(cluster: string, node: LabNode, record: ProcessRecord): () => void {
   const recorded = new Set<number>()
   const forget = (pid: number): void => {

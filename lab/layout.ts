@@ -1,10 +1,7 @@
 import { chmodSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
-import { OperatorError } from '../lib/errors.ts'
-
-/** The clusters that a lab may have, those of the tree, in the order people name them. */
-export const clusterNames = ['infra', 'apps'] as const
+import { OperatorError } from '../lib/base/errors.ts'
 
 /** Where one lab keeps what. Everything is below its home, which nobody else can open. */
 export interface Layout {
@@ -17,6 +14,8 @@ export interface Layout {
   readonly gitPassword: string
   readonly clusters: string
   readonly snapshots: string
+  /** What Pulumi has in the lab, its state among it, where the lab was given Pulumi. */
+  readonly pulumi: string
   /** Which port had which use, so that addresses stay the same. */
   readonly ports: string
   /** Which processes were started: what is left of a lab that was killed. */
@@ -36,6 +35,7 @@ export function layoutOf(home: string): Layout {
     gitPassword: join(home, 'git', 'password'),
     clusters: join(home, 'clusters'),
     snapshots: join(home, 'snapshots'),
+    pulumi: join(home, 'pulumi'),
     ports: join(home, 'ports.json'),
     processes: join(home, 'processes.json'),
     childHome: join(home, 'home'),
@@ -45,7 +45,7 @@ export function layoutOf(home: string): Layout {
 
 /**
  * Makes the folders, the home closed to everybody else.
- * @throws OperatorError `usage` where the home is somebody's folder with other things in it: `lab down` would remove them
+ * @throws OperatorError `usage` where the home is someone's folder with other things in it: `lab down` would remove them
  */
 export function makeFolders(layout: Layout): void {
   const { home, ports, logs, clusters, snapshots, childHome, temporary } = layout
@@ -64,12 +64,13 @@ export function makeFolders(layout: Layout): void {
 /** Removes clusters, Git, snapshots and passwords. Logs stay to be read, ports so that addresses stay the same. */
 export function removeState(layout: Layout): void {
   if (!isHome(layout)) return
-  const { kubeconfig, repository, clusters, snapshots, processes, childHome, temporary } = layout
+  const { kubeconfig, repository, clusters, snapshots, pulumi, processes, childHome, temporary } = layout
   const state = [
     kubeconfig,
     dirname(repository),
     clusters,
     snapshots,
+    pulumi,
     processes,
     childHome,
     temporary,
@@ -84,7 +85,7 @@ function isHome({ ports }: Layout): boolean {
 }
 
 /** A path of a unix socket has 107 bytes at most, 103 on macOS; the longest name in the folder is this. */
-const longestFolder = 103 - '/infra-etcd-peer'.length
+const longestFolder = 103 - '/twenty-letter-cluster-etcd-peer'.length
 
 function pointer(layout: Layout): string {
   return join(layout.home, 'sockets')

@@ -21,10 +21,12 @@ export function createPorts(file: string): Ports {
     // What is named for another use may wait for its program yet, and looks free.
     const isAnothers = (port: number): boolean => Object.entries(known).some(([other, named]) => other !== use && named === port)
     const wanted = known[use]
-    let port = await (wanted === undefined ? listenAnywhere(server) : listenOn(server, wanted).catch(() => listenAnywhere(server)))
+    let port = await (wanted === undefined
+      ? listenAmong(remembered, server)
+      : listenOn(server, wanted).catch(() => listenAmong(remembered, server)))
     while (isAnothers(port)) {
       await closed(server)
-      port = await listenAnywhere(server)
+      port = await listenAmong(remembered, server)
     }
     if (known[use] !== port) {
       known[use] = port
@@ -47,14 +49,24 @@ function closed(server: Server): Promise<unknown> {
   return new Promise((resolve) => server.close(resolve))
 }
 
-/** The first port that is chosen here, and the first that Linux gives to whoever calls out, or asks for any; others begin at 49152. */
-const [first, beyond] = [20_000, 32_768]
+/**
+ * The ports that are remembered for a use, and those that are taken for a while: a remembered one looks free until its program listens, and
+ * no pod of this lab or another may take it meanwhile. Below 20000 others listen; from 32768 Linux gives to anyone who calls out.
+ */
+const [remembered, passing] = [
+  [20_000, 24_000],
+  [24_000, 32_768],
+] as const
 
 /**
- * Listens on loopback, on a free port that the system gives nobody by itself: whoever stops listening for a while, as the lab's Git does
+ * Listens on loopback, on a free port that the system gives nobody by itself: anyone who stops listening for a while, as the lab's Git does
  * during a reset, finds it free again. Returns the port; rejects where a hundred in a row are taken.
  */
-export async function listenAnywhere(server: Server): Promise<number> {
+export function listenAnywhere(server: Server): Promise<number> {
+  return listenAmong(passing, server)
+}
+
+async function listenAmong([first, beyond]: readonly [number, number], server: Server): Promise<number> {
   for (let tries = 1; ; tries++) {
     try {
       return await listenOn(server, randomInt(first, beyond))

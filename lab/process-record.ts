@@ -1,8 +1,8 @@
 import { existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
 import { setTimeout as pause } from 'node:timers/promises'
 import * as v from 'valibot'
-import { OperatorError } from '../lib/errors.ts'
-import { startOf } from '../lib/process-start.ts'
+import { OperatorError } from '../lib/base/errors.ts'
+import { startOf } from '../lib/process/process-start.ts'
 
 /** A process by more than its number, which the system gives away again. */
 const identitySchema = v.object({ pid: v.number(), started: v.string(), name: v.string() })

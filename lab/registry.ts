@@ -5,11 +5,11 @@ import { setTimeout as pause } from 'node:timers/promises'
 import { promisify } from 'node:util'
 import { request } from 'undici'
 import * as v from 'valibot'
-import { messageOf, OperatorError } from '../lib/errors.ts'
+import { messageOf, OperatorError } from '../lib/base/errors.ts'
 import { packageCharts } from './charts.ts'
-import { type Keeping, type KeptProcess, keepRunning } from './kept-process.ts'
+import { type Keeping, type KeptProcess, keepRunning } from './supervised-process.ts'
 import type { Ports } from './ports.ts'
-import type { Relay } from './relay.ts'
+import type { Relay } from './tcp-proxy.ts'
 
 /** What the lab's registry is filled with, and by which programs. */
 export interface Contents {

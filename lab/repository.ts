@@ -3,11 +3,13 @@ import { randomBytes } from 'node:crypto'
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { promisify } from 'node:util'
-import { messageOf, OperatorError } from '../lib/errors.ts'
+import { messageOf, OperatorError } from '../lib/base/errors.ts'
 
 /** Who may enter by `/private/fleet.git`. */
 export const gitUsername = 'flux'
 export const branch = 'main'
+/** The last commit that was made from a checkout: what came to the folder after it was committed by others. */
+export const pushedRef = 'refs/lab/pushed'
 
 /** git of the PATH on the lab's repository; resolves with what it printed, without the last line's end. */
 export type Git = (args: readonly string[], more?: { env?: Record<string, string>; cwd?: string; input?: string }) => Promise<string>
@@ -17,7 +19,7 @@ const identity = ['AUTHOR', 'COMMITTER'].flatMap((who) => [
   [`GIT_${who}_EMAIL`, 'lab@localhost'],
 ])
 
-/** git with nobody's settings but the repository's own. */
+/** git with no settings but the repository's own. */
 export function gitOf(repository: string, env: Record<string, string>): Git {
   const ours = { ...env, GIT_CONFIG_NOSYSTEM: '1', GIT_CONFIG_GLOBAL: '/dev/null', GIT_DIR: repository, ...Object.fromEntries(identity) }
   return async (args, more = {}) => {
@@ -53,7 +55,7 @@ export async function ensureRepository(repository: string, env: Record<string, s
 }
 
 /** The commit that the branch is at; an empty repository has none. */
-export async function headOf(git: Git): Promise<string | undefined> {
+export async function branchHead(git: Git): Promise<string | undefined> {
   return git(['rev-parse', '--verify', '--quiet', `refs/heads/${branch}`]).catch(() => undefined)
 }
 

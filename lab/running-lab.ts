@@ -1,28 +1,40 @@
 import { rmSync, writeFileSync } from 'node:fs'
 import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
-import { OperatorError } from '../lib/errors.ts'
+import { OperatorError } from '../lib/base/errors.ts'
 import type { Executables, ProgramImage } from './build/executables.ts'
-import { argumentsOf, type Fault, type FaultName, showFault, withFault, withoutFault } from './faults.ts'
+import { applyFaults, hasFault, nodeFaults } from './apply-faults.ts'
+import { type Fault, type FaultName, showFault, withFault, withoutFault } from './faults.ts'
 import { type GitServer, startGitServer } from './git-server.ts'
-import type { Keeping } from './kept-process.ts'
+import type { Keeping } from './supervised-process.ts'
 import { kubeconfigOf } from './kubeconfig.ts'
 import { createCluster, type LabCluster } from './lab-cluster.ts'
-import { clusterNames, type Layout } from './layout.ts'
-import type { Faults } from './node/node.ts'
+import { inClusterOrder, savedClusters } from './cluster-names.ts'
+import type { Layout } from './layout.ts'
+import type { EtcdKey } from './etcd-keys.ts'
 import { createPorts } from './ports.ts'
 import { listRegistry, type Registry, startRegistry } from './registry.ts'
-import { startRelay } from './relay.ts'
-import { ensureRepository, gitOf, gitUsername, headOf, openGitPassword } from './repository.ts'
-import { keepSnapshot, savedClusters, restoreSnapshot } from './snapshots.ts'
-import { type LabStatus, type ProcessStatus, statusOf } from './status.ts'
+import { startRelay } from './tcp-proxy.ts'
+import { ensureRepository, gitOf, gitUsername, branchHead, openGitPassword } from './repository.ts'
+import { keepSnapshot, restoreSnapshot } from './snapshots.ts'
+import { type LabStatus, type ProcessStatus, processStatusOf } from './status.ts'
 
 type Say = (text: string) => void
+
+/** What `up` is asked for. */
+interface Wanted {
+  readonly clusters: readonly string[]
+  readonly executables: Executables
+  /** The helm that scripts use from now on; unless it is given, the one they have used, at first that of the executables. */
+  readonly helm?: string | undefined
+  /** The kubectl, likewise. */
+  readonly kubectl?: string | undefined
+}
 
 /** Everything of a lab that runs. Its methods are called one at a time, but for `status`. */
 export interface RunningLab {
   /** Starts what is not running of these clusters, and of those that were there before. Tells which were started, or had to be waited for. */
-  readonly up: (clusters: readonly string[], executables: Executables, say: Say) => Promise<string[]>
+  readonly up: (wanted: Wanted, say: Say) => Promise<string[]>
   readonly status: () => Promise<LabStatus>
   readonly setFault: (fault: Fault) => Promise<void>
   /** Tells which were cleared. */
@@ -38,14 +50,17 @@ export interface RunningLab {
 const standIns = ['notification-controller', 'image-reflector-controller', 'image-automation-controller']
 
 /** A lab with nothing in it yet but its Git server. */
+// oxlint-disable-next-line max-lines-per-function -- one lab: its methods share its clusters, Git and registry
 export async function startLab(layout: Layout, sockets: string, keeping: Keeping, gitLog: (line: string) => void): Promise<RunningLab> {
   const ports = createPorts(layout.ports)
   const clusters = new Map<string, LabCluster>()
-  const inOrder = (): LabCluster[] => clusterNames.flatMap((name) => clusters.get(name) ?? [])
+  const inOrder = (): LabCluster[] => inClusterOrder(clusters.keys()).flatMap((name) => clusters.get(name) ?? [])
   const registryRelay = await startRelay(ports, 'registry')
   let faults: Fault[] = []
   let registry: Registry | undefined
   let started: Executables | undefined
+  let helm: string | undefined
+  let kubectl: string | undefined
   // The nodes look into this very list, so that an older Flux built later is there for them too.
   const images: ProgramImage[] = []
 
@@ -59,41 +74,28 @@ export async function startLab(layout: Layout, sockets: string, keeping: Keeping
     log: gitLog,
   })
 
-  const has = (name: FaultName): boolean => faults.some((one) => one.name === name)
-  const nodeFaults = (): Faults => ({
-    images: argumentsOf(faults, 'image'),
-    crash: [...argumentsOf(faults, 'crash'), ...(has('operator-down') ? ['flux-operator'] : [])],
-    partition: argumentsOf(faults, 'partition'),
-  })
+  const apply = (): Promise<void> => applyFaults(faults, { clusters: inOrder(), git, registry: registryRelay })
 
-  const applyFaults = async (): Promise<void> => {
-    const slowness = Number(argumentsOf(faults, 'api-slow')[0] ?? 0)
-    for (const cluster of inOrder()) {
-      cluster.setFaults(nodeFaults())
-      cluster.relay.delay(slowness)
-      await (has('api-down') ? cluster.relay.cut() : cluster.relay.mend())
-    }
-    await (has('git-down') ? git.cut() : git.mend())
-    await (has('registry-down') ? registryRelay.cut() : registryRelay.mend())
-  }
-
-  const startClusters = async (names: readonly string[], executables: Executables, say: Say): Promise<void> => {
+  const startClusters = async (
+    names: readonly string[],
+    executables: Executables,
+    say: Say,
+    keys: Readonly<Record<string, readonly EtcdKey[]>> = {},
+  ): Promise<void> => {
     const waiting = new Set(names)
     const tell = (): void => say(`starting the API of ${[...waiting].join(' and ')}`)
-    if (names.length > 0) tell()
+    if (waiting.size > 0) tell()
     const outcomes = await Promise.allSettled(
-      names.map(async (name) => {
+      [...waiting].map(async (name) => {
         const cluster = clusters.get(name) ?? (await createCluster(name, layout, sockets, ports, keeping))
         clusters.set(name, cluster)
-        cluster.relay.delay(0)
-        await cluster.relay.mend()
-        await cluster.start(executables, nodeFaults())
+        await cluster.start(executables, nodeFaults(faults), keys[name])
         waiting.delete(name)
         if (waiting.size > 0) tell()
       }),
     )
     writeKubeconfig()
-    await applyFaults()
+    await apply()
     for (const outcome of outcomes) if (outcome.status === 'rejected') throw outcome.reason
   }
 
@@ -105,29 +107,28 @@ export async function startLab(layout: Layout, sockets: string, keeping: Keeping
     writeFileSync(layout.kubeconfig, kubeconfigOf(contexts), { mode: 0o600 })
   }
 
-  /** Carries out what needs everything to stand still, and starts again whatever clusters there are then. */
-  const whileStopped = async (how: 'gently' | 'at once', say: Say, act: () => Promise<void>): Promise<void> => {
-    const executables = started
-    if (executables === undefined)
-      throw new OperatorError('the lab has no cluster yet', { kind: 'blocked', remedy: 'npx zx scripts/lab.ts up' })
-    say('stopping the clusters')
-    await git.cut()
-    await Promise.all(inOrder().map((cluster) => cluster.stop(how)))
-    try {
-      await act()
-    } finally {
-      await startClusters(savedClusters(layout), executables, say)
-    }
+  const remove = async ({ name, stop, relay }: LabCluster): Promise<void> => {
+    await stop()
+    await relay.cut()
+    clusters.delete(name)
+    await rm(join(layout.clusters, name), { recursive: true, force: true })
+  }
+
+  const executablesOf = (): Executables => {
+    if (started !== undefined) return started
+    throw new OperatorError('the lab has no cluster yet', { kind: 'blocked', remedy: 'npx zx scripts/lab.ts up' })
   }
 
   const ownProcesses = (): ProcessStatus[] => [
     { name: 'supervisor', kind: 'real', pid: process.pid, state: 'running', ports: { git: git.port }, restarts: 0 },
-    ...(registry === undefined ? [] : [statusOf(registry.process, { registry: registryRelay.port, direct: registry.port })]),
+    ...(registry === undefined ? [] : [processStatusOf(registry.process, { registry: registryRelay.port, direct: registry.port })]),
   ]
 
   return {
-    async up(wanted, executables, say) {
+    async up({ clusters: wanted, executables, helm: chosen, kubectl: chosenKubectl }, say) {
       started ??= { ...executables, images }
+      helm = chosen ?? helm ?? started.helm
+      kubectl = chosenKubectl ?? kubectl ?? started.kubectl
       images.push(...executables.images.filter((one) => !images.some(({ image, tag }) => image === one.image && tag === one.tag)))
       const isFilled = registry !== undefined
       if (registry === undefined) {
@@ -141,11 +142,10 @@ export async function startLab(layout: Layout, sockets: string, keeping: Keeping
           ports,
         })
       }
-      const before = savedClusters(layout)
-      const asked = clusterNames.filter((name) => before.includes(name) || wanted.includes(name))
+      const asked = inClusterOrder([...savedClusters(layout), ...wanted])
       const missing = asked.filter((name) => clusters.get(name)?.controlPlane() === undefined)
       const ailing: LabCluster[] = []
-      for (const cluster of inOrder()) if (!has('api-down') && !(await cluster.isReady())) ailing.push(cluster)
+      for (const cluster of inOrder()) if (!hasFault(faults, 'api-down') && !(await cluster.isReady())) ailing.push(cluster)
       await startClusters(missing, started, say)
       for (const cluster of ailing) {
         say(`waiting for the API of ${cluster.name}, which is being started again`)
@@ -159,13 +159,15 @@ export async function startLab(layout: Layout, sockets: string, keeping: Keeping
     async status() {
       const all = inOrder()
       const ready = await Promise.all(all.map((cluster) => cluster.isReady()))
-      const head = await headOf(gitOf(layout.repository, keeping.env))
+      const head = await branchHead(gitOf(layout.repository, keeping.env))
       const artifacts = registry === undefined ? undefined : await listRegistry(registry.port)
       return {
         supervisor: { pid: process.pid, socket: join(sockets, 'control') },
         clusters: all.map(({ name, context, server }, at) => ({ name, context, server, ready: ready[at] ?? false })),
         processes: [...ownProcesses(), ...all.flatMap((cluster) => cluster.processes())],
         bin: started?.bin ?? '',
+        helm: helm ?? '',
+        kubectl: kubectl ?? '',
         images: [
           ...images.map(({ image, tag, version }) => ({
             image,
@@ -189,33 +191,36 @@ export async function startLab(layout: Layout, sockets: string, keeping: Keeping
 
     async setFault(fault) {
       faults = withFault(faults, fault)
-      await applyFaults()
+      await apply()
       if (fault.name === 'operator-down') for (const cluster of inOrder()) cluster.kill('flux-operator')
     },
     async clearFault(name, argument) {
       const before = faults
       faults = withoutFault(faults, name, argument)
-      await applyFaults()
+      await apply()
       return before.filter((one) => !faults.includes(one)).map(showFault)
     },
 
     async snapshot(name, say) {
-      await whileStopped('gently', say, async () => {
-        say('copying')
-        await keepSnapshot(layout, name)
-      })
+      executablesOf()
+      say('copying')
+      const running = await Promise.all(inOrder().map(async (cluster) => [cluster.name, await cluster.readKeys()] as const))
+      await keepSnapshot(layout, name, Object.fromEntries(running))
     },
     async reset(name, say) {
-      await whileStopped('at once', say, async () => {
+      const executables = executablesOf()
+      say('stopping what runs on the clusters')
+      await git.cut()
+      await Promise.all(inOrder().map((cluster) => cluster.pause()))
+      let keys: Record<string, EtcdKey[]> = {}
+      try {
         say('copying')
-        await restoreSnapshot(layout, name)
+        keys = await restoreSnapshot(layout, name)
         faults = [] // a known state has none
-        for (const [cluster, { relay }] of clusters) {
-          if (savedClusters(layout).includes(cluster)) continue
-          clusters.delete(cluster)
-          await relay.cut()
-        }
-      })
+        for (const cluster of inOrder().filter(({ name: other }) => keys[other] === undefined)) await remove(cluster)
+      } finally {
+        await startClusters([...clusters.keys(), ...Object.keys(keys)], executables, say, keys)
+      }
     },
 
     async wipe(name, say) {
@@ -227,7 +232,7 @@ export async function startLab(layout: Layout, sockets: string, keeping: Keeping
         })
       }
       say(`stopping ${name}`)
-      await cluster.stop('at once')
+      await cluster.stop()
       // Its keys stay: kubeconfigs that know it go on working.
       for (const part of ['etcd', 'node']) await rm(join(layout.clusters, name, part), { recursive: true, force: true })
       await startClusters([name], started, say)
@@ -236,7 +241,7 @@ export async function startLab(layout: Layout, sockets: string, keeping: Keeping
     async stop() {
       await git.close()
       const all = inOrder()
-      await Promise.all([...all.map((cluster) => cluster.stop('at once')), registry?.process.stop()])
+      await Promise.all([...all.map((cluster) => cluster.stop()), registry?.process.stop()])
       await Promise.all([...all.map(({ relay }) => relay.cut()), registryRelay.cut()])
       rmSync(layout.kubeconfig, { force: true })
     },

@@ -1,13 +1,12 @@
 import { existsSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
-import { OperatorError } from '../lib/errors.ts'
-import { branch, type Git, headOf } from './repository.ts'
+import { OperatorError } from '../lib/base/errors.ts'
+import { addClusterFolders } from './cluster-folders.ts'
+import { branch, type Git, branchHead, pushedRef } from './repository.ts'
 import { type SettingValues, withSettings } from './settings.ts'
 
 /** The only folder of the checkout that the lab's Git gets. */
 const folder = 'kubernetes'
-/** The last commit that was made from a checkout: what came to the folder after it is somebody else's. */
-const pushedRef = 'refs/lab/pushed'
 
 export type Pushed = { readonly is: 'pushed'; readonly commit: string } | { readonly is: 'unchanged'; readonly commit: string }
 
@@ -15,6 +14,8 @@ export interface PushOptions {
   /** The checkout. */
   readonly root: string
   readonly values: SettingValues
+  /** The lab's clusters: one that the checkout has no folder for gets a copy of infra's. */
+  readonly clusters?: readonly string[]
   readonly message: string
   /** A file of the lab's, for git's index. */
   readonly index: string
@@ -32,8 +33,8 @@ export async function pushTree(git: Git, options: PushOptions): Promise<Pushed> 
   if (!existsSync(join(root, folder))) {
     throw new OperatorError(`${root} has no folder ${folder} to push`, { kind: 'blocked', remedy: 'git status' })
   }
-  const head = await headOf(git)
-  const tree = await writeTree(git, head, root, values, index)
+  const head = await branchHead(git)
+  const tree = await writeTree(git, head, { root, values, index, clusters: options.clusters ?? [] })
   if (head !== undefined && tree === (await git(['rev-parse', `${head}^{tree}`]))) {
     await git(['update-ref', pushedRef, head])
     return { is: 'unchanged', commit: head }
@@ -45,14 +46,18 @@ export async function pushTree(git: Git, options: PushOptions): Promise<Pushed> 
   try {
     await git(['update-ref', `refs/heads/${branch}`, commit, head ?? ''])
   } catch (error) {
-    if ((await headOf(git)) === head) throw error
-    return pushTree(git, options) // somebody was faster: on top of his commit then
+    if ((await branchHead(git)) === head) throw error
+    return pushTree(git, options) // someone was faster: on top of his commit then
   }
   await git(['update-ref', pushedRef, commit])
   return { is: 'pushed', commit }
 }
 
-async function writeTree(git: Git, head: string | undefined, root: string, values: SettingValues, index: string): Promise<string> {
+async function writeTree(
+  git: Git,
+  head: string | undefined,
+  { root, values, index, clusters }: Required<Pick<PushOptions, 'root' | 'values' | 'index' | 'clusters'>>,
+): Promise<string> {
   rmSync(index, { force: true })
   const env = { GIT_INDEX_FILE: index }
   try {
@@ -65,6 +70,7 @@ async function writeTree(git: Git, head: string | undefined, root: string, value
       const blob = await git(['hash-object', '-w', '--stdin'], { input: withSettings(readFileSync(file, 'utf8'), path, values) })
       await git(['update-index', '--add', '--cacheinfo', `100644,${blob},${path}`], { env })
     }
+    await addClusterFolders(git, clusters, env)
     return await git(['write-tree'], { env })
   } finally {
     rmSync(index, { force: true })
@@ -84,8 +90,11 @@ async function refuseToOverwrite(git: Git, head: string): Promise<void> {
 }
 
 /** Whether the lab's Git has the checkout's tree as it is on disk. */
-export async function isPushed(git: Git, { root, values, index }: Pick<PushOptions, 'root' | 'values' | 'index'>): Promise<boolean> {
-  const head = await headOf(git)
+export async function isPushed(
+  git: Git,
+  { root, values, index, clusters = [] }: Pick<PushOptions, 'root' | 'values' | 'index' | 'clusters'>,
+): Promise<boolean> {
+  const head = await branchHead(git)
   if (head === undefined) return false
-  return (await writeTree(git, head, root, values, index)) === (await git(['rev-parse', `${head}^{tree}`]))
+  return (await writeTree(git, head, { root, values, index, clusters })) === (await git(['rev-parse', `${head}^{tree}`]))
 }

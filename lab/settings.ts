@@ -1,5 +1,5 @@
 import { parseDocument } from 'yaml'
-import { OperatorError } from '../lib/errors.ts'
+import { OperatorError } from '../lib/base/errors.ts'
 
 /** Values of a cluster's settings.yaml. */
 export type SettingValues = Readonly<Record<string, string>>
@@ -31,7 +31,7 @@ export function labSettings(lab: { registry: string; gitUrl: string; operatorVer
 export function withSettings(text: string, file: string, values: SettingValues): string {
   const document = parseDocument(text)
   const [problem] = document.errors
-  if (problem !== undefined) throw new OperatorError(`${file} is no YAML: ${problem.message}`, { kind: 'blocked', remedy: `mend ${file}` })
+  if (problem !== undefined) throw new OperatorError(`${file} is not YAML: ${problem.message}`, { kind: 'blocked', remedy: `fix ${file}` })
   for (const [key, value] of Object.entries(values)) {
     const path = ['data', key]
     const own: unknown = document.getIn(path)

@@ -1,4 +1,4 @@
-import { wrap } from '../lib/wrap.ts'
+import { wrap } from '../lib/terminal/wrap.ts'
 import type { LabStatus, ProcessStatus } from './status.ts'
 
 /** The lines of a status for people, none longer than `width`: addresses first, then what runs. */
@@ -37,14 +37,19 @@ export function describeStatus(status: LabStatus, home: string, width: number): 
 }
 
 /** A pod's process goes by what its Deployment is called; its ports change with each start and are left to `--json`. */
-function rowOf({ name, kind, pid, state, ports, restarts, lastEnd }: ProcessStatus): string[] {
+/** A process's name as people know it: of a pod, its Deployment's. */
+export function shortName(name: string): string {
   const pod = name.split('/')[1]
+  return pod === undefined ? name : pod.replace(/-[a-z0-9]+-[a-z0-9]{5}$/, '')
+}
+
+function rowOf({ name, kind, pid, state, ports, restarts, lastEnd }: ProcessStatus): string[] {
   const again = restarts === 0 ? '' : `, started again ${restarts}×`
   return [
-    pod === undefined ? name : pod.replace(/-[a-z0-9]+-[a-z0-9]{5}$/, ''),
+    shortName(name),
     pid === undefined ? '-' : String(pid),
     `${kind === 'real' ? state : `${state} (${kind})`}${again}${lastEnd === undefined ? '' : ` (${lastEnd})`}`,
-    pod === undefined
+    !name.includes('/')
       ? Object.entries(ports)
           .map(([use, port]) => `${use} ${port}`)
           .join(', ')

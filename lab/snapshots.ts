@@ -1,14 +1,10 @@
 import { constants, existsSync, readdirSync } from 'node:fs'
-import { cp, rename, rm } from 'node:fs/promises'
+import { cp, mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
-import { OperatorError } from '../lib/errors.ts'
-import { nearest } from '../lib/nearest.ts'
-import { clusterNames, type Layout } from './layout.ts'
-
-/** The clusters whose data the lab has on disk. */
-export function savedClusters(layout: Layout): string[] {
-  return clusterNames.filter((name) => existsSync(join(layout.clusters, name, 'etcd', 'member')))
-}
+import { OperatorError } from '../lib/base/errors.ts'
+import { nearest } from '../lib/base/nearest.ts'
+import { type EtcdKey, parseKeys, showKeys } from './etcd-keys.ts'
+import type { Layout } from './layout.ts'
 
 export function listSnapshots(layout: Layout): string[] {
   if (!existsSync(layout.snapshots)) return []
@@ -39,35 +35,58 @@ export function checkSnapshot(layout: Layout, name: string): void {
   })
 }
 
-/** Keeps what clusters and Git are now; a snapshot of that name is replaced. Nothing may be running. */
-export async function keepSnapshot(layout: Layout, name: string): Promise<void> {
+/** What of a cluster's folder a snapshot holds, beside what etcd keeps. */
+const clusterParts = ['keys', 'node']
+
+/** Keeps what these clusters and Git are now; a snapshot of that name is replaced. */
+export async function keepSnapshot(layout: Layout, name: string, clusters: Readonly<Record<string, readonly EtcdKey[]>>): Promise<void> {
   const target = join(layout.snapshots, name)
   const growing = join(layout.snapshots, `.${name}`)
   await rm(growing, { recursive: true, force: true })
-  for (const { saved, place } of parts(layout)) await copy(place, join(growing, saved))
+  for (const [cluster, keys] of Object.entries(clusters)) {
+    const kept = join(growing, 'clusters', cluster)
+    await mkdir(kept, { recursive: true })
+    await writeFile(join(kept, 'etcd.json'), showKeys(keys), { mode: 0o600 })
+    for (const part of clusterParts) await copy(join(layout.clusters, cluster, part), join(kept, part))
+  }
+  await copy(dirname(layout.repository), join(growing, 'git'))
   await rm(target, { recursive: true, force: true })
   await rename(growing, target)
 }
 
-/** Makes clusters and Git what they were when the snapshot was made. Nothing may be running. */
-export async function restoreSnapshot(layout: Layout, name: string): Promise<void> {
+/** Makes Git, and the clusters' folders, what they were when the snapshot was made. @returns what etcd kept of each cluster then */
+export async function restoreSnapshot(layout: Layout, name: string): Promise<Record<string, EtcdKey[]>> {
+  const kept = join(layout.snapshots, name)
   const incoming = join(layout.temporary, 'incoming')
   await rm(incoming, { recursive: true, force: true })
-  // All is copied before anything is replaced.
-  for (const { saved } of parts(layout)) await copy(join(layout.snapshots, name, saved), join(incoming, saved))
-  for (const { saved, place } of parts(layout)) {
-    await rm(place, { recursive: true, force: true })
-    await rename(join(incoming, saved), place)
+  await copy(kept, incoming) // all is copied before anything is replaced
+  const clusters: Record<string, EtcdKey[]> = {}
+  for (const cluster of readdirSync(join(incoming, 'clusters'))) {
+    clusters[cluster] = parseKeys(await readFile(join(incoming, 'clusters', cluster, 'etcd.json'), 'utf8'))
+    for (const part of clusterParts) await replace(join(layout.clusters, cluster, part), join(incoming, 'clusters', cluster, part))
+  }
+  await replace(dirname(layout.repository), join(incoming, 'git'))
+  await rm(incoming, { recursive: true })
+  return clusters
+}
+
+async function replace(place: string, by: string): Promise<void> {
+  await rm(place, { recursive: true, force: true })
+  await mkdir(dirname(place), { recursive: true })
+  await rename(by, place)
+}
+
+/** Of what programs in pods write meanwhile, files may be gone when their turn comes. */
+async function copy(from: string, to: string): Promise<void> {
+  for (let again = 0; ; again++) {
+    try {
+      return await cp(from, to, { recursive: true, preserveTimestamps: true, verbatimSymlinks: true, mode: constants.COPYFILE_FICLONE })
+    } catch (error) {
+      if (again === 5 || !isMissing(error)) throw error
+    }
   }
 }
 
-function parts(layout: Layout): { saved: string; place: string }[] {
-  return [
-    { saved: 'clusters', place: layout.clusters },
-    { saved: 'git', place: dirname(layout.repository) },
-  ]
-}
-
-function copy(from: string, to: string): Promise<void> {
-  return cp(from, to, { recursive: true, preserveTimestamps: true, verbatimSymlinks: true, mode: constants.COPYFILE_FICLONE })
+function isMissing(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && error.code === 'ENOENT'
 }

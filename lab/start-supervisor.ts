@@ -2,11 +2,11 @@ import { spawn } from 'node:child_process'
 import { closeSync, existsSync, openSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { Readable } from 'node:stream'
-import { fileURLToPath } from 'node:url'
-import { OperatorError } from '../lib/errors.ts'
+import { OperatorError } from '../lib/base/errors.ts'
+import { nodeCall } from '../lib/process/own-module.ts'
 import { answers } from './claim-socket.ts'
 import { controlSocket, labEnvironment, type Layout, makeSocketFolder } from './layout.ts'
-import { savedClusters } from './snapshots.ts'
+import { savedClusters } from './cluster-names.ts'
 
 /**
  * Has a supervisor running for the lab of this home, whose folders are there.
@@ -20,7 +20,8 @@ export async function ensureSupervisor(layout: Layout, starting: (before: 'down'
   starting(savedClusters(layout).length === 0 ? 'down' : 'killed')
   const file = join(layout.logs, 'supervisor.log')
   const log = openSync(file, savedClusters(layout).length === 0 ? 'w' : 'a', 0o600) // how a killed one ended is worth keeping
-  const child = spawn(process.execPath, [loader, fileURLToPath(new URL('supervisor.ts', import.meta.url)), layout.home], {
+  const [node = '', ...module] = nodeCall('lab/supervisor.ts')
+  const child = spawn(node, [...module, layout.home], {
     detached: true, // it outlives this script, and Ctrl-C does not reach it
     stdio: ['ignore', log, log, 'pipe'],
     env: labEnvironment(layout),
@@ -39,6 +40,3 @@ export async function ensureSupervisor(layout: Layout, starting: (before: 'down'
   const words = existsSync(file) ? readFileSync(file, 'utf8').trim().split('\n').slice(-6).join('\n') : ''
   throw new OperatorError(`the lab's supervisor does not start:\n${words}`, { remedy: `read ${file}` })
 }
-
-/** Node before 22.18 cannot run TypeScript by itself. */
-const loader = `--import=${new URL('../lib/run-typescript.mjs', import.meta.url).href}`

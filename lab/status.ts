@@ -1,5 +1,5 @@
 import * as v from 'valibot'
-import type { KeptProcess } from './kept-process.ts'
+import type { KeptProcess } from './supervised-process.ts'
 
 const text = v.string()
 
@@ -24,6 +24,10 @@ export const statusSchema = v.object({
   processes: v.array(processSchema),
   /** The folder with kubectl, helm and flux. */
   bin: text,
+  /** The helm that scripts use: the one in that folder, or another. */
+  helm: text,
+  /** The kubectl that scripts use, likewise. */
+  kubectl: v.optional(text, ''),
   /** `version`: the program's own, where it is another than the tag says. */
   images: v.array(v.object({ image: text, tag: text, kind: v.picklist(['real', 'stand-in']), version: v.exactOptional(text) })),
   git: v.object({ url: text, privateUrl: text, username: text, head: v.optional(text) }),
@@ -36,7 +40,7 @@ export type LabStatus = v.InferOutput<typeof statusSchema>
 export type ProcessStatus = v.InferOutput<typeof processSchema>
 
 /** How a program that is kept running is doing. */
-export function statusOf(kept: KeptProcess, ports: Record<string, number>, cluster?: string): ProcessStatus {
+export function processStatusOf(kept: KeptProcess, ports: Record<string, number>, cluster?: string): ProcessStatus {
   const pid = kept.pid()
   const end = kept.lastEnd()
   return {

@@ -1,19 +1,20 @@
 /**
- * The one background process of a lab: everything else of it is its child and cannot outlive it. `lab up` starts it; it is told what
+ * The one background process of a lab: everything else of it is its child and cannot outlive it. `lab up` starts it; it is given what
  * to do over a unix socket, and ends with `lab down`. Its output is its log.
  */
 import { setMaxListeners } from 'node:events'
 import { closeSync, createWriteStream, existsSync, readdirSync, rmSync, writeSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
-import { OperatorError } from '../lib/errors.ts'
+import { OperatorError } from '../lib/base/errors.ts'
 import { claimSocket } from './claim-socket.ts'
-import { type Command, createControl } from './control.ts'
+import { type SupervisorCommand, createControl } from './control.ts'
+import { savedClusters } from './cluster-names.ts'
 import { parseFault, parseFaultName } from './faults.ts'
 import { labEnvironment, layoutOf, makeFolders, makeSocketFolder } from './layout.ts'
 import { clearLeftovers, createRecord } from './process-record.ts'
 import { type RunningLab, startLab } from './running-lab.ts'
-import { checkSnapshot, checkSnapshotName, savedClusters } from './snapshots.ts'
+import { checkSnapshot, checkSnapshotName } from './snapshots.ts'
 
 const [home] = process.argv.slice(2)
 if (home === undefined) throw new Error('usage: supervisor.ts LAB_HOME')
@@ -39,7 +40,7 @@ if (await claimSocket(server, join(sockets, 'control'))) {
   announce()
   await starting
   for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) process.on(signal, () => void leave())
-  // Whoever deletes the lab's home has not asked for processes without one.
+  // Anyone who deletes the lab's home has not asked for processes without one.
   setInterval(() => existsSync(layout.home) || void leave(), 3000).unref()
 } else {
   tell('another supervisor is there already')
@@ -50,7 +51,7 @@ function tell(text: string): void {
   process.stdout.write(`${new Date().toISOString()} ${text}\n`)
 }
 
-/** Says on the pipe that `lab up` reads that somebody listens on the socket. */
+/** Says on the pipe that `lab up` reads that someone listens on the socket. */
 function announce(): void {
   try {
     writeSync(3, 'ready\n')
@@ -74,7 +75,7 @@ async function begin(): Promise<RunningLab> {
   return startLab(layout, sockets, keeping, (line) => gitLog.write(`${new Date().toISOString()} ${line}\n`))
 }
 
-async function carryOut(command: Command, lab: RunningLab, say: (text: string) => void): Promise<unknown> {
+async function carryOut(command: SupervisorCommand, lab: RunningLab, say: (text: string) => void): Promise<unknown> {
   if (command.do !== 'status') tell(`asked for ${command.do === 'up' ? `up ${command.clusters.join(',')}` : JSON.stringify(command)}`)
   if (leaving !== undefined && command.do !== 'down') {
     throw new OperatorError('the lab is just going down', { kind: 'blocked', remedy: 'wait a moment, then: npx zx scripts/lab.ts up' })
@@ -85,7 +86,7 @@ async function carryOut(command: Command, lab: RunningLab, say: (text: string) =
     case 'down':
       return leave()
     case 'up':
-      return inTurn(() => lab.up(command.clusters, command.executables, say))
+      return inTurn(() => lab.up(command, say))
     case 'fault-set':
       return inTurn(() => lab.setFault(parseFault(command.fault)))
     case 'fault-clear': {

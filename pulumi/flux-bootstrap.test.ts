@@ -29,9 +29,9 @@ const find = (type: string): pulumi.runtime.MockResourceArgs[] => made.filter((o
 
 describe('FluxBootstrap', () => {
   test('applies on the server, and nothing else', () => {
-    expect(find('pulumi:providers:kubernetes').map(({ inputs }) => inputs)).toEqual([{ enableServerSideApply: 'true' }])
+    expect(find('pulumi:providers:kubernetes').map(({ inputs }) => inputs)).toEqual([{ enableServerSideApply: 'true', kubeconfig: '' }])
     const objects = made.filter(({ type }) => type.startsWith('kubernetes:'))
-    expect(objects).toHaveLength(6)
+    expect(objects).toHaveLength(7)
     for (const { provider } of objects) expect(provider).toContain('pulumi:providers:kubernetes::flux-cluster')
   })
 
@@ -94,7 +94,13 @@ describe('what the chart brings', () => {
     })
   })
 
-  test('is left alone where it is no object', () => {
+  test('stays when the stack is destroyed where it is a CustomResourceDefinition, and nothing else does', () => {
+    const optionsOf = (kind: string): unknown => ownObjects({ props: { kind, metadata: { name: 'one' } }, opts: { protect: false } })?.opts
+    expect(optionsOf('CustomResourceDefinition')).toEqual({ protect: false, retainOnDelete: true })
+    expect(optionsOf('Deployment')).toEqual({ protect: false })
+  })
+
+  test('is left alone where it is not an object', () => {
     expect(transformed({ chart: 'flux2' })).toBeUndefined()
   })
 })

@@ -3,7 +3,9 @@ import * as pulumi from '@pulumi/pulumi'
 import { ownObjects } from './own-objects'
 
 export interface FluxBootstrapArgs {
-  /** Of the community's chart flux2, whose appVersion is the Flux it installs: always all three numbers. */
+  /** The community's chart flux2, unless another registry has a copy: `oci://…`. */
+  readonly chart?: pulumi.Input<string>
+  /** Of that chart, whose appVersion is the Flux it installs: always all three numbers. */
   readonly chartVersion: pulumi.Input<string>
   readonly git: {
     /** `ssh://git@…` */
@@ -21,6 +23,8 @@ export interface FluxBootstrapArgs {
 
 const namespace = 'flux-system'
 const syncName = 'flux-system'
+/** What shows that an object is part of this Flux: teardown removes nothing else. */
+const labels = { 'app.kubernetes.io/part-of': 'flux', 'app.kubernetes.io/instance': namespace }
 
 /**
  * Flux by Pulumi: the community's chart, every object of it owned and server-side applied by Pulumi itself, and Git to follow. Source and
@@ -29,23 +33,27 @@ const syncName = 'flux-system'
 export class FluxBootstrap extends pulumi.ComponentResource {
   constructor(name: string, args: FluxBootstrapArgs, options: pulumi.ComponentResourceOptions = {}) {
     super('flux-runbook:index:FluxBootstrap', name, {}, { ...options, transforms: [...(options.transforms ?? []), ownObjects] })
-    // The cluster is the current context's. Server-side apply alone: a kubectl-client-side-apply manager on a CRD stays for ever.
-    const provider = new k8s.Provider(`${name}-cluster`, { enableServerSideApply: true }, { parent: this })
+    // The current context's cluster. An empty kubeconfig keeps that of KUBECONFIG out of the state: a path in it may be gone the next time.
+    // Server-side apply alone: a kubectl-client-side-apply manager on a CRD stays forever.
+    const provider = new k8s.Provider(`${name}-cluster`, { enableServerSideApply: true, kubeconfig: '' }, { parent: this })
     const own = { parent: this, provider }
-    // Whoever destroys the stack has not asked to delete every workload that Flux has ever deployed into it.
-    const home = new k8s.core.v1.Namespace(`${name}-namespace`, { metadata: { name: namespace } }, { ...own, retainOnDelete: true })
+    // Its UID is the cluster's: it tells a stack of another cluster from this one's.
+    k8s.core.v1.Namespace.get(`${name}-which-cluster`, 'kube-system', own)
+    // Anyone who destroys the stack has not asked to delete every workload that Flux has ever deployed into it.
+    const kept = { ...own, retainOnDelete: true }
+    const home = new k8s.core.v1.Namespace(`${name}-namespace`, { metadata: { name: namespace } }, kept)
     const secret = (secretName: string, stringData: Record<string, pulumi.Input<string>>): k8s.core.v1.Secret =>
       new k8s.core.v1.Secret(
         `${name}-${secretName}`,
-        { metadata: { name: secretName, namespace }, stringData },
-        { ...own, dependsOn: home },
+        { metadata: { name: secretName, namespace, labels }, stringData },
+        { ...kept, dependsOn: home },
       )
     const login = secret('flux-git', { identity: args.sshPrivateKey, known_hosts: args.knownHosts })
     secret('github-token', { token: args.githubToken })
 
     const chart = new k8s.helm.v4.Chart(
       `${name}-chart`,
-      { chart: 'oci://ghcr.io/fluxcd-community/charts/flux2', version: args.chartVersion, name: 'flux', namespace },
+      { chart: args.chart ?? 'oci://ghcr.io/fluxcd-community/charts/flux2', version: args.chartVersion, name: 'flux', namespace },
       { ...own, dependsOn: home },
     )
     const source = new k8s.apiextensions.CustomResource(
@@ -56,7 +64,7 @@ export class FluxBootstrap extends pulumi.ComponentResource {
         metadata: { name: syncName, namespace },
         spec: { interval: '1m', url: args.git.url, ref: { branch: args.git.branch }, secretRef: { name: login.metadata.name } },
       },
-      { ...own, dependsOn: [chart, login] },
+      { ...kept, dependsOn: [chart, login] },
     )
     new k8s.apiextensions.CustomResource(
       `${name}-root`,
@@ -66,8 +74,7 @@ export class FluxBootstrap extends pulumi.ComponentResource {
         metadata: { name: syncName, namespace },
         spec: { interval: '10m', path: args.git.path, prune: true, sourceRef: { kind: 'GitRepository', name: syncName } },
       },
-      // Deleted before the source and the chart, whose controller takes its finalizer off. Its prune would take the workloads along.
-      { ...own, dependsOn: source, retainOnDelete: true },
+      { ...kept, dependsOn: source },
     )
     this.registerOutputs({})
   }

@@ -1,21 +1,27 @@
-import { deployerOf, viaFlag } from '../lib/deployers/deployers.ts'
-import { operate } from '../lib/operate.ts'
-import { summarizeFlux } from '../lib/procedures/flux-summary.ts'
-import { argumentsOf, main } from '../lib/script.ts'
+import { inGitOf } from '../lib/connection/target.ts'
+import { deployerOf, viaFlag } from '../lib/commands/bootstrap/installers/installers.ts'
+import { tellSuspended } from '../lib/commands/bootstrap/checks/suspended.ts'
+import { runChangeCommand } from '../lib/runner/run-change.ts'
+import { summarizeFlux } from '../lib/commands/flux-summary.ts'
+import { argumentsOf, main } from '../lib/terminal/main.ts'
 
 await main(() =>
-  operate(
+  runChangeCommand(
     {
       name: 'bootstrap',
+      needsFolder: true,
       summary: 'Installs flux-operator and Flux, hands both over to Git, and verifies that Flux manages itself.',
       flags: {
-        'new-cluster': { type: 'boolean', help: "the context's name means another cluster than it did before" },
+        'new-cluster': { type: 'boolean', help: "confirm that the context's name now means another cluster" },
         via: viaFlag,
       },
-      async prepare({ session, target, settings, redactor, own, console, isDryRun }) {
-        const { folder: cluster, remote, overrides, isLab } = target
-        const wanted = { cluster, remote, isLab, overrides, settings, redactor }
-        return deployerOf(own.via).prepare(session, wanted, { console, isDryRun })
+      examples: ['--context infra', '--context infra --dry-run', '--lab --via flux --yes'],
+      async prepare({ session, target, settings, redactor, own, memory, console, isDryRun }) {
+        const { overrides, isLab, where } = target
+        const { folder: cluster, remote } = inGitOf(target, 'bootstrap')
+        const wanted = { cluster, where, remote, isLab, overrides, settings, redactor }
+        const deployment = await deployerOf(own.via).prepare(session, wanted, { console, isDryRun, memory })
+        return { ...deployment, notices: [...deployment.notices, ...(await tellSuspended(session.cluster, where))] }
       },
       isNewCluster: (own) => own['new-cluster'] === true,
       unchanged: 'nothing to do: everything is as Git says',

@@ -1,30 +1,31 @@
-import { checkHealth, fieldsOf, flags } from '../lib/health/check.ts'
-import type { Probed } from '../lib/health/probe.ts'
-import { onClusters } from '../lib/on-clusters.ts'
-import { argumentsOf, main } from '../lib/script.ts'
+import { checkHealth, healthCheckFlags } from '../lib/commands/health-check/health-check.ts'
+import { allProbes } from '../lib/health/all-probes.ts'
+import { type CommandSyntax, lookingRefuses } from '../lib/runner/command-line.ts'
+import { runCommand } from '../lib/runner/run-command.ts'
+import { argumentsOf, main } from '../lib/terminal/main.ts'
 
-const name = 'health-check'
-const summary = 'Looks at everything Flux needs and does, and tells what is wrong, since when, and what to do.'
+const syntax: CommandSyntax<typeof healthCheckFlags> = {
+  name: 'health-check',
+  summary: 'Checks everything that Flux needs and does; reports what is wrong, since when, and the next command.',
+  flags: healthCheckFlags,
+  examples: ['--context infra', '--context infra,apps --only sources,kustomizations', '--context infra --fix --dry-run'],
+  lists: { 'Probes (--only)': Object.fromEntries(allProbes.map(({ id, title }) => [id, title])) },
+  refuses: { ...lookingRefuses, destroy: 'it destroys nothing' },
+  isForSeveral: true,
+}
 
 await main(async () => {
-  const args = argumentsOf(name)
-  if (!args.includes('--fix')) return onClusters({ name, summary, flags, isForSeveral: true, perform: checkHealth }, args)
-  const [{ operate }, { mend }] = await Promise.all([import('../lib/operate.ts'), import('../lib/procedures/mend-managers.ts')])
-  let probed: readonly Probed[] = []
-  return operate(
+  const args = argumentsOf(syntax.name)
+  if (!args.includes('--fix')) return runCommand({ ...syntax, perform: checkHealth }, args)
+  const [{ runChangeCommand }, { prepareFix }] = await Promise.all([
+    import('../lib/runner/run-change.ts'),
+    import('../lib/commands/health-check/fix.ts'),
+  ])
+  return runChangeCommand(
     {
-      name,
-      summary,
-      flags,
-      isForSeveral: true,
-      prepare: (surroundings) =>
-        Promise.resolve({
-          steps: mend(surroundings, (seen) => {
-            probed = seen
-          }),
-          tell: () => ({ fields: fieldsOf(probed) }),
-        }),
-      unchanged: 'nothing to mend',
+      ...syntax,
+      prepare: prepareFix,
+      unchanged: 'nothing to fix',
       summarize: () => Promise.resolve([]),
     },
     args,

@@ -1,7 +1,8 @@
 import { parseLabCall } from '../lab/command-line.ts'
-import { createConsole } from '../lib/console.ts'
-import { showVersion } from '../lib/help.ts'
-import { argumentsOf, interruptible, main } from '../lib/script.ts'
+import { visible } from '../lib/base/outside-text.ts'
+import { createConsole } from '../lib/terminal/console.ts'
+import { showVersion } from '../lib/terminal/help.ts'
+import { argumentsOf, interruptible, main } from '../lib/terminal/main.ts'
 
 await main(async () => {
   const startedAt = new Date().toISOString()
@@ -26,7 +27,7 @@ await main(async () => {
       exitCode,
       ...document,
     }
-    process.stdout.write(`${JSON.stringify(result, undefined, 2)}\n`)
+    process.stdout.write(visible(`${JSON.stringify(result, undefined, 2)}\n`))
   }
   return exitCode
 })

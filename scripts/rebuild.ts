@@ -1,18 +1,17 @@
-import { operate } from '../lib/operate.ts'
-import { summarizeFlux } from '../lib/procedures/flux-summary.ts'
-import { prepareRebuild, rebuildFlags } from '../lib/procedures/rebuild.ts'
-import { argumentsOf, main } from '../lib/script.ts'
-import type { Proof } from '../lib/steps/verify-gone.ts'
-
-const proof: Proof = {}
+import { runChangeCommand } from '../lib/runner/run-change.ts'
+import { summarizeFlux } from '../lib/commands/flux-summary.ts'
+import { prepareRebuild, rebuildFlags } from '../lib/commands/rebuild/rebuild.ts'
+import { argumentsOf, main } from '../lib/terminal/main.ts'
 
 await main(() =>
-  operate(
+  runChangeCommand(
     {
       name: 'rebuild',
-      summary: 'Takes Flux down and builds it again from Git, with everything alive that it deployed.',
+      needsFolder: true,
+      summary: 'Removes Flux and installs it again from Git, while the workloads keep running.',
       flags: rebuildFlags,
-      prepare: (surroundings) => prepareRebuild(surroundings, proof),
+      examples: ['--context infra --dry-run', '--context infra', '--lab --yes --destroy=lab-infra --json'],
+      prepare: prepareRebuild,
       unchanged: 'nothing to do: this run has rebuilt Flux already',
       summarize: summarizeFlux,
     },

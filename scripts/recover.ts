@@ -1,14 +1,19 @@
-import { operate } from '../lib/operate.ts'
-import { summarizeFlux } from '../lib/procedures/flux-summary.ts'
-import { flags, prepareRecovery } from '../lib/procedures/recover.ts'
-import { argumentsOf, main } from '../lib/script.ts'
+import { runChangeCommand } from '../lib/runner/run-change.ts'
+import { summarizeFlux } from '../lib/commands/flux-summary.ts'
+import { recoverFlags, prepareRecovery } from '../lib/commands/recover/recover.ts'
+import { argumentsOf, main } from '../lib/terminal/main.ts'
 
 await main(() =>
-  operate(
+  runChangeCommand(
     {
       name: 'recover',
-      summary: 'Finds out which disaster this is, and carries out its remedy, until Flux is healthy again.',
-      flags,
+      summary: 'Identifies the disaster and runs its remedy until Flux is healthy again.',
+      flags: recoverFlags,
+      examples: [
+        '--context infra --dry-run',
+        '--context infra --from ~/infra.age --identity ~/keys/capture.txt',
+        '--context infra --resume-suspended FluxInstance/flux-system/flux',
+      ],
       isNewCluster: (own) => own['new-cluster'] === true,
       prepare: prepareRecovery,
       unchanged: 'nothing to recover: Flux is healthy',

@@ -1,13 +1,15 @@
-import { operate } from '../lib/operate.ts'
-import { flags, prepareRestore } from '../lib/procedures/restore.ts'
-import { argumentsOf, main } from '../lib/script.ts'
+import { runChangeCommand } from '../lib/runner/run-change.ts'
+import { restoreFlags, prepareRestore } from '../lib/commands/restore/restore.ts'
+import { argumentsOf, main } from '../lib/terminal/main.ts'
 
 await main(() =>
-  operate(
+  runChangeCommand(
     {
       name: 'restore',
-      summary: 'Puts back what a capture holds: what is missing, and what differs.',
-      flags,
+      summary: 'Restores a capture: objects that are missing, and fields that differ.',
+      flags: { ...restoreFlags, from: { ...restoreFlags.from, required: 'required' } },
+      usage: '--from FILE',
+      examples: ['--context infra --from ~/infra.age --dry-run', '--context infra --from ~/infra.age --identity ~/keys/capture.txt'],
       isNewCluster: (own) => own['from-other-cluster'] === true,
       prepare: prepareRestore,
       unchanged: 'nothing to do: everything is there as it was captured',

@@ -1,33 +1,43 @@
-import { operate } from '../lib/operate.ts'
-import { summarizeFlux } from '../lib/procedures/flux-summary.ts'
-import { earlierVersions } from '../lib/procedures/earlier-versions.ts'
-import { rollBack } from '../lib/procedures/upgrade.ts'
-import { prepareUpgrade } from '../lib/procedures/upgrade-inputs.ts'
-import { note, readNotes } from '../lib/procedures/upgrade-notes.ts'
-import { argumentsOf, main } from '../lib/script.ts'
+import { runChangeCommand } from '../lib/runner/run-change.ts'
+import { summarizeFlux } from '../lib/commands/flux-summary.ts'
+import { earlierVersions } from '../lib/commands/rollback/earlier-versions.ts'
+import { returnSteps, rollBack } from '../lib/commands/upgrade/upgrade.ts'
+import { prepareUpgrade } from '../lib/commands/upgrade/prepare.ts'
+import { note, readNotes } from '../lib/commands/upgrade/state.ts'
+import { rollbackFlags } from '../lib/commands/upgrade/flags.ts'
+import { tellUpgrade } from '../lib/commands/upgrade/report-fields.ts'
+import { argumentsOf, main } from '../lib/terminal/main.ts'
 
 await main(() =>
-  operate(
+  runChangeCommand(
     {
       name: 'rollback',
-      summary: 'Returns to the version of Flux before the last upgrade, or to one named: first the cluster, then Git.',
-      flags: {
-        to: { type: 'string', value: 'X.Y.Z', help: 'the version of Flux; else the one before, as Git has it', format: 'version' },
-        branch: { type: 'string', value: 'NAME', help: 'propose the change in Git on NAME-rollback, and wait for the merge' },
-      },
+      needsFolder: true,
+      summary:
+        'Returns to the previous or a named version of Flux, first in the cluster, then in Git. If it does not run, restores the current version.',
+      flags: rollbackFlags,
+      examples: ['--context infra', '--context infra --to 2.9.4', '--context infra --to 2.9.4 --branch back-to-2.9.4'],
       async prepare({ session, target, settings, own, memory }) {
-        const stage = { script: 'rollback.ts', session, target, memory, branch: own.branch }
+        const checksImages = own['no-image-check'] !== true
         const remembered = readNotes(memory)
-        if (remembered !== undefined) return rollBack(stage, remembered)
+        const branch = own.branch ?? remembered?.branch
+        const stage = { script: 'rollback', session, target, memory, branch }
+        if (remembered?.isReturning === true) {
+          const tell = () => tellUpgrade(memory, remembered)
+          return { steps: returnSteps(stage, remembered), ending: 'rolled-back', tell }
+        }
+        if (remembered !== undefined) return rollBack(stage, remembered, { checksImages })
         const earlier = own.to === undefined ? await earlierVersions(session, target) : { flux: own.to, operator: undefined }
         const { tree, notes, notices } = await prepareUpgrade(session, target, {
           ...earlier,
           isForced: true,
           isBack: true,
+          checksImages,
+          branch: own.branch,
           lockNamespace: settings.LOCK_NAMESPACE ?? 'kube-system',
         })
-        note(memory, notes)
-        return { ...rollBack(stage, notes), notices, commit: tree.commit }
+        note(memory, branch === undefined ? notes : { ...notes, branch })
+        return { ...rollBack(stage, notes, { checksImages }), notices, commit: tree.commit }
       },
       unchanged: 'nothing to do: that version runs, as Git says',
       summarize: summarizeFlux,

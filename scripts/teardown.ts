@@ -1,29 +1,32 @@
-import { operate } from '../lib/operate.ts'
-import { prepareTeardown, teardownFlags } from '../lib/procedures/teardown-inputs.ts'
-import { summarizeTeardown, teardown, teardownWayBack, tellTeardown } from '../lib/procedures/teardown.ts'
-import { argumentsOf, main } from '../lib/script.ts'
-import type { Proof } from '../lib/steps/verify-gone.ts'
-
-const proof: Proof = {}
+import { noVersion } from '../lib/runner/run-event.ts'
+import { runChangeCommand } from '../lib/runner/run-change.ts'
+import { prepareTeardown, teardownFlags } from '../lib/commands/teardown/prepare.ts'
+import { proofOf, summarizeTeardown, teardown, teardownStopped, teardownRollback, tellTeardown } from '../lib/commands/teardown/teardown.ts'
+import { argumentsOf, main } from '../lib/terminal/main.ts'
 
 await main(() =>
-  operate(
+  runChangeCommand(
     {
       name: 'teardown',
-      summary: 'Takes Flux away, with everything alive that it deployed, and proves both.',
+      summary: 'Removes Flux, keeps the workloads running, and verifies both.',
       flags: teardownFlags,
+      examples: ['--context infra --dry-run', '--context infra', '--lab --yes --destroy=lab-infra --json'],
       async prepare(surroundings) {
         const { memory } = surroundings
         const inputs = await prepareTeardown(surroundings)
+        const down = teardown(inputs, memory)
         return {
-          steps: teardown(inputs, memory, proof),
+          toVersion: noVersion,
+          steps: down.steps,
           notices: inputs.notices,
-          wayBack: teardownWayBack(inputs.namespace, memory),
-          tell: () => tellTeardown(proof),
+          rollback: teardownRollback(inputs.namespace, memory),
+          ifStopped: () => teardownStopped(memory),
+          tell: () => tellTeardown(proofOf(down), memory),
+          proof: () => proofOf(down),
         }
       },
       unchanged: 'nothing to do: there is no Flux',
-      summarize: (run, target) => Promise.resolve(summarizeTeardown(run, target, proof)),
+      summarize: (run, target, { proof }) => Promise.resolve(summarizeTeardown(run, target, proof())),
     },
     argumentsOf('teardown'),
   ),

@@ -1,32 +1,54 @@
-import { OperatorError } from '../lib/errors.ts'
-import { operate } from '../lib/operate.ts'
-import { summarizeFlux } from '../lib/procedures/flux-summary.ts'
-import { tellUpgrade, upgrade, wayBackSteps } from '../lib/procedures/upgrade.ts'
-import { prepareUpgrade } from '../lib/procedures/upgrade-inputs.ts'
-import { note, readNotes } from '../lib/procedures/upgrade-notes.ts'
-import { argumentsOf, main } from '../lib/script.ts'
+import { OperatorError } from '../lib/base/errors.ts'
+import { runChangeCommand } from '../lib/runner/run-change.ts'
+import { summarizeFlux } from '../lib/commands/flux-summary.ts'
+import { listVersions } from '../lib/commands/upgrade/list-versions.ts'
+import { upgrade, rollbackSteps } from '../lib/commands/upgrade/upgrade.ts'
+import { prepareUpgrade } from '../lib/commands/upgrade/prepare.ts'
+import { note, readNotes } from '../lib/commands/upgrade/state.ts'
+import { upgradeFlags } from '../lib/commands/upgrade/flags.ts'
+import { tellUpgrade } from '../lib/commands/upgrade/report-fields.ts'
+import type { CommandSyntax } from '../lib/runner/command-line.ts'
+import { runCommand } from '../lib/runner/run-command.ts'
+import type { Flags } from '../lib/terminal/flags.ts'
+import { argumentsOf, main } from '../lib/terminal/main.ts'
 
-await main(() =>
-  operate(
+const flags = {
+  ...upgradeFlags,
+  to: { ...upgradeFlags.to, required: 'required unless --operator or --list' },
+  list: { type: 'boolean', help: 'only show the versions that exist, what each needs, and what stands in the way here' },
+} as const satisfies Flags
+
+const syntax: CommandSyntax<typeof flags> = {
+  name: 'upgrade',
+  needsFolder: true,
+  summary: 'Changes the version of Flux in Git, follows and verifies the rollout, and rolls back by itself if it fails.',
+  flags,
+  usage: '(--to X.Y.Z | --operator X.Y.Z | --list)',
+  examples: [
+    '--context infra --list',
+    '--context infra --to 2.9.5 --dry-run',
+    '--context infra,apps --to 2.9.5 --yes',
+    '--context infra --to 2.9.5 --branch upgrade-flux',
+  ],
+  isForSeveral: true,
+}
+
+await main(() => {
+  const args = argumentsOf(syntax.name)
+  if (args.includes('--list')) return runCommand({ ...syntax, perform: listVersions }, args)
+  return runChangeCommand(
     {
-      name: 'upgrade',
-      summary: 'Changes the version of Flux in Git, follows the rollout, verifies it, and goes back by itself if it fails.',
-      flags: {
-        to: { type: 'string', value: 'X.Y.Z', help: 'the version of Flux', format: 'version' },
-        operator: { type: 'string', value: 'X.Y.Z', help: 'the version of flux-operator; Git brings it first', format: 'version' },
-        branch: { type: 'string', value: 'NAME', help: 'propose the change on this branch, wait for the merge, then follow' },
-        'no-rollback': { type: 'boolean', help: 'leave things as they are if it fails' },
-        force: { type: 'boolean', help: 'although the cluster is not healthy now' },
-      },
-      isForSeveral: true,
+      ...syntax,
       async prepare({ session, target, settings, own, memory }) {
-        const stage = { script: 'upgrade.ts', session, target, memory, branch: own.branch }
+        const checksImages = own['no-image-check'] !== true
         const remembered = readNotes(memory)
+        const branch = own.branch ?? remembered?.branch
+        const stage = { script: 'upgrade', session, target, memory, branch }
         if (remembered?.isGoingBack === true) {
           const tell = () => tellUpgrade(memory, remembered)
-          return { steps: wayBackSteps(stage, remembered), ending: 'rolled-back', tell }
+          return { steps: rollbackSteps(stage, remembered), ending: 'rolled-back', tell }
         }
-        const options = { goesBack: own['no-rollback'] !== true }
+        const options = { goesBack: own['no-rollback'] !== true, checksImages }
         if (remembered !== undefined) return upgrade(stage, remembered, options)
         if (own.to === undefined && own.operator === undefined) {
           throw new OperatorError('upgrade to which version?', { kind: 'usage', remedy: '--to X.Y.Z, --operator X.Y.Z, or both' })
@@ -36,14 +58,16 @@ await main(() =>
           operator: own.operator,
           isForced: own.force === true,
           isBack: false,
+          checksImages,
+          branch: own.branch,
           lockNamespace: settings.LOCK_NAMESPACE ?? 'kube-system',
         })
-        note(memory, notes)
+        note(memory, branch === undefined ? notes : { ...notes, branch })
         return { ...upgrade(stage, notes, options), notices, commit: tree.commit }
       },
       unchanged: 'nothing to do: that version runs, as Git says',
       summarize: summarizeFlux,
     },
-    argumentsOf('upgrade'),
-  ),
-)
+    args,
+  )
+})

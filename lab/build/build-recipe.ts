@@ -2,11 +2,11 @@ import { existsSync, readdirSync } from 'node:fs'
 import { mkdir, readdir, readFile, rename, rm, symlink, writeFile } from 'node:fs/promises'
 import { basename, dirname, join, relative } from 'node:path'
 import * as v from 'valibot'
-import type { Console } from '../../lib/console.ts'
-import { messageOf, OperatorError } from '../../lib/errors.ts'
+import type { Console } from '../../lib/terminal/console.ts'
+import { messageOf, OperatorError } from '../../lib/base/errors.ts'
 import { explainFailure } from './failure.ts'
 import { lastTime, rememberDuration } from './durations.ts'
-import { startOf } from '../../lib/process-start.ts'
+import { startOf } from '../../lib/process/process-start.ts'
 import { compileArguments, type ModuleFolder, packagesOf, type Recipe, tagsOf } from './recipe.ts'
 import { type Go, type GoRun, runGo } from './run-go.ts'
 
@@ -69,7 +69,7 @@ async function fetchModules(recipe: Recipe, run: GoRun, console: Console): Promi
   }
   return whileShowing(console, progress, async () => {
     const started = Date.now()
-    // -e, because modules embed files that they do not carry, which is mended next. Whether more is amiss, `go list` tells.
+    // -e, because modules embed files that they do not carry, which is fixed next. Whether more is amiss, `go list` tells.
     const vendored = await runGo({ ...run, processors: 16 }, ['mod', 'vendor', '-e'], (line) => {
       const found = /^go: downloading (\S+)/.exec(line)
       if (found === null) return

@@ -1,7 +1,7 @@
 import { readFile, rename, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import * as v from 'valibot'
-import { showDuration } from '../../lib/duration.ts'
+import { showDuration } from '../../lib/base/duration.ts'
 import { executablesHome } from '../home.ts'
 
 const schema = v.pipe(v.string(), v.parseJson(), v.record(v.string(), v.object({ milliseconds: v.number(), amount: v.number() })))

@@ -2,20 +2,13 @@ import { createHash } from 'node:crypto'
 import { existsSync } from 'node:fs'
 import { mkdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import type { Console, Waiting } from '../../lib/console.ts'
+import type { Console, Waiting } from '../../lib/terminal/console.ts'
 import { withLock } from './lock.ts'
 import { buildRecipe } from './build-recipe.ts'
 import { executablesHome } from '../home.ts'
-import {
-  compileArguments,
-  type DefaultRecipe,
-  olderFlux,
-  readDefaultRecipe,
-  readFluxRecipe,
-  readMonitoringRecipe,
-  readSshRecipe,
-  type Recipe,
-} from './recipe.ts'
+import { compileArguments, type DefaultRecipe, olderFlux, readDefaultRecipe, readFluxRecipe, type Recipe } from './recipe.ts'
+import { readPulumiEngineRecipe, readPulumiProviderRecipe, readSdkVersion } from './pulumi-recipes.ts'
+import { readHelmRecipe, readKubectlRecipe, readMonitoringRecipe, readSshRecipe } from './optional-recipes.ts'
 import { type Go, goSettings } from './run-go.ts'
 import { ensureGo, fetchedVersion, findGo } from './toolchain.ts'
 
@@ -86,6 +79,47 @@ export async function ensureMonitoring(console: Console, signal?: AbortSignal): 
 /** Finds the SSH server, building it first where that was not done yet. Only a test wants it. */
 export async function ensureSshServer(console: Console, signal?: AbortSignal): Promise<string> {
   return join(await ensureBuilt(await readSshRecipe(), await findGo(), console, signal), 'bin', 'ssh-server')
+}
+
+/** Finds helm 3, building it first where that was not done yet. */
+export async function ensureHelm3(console: Console, signal?: AbortSignal): Promise<string> {
+  return join(await ensureBuilt(await readHelmRecipe(), await findGo(), console, signal), 'bin', 'helm')
+}
+
+/** Finds the older kubectl, building it first where that was not done yet. */
+export async function ensureOlderKubectl(console: Console, signal?: AbortSignal): Promise<string> {
+  return join(await ensureBuilt(await readKubectlRecipe(), await findGo(), console, signal), 'bin', 'kubectl')
+}
+
+/** Where Pulumi's programs are. */
+export interface PulumiPrograms {
+  readonly engine: string
+  readonly provider: string
+  /** What the provider says it is, which is what the SDK asks for. */
+  readonly providerVersion: string
+}
+
+/** Finds Pulumi's engine and provider, building them first where that was not done yet. */
+export async function ensurePulumi(console: Console, signal?: AbortSignal): Promise<PulumiPrograms> {
+  const go = await findGo()
+  const engine = await ensureBuilt(await readPulumiEngineRecipe(), go, console, signal)
+  const provider = await ensureBuilt(await readPulumiProviderRecipe(), go, console, signal)
+  return pulumiIn(engine, provider)
+}
+
+/** Pulumi's engine and provider where they were built already; undefined where one was not. Nothing is built. */
+export async function findPulumi(): Promise<PulumiPrograms | undefined> {
+  const go = await findGo()
+  const [engine, provider] = [await folderOf(await readPulumiEngineRecipe(), go), await folderOf(await readPulumiProviderRecipe(), go)]
+  return existsSync(engine) && existsSync(provider) ? pulumiIn(engine, provider) : undefined
+}
+
+async function pulumiIn(engine: string, provider: string): Promise<PulumiPrograms> {
+  return {
+    engine: join(engine, 'bin', 'pulumi'),
+    provider: join(provider, 'bin', 'pulumi-resource-kubernetes'),
+    providerVersion: await readSdkVersion(),
+  }
 }
 
 async function folderOf(recipe: Recipe, go: Go | undefined): Promise<string> {

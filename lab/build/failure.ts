@@ -1,4 +1,4 @@
-import { OperatorError } from '../../lib/errors.ts'
+import { OperatorError } from '../../lib/base/errors.ts'
 
 const full = /no space left on device|disk quota exceeded|ENOSPC/i
 const unreachable =

@@ -3,14 +3,14 @@ import { link, readFile, rm, writeFile } from 'node:fs/promises'
 import { setTimeout as pause } from 'node:timers/promises'
 import * as v from 'valibot'
 import { isRunning } from '../process-record.ts'
-import { startOf } from '../../lib/process-start.ts'
+import { startOf } from '../../lib/process/process-start.ts'
 
 const holderSchema = v.pipe(v.string(), v.parseJson(), v.object({ pid: v.number(), started: v.string(), name: v.string() }))
 
 /**
  * Runs `body` while holding a lock, which one process at a time can have. That a holder was killed is seen by its process being gone, and its
  * lock is taken over. Two that take over at the very same instant may both get it, so `body` must be right even then, if only by doing things twice.
- * @param waitingFor is told, again and again, which process has it
+ * @param waitingFor receives, again and again, which process has it
  */
 export async function withLock<T>(
   file: string,

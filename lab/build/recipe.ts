@@ -1,10 +1,10 @@
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { OperatorError } from '../../lib/errors.ts'
-import { checkout } from '../home.ts'
+import { OperatorError } from '../../lib/base/errors.ts'
+import { packageRoot } from '../../lib/base/paths.ts'
 
 /** An executable, the Go package it is compiled from and the version of the module that package is of. */
-export interface Program {
+export interface BuiltProgram {
   readonly name: string
   readonly package: string
   readonly version: string
@@ -28,7 +28,7 @@ export interface ModuleFolder {
 /** A Go module of the lab and everything that is made of it. */
 export interface Recipe {
   readonly name: string
-  /** What people are told is built, and how long that takes the first time. */
+  /** What is said to be built, and how long that takes the first time. */
   readonly title: string
   readonly usually: string
   readonly folder: string
@@ -36,7 +36,7 @@ export interface Recipe {
   readonly files: readonly string[]
   /** How many modules there are to download when none is there yet. */
   readonly modules: number
-  readonly programs: readonly Program[]
+  readonly programs: readonly BuiltProgram[]
   /** Build tags, where a program has parts that are not wanted. */
   readonly tags?: string
   /** What modules embed but do not carry, put into the vendor folder: copies, and files with a text. */
@@ -56,7 +56,7 @@ export interface DefaultRecipe extends Recipe {
 
 /** The recipe of the default set: lab/go.mod, which alone says the versions. */
 export async function readDefaultRecipe(): Promise<DefaultRecipe> {
-  const folder = join(checkout, 'lab')
+  const folder = join(packageRoot, 'lab')
   return defaultRecipe(folder, await readFile(join(folder, 'go.mod'), 'utf8'))
 }
 
@@ -117,7 +117,7 @@ const inPlaceOf: Readonly<Record<string, Readonly<Record<string, string>>>> = { 
 
 /** The recipe of an older Flux: its three controllers. */
 export async function readFluxRecipe(version: string): Promise<Recipe> {
-  const folder = join(checkout, 'lab', `flux-${version}`)
+  const folder = join(packageRoot, 'lab', `flux-${version}`)
   const goMod = await readFile(join(folder, 'go.mod'), 'utf8')
   const tags = inPlaceOf[version] ?? {}
   return {
@@ -136,72 +136,27 @@ export async function readFluxRecipe(version: string): Promise<Recipe> {
   }
 }
 
-/**
- * The recipe of what proves the monitoring: Prometheus' promtool, Alertmanager, and VictoriaMetrics to scrape the lab. Built by the tests
- * that want it only.
- */
-export async function readMonitoringRecipe(): Promise<Recipe> {
-  const folder = join(checkout, 'lab', 'monitoring')
-  const goMod = await readFile(join(folder, 'go.mod'), 'utf8')
-  const [alertmanager, prometheus] = ['github.com/prometheus/alertmanager', 'github.com/prometheus/prometheus']
-  const victoria = 'github.com/VictoriaMetrics/VictoriaMetrics'
-  return {
-    name: 'monitoring',
-    title: "the lab's monitoring",
-    usually: 'some three minutes, once',
-    folder,
-    files: ['go.mod', 'go.sum'],
-    modules: requirements(goMod),
-    programs: [
-      { name: 'alertmanager', package: `${alertmanager}/cmd/alertmanager`, version: requiredVersion(goMod, alertmanager) },
-      { name: 'promtool', package: `${prometheus}/cmd/promtool`, version: requiredVersion(goMod, prometheus) },
-      { name: 'victoria-metrics', package: `${victoria}/app/victoria-metrics`, version: requiredVersion(goMod, victoria) },
-    ],
-    tags: 'remove_all_sd', // promtool without the libraries of two dozen clouds
-    embedded: [{ to: `${alertmanager}/ui/app/dist/index.html`, text: 'The lab is built without the web interface.\n' }],
-    // Only files are wanted of it, so go.mod requires none of it.
-    beside: [
-      { module: 'github.com/prometheus-operator/prometheus-operator@v0.85.0', folder: 'example/prometheus-operator-crd', to: 'crds' },
-    ],
-  }
-}
-
-/** The recipe of Git's way over SSH, which no Node and not every machine has a server for. Only a test wants it. */
-export async function readSshRecipe(): Promise<Recipe> {
-  const folder = join(checkout, 'lab', 'ssh-server')
-  const goMod = await readFile(join(folder, 'go.mod'), 'utf8')
-  return {
-    name: 'ssh-server',
-    title: "the lab's SSH server",
-    usually: 'half a minute, once',
-    folder,
-    files: ['go.mod', 'go.sum', 'main.go'],
-    modules: requirements(goMod),
-    programs: [{ name: 'ssh-server', package: 'lab/ssh-server', version: requiredVersion(goMod, 'golang.org/x/crypto') }],
-    embedded: [],
-    beside: [],
-  }
-}
-
-function controllersOf(goMod: string): Program[] {
+function controllersOf(goMod: string): BuiltProgram[] {
   return ['source-controller', 'kustomize-controller', 'helm-controller'].map((name) => {
     const module = `github.com/fluxcd/${name}`
     return { name, package: module, version: requiredVersion(goMod, module), inPods: true }
   })
 }
 
-function requirements(goMod: string): number {
+/** How many modules a go.mod requires. */
+export function requirements(goMod: string): number {
   return goMod.match(/^(require)?\s+\S+ v\d\S*( \/\/ indirect)?$/gm)?.length ?? 0
 }
 
-/** Without these the API server says v0.0.0, and Flux refuses it. */
-function kubernetesVersion(version: string): Record<string, string> {
+/** What a program of Kubernetes is reported its version as it is linked: without, the API server says v0.0.0, and Flux refuses it. */
+export function kubernetesVersion(version: string): Record<string, string> {
   const [major = '', minor = ''] = version.slice(1).split('.')
   const variables = 'k8s.io/component-base/version'
   return { [`${variables}.gitVersion`]: version, [`${variables}.gitMajor`]: major, [`${variables}.gitMinor`]: minor }
 }
 
-function requiredVersion(goMod: string, module: string): string {
+/** The version that a go.mod requires of a module. */
+export function requiredVersion(goMod: string, module: string): string {
   const words = goMod.split('\n').map((line) =>
     line
       .replace(/^require/, '')

@@ -1,7 +1,7 @@
 import { appendFileSync } from 'node:fs'
 import { createInterface } from 'node:readline'
 import type { Readable } from 'node:stream'
-import { spawnTied } from '../../lib/tied-process.ts'
+import { spawnTied } from '../../lib/process/child-process.ts'
 
 /** A Go toolchain: the path of its `go`, and its version such as `go1.27.3`. */
 export interface Go {
@@ -38,7 +38,7 @@ const passedOnToGo = /^GO(PROXY|PRIVATE|NOPROXY|SUMDB|NOSUMDB|NOSUMCHECK|INSECUR
 /** What decides, in the environment, what go makes. */
 export const goSettings = {
   GOWORK: 'off',
-  // Not empty: then nobody's own GOFLAGS, set by `go env -w`, get in.
+  // Not empty: then no one's own GOFLAGS, set by `go env -w`, get in.
   GOFLAGS: '-trimpath -buildvcs=false',
   CGO_ENABLED: '0',
 } as const
@@ -49,7 +49,7 @@ export function toolEnvironment(env: NodeJS.ProcessEnv = process.env): Record<st
   return Object.fromEntries(passed.flatMap(([name, value]) => (value === undefined ? [] : [[name, value]])))
 }
 
-/** Runs go, which ends with this process or when the signal says so. `seen` is told each line of its stderr. */
+/** Runs go, which ends with this process or when the signal says so. `seen` receives each line of its stderr. */
 export async function runGo(run: GoRun, args: readonly string[], seen: (line: string) => void = () => undefined): Promise<GoResult> {
   const output: string[] = []
   const complaints: string[] = []

@@ -2,13 +2,13 @@ import { closeSync, mkdirSync, openSync, renameSync, writeFileSync } from 'node:
 import { createServer } from 'node:net'
 import { join } from 'node:path'
 import * as v from 'valibot'
-import type { Cluster } from '../../lib/cluster/cluster.ts'
-import { kinds, parseObject } from '../../lib/cluster/objects.ts'
-import { spawnTied, type TiedProcess } from '../../lib/tied-process.ts'
+import type { Cluster } from '../../lib/kubernetes/client.ts'
+import { kinds, parseObject } from '../../lib/kubernetes/objects.ts'
+import { spawnTied, type TiedProcess } from '../../lib/process/child-process.ts'
 import { listenAnywhere } from '../ports.ts'
-import { environmentOf, expand, type ReadEntries } from './environment.ts'
+import { environmentOf, expandVariables, type ReadEntries } from './environment.ts'
 import type { ContainerSpec, Pod } from './pod-spec.ts'
-import type { Places, Ports, Program } from './programs.ts'
+import type { Places, PodPorts, PodProgram } from './programs.ts'
 
 /** Where one pod finds what a kubelet would have mounted for it. */
 export interface PodPlaces extends Places {
@@ -24,7 +24,7 @@ export interface PodPlaces extends Places {
 
 export interface RunningProcess extends TiedProcess {
   readonly pid: number
-  readonly ports: Ports
+  readonly ports: PodPorts
 }
 
 /** Starts a container's program as a process, with the pod's own rights. Throws where something it needs is not there. */
@@ -32,7 +32,7 @@ export async function startProgram(
   cluster: Cluster,
   pod: Pod,
   container: ContainerSpec,
-  program: Program,
+  program: PodProgram,
   path: string,
   places: PodPlaces,
 ): Promise<RunningProcess> {
@@ -45,7 +45,7 @@ export async function startProgram(
   // A container has a /tmp of its own.
   for (const [name, value] of Object.entries(asked)) asked[name] = value.replace(/^\/tmp(?=\/|$)/, temporary)
   const ports = await portsFor(program, places.artifactPort)
-  const args = [...container.args.map((arg) => expand(arg, asked)), ...program.flags(ports, places)]
+  const args = [...container.args.map((arg) => expandVariables(arg, asked)), ...program.flags(ports, places)]
   const env = { PATH: systemPath, ...asked, HOME: home, TMPDIR: temporary, KUBECONFIG: kubeconfig, ...program.env }
   return { ...spawnLogged([path, ...args], env, places.folder, container.name), ports }
 }
@@ -84,7 +84,7 @@ export function openLog(folder: string, container: string): number {
   return openSync(logFile(folder, container, false), 'a', 0o600)
 }
 
-async function portsFor(program: Program, artifactPort: number): Promise<Ports> {
+async function portsFor(program: PodProgram, artifactPort: number): Promise<PodPorts> {
   const servers = [createServer(), createServer()] // both at once, so that they differ
   const [metrics = 0, health = 0] = await Promise.all(servers.map((server) => listenAnywhere(server)))
   await Promise.all(servers.map((server) => new Promise((resolve) => server.close(resolve))))

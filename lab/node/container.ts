@@ -1,20 +1,21 @@
 import { closeSync, writeSync } from 'node:fs'
 import { constants } from 'node:os'
 import { setTimeout as pause } from 'node:timers/promises'
-import { messageOf } from '../../lib/errors.ts'
-import type { TiedProcess } from '../../lib/tied-process.ts'
+import { messageOf } from '../../lib/base/errors.ts'
+import type { TiedProcess } from '../../lib/process/child-process.ts'
 import { logFile, openLog, spawnLogged } from './container-process.ts'
-import type { Found } from './images.ts'
+import type { FoundImage } from './images.ts'
 import type { Log } from './kubelet-server.ts'
+import { memoryLimitOf, watchMemory } from './memory.ts'
 import type { ContainerSpec } from './pod-spec.ts'
 import { type ContainerFacts, type ContainerState, now, type Terminated } from './pod-status.ts'
-import type { Ports } from './programs.ts'
+import type { PodPorts } from './programs.ts'
 import { followReadiness } from './readiness.ts'
 
 /** A process of a container. */
-export interface Run extends TiedProcess {
+export interface ContainerRun extends TiedProcess {
   readonly pid: number
-  readonly ports: Ports
+  readonly ports: PodPorts
   /** Where it answers its readiness probe; what has none is ready at once, and what is made to crash never. */
   readonly readiness: { readonly url: string } | 'at once' | 'never'
 }
@@ -26,11 +27,13 @@ export interface ContainerHost {
   readonly podName: string
   /** A pod that is to finish, such as a Job's: its stand-ins succeed after a moment. */
   readonly finishes: boolean
-  readonly find: (image: string) => Found
+  /** Whether the pod's restart policy has a program that ended with this code not start again. */
+  readonly isOver: (exitCode: number) => boolean
+  readonly find: (image: string) => FoundImage
   /** Whether a fault makes the pod's programs exit on start. */
-  readonly crashes: () => boolean
-  readonly start: (container: ContainerSpec, name: string, path: string) => Promise<Run>
-  /** Aborts when the faults are set anew, so that whoever backs off looks again at once. */
+  readonly crashes: (image: string) => boolean
+  readonly start: (container: ContainerSpec, name: string, path: string) => Promise<ContainerRun>
+  /** Aborts when the faults are set again, so that anyone who backs off looks again at once. */
   readonly faultsChanged: () => AbortSignal
   /** The container's facts have changed. */
   readonly changed: () => void
@@ -38,7 +41,7 @@ export interface ContainerHost {
 
 const firstBackOff = 1000
 const longestBackOff = 30_000
-/** What ran this long backs off anew from the start. */
+/** What ran this long backs off again from the start. */
 const steadyAfter = 60_000
 const taskDuration = 1000
 
@@ -48,7 +51,7 @@ type Waiting = Extract<ContainerState, { is: 'waiting' }>
 export class Container {
   readonly spec: ContainerSpec
   state: ContainerState = { is: 'waiting', reason: 'ContainerCreating' }
-  run: Run | undefined
+  run: ContainerRun | undefined
   /** Aborts when the present run is over: its log grows no more. */
   #over: AbortSignal = AbortSignal.abort()
   readonly #host: ContainerHost
@@ -103,7 +106,7 @@ export class Container {
   async #attempt(signal: AbortSignal): Promise<Waiting | undefined> {
     const found = this.#host.find(this.spec.image)
     if (found.is === 'absent') return this.#missing(found.message)
-    const crashes = this.#host.crashes()
+    const crashes = this.#host.crashes(this.spec.image)
     this.#imageId = `lab://${found.is === 'real' ? 'process' : 'stand-in'}/${this.spec.image}`
     if (found.is === 'stand-in' && !crashes) return this.#standIn(signal)
     try {
@@ -115,7 +118,7 @@ export class Container {
     const last = await this.#follow(this.run)
     this.run = undefined
     this.#last = last
-    if (signal.aborted) {
+    if (signal.aborted || this.#host.isOver(last.exitCode)) {
       this.#become(last)
       return undefined
     }
@@ -130,7 +133,7 @@ export class Container {
       : { is: 'waiting', reason: 'ErrImagePull', message }
   }
 
-  async #follow(run: Run): Promise<Terminated> {
+  async #follow(run: ContainerRun): Promise<Terminated> {
     const over = new AbortController()
     this.#over = over.signal
     this.#starts++
@@ -140,10 +143,18 @@ export class Container {
     if (typeof run.readiness === 'object' && probe !== undefined) {
       void followReadiness(run.readiness.url, probe, over.signal, (ready) => this.#become({ is: 'running', startedAt, ready }))
     }
+    const limit = memoryLimitOf(this.spec)
+    let isOverLimit = false
+    if (limit !== undefined) {
+      void watchMemory(run.pid, limit, over.signal, () => {
+        isOverLimit = true
+        run.child.kill('SIGKILL')
+      })
+    }
     const end = await run.ended.catch(() => 128)
     over.abort()
     const exitCode = typeof end === 'number' ? end : 128 + constants.signals[end]
-    return { is: 'terminated', exitCode, startedAt, finishedAt: now() }
+    return { is: 'terminated', exitCode, ...(isOverLimit ? { reason: 'OOMKilled' } : {}), startedAt, finishedAt: now() }
   }
 
   async #standIn(signal: AbortSignal): Promise<undefined> {
@@ -159,7 +170,7 @@ export class Container {
     this.#become({ is: 'terminated', exitCode: 0, startedAt, finishedAt: now() })
   }
 
-  #crash(): Run {
+  #crash(): ContainerRun {
     const command = ['/bin/sh', '-c', 'echo "the lab\'s fault crash is set for this Deployment: exits on start"; exit 1']
     return { ...spawnLogged(command, {}, this.#host.folder, this.spec.name), ports: {}, readiness: 'never' }
   }

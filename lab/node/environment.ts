@@ -1,4 +1,4 @@
-import type { ContainerSpec, Pod, Variable } from './pod-spec.ts'
+import type { ContainerSpec, Pod, EnvVariable } from './pod-spec.ts'
 
 /** Reads the entries of a Secret or ConfigMap of the pod's namespace; undefined where there is none of that name. */
 export type ReadEntries = (kind: 'Secret' | 'ConfigMap', name: string) => Promise<Readonly<Record<string, string>> | undefined>
@@ -22,7 +22,7 @@ export async function environmentOf(container: ContainerSpec, pod: Pod, ip: stri
 }
 
 async function valueOf(
-  variable: Variable,
+  variable: EnvVariable,
   container: ContainerSpec,
   pod: Pod,
   ip: string,
@@ -30,7 +30,7 @@ async function valueOf(
   env: Readonly<Record<string, string>>,
 ): Promise<string | undefined> {
   const from = variable.valueFrom
-  if (from === undefined) return expand(variable.value, env)
+  if (from === undefined) return expandVariables(variable.value, env)
   if (from.fieldRef !== undefined) return fieldOf(pod, ip, from.fieldRef.fieldPath)
   if (from.resourceFieldRef !== undefined) return resourceOf(container, from.resourceFieldRef.resource)
   const wanted = from.secretKeyRef ?? from.configMapKeyRef
@@ -43,7 +43,7 @@ async function valueOf(
 }
 
 /** Replaces `$(NAME)` by the variable's value; what is unknown stays as it is, and `$$(NAME)` becomes `$(NAME)`. */
-export function expand(value: string, env: Readonly<Record<string, string>>): string {
+export function expandVariables(value: string, env: Readonly<Record<string, string>>): string {
   return value.replace(/\$(\$|\(([^)]+)\))/g, (whole: string, rest: string, name: string | undefined) =>
     name === undefined ? rest : (env[name] ?? whole),
   )
@@ -85,6 +85,6 @@ const suffixes: Readonly<Record<string, number>> = {
 export function parseQuantity(quantity: string): number {
   const [, digits = '', suffix = ''] = /^([0-9.]+)([A-Za-z]*)$/.exec(quantity) ?? []
   const factor = suffixes[suffix]
-  if (digits === '' || factor === undefined) throw new Error(`${quantity} is no quantity the lab's node understands`)
+  if (digits === '' || factor === undefined) throw new Error(`${quantity} is not a quantity the lab's node understands`)
   return Number(digits) * factor
 }

@@ -6,7 +6,7 @@ export interface Executable {
 }
 
 /** What an image turns out to be when it is "pulled". */
-export type Found =
+export type FoundImage =
   | { readonly is: 'real'; readonly name: string; readonly path: string }
   | { readonly is: 'stand-in' }
   | { readonly is: 'absent'; readonly message: string }
@@ -32,7 +32,7 @@ export function isReal(image: string, executables: readonly Executable[]): boole
  * Looks an image up.
  * @param unreachable images (`NAME:TAG`) that a fault keeps from being pulled
  */
-export function findImage(image: string, executables: readonly Executable[], unreachable: readonly string[]): Found {
+export function findImage(image: string, executables: readonly Executable[], unreachable: readonly string[]): FoundImage {
   const { name, tag } = parseImage(image)
   if (unreachable.includes(`${name}:${tag}`)) return absent(image, `the lab's fault image=${name}:${tag} is set`)
   const executable = executables.find((one) => one.image === name && one.tag === tag)
@@ -42,7 +42,7 @@ export function findImage(image: string, executables: readonly Executable[], unr
   return absent(image, `the lab has ${tags.length === 0 ? 'no program for it' : `programs for ${tags.join(', ')} only`}`)
 }
 
-function absent(image: string, why: string): Found {
+function absent(image: string, why: string): FoundImage {
   const failed = `failed to pull and unpack image "${image}": failed to resolve reference "${image}"`
   return { is: 'absent', message: `rpc error: code = NotFound desc = ${failed}: ${image}: not found (${why})` }
 }

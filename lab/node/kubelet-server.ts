@@ -5,7 +5,7 @@ import { type FileHandle, open } from 'node:fs/promises'
 import type { ServerResponse } from 'node:http'
 import { createServer } from 'node:https'
 import { TLSSocket } from 'node:tls'
-import { messageOf } from '../../lib/errors.ts'
+import { messageOf } from '../../lib/base/errors.ts'
 import { listenAnywhere } from '../ports.ts'
 
 /** A container's output: where it is, until when it grows, and why there is none. */
@@ -26,7 +26,7 @@ export interface KubeletServer {
 }
 
 /**
- * Serves `kubectl logs`, and nothing else, to the API server: whoever asks must hold the key of this very certificate, which the API
+ * Serves `kubectl logs`, and nothing else, to the API server: anyone who asks must hold the key of this very certificate, which the API
  * server is given as its kubelet client certificate.
  */
 export async function startKubeletServer(certificate: { cert: string; key: string }, findLog: FindLog): Promise<KubeletServer> {

@@ -2,10 +2,10 @@ import { setMaxListeners } from 'node:events'
 import { chmodSync, mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
-import type { Cluster } from '../../lib/cluster/cluster.ts'
-import { kinds } from '../../lib/cluster/objects.ts'
-import { watch } from '../../lib/cluster/watch.ts'
-import { messageOf } from '../../lib/errors.ts'
+import type { Cluster } from '../../lib/kubernetes/client.ts'
+import { kinds } from '../../lib/kubernetes/objects.ts'
+import { watch } from '../../lib/kubernetes/watch.ts'
+import { messageOf } from '../../lib/base/errors.ts'
 import type { Executable } from './images.ts'
 import { startKubeletServer } from './kubelet-server.ts'
 import type { Faults, ProcessInfo } from './pod.ts'
@@ -35,13 +35,13 @@ export interface NodeOptions {
   readonly artifactPort: number
   /** What is to fail from the first pod on. */
   readonly faults?: Faults
-  /** Told whenever `processes()` may have changed. */
+  /** Called whenever `processes()` may have changed. */
   readonly changed?: () => void
   readonly log?: (text: string) => void
 }
 
 export interface LabNode {
-  /** Ends every process and server of the node, insisting after `graceSeconds` (5); the API is told nothing. */
+  /** Ends every process and server of the node, insisting after `graceSeconds` (5); nothing is reported to the API. */
   readonly stop: (graceSeconds?: number) => Promise<void>
   readonly processes: () => ProcessInfo[]
   /**
@@ -57,6 +57,7 @@ const nodeName = 'lab'
  * Starts a kubelet's stand-in: it registers a node, binds every pod to it and runs Flux' own programs as processes. When it resolves,
  * the API tells of no pod as Ready any more that was so before the node came.
  */
+// oxlint-disable-next-line max-lines-per-function -- one node: its methods share the pods
 export async function startNode(options: NodeOptions): Promise<LabNode> {
   const { cluster, log = () => undefined } = options
   const stopped = new AbortController()

@@ -1,7 +1,7 @@
 import { setTimeout as pause } from 'node:timers/promises'
-import { isConflict, isNotFound } from '../../lib/cluster/cluster.ts'
-import { ApiError } from '../../lib/cluster/http.ts'
-import { messageOf } from '../../lib/errors.ts'
+import { isConflict, isNotFound } from '../../lib/kubernetes/client.ts'
+import { ApiError } from '../../lib/kubernetes/http.ts'
+import { messageOf } from '../../lib/base/errors.ts'
 
 /**
  * Writes to the API until it took it, however long it is away. A write whose object is gone, or that is refused for good, is given up:

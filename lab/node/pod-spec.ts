@@ -1,5 +1,5 @@
 import * as v from 'valibot'
-import type { KubeObject } from '../../lib/cluster/objects.ts'
+import type { KubeObject } from '../../lib/kubernetes/objects.ts'
 
 const text = v.optional(v.string())
 const keyOf = v.object({ name: v.string(), key: v.string(), optional: v.optional(v.boolean(), false) })
@@ -71,9 +71,9 @@ const podSchema = v.object({
 /** A pod, as far as the node looks at it. */
 export type Pod = v.InferOutput<typeof podSchema>
 export type ContainerSpec = v.InferOutput<typeof containerSchema>
-export type Variable = v.InferOutput<typeof variableSchema>
-export type Probe = v.InferOutput<typeof probeSchema>
-export type Condition = v.InferOutput<typeof conditionSchema>
+export type EnvVariable = v.InferOutput<typeof variableSchema>
+export type ContainerProbe = v.InferOutput<typeof probeSchema>
+export type PodCondition = v.InferOutput<typeof conditionSchema>
 
 /** Parses what the API says of a pod. */
 export function parsePod(object: KubeObject): Pod {

@@ -1,8 +1,10 @@
-import type { Condition, Pod } from './pod-spec.ts'
+import type { PodCondition, Pod } from './pod-spec.ts'
 
 export interface Terminated {
   readonly is: 'terminated'
   readonly exitCode: number
+  /** Why the node ended it; else its exit code says how it ended. */
+  readonly reason?: 'OOMKilled'
   readonly startedAt: string
   readonly finishedAt: string
 }
@@ -12,7 +14,7 @@ export type ContainerState =
   | { readonly is: 'running'; readonly startedAt: string; readonly ready: boolean }
   | Terminated
 
-/** What the API is told of one container. */
+/** What is reported to the API of one container. */
 export interface ContainerFacts {
   readonly name: string
   readonly image: string
@@ -34,7 +36,7 @@ export interface PodFacts {
  * A pod's status as a kubelet would report it, to be sent as a merge patch.
  * @param before the conditions reported last; those that are not the node's own are kept
  */
-export function statusOf(pod: Pod, facts: PodFacts, before: readonly Condition[], at: string) {
+export function podStatusOf(pod: Pod, facts: PodFacts, before: readonly PodCondition[], at: string) {
   const phase = phaseOf(facts.containers, pod.spec.restartPolicy)
   return {
     observedGeneration: pod.metadata.generation,
@@ -56,7 +58,7 @@ function phaseOf(containers: readonly ContainerFacts[], restartPolicy: string): 
   return ended.every(({ exitCode }) => exitCode === 0) ? 'Succeeded' : 'Failed'
 }
 
-function conditionsOf(containers: readonly ContainerFacts[], phase: string, before: readonly Condition[], at: string): Condition[] {
+function conditionsOf(containers: readonly ContainerFacts[], phase: string, before: readonly PodCondition[], at: string): PodCondition[] {
   const unready = containers.filter(({ state }) => !isReady(state)).map(({ name }) => name)
   const ready =
     unready.length === 0
@@ -109,7 +111,7 @@ function stateOf(state: ContainerState, id: string): Record<string, unknown> {
       return { running: { startedAt: state.startedAt } }
     case 'terminated': {
       const { exitCode, startedAt, finishedAt } = state
-      const reason = exitCode === 0 ? 'Completed' : 'Error'
+      const reason = state.reason ?? (exitCode === 0 ? 'Completed' : 'Error')
       return { terminated: { exitCode, reason, startedAt, finishedAt, ...(id === '' ? {} : { containerID: id }) } }
     }
   }

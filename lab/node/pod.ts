@@ -1,19 +1,20 @@
 import { mkdirSync } from 'node:fs'
 import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
-import type { Cluster } from '../../lib/cluster/cluster.ts'
-import { nameOf, parseObject } from '../../lib/cluster/objects.ts'
-import { messageOf } from '../../lib/errors.ts'
+import type { Cluster } from '../../lib/kubernetes/client.ts'
+import { nameOf, parseObject } from '../../lib/kubernetes/objects.ts'
+import { messageOf } from '../../lib/base/errors.ts'
+import { isCrashing } from '../faults.ts'
 import { listenAnywhere } from '../ports.ts'
-import { type Relay, startRelay } from '../relay.ts'
-import { Container, type Run } from './container.ts'
+import { type Relay, startRelay } from '../tcp-proxy.ts'
+import { Container, type ContainerRun } from './container.ts'
 import { podToken, startProgram } from './container-process.ts'
 import { type Executable, findImage, isReal } from './images.ts'
 import type { Log } from './kubelet-server.ts'
 import { persistently } from './persistently.ts'
-import { type Condition, type ContainerSpec, deploymentOf, type Pod, podRef } from './pod-spec.ts'
-import { isReady, now, statusOf } from './pod-status.ts'
-import { type Ports, programOf } from './programs.ts'
+import { type PodCondition, type ContainerSpec, deploymentOf, type Pod, podRef } from './pod-spec.ts'
+import { isReady, now, podStatusOf } from './pod-status.ts'
+import { type PodPorts, programOf } from './programs.ts'
 import { probeUrl } from './readiness.ts'
 
 /** What is made to fail: images (`NAME:TAG`) that cannot be pulled, Deployments whose programs exit on start or cannot reach the API. */
@@ -23,13 +24,13 @@ export interface Faults {
   readonly partition: readonly string[]
 }
 
-/** One container as people are told of it. */
+/** How one container is described. */
 export interface ProcessInfo {
   readonly pod: string
   readonly container: string
   readonly image: string
   readonly pid: number | undefined
-  readonly ports: Ports
+  readonly ports: PodPorts
   readonly kind: 'real' | 'stand-in'
   readonly state: string
   readonly restarts: number
@@ -48,7 +49,7 @@ export interface PodContext {
   readonly artifactPort: number
   readonly faults: () => Faults
   readonly faultsChanged: () => AbortSignal
-  /** Aborts when the node stops: then the API is told nothing more. */
+  /** Aborts when the node stops: then nothing more is reported to the API. */
   readonly stopped: AbortSignal
   /** The processes may be others now. */
   readonly changed: () => void
@@ -65,7 +66,7 @@ export class LabPod {
   readonly #ending = new AbortController()
   readonly #lives: Promise<unknown>
   #pod: Pod
-  #conditions: readonly Condition[]
+  #conditions: readonly PodCondition[]
   #published = ''
   #publishing: Promise<void> | undefined
   #relay: Promise<Relay> | undefined
@@ -124,7 +125,7 @@ export class LabPod {
     await rm(this.#folder, { recursive: true, force: true })
   }
 
-  /** Resolves when the API has been told how the pod is. */
+  /** Resolves when the API has the pod's status. */
   async reported(): Promise<void> {
     await this.#publishing
   }
@@ -156,7 +157,7 @@ export class LabPod {
   }
 
   async #delete(graceSeconds: number): Promise<void> {
-    if (this.#ended !== undefined) return this.terminate(graceSeconds) // whoever came first deletes it
+    if (this.#ended !== undefined) return this.terminate(graceSeconds) // anyone who came first deletes it
     await this.terminate(graceSeconds)
     await this.#publishing
     const { uid } = this.#pod.metadata
@@ -170,8 +171,12 @@ export class LabPod {
       folder: this.#folder,
       podName: `${name}_${namespace}(${uid})`,
       finishes: this.#pod.spec.restartPolicy !== 'Always',
+      isOver: (exitCode: number) => {
+        const { restartPolicy } = this.#pod.spec
+        return restartPolicy === 'Never' || (restartPolicy === 'OnFailure' && exitCode === 0)
+      },
       find: (image: string) => findImage(image, executables, faults().images),
-      crashes: () => faults().crash.includes(deploymentOf(this.#pod)),
+      crashes: (image: string) => isCrashing(faults().crash, deploymentOf(this.#pod), image),
       start: (container: ContainerSpec, program: string, path: string) => this.#start(container, program, path),
       faultsChanged,
       changed: () => {
@@ -181,7 +186,7 @@ export class LabPod {
     }
   }
 
-  async #start(container: ContainerSpec, name: string, path: string): Promise<Run> {
+  async #start(container: ContainerSpec, name: string, path: string): Promise<ContainerRun> {
     const { cluster, ca, artifactPort, operatorData, apiPort } = this.#context
     this.#relay ??= startRelay({ listen: (_, server) => listenAnywhere(server) }, `Pod ${this.name}`)
     const relay = await this.#relay
@@ -201,9 +206,9 @@ export class LabPod {
   async #applyPartition(): Promise<void> {
     const relay = await this.#relay
     try {
-      await (this.#context.faults().partition.includes(deploymentOf(this.#pod)) ? relay?.cut() : relay?.mend())
+      await (this.#context.faults().partition.includes(deploymentOf(this.#pod)) ? relay?.cut() : relay?.unblock())
     } catch (error) {
-      // Somebody took the relay's port meanwhile: the programs start again, with another relay.
+      // Someone took the relay's port meanwhile: the programs start again, with another relay.
       this.#context.log(`joining Pod ${this.name} to the API again: ${messageOf(error)}`)
       this.#relay = undefined
       for (const container of this.#containers) container.end('SIGKILL')
@@ -225,9 +230,9 @@ export class LabPod {
 
   async #publishChanges(): Promise<void> {
     for (;;) {
-      await Promise.resolve() // what changes together is told together
+      await Promise.resolve() // what changes together is reported together
       const facts = { ip: this.ip, startTime: this.#startTime, containers: this.#containers.map((container) => container.facts) }
-      const status = statusOf(this.#pod, facts, this.#conditions, now())
+      const status = podStatusOf(this.#pod, facts, this.#conditions, now())
       const text = JSON.stringify(status)
       if (text === this.#published || this.#context.stopped.aborted) break
       const { uid } = this.#pod.metadata // another pod of that name is left alone

@@ -1,8 +1,8 @@
 import { readdirSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
-import type { KubeObject } from '../../lib/cluster/objects.ts'
-import type { WatchEvent } from '../../lib/cluster/watch.ts'
-import { messageOf } from '../../lib/errors.ts'
+import type { KubeObject } from '../../lib/kubernetes/objects.ts'
+import type { WatchEvent } from '../../lib/kubernetes/watch.ts'
+import { messageOf } from '../../lib/base/errors.ts'
 import { Addresses } from './addresses.ts'
 import type { Log } from './kubelet-server.ts'
 import { LabPod, type PodContext } from './pod.ts'
@@ -29,7 +29,7 @@ export class Pods {
     else this.#lose(event.object.metadata.uid ?? '')
   }
 
-  /** Finds a container's log for whoever asks the kubelet; a string says why there is none. */
+  /** Finds a container's log for anyone who asks the kubelet; a string says why there is none. */
   findLog(namespace: string, name: string, container: string, previous: boolean): Log | string {
     const pod = this.all.findLast((one) => one.name === `${namespace}/${name}`) // an old one of that name may be ending still
     return pod === undefined ? `pod "${name}" is not on this node` : pod.log(container, previous)

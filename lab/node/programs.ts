@@ -1,13 +1,13 @@
 /** What a program listens for, each on a port of its own. */
 export const listeners = ['metrics', 'health', 'storage'] as const
-export type Ports = Partial<Record<(typeof listeners)[number], number>>
+export type PodPorts = Partial<Record<(typeof listeners)[number], number>>
 
 /** How a program that expects a container of its own is run as a process beside others. */
-export interface Program {
+export interface PodProgram {
   /** Where it listens in a container: what probes and Services speak of. */
-  readonly containerPorts: Ports
+  readonly containerPorts: PodPorts
   /** Flags that come after the container's own and win over them. */
-  readonly flags: (ports: Ports, places: Places) => string[]
+  readonly flags: (ports: PodPorts, places: Places) => string[]
   readonly env: Record<string, string>
 }
 
@@ -20,18 +20,18 @@ export interface Places {
 
 const loopback = (port: number | undefined): string => `127.0.0.1:${port ?? 0}`
 
-const common = (ports: Ports): string[] => [
+const common = (ports: PodPorts): string[] => [
   `--metrics-addr=${loopback(ports.metrics)}`,
   `--health-addr=${loopback(ports.health)}`,
   '--enable-leader-election=false', // outside a pod they find no namespace for the lease
 ]
 
 // The events go to notification-controller, which is a stand-in.
-const controllerFlags = (ports: Ports): string[] => [...common(ports), '--events-addr=']
+const controllerFlags = (ports: PodPorts): string[] => [...common(ports), '--events-addr=']
 
-const controller: Program = { containerPorts: { metrics: 8080, health: 9440 }, flags: controllerFlags, env: {} }
+const controller: PodProgram = { containerPorts: { metrics: 8080, health: 9440 }, flags: controllerFlags, env: {} }
 
-const programs: Readonly<Record<string, Program>> = {
+const programs: Readonly<Record<string, PodProgram>> = {
   'flux-operator': {
     containerPorts: { metrics: 8080, health: 8081 },
     flags: (ports, { operatorData }) => [...common(ports), `--storage-path=${operatorData}`, '--web-server-port=0'],
@@ -51,6 +51,6 @@ const programs: Readonly<Record<string, Program>> = {
 }
 
 /** How the program of that image name is run: a Flux controller unless more is known of it. */
-export function programOf(name: string): Program {
+export function programOf(name: string): PodProgram {
   return programs[name] ?? controller
 }

@@ -1,12 +1,12 @@
 import { setTimeout as pause } from 'node:timers/promises'
-import type { ContainerSpec, Probe } from './pod-spec.ts'
-import { listeners, type Ports, type Program } from './programs.ts'
+import type { ContainerSpec, ContainerProbe } from './pod-spec.ts'
+import { listeners, type PodPorts, type PodProgram } from './programs.ts'
 
 /** Until a container is ready it is asked this often, whatever its probe's period: people and tests wait for it. */
 const eagerPeriod = 200
 
 /** The URL at which a running program answers the container's readiness probe; undefined where there is none to ask. */
-export function probeUrl(container: ContainerSpec, program: Program, ports: Ports): string | undefined {
+export function probeUrl(container: ContainerSpec, program: PodProgram, ports: PodPorts): string | undefined {
   const get = container.readinessProbe?.httpGet
   if (get === undefined) return undefined
   const named = container.ports.find(({ name }) => name === get.port)?.containerPort
@@ -17,7 +17,12 @@ export function probeUrl(container: ContainerSpec, program: Program, ports: Port
 }
 
 /** Asks again and again until `signal` aborts, and tells each time the answer changes; it begins as not ready. */
-export async function followReadiness(url: string, probe: Probe, signal: AbortSignal, tell: (ready: boolean) => void): Promise<void> {
+export async function followReadiness(
+  url: string,
+  probe: ContainerProbe,
+  signal: AbortSignal,
+  tell: (ready: boolean) => void,
+): Promise<void> {
   let ready = false
   let failures = 0
   while (!signal.aborted) {

@@ -1,7 +1,7 @@
 import { cpus, totalmem } from 'node:os'
 import * as v from 'valibot'
-import type { Cluster } from '../../lib/cluster/cluster.ts'
-import { kinds, parseObject } from '../../lib/cluster/objects.ts'
+import type { Cluster } from '../../lib/kubernetes/client.ts'
+import { kinds, parseObject } from '../../lib/kubernetes/objects.ts'
 import { now } from './pod-status.ts'
 
 const versionSchema = v.object({ gitVersion: v.string() })

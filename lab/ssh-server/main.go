@@ -1,4 +1,4 @@
-// Command ssh-server serves one Git repository over SSH on loopback, to whoever has the key, for reading. It prints its address.
+// Command ssh-server serves one Git repository over SSH on loopback, to anyone who has the key, for reading. It prints its address.
 package main
 
 import (

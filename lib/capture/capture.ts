@@ -1,16 +1,16 @@
 import * as v from 'valibot'
-import { identityOf } from '../belongings/inventory.ts'
-import { type KubeObject, nameOf, parseObject, type Ref } from '../cluster/objects.ts'
+import { identityOf } from '../flux/inventory.ts'
+import { type KubeObject, nameOf, parseObject, type Ref } from '../kubernetes/objects.ts'
 
 /** What an object is captured as, in the order in which a restore puts them back: what is used before what uses it. */
 export const roles = [
   /** A namespace that something captured lives in. */
   'namespace',
-  /** A ServiceAccount that Flux acts as for somebody. */
+  /** A ServiceAccount that Flux acts as for someone. */
   'account',
   /** A Secret or ConfigMap that an object of Flux refers to. */
   'referred',
-  /** Helm's own memory of a release that is deployed outside Flux's namespace: without it the next Flux installs anew, hooks and all. */
+  /** Helm's own memory of a release that is deployed outside Flux's namespace: without it the next Flux installs again, hooks and all. */
   'helm-storage',
   /** An object in Flux's namespace that is not Flux's, and that a person named. */
   'named',
@@ -116,10 +116,10 @@ export function carries({ entries }: Pick<Capture, 'entries'>, ref: Ref): boolea
   return entries.some((entry) => identityOf(entry.ref) === identityOf(ref))
 }
 
-/** `12 Secrets and ConfigMaps that Flux refers to, 3 revisions of …`: what a person is told of a capture. */
+/** `12 Secrets and ConfigMaps that Flux refers to, 3 revisions of …`: how a capture is described. */
 export function describeCapture({ entries }: Pick<Capture, 'entries'>): string {
   const count = (...wanted: Role[]): number => entries.filter(({ role }) => wanted.includes(role)).length
-  const told = [
+  const reported = [
     counted(count('referred'), 'Secret or ConfigMap that Flux refers to', 'Secrets and ConfigMaps that Flux refers to'),
     counted(count('account'), 'ServiceAccount', 'ServiceAccounts'),
     counted(count('helm-storage'), 'revision of a Helm release deployed elsewhere', 'revisions of Helm releases deployed elsewhere'),
@@ -128,7 +128,7 @@ export function describeCapture({ entries }: Pick<Capture, 'entries'>): string {
     counted(count('flux-by-hand'), 'of those in no inventory'),
     counted(entries.filter(({ suspendedBy }) => suspendedBy !== undefined).length, 'suspended by hand'),
   ].flat()
-  return told.length === 0 ? 'nothing: there is no Flux here' : told.join(', ')
+  return reported.length === 0 ? 'nothing: there is no Flux here' : reported.join(', ')
 }
 
 function counted(many: number, one: string, several = one): string[] {
@@ -136,7 +136,7 @@ function counted(many: number, one: string, several = one): string[] {
 }
 
 /** In the order of a restore, the same for the same objects whatever order they were found in. */
-export function sorted(entries: readonly Entry[]): Entry[] {
+export function sortedEntries(entries: readonly Entry[]): Entry[] {
   const keyed = entries.map((entry) => ({ entry, key: `${roles.indexOf(entry.role)} ${entry.ref.namespace ?? ''} ${nameOf(entry.ref)}` }))
   return keyed.sort((one, other) => (one.key < other.key ? -1 : 1)).map(({ entry }) => entry)
 }

@@ -1,15 +1,16 @@
-import * as v from 'valibot'
-import { identityOf } from '../belongings/inventory.ts'
-import { type Cluster, isNotFound } from '../cluster/cluster.ts'
-import { listResources } from '../cluster/discovery.ts'
-import { type Kind, kinds, type KubeObject, nameOf, type Page, type Ref, refOf } from '../cluster/objects.ts'
-import { inParallel } from '../parallel.ts'
-import { isFluxGroup } from '../preflight/flux-crds.ts'
-import { type Capture, type CaptureHeader, type Entry, type Role, sorted, textOf } from './capture.ts'
-import { deployedElsewhere, storageType } from './helm-storage.ts'
-import { externalSecretOf, Inventories, makerOf } from './inventory.ts'
-import { referencesIn } from './references.ts'
-import { suspendedBy } from './suspended.ts'
+import { identityOf } from '../flux/inventory.ts'
+import { type Cluster, isNotFound } from '../kubernetes/client.ts'
+import { listResources } from '../kubernetes/discovery.ts'
+import { type Kind, kinds, type KubeObject, nameOf, type Page, type Ref, refOf } from '../kubernetes/objects.ts'
+import { fluxKinds } from '../flux/kinds.ts'
+import { inParallel } from '../base/parallel.ts'
+import { isFluxGroup } from '../flux/api-groups.ts'
+import { type Capture, type CaptureHeader, type Entry, type Role, sortedEntries, textOf } from './capture.ts'
+import { readStorage, storageType } from '../flux/helm-storage.ts'
+import { externalSecretOf, Inventories, makerOf } from './makers.ts'
+import { referencesIn } from '../flux/secret-references.ts'
+import { suspendedBy } from '../flux/suspension.ts'
+import { appliedRevision, versionOfRevision } from '../flux/revision.ts'
 
 export interface CaptureRequest extends Pick<CaptureHeader, 'context' | 'server' | 'uid' | 'namespace'> {
   /** Objects in Flux's namespace that are not Flux's, and that a person named (`findNamed`). */
@@ -19,11 +20,13 @@ export interface CaptureRequest extends Pick<CaptureHeader, 'context' | 'server'
 export interface Collected extends Capture {
   /** What is referred to and is not there: `Secret flux-system/x (Provider flux-system/slack: spec.secretRef)`. */
   readonly absent: readonly string[]
+  /** What Helm keeps of releases, and cannot be read; captured as it is, save for Flux's own. */
+  readonly unreadable: readonly string[]
 }
 
 /**
  * Reads what Flux needs to come back, and changes nothing. Fails where something may not be read: a capture is whole, or there is none.
- * @param progress is told how far it is
+ * @param progress receives the progress
  */
 export async function collect(
   cluster: Cluster,
@@ -35,7 +38,7 @@ export async function collect(
   const flux = await collectFlux(cluster, wanted, progress)
   for (const deployment of await cluster.list(kinds.deployment, { namespace })) wanted.follow(deployment)
   const { entries: referred, absent } = await wanted.fetch(cluster)
-  const storage = deployedElsewhere(await cluster.list(kinds.secret, { namespace, fields: `type=${storageType}` }))
+  const storage = readStorage(await cluster.list(kinds.secret, { namespace, fields: `type=${storageType}` }))
   const named = await inParallel(
     include.filter((ref) => !wanted.has(ref)),
     atOnce,
@@ -44,21 +47,19 @@ export async function collect(
   const entries = [
     ...flux.entries,
     ...referred,
-    ...storage.map((object) => entryOf(object, 'helm-storage')),
+    ...storage.elsewhere.map((object) => entryOf(object, 'helm-storage')),
     ...named.flatMap((object) => (object === undefined ? [] : [entryOf(object, 'named')])),
   ]
   const namespaces = await namespacesOf(cluster, entries)
   const version = flux.version === undefined ? {} : { fluxVersion: flux.version }
   const header = { ...place, namespace, ...version, takenAt: new Date().toISOString() }
-  return { header, entries: sorted([...namespaces, ...entries]), absent }
+  return { header, entries: sortedEntries([...namespaces, ...entries]), absent, unreadable: storage.unreadable }
 }
 
 function entryOf(object: KubeObject, role: Role, because: readonly string[] = []): Entry {
   const broughtBy = object.kind === kinds.secret.kind ? externalSecretOf(object) : undefined
   return { ref: refOf(object), role, because, ...(broughtBy === undefined ? {} : { broughtBy }), text: textOf(object, true) }
 }
-
-const versionSchema = v.object({ status: v.object({ lastAppliedRevision: v.string() }) })
 
 /** Every object of Flux in every namespace, with its status; `version` is the FluxInstance's. */
 async function collectFlux(
@@ -82,9 +83,9 @@ async function collectFlux(
         ...(suspended === undefined ? {} : { suspendedBy: suspended }),
         text: textOf(object, false),
       })
-      if (kind === kinds.fluxInstance.kind) {
-        const status = v.safeParse(versionSchema, object)
-        if (status.success) version = status.output.status.lastAppliedRevision.split('@')[0]
+      if (kind === fluxKinds.fluxInstance.kind) {
+        const applied = appliedRevision(object)
+        if (applied !== '') version = versionOfRevision(applied)
       }
       if (found.length % 500 === 0) progress(`${found.length} objects of Flux read`)
     }

@@ -1,14 +1,16 @@
 import * as v from 'valibot'
-import type { Cluster } from '../cluster/cluster.ts'
-import { type KubeObject, nameOf, parseObject, type Ref } from '../cluster/objects.ts'
-import { inParallel } from '../parallel.ts'
-import { changedPaths } from '../preflight/field-paths.ts'
+import type { Cluster } from '../kubernetes/client.ts'
+import { kindArgument, type KubeObject, nameOf, parseObject, type Ref } from '../kubernetes/objects.ts'
+import { inParallel } from '../base/parallel.ts'
+import { changedPaths } from '../kubernetes/field-paths.ts'
 import { type Captured, type Entry, read } from './capture.ts'
-import { overtaken, revisionOf } from './helm-storage.ts'
-import { makerOf } from './inventory.ts'
+import { overtaken, revisionOf } from '../flux/helm-storage.ts'
+import { makerOf } from './makers.ts'
+import { restorable } from './restorable.ts'
+import { appliedBy } from '../flux/labels.ts'
 
 /** What a restore would do with an entry. Fields are named, values never. */
-export type Verdict =
+export type Comparison =
   | { readonly is: 'same' }
   /** `without`: owners of it that are gone, so that Kubernetes would take it away at once if it still named them. */
   | { readonly is: 'missing'; readonly without: readonly string[] }
@@ -19,14 +21,14 @@ export type Verdict =
 
 export interface Judged {
   readonly entry: Entry
-  readonly verdict: Verdict
+  readonly verdict: Comparison
 }
 
 /** Requests under way at the same time, as many as there are connections. */
 export const atOnce = 32
 
 /** Compares what was captured with what is there. */
-export async function judgeAll(cluster: Cluster, entries: readonly Entry[]): Promise<Judged[]> {
+export async function compareAll(cluster: Cluster, entries: readonly Entry[]): Promise<Judged[]> {
   const storage = entries.filter(({ role }) => role === 'helm-storage').map(({ ref }) => ref)
   const goneOn = await overtaken(cluster, storage)
   return inParallel(entries, atOnce, async (entry): Promise<Judged> => {
@@ -37,7 +39,7 @@ export async function judgeAll(cluster: Cluster, entries: readonly Entry[]): Pro
   })
 }
 
-async function judge(cluster: Cluster, entry: Entry): Promise<Verdict> {
+async function judge(cluster: Cluster, entry: Entry): Promise<Comparison> {
   const { was, object } = read(entry)
   const isNamespace = entry.role === 'namespace'
   const live = await cluster.get(entry.ref)
@@ -46,7 +48,7 @@ async function judge(cluster: Cluster, entry: Entry): Promise<Verdict> {
   }
   if (!isNamespace && was.deletionTimestamp !== undefined) return { is: 'left', why: 'it was being deleted when it was captured' }
   if (live === undefined) return judgeMissing(cluster, entry, was)
-  const fields = changedPaths(live, comparable(object, live))
+  const fields = changedPaths(live, comparable(restorable(object, live), live))
   if (fields.length === 0) return { is: 'same' }
   if (entry.role === 'referred' && entry.broughtBy !== undefined) return { is: 'left', why: `${entry.broughtBy} writes it` }
   // The root of a Flux that its CLI had made is the operator's after a rebuild, and goes by what Git says now.
@@ -61,11 +63,11 @@ async function judge(cluster: Cluster, entry: Entry): Promise<Verdict> {
 }
 
 function bringerOf(live: KubeObject): string | undefined {
-  const kustomization = live.metadata.labels['kustomize.toolkit.fluxcd.io/name']
+  const kustomization = live.metadata.labels[appliedBy.kustomization.name]
   return makerOf(live) ?? (kustomization === undefined ? undefined : `Kustomization ${kustomization}`)
 }
 
-async function judgeMissing(cluster: Cluster, entry: Entry, was: Captured['was']): Promise<Verdict> {
+async function judgeMissing(cluster: Cluster, entry: Entry, was: Captured['was']): Promise<Comparison> {
   const { apiVersion, kind } = entry.ref
   if (!(await cluster.isInstalled(entry.ref))) return { is: 'left', why: `the cluster knows no ${kind} of ${apiVersion} (yet)` }
   const owners = await Promise.all(was.ownerReferences.map(async (owner) => ({ owner, isThere: await ownerOf(cluster, entry.ref, owner) })))
@@ -92,16 +94,18 @@ function comparable(object: KubeObject, live: KubeObject): KubeObject {
 /** Then its data can never be changed; a Secret's type cannot anyway. */
 const immutableSchema = v.object({ immutable: v.literal(true) })
 
-function commandFor(verb: string, { kind, namespace, name }: Ref): string {
-  return `kubectl ${namespace === undefined ? '' : `--namespace ${namespace} `}${verb} ${kind.toLowerCase()} ${name}`
+function commandFor(verb: string, ref: Ref): string {
+  const { namespace, name } = ref
+  return `kubectl ${namespace === undefined ? '' : `--namespace ${namespace} `}${verb} ${kindArgument(ref)} ${name}`
 }
 
 /**
  * Creates the object as it was captured, owners that are still there included, and gives its fields back to those who managed them: else
- * this project would own for ever what Git's Flux owns.
+ * this project would own forever what Git's Flux owns.
  */
 export async function putBack(cluster: Cluster, entry: Entry): Promise<void> {
-  const { was, object } = read(entry)
+  const { was, object: captured } = read(entry)
+  const object = restorable(captured)
   const { status: _status, ...stated } = object
   const owners = await Promise.all(
     was.ownerReferences.map(async (owner) => ((await ownerOf(cluster, entry.ref, owner))?.metadata.uid === owner.uid ? [owner] : [])),
@@ -115,7 +119,8 @@ export async function putBack(cluster: Cluster, entry: Entry): Promise<void> {
 
 /** Makes the object that is there what was captured; fails where it has changed since it was looked at. */
 export async function changeBack(cluster: Cluster, entry: Entry, live: KubeObject): Promise<void> {
-  const { was, object } = read(entry)
+  const { was, object: captured } = read(entry)
+  const object = restorable(captured, live)
   const { uid, resourceVersion, finalizers, ownerReferences } = live.metadata
   const { status: _status, ...stated } = object
   const kept = { uid, resourceVersion, finalizers, ...(ownerReferences === undefined ? {} : { ownerReferences }) }

@@ -1,27 +1,42 @@
 import { existsSync, realpathSync, statSync } from 'node:fs'
 import { dirname, join, relative, resolve } from 'node:path'
-import { shell } from '../command.ts'
-import { childEnvironment } from '../environment.ts'
-import { OperatorError } from '../errors.ts'
+import { shell } from '../process/command.ts'
+import { childEnvironment } from '../process/environment.ts'
+import { printable } from '../base/shell-line.ts'
+import { OperatorError } from '../base/errors.ts'
+import { checksumOf } from './write-verified.ts'
 
 /**
  * The file that a flag names for the capture of a context.
  * @param named what the flag says: a file; a folder where it is one already, or where there are several contexts
- * @param isAgain that the file may be there already, from the same run before it was interrupted
- * @throws OperatorError `usage` where it is there otherwise, or Git would track it
+ * @param own the checksum of what the same run wrote there before it was interrupted
+ * @throws OperatorError `usage` where it is there otherwise, its folder is not (as on a disk that is not mounted), or Git would track it
  */
-export async function destinationOf(named: string, context: string, isForSeveral: boolean, isAgain = false): Promise<string> {
+export async function destinationOf(named: string, context: string, isForSeveral: boolean, own?: string): Promise<string> {
   const path = resolve(named)
-  const isFolder = isForSeveral || statSync(path, { throwIfNoEntry: false })?.isDirectory() === true
+  const isFolder = isForSeveral || named.endsWith('/') || statSync(path, { throwIfNoEntry: false })?.isDirectory() === true
   const file = isFolder ? join(path, `${encodeURIComponent(context)}.age`) : path
-  if (existsSync(file) && !isAgain) {
+  if (existsSync(file) && (own === undefined || (await checksumOf(file)) !== own)) {
     throw new OperatorError(`${file} is there already, and may be the only good capture`, { kind: 'usage', remedy: 'name another file' })
   }
+  verifyMounted(dirname(file))
   const checkout = await checkoutThatTracks(file)
   if (checkout === undefined) return file
   throw new OperatorError(`${file} is in a Git checkout, ${checkout}, which does not ignore it: a capture never goes into Git`, {
     kind: 'usage',
     remedy: 'name a file outside of it',
+  })
+}
+
+/** Where other disks are mounted. */
+const mountPlaces = ['/media/', '/mnt/', '/run/media/', '/Volumes/']
+
+/** A folder that is missing among the other disks is a disk that is missing: made here, it would be on this one. */
+export function verifyMounted(folder: string): void {
+  if (existsSync(folder) || !mountPlaces.some((place) => folder.startsWith(place))) return
+  throw new OperatorError(`the folder ${folder} is not there: is its disk mounted? Nothing was written`, {
+    kind: 'usage',
+    remedy: `mount it; or, where it is to be a new folder on a disk that is: ${printable(['mkdir', '-p', folder])}`,
   })
 }
 

@@ -3,11 +3,12 @@ import { readFile } from 'node:fs/promises'
 import { Readable } from 'node:stream'
 import { buffer } from 'node:stream/consumers'
 import { createGunzip, createGzip } from 'node:zlib'
-import { messageOf, OperatorError } from '../errors.ts'
+import { messageOf, OperatorError } from '../base/errors.ts'
 import type { Capture } from './capture.ts'
 import { linesOf, parseLines } from './format.ts'
-import type { Opener, Sealer } from './keys.ts'
-import { putFile } from './put-file.ts'
+import type { Decryptor, Encryptor } from './keys.ts'
+import { putFile } from '../base/write-atomic.ts'
+import { shellQuote } from '../base/shell-line.ts'
 
 /** What every age file begins with (age-encryption.org/v1). */
 const ageMark = 'age-encryption.org/v1\n'
@@ -20,33 +21,35 @@ export function digestOf(capture: Capture): string {
 }
 
 /** Encrypts a capture into a file, 0600, whole or not at all; what was there before is replaced. */
-export async function writeCapture(path: string, capture: Capture, sealer: Sealer): Promise<void> {
+export async function writeCapture(path: string, capture: Capture, encryptor: Encryptor): Promise<void> {
   const { Encrypter } = await import('age-encryption')
   const encrypter = new Encrypter()
-  if (sealer.is === 'passphrase') encrypter.setPassphrase(sealer.passphrase)
-  else for (const recipient of sealer.recipients) encrypter.addRecipient(recipient)
+  if (encryptor.is === 'passphrase') encrypter.setPassphrase(encryptor.passphrase)
+  else for (const recipient of encryptor.recipients) encrypter.addRecipient(recipient)
   const packed = await buffer(Readable.from(linesOf(capture)).pipe(createGzip()))
-  await putFile(path, await encrypter.encrypt(packed))
+  putFile(path, await encrypter.encrypt(packed))
 }
 
 /**
  * Decrypts a capture and parses all of it: nothing has been touched when this throws.
- * @throws OperatorError `blocked` where the file is damaged or cut short, not a capture, not for this opener, or of another version
+ * @throws OperatorError `blocked` where the file is damaged or cut short, not a capture, not for this decryptor, or of another version
  */
-export async function openCapture(path: string, opener: Opener): Promise<Capture> {
+export async function openCapture(path: string, decryptor: Decryptor): Promise<Capture> {
   const sealed = await readSealed(path)
   const { Decrypter } = await import('age-encryption')
   const decrypter = new Decrypter()
-  if (opener.is === 'passphrase') decrypter.addPassphrase(opener.passphrase)
-  else for (const { secret } of opener.identities) decrypter.addIdentity(secret)
+  if (decryptor.is === 'passphrase') decrypter.addPassphrase(decryptor.passphrase)
+  else for (const { secret } of decryptor.identities) decrypter.addIdentity(secret)
   let packed: Uint8Array
   try {
     packed = await decrypter.decrypt(sealed)
   } catch (cause) {
     // The library's own words for it; everything else is a file that is not as it was written.
     if (messageOf(cause).includes('no identity matched')) {
-      const what = opener.is === 'passphrase' ? 'the passphrase' : opener.file
-      throw refused(`${what} does not open ${path}: it was encrypted for others`, 'pass the right key: --identity FILE', cause)
+      if (decryptor.is === 'passphrase') {
+        throw refused(`the passphrase is not the one that ${path} was encrypted with`, 'nothing was touched; run it again', cause)
+      }
+      throw refused(`${decryptor.file} does not open ${path}: it was encrypted for others`, 'pass the right key: --identity FILE', cause)
     }
     throw refused(`${path} is damaged: it was cut short, or changed after it was written (${messageOf(cause)})`, anotherCopy, cause)
   }
@@ -60,7 +63,7 @@ export async function openCapture(path: string, opener: Opener): Promise<Capture
   }
 }
 
-/** Whether a passphrase opens the file, rather than an identity. Throws OperatorError where it is no age file. */
+/** Whether a passphrase opens the file, rather than an identity. Throws OperatorError where it is not an age file. */
 export async function wantsPassphrase(path: string): Promise<boolean> {
   const [, stanza = ''] = (await readSealed(path)).subarray(0, 200).toString('latin1').split('\n')
   return stanza.startsWith('-> scrypt ')
@@ -71,10 +74,10 @@ async function readSealed(path: string): Promise<Buffer> {
   try {
     sealed = await readFile(path)
   } catch (cause) {
-    throw refused(`the capture ${path} cannot be read: ${messageOf(cause)}`, `ls -l ${path}`, cause)
+    throw refused(`the capture ${path} cannot be read: ${messageOf(cause)}`, `ls -l ${shellQuote(path)}`, cause)
   }
   if (sealed.subarray(0, ageMark.length).toString('latin1') === ageMark) return sealed
-  throw refused(`${path} is no capture: it does not begin as a file encrypted with age does`, anotherCopy)
+  throw refused(`${path} is not a capture: it does not begin as a file encrypted with age does`, anotherCopy)
 }
 
 const anotherCopy = 'nothing was touched; pass another copy: --from FILE'

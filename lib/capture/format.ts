@@ -1,7 +1,7 @@
 import * as v from 'valibot'
-import { OperatorError } from '../errors.ts'
+import { OperatorError } from '../base/errors.ts'
 import { type Capture, type CaptureHeader, type Entry, read, roles } from './capture.ts'
-import { refOf } from '../cluster/objects.ts'
+import { refOf } from '../kubernetes/objects.ts'
 
 /** Of what a capture is made below its encryption and gzip: a line of JSON that says what it is, and a line for each object. */
 const format = 'flux-runbook capture'
@@ -39,7 +39,7 @@ const entrySchema = v.looseObject({
 
 /**
  * Parses a capture's text, line by line.
- * @throws OperatorError where it is another version's, and an ordinary error where it is no capture at all
+ * @throws OperatorError where it is another version's, and an ordinary error where it is not a capture at all
  */
 export async function parseLines(lines: AsyncIterable<string>): Promise<Capture> {
   let header: v.InferOutput<typeof headerSchema> | undefined

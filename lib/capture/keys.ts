@@ -1,37 +1,49 @@
 import { existsSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import { dirname, join, resolve } from 'node:path'
-import { OperatorError } from '../errors.ts'
-import type { Flags, Values } from '../flags.ts'
-import { askSecret, canAsk } from '../prompt.ts'
-import type { Redactor } from '../redactor.ts'
-import { expand, type Settings } from '../settings.ts'
-import { identitiesIn, recipientsOf } from '../sops.ts'
-import type { Target } from '../target.ts'
-import { putFile } from './put-file.ts'
+import { OperatorError } from '../base/errors.ts'
+import type { Flags, Values } from '../terminal/flags.ts'
+import { askSecret, canAsk } from '../terminal/prompt.ts'
+import type { Redactor } from '../base/redactor.ts'
+import { type Settings } from '../connection/settings.ts'
+import { expandHome } from '../base/paths.ts'
+import { identitiesIn, recipientsOf } from '../tools/sops.ts'
+import type { Target } from '../connection/target.ts'
+import { putFile } from '../base/write-atomic.ts'
+import { shellQuote } from '../base/shell-line.ts'
 
 /** Who will be able to open a capture. */
-export type Sealer =
+export type Encryptor =
   | { readonly is: 'recipients'; readonly recipients: readonly string[] }
   | { readonly is: 'passphrase'; readonly passphrase: string }
 
+/** Who will, as shown to people: `for age1…`, which is not a secret. */
+export function describeReaders(encryptor: Encryptor): string {
+  return encryptor.is === 'passphrase' ? 'with the passphrase' : `for ${encryptor.recipients.join(' and ')}`
+}
+
 /** What opens a capture; `file` is where the identities are from. */
-export type Opener =
+export type Decryptor =
   | { readonly is: 'identities'; readonly identities: readonly Identity[]; readonly file: string }
   | { readonly is: 'passphrase'; readonly passphrase: string }
 
-type IdentityOpener = Opener & { readonly is: 'identities' }
+/** The file of the identities; undefined where a passphrase opens it. */
+export function identityFileOf(decryptor: Decryptor): string | undefined {
+  return decryptor.is === 'identities' ? decryptor.file : undefined
+}
 
-/** Both halves of an age key; the recipient is no secret. */
+type IdentityOpener = Decryptor & { readonly is: 'identities' }
+
+/** Both halves of an age key; the recipient is not a secret. */
 export interface Identity {
   readonly secret: string
   readonly recipient: string
 }
 
 export interface CaptureKeys {
-  readonly sealer: Sealer
+  readonly encryptor: Encryptor
   /** Undefined where nobody gave an identity: then the capture cannot be opened again here. */
-  readonly opener: Opener | undefined
+  readonly decryptor: Decryptor | undefined
 }
 
 /** The flags of every script that captures. */
@@ -39,17 +51,17 @@ export const captureFlags = {
   recipient: {
     type: 'string',
     value: 'AGE1…',
-    help: 'who can open the capture, by age public key; comma-separated, or given again',
+    help: 'the age public key that can decrypt the capture; comma-separated or repeated',
     repeats: true,
   },
-  identity: { type: 'string', value: 'FILE', help: 'the age identity that opens the capture, to see that it can be opened' },
+  identity: { type: 'string', value: 'FILE', help: 'the age identity that decrypts the capture, to verify it' },
   include: {
     type: 'string',
     value: 'KIND/NAME',
-    help: "an object in Flux's namespace that is not Flux's, to be captured too",
+    help: "capture this object of Flux's namespace too, which is not Flux's; comma-separated or repeated",
     repeats: true,
   },
-  'copy-to': { type: 'string', value: 'FILE', help: 'put a copy of the capture there, as on another disk' },
+  'copy-to': { type: 'string', value: 'FILE', help: 'write a second copy of the capture, for example to another disk' },
 } as const satisfies Flags
 
 interface Asked {
@@ -67,11 +79,11 @@ export async function captureKeys(asked: Asked): Promise<CaptureKeys> {
   const recipients = splitList(asked.own.recipient ?? asked.settings.CAPTURE_RECIPIENTS ?? '')
   if (recipients.length > 0) {
     await verifyRecipients(recipients)
-    return { sealer: { is: 'recipients', recipients }, opener: await givenOpener(asked) }
+    return { encryptor: { is: 'recipients', recipients }, decryptor: await givenOpener(asked) }
   }
-  const opener = (await givenOpener(asked)) ?? (await labOpener(asked))
-  if (opener !== undefined) {
-    return { sealer: { is: 'recipients', recipients: opener.identities.map(({ recipient }) => recipient) }, opener }
+  const decryptor = (await givenOpener(asked)) ?? (await labOpener(asked))
+  if (decryptor !== undefined) {
+    return { encryptor: { is: 'recipients', recipients: decryptor.identities.map(({ recipient }) => recipient) }, decryptor }
   }
   if (!canAsk()) {
     throw new OperatorError('a capture is encrypted, and nobody is named who could open it', {
@@ -79,23 +91,34 @@ export async function captureKeys(asked: Asked): Promise<CaptureKeys> {
       remedy: 'age-keygen -o FILE makes a key; then pass --recipient age1… (or CAPTURE_RECIPIENTS in .env) and --identity FILE',
     })
   }
-  const passphrase = await askSecret('A passphrase for the capture:')
-  if (passphrase.length < shortestPassphrase) {
-    throw new OperatorError(`the passphrase is shorter than ${shortestPassphrase} characters`, { kind: 'usage', remedy: 'take some words' })
-  }
-  if ((await askSecret('The same again:')) !== passphrase) throw new OperatorError('the two passphrases differ', { kind: 'usage' })
+  const passphrase = await askNewPassphrase(askSecret)
   asked.redactor.hide(passphrase)
-  return { sealer: { is: 'passphrase', passphrase }, opener: { is: 'passphrase', passphrase } }
+  return { encryptor: { is: 'passphrase', passphrase }, decryptor: { is: 'passphrase', passphrase } }
 }
 
 const shortestPassphrase = 10
+
+/**
+ * Asks for a passphrase twice, saying why and how long it must be, until both are the same.
+ * @param ask asks for a secret, and throws where the person cancels
+ */
+export async function askNewPassphrase(ask: (message: string) => Promise<string>): Promise<string> {
+  const wanted = `a passphrase of at least ${shortestPassphrase} characters`
+  let message = `The capture holds Flux's Secrets, so it is encrypted (no --recipient is given): ${wanted}:`
+  for (;;) {
+    const passphrase = await ask(message)
+    if (passphrase.length < shortestPassphrase) message = `That has ${passphrase.length} characters; ${wanted}:`
+    else if ((await ask('The same again:')) === passphrase) return passphrase
+    else message = `The two were not the same; ${wanted}:`
+  }
+}
 
 /**
  * What opens a capture that was made earlier.
  * @param isPassphrase that the file was encrypted with one (`wantsPassphrase`)
  * @throws OperatorError `usage` where there is nothing to open it with
  */
-export async function captureOpener(asked: Asked, isPassphrase: boolean): Promise<Opener> {
+export async function captureOpener(asked: Asked, isPassphrase: boolean): Promise<Decryptor> {
   if (isPassphrase) {
     if (!canAsk())
       throw new OperatorError('the capture opens with a passphrase, and there is no terminal to ask for it on', { kind: 'usage' })
@@ -103,8 +126,8 @@ export async function captureOpener(asked: Asked, isPassphrase: boolean): Promis
     asked.redactor.hide(passphrase)
     return { is: 'passphrase', passphrase }
   }
-  const opener = (await givenOpener(asked)) ?? (await labOpener(asked))
-  if (opener !== undefined) return opener
+  const decryptor = (await givenOpener(asked)) ?? (await labOpener(asked))
+  if (decryptor !== undefined) return decryptor
   throw new OperatorError('the capture opens with an age identity, and none is given', {
     kind: 'usage',
     remedy: 'pass --identity FILE, or set CAPTURE_IDENTITY_FILE in .env',
@@ -114,7 +137,7 @@ export async function captureOpener(asked: Asked, isPassphrase: boolean): Promis
 async function givenOpener({ own, settings, redactor }: Asked): Promise<IdentityOpener | undefined> {
   if (own.identity !== undefined) return readIdentities(resolve(own.identity), redactor)
   const { CAPTURE_IDENTITY_FILE: named } = settings
-  return named === undefined ? undefined : readIdentities(expand(named), redactor)
+  return named === undefined ? undefined : readIdentities(expandHome(named), redactor)
 }
 
 /** A lab has an identity of its own, made when first asked for: nobody need keep a key for clusters that last a day. */
@@ -123,7 +146,7 @@ async function labOpener({ target, redactor }: Asked): Promise<IdentityOpener | 
   const file = join(dirname(target.runs), 'capture-identity.txt')
   if (!existsSync(file)) {
     const { generateX25519Identity } = await import('age-encryption')
-    await putFile(file, Buffer.from(`${await generateX25519Identity()}\n`))
+    putFile(file, `${await generateX25519Identity()}\n`)
   }
   return readIdentities(file, redactor)
 }
@@ -133,19 +156,22 @@ async function readIdentities(file: string, redactor: Redactor): Promise<Identit
   try {
     content = await readFile(file, 'utf8')
   } catch (cause) {
-    throw new OperatorError(`the identity ${file} cannot be read`, { kind: 'usage', remedy: `ls -l ${file}`, cause })
+    throw new OperatorError(`the identity ${file} cannot be read`, { kind: 'usage', remedy: `ls -l ${shellQuote(file)}`, cause })
   }
   const secrets = identitiesIn(content)
   for (const secret of secrets) redactor.hide(secret)
   if (secrets.length === 0) {
-    throw new OperatorError(`${file} holds no line AGE-SECRET-KEY-…: it is no age identity`, {
+    throw new OperatorError(`${file} holds no line AGE-SECRET-KEY-…: it is not an age identity`, {
       kind: 'usage',
       remedy: 'age-keygen -o FILE',
     })
   }
   const recipients = await recipientsOf(secrets)
   if (recipients === undefined) {
-    throw new OperatorError(`${file} holds a line AGE-SECRET-KEY-… that is malformed`, { kind: 'usage', remedy: `age-keygen -y ${file}` })
+    throw new OperatorError(`${file} holds a line AGE-SECRET-KEY-… that is malformed`, {
+      kind: 'usage',
+      remedy: `age-keygen -y ${shellQuote(file)}`,
+    })
   }
   return { is: 'identities', identities: secrets.map((secret, at) => ({ secret, recipient: recipients[at] ?? '' })), file }
 }
@@ -156,9 +182,9 @@ async function verifyRecipients(recipients: readonly string[]): Promise<void> {
     try {
       new Encrypter().addRecipient(recipient)
     } catch (cause) {
-      // Somebody may have pasted the secret half.
+      // Someone may have pasted the secret half.
       const shown = recipient.startsWith('age1') ? `"${recipient}"` : 'what was given'
-      throw new OperatorError(`${shown} is no age recipient: those begin with age1`, {
+      throw new OperatorError(`${shown} is not a valid age recipient: one is "age1" and 58 more letters and digits`, {
         kind: 'usage',
         remedy: 'age-keygen -y FILE prints the recipient of an identity',
         cause: recipient.startsWith('age1') ? cause : undefined,

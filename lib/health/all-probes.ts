@@ -1,26 +1,33 @@
-import { OperatorError } from '../errors.ts'
-import { nearest } from '../nearest.ts'
+import { OperatorError } from '../base/errors.ts'
+import { nearest } from '../base/nearest.ts'
 import type { Probe } from './probe.ts'
 import { alerts } from './probes/alerts.ts'
 import { api } from './probes/api.ts'
+import { certificates } from './probes/certificates.ts'
 import { controllers } from './probes/controllers.ts'
 import { crds } from './probes/crds.ts'
 import { instance } from './probes/instance.ts'
+import { inventory } from './probes/inventory.ts'
 import { loop } from './probes/loop.ts'
 import { managers } from './probes/managers.ts'
+import { namespace } from './probes/namespace.ts'
 import { networkPolicies } from './probes/network-policies.ts'
 import { operator } from './probes/operator.ts'
 import { helmReleases, kustomizations, others, sources } from './probes/reconciled.ts'
 import { revision } from './probes/revision.ts'
 import { secrets } from './probes/secrets.ts'
+import { webhooks } from './probes/webhooks.ts'
 
 /** Every probe, in the order in which one depends on the other. */
 export const allProbes: readonly Probe[] = [
   api,
   operator,
   instance,
+  namespace,
+  webhooks,
   controllers,
   crds,
+  inventory,
   sources,
   revision,
   kustomizations,
@@ -29,6 +36,7 @@ export const allProbes: readonly Probe[] = [
   loop,
   managers,
   secrets,
+  certificates,
   networkPolicies,
   alerts,
 ]

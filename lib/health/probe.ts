@@ -1,9 +1,30 @@
-import { messageOf } from '../errors.ts'
+import { messageOf, OperatorError } from '../base/errors.ts'
+import { describeSuspension, type Suspension } from '../flux/suspension.ts'
+import type { Cause } from './assess.ts'
 import type { Problem } from './problems.ts'
-import type { Scene } from './scene.ts'
+import type { Scene } from './snapshot.ts'
 
 /** How one idea of health is: `unknown` is a look that failed, which is never "fine". */
 export type State = 'ok' | 'warn' | 'fail' | 'unknown'
+
+/** A loss that has a remedy of its own. */
+export type Damage =
+  /** A webhook that must answer and cannot. */
+  | 'webhook-unanswered'
+  /** A webhook whose CA certificates have all expired. */
+  | 'webhook-expired'
+  /** A Deployment is scaled to 0. */
+  | 'scaled-to-zero'
+  /** A ResourceQuota of Flux's namespace allows nothing. */
+  | 'quota'
+  /** A CustomResourceDefinition of Flux's is gone, or being deleted. */
+  | 'crd-gone'
+  /** A part that the FluxInstance or a Helm release of Flux's has installed is gone, or being deleted. */
+  | 'part-gone'
+  /** Such a part has lost what makes it work. */
+  | 'part-emptied'
+  /** A pod's ServiceAccount was recreated, and its token with it. */
+  | 'stale-token'
 
 /** One object that is not as it should be. */
 export interface Trouble {
@@ -11,12 +32,24 @@ export interface Trouble {
   readonly object: string
   /** Why, in the API's own words. */
   readonly reason: string
+  /** Why, for those that decide by it, where the object's status tells. */
+  readonly cause?: Cause
   /** Since when, RFC 3339, where the API tells. */
   readonly since?: string
   /** The next command to type. */
   readonly next?: string
   /** The runbook's name for it. */
   readonly problem?: Problem
+  /** What is lost or altered, for those that decide by it. */
+  readonly damage?: Damage
+  /** That it is suspended, and by whom: a person's decision, and no trouble of Flux's. */
+  readonly suspension?: Suspension
+}
+
+/** An object that is suspended. */
+export function suspendedTrouble(object: string, suspension: Suspension, next: string): Trouble {
+  const { since } = suspension
+  return { object, reason: describeSuspension(suspension), ...(since === undefined ? {} : { since }), next, suspension }
 }
 
 /** What a probe saw. */
@@ -24,6 +57,10 @@ export interface Found {
   readonly state: State
   /** One line: what is well, or how much is not. */
   readonly detail: string
+  /** That there was nothing to look at here, and the detail says why. */
+  readonly applies?: false
+  /** The next command to type, where no object tells. */
+  readonly next?: string
   /** The worst first. */
   readonly objects?: readonly Trouble[]
 }
@@ -36,28 +73,35 @@ export interface Probe {
   readonly look: (scene: Scene) => Promise<Found>
 }
 
-export interface Probed extends Found {
+export interface ProbeResult extends Found {
   readonly id: string
   readonly title: string
 }
 
 /** Takes every probe's look side by side, whatever the others find, and tells in their order. */
-export function takeLooks(probes: readonly Probe[], scene: Scene): Promise<Probed[]> {
+export function runProbes(probes: readonly Probe[], scene: Scene): Promise<ProbeResult[]> {
   return Promise.all(
     probes.map(async ({ id, title, look }) => {
       try {
         return { id, title, ...(await look(scene)) }
       } catch (thrown) {
         scene.cluster.signal.throwIfAborted()
-        return { id, title, state: 'unknown', detail: `the look failed: ${messageOf(thrown)}` }
+        const remedy = thrown instanceof OperatorError ? thrown.remedy : undefined
+        const next = remedy ?? `look again: npx zx scripts/health-check.ts ${scene.where} --only ${id}`
+        return { id, title, state: 'unknown', detail: `the look failed: ${messageOf(thrown)}`, next }
       }
     }),
   )
 }
 
-/** A warning is no sickness; a look that failed is one. */
-export function isHealthy(probed: readonly Pick<Probed, 'state'>[]): boolean {
+/** A warning is not a sickness; a look that failed is one. */
+export function isHealthy(probed: readonly Pick<ProbeResult, 'state'>[]): boolean {
   return probed.every(({ state }) => state === 'ok' || state === 'warn')
+}
+
+/** What a probe says that has nothing to look at on this cluster: that is not trouble, and one line says why. */
+export function doesNotApply(why: string): Found {
+  return { state: 'ok', applies: false, detail: why }
 }
 
 /** What a probe saw that judges objects one by one: any that fails makes it fail, else any to know of makes it warn. */

@@ -1,3 +1,5 @@
+import { ownFile } from '../base/paths.ts'
+
 /** The problems that the runbook has a name and a section for. */
 export const problems = {
   operatorStuck: 'Operator HelmRelease stuck reconciling',
@@ -8,7 +10,7 @@ export const problems = {
 
 export type Problem = (typeof problems)[keyof typeof problems]
 
-/** The runbook's section about the problem, from the root of the checkout. */
+/** The runbook's section about the problem, as the reader finds it. */
 export function sectionOf(problem: Problem): string {
-  return `docs/runbooks/flux-self-management.md#${problem.toLowerCase().replaceAll(' ', '-')}`
+  return `${ownFile('docs/runbooks/flux-self-management.md')}#${problem.toLowerCase().replaceAll(' ', '-')}`
 }

@@ -1,9 +1,14 @@
-import type { FluxObject } from './flux-object.ts'
-import type { Judgement } from './judgement.ts'
-import { type Found, foundAmong, type Trouble } from './probe.ts'
+import { kindArgument } from '../kubernetes/objects.ts'
+import type { FluxObject } from '../flux/object.ts'
+import type { Judgement } from './assess.ts'
+import type { Suspension } from '../flux/suspension.ts'
+import { apiGroups, isOfGroup } from '../flux/api-groups.ts'
+import { reconcileAnnotation } from '../flux/annotations.ts'
+import { type Found, foundAmong, suspendedTrouble, type Trouble } from './probe.ts'
 import { problems } from './problems.ts'
 import { rootCauses } from './root-causes.ts'
-import type { Scene } from './scene.ts'
+import type { Scene } from './snapshot.ts'
+import { releaseNames } from '../flux/refs.ts'
 
 /**
  * What a probe saw of the objects that Flux reconciles, as far as they are `mine`: those that fail, the one with the most others waiting
@@ -38,11 +43,11 @@ export async function foundReconciled(
     troubleOf(object, judgement, scene.kubectl, namespace),
     ...foldedBelow(object.name),
   ])
-  const told = new Set(causes.map(({ object }) => object.name))
-  const elsewhere = [...waiting.keys()].filter((root) => !told.has(root) && judged.get(root)?.is !== 'busy')
+  const reported = new Set(causes.map(({ object }) => object.name))
+  const elsewhere = [...waiting.keys()].filter((root) => !reported.has(root) && judged.get(root)?.is !== 'busy')
   const suspended = own.flatMap((object) => {
-    const judgement = judged.get(object.name)
-    return judgement?.is === 'suspended' ? [suspension(object, judgement.since, scene.kubectl)] : []
+    const { suspension } = object
+    return judged.get(object.name)?.is === 'suspended' && suspension !== undefined ? [suspendedOf(object, suspension, scene.kubectl)] : []
   })
   return foundAmong(describe(what, own, judged), fails, [...elsewhere.flatMap(foldedBelow), ...suspended])
 }
@@ -56,7 +61,12 @@ function causeOf(
   const judgement = judged.get(name)
   if (judgement?.is === 'fails') return judgement
   if (judgement?.is !== 'waits' || !waiting.has(name)) return undefined
-  return { is: 'fails', reason: `waits for ${judgement.on.join(', ')}, and they for it: a circle of dependsOn`, since: judgement.since }
+  return {
+    is: 'fails',
+    cause: 'circle',
+    reason: `waits for ${judgement.on.join(', ')}, and they for it: a circle of dependsOn`,
+    since: judgement.since,
+  }
 }
 
 function describe(what: string, own: readonly FluxObject[], judged: ReadonlyMap<string, Judgement>): string {
@@ -67,36 +77,31 @@ function describe(what: string, own: readonly FluxObject[], judged: ReadonlyMap<
     ['suspended', 'suspended'],
     ['busy', 'on their way'],
   ]
-  const told = parts.flatMap(([is, words]) => (count(is) === 0 ? [] : [`${count(is)} ${words}`]))
+  const reported = parts.flatMap(([is, words]) => (count(is) === 0 ? [] : [`${count(is)} ${words}`]))
   if (own.length === 0) return `no ${what}`
-  return told.length === 0 ? `${own.length} ${what} Ready` : `of ${own.length} ${what}: ${told.join(', ')}`
+  return reported.length === 0 ? `${own.length} ${what} Ready` : `of ${own.length} ${what}: ${reported.join(', ')}`
 }
 
-function troubleOf(object: FluxObject, { reason, since }: Judgement & { is: 'fails' }, kubectl: string, namespace: string): Trouble {
+function troubleOf(object: FluxObject, { cause, reason, since }: Judgement & { is: 'fails' }, kubectl: string, namespace: string): Trouble {
   const { ref, name } = object
-  const isOperator = ref.kind === 'HelmRelease' && ref.name === 'flux-operator' && ref.namespace === namespace
+  const isOperator = ref.kind === 'HelmRelease' && ref.name === releaseNames.operator && ref.namespace === namespace
   return {
     object: name,
+    cause,
     reason,
     since,
-    next: `${kubectl} --namespace ${ref.namespace} describe ${kindOf(object)} ${ref.name}`,
+    next: `${kubectl} --namespace ${ref.namespace} describe ${kindArgument(ref)} ${ref.name}`,
     ...(isOperator ? { problem: problems.operatorStuck } : {}),
   }
 }
 
-function suspension(object: FluxObject, since: string | undefined, kubectl: string): Trouble {
-  const { ref, name } = object
-  return {
-    object: name,
-    reason: 'suspended',
-    ...(since === undefined ? {} : { since }),
-    next: `${kubectl} --namespace ${ref.namespace} patch ${kindOf(object)} ${ref.name} --type=merge --patch '{"spec":{"suspend":false}}'`,
-  }
-}
-
-/** As kubectl takes it. */
-function kindOf({ ref }: FluxObject): string {
-  return ref.kind.toLowerCase()
+function suspendedOf({ ref, name }: FluxObject, suspension: Suspension, kubectl: string): Trouble {
+  const place = `${kubectl} --namespace ${ref.namespace}`
+  const kind = kindArgument(ref)
+  const next = isOfGroup(ref, apiGroups.operator)
+    ? `${place} annotate ${kind} ${ref.name} ${reconcileAnnotation}-`
+    : `${place} patch ${kind} ${ref.name} --type=merge --patch '{"spec":{"suspend":null}}'`
+  return suspendedTrouble(name, suspension, next)
 }
 
 /** All that only wait for one object, in one line. */

@@ -1,4 +1,4 @@
-import type { Judgement } from './judgement.ts'
+import type { Judgement } from './assess.ts'
 
 /** For each object that others wait for without being wrong themselves: those that do, directly or not. */
 export function rootCauses(judged: ReadonlyMap<string, Judgement>): ReadonlyMap<string, readonly string[]> {

@@ -1,15 +1,8 @@
-import * as v from 'valibot'
-import type { Cluster } from '../cluster/cluster.ts'
-import type { Finding } from './finding.ts'
+import type { Cluster } from '../kubernetes/client.ts'
+import type { Finding } from './preflight.ts'
+import { conditionsOf } from '../kubernetes/readiness.ts'
 
 const apiService = { apiVersion: 'apiregistration.k8s.io/v1', kind: 'APIService' }
-const conditionSchema = v.object({
-  type: v.string(),
-  status: v.string(),
-  reason: v.optional(v.string(), ''),
-  message: v.optional(v.string(), ''),
-})
-const statusSchema = v.object({ status: v.optional(v.object({ conditions: v.optional(v.array(conditionSchema), []) }), {}) })
 
 /**
  * Aggregated APIs that do not answer. While one does not, no namespace can be deleted: the namespace controller cannot tell what is in
@@ -19,7 +12,7 @@ export async function checkApiServices(cluster: Cluster, severity: 'blocks' | 'n
   const services = await cluster.list(apiService)
   return services.flatMap((service) => {
     const { name } = service.metadata
-    const available = v.parse(statusSchema, service).status.conditions.find(({ type }) => type === 'Available')
+    const available = conditionsOf(service).find(({ type }) => type === 'Available')
     if (available?.status === 'True') return []
     const why = available === undefined ? 'its condition is not known yet' : `${available.reason}: ${available.message}`
     return [

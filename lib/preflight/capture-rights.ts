@@ -1,15 +1,5 @@
+import { fluxGroups } from '../flux/api-groups.ts'
 import type { Right } from './rights.ts'
-
-/** Objects of every kind of these groups are captured, whatever kinds a version of Flux has. */
-export const fluxGroups = [
-  'source.toolkit.fluxcd.io',
-  'kustomize.toolkit.fluxcd.io',
-  'helm.toolkit.fluxcd.io',
-  'notification.toolkit.fluxcd.io',
-  'image.toolkit.fluxcd.io',
-  'source.extensions.fluxcd.io',
-  'fluxcd.controlplane.io',
-]
 
 /** What a capture reads, in every namespace. */
 export function captureRights(namespace: string): Right[] {

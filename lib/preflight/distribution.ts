@@ -1,7 +1,8 @@
-import type { RegistryLogin } from '../registry-login.ts'
-import { findArtifact, parseArtifact } from '../registry.ts'
-import type { Chart, Tree } from '../tree.ts'
-import { blocks, type Finding, notice } from './finding.ts'
+import type { RegistryLogin } from '../tools/registry-login.ts'
+import { findArtifact, parseArtifact } from '../tools/registry.ts'
+import type { Tree } from '../desired-state/tree.ts'
+import type { Chart } from '../desired-state/chart.ts'
+import { blocks, type Finding, notice } from './preflight.ts'
 
 type Wanted = Pick<Tree, 'distribution' | 'cluster'> & { readonly operator: Pick<Chart, 'url'> }
 
@@ -15,14 +16,14 @@ export async function checkDistribution(
   if (url === '') return []
   const settings = `distribution_artifact in kubernetes/clusters/${cluster}/settings.yaml`
   const artifact = parseArtifact(url)
-  if (artifact === undefined) return [blocks(`the distribution artifact ${url} is no oci://HOST/NAME:TAG`, `mend ${settings}, and push`)]
+  if (artifact === undefined) return [blocks(`the distribution artifact ${url} is not an oci://HOST/NAME:TAG`, `fix ${settings}, and push`)]
   // The login is shown to nobody but the registries it is meant for.
   const isMeant = artifactPullSecret !== '' || operator.url.startsWith(`oci://${artifact.host}/`)
   switch (await findArtifact(artifact, isMeant ? login : {}, signal)) {
     case 'there':
       return []
     case 'missing':
-      return [blocks(`the distribution artifact ${url} does not exist`, `mend ${settings}, and push`)]
+      return [blocks(`the distribution artifact ${url} does not exist`, `fix ${settings}, and push`)]
     case 'refused':
       return artifactPullSecret === ''
         ? [

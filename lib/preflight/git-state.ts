@@ -2,23 +2,22 @@ import { readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import * as v from 'valibot'
 import { parse } from 'yaml'
-import type { Cluster } from '../cluster/cluster.ts'
-import { kinds } from '../cluster/objects.ts'
-import { comesFrom, progressOf, standingOf } from '../git-history.ts'
-import type { Tree } from '../tree.ts'
-import { type Finding, notice } from './finding.ts'
+import type { Cluster } from '../kubernetes/client.ts'
+import { fluxKinds } from '../flux/kinds.ts'
+import { comesFrom, progressOf, standingOf } from '../tools/git-history.ts'
+import type { Tree } from '../desired-state/tree.ts'
+import { OperatorError } from '../base/errors.ts'
+import { branchOf, type Remote } from '../tools/git.ts'
+import { blocks, type Finding, notice } from './preflight.ts'
+import { fetchedRevision } from '../flux/revision.ts'
 
-const sourceSchema = v.object({
-  status: v.optional(v.object({ artifact: v.optional(v.object({ revision: v.string() })) }), {}),
-})
 const pathSchema = v.object({ spec: v.object({ path: v.string() }) })
 
 /** How far the cluster's Flux is behind the remote's head, and what the commits between change of what it follows. */
 export async function checkBehind(cluster: Cluster, tree: Tree, folder: string): Promise<Finding[]> {
   const { namespace, syncName, commit, remote } = tree
-  const source = await cluster.get({ ...kinds.gitRepository, namespace, name: syncName })
-  const revision = source === undefined ? undefined : v.parse(sourceSchema, source).status.artifact?.revision
-  const at = /[0-9a-f]{40,}$/.exec(revision ?? '')?.[0]
+  const source = await cluster.get({ ...fluxKinds.gitRepository, namespace, name: syncName })
+  const at = /[0-9a-f]{40,}$/.exec(fetchedRevision(source))?.[0]
   if (at === undefined || at === commit) return []
   const progress = await progressOf(remote, at, commit, folder, cluster.signal)
   const [from, to] = [at.slice(0, 12), commit.slice(0, 12)]
@@ -36,6 +35,17 @@ export async function checkBehind(cluster: Cluster, tree: Tree, folder: string):
       `Flux is ${count(progress.commits, 'commit')} behind Git, at ${from} of ${to} (${few(progress.commits)}); they change ${change}`,
     ),
   ]
+}
+
+/** Whether what Flux follows can be changed by a push. */
+export function checkFollowsBranch(remote: Remote): Finding[] {
+  try {
+    branchOf(remote)
+    return []
+  } catch (error) {
+    if (!(error instanceof OperatorError)) throw error
+    return [blocks(error.message, error.remedy ?? '')]
+  }
 }
 
 /** What is in the person's own checkout and not in Git, which is all that a run goes by. */
@@ -68,7 +78,11 @@ export async function checkLabPushed(root: string, checkout: string, overrides: 
   })
   if (differing.length === 0) return []
   const what = `the lab's Git differs from this checkout's kubernetes/ in ${few(differing)}; this run goes by the lab's Git`
-  return [notice(what, 'npx zx scripts/lab.ts push')]
+  const lines = differing.flatMap((name) =>
+    name.endsWith('/settings.yaml') ? settingsChanged(here.get(name), there.get(name), overrides) : [],
+  )
+  const effect = lines.length === 0 ? '' : `a push would change ${few(lines)} there; if that is meant: `
+  return [notice(what, `${effect}npx zx scripts/lab.ts push`)]
 }
 
 async function readTree(folder: string): Promise<Map<string, string>> {
@@ -78,6 +92,15 @@ async function readTree(folder: string): Promise<Map<string, string>> {
 }
 
 const settingsSchema = v.object({ data: v.record(v.string(), v.string()) })
+
+/** What a push would change in a cluster's settings: `flux_version 2.9.4 to 2.9.5`. */
+function settingsChanged(mine: string | undefined, theirs: string | undefined, overrides: Readonly<Record<string, string>>): string[] {
+  const [own, other] = [mine, theirs].map((text) => v.safeParse(settingsSchema, text === undefined ? undefined : parse(text)))
+  if (own?.success !== true || other?.success !== true) return []
+  const [to, from] = [own.output.data, other.output.data]
+  const names = [...new Set([...Object.keys(from), ...Object.keys(to)])].filter((name) => !(name in overrides) && from[name] !== to[name])
+  return names.map((name) => `${name} ${from[name] ?? '(none)'} to ${to[name] ?? '(none)'}`)
+}
 
 function isSame(mine: string, theirs: string, overrides: Readonly<Record<string, string>>): boolean {
   const [own, other] = [mine, theirs].map((text) => v.parse(settingsSchema, parse(text)).data)

@@ -1,10 +1,10 @@
 import * as v from 'valibot'
-import { complaintOf, shell } from '../command.ts'
-import { childEnvironment } from '../environment.ts'
-import { OperatorError } from '../errors.ts'
-import type { Tools } from '../session.ts'
-import { compareVersions, parseVersion } from '../version.ts'
-import { blocks, type Finding, notice } from './finding.ts'
+import { complaintOf, shell } from '../process/command.ts'
+import { childEnvironment } from '../process/environment.ts'
+import { OperatorError } from '../base/errors.ts'
+import type { Tools } from '../connection/session.ts'
+import { compareVersions, parseVersion } from '../base/version.ts'
+import { blocks, type Finding, notice } from './preflight.ts'
 
 /** What each program says of its version. */
 export interface ProgramVersions {
@@ -53,10 +53,12 @@ async function readVersions({ kubectl, helm, flux }: Tools): Promise<ProgramVers
   }
 }
 
-/** Charts in OCI registries are no experiment since helm 3.8 (helm/community HIP-0006); `--plain-http` came with 3.13. */
-const helmNeeds = { secure: '3.8', insecure: '3.13' } as const
-/** `git clone --filter`, with which the history is read, came with 2.19. */
-const gitNeeds = '2.19'
+/** The oldest that these scripts are tried with; `--plain-http` came with 3.13. */
+const helmNeeds = { secure: '3.10', insecure: '3.13' } as const
+/** The oldest whose documented options are all that is used. */
+const gitNeeds = '2.30'
+/** How many minor versions kubectl and the API server may be apart: what is asked of kubectl is proxy, kustomize and config. */
+const mostSkew = 2
 
 /** The same, of versions already known. */
 export function judgePrograms(versions: ProgramVersions, needs: Needs): Finding[] {
@@ -77,14 +79,19 @@ function tooOld(program: string, said: string, least: string, where: string): Fi
   return [blocks(`${program} ${showVersion(said)} is too old: the runbook needs ${least} or newer`, remedy)]
 }
 
-/** kubectl goes with servers one minor older and newer (kubernetes.io/releases/version-skew-policy). */
+/** Kubernetes itself supports one minor (kubernetes.io/releases/version-skew-policy), which is said; beyond two nothing is known. */
 function skewOf(kubectl: string, kubernetes: string): Finding[] {
   const client = parseVersion(kubectl)
   const server = parseVersion(kubernetes)
   if (client === undefined || server === undefined) return []
-  if (client.major === server.major && Math.abs(client.minor - server.minor) <= 1) return []
+  const apart = client.major === server.major ? Math.abs(client.minor - server.minor) : Infinity
+  if (apart <= 1) return []
   const remedy = `install kubectl ${server.major}.${server.minor}: https://kubernetes.io/docs/tasks/tools`
-  return [notice(`kubectl ${kubectl} is more than one minor version away from this cluster's ${kubernetes}`, remedy)]
+  if (apart <= mostSkew) {
+    return [notice(`kubectl ${kubectl} is more than one minor version away from this cluster's ${kubernetes}`, remedy)]
+  }
+  const range = `${server.major}.${Math.max(0, server.minor - mostSkew)} to ${server.major}.${server.minor + mostSkew}`
+  return [blocks(`kubectl ${kubectl} does not go with this cluster's ${kubernetes}: the runbook needs ${range}`, remedy)]
 }
 
 /** `flux check` judges by its own version's rules; a build without a version (0.0.0) says nothing about itself. */

@@ -1,8 +1,10 @@
 import { userInfo } from 'node:os'
 import * as v from 'valibot'
-import type { Cluster } from '../cluster/cluster.ts'
-import { ask } from '../cluster/http.ts'
-import { createPreflight, type Finding } from './finding.ts'
+import { ownFile } from '../base/paths.ts'
+import { shellQuote } from '../base/shell-line.ts'
+import type { Cluster } from '../kubernetes/client.ts'
+import { ask } from '../kubernetes/http.ts'
+import { createPreflight, type Finding } from './preflight.ts'
 
 /** Verbs on one resource: in one namespace, or everywhere where none is named. */
 export interface Right {
@@ -17,7 +19,7 @@ export interface Right {
 /** The ClusterRole that the project ships: every right that its procedures need, and no other. */
 export const shippedRole = { name: 'flux-runbook-operator', file: 'kubernetes/rbac/flux-runbook-operator.yaml' } as const
 
-/** Whether the person may do all of this, asked of the API itself; everything missing is told at once. */
+/** Whether the person may do all of this, asked of the API itself; everything missing is reported at once. */
 export async function checkRights(cluster: Cluster, rights: readonly Right[]): Promise<Finding[]> {
   // Administrators are many, and one question is enough for them.
   if (await isAllowed(cluster, { group: '*', resource: '*', verbs: [] }, '*')) return []
@@ -51,7 +53,7 @@ function remedyFor(user: string): string {
   const account = /^system:serviceaccount:([^:]+):([^:]+)$/.exec(user)
   const subject = account === null ? `--user='${user}'` : `--serviceaccount=${account[1]}:${account[2]}`
   const bind = `kubectl create clusterrolebinding ${shippedRole.name} --clusterrole=${shippedRole.name} ${subject}`
-  return `an administrator of the cluster: kubectl apply -f ${shippedRole.file} && ${bind}`
+  return `an administrator of the cluster: kubectl apply -f ${shellQuote(ownFile(shippedRole.file))} && ${bind}`
 }
 
 const accessSchema = v.object({ status: v.object({ allowed: v.optional(v.boolean(), false) }) })

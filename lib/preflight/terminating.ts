@@ -1,23 +1,19 @@
 import * as v from 'valibot'
-import { type Cluster, isNotFound } from '../cluster/cluster.ts'
-import { listMetadata } from '../cluster/metadata.ts'
-import { kinds, type KubeObject } from '../cluster/objects.ts'
-import { blocks, type Finding } from './finding.ts'
-
-const namespaceSchema = v.object({
-  status: v.optional(
-    v.object({
-      conditions: v.optional(v.array(v.object({ type: v.string(), status: v.string(), message: v.optional(v.string(), '') })), []),
-    }),
-    {},
-  ),
-})
+import { describeHolders } from '../flux/finalizers.ts'
+import { readHolders } from '../ownership/namespace-content.ts'
+import { type Cluster, isNotFound } from '../kubernetes/client.ts'
+import { listMetadata } from '../kubernetes/metadata.ts'
+import { deletionOf, kinds, type KubeObject, nameOf, refOf } from '../kubernetes/objects.ts'
+import { blocks, type Finding } from './preflight.ts'
+import { conditionsOf } from '../kubernetes/readiness.ts'
 
 /** A namespace on its way out. */
 export interface Going {
   readonly since: string
   /** What is left in it: the namespace controller tells in its conditions. */
   readonly holding: readonly string[]
+  /** The namespace's own finalizers, beside Kubernetes' `spec.finalizers`. */
+  readonly finalizers: readonly string[]
   /** Something waits for a finalizer, and does not end by itself. */
   readonly isHeld: boolean
 }
@@ -26,26 +22,49 @@ export interface Going {
 export async function findGoing(cluster: Cluster, name: string): Promise<Going | undefined> {
   const namespace = await cluster.get({ ...kinds.namespace, name })
   if (namespace?.metadata.deletionTimestamp === undefined) return undefined
-  const { conditions } = v.parse(namespaceSchema, namespace).status
-  const remaining = conditions.filter(({ status, type }) => status === 'True' && type.startsWith('Namespace'))
+  const remaining = conditionsOf(namespace).filter(({ status, type }) => status === 'True' && type.startsWith('Namespace'))
   return {
     since: namespace.metadata.deletionTimestamp,
     holding: remaining.map(({ message }) => message),
+    finalizers: namespace.metadata.finalizers,
     isHeld: namespace.metadata.finalizers.length > 0 || remaining.some(({ type }) => type === 'NamespaceFinalizersRemaining'),
   }
 }
 
+/** `held by Kustomization flux-system/apps (finalizer finalizers.fluxcd.io)`: what keeps a terminating namespace, by name where it can be. */
+export async function describeGoing(cluster: Cluster, name: string, { finalizers, holding }: Going): Promise<string> {
+  const holders = await readHolders(cluster, name)
+  const own = finalizers.length === 0 ? [] : [{ ref: { ...kinds.namespace, name }, finalizers }]
+  if (holders.length + own.length > 0) return `held by ${describeHolders([...own, ...holders])}`
+  return holding.length === 0 ? 'what holds it is not reported yet' : `held by: ${holding.join(' ')}`
+}
+
 /** Whether the namespace is on its way out, and what holds it there. */
-export async function checkNamespaceStays(cluster: Cluster, name: string): Promise<Finding[]> {
+export async function checkNamespaceStays(cluster: Cluster, name: string, where: string): Promise<Finding[]> {
   const going = await findGoing(cluster, name)
   if (going === undefined) return []
-  const held = going.holding.length === 0 ? 'what holds it is not told yet' : `held by: ${going.holding.join(' ')}`
+  // The namespace controller's own words count what is left, also where this person may not list it.
+  const reported = going.holding.length === 0 ? '' : `held by: ${going.holding.join(' ')}; `
   return [
     blocks(
-      `Namespace ${name} is being deleted, since ${going.since}; ${held}`,
-      `wait until it is gone: kubectl wait --for=delete namespace/${name} --timeout=5m; what still has finalizers is told by: kubectl describe namespace ${name}`,
+      `Namespace ${name} is being deleted, since ${going.since}; ${reported}${await describeGoing(cluster, name, going)}`,
+      `npx zx scripts/recover.ts ${where}, which takes Flux's finalizers off what holds it, and no others; or wait until it is gone: kubectl wait --for=delete namespace/${name} --timeout=5m`,
     ),
   ]
+}
+
+/** Whether a FluxInstance is on its way out: an operator that starts, or goes on, uninstalls all of Flux for it. */
+export function checkInstancesStay(instances: readonly KubeObject[], where: string): Finding[] {
+  return instances.flatMap((instance) => {
+    const deletion = deletionOf(instance)
+    if (deletion === undefined) return []
+    return [
+      blocks(
+        `${nameOf(refOf(instance))} ${deletion}: the operator will uninstall Flux as soon as it runs`,
+        `npx zx scripts/recover.ts ${where}   # lets it go without that, and makes it again`,
+      ),
+    ]
+  })
 }
 
 /** Whether CustomResourceDefinitions of Flux are on their way out (they can't be applied again until they are gone), and what holds them. */

@@ -1,5 +1,5 @@
 import * as v from 'valibot'
-import { kinds, type KubeObject } from '../cluster/objects.ts'
+import { kinds, type KubeObject } from '../kubernetes/objects.ts'
 
 const selectorSchema = v.object({
   matchLabels: v.optional(v.record(v.string(), v.string()), {}),
@@ -22,7 +22,10 @@ const webhookSchema = v.object({
   name: v.string(),
   failurePolicy: v.optional(v.string(), 'Fail'),
   matchPolicy: v.optional(v.string(), 'Equivalent'),
-  clientConfig: v.object({ service: v.optional(v.object({ namespace: v.string(), name: v.string() })) }),
+  clientConfig: v.object({
+    service: v.optional(v.object({ namespace: v.string(), name: v.string() })),
+    caBundle: v.optional(v.string()),
+  }),
   rules: v.optional(v.array(ruleSchema), []),
   namespaceSelector: v.optional(selectorSchema, {}),
   objectSelector: v.optional(selectorSchema, {}),
@@ -32,7 +35,7 @@ export type Webhook = v.InferOutput<typeof webhookSchema>
 /** An admission webhook configuration, validating or mutating. */
 export const configurationSchema = v.object({ webhooks: v.optional(v.array(webhookSchema), []) })
 
-type Labels = Readonly<Record<string, string>>
+export type Labels = Readonly<Record<string, string>>
 
 /**
  * Whether the API server would ask this webhook before it creates or changes the object (kubernetes staging/src/k8s.io/apiserver

@@ -1,8 +1,8 @@
 import * as v from 'valibot'
-import type { Cluster } from '../cluster/cluster.ts'
-import { kinds, type KubeObject } from '../cluster/objects.ts'
-import { blocks, type Finding } from './finding.ts'
-import { asksAbout, configurationSchema, type Webhook } from './webhook-rules.ts'
+import type { Cluster } from '../kubernetes/client.ts'
+import { kinds, type KubeObject } from '../kubernetes/objects.ts'
+import { blocks, type Finding } from './preflight.ts'
+import { asksAbout, configurationSchema, type Labels, type Webhook } from './webhook-rules.ts'
 
 const sliceSchema = v.object({
   endpoints: v.nullish(v.array(v.object({ conditions: v.optional(v.object({ ready: v.optional(v.boolean(), true) }), {}) })), []),
@@ -12,27 +12,15 @@ const group = 'admissionregistration.k8s.io/v1'
 const configurations = ['ValidatingWebhookConfiguration', 'MutatingWebhookConfiguration']
 const endpointSlice = { apiVersion: 'discovery.k8s.io/v1', kind: 'EndpointSlice' }
 
-/**
- * Admission webhooks that would be asked about these objects, must answer (`failurePolicy: Fail`) and cannot: their Service has no
- * endpoint that is ready. Each would refuse everything (fluxcd/flux2#3335).
- */
-export async function checkWebhooks(cluster: Cluster, objects: readonly KubeObject[]): Promise<Finding[]> {
-  const labels = await namespaceLabels(cluster, objects)
-  const found = await Promise.all(configurations.map((kind) => cluster.list({ apiVersion: group, kind })))
-  const asked = found.flat().flatMap((configuration) =>
-    v
-      .parse(configurationSchema, configuration)
-      .webhooks.filter(({ failurePolicy }) => failurePolicy !== 'Ignore')
-      .filter((webhook) => objects.some((object) => asksAbout(webhook, object, labels)))
-      .map((webhook) => ({ configuration, webhook })),
-  )
-  const findings = await Promise.all(
-    asked.map(async ({ configuration, webhook }) => {
-      const service = webhook.clientConfig.service
-      return service === undefined || (await hasEndpoint(cluster, service)) ? [] : [findingOf(configuration, webhook, service)]
-    }),
-  )
-  return findings.flat()
+/** A webhook that must answer (`failurePolicy: Fail`), in the configuration that registers it. */
+export interface RequiredWebhook {
+  readonly configuration: KubeObject
+  readonly webhook: Webhook
+}
+
+/** A webhook whose Service has no endpoint that is ready: what it is asked about is refused. */
+export interface UnansweredWebhook extends RequiredWebhook {
+  readonly service: Service
 }
 
 interface Service {
@@ -40,7 +28,37 @@ interface Service {
   readonly name: string
 }
 
-function findingOf({ kind, metadata }: KubeObject, webhook: Webhook, { namespace, name }: Service): Finding {
+/** Every admission webhook of the cluster that must answer. */
+export async function requiredWebhooks(cluster: Cluster): Promise<RequiredWebhook[]> {
+  const found = await Promise.all(configurations.map((kind) => cluster.list({ apiVersion: group, kind })))
+  return found
+    .flat()
+    .flatMap((configuration) =>
+      v
+        .parse(configurationSchema, configuration)
+        .webhooks.flatMap((webhook) => (webhook.failurePolicy === 'Ignore' ? [] : [{ configuration, webhook }])),
+    )
+}
+
+/** Those of them that cannot answer: each refuses everything that it is asked about (fluxcd/flux2#3335). */
+export async function unansweredAmong(cluster: Cluster, webhooks: readonly RequiredWebhook[]): Promise<UnansweredWebhook[]> {
+  const found = await Promise.all(
+    webhooks.map(async (one): Promise<UnansweredWebhook[]> => {
+      const { service } = one.webhook.clientConfig
+      return service === undefined || (await hasEndpoint(cluster, service)) ? [] : [{ ...one, service }]
+    }),
+  )
+  return found.flat()
+}
+
+/** Admission webhooks that would be asked about these objects, must answer and cannot. */
+export async function checkWebhooks(cluster: Cluster, objects: readonly KubeObject[]): Promise<Finding[]> {
+  const labels = await namespaceLabels(cluster, objects)
+  const asked = (await requiredWebhooks(cluster)).filter(({ webhook }) => objects.some((object) => asksAbout(webhook, object, labels)))
+  return (await unansweredAmong(cluster, asked)).map(findingOf)
+}
+
+function findingOf({ configuration: { kind, metadata }, webhook, service: { namespace, name } }: UnansweredWebhook): Finding {
   return blocks(
     `the webhook ${webhook.name} of ${kind} ${metadata.name} must allow what is to be applied, but its Service ${namespace}/${name} has no endpoint that is ready`,
     `kubectl --namespace ${namespace} get service,endpointslices,pods; if what served it is gone for good: kubectl delete ${kind.toLowerCase()} ${metadata.name}`,
@@ -53,7 +71,7 @@ async function hasEndpoint(cluster: Cluster, { namespace, name }: Service): Prom
 }
 
 /** The labels of each namespace that the objects live in; one that is not there yet will have its name for a label. */
-async function namespaceLabels(cluster: Cluster, objects: readonly KubeObject[]): Promise<Map<string, Readonly<Record<string, string>>>> {
+export async function namespaceLabels(cluster: Cluster, objects: readonly KubeObject[]): Promise<Map<string, Labels>> {
   const names = new Set(objects.flatMap(({ metadata }) => metadata.namespace ?? []))
   const entries = [...names].map(async (name) => {
     const live = await cluster.get({ ...kinds.namespace, name })

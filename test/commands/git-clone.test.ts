@@ -1,10 +1,13 @@
 import { execFileSync } from 'node:child_process'
-import { chmodSync, cpSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
+import { chmodSync, cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
-import { inClone } from '../../lib/git-clone.ts'
-import type { Remote } from '../../lib/git.ts'
+import { ensureRecorded } from '../../lib/commands/rebuild/steps/maintenance-record.ts'
+import { inClone } from '../../lib/tools/git-clone.ts'
+import { checkFollowsBranch } from '../../lib/preflight/git-state.ts'
+import { branchOf, checkOut, headOf, PathMissing, type Remote } from '../../lib/tools/git.ts'
+import { stage } from '../unit/run-stage.ts'
 
 const file = 'settings.yaml'
 const signal = new AbortController().signal
@@ -39,7 +42,7 @@ beforeEach(() => {
 })
 afterEach(() => rmSync(home, { recursive: true }))
 
-/** Commits and pushes as somebody else. */
+/** Commits and pushes as someone else. */
 const pushed = (content: string): Promise<string> =>
   inClone(remote, within, signal, async (clone) => {
     const commit = await clone.commit(file, content, `say ${content.trim()}`)
@@ -61,7 +64,7 @@ describe('a clone of its own', () => {
     expect(readdirSync(within)).toEqual([])
   })
 
-  test('that somebody overtook is told so, and nothing is pushed', async () => {
+  test('that someone overtook is asked so, and nothing is pushed', async () => {
     const failing = inClone(remote, within, signal, async (clone) => {
       await clone.commit(file, 'mine\n', 'mine')
       await pushed('theirs\n')
@@ -69,20 +72,22 @@ describe('a clone of its own', () => {
     })
     await expect(failing).rejects.toMatchObject({
       message: expect.stringContaining('moved on while this was made: main has new commits, and nothing was pushed'),
-      remedy: expect.stringContaining('run the same command again'),
+      because: 'moved-on',
+      remedy: expect.stringContaining('the same command'),
     })
     expect(bare('log', '-1', '--format=%s', 'main')).toBe('say theirs')
     expect(readdirSync(within)).toEqual([])
   })
 
-  test('that the branch refuses is told the way round: --branch', async () => {
+  test('that the branch refuses is reported the way round: --branch', async () => {
     const hook = join(remote.url, 'hooks', 'pre-receive')
     mkdirSync(dirname(hook))
     writeFileSync(hook, '#!/bin/sh\necho "main is protected" >&2; exit 1\n')
     chmodSync(hook, 0o755)
     await expect(pushed('two\n')).rejects.toMatchObject({
       message: expect.stringMatching(/refuses the push to main, and nothing was pushed: [^]*main is protected/),
-      remedy: expect.stringContaining('--branch NAME'),
+      because: 'refused',
+      remedy: expect.stringContaining(': --branch propose-flux'),
     })
     expect(bare('log', '-1', '--format=%s', 'main')).toBe('first')
   })
@@ -99,5 +104,84 @@ describe('a clone of its own', () => {
       expect(await clone.read(file)).toBe('three\n')
       expect((await clone.history(file)).length).toBe(3)
     })
+  })
+})
+
+describe('a link in a repository', () => {
+  const record = `docs/maintenance/${new Date().getUTCFullYear()}.md`
+  const proof = () => ({ residue: [], survival: undefined })
+  const notes: Record<string, unknown>[] = []
+  const memory = { read: () => ({}), write: (more: Record<string, unknown>) => void notes.push(more), folder: () => '' }
+  const recording = (): Promise<void> => {
+    const { run } = stage([], 'dry-run')
+    return ensureRecorded(remote, within, 'infra', proof).act({ ...run, memory, signal }, () => undefined)
+  }
+  const linked = (path: string, target: string): void => {
+    const input = `commit refs/heads/main\ncommitter A <a@b> 0 +0000\ndata 4\nlink\nfrom refs/heads/main^0\nM 120000 inline ${path}\ndata ${target.length}\n${target}\n\n`
+    execFileSync('git', ['-C', remote.url, 'fast-import', '--quiet'], { input })
+  }
+
+  test.each([[record], ['docs/maintenance'], ['docs']])('at %s is no way out of the clone for the record of a rebuild', async (path) => {
+    const outside = join(home, 'outside')
+    const reached = record.slice(path.length)
+    mkdirSync(dirname(`${outside}${reached}`), { recursive: true })
+    writeFileSync(`${outside}${reached}`, 'mine')
+    linked(path, outside)
+    await expect(recording()).rejects.toMatchObject({
+      kind: 'blocked',
+      message: `${record} is not written: ${path} is a link in Git, which leads who knows where`,
+    })
+    expect(readFileSync(`${outside}${reached}`, 'utf8')).toBe('mine')
+    expect(bare('log', '-1', '--format=%s', 'main')).toBe('link')
+    expect(notes).toEqual([])
+  })
+
+  test('elsewhere is not a hindrance: the line is added to what is there', async () => {
+    linked('elsewhere', '/')
+    for (let line = 0; line < 2; line++) await recording()
+    const content = bare('show', `main:${record}`).split('\n')
+    expect(content.slice(0, 5)).toEqual([
+      '# Maintenance',
+      '',
+      expect.stringMatching(/^\| began/),
+      expect.stringMatching(/^\| ---/),
+      expect.stringMatching(/\| infra \| done \|/),
+    ])
+    expect(content).toHaveLength(6)
+    expect(notes).toHaveLength(2)
+  })
+})
+
+test('a folder that the commit does not hold is reported from a checkout that failed', async () => {
+  const missing = checkOut(remote, await headOf(remote, signal), 'kubernetes', within, signal)
+  await expect(missing).rejects.toThrow(PathMissing)
+  await expect(missing).rejects.toThrow("git checkout failed: error: pathspec 'kubernetes' did not match any file(s) known to git")
+})
+
+describe('a tag as what Flux follows', () => {
+  const tag = (...args: string[]): string => bare('-c', 'user.name=A', '-c', 'user.email=a@b', 'tag', ...args)
+
+  test.each([
+    ['annotated', ['--annotate', '--message=one', 'v1', 'main']],
+    ['lightweight', ['v1', 'main']],
+  ])('%s is the commit that it is of, and that is read and checked out', async (_, args) => {
+    tag(...args)
+    const tagged = { ...remote, ref: 'refs/tags/v1' }
+    const commit = bare('rev-parse', 'main')
+    expect(await headOf(tagged, signal)).toBe(commit)
+    await checkOut(tagged, commit, file, within, signal)
+    expect(readdirSync(within)).toContain(file)
+  })
+
+  test('is never pushed to', () => {
+    const tagged = { ...remote, ref: 'refs/tags/v1' }
+    expect(() => branchOf(tagged)).toThrow(
+      `nothing can be changed in Git where Flux looks: git_ref of ${remote.url} is refs/tags/v1, a tag, which stays at its commit`,
+    )
+    expect(checkFollowsBranch(tagged)).toMatchObject([{ is: 'blocks' }])
+    expect(() => branchOf({ ...remote, ref: 'refs/pull/7/head' })).toThrow('is refs/pull/7/head, not a branch')
+    expect(branchOf(remote)).toBe('main')
+    expect(checkFollowsBranch(remote)).toEqual([])
+    expect(() => ensureRecorded(tagged, within, 'infra', () => ({ residue: undefined, survival: undefined }))).toThrow('refs/tags/v1')
   })
 })

@@ -14,7 +14,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { ensureExecutables } from '../../lab/build/executables.ts'
-import { startOf } from '../../lib/process-start.ts'
+import { startOf } from '../../lib/process/process-start.ts'
 import { recordingConsole } from '../recording-console.ts'
 
 // A stand-in for go that answers as the real one does: what is tested is what is made of its answers.

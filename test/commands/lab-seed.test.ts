@@ -36,11 +36,11 @@ function push(overwrite = false): Promise<Pushed> {
   return pushTree(git, { root, values, message: 'A change', index: join(folder, 'index'), overwrite })
 }
 
-/** A commit of somebody who pushes to the lab's Git. */
+/** A commit of someone who pushes to the lab's Git. */
 async function commitByOther(path: string, text: string): Promise<void> {
-  const message = `Somebody changes ${path}`
+  const message = `Someone changes ${path}`
   const input = `commit refs/heads/main
-committer Somebody <some@body> now
+committer Someone <some@body> now
 data ${message.length}
 ${message}
 from refs/heads/main^0
@@ -78,7 +78,7 @@ test('what others committed to kubernetes/ is not overwritten unless asked for, 
   write('kubernetes/infrastructure/two.yaml', 'two: 2\n')
   await expect(push()).rejects.toMatchObject({
     kind: 'blocked',
-    message: expect.stringContaining('Somebody changes kubernetes/infrastructure/one.yaml'),
+    message: expect.stringContaining('Someone changes kubernetes/infrastructure/one.yaml'),
   })
   expect(await git(['rev-parse', 'main'])).toBe(before)
   expect((await push(true)).is).toBe('pushed')

@@ -3,8 +3,8 @@ import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } f
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import type { Remote } from '../../lib/git.ts'
-import { comesFrom, progressOf } from '../../lib/git-history.ts'
+import type { Remote } from '../../lib/tools/git.ts'
+import { comesFrom, progressOf } from '../../lib/tools/git-history.ts'
 import { checkLabPushed, checkPushed } from '../../lib/preflight/git-state.ts'
 
 const root = mkdtempSync(join(tmpdir(), 'preflight-git-'))
@@ -58,26 +58,26 @@ test.each([
 })
 
 describe('the person’s own checkout', () => {
-  const told = async (commitId: string): Promise<string[]> =>
+  const reported = async (commitId: string): Promise<string[]> =>
     (await checkPushed(mine, { commit: commitId, remote }, signal)).map(({ what, remedy }) => `${what} → ${remedy}`)
   const goesBy = (): string => `this run goes by refs/heads/main at ${second.slice(0, 12)}`
 
   test('that is as Git is says nothing', async () => {
-    expect(await told(second)).toEqual([])
+    expect(await reported(second)).toEqual([])
   })
   test('tells of commits not pushed, and of changes not committed', async () => {
     const own = commit(mine, 'kubernetes/clusters/infra/a.yaml', 'three')
     commit(mine, 'README.md', 'no matter of a cluster')
     writeFileSync(join(mine, 'kubernetes/clusters/infra/a.yaml'), 'four')
-    expect(await told(second)).toEqual([
+    expect(await reported(second)).toEqual([
       `1 commit of this checkout not pushed (${own.slice(0, 7)} Change kubernetes/clusters/infra/a.yaml); ${goesBy()} → git push`,
       `not committed in this checkout: kubernetes/clusters/infra/a.yaml; ${goesBy()} → git status`,
     ])
     git(mine, 'reset', '--quiet', '--hard', second)
   })
-  test('that is behind is told so', async () => {
+  test('that is behind is asked so', async () => {
     const head = commit(server, 'kubernetes/clusters/infra/a.yaml', 'five')
-    expect(await told(head)).toEqual([
+    expect(await reported(head)).toEqual([
       `this checkout does not know the remote's head; this run goes by refs/heads/main at ${head.slice(0, 12)} → git pull`,
     ])
   })
@@ -102,7 +102,7 @@ describe('the lab’s Git', () => {
       {
         is: 'notice',
         what: "the lab's Git differs from this checkout's kubernetes/ in new.yaml, clusters/infra/settings.yaml; this run goes by the lab's Git",
-        remedy: 'npx zx scripts/lab.ts push',
+        remedy: 'a push would change version 1 to 2 there; if that is meant: npx zx scripts/lab.ts push',
       },
     ])
   })

@@ -1,14 +1,14 @@
-import { openAnnouncer } from '../../lib/announce/announcer.ts'
-import { createConsole } from '../../lib/console.ts'
-import { openRecord } from '../../lib/record.ts'
-import { createRedactor } from '../../lib/redactor.ts'
-import { findInterrupted } from '../../lib/runs.ts'
-import { readSettings } from '../../lib/settings.ts'
+import { openAnnouncer } from '../../lib/notify/notifier.ts'
+import { createConsole } from '../../lib/terminal/console.ts'
+import { openJournal } from '../../lib/runner/run-journal.ts'
+import { createRedactor } from '../../lib/base/redactor.ts'
+import { findInterrupted } from '../../lib/runner/run-store.ts'
+import { readSettings } from '../../lib/connection/settings.ts'
 
-// A run that only silences alerts: `announce-run.ts HOME`. It lives until it is killed, or is told to end on its standard input.
+// A run that only silences alerts: `announce-run.ts HOME`. It lives until it is killed, or is asked to end on its standard input.
 const home = process.argv[2] ?? ''
 const redactor = createRedactor()
-const record = openRecord('rebuild', redactor.clean)
+const record = openJournal('rebuild', redactor.clean)
 record.know({ context: 'lab-infra', server: 'https://127.0.0.1', uid: 'one' })
 const earlier = findInterrupted(home, 'lab-infra', 'rebuild')
 if (earlier !== undefined) record.continueAs(earlier)

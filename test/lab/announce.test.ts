@@ -4,10 +4,9 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
-import { Agent } from 'undici'
 import * as v from 'valibot'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { prolongSilence } from '../../lib/announce/silence.ts'
+import { prolongSilence } from '../../lib/notify/silence.ts'
 import { login, type Monitor, startAlertmanager } from './monitoring.ts'
 
 let alertmanager: Monitor
@@ -38,7 +37,7 @@ async function silences(): Promise<v.InferOutput<typeof silenceSchema>[]> {
 
 /** Starts a run that silences alerts; tells the id of its silence once it has one. */
 async function startRun(): Promise<{ child: ChildProcess; id: string }> {
-  const child = spawn(process.execPath, ['--import=./lib/run-typescript.mjs', 'test/lab/announce-run.ts', home], {
+  const child = spawn(process.execPath, ['--import=./lib/loader/run-typescript.mjs', 'test/lab/announce-run.ts', home], {
     env: {
       PATH: process.env.PATH,
       ALERTMANAGER_URL: alertmanager.url,
@@ -92,10 +91,9 @@ test('a real Alertmanager keeps still while a run lives, lapses after kill -9, a
 test('a silence that nobody renews is seen to lapse; the next is a new one', async () => {
   const notes: Record<string, unknown> = {}
   const memory = { read: () => notes, write: (more: object) => void Object.assign(notes, more), folder: () => home }
-  const dispatcher = new Agent()
   const matchers = [{ name: 'namespace', value: 'flux-system', isRegex: false, isEqual: true }]
   const prolong = (): Promise<void> =>
-    prolongSilence({ url: new URL(alertmanager.url), authorization, dispatcher }, memory, {
+    prolongSilence({ url: new URL(alertmanager.url), authorization, caFile: undefined }, memory, {
       matchers,
       createdBy: 'a test',
       comment: 'short',
@@ -107,5 +105,4 @@ test('a silence that nobody renews is seen to lapse; the next is a new one', asy
   await expect.poll(states, { timeout: 10_000 }).toMatchObject({ 'flux-system': 'active' })
   await prolong()
   expect(notes.silence).not.toEqual(first)
-  await dispatcher.close()
 })

@@ -5,9 +5,9 @@ import { delimiter, join } from 'node:path'
 import { promisify } from 'node:util'
 import * as v from 'valibot'
 import { parse, stringify } from 'yaml'
-import { projectRoot } from '../../lib/settings.ts'
-import { commandsOf, type ShownCommand } from '../../lib/validate/documents.ts'
-import type { TestLab } from './harness.ts'
+import { projectRoot } from '../../lib/base/paths.ts'
+import { shownCommandsOf, type ShownCommand } from '../../lib/commands/validate/documents.ts'
+import { type TestLab, withLogin } from './harness.ts'
 
 /** A document that tells people what to type. */
 export interface Printed {
@@ -18,7 +18,7 @@ export interface Printed {
 
 export async function readPrinted(file: string): Promise<Printed> {
   const text = readFileSync(join(projectRoot, file), 'utf8')
-  const all = await commandsOf(projectRoot, file)
+  const all = await shownCommandsOf(projectRoot, file)
   const lines = text.split('\n')
   const depth = (line: string): number => /^#*/.exec(line)?.[0].length ?? 0
   return {
@@ -42,6 +42,8 @@ export interface Hand {
   readonly type: (printed: Printed, commands: readonly ShownCommand[], instead?: Readonly<Record<string, string>>) => Promise<void>
   /** Edits a file where the person types: in a checkout of the lab's Git, with these scripts in it. */
   readonly edit: (file: string, change: (text: string) => string) => void
+  /** A file there. */
+  readonly path: (file: string) => string
   readonly close: () => void
 }
 
@@ -49,7 +51,7 @@ export async function openHand(lab: TestLab): Promise<Hand> {
   const { git, kubeconfig, bin, registry } = await lab.access()
   const home = mkdtempSync(join(tmpdir(), 'frb-hand-'))
   const checkout = join(home, 'checkout')
-  execFileSync('git', ['clone', '--quiet', git.anonymousUrl, checkout])
+  execFileSync('git', ['clone', '--quiet', withLogin(git), checkout])
   for (const part of ['scripts', 'lib', 'lab', 'package.json', '.npmrc'])
     cpSync(join(projectRoot, part), join(checkout, part), { recursive: true })
   symlinkSync(join(projectRoot, 'node_modules'), join(checkout, 'node_modules'))
@@ -72,6 +74,7 @@ export async function openHand(lab: TestLab): Promise<Hand> {
   return {
     run,
     edit,
+    path: (file) => join(checkout, file),
     async type({ text }, commands, instead = {}) {
       const words = { 'oci://ghcr.io/controlplaneio-fluxcd/charts': `--plain-http oci://${registry}/charts`, ...instead }
       for (const line of new Set(commands.map((command) => command.line))) {

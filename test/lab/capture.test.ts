@@ -1,3 +1,4 @@
+import { asTyped } from '../run-names.ts'
 import { execFileSync } from 'node:child_process'
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -6,20 +7,21 @@ import { generateX25519Identity, identityToRecipient } from 'age-encryption'
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
 import { openCapture } from '../../lib/capture/file.ts'
 import { type CaptureKeys, captureKeys } from '../../lib/capture/keys.ts'
-import { suspendedBy } from '../../lib/capture/suspended.ts'
-import type { Cluster } from '../../lib/cluster/cluster.ts'
-import { kinds, type KubeObject, nameOf, type Ref } from '../../lib/cluster/objects.ts'
-import { createConsole } from '../../lib/console.ts'
-import type { Memory } from '../../lib/memory.ts'
-import { createRedactor } from '../../lib/redactor.ts'
-import type { Run } from '../../lib/run.ts'
-import { projectRoot } from '../../lib/settings.ts'
-import type { Step } from '../../lib/step.ts'
-import { ensureCaptured } from '../../lib/steps/capture.ts'
-import { ensureSuspended } from '../../lib/steps/suspensions.ts'
-import { stated } from '../../lib/steps/stated.ts'
+import { suspendedBy } from '../../lib/flux/suspension.ts'
+import type { Cluster } from '../../lib/kubernetes/client.ts'
+import { kinds, type KubeObject, nameOf, type Ref } from '../../lib/kubernetes/objects.ts'
+import { fluxKinds } from '../../lib/flux/kinds.ts'
+import { createConsole } from '../../lib/terminal/console.ts'
+import type { RunState } from '../../lib/runner/run-state.ts'
+import { createRedactor } from '../../lib/base/redactor.ts'
+import type { StepContext } from '../../lib/runner/step.ts'
+import { projectRoot } from '../../lib/base/paths.ts'
+import type { Step } from '../../lib/runner/step.ts'
+import { ensureCaptured } from '../../lib/commands/teardown/steps/capture.ts'
+import { ensureSuspended } from '../../lib/commands/rebuild/steps/suspend.ts'
+import { stated } from '../../lib/kubernetes/manifest.ts'
 import { temporaryNow, verifyNothingLeft, watchProcesses } from './canaries.ts'
-import { documentOf, startLab, type TestLab } from './harness.ts'
+import { bootstrappedLab, documentOf, type TestLab } from './harness.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'frb-capture-'))
 const file = join(folder, 'infra.age')
@@ -37,14 +39,14 @@ const fixed: Ref = { ...kinds.secret, namespace: 'team-a', name: 'registry' }
 const external: Ref = { ...kinds.secret, namespace: 'team-a', name: 'from-vault' }
 const subst: Ref = { ...kinds.configMap, namespace: 'team-a', name: 'substitutes' }
 const account: Ref = { ...kinds.serviceAccount, namespace: 'team-a', name: 'deployer' }
-const byHand: Ref = { ...kinds.kustomization, namespace: 'team-a', name: 'by-hand' }
+const byHand: Ref = { ...fluxKinds.kustomization, namespace: 'team-a', name: 'by-hand' }
 const named: Ref = { ...kinds.configMap, namespace: fluxSystem, name: 'mine' }
 const sopsAge: Ref = { ...kinds.secret, namespace: fluxSystem, name: 'sops-age' }
 const externalSecret: Ref = { apiVersion: 'external-secrets.io/v1', kind: 'ExternalSecret', namespace: 'team-a', name: 'vault' }
 const crd: Ref = { ...kinds.crd, name: 'externalsecrets.external-secrets.io' }
 
 beforeAll(async () => {
-  lab = await startLab(['infra'])
+  lab = await bootstrappedLab()
   infra = await lab.cluster('lab-infra')
   const secret = await generateX25519Identity()
   recipient = await identityToRecipient(secret)
@@ -111,7 +113,7 @@ async function makeTeam(): Promise<void> {
     },
   })
   const root = stated(
-    { ...kinds.kustomization, namespace: fluxSystem, name: 'decrypting' },
+    { ...fluxKinds.kustomization, namespace: fluxSystem, name: 'decrypting' },
     {
       spec: {
         interval: '1h',
@@ -216,16 +218,16 @@ describe('a capture', () => {
     const over = await capture('--out', file)
     expect(over.code).toBe(2)
     expect(over.stderr).toContain(`${file} is there already, and may be the only good capture`)
-    const tracked = await capture('--out', join(projectRoot, 'docs/x.age'))
+    const tracked = await capture('--out', join(projectRoot, 'docs/x.capture'))
     expect(tracked.code).toBe(2)
-    expect(tracked.stderr).toMatch(/docs\/x\.age is in a Git checkout, .*, which does not ignore it: a capture never goes into Git/)
+    expect(tracked.stderr).toMatch(/docs\/x\.capture is in a Git checkout, .*, which does not ignore it: a capture never goes into Git/)
     const claim = await capture('--include', 'persistentvolumeclaim/data')
     expect(claim.code).toBe(2)
     expect(claim.stderr).toContain('a capture cannot carry what is in PersistentVolumeClaim flux-system/data')
     const unknown = await capture('--include', 'configmap/nobodys')
     expect(unknown.code).toBe(2)
     expect(unknown.stderr).toContain('there is no ConfigMap flux-system/nobodys to be captured')
-    for (const name of [join(folder, 'x.age'), join(projectRoot, 'docs/x.age')]) expect(existsSync(name)).toBe(false)
+    for (const name of [join(folder, 'x.age'), join(projectRoot, 'docs/x.capture')]) expect(existsSync(name)).toBe(false)
   })
 
   test('of several contexts goes into a folder; without a key of one’s own the lab has one', async () => {
@@ -246,8 +248,8 @@ describe('a capture', () => {
 
 describe('the steps of a teardown', () => {
   const notes: Record<string, unknown> = {}
-  const memory: Memory = { read: () => notes, write: (more) => void Object.assign(notes, more), folder: () => folder }
-  const run = (): Run => ({
+  const memory: RunState = { read: () => notes, write: (more) => void Object.assign(notes, more), folder: () => folder }
+  const run = (): StepContext => ({
     id: 'a-run',
     script: 'teardown',
     context: 'lab-infra',
@@ -257,6 +259,7 @@ describe('the steps of a teardown', () => {
     timeout: 60_000,
     signal: infra.signal,
     clean: (text) => text,
+    ...asTyped,
     cluster: infra,
     memory,
   })
@@ -268,7 +271,7 @@ describe('the steps of a teardown', () => {
     return ensureCaptured({ request, keys, copyTo: undefined, isFinal: () => isFinal })
   }
 
-  test('capture into the run’s folder, anew as long as Flux is there, and never again afterwards', async () => {
+  test('capture into the run’s folder, again as long as Flux is there, and never again afterwards', async () => {
     const step = await capturing(false)
     expect(await step.look(run())).toMatchObject({ is: 'todo', change: expect.stringContaining(recipient) })
     await step.act(run(), () => undefined)
@@ -281,9 +284,9 @@ describe('the steps of a teardown', () => {
   })
 
   test('suspend again what was suspended by hand, and what this did is by hand too', async () => {
-    const { opener } = await keysOf()
-    if (opener === undefined) throw new Error('no identity')
-    const step = ensureSuspended('suspensions', () => openCapture(file, opener))
+    const { decryptor } = await keysOf()
+    if (decryptor === undefined) throw new Error('no identity')
+    const step = ensureSuspended('suspensions', () => openCapture(file, decryptor))
     await infra.patch(byHand, { spec: { suspend: false } })
     expect(await step.look(run())).toMatchObject({ is: 'todo', change: `suspend ${nameOf(byHand)}` })
     await step.act(run(), () => undefined)
@@ -341,9 +344,9 @@ describe('a restore', () => {
 
   test('shows which fields differ and never their values, and makes them what was captured', async () => {
     await infra.patch(values, { metadata: { labels: { team: 'b' }, annotations: { more: 'x' } }, data: { 'values.yaml': 'c2VjcmV0' } })
-    const told = `change ${nameOf(values)}: the capture wins in metadata.labels.team, metadata.annotations.more, data[values.yaml]`
+    const reported = `change ${nameOf(values)}: the capture wins in metadata.labels.team, metadata.annotations.more, data[values.yaml]`
     const planned = await restore('--dry-run')
-    expect(planned.stderr.replaceAll(/\s+/g, ' ')).toContain(told)
+    expect(planned.stderr.replaceAll(/\s+/g, ' ')).toContain(reported)
     expect(planned.stderr).not.toMatch(/c2VjcmV0|canary/)
     const refused = await restore()
     expect(refused.code).toBe(2)
@@ -360,7 +363,9 @@ describe('a restore', () => {
     const ended = await restore('--yes')
     expect(ended.code).toBe(3)
     expect(ended.stderr).toContain(`${nameOf(fixed)} differs in data[.dockerconfigjson], which the API lets nobody change`)
-    expect(ended.stderr).toContain('to have the captured one: kubectl --namespace team-a delete secret registry')
+    expect(ended.stderr).toContain(
+      'to have the captured one: npx zx scripts/lab.ts kubectl --context lab-infra -- --namespace team-a delete secret registry',
+    )
     expect(await infra.get(subst)).toMatchObject({ data: { REGION: 'us' } })
   })
 

@@ -4,9 +4,10 @@ import { join } from 'node:path'
 import * as v from 'valibot'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { parseAllDocuments, parseDocument } from 'yaml'
-import type { Cluster } from '../../lib/cluster/cluster.ts'
-import { kinds } from '../../lib/cluster/objects.ts'
-import { projectRoot } from '../../lib/settings.ts'
+import type { Cluster } from '../../lib/kubernetes/client.ts'
+import { kinds } from '../../lib/kubernetes/objects.ts'
+import { fluxKinds } from '../../lib/flux/kinds.ts'
+import { projectRoot } from '../../lib/base/paths.ts'
 import { type Company, startCompany } from './company.ts'
 import { type GitOverSsh, serveOverSsh } from './git-over-ssh.ts'
 import { copyCheckout, documentOf, type Ended, script, startLab, type TestLab } from './harness.ts'
@@ -113,12 +114,13 @@ const sources = {
 }
 
 function operatorBehindProxy(): unknown {
-  const value = [
+  const added = [
     { name: 'HTTPS_PROXY', value: company.proxy },
     // The lab gives each pod a /tmp of its own, which this way round does not mean.
     { name: 'SSL_CERT_FILE', value: `/.${company.ca.file}` },
   ]
-  return { target: { kind: 'HelmRelease' }, patch: JSON.stringify([{ op: 'add', path: '/spec/values/extraEnvs', value }]) }
+  const operations = added.map((value) => ({ op: 'add', path: '/spec/values/extraEnvs/-', value }))
+  return { target: { kind: 'HelmRelease' }, patch: JSON.stringify(operations) }
 }
 
 function controllersBehindProxy(): unknown {
@@ -144,7 +146,7 @@ async function nothingChanged(ended: Ended): Promise<void> {
 }
 
 describe('what a company forgets to set', () => {
-  test('its certificate authority: Git and registry are not trusted, and both are told', async () => {
+  test('its certificate authority: Git and registry are not trusted, and both are reported', async () => {
     const { GIT_CA_FILE: _, REGISTRY_CA_FILE: __, ...env } = everything
     const ended = await bootstrap(env)
     await nothingChanged(ended)
@@ -153,6 +155,16 @@ describe('what a company forgets to set', () => {
     expect(ended.stderr).toMatch(/chart oci:\/\/registry\.corp\.example\/charts\/flux-operator [\d.]+ cannot be pulled: .*x509/s)
     expect(ended.stderr).toContain("name the file with the registry's certificate authority in REGISTRY_CA_FILE")
   })
+
+  test('which server its login is for: one that is for another is not sent', async () => {
+    const ended = await bootstrap({ ...everything, GIT_ORIGIN: 'https://git.example.com' })
+    await nothingChanged(ended)
+    expect(ended.stderr).toContain(
+      `${company.git} was asked without a login, since the login for Git is for https://git.example.com, not for https://git.corp.example: `,
+    )
+    expect(ended.stderr).toContain('if the login is meant for this server, name it in GIT_ORIGIN')
+  })
+
   test('its proxy, or that these hosts lie behind it; and the right password', async () => {
     const ended = await bootstrap({ ...everything, NO_PROXY: 'git.corp.example', REGISTRY_PASSWORD: 'last-month' })
     await nothingChanged(ended)
@@ -160,6 +172,13 @@ describe('what a company forgets to set', () => {
     expect(ended.stderr).toMatch(/flux-operator [\d.]+ cannot be pulled: .*401/s)
     expect(ended.stderr).toContain('check REGISTRY_USERNAME and REGISTRY_PASSWORD')
     expect(ended.stderr).not.toContain('last-month')
+  })
+  test('a proxy that works: one that hangs up is asked a few times, and reported', async () => {
+    const unblock = company.hangUpOnRegistry()
+    const ended = await bootstrap(everything)
+    expect(unblock()).toBeLessThan(30) // undici by itself asks thousands of times a second
+    await nothingChanged(ended)
+    expect(ended.stderr).toMatch(/https:\/\/registry\.corp\.example.*through the proxy/)
   })
   test('a terminal, for a login that asks questions', async () => {
     const asking = readFileSync(kubeconfig, 'utf8')
@@ -218,7 +237,7 @@ describe('Git over SSH', () => {
   test('with the pinned one, Flux follows it; and refuses, by itself, a server that shows another', async () => {
     const ended = await bootstrap({ ...env, GIT_KNOWN_HOSTS_FILE: ssh.knownHosts })
     expect(ended.code, ended.stderr).toBe(0)
-    const source = { ...kinds.gitRepository, namespace, name: namespace }
+    const source = { ...fluxKinds.gitRepository, namespace, name: namespace }
     expect(await infra.get(source)).toMatchObject({ spec: { url: ssh.url } })
 
     const known = readFileSync(ssh.wrongHosts).toString('base64')

@@ -18,6 +18,8 @@ export interface Company {
   readonly proxy: string
   /** Every host and port that the proxy was asked for since, and forgets them. */
   readonly asked: () => Set<string>
+  /** From now on the proxy hangs up on anyone who asks for the registry; returns what ends that, and tells how often it was asked. */
+  readonly hangUpOnRegistry: () => () => number
   readonly close: () => void
 }
 
@@ -44,6 +46,7 @@ export async function startCompany({ bin, git, registry }: LabAccess, folder: st
   ])
 
   let asked = new Set<string>()
+  let hungUp: number | undefined
   const proxy = createHttp((incoming, response) => {
     asked.add(incoming.url ?? '')
     response.writeHead(403).end()
@@ -52,6 +55,10 @@ export async function startCompany({ bin, git, registry }: LabAccess, folder: st
     asked.add(url)
     const port = ports.get(url)
     caller.on('error', () => undefined)
+    if (hungUp !== undefined && url === `${names.registry}:443`) {
+      hungUp += 1
+      return void caller.destroy()
+    }
     if (port === undefined) return void caller.end('HTTP/1.1 403 Forbidden\r\n\r\n')
     const server = connect(port, '127.0.0.1', () => caller.write('HTTP/1.1 200 OK\r\n\r\n'))
     server.on('error', () => undefined)
@@ -67,6 +74,14 @@ export async function startCompany({ bin, git, registry }: LabAccess, folder: st
       const before = asked
       asked = new Set()
       return before
+    },
+    hangUpOnRegistry() {
+      hungUp = 0
+      return () => {
+        const times = hungUp ?? 0
+        hungUp = undefined
+        return times
+      }
     },
     close: () => [gitServer, registryServer, proxy].forEach((server) => server.close()),
   }

@@ -49,12 +49,14 @@ test('a registry that goes away after the preflight, and an API that is slow and
   expect(documentOf(ended)).toMatchObject({ outcome: 'done' })
 })
 
-test('an image that cannot be pulled ends at the timeout, with what to do; mended, the run goes on', async () => {
+test('an image that cannot be pulled ends at the timeout, with what to do; fixed, the run goes on', async () => {
   await lab.setFault('image=helm-controller:v1.6.4')
   const ended = await lab.run('bootstrap', ['--lab', '--yes', '--json', '--timeout', '20s'])
   expect(ended.code).toBe(1)
   expect(ended.stderr).toMatch(/gave up waiting: .*helm-controller 0\/1: (ErrImagePull|ImagePullBackOff): /)
-  expect(ended.stderr).toContain('run the same command again with --resume to go on from here, with more --timeout if need be')
+  expect(ended.stderr).toContain(
+    'to go on from here, with more --timeout if need be: npx zx scripts/bootstrap.ts --lab --yes --json --timeout 20s --resume\n',
+  )
   expect(documentOf(ended)).toMatchObject({ outcome: 'failed', exitCode: 1 })
   await lab.clearFaults()
   const resumed = await lab.run('bootstrap', ['--lab', '--yes', '--json', '--resume', documentOf(ended).runId])

@@ -3,8 +3,8 @@ import { once } from 'node:events'
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { ensureSshServer } from '../../lab/build/executables.ts'
-import { createConsole } from '../../lib/console.ts'
-import { spawnTied } from '../../lib/tied-process.ts'
+import { createConsole } from '../../lib/terminal/console.ts'
+import { spawnTied } from '../../lib/process/child-process.ts'
 
 /** A Git server over SSH on loopback, and what it takes to enter. */
 export interface GitOverSsh {

@@ -5,13 +5,18 @@ import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { promisify } from 'node:util'
 import * as v from 'valibot'
-import { type Cluster, clusterAt } from '../../lib/cluster/cluster.ts'
-import { openProxy } from '../../lib/cluster/proxy.ts'
-import { findAccess } from '../../lib/kubeconfig.ts'
-import { projectRoot } from '../../lib/settings.ts'
-import { makeTemporaryFolder } from '../../lib/temporary-folder.ts'
-import type { LabAccess } from '../../lab/client.ts'
+import { onTestFinished } from 'vitest'
+import { type Cluster, clusterAt } from '../../lib/kubernetes/client.ts'
+import { openProxy } from '../../lib/connection/kubectl-proxy.ts'
+import { findAccess } from '../../lib/connection/kubeconfig.ts'
+import { projectRoot } from '../../lib/base/paths.ts'
+import { makeTemporaryFolder } from '../../lib/process/temporary-folder.ts'
+import { bringUp, type LabAccess, labAccess, tellLab } from '../../lab/client.ts'
+import { labHome } from '../../lab/home.ts'
+import { takeDown } from '../../lab/take-down.ts'
 import { recordingConsole } from '../recording-console.ts'
+import { misread } from './printed-commands.ts'
+import { openSharedLab, type Start } from './shared-labs.ts'
 
 export interface Ended {
   readonly code: number
@@ -24,6 +29,10 @@ export interface Running {
   /** Resolves when stderr has said it; throws when the script ends without. */
   readonly said: (words: string | RegExp) => Promise<void>
   readonly kill: (signal: NodeJS.Signals) => void
+  /** Nobody reads any more what it says on stderr, as after `| head`, or when its terminal has closed. */
+  readonly hangUp: () => void
+  /** Nor what it answers on stdout. */
+  readonly closeOutput: () => void
   readonly ended: Promise<Ended>
   readonly pid: number
 }
@@ -46,7 +55,7 @@ export function script(name: string, args: readonly string[], surroundings: Surr
  */
 export function startScript(name: string, args: readonly string[], { home, cwd = projectRoot, env }: Surroundings): Running {
   const { CI: _, ...environment } = process.env
-  const loader = join(cwd, 'lib', 'run-typescript.mjs')
+  const loader = join(cwd, 'lib', 'loader', 'run-typescript.mjs')
   const child = spawn(process.execPath, [`--import=${loader}`, 'node_modules/zx/build/cli.js', `scripts/${name}.ts`, ...args], {
     cwd,
     env: { ...environment, FLUX_LAB_HOME: home, ...env },
@@ -64,7 +73,9 @@ export function startScript(name: string, args: readonly string[], { home, cwd =
   const ended = new Promise<Ended>((resolve, reject) => {
     child.once('error', reject)
     child.once('close', (code) => {
-      resolve({ code: code ?? -1, ...output })
+      const wrong = misread(output.stderr + output.stdout)
+      if (wrong.length === 0) resolve({ code: code ?? -1, ...output })
+      else reject(new Error(`${name} prints what bash does not read so:\n${wrong.join('\n')}`))
       heard.emit('more')
     })
   })
@@ -78,19 +89,24 @@ export function startScript(name: string, args: readonly string[], { home, cwd =
       }
     },
     kill: (signal) => void child.kill(signal),
+    hangUp: () => void child.stderr.destroy(),
+    closeOutput() {
+      child.stdout.destroy()
+      child.stderr.destroy()
+    },
     ended,
     pid: child.pid ?? 0,
   }
 }
 
-/** A lab of this test file alone. */
+/** A lab that no other test file uses meanwhile. */
 export interface TestLab {
   readonly home: string
   readonly run: (name: string, args: readonly string[], env?: Record<string, string>) => Promise<Ended>
   readonly start: (name: string, args: readonly string[], env?: Record<string, string>) => Running
   readonly access: () => Promise<LabAccess>
   readonly cluster: (context: string) => Promise<Cluster>
-  /** These four are told to the lab itself: a script takes half a second to start, and a step that is to meet a fault may take less. */
+  /** These four are asked to the lab itself: a script takes half a second to start, and a step that is to meet a fault may take less. */
   readonly snapshot: (name: string) => Promise<void>
   readonly reset: (name: string) => Promise<void>
   readonly setFault: (fault: string) => Promise<void>
@@ -102,15 +118,55 @@ export interface TestLab {
   readonly close: () => Promise<void>
 }
 
-/** Starts a lab in a home of its own, with these clusters, and with these versions of Flux beside the newest. */
-export async function startLab(clusters: readonly string[], olderFlux: readonly string[] = []): Promise<TestLab> {
+/** Runs a bootstrap of lab-infra that is to end well. */
+export async function bootstrapInfra(): Promise<void> {
+  const { code, stderr } = await script('bootstrap', ['--lab', '--yes'], { home: labHome() })
+  if (code !== 0) throw new Error(`the bootstrap that the tests begin with ended with ${code}:\n${stderr}`)
+}
+
+/** A lab whose cluster infra runs Flux as a bootstrap has just left it. */
+export async function bootstrappedLab(): Promise<TestLab> {
+  const lab = await startLab(['infra'], { start: { name: 'bootstrapped', make: bootstrapInfra } })
+  await untilRunning(lab)
+  return lab
+}
+
+/**
+ * A lab for one test file, with nothing on these clusters but what `start` has brought there.
+ * @param options.olderFlux versions of Flux that it can run beside the newest
+ */
+export async function startLab(
+  clusters: readonly string[],
+  { olderFlux = [], start }: { readonly olderFlux?: readonly string[]; readonly start?: Start } = {},
+): Promise<TestLab> {
+  const { home, release } = await openSharedLab(clusters, olderFlux, start)
+  const lab = await openLab(home)
+  return {
+    ...lab,
+    async close() {
+      await lab.close()
+      release()
+    },
+  }
+}
+
+/** A lab in a home of its own, which a test may take down. */
+export async function startOwnLab(clusters: readonly string[]): Promise<TestLab> {
   const home = mkdtempSync(join(tmpdir(), 'frb-lab-'))
   process.env.FLUX_LAB_HOME = home
-  const [{ bringUp, labAccess, tellLab }, { takeDown }] = await Promise.all([
-    import('../../lab/client.ts'),
-    import('../../lab/take-down.ts'),
-  ])
-  await bringUp(clusters, recordingConsole().console, undefined, olderFlux)
+  await bringUp(clusters, recordingConsole().console)
+  const lab = await openLab(home)
+  return {
+    ...lab,
+    async close() {
+      await lab.close()
+      await takeDown(false)
+      rmSync(home, { recursive: true, force: true })
+    },
+  }
+}
+
+async function openLab(home: string): Promise<TestLab> {
   const { bin, kubeconfig } = await labAccess()
   const stops: (() => Promise<void>)[] = []
   const run = (name: string, args: readonly string[], env: Record<string, string> = {}): Promise<Ended> => script(name, args, { env, home })
@@ -119,8 +175,8 @@ export async function startLab(clusters: readonly string[], olderFlux: readonly 
     run,
     start(name, args, env = {}) {
       const running = startScript(name, args, { env, home })
-      stops.push(async () => {
-        running.kill('SIGKILL') // a test that failed may have left it
+      onTestFinished(async () => {
+        running.kill('SIGKILL') // a test that failed may have left it, with the lock in its hands
         await running.ended
       })
       return running
@@ -145,20 +201,35 @@ export async function startLab(clusters: readonly string[], olderFlux: readonly 
     },
     async change(file, edit) {
       const { git } = await labAccess()
-      const before = commitFile(git.anonymousUrl, file, edit)
-      return () => Promise.resolve(void commitFile(git.anonymousUrl, file, () => before))
+      const before = commitFile(withLogin(git), file, edit)
+      return () => Promise.resolve(void commitFile(withLogin(git), file, () => before))
     },
     async close() {
       await Promise.all(stops.map((stop) => stop()))
-      await takeDown(false)
-      rmSync(home, { recursive: true, force: true })
     },
   }
 }
 
-/** Waits until Flux's pods run, as they do where people begin; after a reset of the lab they are being started. */
-export async function untilRunning(lab: TestLab): Promise<void> {
-  await lab.kubectl('--namespace', 'flux-system', 'wait', 'pods', '--all', '--for=condition=Ready', '--timeout=90s')
+/**
+ * Waits until Flux's pods run and none has restarted, as it is where people begin. After a reset of the lab they are being started, and on a
+ * busy machine one may lose its lease meanwhile: health rightly warns of that for ten minutes, so its pod is replaced.
+ */
+export async function untilRunning(lab: Pick<TestLab, 'kubectl'>): Promise<void> {
+  const wait = (): Promise<string> =>
+    lab.kubectl('--namespace', 'flux-system', 'wait', 'pods', '--all', '--for=condition=Ready', '--timeout=90s')
+  await wait()
+  const restarts = '{range .items[*]}{.metadata.name} {.status.containerStatuses[*].restartCount}{"\\n"}{end}'
+  const listed = await lab.kubectl('--namespace', 'flux-system', 'get', 'pods', '--output', `jsonpath=${restarts}`)
+  const restarted = listed.split('\n').flatMap((line) => {
+    const [name = '', ...counts] = line.split(' ')
+    return counts.some((count) => Number(count) > 0) ? [name] : []
+  })
+  for (const name of restarted) {
+    const log = await lab.kubectl('--namespace', 'flux-system', 'logs', name, '--previous', '--tail=5').catch(String)
+    console.warn(`${name} has restarted, and is replaced; before that it wrote:\n${log}`)
+    await lab.kubectl('--namespace', 'flux-system', 'delete', 'pod', name)
+  }
+  if (restarted.length > 0) await wait()
 }
 
 /** Puts a checkout of a person's own into the folder, whose settings can differ from this one's. */
@@ -166,6 +237,11 @@ export function copyCheckout(folder: string): void {
   for (const part of ['scripts', 'lib', 'lab', 'package.json', '.npmrc', 'kubernetes'])
     cpSync(join(projectRoot, part), join(folder, part), { recursive: true })
   symlinkSync(join(projectRoot, 'node_modules'), join(folder, 'node_modules'))
+}
+
+/** The address of the lab's Git that takes commits, with the login in it. */
+export function withLogin({ url, username, password }: LabAccess['git']): string {
+  return url.replace('://', `://${username}:${password}@`)
 }
 
 /** Commits one file to main by a clone of its own; returns what the file held before. */

@@ -1,33 +1,36 @@
+import { execFile } from 'node:child_process'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { promisify } from 'node:util'
 import * as v from 'valibot'
 import { afterAll, beforeAll, beforeEach, expect, onTestFinished, test } from 'vitest'
-import type { Cluster } from '../../lib/cluster/cluster.ts'
-import { type Kind, kinds, type KubeObject, parseObject, refOf } from '../../lib/cluster/objects.ts'
-import { readinessOf } from '../../lib/cluster/readiness.ts'
-import { isRequested } from '../../lib/cluster/reconcile-request.ts'
-import { onChange } from '../../lib/cluster/watch.ts'
+import type { Cluster } from '../../lib/kubernetes/client.ts'
+import { type Kind, kinds, type KubeObject, parseObject, refOf } from '../../lib/kubernetes/objects.ts'
+import { fluxKinds } from '../../lib/flux/kinds.ts'
+import { readinessOf } from '../../lib/flux/readiness.ts'
+import { isRequested } from '../../lib/flux/reconcile-request.ts'
+import { onChange } from '../../lib/kubernetes/watch.ts'
 import { allProbes, probesNamed } from '../../lib/health/all-probes.ts'
-import { type Probed, takeLooks } from '../../lib/health/probe.ts'
-import { setScene } from '../../lib/health/scene.ts'
-import { type Ended, startLab, type TestLab } from './harness.ts'
+import type { GitLogin } from '../../lib/tools/git-login.ts'
+import { type ProbeResult, runProbes } from '../../lib/health/probe.ts'
+import { setScene } from '../../lib/health/snapshot.ts'
+import { gitLoginOf } from '../../lib/connection/settings.ts'
+import { bootstrappedLab, type Ended, type TestLab, untilRunning } from './harness.ts'
 
 const namespace = 'flux-system'
 let lab: TestLab
 let cluster: Cluster
-let login: { kind: 'password'; username: string; password: string }
+let login: GitLogin
 const folder = mkdtempSync(join(tmpdir(), 'frb-health-'))
 
 beforeAll(async () => {
-  lab = await startLab(['infra'])
-  const ended = await lab.run('bootstrap', ['--lab', '--yes'])
-  expect(ended.code, ended.stderr).toBe(0)
+  lab = await bootstrappedLab()
   cluster = await lab.cluster('lab-infra')
   const { git } = await lab.access()
-  login = { kind: 'password', username: git.username, password: git.password }
+  login = gitLoginOf({ GIT_USERNAME: git.username, GIT_PASSWORD: git.password }, git.url)
 })
 afterAll(async () => {
   rmSync(folder, { recursive: true, force: true })
@@ -35,13 +38,13 @@ afterAll(async () => {
 })
 
 /** Every probe's look, as it is now. */
-function look(options: { monitoring?: string; now?: number; only?: string } = {}): Promise<Probed[]> {
-  const { only, monitoring, ...clock } = options
-  return takeLooks(probesNamed(only), setScene({ cluster, kubectl: 'kubectl', login, folder, monitoring, ...clock }))
+function look(options: { monitoring?: string; now?: number; only?: string; login?: GitLogin } = {}): Promise<ProbeResult[]> {
+  const { only, monitoring, login: own = login, ...clock } = options
+  return runProbes(probesNamed(only), setScene({ cluster, kubectl: 'kubectl', where: '--lab', login: own, folder, monitoring, ...clock }))
 }
 
 /** The probes that are not content. */
-async function turned(options: Parameters<typeof look>[0] = {}): Promise<Probed[]> {
+async function turned(options: Parameters<typeof look>[0] = {}): Promise<ProbeResult[]> {
   return (await look(options)).filter(({ state }) => state !== 'ok')
 }
 
@@ -59,17 +62,18 @@ async function until(isSo: () => Promise<boolean>, ...watched: readonly Kind[]):
 }
 
 const everything: readonly Kind[] = [
-  kinds.fluxInstance,
+  fluxKinds.fluxInstance,
   kinds.deployment,
   kinds.crd,
-  kinds.gitRepository,
-  kinds.kustomization,
-  kinds.helmRelease,
+  fluxKinds.gitRepository,
+  fluxKinds.kustomization,
+  fluxKinds.helmRelease,
 ]
-/** Waits until nothing is in trouble any more, nor about to be: for a while, since what is not mended by then never will be. */
+/** Waits until nothing is in trouble any more, nor about to be: for a while, since what is not fixed by then never will be. */
 async function healed(): Promise<void> {
+  await untilRunning(lab)
   const deadline = Date.now() + 120_000
-  let still: Probed[] = []
+  let still: ProbeResult[] = []
   await until(
     async () => {
       still = await turned()
@@ -81,7 +85,7 @@ async function healed(): Promise<void> {
   expect(still).toEqual([])
 }
 
-const instance = { ...kinds.fluxInstance, namespace, name: 'flux' }
+const instance = { ...fluxKinds.fluxInstance, namespace, name: 'flux' }
 
 /** That the operator has taken every look that it was asked for, and found all well. */
 async function isInstanceReady(): Promise<boolean> {
@@ -89,9 +93,16 @@ async function isInstanceReady(): Promise<boolean> {
   return object !== undefined && !isRequested(object) && readinessOf(object).is === 'ready'
 }
 
-/** Has the operator look now, rather than within a minute, so that what it mends is mended. */
+/** Has the operator look now, rather than within a minute, so that what it fixes is fixed. */
 async function askOperator(): Promise<void> {
   await cluster.patch(instance, { metadata: { annotations: { 'reconcile.fluxcd.io/requestedAt': new Date().toISOString() } } })
+}
+
+/** Has the flux CLI do something, as a person would. */
+async function flux(...args: readonly string[]): Promise<void> {
+  const { bin, kubeconfig } = await lab.access()
+  const env = { KUBECONFIG: kubeconfig, HOME: folder }
+  await promisify(execFile)(join(bin, 'flux'), ['--context=lab-infra', `--namespace=${namespace}`, ...args], { env })
 }
 
 async function apply(object: object, manager?: string): Promise<KubeObject> {
@@ -110,7 +121,9 @@ const documentSchema = v.object({
   exitCode: v.number(),
   healthy: v.boolean(),
   probes: v.array(v.object({ id: v.string(), state: v.string(), detail: v.string() })),
+  suspended: v.array(v.unknown()),
 })
+const suspendSchema = v.object({ spec: v.object({ suspend: v.optional(v.boolean()) }) })
 const documentOf = ({ stdout }: Ended): v.InferOutput<typeof documentSchema> =>
   v.parse(v.pipe(v.string(), v.parseJson(), documentSchema), stdout)
 
@@ -123,7 +136,9 @@ test('a healthy cluster is all ok: exit 0, one line a probe', async () => {
   expect(document).toMatchObject({ outcome: 'done', exitCode: 0, healthy: true })
   expect(document.probes.map(({ id, state }) => `${id} ${state}`)).toEqual(allProbes.map(({ id }) => `${id} ok`))
   expect(ended.stderr).toContain('✔ Kubernetes API: Kubernetes v1.')
-  expect(ended.stderr.trim().split('\n')).toHaveLength(allProbes.length + 1)
+  const lines = ended.stderr.trim().split('\n')
+  expect(lines).toHaveLength(allProbes.length + 2)
+  expect(lines.at(-1)).toMatch(/^✔ health-check on lab-infra: healthy, of \d+ probes none in trouble \(.*\)$/)
 })
 
 test('a probe that there is not is a usage error that names the nearest', async () => {
@@ -174,9 +189,13 @@ test('instance: one that is suspended, and one that asks for a Flux that there i
   await suspend('disabled')
   const suspended = await turned()
   await suspend(null)
-  expect(suspended).toMatchObject([{ id: 'instance', state: 'fail', objects: [{ reason: expect.stringContaining('is suspended') }] }])
+  const reason = "suspended by flux-runbook (this project's scripts)"
+  expect(suspended).toMatchObject([{ id: 'instance', state: 'warn', objects: [{ reason, since: expect.any(String) }] }])
   await cluster.patch(instance, { spec: { distribution: { version: '9.9.9' } } })
-  await until(async () => (await turned({ only: 'instance' }))[0]?.objects?.[0]?.reason.startsWith('stalled') === true, kinds.fluxInstance)
+  await until(
+    async () => (await turned({ only: 'instance' }))[0]?.objects?.[0]?.reason.startsWith('stalled') === true,
+    fluxKinds.fluxInstance,
+  )
   const stalled = await turned()
   await cluster.patch(instance, { spec: { distribution: { version: '2.9.5' } } })
   expect(stalled).toMatchObject([
@@ -224,11 +243,11 @@ test('crds: one that is gone', async () => {
 
 test('sources: one that cannot be fetched is the cause, and what only waits for it is folded into one line', async () => {
   const source = await apply({
-    ...kinds.gitRepository,
+    ...fluxKinds.gitRepository,
     metadata: { namespace, name: 'lost' },
     spec: { interval: '1m', timeout: '20s', url: 'http://127.0.0.1:9/nowhere.git' },
   })
-  await until(async () => (await turned({ only: 'sources' })).some(({ state }) => state === 'fail'), kinds.gitRepository)
+  await until(async () => (await turned({ only: 'sources' })).some(({ state }) => state === 'fail'), fluxKinds.gitRepository)
   expect(await turned()).toMatchObject([{ id: 'sources', state: 'fail', objects: [{ object: 'GitRepository flux-system/lost' }] }])
   const names = ['one', 'two', 'three', 'four', 'five']
   const waiting = await Promise.all(
@@ -241,7 +260,7 @@ test('sources: one that cannot be fetched is the cause, and what only waits for 
       ),
     ),
   )
-  await until(async () => (await turned({ only: 'kustomizations' }))[0]?.detail.includes('5 waiting') === true, kinds.kustomization)
+  await until(async () => (await turned({ only: 'kustomizations' }))[0]?.detail.includes('5 waiting') === true, fluxKinds.kustomization)
   expect(await turned()).toMatchObject([
     { id: 'sources', state: 'fail' },
     {
@@ -261,7 +280,7 @@ test('sources: one that was never fetched fails while it is tried again, too', a
   })
   await new Promise<void>((resolve) => silent.listen(0, '127.0.0.1', resolve))
   const source = await apply({
-    ...kinds.gitRepository,
+    ...fluxKinds.gitRepository,
     metadata: { namespace, name: 'silent' },
     spec: { interval: '1m', timeout: '10s', url: `http://127.0.0.1:${portOf(silent.address())}/nowhere.git` },
   })
@@ -280,7 +299,7 @@ test('sources: one that was never fetched fails while it is tried again, too', a
 })
 
 test('revision: behind the head, which is too young to have been fetched', async () => {
-  const source = { ...kinds.gitRepository, namespace, name: namespace }
+  const source = { ...fluxKinds.gitRepository, namespace, name: namespace }
   const asked = new Date().toISOString()
   await cluster.patch(source, { metadata: { annotations: { 'reconcile.fluxcd.io/requestedAt': asked } } })
   await until(async () => v.parse(handledSchema, await cluster.get(source)).status.lastHandledReconcileAt === asked, source) // the next is a minute off
@@ -290,9 +309,21 @@ test('revision: behind the head, which is too young to have been fetched', async
   await cluster.patch(source, { metadata: { annotations: { 'reconcile.fluxcd.io/requestedAt': new Date().toISOString() } } })
 })
 
-test('kustomizations: a path that is not there; one that is suspended is told of', async () => {
+test('revision: without a login for the server that Flux follows, Git is not asked, and the probe says so', async () => {
+  const { git } = await lab.access()
+  const { origin } = new URL(git.url)
+  const other: GitLogin = { kind: 'password', username: git.username, password: git.password, origin: 'https://git.example.com' }
+  const seen = async (own: GitLogin): Promise<ProbeResult[]> => look({ only: 'revision', login: own })
+  const found = { id: 'revision', title: 'Revision', state: 'ok', applies: false }
+  expect(await seen(other)).toEqual([
+    { ...found, detail: `not compared with Git: the login for Git is for https://git.example.com, not for ${origin}` },
+  ])
+  expect(await seen({ kind: 'none' })).toEqual([{ ...found, detail: `not compared with Git: there is no login for ${origin}` }])
+})
+
+test('kustomizations: a path that is not there; one that is suspended is reported', async () => {
   const lost = await apply(kustomization('lost', { path: './nowhere' }))
-  await until(async () => (await turned({ only: 'kustomizations' })).some(({ state }) => state === 'fail'), kinds.kustomization)
+  await until(async () => (await turned({ only: 'kustomizations' })).some(({ state }) => state === 'fail'), fluxKinds.kustomization)
   expect(await turned()).toMatchObject([
     {
       id: 'kustomizations',
@@ -302,14 +333,18 @@ test('kustomizations: a path that is not there; one that is suspended is told of
   ])
   await cluster.patch(refOf(lost), { spec: { suspend: true } })
   expect(await turned()).toMatchObject([
-    { id: 'kustomizations', state: 'warn', objects: [{ reason: 'suspended', since: expect.any(String) }] },
+    {
+      id: 'kustomizations',
+      state: 'warn',
+      objects: [{ reason: "suspended by flux-runbook (this project's scripts)", since: expect.any(String) }],
+    },
   ])
   await remove(lost)
 })
 
 test('helmreleases: a chart that is not there; a release left pending, recognised as the stuck operator', async () => {
   const lost = await apply({
-    ...kinds.helmRelease,
+    ...fluxKinds.helmRelease,
     metadata: { namespace, name: 'lost' },
     spec: { interval: '10m', chartRef: { kind: 'OCIRepository', name: 'lost' } },
   })
@@ -343,28 +378,36 @@ test('loop: two Kustomizations that pull one object to and fro, recognised by it
   await lab.change('tug/one/tug.yaml', () => tug('one'))
   await lab.change('tug/two/tug.yaml', () => tug('two'))
   await cluster.patch(
-    { ...kinds.gitRepository, namespace, name: namespace },
+    { ...fluxKinds.gitRepository, namespace, name: namespace },
     { metadata: { annotations: { 'reconcile.fluxcd.io/requestedAt': new Date().toISOString() } } },
   )
-  await until(async () => (await turned({ only: 'revision' })).length === 0, kinds.gitRepository, kinds.kustomization)
+  await until(async () => (await turned({ only: 'revision' })).length === 0, fluxKinds.gitRepository, fluxKinds.kustomization)
   const sides = await Promise.all(
     ['one', 'two'].map((side) => apply(kustomization(`tug-${side}`, { path: `./tug/${side}`, interval: '2s' }))),
   )
-  await until(async () => (await turned({ only: 'loop' })).length > 0, kinds.kustomization)
+  await until(async () => (await turned({ only: 'loop' })).length > 0, fluxKinds.kustomization)
   const [loop, ...others] = await turned()
   expect(others).toEqual([])
   expect(loop).toMatchObject({ id: 'loop', state: 'fail' })
-  // Either side is told of once it has pulled often enough.
+  // Either side is reported once it has pulled often enough.
   expect(loop?.objects?.length).toBeGreaterThan(0)
-  for (const told of loop?.objects ?? []) {
-    expect(told).toMatchObject({
+  for (const reported of loop?.objects ?? []) {
+    expect(reported).toMatchObject({
       object: 'ConfigMap flux-system/tug',
       reason: expect.stringMatching(/was changed \d+ times in .* by Kustomization flux-system\/tug-/),
       problem: 'Recursive reconciliation loop',
     })
   }
+  // A commit that fixes nothing explains one change of each side, and no more: by then Events tell of none.
+  await lab.change('note.txt', () => 'in the middle of a loop\n')
+  await cluster.patch(
+    { ...fluxKinds.gitRepository, namespace, name: namespace },
+    { metadata: { annotations: { 'reconcile.fluxcd.io/requestedAt': new Date().toISOString() } } },
+  )
+  await until(async () => (await turned({ only: 'revision' })).length === 0, fluxKinds.gitRepository, fluxKinds.kustomization)
+  await until(async () => (await turned({ only: 'loop' })).length > 0, fluxKinds.kustomization)
   await Promise.all(sides.map(remove))
-  // The events stay for an hour: whoever looks later than a quarter of it sees that the loop is over.
+  // The events stay for an hour: anyone who looks later than a quarter of it sees that the loop is over.
   expect(await turned({ only: 'loop', now: Date.now() + 1_000_000 })).toEqual([])
   for (const event of await cluster.list({ apiVersion: 'v1', kind: 'Event' }, { namespace, fields: 'involvedObject.kind=Kustomization' }))
     await remove(event)
@@ -372,7 +415,7 @@ test('loop: two Kustomizations that pull one object to and fro, recognised by it
 
 test('loop: what flux reconcile asks is taken off by the operator each time, which is none', async () => {
   const events = (): Promise<string> => lab.kubectl('events', `--namespace=${namespace}`, '--for=fluxinstance/flux')
-  // An apply that the next request interrupts is not told of.
+  // An apply that the next request interrupts is not reported.
   while (!/\(x4 over .* Flux v.* updated\nGitRepository\/flux-system\/flux-system configured/.test(await events())) {
     // As `flux reconcile source git` does, but that it waits.
     const annotation = `reconcile.fluxcd.io/requestedAt=${new Date().toISOString()}`
@@ -385,14 +428,14 @@ test('loop: what flux reconcile asks is taken off by the operator each time, whi
       annotation,
     )
     await askOperator()
-    await until(isInstanceReady, kinds.fluxInstance)
+    await until(isInstanceReady, fluxKinds.fluxInstance)
   }
   expect(await turned({ only: 'loop' })).toEqual([])
 })
 
 test("managers: kubectl's are seen, and --fix gives the fields back without a new generation", async () => {
-  const ref = { ...kinds.ociRepository, namespace, name: 'flux-instance' }
-  await apply({ ...kinds.ociRepository, metadata: { namespace, name: ref.name, labels: { by: 'hand' } } }, 'kubectl-edit')
+  const ref = { ...fluxKinds.ociRepository, namespace, name: 'flux-instance' }
+  await apply({ ...fluxKinds.ociRepository, metadata: { namespace, name: ref.name, labels: { by: 'hand' } } }, 'kubectl-edit')
   const before = (await cluster.get(ref))?.metadata.generation
   expect(await turned()).toMatchObject([
     {
@@ -401,6 +444,10 @@ test("managers: kubectl's are seen, and --fix gives the fields back without a ne
       objects: [{ object: 'OCIRepository flux-system/flux-instance', reason: 'fields of it belong to kubectl-edit, not to Flux' }],
     },
   ])
+  const planned = await lab.run('health-check', ['--lab', '--fix', '--dry-run'])
+  expect(planned.stdout.replaceAll(/\s+/g, ' ')).toContain(
+    'hand over what kubectl-edit own of 1 object; the objects themselves do not change. Flux then takes away what Git does not state: OCIRepository flux-system/flux-instance: metadata.labels.by',
+  )
   const refused = await lab.run('health-check', ['--lab', '--fix'])
   expect(refused.code, refused.stderr).toBe(2)
   const ended = await lab.run('health-check', ['--lab', '--fix', '--yes', '--json'])
@@ -409,6 +456,48 @@ test("managers: kubectl's are seen, and --fix gives the fields back without a ne
   const after = await cluster.get(ref)
   expect(after?.metadata.generation).toBe(before)
   expect(after?.metadata.managedFields.map(({ manager }) => manager)).not.toContain('kubectl-edit')
+})
+
+test('what a person has suspended is a warning that says who; neither --fix nor recover resumes it, but where it is named', async () => {
+  const kustomization = 'infra-gitops-flux-instance'
+  await flux('suspend', 'kustomization', kustomization)
+  await lab.kubectl(`--namespace=${namespace}`, 'annotate', 'fluxinstance/flux', 'fluxcd.controlplane.io/reconcile=disabled')
+  const isResting = async (): Promise<readonly [unknown, unknown]> => [
+    v.parse(suspendSchema, await cluster.get({ ...fluxKinds.kustomization, namespace, name: kustomization })).spec.suspend,
+    (await cluster.get(instance))?.metadata.annotations['fluxcd.controlplane.io/reconcile'],
+  ]
+  const checked = await lab.run('health-check', ['--lab', '--json'])
+  expect(checked.code, checked.stderr).toBe(0)
+  const document = documentOf(checked)
+  expect(document.suspended).toEqual([
+    { object: 'FluxInstance flux-system/flux', by: 'kubectl-annotate', since: expect.stringMatching(/^2.*Z$/), via: 'kubectl' },
+    { object: `Kustomization flux-system/${kustomization}`, by: 'flux', since: expect.stringMatching(/^2.*Z$/), via: 'flux CLI' },
+  ])
+  expect(document.probes.filter(({ state }) => state !== 'ok').map(({ id, state }) => `${id} ${state}`)).toEqual([
+    'instance warn',
+    'kustomizations warn',
+  ])
+  expect(checked.stderr).toMatch(/Kustomization flux-system\/infra-gitops-flux-instance: suspended by flux \(flux CLI\) \(for [\d.]+ s\)/)
+
+  const fixed = await lab.run('health-check', ['--lab', '--fix', '--yes', '--json'])
+  expect(documentOf(fixed), fixed.stderr).toMatchObject({ outcome: 'unchanged', exitCode: 0 })
+  await flux('reconcile', 'kustomization', namespace) // which applies it again
+  const recovered = await lab.run('recover', ['--lab', '--yes', '--json'])
+  expect(documentOf(recovered), recovered.stderr).toMatchObject({ outcome: 'unchanged', exitCode: 0 })
+  expect(recovered.stderr).toContain('FluxInstance flux-system/flux is suspended by kubectl-annotate (kubectl) since ')
+  expect(recovered.stderr).toContain('recover.ts --lab --context lab-infra --resume-suspended FluxInstance/flux-system/flux')
+  expect(await isResting()).toEqual([true, 'disabled'])
+  const planned = await lab.run('bootstrap', ['--lab', '--dry-run'])
+  expect(planned.stderr).toContain(
+    '⚠ FluxInstance flux-system/flux is suspended by kubectl-annotate (kubectl): its operator neither installs nor repairs anything\n',
+  )
+
+  const named = ['--resume-suspended', `Kustomization/${namespace}/${kustomization}`, '--resume-suspended', 'FluxInstance/flux-system/flux']
+  const resumed = await lab.run('recover', ['--lab', '--yes', '--json', ...named])
+  expect(documentOf(resumed), resumed.stderr).toMatchObject({ outcome: 'done', exitCode: 0, suspended: [] })
+  expect(await isResting()).toEqual([undefined, undefined])
+  const unknown = await lab.run('recover', ['--lab', '--yes', '--resume-suspended', 'Kustomization/flux-system/nowhere'])
+  expect(unknown).toMatchObject({ code: 2, stderr: expect.stringContaining('there is no such object of Flux; nothing was changed') })
 })
 
 test('secrets: one that is named and is not there', async () => {
@@ -443,7 +532,7 @@ test("alerts: one of Flux's that fires; a monitoring that does not answer is unk
   const alerts = [
     { labels: { alertname: 'Watchdog' }, state: 'firing' },
     {
-      labels: { alertname: 'FluxKustomizationFailing', name: 'shop' },
+      labels: { alertname: 'FluxKustomizationSyncFailures', name: 'shop' },
       annotations: { summary: 'shop fails' },
       state: 'firing',
       activeAt: '2026-01-02T03:04:05Z',
@@ -457,7 +546,7 @@ test("alerts: one of Flux's that fires; a monitoring that does not answer is unk
       id: 'alerts',
       state: 'fail',
       detail: '1 firing',
-      objects: [{ object: 'alert FluxKustomizationFailing', reason: 'firing: shop fails', since: '2026-01-02T03:04:05Z' }],
+      objects: [{ object: 'alert FluxKustomizationSyncFailures', reason: 'firing: shop fails', since: '2026-01-02T03:04:05Z' }],
     },
   ])
   server.closeAllConnections()
@@ -473,7 +562,7 @@ const handledSchema = v.object({ status: v.object({ lastHandledReconcileAt: v.op
 
 function kustomization(name: string, spec: object): object {
   return {
-    ...kinds.kustomization,
+    ...fluxKinds.kustomization,
     metadata: { namespace, name },
     spec: {
       interval: '1m',

@@ -1,14 +1,16 @@
-import { existsSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import { existsSync, readdirSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { isDeepStrictEqual } from 'node:util'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
-import type { Cluster } from '../../lib/cluster/cluster.ts'
-import { kinds, parseObject } from '../../lib/cluster/objects.ts'
-import { foreignManagers } from '../../lib/steps/verify-flux.ts'
+import type { Cluster } from '../../lib/kubernetes/client.ts'
+import { kinds, parseObject } from '../../lib/kubernetes/objects.ts'
+import { fluxKinds } from '../../lib/flux/kinds.ts'
+import { bootstrapping } from './ended-commands.ts'
+import { endEach, stepsOf, threeByChance } from './endings.ts'
 import { documentOf, type Ended, startLab, type TestLab } from './harness.ts'
+import { killBootstrap, lease, verifyAsUndisturbed } from './killed-bootstrap.ts'
 
 const namespace = 'flux-system'
-const lease = { ...kinds.lease, namespace: 'kube-system', name: 'flux-runbook' }
 let lab: TestLab
 let cluster: Cluster
 
@@ -23,66 +25,27 @@ beforeEach(async () => {
   cluster = await lab.cluster('lab-infra')
 })
 
-/** What each step but the last says when it is over, in order. */
-const endings = [
-  '✔ Create the namespace',
-  '✔ Give Flux the login',
-  '✔ Install flux-operator',
-  '✔ Install Flux: apply',
-  '✔ Follow Git',
-  '✔ Hand over to Git',
-]
-
-/** How many proxies of this lab's kubectl run; the test has some of its own. */
-function proxies(): number {
-  const commands = readdirSync('/proc').flatMap((pid) => {
-    try {
-      return /^\d+$/.test(pid) ? [readFileSync(`/proc/${pid}/cmdline`, 'utf8').replaceAll('\0', ' ')] : []
-    } catch {
-      return [] // it has ended since
-    }
-  })
-  return commands.filter((command) => command.startsWith(`${lab.home}/bin/kubectl proxy`)).length
-}
-
-async function verifyAsUndisturbed(): Promise<void> {
-  const last = await lab.run('bootstrap', ['--lab', '--yes', '--json', '--fresh'])
-  expect(last.stderr).toContain('nothing to do')
-  expect(documentOf(last)).toMatchObject({ outcome: 'unchanged', exitCode: 0 })
-  expect(await cluster.get(lease)).toBeUndefined()
-  expect(await foreignManagers(cluster, namespace)).toEqual([])
-}
-
 describe('a bootstrap that is interrupted', () => {
-  test('by kill -9 after each step, and inside one, goes on every time and ends like an undisturbed one', async () => {
-    const own = proxies()
-    const moments = ['◎ Install flux-operator', ...endings]
-    for (const [at, moment] of moments.entries()) {
-      const running = lab.start('bootstrap', ['--lab', '--yes', ...(at === 0 ? [] : ['--resume'])])
-      await running.said(moment)
-      running.kill('SIGKILL')
-      await running.ended
-      if (at === 0) {
-        const undecided = await lab.run('bootstrap', ['--lab', '--yes'])
-        expect(undecided.code).toBe(2)
-        expect(undecided.stderr).toContain('pass --resume to go on with it, or --fresh to start anew')
-      }
-      await expect.poll(proxies, { timeout: 5000 }).toBe(own)
-    }
-    const resumed = await lab.run('bootstrap', ['--lab', '--yes', '--resume', '--json'])
-    expect(resumed.code).toBe(0)
-    await verifyAsUndisturbed()
+  test('by kill -9, inside a step and between two, goes on every time and ends like an undisturbed one', async () => {
+    await killBootstrap(lab, ['◎ Install flux-operator', '✔ Install flux-operator', '✔ Follow Git'])
+    await verifyAsUndisturbed(lab, cluster)
+  })
+
+  test('by endings that nobody asks for, at three steps by seed, comes to the same end, and never writes without the lock', async () => {
+    const command = bootstrapping(lab, () => lab.cluster('lab-infra'))
+    await command.begin()
+    await endEach(command, threeByChance(await stepsOf(command), Number(process.env.ENDINGS_SEED ?? 4)))
   })
 
   test('by Ctrl-C, and going on by SIGTERM, stops cleanly, says what was done, and goes on', async () => {
-    const stop = async (signal: NodeJS.Signals, moment: RegExp, told: RegExp, ...flags: string[]): Promise<Ended> => {
+    const stop = async (signal: NodeJS.Signals, moment: RegExp, reported: RegExp, ...flags: string[]): Promise<Ended> => {
       const running = lab.start('bootstrap', ['--lab', '--yes', '--json', ...flags])
       await running.said(moment)
       running.kill(signal)
       const stopped = await running.ended
       expect(stopped.code).toBe(130)
-      expect(stopped.stderr).toMatch(told)
-      expect(stopped.stderr).toContain('→ run the same command with --resume to go on from here\n')
+      expect(stopped.stderr).toMatch(reported)
+      expect(stopped.stderr).toContain('→ to go on from here: npx zx scripts/bootstrap.ts --lab --yes --json --resume\n')
       expect(documentOf(stopped)).toMatchObject({ outcome: 'cancelled', exitCode: 130 })
       expect(await cluster.get(lease)).toBeUndefined()
       return stopped
@@ -106,13 +69,13 @@ describe('a bootstrap that is interrupted', () => {
     // The API forgets the policy a moment later, and kustomize-controller's own next attempt is a minute off.
     const ask = async (): Promise<unknown> => {
       const annotations = { 'reconcile.fluxcd.io/requestedAt': new Date().toISOString() }
-      await cluster.patch({ ...kinds.kustomization, namespace, name: 'infra-gitops-flux-operator' }, { metadata: { annotations } })
-      return cluster.get({ ...kinds.helmRelease, namespace, name: 'flux-operator' })
+      await cluster.patch({ ...fluxKinds.kustomization, namespace, name: 'infra-gitops-flux-operator' }, { metadata: { annotations } })
+      return cluster.get({ ...fluxKinds.helmRelease, namespace, name: 'flux-operator' })
     }
     await expect.poll(ask, { interval: 2000, timeout: 60_000 }).toBeDefined()
     const resumed = await lab.run('bootstrap', ['--lab', '--yes', '--resume', '--json'])
     expect(documentOf(resumed)).toMatchObject({ exitCode: 0, runId: documentOf(stopped).runId })
-    await verifyAsUndisturbed()
+    await verifyAsUndisturbed(lab, cluster)
   })
 })
 
@@ -124,9 +87,14 @@ describe('the lock', () => {
       spec: { holderIdentity: holder, leaseDurationSeconds: 30, renewTime: renewed.toISOString().replace('Z', '000Z') },
     })
 
-  test('two at once: one is told who holds it, and in which phase', async () => {
+  test('two at once: one is reported who holds it, and in which phase', async () => {
     const first = lab.start('bootstrap', ['--lab', '--yes'])
     await first.said('◎ Install Flux: apply the FluxInstance')
+    const health = await lab.run('health-check', ['--lab'])
+    expect(health.code).toBe(1)
+    expect(health.stderr).toMatch(/^◎ \S+@\S+ \S+-bootstrap is at work on this cluster, in phase: /m)
+    expect(health.stdout).toMatch(/✗ lab-infra is not healthy while \S+@\S+ \S+-bootstrap is at work on it, in phase: /)
+    expect(health.stdout + health.stderr).not.toContain('recover.ts')
     const second = await lab.run('bootstrap', ['--lab', '--yes', '--fresh', '--json'])
     expect(second.code).toBe(4)
     expect(second.stderr).toMatch(/\S+@\S+ \S+-bootstrap holds the lock of this cluster, in phase: /)
@@ -143,18 +111,18 @@ describe('the lock', () => {
   test('taken away in the middle, stops the loser before its next write', async () => {
     const running = lab.start('bootstrap', ['--lab', '--yes'])
     await running.said('◎ Install flux-operator')
-    await cluster.apply(heldBy('somebody@else other-run', new Date()), { manager: 'somebody-else' })
+    await cluster.apply(heldBy('someone@else other-run', new Date()), { manager: 'someone-else' })
     const ended = await running.ended
     expect(ended.code).toBe(1)
-    expect(ended.stderr).toContain('the lock of this cluster was lost to somebody@else other-run; nothing more was changed')
-    expect(await cluster.list(kinds.fluxInstance)).toEqual([])
-    expect((await cluster.get(lease))?.spec).toMatchObject({ holderIdentity: 'somebody@else other-run' })
+    expect(ended.stderr).toContain('the lock of this cluster was lost to someone@else other-run; nothing more was changed')
+    expect(await cluster.list(fluxKinds.fluxInstance)).toEqual([])
+    expect((await cluster.get(lease))?.spec).toMatchObject({ holderIdentity: 'someone@else other-run' })
   })
 
   test('of another run that died is taken over once it has lapsed, and not before', async () => {
-    await cluster.apply(heldBy('somebody@else dead-run', new Date()), { manager: 'somebody-else' })
+    await cluster.apply(heldBy('someone@else dead-run', new Date()), { manager: 'someone-else' })
     expect((await lab.run('bootstrap', ['--lab', '--yes'])).code).toBe(4)
-    await cluster.apply(heldBy('somebody@else dead-run', new Date(Date.now() - 31_000)), { manager: 'somebody-else' })
+    await cluster.apply(heldBy('someone@else dead-run', new Date(Date.now() - 31_000)), { manager: 'someone-else' })
     const running = lab.start('bootstrap', ['--lab', '--yes'])
     await running.said('✔ Create the namespace')
     running.kill('SIGTERM')
@@ -164,9 +132,9 @@ describe('the lock', () => {
   test('killed while it takes it, a run is known again; one that does not get it leaves nothing behind', async () => {
     const folder = join(lab.home, 'runs', 'lab-infra')
     const runs = (): string[] => (existsSync(folder) ? readdirSync(folder).filter((name) => name.endsWith('-bootstrap')) : [])
-    const others = 'somebody@else dead-run'
+    const others = 'someone@else dead-run'
     // Lapsed: it is watched for some seconds before it is taken over, so that there is time.
-    await cluster.apply(heldBy(others, new Date(Date.now() - 31_000)), { manager: 'somebody-else' })
+    await cluster.apply(heldBy(others, new Date(Date.now() - 31_000)), { manager: 'someone-else' })
     const killed = lab.start('bootstrap', ['--lab', '--yes'])
     await expect.poll(runs, { timeout: 60_000, interval: 50 }).toHaveLength(1)
     expect((await cluster.get(lease))?.spec).toMatchObject({ holderIdentity: others })
@@ -176,7 +144,7 @@ describe('the lock', () => {
 
     const late = lab.start('bootstrap', ['--lab', '--yes', '--fresh'])
     await expect.poll(runs, { timeout: 60_000, interval: 50 }).toHaveLength(2)
-    await cluster.apply(heldBy(others, new Date()), { manager: 'somebody-else' })
+    await cluster.apply(heldBy(others, new Date()), { manager: 'someone-else' })
     expect(await late.ended).toMatchObject({ code: 4, stderr: expect.stringContaining(`${others} holds the lock of this cluster`) })
     expect(runs()).toEqual([known])
 
@@ -201,7 +169,7 @@ describe('a dry run', () => {
     }
     const empty = await planOf()
     expect(empty).toEqual(['namespace', 'git-credentials', 'flux-operator', 'flux-instance', 'sync', 'takeover', 'verify'])
-    // No signal comes at the same moment each time; nor is a cluster at rest whose operator has been told what to install.
+    // No signal comes at the same moment each time; nor is a cluster at rest whose operator has been reported what to install.
     const allow = await forbid('fluxcd.controlplane.io', 'fluxinstances')
     const half = await lab.run('bootstrap', ['--lab', '--yes', '--json'])
     expect(half.code, half.stderr).toBe(1)
@@ -257,7 +225,15 @@ async function atRest(read: () => Promise<string[]>): Promise<string[]> {
 
 /** Every object that a person or a script could have changed, by its resourceVersion. */
 async function stateOf(of: Cluster): Promise<string[]> {
-  const watched = [kinds.namespace, kinds.secret, kinds.configMap, kinds.serviceAccount, kinds.crd, kinds.deployment, kinds.fluxInstance]
+  const watched = [
+    kinds.namespace,
+    kinds.secret,
+    kinds.configMap,
+    kinds.serviceAccount,
+    kinds.crd,
+    kinds.deployment,
+    fluxKinds.fluxInstance,
+  ]
   const lists = await Promise.all(watched.map((kind) => of.list(kind)))
   const leases = (await of.list(kinds.lease)).filter(({ metadata }) => metadata.name === lease.name)
   // The operator writes this one by itself, some seconds after it has started.

@@ -7,12 +7,12 @@ import { promisify } from 'node:util'
 import { request } from 'undici'
 import * as v from 'valibot'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import type { Cluster } from '../../lib/cluster/cluster.ts'
-import { kinds, parseObject } from '../../lib/cluster/objects.ts'
+import type { Cluster } from '../../lib/kubernetes/client.ts'
+import { kinds, parseObject } from '../../lib/kubernetes/objects.ts'
 import { type LabAccess, labStatus } from '../../lab/client.ts'
-import { startOf } from '../../lib/process-start.ts'
+import { startOf } from '../../lib/process/process-start.ts'
 import { type LabStatus, statusSchema } from '../../lab/status.ts'
-import { type Ended, script, startLab, type TestLab } from './harness.ts'
+import { type Ended, script, startOwnLab, type TestLab, withLogin } from './harness.ts'
 
 const run = promisify(execFile)
 let lab: TestLab
@@ -20,7 +20,7 @@ let access: LabAccess
 let infra: Cluster
 
 beforeAll(async () => {
-  lab = await startLab(['infra', 'apps'])
+  lab = await startOwnLab(['infra', 'apps'])
   access = await lab.access()
   infra = await lab.cluster('lab-infra')
 })
@@ -33,12 +33,12 @@ function documentOf({ stdout }: Ended): v.InferOutput<typeof documentSchema> {
 }
 
 async function status(): Promise<LabStatus> {
-  const told = await labStatus()
-  if (told === undefined) throw new Error('the lab is down')
-  return told
+  const reported = await labStatus()
+  if (reported === undefined) throw new Error('the lab is down')
+  return reported
 }
 
-/** Whether somebody listens at `HOST:PORT`. */
+/** Whether someone listens at `HOST:PORT`. */
 function reach(address: string): Promise<boolean> {
   return new Promise((resolve) => {
     const [host = '', port] = address.split(':')
@@ -112,9 +112,9 @@ describe('up', () => {
   })
 
   test('status --json says all of it', async () => {
-    const told = documentOf(await lab.run('lab', ['status', '--json']))
-    expect(told).toMatchObject({ up: true, home: lab.home, outcome: 'done', exitCode: 0 })
-    expect(v.parse(statusSchema, told)).toEqual(await status())
+    const reported = documentOf(await lab.run('lab', ['status', '--json']))
+    expect(reported).toMatchObject({ up: true, home: lab.home, outcome: 'done', exitCode: 0 })
+    expect(v.parse(statusSchema, reported)).toEqual(await status())
     expect((await lab.run('lab', ['status'])).stdout).toContain('Stand-ins, held Ready and doing nothing: notification-controller')
   })
 
@@ -160,11 +160,13 @@ describe('Git', () => {
     expect(listed).not.toContain('refs/lab')
     await expect(git('ls-remote', login('wrong'))).rejects.toThrow('Authentication failed')
     await expect(git('ls-remote', url)).rejects.toThrow('could not read Username')
+    const pushing = git('--git-dir', join(lab.home, 'git', 'fleet.git'), 'push', anonymousUrl, 'main:refs/heads/forged')
+    await expect(pushing).rejects.toThrow('could not read Username')
   })
 
   test('takes commits, which push then does not overwrite unasked', async () => {
     const clone = mkdtempSync(join(lab.home, 'clone-'))
-    await git('clone', '--quiet', access.git.anonymousUrl, clone)
+    await git('clone', '--quiet', withLogin(access.git), clone)
     await run('/bin/sh', ['-c', 'echo "# changed" >> kubernetes/clusters/infra/kustomization.yaml'], { cwd: clone })
     await git('-C', clone, '-c', 'user.name=me', '-c', 'user.email=me@localhost', 'commit', '--quiet', '-am', 'Changed by hand')
     await git('-C', clone, 'push', '--quiet')
@@ -238,7 +240,7 @@ describe('snapshot and reset', () => {
     await git('-C', lab.home, 'init', '--quiet', 'other')
     const other = ['-C', join(lab.home, 'other'), '-c', 'user.name=me', '-c', 'user.email=me@localhost']
     await git(...other, 'commit', '--quiet', '--allow-empty', '-m', 'Another history')
-    await git(...other, 'push', '--quiet', '--force', access.git.anonymousUrl, 'HEAD:main')
+    await git(...other, 'push', '--quiet', '--force', withLogin(access.git), 'HEAD:main')
     expect((await lab.run('lab', ['reset', 'noted'])).code).toBe(0)
     expect((await infra.get(noteRef))?.metadata.uid).toBe(uid)
     expect(await apps.get(noteRef)).toBeUndefined()

@@ -2,8 +2,9 @@ import { readFileSync } from 'node:fs'
 import * as v from 'valibot'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { stringify } from 'yaml'
-import type { Cluster } from '../../lib/cluster/cluster.ts'
-import { kinds, type KubeObject, nameOf } from '../../lib/cluster/objects.ts'
+import type { Cluster } from '../../lib/kubernetes/client.ts'
+import { kinds, type KubeObject, nameOf } from '../../lib/kubernetes/objects.ts'
+import { fluxKinds } from '../../lib/flux/kinds.ts'
 import { rules, selectorsIn } from './flux-rules.ts'
 import { documentOf, startLab, type TestLab } from './harness.ts'
 import { type Monitor, monitoringCrds, startVictoriaMetrics } from './monitoring.ts'
@@ -41,7 +42,7 @@ async function readyOf(ref: {
 const probesSchema = v.object({
   probes: v.array(v.object({ state: v.string(), objects: v.optional(v.array(v.object({ object: v.string() })), []) })),
 })
-const kustomization = { ...kinds.kustomization, name: 'infra-gitops-flux-monitoring' }
+const kustomization = { ...fluxKinds.kustomization, name: 'infra-gitops-flux-monitoring' }
 
 test('asked for where the CRDs are not there, it waits alone; when they come, it is there, and the operator goes on running', async () => {
   await lab.change('kubernetes/clusters/infra/kustomization.yaml', (text) => text.replace('# - monitoring.yaml', '- monitoring.yaml'))
@@ -64,7 +65,7 @@ test('asked for where the CRDs are not there, it waits alone; when they come, it
   await askToLook(kustomization)
   const values = { apiVersion: 'v1', kind: 'ConfigMap', namespace, name: 'flux-operator-monitoring' }
   await expect.poll(() => cluster.get(values), { timeout: 90_000 }).toBeDefined()
-  await askToLook({ ...kinds.helmRelease, name: 'flux-operator' })
+  await askToLook({ ...fluxKinds.helmRelease, name: 'flux-operator' })
   for (const [kind, name] of [
     ['PodMonitor', 'flux-controllers'],
     ['ServiceMonitor', 'flux-operator'],
@@ -76,6 +77,9 @@ test('asked for where the CRDs are not there, it waits alone; when they come, it
   expect((await cluster.get(operator))?.metadata).toMatchObject({ uid: before?.metadata.uid, generation: before?.metadata.generation })
   const healthy = async (): Promise<number> => (await lab.run('health-check', ['--lab'])).code
   await expect.poll(healthy, { timeout: 60_000 }).toBe(0) // Flux looks at itself every minute, and is not Ready while it does
+  // The values that the ConfigMap adds are those that bootstrap renders with: the ServiceMonitor too.
+  const again = await lab.run('bootstrap', ['--lab', '--yes', '--json'])
+  expect(documentOf(again), again.stderr).toMatchObject({ outcome: 'unchanged' })
 })
 
 const podSchema = v.object({
@@ -144,13 +148,13 @@ test('every metric and label of the rules is on the real endpoints, and a real V
   const spec = { interval: '1m', timeout: '30s', prune: true, sourceRef: { kind: 'GitRepository', name: 'flux-system' }, path: './nowhere' }
   const release = { interval: '1m', chartRef: { kind: 'OCIRepository', name: 'nobody' } }
   for (const object of [
-    { ...kinds.kustomization, metadata: { name: 'broken', namespace }, spec },
-    { ...kinds.kustomization, metadata: { name: 'resting', namespace }, spec: { ...spec, suspend: true } },
-    { ...kinds.helmRelease, metadata: { name: 'broken', namespace }, spec: release },
+    { ...fluxKinds.kustomization, metadata: { name: 'broken', namespace }, spec },
+    { ...fluxKinds.kustomization, metadata: { name: 'resting', namespace }, spec: { ...spec, suspend: true } },
+    { ...fluxKinds.helmRelease, metadata: { name: 'broken', namespace }, spec: release },
   ]) {
     await cluster.apply({ ...object, metadata: { ...object.metadata, labels: {}, annotations: {}, finalizers: [], managedFields: [] } })
   }
-  for (const kind of [kinds.kustomization, kinds.helmRelease]) {
+  for (const kind of [fluxKinds.kustomization, fluxKinds.helmRelease]) {
     await expect.poll(() => readyOf({ ...kind, name: 'broken' }), { timeout: 60_000 }).toMatchObject({ status: 'False' })
   }
   const victoria: Monitor = await startVictoriaMetrics(await scraping())
@@ -161,8 +165,8 @@ test('every metric and label of the rules is on the real endpoints, and a real V
       (await ask(query)).map(({ name, component }) => name ?? component)
 
     const annotations = { 'fluxcd.controlplane.io/reconcile': 'disabled' }
-    await cluster.patch({ ...kinds.fluxInstance, namespace, name: 'flux' }, { metadata: { annotations } })
-    await askToLook({ apiVersion: kinds.fluxInstance.apiVersion, kind: 'FluxReport', name: 'flux' })
+    await cluster.patch({ ...fluxKinds.fluxInstance, namespace, name: 'flux' }, { metadata: { annotations } })
+    await askToLook({ apiVersion: fluxKinds.fluxInstance.apiVersion, kind: 'FluxReport', name: 'flux' })
     await expect.poll(() => namesIn('flux_instance_info{suspended="True"}'), { timeout: 60_000 }).toEqual(['flux'])
     await expect.poll(() => namesIn('flux_resource_info{suspended="True"}'), { timeout: 60_000 }).toEqual(['resting'])
     expect(await namesIn('up{namespace="flux-system"} == 1')).toHaveLength(4)
@@ -176,8 +180,8 @@ test('every metric and label of the rules is on the real endpoints, and a real V
       }
     }
     const firing = async (alert: string): Promise<(string | undefined)[]> => namesIn(rules.find((rule) => rule.alert === alert)?.expr ?? '')
-    expect(await firing('FluxKustomizationFailing')).toEqual(['broken'])
-    expect(await firing('FluxHelmReleaseFailing')).toEqual(['broken'])
+    expect(await firing('FluxKustomizationSyncFailures')).toEqual(['broken'])
+    expect(await firing('FluxHelmReleaseFailures')).toEqual(['broken'])
     expect(await firing('FluxInstanceSuspended')).toEqual(['flux'])
     expect(await firing('FluxControllerDown')).toEqual(['notification-controller']) // a stand-in, without metrics
     for (const alert of ['FluxOperatorDown', 'FluxInstanceMissing', 'FluxInstanceNotReady']) expect(await firing(alert), alert).toEqual([])

@@ -5,8 +5,8 @@ import { text } from 'node:stream/consumers'
 import { vi } from 'vitest'
 import { ensureMonitoring } from '../../lab/build/executables.ts'
 import { createPorts } from '../../lab/ports.ts'
-import { createConsole } from '../../lib/console.ts'
-import { spawnTied } from '../../lib/tied-process.ts'
+import { createConsole } from '../../lib/terminal/console.ts'
+import { spawnTied } from '../../lib/process/child-process.ts'
 
 /** A server of the monitoring that runs for a test. */
 export interface Monitor {
@@ -16,7 +16,7 @@ export interface Monitor {
   readonly close: () => Promise<void>
 }
 
-const programs = ensureMonitoring(createConsole({ clean: (told) => told }))
+const programs = ensureMonitoring(createConsole({ clean: (reported) => reported }))
 
 /** The login that the Alertmanager of `startAlertmanager` wants; its configuration has the password as bcrypt makes it. */
 export const login = { username: 'flux', password: 'canary-of-alertmanager' }

@@ -4,12 +4,13 @@ import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
 import * as v from 'valibot'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import type { Cluster } from '../../lib/cluster/cluster.ts'
-import { kinds, type KubeObject, nameOf, parseObject, type Ref, refOf } from '../../lib/cluster/objects.ts'
+import type { Cluster } from '../../lib/kubernetes/client.ts'
+import { kinds, type KubeObject, nameOf, parseObject, type Ref, refOf } from '../../lib/kubernetes/objects.ts'
+import { fluxKinds } from '../../lib/flux/kinds.ts'
 import { shippedRole } from '../../lib/preflight/rights.ts'
-import { projectRoot } from '../../lib/settings.ts'
-import { stated } from '../../lib/steps/stated.ts'
-import { parseObjects } from '../../lib/tree.ts'
+import { projectRoot } from '../../lib/base/paths.ts'
+import { stated } from '../../lib/kubernetes/manifest.ts'
+import { parseObjects } from '../../lib/kubernetes/manifest.ts'
 import { copyCheckout, documentOf, type Ended, script, startLab, type TestLab } from './harness.ts'
 
 const namespace = 'flux-system'
@@ -61,7 +62,7 @@ const leftCrd = stated(
   },
 )
 const leftObject: KubeObject = parseObject({
-  ...kinds.kustomization,
+  ...fluxKinds.kustomization,
   metadata: { namespace: 'default', name: 'apps', finalizers: ['finalizers.fluxcd.io'] },
 })
 
@@ -145,28 +146,28 @@ describe('with much wrong at once', () => {
     }
   })
 
-  test('all is told, nothing is changed: exit 3', () => {
+  test('all is reported, nothing is changed: exit 3', () => {
     expect(ended.code).toBe(3)
     expect(documentOf(ended)).toMatchObject({ outcome: 'blocked', exitCode: 3, steps: [] })
   })
   test.each([
     [
-      /Namespace flux-system is being deleted, since \S+; held by: .*configmaps\. has 1 resource instances.* example\.com\/held in 1 resource instances/,
-      'kubectl wait --for=delete namespace/flux-system',
+      /Namespace flux-system is being deleted, since \S+; held by: .*configmaps\. has 1 resource instances.* example\.com\/held in 1 resource instances; held by ConfigMap flux-system\/\S+ \(finalizer example\.com\/held\)/,
+      'npx zx scripts/lab.ts kubectl --context lab-infra -- wait --for=delete namespace/flux-system',
     ],
     [
       /CustomResourceDefinition kustomizations\.kustomize\.toolkit\.fluxcd\.io is being deleted, since \S+; held by Kustomization default\/apps \(finalizer finalizers\.fluxcd\.io\)/,
-      'kubectl --namespace default patch kustomizations.kustomize.toolkit.fluxcd.io apps --type=merge',
+      'npx zx scripts/lab.ts kubectl --context lab-infra -- --namespace default patch kustomizations.kustomize.toolkit.fluxcd.io apps --type=merge',
     ],
     [
       /the webhook check\.policy\.example\.com of ValidatingWebhookConfiguration policy must allow what is to be applied, but its Service policy\/policy has no endpoint that is ready/,
-      'kubectl delete validatingwebhookconfiguration policy',
+      'npx zx scripts/lab.ts kubectl --context lab-infra -- delete validatingwebhookconfiguration policy',
     ],
     [
       /the webhook inject\.policy\.example\.com of MutatingWebhookConfiguration sidecars must allow/,
-      'kubectl delete mutatingwebhookconfiguration sidecars',
+      'npx zx scripts/lab.ts kubectl --context lab-infra -- delete mutatingwebhookconfiguration sidecars',
     ],
-    [/the distribution artifact oci:\/\/127\.0\.0\.1:\d+\/flux-operator-manifests:v0\.0\.1 does not exist/, 'mend distribution_artifact'],
+    [/the distribution artifact oci:\/\/127\.0\.0\.1:\d+\/flux-operator-manifests:v0\.0\.1 does not exist/, 'fix distribution_artifact'],
     [
       /Secret flux-system\/mirror does not exist; HelmRelease flux-instance refers to it/,
       'create secret generic mirror --type=kubernetes.io/dockerconfigjson',
@@ -178,7 +179,7 @@ describe('with much wrong at once', () => {
 })
 
 describe('what does not stand in the way', () => {
-  test('is told before the plan: an API that is away, leftovers, Git that differs', async () => {
+  test('is reported before the plan: an API that is away, leftovers, Git that differs', async () => {
     await registerNowhere()
     await leave({ ...leftObject, metadata: { ...leftObject.metadata, finalizers: [] } })
     const restore = await lab.change('kubernetes/clusters/infra/more.yaml', () => '# a colleague’s\n')
@@ -193,12 +194,12 @@ describe('what does not stand in the way', () => {
       '⚠ there are 1 CustomResourceDefinition of an earlier Flux, without a controller; as soon as Flux runs, these will act again: Kustomization default/apps\n',
     )
     expect(ended.stderr).toContain("⚠ the lab's Git differs from this checkout's kubernetes/ in clusters/infra/more.yaml")
-    expect(ended.stderr).toContain('create Namespace flux-system')
+    expect(ended.stdout).toContain('create Namespace flux-system')
     expect(ended.code).toBe(0)
   })
 })
 
-describe('somebody who is no administrator', () => {
+describe('someone who is not an administrator', () => {
   const folder = mkdtempSync(join(tmpdir(), 'preflight-'))
   const kubeconfig = join(folder, 'kubeconfig')
   afterAll(() => rmSync(folder, { recursive: true, force: true }))
@@ -237,7 +238,7 @@ describe('somebody who is no administrator', () => {
       })
   })
 
-  test('is told all the rights that are missing, and the command that gives them: exit 3', async () => {
+  test('is reported all the rights that are missing, and the command that gives them: exit 3', async () => {
     const role = parseObject({ apiVersion: 'rbac.authorization.k8s.io/v1', kind: 'ClusterRole', metadata: { name: 'few' } })
     await infra.apply({ ...role, rules: [{ apiGroups: ['', 'coordination.k8s.io'], resources: ['namespaces', 'leases'], verbs: ['get'] }] })
     await bind('few')
@@ -253,8 +254,9 @@ describe('somebody who is no administrator', () => {
     ]) {
       expect(ended.stderr).toContain(`     ${line}\n`)
     }
+    const kubectl = `kubectl --context lab-infra --kubeconfig ${kubeconfig}`
     expect(ended.stderr).toContain(
-      'kubectl apply -f kubernetes/rbac/flux-runbook-operator.yaml && kubectl create clusterrolebinding flux-runbook-operator --clusterrole=flux-runbook-operator --serviceaccount=default:jane',
+      `${kubectl} apply -f kubernetes/rbac/flux-runbook-operator.yaml && ${kubectl} create clusterrolebinding flux-runbook-operator --clusterrole=flux-runbook-operator --serviceaccount=default:jane`,
     )
     expect(ended.stderr).not.toContain('is forbidden')
   })
@@ -270,11 +272,14 @@ describe('somebody who is no administrator', () => {
   })
 
   test('looks after it with that role: a health check, and a recovery', async () => {
-    const instance = { ...kinds.fluxInstance, namespace, name: 'flux' }
+    const instance = { ...fluxKinds.fluxInstance, namespace, name: 'flux' }
     await infra.patch(instance, { metadata: { annotations: { 'fluxcd.controlplane.io/reconcile': 'disabled' } } })
     await infra.patch({ ...kinds.deployment, namespace, name: 'helm-controller' }, { spec: { replicas: 0 } })
-    const recovered = await run('recover', '--yes', '--json')
-    expect(documentOf(recovered), recovered.stderr).toMatchObject({ outcome: 'done', disasters: [{ id: 'instance-suspended' }] })
+    const recovered = await run('recover', '--yes', '--json', '--resume-suspended=FluxInstance/flux-system/flux')
+    expect(documentOf(recovered), recovered.stderr).toMatchObject({
+      outcome: 'done',
+      disasters: [{ id: 'instance-suspended' }, { id: 'scaled-to-zero' }],
+    })
     const healthy = await run('health-check', '--json')
     expect(healthy, healthy.stderr).toMatchObject({ code: 0 })
   })
@@ -294,7 +299,7 @@ describe('somebody who is no administrator', () => {
 })
 
 describe('on a Flux that runs', () => {
-  test('changes by hand that Flux will revert are told of, and so is how far it is behind Git', async () => {
+  test('changes by hand that Flux will revert are reported, and so is how far it is behind Git', async () => {
     // At rest, so that neither Flux nor the test has to be fast.
     for (const name of ['source-controller', 'kustomize-controller', 'helm-controller', 'flux-operator']) {
       await lab.kubectl('--namespace', namespace, 'scale', 'deployment', name, '--replicas=0')

@@ -1,21 +1,31 @@
+import { execFileSync } from 'node:child_process'
 import * as v from 'valibot'
-import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest'
-import type { Cluster } from '../../lib/cluster/cluster.ts'
-import { isRequested, requestReconcile } from '../../lib/cluster/reconcile-request.ts'
-import { readinessOf } from '../../lib/cluster/readiness.ts'
-import { type Kind, kinds, type KubeObject, parseObject, type Ref, refOf } from '../../lib/cluster/objects.ts'
-import { onChange } from '../../lib/cluster/watch.ts'
-import { type Ended, startLab, type TestLab } from './harness.ts'
+import { afterAll, afterEach, beforeAll, expect, onTestFinished, test } from 'vitest'
+import type { Cluster } from '../../lib/kubernetes/client.ts'
+import { isRequested, requestReconcile } from '../../lib/flux/reconcile-request.ts'
+import { readinessOf } from '../../lib/flux/readiness.ts'
+import { type Kind, kinds, type KubeObject, nameOf, parseObject, type Ref, refOf } from '../../lib/kubernetes/objects.ts'
+import { fluxKinds } from '../../lib/flux/kinds.ts'
+import { onChange } from '../../lib/kubernetes/watch.ts'
+import { type Ended, startLab, type TestLab, untilRunning } from './harness.ts'
 
 const namespace = 'flux-system'
 let lab: TestLab
 let cluster: Cluster
+let isKept = false
 
 beforeAll(async () => {
   lab = await startLab(['infra'])
   cluster = await lab.cluster('lab-infra')
 })
 afterAll(() => lab.close())
+// A test that fails leaves a broken cluster: the next one begins where the first ended.
+afterEach(async ({ task }) => {
+  if (task.result?.state !== 'fail' || !isKept) return
+  await lab.clearFaults()
+  await lab.reset('recovered')
+  await untilRunning(lab)
+})
 
 const documentSchema = v.object({
   outcome: v.string(),
@@ -28,12 +38,12 @@ const documentOf = ({ stdout }: Ended): v.InferOutput<typeof documentSchema> =>
   v.parse(v.pipe(v.string(), v.parseJson(), documentSchema), stdout)
 
 /** Recovers, and expects it to end in health; returns what was recognised and what was done. */
-async function recover(): Promise<{ ids: string[]; steps: string[]; told: string }> {
-  const ended = await lab.run('recover', ['--lab', '--yes', '--json'])
+async function recover(...flags: readonly string[]): Promise<{ ids: string[]; steps: string[]; reported: string }> {
+  const ended = await lab.run('recover', ['--lab', '--yes', '--json', ...flags])
   expect(ended.code, ended.stderr).toBe(0)
   const { healthy, disasters, steps } = documentOf(ended)
   expect(healthy).toBe(true)
-  return { ids: disasters.map(({ id }) => id), steps: steps.map(({ id, state }) => `${id} ${state}`), told: ended.stderr }
+  return { ids: disasters.map(({ id }) => id), steps: steps.map(({ id, state }) => `${id} ${state}`), reported: ended.stderr }
 }
 
 async function until(isSo: () => Promise<boolean>, ...watched: readonly Kind[]): Promise<void> {
@@ -41,8 +51,12 @@ async function until(isSo: () => Promise<boolean>, ...watched: readonly Kind[]):
     cluster,
     watched.map((kind) => ({ kind, query: {} })),
   )
+  const deadline = Date.now() + 180_000
   try {
-    while (!(await isSo())) await changes.next(2000)
+    while (!(await isSo())) {
+      if (Date.now() > deadline) throw new Error(`${watched.map(({ kind }) => kind).join(', ')}: not so after three minutes`)
+      await changes.next(2000)
+    }
   } finally {
     changes.stop()
   }
@@ -65,9 +79,9 @@ async function there(ref: Ref): Promise<KubeObject> {
 
 const controllers = (): Promise<KubeObject[]> => cluster.list(kinds.deployment, { namespace, labels: 'app.kubernetes.io/part-of=flux' })
 const operator: Ref = { ...kinds.deployment, namespace, name: 'flux-operator' }
-const operatorRelease: Ref = { ...kinds.helmRelease, namespace, name: 'flux-operator' }
-const instance: Ref = { ...kinds.fluxInstance, namespace, name: 'flux' }
-const source: Ref = { ...kinds.gitRepository, namespace, name: namespace }
+const operatorRelease: Ref = { ...fluxKinds.helmRelease, namespace, name: 'flux-operator' }
+const instance: Ref = { ...fluxKinds.fluxInstance, namespace, name: 'flux' }
+const source: Ref = { ...fluxKinds.gitRepository, namespace, name: namespace }
 const ask = async (ref: Ref): Promise<void> =>
   void (await cluster.patch(ref, { metadata: { annotations: { 'reconcile.fluxcd.io/requestedAt': new Date().toISOString() } } }))
 
@@ -87,20 +101,22 @@ test('a cluster that is empty is bootstrapped; then there is nothing to recover'
   expect(again.code, again.stderr).toBe(0)
   expect(documentOf(again)).toMatchObject({ outcome: 'unchanged', disasters: [], healthy: true })
   expect(again.stderr).toContain('nothing to recover: Flux is healthy')
+  await lab.snapshot('recovered')
+  isKept = true
 })
 
 test('controllers deleted: it waits for the operator, and changes nothing itself', async () => {
   await justLooked(instance)
   await remove(...(await controllers()))
-  const { ids, steps, told } = await recover()
+  const { ids, steps, reported } = await recover()
   expect(ids[0]).toBe('controllers-deleted') // a release that helm-controller was at may be stuck as well
   expect(steps[0]).toBe('controllers already')
-  expect(told).toContain('the operator looks every 1m and puts back what is missing')
+  expect(reported).toContain('the operator looks every 1m and puts back what is missing')
 })
 
 test('controllers deleted, and an operator that would look in an hour only: they are back all the same', async () => {
   await cluster.patch(instance, { metadata: { annotations: { 'fluxcd.controlplane.io/reconcileEvery': '60m' } } })
-  await justLooked(instance) // as it does when it is told so
+  await justLooked(instance) // as it does when it is asked so
   await remove(...(await controllers()).slice(0, 1))
   const { ids, steps } = await recover()
   expect(ids[0]).toBe('controllers-deleted')
@@ -112,18 +128,10 @@ test('controllers deleted, and an operator that would look in an hour only: they
 test('the operator deleted: it waits for helm-controller', async () => {
   await justLooked(operatorRelease)
   await remove(await there(operator))
-  const { ids, steps, told } = await recover()
+  const { ids, steps, reported } = await recover()
   expect(ids[0]).toBe('operator-deleted')
   expect(steps[0]).toBe('operator already')
-  expect(told).toContain('helm-controller looks every 1m and puts back what is missing')
-})
-
-test('both deleted: nobody heals it, so it installs the operator again', async () => {
-  await justLooked(operatorRelease)
-  await remove(await there(operator), ...(await controllers()))
-  const { ids, steps } = await recover()
-  expect(ids).toEqual(['operator-and-controllers-deleted'])
-  expect(steps).toContain('flux-operator done')
+  expect(reported).toContain('helm-controller looks every 1m and puts back what is missing')
 })
 
 test('all of Flux deleted a moment ago, its namespace still on its way out: that is waited for, and Flux is bootstrapped', async () => {
@@ -134,25 +142,233 @@ test('all of Flux deleted a moment ago, its namespace still on its way out: that
   expect((await recover()).ids).toEqual(['flux-deleted'])
 })
 
+/** Deletes an object that its finalizers then hold, and waits until that is asked for. */
+async function removeHeld(ref: Ref): Promise<void> {
+  const { uid = '' } = (await there(ref)).metadata
+  await cluster.remove(ref, { uid })
+  await until(async () => (await there(ref)).metadata.deletionTimestamp !== undefined, ref)
+}
+
+/** The UIDs of objects by their names: unless they are the same, what bears the name was deleted and made again. */
+async function uidsOf(...refs: readonly Ref[]): Promise<Record<string, string | undefined>> {
+  return Object.fromEntries(await Promise.all(refs.map(async (ref) => [nameOf(ref), (await cluster.get(ref))?.metadata.uid])))
+}
+
+const crdOfKustomizations: Ref = { ...kinds.crd, name: 'kustomizations.kustomize.toolkit.fluxcd.io' }
+const root: Ref = { ...fluxKinds.kustomization, namespace, name: namespace }
+const probeSchema = v.object({
+  id: v.string(),
+  state: v.string(),
+  detail: v.string(),
+  objects: v.optional(v.array(v.object({ object: v.string(), reason: v.string(), next: v.optional(v.string()) })), []),
+})
+const healthSchema = v.object({ probes: v.array(probeSchema) })
+
+async function probe(id: string): Promise<v.InferOutput<typeof probeSchema> | undefined> {
+  const { stdout } = await lab.run('health-check', ['--lab', '--json', '--only', id])
+  return v.parse(v.pipe(v.string(), v.parseJson(), healthSchema), stdout).probes[0]
+}
+
+test('the FluxInstance being deleted while its operator is away: it goes without Flux, and is made again', async () => {
+  await remove(await there(operator), ...(await controllers()))
+  const { finalizers } = (await there(instance)).metadata
+  await cluster.patch(instance, { metadata: { finalizers: [...finalizers, 'example.com/billing'] } })
+  await removeHeld(instance)
+  const kept = await uidsOf(crdOfKustomizations, root, source)
+  const held = await lab.run('recover', ['--lab', '--yes', '--json'])
+  const { annotations } = (await there(instance)).metadata
+  await cluster.patch(instance, { metadata: { finalizers } }) // before anything is asserted: the tests after this one begin without it
+  expect(documentOf(held), held.stderr).toMatchObject({ outcome: 'blocked', exitCode: 3 })
+  expect(held.stderr).toContain("FluxInstance flux-system/flux is held by a finalizer that is not Flux's: example.com/billing")
+  expect(annotations).not.toHaveProperty(['fluxcd.controlplane.io/reconcile'])
+  const since = (await there(instance)).metadata.deletionTimestamp
+  const words = `is being deleted since ${since}: the operator will uninstall Flux as soon as it runs`
+  expect(await probe('instance')).toMatchObject({
+    state: 'fail',
+    detail: 'Flux 2.9.5, and being deleted',
+    objects: [{ object: 'FluxInstance flux-system/flux', reason: words, next: 'npx zx scripts/recover.ts --lab --context lab-infra' }],
+  })
+  const refused = await lab.run('bootstrap', ['--lab', '--yes'])
+  expect(refused.code, refused.stderr).toBe(3)
+  expect(refused.stderr).toContain(`FluxInstance flux-system/flux ${words}`)
+  const { ids, steps, reported } = await recover()
+  expect(ids).toEqual(['instance-terminating'])
+  expect(reported).toContain(`this is: The FluxInstance being deleted (it ${words})`)
+  expect(steps.slice(0, 3)).toEqual(['instance-disabled done', 'stop-operator already', 'instance-let-go done'])
+  expect(await uidsOf(crdOfKustomizations, root, source)).toEqual(kept)
+})
+
+test('the same with an operator that is cut off: it is stopped first, and finds nothing to uninstall when it comes back', async () => {
+  await lab.setFault('partition=flux-operator')
+  onTestFinished(() => lab.clearFaults())
+  await removeHeld(instance)
+  const kept = await uidsOf(crdOfKustomizations, root, source)
+  const plan = await lab.run('recover', ['--lab', '--dry-run', '--json'])
+  expect(documentOf(plan)).toMatchObject({ outcome: 'planned', disasters: [{ id: 'instance-terminating' }] })
+  const recovering = lab.start('recover', ['--lab', '--yes', '--json'])
+  await recovering.said('✔ Let the FluxInstance go without what it installed: the deleted one is gone')
+  await lab.clearFaults('partition')
+  const ended = await recovering.ended
+  expect(ended.code, ended.stderr).toBe(0)
+  const { steps } = documentOf(ended)
+  expect(steps.slice(0, 4).map(({ id, state }) => `${id} ${state}`)).toEqual([
+    'instance-disabled done',
+    'stop-operator done',
+    'instance-let-go done',
+    'namespace already',
+  ])
+  expect(await uidsOf(crdOfKustomizations, root, source)).toEqual(kept)
+})
+
+test('both deleted, and a Kustomization with them: nothing is started that would prune what it applied; then the operator is installed', async () => {
+  await lab.change('kept/kustomization/map.yaml', () => configMap('pruned'))
+  await fetched()
+  const pruning = await cluster.apply(parseObject(kustomization('pruning', './kept/kustomization')))
+  const deployed: Ref = { ...kinds.configMap, namespace: 'default', name: 'pruned' }
+  await until(async () => (await cluster.get(deployed)) !== undefined, kinds.configMap)
+  await remove(await there(operator), ...(await controllers()))
+  await removeHeld(refOf(pruning))
+  const since = (await there(refOf(pruning))).metadata.deletionTimestamp
+  const words = `is being deleted since ${since}: kustomize-controller will prune what it applied as soon as it runs`
+  expect(await probe('kustomizations')).toMatchObject({
+    state: 'fail',
+    objects: [{ object: `Kustomization ${namespace}/pruning`, reason: words }],
+  })
+  const refused = await lab.run('recover', ['--lab', '--yes'])
+  expect(refused.code, refused.stderr).toBe(3)
+  expect(refused.stderr).toContain(`Kustomization ${namespace}/pruning ${words}`)
+  expect(refused.stderr).toMatch(
+    /to keep that: \S+\/flux --kubeconfig .* --context lab-infra --namespace flux-system suspend kustomization pruning\n/,
+  )
+  await cluster.patch(refOf(pruning), { spec: { suspend: true } })
+  const { ids, steps } = await recover()
+  expect(ids).toEqual(['operator-and-controllers-deleted'])
+  expect(steps).toContain('flux-operator done')
+  await until(async () => (await cluster.get(refOf(pruning))) === undefined, fluxKinds.kustomization)
+  await remove(await there(deployed))
+})
+
+test("Flux's namespace deleted under living controllers: it goes once Flux's finalizers are off, and what they deployed stays", async () => {
+  await lab.change('kept/kustomization/map.yaml', () => configMap('applied'))
+  await lab.change('kept/chart/Chart.yaml', () => 'apiVersion: v2\nname: kept\nversion: 1.0.0\n')
+  await lab.change('kept/chart/templates/map.yaml', () => configMap('{{ .Release.Name }}'))
+  await fetched()
+  const chart = { spec: { chart: './kept/chart', sourceRef: { kind: 'GitRepository', name: namespace, namespace } } }
+  const release = (home: string, name: string): KubeObject =>
+    parseObject({
+      ...fluxKinds.helmRelease,
+      metadata: { namespace: home, name },
+      spec: { interval: '1h', targetNamespace: 'default', releaseName: name, chart },
+    })
+  await cluster.apply(parseObject(kustomization('applying', './kept/kustomization')))
+  for (const one of [release(namespace, 'near'), release('default', 'far')]) await cluster.apply(one)
+  const far: Ref = { ...fluxKinds.helmRelease, namespace: 'default', name: 'far' }
+  const workloads = ['applied', 'near', 'far'].map((name): Ref => ({ ...kinds.configMap, namespace: 'default', name }))
+  await until(async () => (await Promise.all(workloads.map((ref) => cluster.get(ref)))).every((one) => one !== undefined), kinds.configMap)
+  await until(async () => readinessOf(await there(far)).is === 'ready', fluxKinds.helmRelease)
+  const kept = await uidsOf(crdOfKustomizations, far, ...workloads)
+  const billing = await cluster.apply(
+    parseObject({ ...kinds.configMap, metadata: { namespace, name: 'billing', finalizers: ['example.com/billing'] } }),
+  )
+
+  const home: Ref = { ...kinds.namespace, name: namespace }
+  await removeHeld(home)
+  await until(async () => JSON.stringify((await there(home)).status).includes('finalizers.fluxcd.io in'), kinds.namespace)
+  const since = (await there(home)).metadata.deletionTimestamp
+  const seen = await probe('namespace')
+  expect(seen).toMatchObject({
+    state: 'fail',
+    detail: `${namespace} is being deleted`,
+    objects: [{ object: `Namespace ${namespace}`, next: 'npx zx scripts/recover.ts --lab --context lab-infra' }],
+  })
+  expect(seen?.objects[0]?.reason).toContain(`is being deleted since ${since}; held by `)
+
+  const blocked = await lab.run('recover', ['--lab', '--yes', '--destroy=lab-infra'])
+  expect(blocked.code, blocked.stderr).toBe(3)
+  expect(blocked.stderr).toContain(
+    `ConfigMap ${namespace}/billing is held by a finalizer that is not Flux's, and holds the namespace: example.com/billing`,
+  )
+  expect((await there(refOf(billing))).metadata.finalizers).toEqual(['example.com/billing'])
+  await cluster.patch(refOf(billing), { metadata: { finalizers: null } })
+
+  const without = await lab.run('recover', ['--lab', '--yes'])
+  expect(without.code, without.stderr).toBe(2)
+  expect(without.stderr).toContain('--destroy=lab-infra')
+  const ended = await lab.run('recover', ['--lab', '--yes', '--destroy=lab-infra', '--json'])
+  expect(ended.code, ended.stderr).toBe(0)
+  const { disasters, steps, healthy } = documentOf(ended)
+  expect({ healthy, ids: disasters.map(({ id }) => id) }).toEqual({ healthy: true, ids: ['namespace-deleted'] })
+  expect(steps.slice(0, 4).map(({ id }) => id)).toEqual(['instance-disabled', 'stop-controllers', 'finalizers', 'namespace-gone'])
+  expect(await uidsOf(crdOfKustomizations, far, ...workloads)).toEqual(kept)
+  expect((await there(far)).metadata.finalizers).toEqual(['finalizers.fluxcd.io'])
+  await remove(await there(far), ...(await Promise.all(workloads.slice(0, 2).map(there))))
+})
+
+test('four at once: the login gone, controllers deleted, the HelmRelease deleted, the FluxInstance stalled: logins first, Ready last', async () => {
+  await justLooked({ ...fluxKinds.helmRelease, namespace, name: 'flux-instance' })
+  await remove(
+    await there({ ...kinds.secret, namespace, name: 'flux-git' }),
+    await there({ ...fluxKinds.helmRelease, namespace, name: 'flux-instance' }),
+  )
+  await cluster.patch(instance, { spec: { distribution: { version: '9.9.9' } } })
+  await until(async () => JSON.stringify((await there(instance)).status).includes('BuildFailed'), instance)
+  await remove(...(await controllers()))
+  const ended = await lab.run('recover', ['--lab', '--yes', '--json', '--timeout', '2m'])
+  expect(ended.code, ended.stderr).toBe(0)
+  const { disasters, steps } = documentOf(ended)
+  const ids = ['controllers-deleted', 'git-credentials-gone', 'instance-release-deleted', 'instance-stalled']
+  expect(disasters.map(({ id }) => id)).toEqual(expect.arrayContaining(ids))
+  expect(steps.map(({ id }) => id)).toEqual([
+    'git-credentials',
+    'flux-instance',
+    'controllers',
+    'fetch',
+    'release-flux-instance',
+    'instance-ready',
+    'health',
+  ])
+})
+
+test('three at once: operator, source-controller and login gone: helm-controller lacks the chart, so the operator is installed', async () => {
+  const [sourceController] = (await controllers()).filter(({ metadata }) => metadata.name === 'source-controller')
+  await remove(
+    await there(operator),
+    ...(sourceController === undefined ? [] : [sourceController]),
+    await there({ ...kinds.secret, namespace, name: 'flux-git' }),
+  )
+  const ended = await lab.run('recover', ['--lab', '--yes', '--json', '--timeout', '2m'])
+  expect(ended.code, ended.stderr).toBe(0)
+  const { disasters, steps } = documentOf(ended)
+  expect(disasters.map(({ id }) => id)).toEqual(expect.arrayContaining(['operator-deleted', 'controllers-deleted', 'git-credentials-gone']))
+  expect(steps.slice(0, 4).map(({ id }) => id)).toEqual(['git-credentials', 'flux-operator', 'controllers', 'fetch'])
+})
+
 test("the FluxInstance's HelmRelease deleted: Git is asked to bring it back, and the FluxInstance stays the same", async () => {
   const { uid } = (await there(instance)).metadata
-  await remove(await there({ ...kinds.helmRelease, namespace, name: 'flux-instance' }))
+  await remove(await there({ ...fluxKinds.helmRelease, namespace, name: 'flux-instance' }))
   const { ids, steps } = await recover()
   expect(ids).toContain('instance-release-deleted')
   expect(steps).toContain('release-flux-instance done')
   expect((await there(instance)).metadata.uid).toBe(uid)
 })
 
-test('the FluxInstance suspended, and a controller deleted meanwhile: both are told, in the order of their remedies', async () => {
+test('the FluxInstance suspended, and a controller deleted meanwhile: both are reported, in the order of their remedies', async () => {
   await cluster.patch(instance, { metadata: { annotations: { 'fluxcd.controlplane.io/reconcile': 'disabled' } } })
   await remove(...(await controllers()).slice(0, 1))
-  const { ids, steps } = await recover()
+  // Suspended is what a person has decided, and --yes does not undo it.
+  const blocked = await lab.run('recover', ['--lab', '--yes'])
+  expect(blocked.code, blocked.stderr).toBe(3)
+  expect(blocked.stderr).toMatch(
+    /FluxInstance flux-system\/flux is suspended by flux-runbook \(this project's scripts\) since \S+: its operator neither installs nor repairs anything, and recover does not resume what a person has suspended; nothing was changed/,
+  )
+  expect(blocked.stderr).toContain('npx zx scripts/recover.ts --lab --context lab-infra --resume-suspended FluxInstance/flux-system/flux')
+  const { ids, steps } = await recover('--resume-suspended', 'FluxInstance/flux-system/flux')
   expect(ids.slice(0, 2)).toEqual(['instance-suspended', 'controllers-deleted'])
   expect(steps[0]).toBe('resume-instance done')
 })
 
 test('the FluxInstance stalled by a change by hand: it is put back as Git has it', async () => {
-  await justLooked({ ...kinds.helmRelease, namespace, name: 'flux-instance' })
+  await justLooked({ ...fluxKinds.helmRelease, namespace, name: 'flux-instance' })
   await cluster.patch(instance, { spec: { distribution: { version: '9.9.9' } } })
   await until(async () => JSON.stringify((await there(instance)).status).includes('BuildFailed'), instance)
   const { ids, steps } = await recover()
@@ -187,16 +403,19 @@ test("Flux's login for Git wrong, then gone: it is given the right one from the 
   expect((await recover()).ids[0]).toBe('git-credentials-gone')
 })
 
-test('a loop is suspended, waited for until Git is mended, and resumed', async () => {
+test('a loop is suspended, waited for until Git is fixed, and resumed; a commit that does not fix it is not taken for one', async () => {
   await lab.change('tug/one/tug.yaml', () => tug('one'))
   await lab.change('tug/two/tug.yaml', () => tug('two'))
   await ask(source)
   await until(async () => JSON.stringify((await there(source)).status).includes('"Ready"'), source)
-  for (const side of ['one', 'two']) await cluster.apply(parseObject(kustomization(side)))
+  for (const side of ['one', 'two']) await cluster.apply(parseObject(kustomization(`tug-${side}`, `./tug/${side}`)))
   const loops = async (): Promise<number> => (await lab.run('health-check', ['--lab', '--only', 'loop'])).code
   await expect.poll(loops, { timeout: 120_000, interval: 3_000 }).toBe(1)
   const recovering = lab.start('recover', ['--lab', '--yes', '--json'])
   await recovering.said('a commit that leaves ConfigMap flux-system/tug to one of')
+  await lab.change('note.txt', () => 'of something else\n')
+  await ask(source)
+  await recovering.said(/and they go on: suspended again, waiting for a commit that leaves ConfigMap flux-system\/tug to one of/)
   await lab.change('tug/two/tug.yaml', () => tug('two').replace('name: tug', 'name: tug-two'))
   await ask(source)
   const ended = await recovering.ended
@@ -206,26 +425,38 @@ test('a loop is suspended, waited for until Git is mended, and resumed', async (
   expect(steps.map(({ id, state }) => `${id} ${state}`)).toEqual(['suspend done', 'mend done', 'resume done', 'health done'])
 })
 
-test('what is no disaster with a name is told with each next command, and nothing is changed: exit 3', async () => {
+test('what is not a disaster with a name is reported with each next command, and nothing is changed: exit 3', async () => {
   await cluster.apply(
     parseObject({
-      ...kinds.helmRelease,
+      ...fluxKinds.helmRelease,
       metadata: { namespace, name: 'lost' },
       spec: { interval: '10m', chartRef: { kind: 'OCIRepository', name: 'lost' } },
     }),
   )
   const ended = await lab.run('recover', ['--lab', '--yes'])
   expect(ended.code).toBe(3)
-  expect(ended.stderr).toContain('Flux is not healthy, but this is no disaster with a remedy of its own; nothing was changed')
+  expect(ended.stderr).toContain('Flux is not healthy, but this is not a disaster with a remedy of its own; nothing was changed')
   expect(ended.stderr).toContain('HelmRelease flux-system/lost: needs OCIRepository flux-system/lost, which does not exist')
 })
 
-function kustomization(side: string): object {
+/** Waits until Flux has fetched what was pushed last. */
+async function fetched(): Promise<void> {
+  const { git } = await lab.access()
+  const [head = ''] = execFileSync('git', ['ls-remote', git.anonymousUrl, 'refs/heads/main'], { encoding: 'utf8' }).split('\t')
+  await ask(source)
+  await until(async () => JSON.stringify((await there(source)).status).includes(head), source)
+}
+
+function kustomization(name: string, path: string): object {
   return {
-    ...kinds.kustomization,
-    metadata: { namespace, name: `tug-${side}` },
-    spec: { interval: '2s', timeout: '20s', prune: true, path: `./tug/${side}`, sourceRef: { kind: 'GitRepository', name: namespace } },
+    ...fluxKinds.kustomization,
+    metadata: { namespace, name },
+    spec: { interval: '2s', timeout: '20s', prune: true, path, sourceRef: { kind: 'GitRepository', name: namespace } },
   }
+}
+
+function configMap(name: string): string {
+  return `apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: ${name}\n  namespace: default\n`
 }
 
 function tug(side: string): string {

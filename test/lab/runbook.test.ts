@@ -1,14 +1,14 @@
 import { execFile } from 'node:child_process'
 import { promisify } from 'node:util'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import type { Cluster } from '../../lib/cluster/cluster.ts'
-import { kinds } from '../../lib/cluster/objects.ts'
-import { projectRoot } from '../../lib/settings.ts'
-import { commandsOf, documentsIn, type ShownCommand } from '../../lib/validate/documents.ts'
+import type { Cluster } from '../../lib/kubernetes/client.ts'
+import { kinds } from '../../lib/kubernetes/objects.ts'
+import { projectRoot } from '../../lib/base/paths.ts'
+import { shownCommandsOf, documentsIn, type ShownCommand } from '../../lib/commands/validate/documents.ts'
 import { type Hand, openHand, type Printed, readPrinted } from './by-hand.ts'
 import { startLab, type TestLab } from './harness.ts'
 
-// What people are told to type by hand, typed. Upgrades and ways back are typed in upgrade-by-hand.test.ts and upgrade-minor.test.ts.
+// What the runbook asks people to type by hand, typed. Upgrades and rollbacks are typed in upgrade-by-hand.test.ts and upgrade-minor.test.ts.
 const runbook = 'docs/runbooks/flux-self-management.md'
 const programs = ['kubectl', 'flux', 'helm']
 let lab: TestLab
@@ -18,7 +18,7 @@ let printed: Printed
 let all: readonly ShownCommand[]
 
 beforeAll(async () => {
-  all = (await Promise.all((await documentsIn(projectRoot)).map((file) => commandsOf(projectRoot, file)))).flat()
+  all = (await Promise.all((await documentsIn(projectRoot)).map((file) => shownCommandsOf(projectRoot, file)))).flat()
   printed = await readPrinted(runbook)
   lab = await startLab(['infra'])
   cluster = await lab.cluster('lab-infra')
@@ -90,7 +90,7 @@ describe('by hand', () => {
       printed.section('### Bootstrap by hand').filter(({ words }) => !words.includes('sops-age')),
     )
     // Nothing is left to do for the script: what was made by hand is as it would have made it.
-    const outcome = async (): Promise<string> => (await lab.run('bootstrap', ['--lab', '--dry-run'])).stderr
+    const outcome = async (): Promise<string> => (await lab.run('bootstrap', ['--lab', '--dry-run'])).stdout
     await expect.poll(outcome, { timeout: 240_000, interval: 5_000 }).toContain('nothing to do: everything is as Git says')
   })
 
@@ -101,6 +101,7 @@ describe('by hand', () => {
       const verb = verbs(words)[0] ?? ''
       // Only a shell knows what $() is; such lines ask for a look, or wait for one.
       if (words.some((word) => word.includes('$('))) await hand.type(printed, [command])
+      else if (program === 'flux' && ['install', 'create'].includes(verb)) await hand.run(program, [...words, '--export'])
       else if (isHarmless(command)) await hand.run(program, words)
       else if (program === 'kubectl' && !words.includes('--filename=-'))
         await hand.run(program, [...words, verb === 'create' ? '--dry-run=client' : '--dry-run=server'])

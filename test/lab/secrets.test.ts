@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { generateX25519Identity } from 'age-encryption'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { kinds } from '../../lib/cluster/objects.ts'
+import { kinds } from '../../lib/kubernetes/objects.ts'
 import { temporaryNow, verifyNothingLeft, watchProcesses } from './canaries.ts'
 import { startLab, type TestLab } from './harness.ts'
 
@@ -23,7 +23,7 @@ afterAll(async () => {
 const announced = {
   SLACK_WEBHOOK_URL: 'http://127.0.0.1:9/services/canary-of-the-webhook',
   ALERTMANAGER_URL: 'http://127.0.0.1:9',
-  ALERTMANAGER_USERNAME: 'somebody',
+  ALERTMANAGER_USERNAME: 'someone',
   ALERTMANAGER_PASSWORD: 'canary-of-the-silence',
 }
 
@@ -37,7 +37,7 @@ test('no secret of a run that succeeds is found anywhere but in its Secret', asy
   const running = lab.start('bootstrap', ['--lab', '--yes', '--json', '--verbose'], {
     GIT_PASSWORD: git.password,
     SOPS_AGE_KEY_FILE: ageFile,
-    REGISTRY_USERNAME: 'somebody',
+    REGISTRY_USERNAME: 'someone',
     REGISTRY_PASSWORD: 'canary-of-the-registry',
     ...announced,
   })
@@ -72,7 +72,7 @@ test('nor of one that fails verbosely', async () => {
   }
 })
 
-test('nor of an address in Git that somebody put a password into', async () => {
+test('nor of an address in Git that someone put a password into', async () => {
   const before = temporaryNow()
   const restore = await lab.change('kubernetes/clusters/infra/settings.yaml', (text) =>
     text.replace(/git_url: "?http:\/\//, (start) => `${start}flux:canary-of-the-address@`),

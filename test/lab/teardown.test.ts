@@ -1,3 +1,4 @@
+import { asTyped } from '../run-names.ts'
 import { execFileSync } from 'node:child_process'
 import { readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -5,18 +6,20 @@ import { setTimeout as pause } from 'node:timers/promises'
 import { generateX25519Identity } from 'age-encryption'
 import * as v from 'valibot'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
-import type { Cluster } from '../../lib/cluster/cluster.ts'
-import { kinds, type KubeObject, nameOf, type Ref, refOf } from '../../lib/cluster/objects.ts'
+import type { Cluster } from '../../lib/kubernetes/client.ts'
+import { kinds, type KubeObject, type Ref, refOf } from '../../lib/kubernetes/objects.ts'
+import { fluxKinds } from '../../lib/flux/kinds.ts'
 import { shippedRole } from '../../lib/preflight/rights.ts'
-import { projectRoot } from '../../lib/settings.ts'
-import type { Run } from '../../lib/run.ts'
-import { stated } from '../../lib/steps/stated.ts'
-import { ensureOperatorStopped } from '../../lib/steps/stop.ts'
-import { teardownNotes } from '../../lib/steps/teardown-notes.ts'
-import { takeFingerprint } from '../../lib/survival/fingerprint.ts'
-import { parseObjects } from '../../lib/tree.ts'
-import { documentOf, type Ended, startLab, type TestLab } from './harness.ts'
+import { projectRoot } from '../../lib/base/paths.ts'
+import type { StepContext } from '../../lib/runner/step.ts'
+import { stated } from '../../lib/kubernetes/manifest.ts'
+import { ensureOperatorStopped } from '../../lib/commands/teardown/steps/stop-controllers.ts'
+import { teardownNotes } from '../../lib/commands/teardown/state.ts'
+import { takeFingerprint } from '../../lib/continuity/fingerprint.ts'
+import { parseObjects } from '../../lib/kubernetes/manifest.ts'
+import { bootstrappedLab, documentOf, type Ended, startLab, type TestLab } from './harness.ts'
 import { recordingConsole } from '../recording-console.ts'
+import { stateOfFlux } from './flux-state.ts'
 import { deployWorkloads, makeFluxObjects, shop, untilDeployed } from './workloads.ts'
 
 const namespace = 'flux-system'
@@ -27,9 +30,7 @@ let cluster: Cluster
 beforeAll(async () => {
   lab = await startLab(['infra'])
   await lab.snapshot('empty')
-  const ended = await lab.run('bootstrap', ['--lab', '--yes'])
-  expect(ended, ended.stderr).toMatchObject({ code: 0 })
-  cluster = await lab.cluster('lab-infra')
+  lab = await bootstrappedLab()
   await lab.snapshot('bootstrapped')
   cluster = await lab.cluster('lab-infra')
   await deployWorkloads(lab, cluster)
@@ -43,19 +44,6 @@ async function reset(snapshot: string): Promise<void> {
   await lab.reset(snapshot)
   rmSync(join(lab.home, 'runs'), { recursive: true, force: true })
   cluster = await lab.cluster('lab-infra')
-}
-
-/** Everything that a teardown touches before the point of no return, by its generation and annotations. */
-async function stateOfFlux(): Promise<unknown[]> {
-  const objects = [...(await cluster.list(kinds.deployment, { namespace })), ...(await cluster.list(kinds.fluxInstance))]
-  const state = objects.map((object) => ({
-    name: nameOf(refOf(object)),
-    uid: object.metadata.uid,
-    spec: object.spec,
-    rest: object.metadata.annotations['fluxcd.controlplane.io/reconcile'],
-  }))
-  const crds = (await cluster.list(kinds.crd)).map(({ metadata: { name, uid, deletionTimestamp } }) => ({ name, uid, deletionTimestamp }))
-  return [...state, ...crds, (await cluster.get({ ...kinds.namespace, name: namespace }))?.metadata.uid]
 }
 
 /** How many Helm secrets, and which revisions: `hooked 1`. */
@@ -110,30 +98,30 @@ const fluxControllers = ['source-controller', 'kustomize-controller', 'helm-cont
 
 describe('a Flux with a thousand objects and two hundred workloads', () => {
   test('without the name typed, or with another, nothing is changed: exit 2 that says which flag', async () => {
-    const before = await stateOfFlux()
+    const before = await stateOfFlux(cluster)
     const bare = await lab.run('teardown', ['--lab', '--yes', '--json'])
     expect(bare.code).toBe(2)
     expect(bare.stderr).toContain('nothing was changed: there is no terminal to ask for consent on')
-    expect(bare.stderr).toContain('npx zx scripts/teardown.ts … --destroy=lab-infra')
+    expect(bare.stderr).toContain('  → npx zx scripts/teardown.ts --lab --yes --json --destroy=lab-infra\n')
     const other = await lab.run('teardown', ['--lab', '--yes', '--destroy=infra'])
     expect(other.code).toBe(2)
     expect(other.stderr).toContain('--destroy names infra, but the context in use is lab-infra. Nothing was changed')
     const planned = await lab.run('teardown', ['--lab', '--dry-run', '--json'])
     expect(documentOf(planned)).toMatchObject({ outcome: 'planned', exitCode: 0 })
     expect(planned.stderr).toContain('point of no return')
-    expect(await stateOfFlux()).toEqual(before)
+    expect(await stateOfFlux(cluster)).toEqual(before)
   })
 
-  test("what is somebody else's stands in the way: a claim, a finalizer, a workload that Flux owns", async () => {
+  test("what is someone else's stands in the way: a claim, a finalizer, a workload that Flux owns", async () => {
     const claim: Ref = { apiVersion: 'v1', kind: 'PersistentVolumeClaim', namespace, name: 'cache' }
     await cluster.apply(stated(claim, { spec: { accessModes: ['ReadWriteOnce'], resources: { requests: { storage: '1Gi' } } } }))
-    const held: Ref = { ...kinds.gitRepository, namespace: 'tenant-0', name: 'object-0' }
+    const held: Ref = { ...fluxKinds.gitRepository, namespace: 'tenant-0', name: 'object-0' }
     await cluster.patch(held, { metadata: { finalizers: ['finalizers.fluxcd.io', 'example.com/billing'] } })
     const owned: Ref = { ...kinds.deployment, namespace: shop, name: 'web-0' }
-    const release: Ref = { ...kinds.helmRelease, namespace: shop, name: 'plain' }
-    const owner = { ...kinds.helmRelease, name: release.name, uid: (await cluster.get(release))?.metadata.uid }
+    const release: Ref = { ...fluxKinds.helmRelease, namespace: shop, name: 'plain' }
+    const owner = { ...fluxKinds.helmRelease, name: release.name, uid: (await cluster.get(release))?.metadata.uid }
     await cluster.patch(owned, { metadata: { ownerReferences: [owner] } })
-    const before = await stateOfFlux()
+    const before = await stateOfFlux(cluster)
     const ended = await teardown()
     expect(ended.code).toBe(3)
     expect(documentOf(ended)).toMatchObject({ outcome: 'blocked', steps: [] })
@@ -141,21 +129,36 @@ describe('a Flux with a thousand objects and two hundred workloads', () => {
     expect(ended.stderr).toContain('--keep-namespace')
     expect(ended.stderr).toContain("GitRepository tenant-0/object-0 has a finalizer that is not Flux's: example.com/billing")
     expect(ended.stderr).toContain('Deployment shop/web-0 belongs to HelmRelease plain, and Kubernetes would delete it with that')
-    expect(await stateOfFlux()).toEqual(before)
+    expect(await stateOfFlux(cluster)).toEqual(before)
     await cluster.patch(owned, { metadata: { ownerReferences: null } })
     await cluster.patch(held, { metadata: { finalizers: ['finalizers.fluxcd.io'] } })
     await remove(claim)
   })
 
   test('Ctrl-C before the point of no return leaves all as it was', async () => {
-    const before = await stateOfFlux()
+    const before = await stateOfFlux(cluster)
     const running = lab.start('teardown', everything)
     await running.said("✔ Stop Flux's controllers")
     running.kill('SIGINT')
     const ended = await running.ended
     expect(ended.code, ended.stderr).toBe(130)
     expect(ended.stderr).toContain('stopped; everything is as it was')
-    expect(await stateOfFlux()).toEqual(before)
+    expect(await stateOfFlux(cluster)).toEqual(before)
+  })
+
+  test('and so does a terminal that closes, with nobody left to tell', async () => {
+    const before = await stateOfFlux(cluster)
+    // The run before was put back, and is closed: nothing of it is left to be resumed.
+    const running = lab.start('teardown', [...everything, '--json'])
+    await running.said("✔ Stop Flux's controllers")
+    running.hangUp()
+    running.kill('SIGHUP')
+    running.kill('SIGHUP') // by the kernel and by the shell
+    const ended = await running.ended
+    expect(ended.code).toBe(130)
+    expect(documentOf(ended)).toMatchObject({ outcome: 'cancelled', error: { message: 'stopped; everything is as it was' } })
+    expect(await stateOfFlux(cluster)).toEqual(before)
+    expect(await cluster.get({ ...kinds.lease, namespace: 'kube-system', name: 'flux-runbook' })).toBeUndefined()
     const healthy = await lab.run('bootstrap', ['--lab', '--dry-run', '--json'])
     expect(documentOf(healthy)).toMatchObject({ outcome: 'unchanged' })
   })
@@ -184,13 +187,13 @@ describe('a Flux with a thousand objects and two hundred workloads', () => {
     expect(before.filter((one) => !still.includes(one))).toEqual([])
   })
 
-  test('a Deployment that somebody deletes between the look and its stop is no failure', async () => {
+  test('a Deployment that someone deletes between the look and its stop is not a failure', async () => {
     const patch: Cluster['patch'] = async (ref, ...rest) => {
       await remove(ref)
       return cluster.patch(ref, ...rest)
     }
     let notes: Readonly<Record<string, unknown>> = {}
-    const run: Run = {
+    const run: StepContext = {
       id: 'run',
       script: 'teardown',
       context: 'lab-infra',
@@ -201,6 +204,7 @@ describe('a Flux with a thousand objects and two hundred workloads', () => {
       timeout: 60_000,
       signal: new AbortController().signal,
       clean: (text) => text,
+      ...asTyped,
       cluster: { ...cluster, patch },
     }
     await ensureOperatorStopped(namespace).act(run, () => undefined)
@@ -212,7 +216,7 @@ describe('a Flux with a thousand objects and two hundred workloads', () => {
 describe('a start that is half broken', () => {
   beforeEach(() => reset('bootstrapped'))
 
-  test("the operator gone, the API down for 20 s in between, and somebody else's ClusterRole manager-role: it survives", async () => {
+  test("the operator gone, the API down for 20 s in between, and someone else's ClusterRole manager-role: it survives", async () => {
     const role: Ref = { apiVersion: 'rbac.authorization.k8s.io/v1', kind: 'ClusterRole', name: 'manager-role' }
     await cluster.apply(stated(role, { rules: [{ apiGroups: ['fluxcd.controlplane.io'], resources: ['*'], verbs: ['get'] }] }))
     const contrib = foreignCrd('things.contrib.fluxcd.io')
@@ -221,7 +225,7 @@ describe('a start that is half broken', () => {
     // helm-controller would bring it back within a minute.
     await cluster.patch(deployment('helm-controller'), { spec: { replicas: 0 } })
     await removeDeployments('flux-operator')
-    const running = lab.start('teardown', [...everything, '--json'])
+    const running = lab.start('teardown', [...everything, '--json', '--fresh'])
     await running.said('✔ Capture what Flux needs')
     // As by an operator that has had its last look after the teardown's first.
     const { rules } = v.parse(v.looseObject({ rules: v.unknown() }), await cluster.get(view))
@@ -239,7 +243,7 @@ describe('a start that is half broken', () => {
     await verifyTornDown(ended)
   })
 
-  test('the controllers gone, and somebody else in the namespace: --keep-namespace takes only what is Flux’s', async () => {
+  test('the controllers gone, and someone else in the namespace: --keep-namespace takes only what is Flux’s', async () => {
     await cluster.patch(deployment('flux-operator'), { spec: { replicas: 0 } })
     await removeDeployments(...fluxControllers)
     const mine: Ref = { ...kinds.configMap, namespace, name: 'mine' }
@@ -279,7 +283,7 @@ describe('a start that is half broken', () => {
     await verifyTornDown(await teardown())
   })
 
-  test('somebody who may not delete CustomResourceDefinitions is told so; with the role that the project ships, it works', async () => {
+  test('someone who may not delete CustomResourceDefinitions is asked so; with the role that the project ships, it works', async () => {
     const [shipped] = parseObjects(readFileSync(join(projectRoot, shippedRole.file), 'utf8'))
     const { rules } = v.parse(
       v.object({ rules: v.array(v.looseObject({ resources: v.array(v.string()), verbs: v.array(v.string()) })) }),
@@ -291,16 +295,16 @@ describe('a start that is half broken', () => {
     const role: Ref = { apiVersion: 'rbac.authorization.k8s.io/v1', kind: 'ClusterRole', name: shippedRole.name }
     await cluster.apply(stated(role, { rules: fewer }))
     const asJane = await jane()
-    const before = await stateOfFlux()
+    const before = await stateOfFlux(cluster)
     const refused = await asJane()
     expect(refused.code, refused.stderr).toBe(3)
     expect(refused.stderr).toContain('     delete customresourcedefinitions.apiextensions.k8s.io\n')
-    expect(await stateOfFlux()).toEqual(before)
+    expect(await stateOfFlux(cluster)).toEqual(before)
     await cluster.apply(stated(role, { rules }))
     await verifyTornDown(await asJane())
   })
 
-  test('Flux installed by its CLI; a second teardown finds nothing to do', async () => {
+  test('Flux installed by its CLI; stopped past the point of no return, it says what is left; a second teardown finds nothing to do', async () => {
     await reset('empty')
     const { bin, kubeconfig } = await lab.access()
     const components = '--components=source-controller,kustomize-controller,helm-controller,notification-controller'
@@ -308,12 +312,25 @@ describe('a start that is half broken', () => {
       env: { KUBECONFIG: kubeconfig, HOME: lab.home },
       stdio: 'pipe',
     })
-    await verifyTornDown(await teardown())
+    const running = lab.start('teardown', everything)
+    await running.said("✔ Take Flux's finalizers off")
+    running.kill('SIGINT')
+    const stopped = await running.ended
+    expect(stopped.code, stopped.stderr).toBe(130)
+    expect(stopped.stderr).toMatch(
+      /^✗ stopped; .*\. Flux is partly gone; the workloads that it deployed run on\. From here there is only forward; the capture is \S+capture\.age$/m,
+    )
+    const health = await lab.run('health-check', ['--lab'])
+    expect(health.stderr).toMatch(
+      /^⚠ the run (\S+-teardown) was interrupted past its point of no return, so that only forward is left; its capture is \S+capture\.age\n\s+→ npx zx scripts\/teardown\.ts --lab --context lab-infra --resume \1\n/m,
+    )
+    expect(health.stdout).toMatch(/^Health of lab-infra /m)
+    await verifyTornDown(await teardown('--resume'))
     expect(documentOf(await teardown())).toMatchObject({ outcome: 'unchanged', exitCode: 0, residue: [] })
   })
 })
 
-/** Somebody who has the project's role and no other: runs a teardown as any other cluster's owner would. */
+/** Someone who has the project's role and no other: runs a teardown as any other cluster's owner would. */
 async function jane(): Promise<() => Promise<Ended>> {
   const { bin, kubeconfig } = await lab.access()
   const account: Ref = { ...kinds.serviceAccount, namespace: 'default', name: 'jane' }
@@ -337,7 +354,7 @@ async function jane(): Promise<() => Promise<Ended>> {
 
 const kubeconfigSchema = v.pipe(v.string(), v.parseJson(), v.looseObject({ users: v.array(v.looseObject({ user: v.unknown() })) }))
 
-/** A kind of somebody else's that goes by Flux's domain. */
+/** A kind of someone else's that goes by Flux's domain. */
 function foreignCrd(name: string) {
   const [plural = '', ...group] = name.split('.')
   const schema = { openAPIV3Schema: { type: 'object', 'x-kubernetes-preserve-unknown-fields': true } }

@@ -1,10 +1,14 @@
+import { readFileSync, statSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import * as v from 'valibot'
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
-import { kinds } from '../../lib/cluster/objects.ts'
-import { documentOf, type Ended, untilRunning } from './harness.ts'
-import { namespace, type OlderLab, oldTags, startOlderLab, tags, unready, wanted } from './older-flux.ts'
+import { documentOf, untilRunning } from './harness.ts'
+import { expectRolledBack, type OlderLab, oldTags, startOlderLab, tags, unready, wanted as upgrade } from './older-flux.ts'
 
 // An upgrade that does not come to run goes back by itself, whatever else fails meanwhile.
 let lab: OlderLab
+/** What is to fail in the rollout must get there. */
+const wanted = [...upgrade, '--no-image-check']
 
 beforeAll(async () => {
   lab = await startOlderLab()
@@ -15,53 +19,48 @@ beforeEach(async () => {
   await untilRunning(lab)
 })
 
-/** That a run ended green on the old version: exit code 5, Git reverted, nothing suspended or stalled. */
-async function expectRolledBack(ended: Ended): Promise<void> {
-  expect(ended, ended.stderr).toMatchObject({ code: 5 })
-  expect(documentOf(ended)).toMatchObject({ outcome: 'rolled-back', exitCode: 5, from: '2.9.4', to: '2.9.5' })
-  const cluster = await lab.cluster('lab-infra')
-  expect(await tags(cluster)).toEqual(oldTags)
-  expect(await unready(cluster)).toEqual([])
-  expect(await lab.gitVersion()).toBe('"2.9.4"')
-  expect(await lab.git('log', '-1', '--format=%s', 'main')).toBe('Revert "chore(flux): upgrade Flux to v2.9.5"')
-}
-
-test('goes back by itself from a source-controller that cannot run, killed on the way forth and on the way back', async () => {
+test('goes back at once from an image that does not exist, killed on the way forth and on the rollback', async () => {
   await lab.setFault('image=source-controller:v1.9.5')
-  const first = lab.start('upgrade', [...wanted, '--timeout', '60s'])
+  const first = lab.start('upgrade', wanted)
   await first.said(/source-controller v1\.9\.4 → v1\.9\.5 0\/1: (ErrImagePull|ImagePullBackOff)/)
   first.kill('SIGKILL')
   await first.ended
-  const second = lab.start('upgrade', [...wanted, '--timeout', '30s', '--resume'])
+  // Not at --timeout, which is ten minutes.
+  const second = lab.start('upgrade', [...wanted, '--resume'])
+  await second.said(
+    /^✗ Deployment flux-system\/source-controller cannot run: there is no image \S+\/source-controller:v1\.9\.5\S* \(failed/m,
+  )
   await second.said('◎ Put Flux back to 2.9.4')
   second.kill('SIGKILL')
   await second.ended
-  await expectRolledBack(await lab.run('upgrade', [...wanted, '--timeout', '90s', '--resume']))
+  await expectRolledBack(lab, await lab.run('upgrade', [...wanted, '--timeout', '90s', '--resume']))
 })
 
 test('goes back from a controller that crashes, though the API is gone for 20 seconds meanwhile', async () => {
   await lab.setFault('crash=helm-controller')
-  const running = lab.start('upgrade', [...wanted, '--timeout', '75s'])
+  const running = lab.start('upgrade', wanted) // not at --timeout, which is ten minutes
   await running.said(/helm-controller v1\.6\.3 → v1\.6\.4 .*CrashLoopBackOff/)
   await lab.setFault('api-down')
   await running.said('waiting: the Kubernetes API cannot be reached')
   await new Promise((resolve) => setTimeout(resolve, 20_000)) // how long the API is away is what is tested
   await lab.clearFaults('api-down')
+  await running.said(
+    /^✗ Deployment flux-system\/helm-controller cannot run \S+:v1\.6\.4\S*: its program has ended \d+ times, the last time with exit code 1$/m,
+  )
   await running.said('◎ Put Flux back to 2.9.4')
   await lab.clearFaults() // the old program does not crash
-  await expectRolledBack(await running.ended)
-})
-
-test('goes back while the registry is down, by the manifests inside the operator', async () => {
-  const running = lab.start('upgrade', [...wanted, '--timeout', '45s'])
-  await running.said('◎ Change the version in Git')
-  await lab.setFault('registry-down')
-  await running.said('✔ Put Flux back to 2.9.4')
-  await lab.clearFaults('registry-down')
-  await expectRolledBack(await running.ended)
-  // The operator would have tried again after as long as the registry was away: it was asked to do so now.
-  const instance = await (await lab.cluster('lab-infra')).get({ ...kinds.fluxInstance, namespace, name: 'flux' })
-  expect(instance?.metadata.annotations).toHaveProperty(['reconcile.fluxcd.io/requestedAt'])
+  const ended = await running.ended
+  await expectRolledBack(lab, ended)
+  const { evidence } = v.parse(v.object({ evidence: v.string() }), documentOf(ended))
+  expect(statSync(evidence).mode & 0o777).toBe(0o600)
+  const kept = readFileSync(evidence, 'utf8')
+  expect(kept).toMatch(
+    /^## Log of helm-controller-\S+, container manager, the run before\n\nthe lab's fault crash is set for this Deployment/m,
+  )
+  // Backing off, or just started once more: either way its last end is kept.
+  expect(kept).toMatch(/^## Pod helm-controller-[\s\S]*lastState:\n +terminated:\n +exitCode: 1\n/m)
+  expect(kept).toMatch(/^## Events in flux-system\n\n\S+ Normal /m)
+  expect(readFileSync(join(dirname(evidence), 'report.md'), 'utf8')).toContain(`as it was before: ${evidence}`)
 })
 
 test('with Git gone right after the push, is back on the old version and waits for Git; then finishes', async () => {
@@ -77,12 +76,14 @@ test('with Git gone right after the push, is back on the old version and waits f
     /; and putting Flux back to 2\.9\.4 failed: Git still says the new version, since it could not be changed for 40\.?0? s: .*\. The cluster runs the old version, and its HelmRelease is suspended so that it stays there\. Now: FluxInstance flux-system\/flux asks for 2\.9\.4 and has applied 2\.9\.4; all controllers are available; HelmRelease flux-system\/flux-instance is suspended; what Git says is not known: /,
   )
   const commit = await lab.git('rev-parse', 'main')
+  const { bin, kubeconfig } = await lab.access()
+  const flux = `${bin}/flux --kubeconfig ${kubeconfig} --context lab-infra`
   expect(error?.remedy?.split('\n').map((line) => line.trim())).toEqual([
     'npx zx scripts/upgrade.ts --lab --context lab-infra --resume   # finishes all of it',
     `or by hand: git revert ${commit.slice(0, 12)} && git push   # flux_version: "2.9.4"`,
-    'flux --namespace flux-system reconcile source git flux-system',
-    "kubectl --namespace flux-system wait helmrelease/flux-instance --for=jsonpath='{.spec.values.instance.distribution.version}'=2.9.4 --timeout=5m",
-    'flux --namespace flux-system resume helmrelease flux-instance',
+    `${flux} --namespace flux-system reconcile source git flux-system`,
+    "npx zx scripts/lab.ts kubectl --context lab-infra -- --namespace flux-system wait helmrelease/flux-instance --for=jsonpath='{.spec.values.instance.distribution.version}'=2.9.4 --timeout=5m",
+    `${flux} --namespace flux-system resume helmrelease flux-instance`,
   ])
   const cluster = await lab.cluster('lab-infra')
   expect(await tags(cluster)).toEqual(oldTags)
@@ -91,5 +92,25 @@ test('with Git gone right after the push, is back on the old version and waits f
   const resumed = lab.start('upgrade', [...wanted, '--resume'])
   await resumed.said('trying again')
   await lab.clearFaults('git-down')
-  await expectRolledBack(await resumed.ended)
+  await expectRolledBack(lab, await resumed.ended)
+})
+
+/** No lab has the images of 2.9.3. */
+const toMissing = ['--lab', '--to', '2.9.3', '--yes', '--no-image-check', '--json']
+const thereIsNone = String.raw`Deployment flux-system/[a-z]+-controller cannot run: there is no image \S+-controller:v1\.\S+ \(failed to resolve reference "\S+": \S+: not found\)`
+
+test('a rollback to a version whose images do not exist puts back what ran before it, killed on the way there too', async () => {
+  const before = await lab.git('rev-parse', 'main')
+  const killed = lab.start('rollback', toMissing)
+  await killed.said(new RegExp(`^✗ ${thereIsNone}$`, 'm'))
+  await killed.said('◎ Put Flux back to 2.9.4')
+  killed.kill('SIGKILL')
+  await killed.ended
+  const ended = await lab.run('rollback', [...toMissing, '--resume'])
+  expect(ended, ended.stderr).toMatchObject({ code: 5 })
+  expect(documentOf(ended)).toMatchObject({ outcome: 'rolled-back', exitCode: 5, from: '2.9.4', to: '2.9.3' })
+  const cluster = await lab.cluster('lab-infra')
+  expect(await tags(cluster)).toEqual(oldTags)
+  expect(await unready(cluster)).toEqual([])
+  expect(await lab.git('rev-parse', 'main')).toBe(before)
 })

@@ -1,6 +1,10 @@
+import { readFileSync } from 'node:fs'
 import * as v from 'valibot'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
-import { kinds } from '../../lib/cluster/objects.ts'
+import type { Cluster } from '../../lib/kubernetes/client.ts'
+import { kinds, type KubeObject, parseObject, refOf } from '../../lib/kubernetes/objects.ts'
+import { requestReconcile } from '../../lib/flux/reconcile-request.ts'
+import { fluxKinds } from '../../lib/flux/kinds.ts'
 import { documentOf } from './harness.ts'
 import { namespace, newTags, type OlderLab, oldTags, settings, startOlderLab, tags, unready, wanted } from './older-flux.ts'
 
@@ -21,10 +25,22 @@ describe('beforehand', () => {
     const operator = await lab.run('upgrade', ['--lab', '--operator', '9.9.9', '--yes'])
     expect(operator.code).toBe(3)
     expect(operator.stderr).toMatch(/there is no flux-operator 9\.9\.9 in oci:.*; the nearest that exist are 0\.59\.0/)
+    expect(operator.stderr).not.toContain('the distribution artifact') // which is missing too, and follows
 
     const older = await lab.run('upgrade', ['--lab', '--to', '2.8.0', '--yes'])
     expect(older).toMatchObject({ code: 3, stderr: expect.stringContaining('Flux 2.8.0 is older than 2.9.4, which runs') })
-    expect(older.stderr).toContain('npx zx scripts/rollback.ts … --to 2.8.0')
+    expect(older.stderr).toContain('npx zx scripts/rollback.ts --lab --context lab-infra --to 2.8.0')
+
+    const listed = await lab.run('upgrade', ['--lab', '--list', '--json'])
+    const here = { running: { flux: '2.9.4', operator: '0.59.0' }, notKnown: [] }
+    const common = { operator: '0.59.0', kubernetes: '1.33', isKubernetesKnown: true, blockedBy: [] }
+    expect(documentOf(listed), listed.stderr).toMatchObject({ outcome: 'done', ...here })
+    expect(documentOf(listed)).toMatchObject({
+      versions: [
+        { ...common, flux: '2.9.4', isHere: true },
+        { ...common, flux: '2.9.5', isHere: false },
+      ],
+    })
 
     const nothing = await lab.run('upgrade', ['--lab', '--yes'])
     expect(nothing).toMatchObject({ code: 2, stderr: expect.stringContaining('upgrade to which version?') })
@@ -34,14 +50,66 @@ describe('beforehand', () => {
     expect(planned.stderr).toContain('flux_version: 2.9.4 + flux_version: 2.9.5')
 
     const cluster = await lab.cluster('lab-infra')
-    const release = { ...kinds.helmRelease, namespace, name: 'flux-instance' }
+    const release = { ...fluxKinds.helmRelease, namespace, name: 'flux-instance' }
+    const instance = { ...fluxKinds.fluxInstance, namespace, name: 'flux' }
     await cluster.patch(release, { spec: { suspend: true } })
+    await cluster.patch(instance, { metadata: { annotations: { 'fluxcd.controlplane.io/reconcile': 'disabled' } } })
     const suspended = await lab.run('upgrade', wanted)
     expect(suspended).toMatchObject({ code: 3, stderr: expect.stringContaining('HelmRelease flux-system/flux-instance is suspended') })
+    expect(suspended.stderr).toContain("FluxInstance flux-system/flux is suspended by flux-runbook (this project's scripts)")
     await cluster.patch(release, { spec: { suspend: null } })
+    await cluster.patch(instance, { metadata: { annotations: { 'fluxcd.controlplane.io/reconcile': null } } })
 
     expect(await lab.git('rev-parse', 'main')).toBe(before)
     expect(await tags(cluster)).toEqual(oldTags)
+  })
+
+  test('an image that does not start, or cannot be tried, is an end before anything is changed', async () => {
+    const cluster = await lab.cluster('lab-infra')
+    const state = async (): Promise<unknown> => ({
+      git: await lab.git('rev-parse', 'main'),
+      deployments: (await cluster.list(kinds.deployment, { namespace })).map(({ metadata }) => [metadata.name, metadata.generation]),
+      pods: (await cluster.list(kinds.pod, { namespace })).map(({ metadata }) => metadata.uid),
+    })
+    const before = await state()
+    await lab.setFault('image=source-controller:v1.9.5')
+    const killed = lab.start('upgrade', wanted)
+    await killed.said('◎ Start the images of Flux 2.9.5')
+    killed.kill('SIGKILL')
+    await killed.ended
+    const blocked = await lab.run('upgrade', [...wanted, '--resume'])
+    expect(blocked, blocked.stderr).toMatchObject({ code: 3 })
+    const { outcome, error, steps } = documentOf(blocked)
+    expect(outcome).toBe('blocked')
+    expect(steps).toMatchObject([{ id: 'image-check', state: 'failed' }])
+    expect(error?.message).toMatch(
+      /^the image (\S+\/source-controller:v1\.9\.5) does not start: ErrImagePull: .*not found \(the lab's fault .* is set\)\. Nothing was changed, and the pods of the check are removed$/,
+    )
+    expect(error?.remedy).toBe(
+      'bring the image there, or choose another version; or without this check: npx zx scripts/upgrade.ts --lab --context lab-infra --to 2.9.5 --no-image-check',
+    )
+    expect(await state()).toEqual(before)
+    await lab.clearFaults()
+
+    const older = await lab.run('rollback', ['--lab', '--to', '2.9.3', '--yes', '--json'])
+    expect(older, older.stderr).toMatchObject({ code: 3 })
+    expect(documentOf(older).error?.message).toContain('source-controller:v1.9.3 does not start: ErrImagePull: ')
+
+    const quota = {
+      apiVersion: 'v1',
+      kind: 'ResourceQuota',
+      metadata: { name: 'full', namespace },
+      spec: { hard: { 'requests.cpu': '1m' } },
+    }
+    const made = await cluster.apply(parseObject(quota))
+    await lab.kubectl('--namespace', namespace, 'wait', 'resourcequota/full', '--for=jsonpath={.status.hard}', '--timeout=60s')
+    const refused = await lab.run('upgrade', [...wanted, '--fresh'])
+    await cluster.remove(refOf(made), { uid: made.metadata.uid ?? '' })
+    expect(refused, refused.stderr).toMatchObject({ code: 3 })
+    expect(documentOf(refused).error?.message).toMatch(
+      /could not be checked: its pod was refused: pods "image-check-\S+" is forbidden: exceeded quota: full/,
+    )
+    expect(await state()).toEqual(before)
   })
 })
 
@@ -50,10 +118,14 @@ describe('from 2.9.4 to 2.9.5', () => {
 
   test('ends with Git and the cluster agreed; then there is nothing to do; and back by rollback', async () => {
     const before = await lab.git('show', `main:${settings}`)
-    const ended = await lab.done('upgrade', wanted)
-    const document = documentOf(ended)
-    expect(document).toMatchObject({ outcome: 'done', from: '2.9.4', to: '2.9.5' })
     const cluster = await lab.cluster('lab-infra')
+    const running = lab.start('upgrade', wanted)
+    await running.said('\n')
+    running.hangUp() // as `2>&1 | head -1` does: it goes on to its end
+    const document = documentOf(await running.ended)
+    expect(document).toMatchObject({ outcome: 'done', exitCode: 0, from: '2.9.4', to: '2.9.5' })
+    expect(document.steps.find(({ id }) => id === 'image-check')?.detail).toMatch(/^source-controller v1\.9\.5, .* start$/)
+    expect(await cluster.get({ ...kinds.lease, namespace: 'kube-system', name: 'flux-runbook' })).toBeUndefined()
     expect(await tags(cluster)).toEqual(newTags)
     expect(await lab.git('show', `main:${settings}`)).toBe(before.replace('flux_version: "2.9.4"', 'flux_version: "2.9.5"'))
     expect(await lab.git('log', '-1', '--format=%s', 'main')).toBe('chore(flux): upgrade Flux to v2.9.5')
@@ -71,18 +143,74 @@ describe('from 2.9.4 to 2.9.5', () => {
     expect(await lab.git('show', `main:${settings}`)).toBe(before)
     expect(await unready(cluster)).toEqual([])
     expect(documentOf(await lab.done('rollback', ['--lab', '--to', '2.9.4', '--yes', '--json']))).toMatchObject({ outcome: 'unchanged' })
+
+    // Back and forth within minutes, the last time by a failed upgrade: each for a commit of its own, and no loop.
+    await lab.setFault('image=source-controller:v1.9.5')
+    expect(await lab.run('upgrade', [...wanted, '--no-image-check', '--timeout', '45s'])).toMatchObject({ code: 5 })
+    await lab.clearFaults()
+    expect((await runEvents(cluster)).sort()).toEqual(
+      [
+        'rollback from 2.9.5 to 2.9.4',
+        'upgrade from 2.9.4 to 2.9.5',
+        'upgrade from 2.9.4 to 2.9.5',
+        'upgrade from 2.9.4 to 2.9.4', // went back before it was applied
+      ].sort(),
+    )
+    const health = await lab.run('health-check', ['--lab', '--json'])
+    expect(health, health.stderr).toMatchObject({ code: 0 })
+    expect(health.stderr).toContain('✔ Recursive reconciliation: nothing changes without a commit')
+    const recovered = await lab.run('recover', ['--lab', '--yes', '--json'])
+    expect(documentOf(recovered), recovered.stderr).toMatchObject({ outcome: 'unchanged', disasters: [] })
+    expect(await unready(cluster)).toEqual([])
   })
 
-  test('proposed on a branch, it waits for the merge, and then follows; and so does the way back', async () => {
-    const running = lab.start('upgrade', [...wanted, '--branch', 'upgrade-flux'])
-    await running.said('somebody to open and merge the request: for branch upgrade-flux')
+  test('a tenant’s trouble neither stands in the way, nor takes the upgrade back where it begins meanwhile', async () => {
+    const cluster = await lab.cluster('lab-infra')
+    await lab.kubectl('create', 'configmap', 'awaited')
+    await cluster.apply(tenant('broken', './kubernetes/nowhere'))
+    await cluster.apply(tenant('flaking', './kubernetes/rbac'))
+    await lab.kubectl(...tenants, 'wait', 'kustomization/broken', '--for=condition=Ready=False', '--timeout=90s')
+    await lab.kubectl(...tenants, 'wait', 'kustomization/flaking', '--for=condition=Ready', '--timeout=90s')
+    const running = lab.start('upgrade', wanted)
+    await running.said('⚠ not healthy before, and not part of Flux itself: Kustomization flux-system/broken: ArtifactFailed: ')
+    await running.said('✔ Change the version in Git')
+    await lab.kubectl('delete', 'configmap', 'awaited')
+    await requestReconcile(cluster, { ...fluxKinds.kustomization, namespace, name: 'flaking' })
+    const document = documentOf(await running.ended)
+    expect(document).toMatchObject({ outcome: 'done', exitCode: 0 })
+    expect(document.steps.find(({ id }) => id === 'verify')?.detail).toMatch(
+      /; not Ready for reasons of their own: Kustomization flux-system\/flaking: (HealthCheckFailed|Progressing): .*; flux version agrees$/s,
+    )
+  })
+
+  test('proposed on a branch, it waits for the merge, and then follows; and so does the rollback', async () => {
+    // Not merged in time, it stops: nothing is taken back, since nothing was changed but the branch.
+    const late = await lab.run('upgrade', [...wanted, '--branch', 'upgrade-flux', '--timeout', '10s'])
+    const open = 'Flux still runs 2.9.4; branch upgrade-flux is open, and is not merged into main'
+    expect(documentOf(late), late.stderr).toMatchObject({
+      outcome: 'failed',
+      exitCode: 1,
+      error: { message: expect.stringContaining(open) },
+    })
+    expect(late.stderr).toContain('--to 2.9.5 --branch upgrade-flux --resume')
+    const stopped = lab.start('upgrade', [...wanted, '--resume'])
+    await stopped.said(/^◎ Wait until upgrade-flux is merged into main/m)
+    stopped.kill('SIGINT')
+    expect(await stopped.ended).toMatchObject({ code: 130, stderr: expect.stringContaining(open) })
+    const running = lab.start('upgrade', [...wanted, '--resume'])
+    await running.said(/^◎ Wait until upgrade-flux is merged into main: someone to open and merge the request: for branch upgrade-flux/m)
     expect(await lab.gitVersion()).toBe('"2.9.4"')
     await lab.git('update-ref', 'refs/heads/main', 'refs/heads/upgrade-flux')
     const ended = await running.ended
-    expect(documentOf(ended)).toMatchObject({ outcome: 'done', exitCode: 0 })
+    expect(documentOf(ended)).toMatchObject({ outcome: 'done', exitCode: 0, from: '2.9.4', to: '2.9.5' })
+    const report = readFileSync(/report: (\S+report\.md)/.exec(ended.stderr)?.[1] ?? '', 'utf8')
+    expect(report).toContain('# upgrade on lab-infra: done')
+    expect(report.match(/^\| \d \| \S+Z \| .* \| (failed|cancelled|done) \|$/gm)).toHaveLength(3)
+    expect(report).toMatch(/Propose the version in Git, on branch upgrade-flux \| done \|/)
+    expect(report).toMatch(/^- source-controller v1\.9\.4 → v1\.9\.5: out of service for /m)
 
     const back = lab.start('rollback', ['--lab', '--yes', '--json', '--branch', 'upgrade-flux'])
-    await back.said('somebody to open and merge the request: for branch upgrade-flux-rollback')
+    await back.said('someone to open and merge the request: for branch upgrade-flux-rollback')
     // The cluster does not wait for the merge, and stays back until then.
     const cluster = await lab.cluster('lab-infra')
     expect(await tags(cluster)).toEqual(oldTags)
@@ -94,6 +222,40 @@ describe('from 2.9.4 to 2.9.5', () => {
     expect(await lab.git('log', '-1', '--format=%s', 'main')).toBe('Revert "chore(flux): upgrade Flux to v2.9.5"')
   })
 })
+
+const tenants = ['--namespace', namespace]
+
+/** A tenant's Kustomization that is Ready as long as there is a ConfigMap `awaited`. */
+function tenant(name: string, path: string): KubeObject {
+  const sourceRef = { kind: 'GitRepository', name: namespace }
+  const healthChecks = [{ apiVersion: 'v1', kind: 'ConfigMap', name: 'awaited', namespace: 'default' }]
+  const spec = { interval: '10m', retryInterval: '5s', timeout: '3s', prune: true, path, sourceRef, healthChecks }
+  return parseObject({ ...fluxKinds.kustomization, metadata: { name, namespace }, spec })
+}
+
+const eventSchema = v.object({
+  reportingController: v.string(),
+  regarding: v.object({ kind: v.literal('FluxInstance'), name: v.literal('flux') }),
+  metadata: v.object({
+    annotations: v.object({
+      'flux-runbook/run': v.string(),
+      'flux-runbook/script': v.picklist(['upgrade', 'rollback']),
+      'flux-runbook/from': v.string(),
+      'flux-runbook/to': v.string(),
+    }),
+  }),
+})
+
+/** The Events that the runs since the bootstrap have left; one that changed nothing leaves none. */
+async function runEvents(cluster: Cluster): Promise<string[]> {
+  const events = await cluster.list({ apiVersion: 'events.k8s.io/v1', kind: 'Event' }, { namespace })
+  return events.flatMap((event) => {
+    const read = v.safeParse(eventSchema, event)
+    if (!read.success || read.output.reportingController !== 'flux-runbook') return []
+    const { annotations } = read.output.metadata
+    return [`${annotations['flux-runbook/script']} from ${annotations['flux-runbook/from']} to ${annotations['flux-runbook/to']}`]
+  })
+}
 
 const controllersSchema = v.object({
   controllers: v.array(v.object({ name: v.string(), from: v.string(), to: v.string(), pauseMs: v.number() })),

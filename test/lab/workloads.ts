@@ -1,9 +1,10 @@
 import { stringify } from 'yaml'
-import type { Cluster } from '../../lib/cluster/cluster.ts'
-import { kinds, type KubeObject, nameOf, parseObject, refOf } from '../../lib/cluster/objects.ts'
-import { isTrue } from '../../lib/cluster/readiness.ts'
-import { onChange } from '../../lib/cluster/watch.ts'
-import { inParallel } from '../../lib/parallel.ts'
+import type { Cluster } from '../../lib/kubernetes/client.ts'
+import { kinds, type KubeObject, nameOf, parseObject, refOf } from '../../lib/kubernetes/objects.ts'
+import { fluxKinds } from '../../lib/flux/kinds.ts'
+import { isTrue } from '../../lib/kubernetes/readiness.ts'
+import { onChange } from '../../lib/kubernetes/watch.ts'
+import { inParallel } from '../../lib/base/parallel.ts'
 import type { TestLab } from './harness.ts'
 
 const fluxNamespace = 'flux-system'
@@ -72,7 +73,7 @@ const chart = [
 ]
 
 const release = (namespace: string, name: string, more: Record<string, unknown> = {}) => ({
-  ...kinds.helmRelease,
+  ...fluxKinds.helmRelease,
   metadata: { namespace, name },
   spec: {
     interval: '1h',
@@ -94,13 +95,13 @@ export async function deployWorkloads(lab: TestLab, cluster: Cluster): Promise<v
   await lab.change('workloads/chart/Chart.yaml', () => stringify(definition))
   await lab.change('workloads/chart/templates/all.yaml', () => documents(templates))
   const kustomization = {
-    ...kinds.kustomization,
+    ...fluxKinds.kustomization,
     metadata: { namespace: fluxNamespace, name: shop },
     spec: { interval: '1h', prune: true, path: './workloads/shop', sourceRef: { kind: 'GitRepository', name: fluxNamespace } },
   }
   await lab.change('kubernetes/clusters/infra/shop.yaml', () => stringify(kustomization))
   await lab.change(root, (text) => `${text.trimEnd()}\n  - shop.yaml\n`)
-  const source = { ...kinds.gitRepository, namespace: fluxNamespace, name: fluxNamespace }
+  const source = { ...fluxKinds.gitRepository, namespace: fluxNamespace, name: fluxNamespace }
   await cluster.patch(source, { metadata: { annotations: { 'reconcile.fluxcd.io/requestedAt': new Date().toISOString() } } })
   await untilDeployed(cluster)
 }
@@ -109,8 +110,8 @@ export async function deployWorkloads(lab: TestLab, cluster: Cluster): Promise<v
 export async function untilDeployed(cluster: Cluster): Promise<void> {
   const deadline = Date.now() + 240_000
   const changes = onChange(cluster, [
-    { kind: kinds.helmRelease, query: {} },
-    { kind: kinds.kustomization, query: { namespace: fluxNamespace } },
+    { kind: fluxKinds.helmRelease, query: {} },
+    { kind: fluxKinds.kustomization, query: { namespace: fluxNamespace } },
   ])
   try {
     for (;;) {
@@ -126,8 +127,8 @@ export async function untilDeployed(cluster: Cluster): Promise<void> {
 
 /** What is not Ready yet. */
 async function notDeployed(cluster: Cluster): Promise<string[]> {
-  const kustomization = await cluster.get({ ...kinds.kustomization, namespace: fluxNamespace, name: shop })
-  const lists = await Promise.all(releases.map(({ metadata }) => cluster.get({ ...kinds.helmRelease, ...metadata })))
+  const kustomization = await cluster.get({ ...fluxKinds.kustomization, namespace: fluxNamespace, name: shop })
+  const lists = await Promise.all(releases.map(({ metadata }) => cluster.get({ ...fluxKinds.helmRelease, ...metadata })))
   const named = [kustomization, ...lists]
   return named.flatMap((object, at) =>
     object === undefined ? [`${at} is missing`] : isTrue(object, 'Ready') ? [] : [nameOf(refOf(object))],
@@ -147,10 +148,10 @@ function fluxObject(namespace: string, at: number): KubeObject {
   const shared = { interval: '1h', suspend: true }
   const sourceRef = { kind: 'GitRepository', name: 'object-0' }
   const variants = [
-    { ...kinds.gitRepository, metadata, spec: { ...shared, url: 'https://example.com/tenant.git' } },
-    { ...kinds.kustomization, metadata, spec: { ...shared, prune: true, path: './', sourceRef } },
-    { ...kinds.helmRelease, metadata, spec: { ...shared, chart: { spec: { chart: './chart', sourceRef } } } },
-    { ...kinds.ociRepository, metadata, spec: { ...shared, url: 'oci://example.com/tenant' } },
+    { ...fluxKinds.gitRepository, metadata, spec: { ...shared, url: 'https://example.com/tenant.git' } },
+    { ...fluxKinds.kustomization, metadata, spec: { ...shared, prune: true, path: './', sourceRef } },
+    { ...fluxKinds.helmRelease, metadata, spec: { ...shared, chart: { spec: { chart: './chart', sourceRef } } } },
+    { ...fluxKinds.ociRepository, metadata, spec: { ...shared, url: 'oci://example.com/tenant' } },
   ]
   return parseObject(variants[at % variants.length])
 }

@@ -2,7 +2,7 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { dirname, join, resolve, sep } from 'node:path'
 import * as v from 'valibot'
 import { parse, parseAllDocuments } from 'yaml'
-import { projectRoot } from '../../lib/settings.ts'
+import { projectRoot } from '../../lib/base/paths.ts'
 
 const objectSchema = v.looseObject({
   apiVersion: v.string(),

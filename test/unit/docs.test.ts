@@ -1,20 +1,38 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
-import { projectRoot, variables } from '../../lib/settings.ts'
-import { checkDocuments, commandsOf, documentsIn, headingsOf } from '../../lib/validate/documents.ts'
-import { showFinding } from '../../lib/validate/finding.ts'
+import { variables } from '../../lib/connection/settings.ts'
+import { projectRoot } from '../../lib/base/paths.ts'
+import { checkDocuments, shownCommandsOf, documentsIn, headingsOf } from '../../lib/commands/validate/documents.ts'
+import { showFinding } from '../../lib/commands/validate/diagnostic.ts'
 
-const documents = await documentsIn(projectRoot)
+const documents = [...(await documentsIn(projectRoot)), 'ARCHITECTURE.md', 'CONTRIBUTING.md']
 
 describe('the documents', () => {
   test('show commands at all', async () => {
-    const commands = await Promise.all(documents.map((file) => commandsOf(projectRoot, file)))
+    const commands = await Promise.all(documents.map((file) => shownCommandsOf(projectRoot, file)))
     expect(commands.flat().length).toBeGreaterThan(10)
   })
 
   test('name scripts, flags, files and headings that are there', { timeout: 60_000 }, async () => {
     expect((await checkDocuments(projectRoot, documents)).map(showFinding)).toEqual([])
+  })
+
+  test('keep captures and keys out of every checkout', async () => {
+    const commands = (await Promise.all(documents.map((file) => shownCommandsOf(projectRoot, file)))).flat()
+    const places = commands.flatMap(({ file, line, words }) =>
+      words.flatMap((word, at) => {
+        const [flag = '', inline] = word.split('=')
+        if (!['--out', '--copy-to', '--from', '--identity'].includes(flag)) return []
+        return [{ where: `${file}:${line}`, place: inline ?? words[at + 1] ?? '' }]
+      }),
+    )
+    expect(places.length).toBeGreaterThan(5)
+    expect(places.filter(({ place }) => !/^(~|\/media|\/mnt)\//.test(place))).toEqual([])
+    const keys = documents.flatMap((file) => [...readFileSync(join(projectRoot, file), 'utf8').matchAll(/age-keygen -o (\S+)/g)])
+    expect(keys.filter(([, place = '']) => !place.startsWith('~/') && !/^FILE\b/.test(place))).toEqual([])
+    const ignored = readFileSync(join(projectRoot, '.gitignore'), 'utf8').split('\n')
+    expect(ignored).toEqual(expect.arrayContaining(['*.age', '*.agekey', '*-key.txt']))
   })
 
   test('.env.example has every variable that is read, and no other', () => {

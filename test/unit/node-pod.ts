@@ -1,4 +1,4 @@
-import { parseObject } from '../../lib/cluster/objects.ts'
+import { parseObject } from '../../lib/kubernetes/objects.ts'
 import { type Pod, parsePod } from '../../lab/node/pod-spec.ts'
 
 /** A pod of the Deployment source-controller, with what a test gives in the place of its usual parts. */

@@ -1,5 +1,5 @@
 import * as v from 'valibot'
-import { foundAmong, type Probe, type Trouble } from '../probe.ts'
+import { doesNotApply, foundAmong, type Probe, type Trouble } from '../probe.ts'
 
 const alertsSchema = v.object({
   data: v.object({
@@ -22,12 +22,12 @@ export const alerts: Probe = {
   id: 'alerts',
   title: 'Alerts',
   async look({ monitoring, namespace, cluster }) {
-    if (monitoring === undefined) return { state: 'ok', detail: 'not looked at: no PROMETHEUS_URL (.env.example)' }
-    const { request } = await import('undici') // it takes longer to load than all other looks
+    if (monitoring === undefined) return doesNotApply('not looked at: no PROMETHEUS_URL (.env.example)')
+    const { askWeb } = await import('../../tools/http-client.ts') // undici takes longer to load than all other looks
     const url = new URL('api/v1/alerts', monitoring.endsWith('/') ? monitoring : `${monitoring}/`)
-    const { statusCode, body } = await request(url, { signal: cluster.signal, headersTimeout: 10_000, bodyTimeout: 10_000 })
-    const answer = await body.text()
-    if (statusCode !== 200) throw new Error(`${url.href} answers ${statusCode}: ${answer.slice(0, 200)}`)
+    const { status, body } = await askWeb(url, { signal: cluster.signal, deadline: 10_000 })
+    const answer = body.toString()
+    if (status !== 200) throw new Error(`${url.href} answers ${status}: ${answer.slice(0, 200)}`)
     const read = v.safeParse(v.pipe(v.string(), v.parseJson(), alertsSchema), answer)
     if (!read.success) throw new Error(`${url.href} answers something else than alerts`)
     const firing = read.output.data.alerts.filter(({ state, labels }) => state === 'firing' && !always.includes(labels.alertname ?? ''))

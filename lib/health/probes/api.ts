@@ -1,20 +1,20 @@
-import * as v from 'valibot'
 import { checkApiServices } from '../../preflight/api-services.ts'
 import { checkKubernetesVersion } from '../../preflight/kubernetes-version.ts'
 import { foundAmong, type Probe, type Trouble } from '../probe.ts'
-
-const instanceSchema = v.object({ status: v.optional(v.object({ lastAppliedRevision: v.optional(v.string(), '') }), {}) })
+import { parseVersion } from '../../base/version.ts'
 
 /** The API answers, is new enough for the Flux that runs, and so do the APIs that others add to it. */
 export const api: Probe = {
   id: 'api',
   title: 'Kubernetes API',
-  async look({ cluster, version, instance }) {
-    const [kubernetes, flux, added] = await Promise.all([version(), instance(), checkApiServices(cluster, 'notice')])
-    const applied = flux === undefined ? '' : (v.parse(instanceSchema, flux).status.lastAppliedRevision.split('@')[0] ?? '')
-    const tooOld = applied === '' ? [] : checkKubernetesVersion(kubernetes, applied)
+  async look({ cluster, version, installed }) {
+    const [kubernetes, flux, added] = await Promise.all([version(), installed(), checkApiServices(cluster, 'notice')])
+    const isKnown = flux.version !== undefined && parseVersion(flux.version) !== undefined
+    const judged = isKnown ? checkKubernetesVersion(kubernetes, flux.version) : []
+    const tooOld = judged.filter(({ is }) => is === 'blocks')
+    const unknown = judged.filter(({ is }) => is === 'notice')
     const troubleOf = (findings: typeof added): Trouble[] =>
       findings.map(({ what, remedy }) => ({ object: 'API', reason: what, ...(remedy === undefined ? {} : { next: remedy }) }))
-    return foundAmong(`Kubernetes ${kubernetes}`, troubleOf(tooOld), troubleOf(added))
+    return foundAmong(`Kubernetes ${kubernetes}`, troubleOf(tooOld), troubleOf([...unknown, ...added]))
   },
 }

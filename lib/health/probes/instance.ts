@@ -1,17 +1,23 @@
 import * as v from 'valibot'
-import { kinds, type KubeObject, nameOf, refOf } from '../../cluster/objects.ts'
-import { parseDuration } from '../../duration.ts'
-import { type Condition, conditionSchema } from '../flux-object.ts'
-import { foundAmong, type Probe, type Trouble } from '../probe.ts'
+import { deletionOf, type KubeObject, nameOf, refOf } from '../../kubernetes/objects.ts'
+import { fluxKinds } from '../../flux/kinds.ts'
+import { parseDuration } from '../../base/duration.ts'
+import { type Condition, conditionsOf } from '../../kubernetes/readiness.ts'
+import { isSuspended, suspensionIn } from '../../flux/suspension.ts'
+import { doesNotApply, foundAmong, type Probe, suspendedTrouble, type Trouble } from '../probe.ts'
 import { problems } from '../problems.ts'
-import { reconcileAnnotation } from '../../cluster/flux-instance.ts'
+import type { Scene } from '../snapshot.ts'
+import { isReconcileDisabled, reconcileAnnotation, reconcileEvery, timeoutAnnotation } from '../../flux/annotations.ts'
+import { appliedBy, isOperator, operatorSelector } from '../../flux/labels.ts'
+import { installerTitles } from '../../flux/installer.ts'
+import { instanceIn, releaseNames } from '../../flux/refs.ts'
+import { appliedRevision, versionOfRevision } from '../../flux/revision.ts'
+
+const minute = 60_000
+const hour = 60 * minute
 
 const instanceSchema = v.object({
   spec: v.object({ distribution: v.object({ version: v.string() }) }),
-  status: v.optional(
-    v.object({ lastAppliedRevision: v.optional(v.string(), ''), conditions: v.optional(v.array(conditionSchema), []) }),
-    {},
-  ),
 })
 const valuesSchema = v.object({
   spec: v.object({ values: v.object({ instance: v.object({ distribution: v.object({ version: v.string() }) }) }) }),
@@ -22,28 +28,47 @@ export const instance: Probe = {
   id: 'instance',
   title: 'FluxInstance',
   async look(scene) {
-    const { cluster, kubectl, now } = scene
-    const [flux, namespace] = await Promise.all([scene.instance(), scene.namespace()])
+    const { cluster, kubectl, where, now } = scene
+    const [flux, namespace, { expectsOperator, installedBy }] = await Promise.all([scene.instance(), scene.namespace(), scene.installed()])
+    if (flux === undefined && !expectsOperator) return doesNotApply(`Flux was installed by ${installerTitles[installedBy]}`)
     if (flux === undefined) {
-      const object = nameOf({ ...kinds.fluxInstance, namespace, name: 'flux' })
+      const object = nameOf(instanceIn(namespace))
       const next = `${kubectl} --namespace ${namespace} describe helmrelease flux-instance`
-      return foundAmong('does not exist', [{ object, reason: 'does not exist: nothing installs Flux, or mends it', next }])
+      return foundAmong('does not exist', [{ object, reason: 'does not exist: nothing installs Flux, or repairs it', next }])
     }
-    const release = await cluster.get({ ...kinds.helmRelease, namespace, name: 'flux-instance' })
-    const { spec, status } = v.parse(instanceSchema, flux)
-    const running = versionOf(status.lastAppliedRevision)
+    const found = await cluster.get({ ...fluxKinds.helmRelease, namespace, name: releaseNames.instance })
+    const release = found?.metadata.deletionTimestamp === undefined ? found : undefined
+    const { spec } = v.parse(instanceSchema, flux)
+    const running = versionOfRevision(appliedRevision(flux)).replace(/^v/, '')
     const next = `${kubectl} --namespace ${namespace} describe fluxinstance ${flux.metadata.name}`
-    const trouble = troubleOf(flux, status.conditions, now)
     const object = nameOf(refOf(flux))
+    const deletion = deletionOf(flux)
+    if (deletion !== undefined) {
+      const reason = `${deletion}: ${whatFollows(flux)}`
+      const about = { object, reason, next: `npx zx scripts/recover.ts ${where}` }
+      const detail = `Flux ${running === '' ? 'is not installed' : running}, and being deleted`
+      return foundAmong(detail, [{ ...about, since: flux.metadata.deletionTimestamp ?? '' }])
+    }
+    if (isSuspended(flux)) {
+      const resume = `${kubectl} --namespace ${namespace} annotate fluxinstance ${flux.metadata.name} ${reconcileAnnotation}-`
+      return foundAmong(`Flux ${running}, suspended`, [], [suspendedTrouble(object, suspensionIn(flux.metadata), resume)])
+    }
+    const trouble = troubleOf(flux, conditionsOf(flux), now)
     if (trouble !== undefined) {
       const { reason, since } = trouble
       const about = { object, reason, next, problem: problems.instanceFailing, ...(since === undefined ? {} : { since }) }
       return foundAmong(`Flux ${running === '' ? 'is not installed' : running}, and not Ready`, [about])
     }
+    const neglected = neglectOf(flux, (await scene.pods()).filter(isOperator), now)
+    if (neglected !== undefined) {
+      const logs = `${kubectl} --namespace ${namespace} logs --selector ${operatorSelector} --tail=50`
+      return foundAmong(`Flux ${running}, and not looked at`, [{ object, ...neglected, next: logs }])
+    }
     // Labelled by helm-controller: then Git speaks to it through a HelmRelease, which must be there.
-    const releasedBy = flux.metadata.labels['helm.toolkit.fluxcd.io/name']
+    const releasedBy = flux.metadata.labels[appliedBy.helmRelease.name]
     if (release === undefined && releasedBy !== undefined) {
-      const reason = `its HelmRelease ${releasedBy} does not exist: what Git says of it does not reach it`
+      const state = found === undefined ? 'does not exist' : deletionOf(found)
+      const reason = `its HelmRelease ${releasedBy} ${state}: what Git says of it does not reach it`
       const brings = `${kubectl} --namespace ${namespace} get kustomizations`
       return foundAmong(`Flux ${running}`, [{ object, reason, next: brings }])
     }
@@ -57,21 +82,35 @@ export const instance: Probe = {
           ? `runs Flux ${running}; it asks for ${asks}`
           : undefined
     const others: Trouble[] = isOther === undefined ? [] : [{ object, reason: isOther, next, problem: problems.oldVersion }]
-    return foundAmong(`Flux ${running}`, others)
+    return foundAmong(`Flux ${running}`, others, await ignoredBeside(flux, scene))
   },
+}
+
+/** The operator looks at one FluxInstance, and ignores every other in silence: what is written there never comes about. */
+async function ignoredBeside(main: KubeObject, { cluster, kubectl }: Scene): Promise<Trouble[]> {
+  const others = (await cluster.list(fluxKinds.fluxInstance)).filter(({ metadata }) => metadata.uid !== main.metadata.uid)
+  return others.map((one) => ({
+    object: nameOf(refOf(one)),
+    reason: `is ignored: the operator looks at ${nameOf(refOf(main))} alone`,
+    next: `${kubectl} --namespace ${one.metadata.namespace} describe fluxinstance ${one.metadata.name}`,
+  }))
+}
+
+/** What an operator does to one that is deleted (flux-operator internal/controller/fluxinstance_uninstaller.go). */
+function whatFollows(instance: KubeObject): string {
+  return isReconcileDisabled(instance)
+    ? 'it is suspended, so the operator lets it go and leaves Flux as it is, which then nothing repairs'
+    : 'the operator will uninstall Flux as soon as it runs'
 }
 
 /** Why a FluxInstance is not Ready, and will not be in a moment. */
 function troubleOf(flux: KubeObject, conditions: readonly Condition[], now: number): { reason: string; since?: string } | undefined {
   const { generation = 0, annotations } = flux.metadata
-  if (annotations[reconcileAnnotation] === 'disabled') {
-    return { reason: 'is suspended (fluxcd.controlplane.io/reconcile: disabled): the operator neither installs nor mends anything' }
-  }
   const isCurrent = ({ observedGeneration = generation }: Condition): boolean => observedGeneration >= generation
   const stalled = conditions.find((condition) => condition.type === 'Stalled' && condition.status === 'True' && isCurrent(condition))
   if (stalled !== undefined) return { reason: `stalled: ${stalled.reason}: ${stalled.message}`, since: stalled.lastTransitionTime }
   const ready = conditions.find((condition) => condition.type === 'Ready' && isCurrent(condition))
-  const patience = (parseDuration(annotations['fluxcd.controlplane.io/reconcileTimeout'] ?? '5m') ?? 0) + 60_000
+  const patience = (parseDuration(annotations[timeoutAnnotation] ?? '5m') ?? 0) + minute
   if (ready === undefined) {
     const written = flux.metadata.managedFields
       .flatMap(({ time }) => (typeof time === 'string' ? [time] : []))
@@ -87,8 +126,20 @@ function troubleOf(flux: KubeObject, conditions: readonly Condition[], now: numb
   return undefined
 }
 
-function versionOf(revision: string): string {
-  return (revision.split('@')[0] ?? '').replace(/^v/, '')
+/**
+ * Why a FluxInstance that says it is Ready may not be any more: each look that the operator takes moves Ready to Unknown and back
+ * (flux-operator internal/controller/fluxinstance_controller.go), so that three intervals without one mean that it takes none. One that has
+ * only just started has yet to.
+ */
+export function neglectOf(flux: KubeObject, operators: readonly KubeObject[], now: number): { reason: string; since: string } | undefined {
+  const every = reconcileEvery(flux)
+  const readySince = (object: KubeObject): string =>
+    conditionsOf(object).find(({ type, status }) => type === 'Ready' && status === 'True')?.lastTransitionTime ?? ''
+  const since = readySince(flux)
+  const started = operators.map((pod) => Date.parse(readySince(pod))).filter((time) => !Number.isNaN(time))
+  const last = Math.max(Date.parse(since), ...started)
+  if (!(now - last > 3 * (parseDuration(every) ?? hour) + minute)) return undefined
+  return { reason: `the operator looks at it every ${every}, and has not since: it may not reach the API`, since }
 }
 
 /** `2.9.5`, and not `2.x`. */

@@ -1,4 +1,4 @@
-import { nameOf } from '../../cluster/objects.ts'
+import { nameOf } from '../../kubernetes/objects.ts'
 import { findForeign } from '../foreign-managers.ts'
 import { foundAmong, type Probe } from '../probe.ts'
 
@@ -14,8 +14,13 @@ export const managers: Probe = {
     const troubles = found.map(({ ref, managers: names }) => ({
       object: nameOf(ref),
       reason: `fields of it belong to ${names.join(', ')}, not to Flux`,
-      next: 'npx zx scripts/health-check.ts … --fix',
+      next: `npx zx scripts/health-check.ts ${scene.where} --fix`,
     }))
-    return foundAmong(troubles.length === 0 ? "only Flux's own" : `${troubles.length} objects with foreign field managers`, troubles)
+    return foundAmong(
+      troubles.length === 0
+        ? "only Flux's own"
+        : `${troubles.length} ${troubles.length === 1 ? 'object' : 'objects'} with foreign field managers`,
+      troubles,
+    )
   },
 }

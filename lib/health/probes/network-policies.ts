@@ -1,5 +1,7 @@
 import * as v from 'valibot'
-import { type KubeObject, nameOf } from '../../cluster/objects.ts'
+import { type KubeObject, nameOf } from '../../kubernetes/objects.ts'
+import { inventoryOf } from '../../flux/inventory.ts'
+import { isPartOfFlux } from '../../flux/labels.ts'
 import { foundAmong, type Probe, type Trouble } from '../probe.ts'
 
 const networkPolicy = { apiVersion: 'networking.k8s.io/v1', kind: 'NetworkPolicy' }
@@ -15,29 +17,53 @@ const policySchema = v.object({
 })
 
 /** What `spec.cluster.networkPolicy` installs: the controllers reach each other and the world, webhooks and scrapers reach them. */
-const usual = ['allow-egress', 'allow-scraping', 'allow-webhooks']
+const usual = ['allow-egress', 'allow-scraping', 'allow-webhooks'] as const
 
-/** The controllers' NetworkPolicies are there where the FluxInstance asks for them, and no other keeps the controllers in. */
+/** The controllers' NetworkPolicies are there where Flux was installed with them, and no other keeps the controllers in. */
 export const networkPolicies: Probe = {
   id: 'network-policies',
   title: 'NetworkPolicies',
   async look(scene) {
     const namespace = await scene.namespace()
-    const [policies, instance] = await Promise.all([scene.cluster.list(networkPolicy, { namespace }), scene.instance()])
-    const isAsked = instance !== undefined && v.parse(instanceSchema, instance).spec.cluster.networkPolicy
-    const missing = isAsked ? usual.filter((name) => !policies.some(({ metadata }) => metadata.name === name)) : []
+    const [policies, instance, { expectsOperator }] = await Promise.all([
+      scene.cluster.list(networkPolicy, { namespace }),
+      scene.instance(),
+      scene.installed(),
+    ])
+    // Anyone who else installs Flux makes all of them or none.
+    const isAsked = instance === undefined ? policies.some(isFluxs) : v.parse(instanceSchema, instance).spec.cluster.networkPolicy
+    const expected = isAsked ? expectedOf(instance) : []
+    const missing = expected.filter((name) => !policies.some(({ metadata }) => metadata.name === name))
     const fails = missing.map((name): Trouble => ({
       object: nameOf({ ...networkPolicy, namespace, name }),
-      reason: 'does not exist: the operator puts it back, if it runs',
-      next: `${scene.kubectl} --namespace ${namespace} describe fluxinstance flux`,
+      reason: expectsOperator ? 'does not exist: the operator puts it back, if it runs' : 'does not exist, and no operator puts it back',
+      next: expectsOperator
+        ? `${scene.kubectl} --namespace ${namespace} describe fluxinstance flux`
+        : `${scene.kubectl} --namespace ${namespace} get networkpolicies`,
     }))
-    const warns = missing.includes(usual[0] ?? '') || !isAsked ? policies.filter(keepsIn).map((policy) => shut(policy, scene.kubectl)) : []
-    return foundAmong(
-      missing.length === 0 ? (isAsked ? `${usual.length} in place` : 'none asked for') : `${missing.length} of ${usual.length} missing`,
-      fails,
-      warns,
-    )
+    const warns =
+      missing.includes(usual[0]) || !expected.includes(usual[0])
+        ? policies.filter(keepsIn).map((policy) => shut(policy, scene.kubectl))
+        : []
+    return foundAmong(missing.length === 0 ? inPlace(expected, isAsked) : `${missing.length} of ${expected.length} missing`, fails, warns)
   },
+}
+
+/** Those of the usual that the operator has applied: a patch of the FluxInstance may take one out. All, where it has applied nothing yet. */
+function expectedOf(instance: KubeObject | undefined): string[] {
+  const applied = instance === undefined ? [] : inventoryOf(instance)
+  const isApplied = (name: string): boolean => applied.some((ref) => ref.kind === networkPolicy.kind && ref.name === name)
+  return applied.length === 0 ? [...usual] : usual.filter(isApplied)
+}
+
+function inPlace(expected: readonly string[], isAsked: boolean): string {
+  if (!isAsked) return 'none asked for'
+  const left = usual.filter((name) => !expected.includes(name))
+  return `${expected.length} in place${left.length === 0 ? '' : `; the FluxInstance leaves out ${left.join(', ')}`}`
+}
+
+function isFluxs(policy: KubeObject): boolean {
+  return isPartOfFlux(policy) && usual.some((name) => name === policy.metadata.name)
 }
 
 /** Rules add up: one that lets nothing out does harm only where no other lets everything out. */

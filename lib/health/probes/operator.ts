@@ -1,7 +1,12 @@
 import * as v from 'valibot'
-import { kinds, nameOf } from '../../cluster/objects.ts'
-import { imageOf, judgeDeployment } from '../deployments.ts'
-import { foundAmong, type Probe } from '../probe.ts'
+import { kinds, nameOf } from '../../kubernetes/objects.ts'
+import { fluxKinds } from '../../flux/kinds.ts'
+import { judgeDeployment } from '../deployments.ts'
+import { doesNotApply, foundAmong, type Probe } from '../probe.ts'
+import { isOperator, operatorName } from '../../flux/labels.ts'
+import { releaseNames } from '../../flux/refs.ts'
+import { installerTitles } from '../../flux/installer.ts'
+import { imageIn } from '../../flux/components.ts'
 
 const chartSchema = v.object({
   status: v.optional(v.object({ history: v.optional(v.array(v.object({ appVersion: v.optional(v.string(), '') })), []) }), {}),
@@ -16,10 +21,12 @@ export const operator: Probe = {
     const namespace = await scene.namespace()
     const [deployments, release] = await Promise.all([
       scene.deployments(),
-      cluster.get({ ...kinds.helmRelease, namespace, name: 'flux-operator' }),
+      cluster.get({ ...fluxKinds.helmRelease, namespace, name: releaseNames.operator }),
     ])
-    const deployment = deployments.find(({ metadata }) => metadata.labels['app.kubernetes.io/name'] === 'flux-operator')
-    const object = nameOf({ ...kinds.deployment, namespace, name: 'flux-operator' })
+    const deployment = deployments.find(isOperator)
+    const object = nameOf({ ...kinds.deployment, namespace, name: operatorName })
+    const { expectsOperator, installedBy } = await scene.installed()
+    if (deployment === undefined && !expectsOperator) return doesNotApply(`Flux was installed by ${installerTitles[installedBy]}`)
     if (deployment === undefined) {
       const next = `${kubectl} --namespace ${namespace} describe helmrelease flux-operator`
       return foundAmong('does not run', [
@@ -28,7 +35,7 @@ export const operator: Probe = {
     }
     const { fail, warn } = await judgeDeployment(deployment, scene)
     if (fail !== undefined) return foundAmong('is not available', [fail])
-    const image = imageOf(deployment)
+    const image = imageIn(deployment)
     const tag = image.split(':').at(-1) ?? ''
     const wanted = release === undefined ? undefined : v.parse(chartSchema, release).status.history[0]?.appVersion
     const next = `${kubectl} --namespace ${namespace} describe helmrelease flux-operator`

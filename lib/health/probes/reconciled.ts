@@ -1,5 +1,7 @@
+import type { FluxObject } from '../../flux/object.ts'
 import type { Probe } from '../probe.ts'
 import { foundReconciled } from '../reconciled.ts'
+import { pendingDeletions } from '../pending-deletions.ts'
 import { stuckReleases } from '../stuck-releases.ts'
 
 const sourceKinds = ['GitRepository', 'OCIRepository', 'HelmRepository', 'HelmChart', 'Bucket', 'ExternalArtifact']
@@ -16,19 +18,30 @@ export const sources: Probe = {
 export const kustomizations: Probe = {
   id: 'kustomizations',
   title: 'Kustomizations',
-  look: (scene) => foundReconciled(scene, 'Kustomizations', ({ ref }) => ref.kind === 'Kustomization'),
+  look: async (scene) => foundReconciled(scene, 'Kustomizations', ({ ref }) => ref.kind === 'Kustomization', await pendingDeletions(scene)),
 }
 
 /** HelmReleases are Ready, and no release of theirs is left pending. */
 export const helmReleases: Probe = {
   id: 'helmreleases',
   title: 'HelmReleases',
-  look: async (scene) => foundReconciled(scene, 'HelmReleases', ({ ref }) => ref.kind === 'HelmRelease', await stuckReleases(scene)),
+  look: async (scene) =>
+    foundReconciled(
+      scene,
+      'HelmReleases',
+      ({ ref }) => ref.kind === 'HelmRelease',
+      new Map([...(await stuckReleases(scene)), ...(await pendingDeletions(scene))]),
+    ),
 }
 
 /** Whatever else Flux reconciles: image automation, receivers, ResourceSets. */
 export const others: Probe = {
   id: 'others',
   title: 'Images, receivers, ResourceSets',
-  look: (scene) => foundReconciled(scene, 'others', ({ ref, tells }) => tells && !ownProbes.includes(ref.kind)),
+  async look(scene) {
+    const [pending, judged] = await Promise.all([pendingDeletions(scene), scene.judged()])
+    // What is but a setting tells nothing, and matters where nobody goes by it.
+    const isToTell = ({ name, tells, isSuspended }: FluxObject): boolean => tells || isSuspended || judged.get(name)?.is === 'fails'
+    return foundReconciled(scene, 'others', (object) => !ownProbes.includes(object.ref.kind) && isToTell(object), pending)
+  },
 }

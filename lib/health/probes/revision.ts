@@ -1,62 +1,92 @@
 import { join } from 'node:path'
 import * as v from 'valibot'
-import { kinds, nameOf } from '../../cluster/objects.ts'
-import { parseDuration, showDuration } from '../../duration.ts'
-import { git, headOf, type Remote } from '../../git.ts'
-import { foundAmong, type Probe } from '../probe.ts'
+import { type KubeObject, nameOf } from '../../kubernetes/objects.ts'
+import { fluxKinds } from '../../flux/kinds.ts'
+import { parseDuration, showDuration } from '../../base/duration.ts'
+import { git, gitAt, headOf, type Remote } from '../../tools/git.ts'
+import { loginFor, whyNoLogin } from '../../tools/git-login.ts'
+import { doesNotApply, type Found, foundAmong, type Probe, type Trouble } from '../probe.ts'
+import type { Scene } from '../snapshot.ts'
+import type { Followed } from '../../flux/followed.ts'
+import { requestedAtAnnotation } from '../../flux/annotations.ts'
+import { appliedRevision, fetchedRevision } from '../../flux/revision.ts'
 
 const sourceSchema = v.object({
   spec: v.object({
     url: v.string(),
     interval: v.string(),
-    ref: v.optional(v.object({ name: v.optional(v.string()), branch: v.optional(v.string()), tag: v.optional(v.string()) }), {}),
+    secretRef: v.optional(v.unknown()),
+    provider: v.optional(v.string(), 'generic'),
+    ref: v.optional(
+      v.object({
+        name: v.optional(v.string()),
+        branch: v.optional(v.string()),
+        tag: v.optional(v.string()),
+        semver: v.optional(v.string()),
+        commit: v.optional(v.string()),
+      }),
+      {},
+    ),
   }),
-  status: v.optional(v.object({ artifact: v.nullish(v.object({ revision: v.string() })) }), {}),
 })
-const rootSchema = v.object({ status: v.optional(v.object({ lastAppliedRevision: v.optional(v.string(), '') }), {}) })
 
 /** What the remote's head is, Flux has fetched and applied. */
 export const revision: Probe = {
   id: 'revision',
   title: 'Revision',
-  async look({ cluster, kubectl, login, now, folder, namespace: findNamespace }) {
-    const namespace = await findNamespace()
-    const ref = { namespace, name: namespace }
-    const [source, root] = await Promise.all([
-      cluster.get({ ...kinds.gitRepository, ...ref }),
-      cluster.get({ ...kinds.kustomization, ...ref }),
-    ])
-    const object = nameOf({ ...kinds.gitRepository, ...ref })
+  async look(scene) {
+    const { cluster, kubectl, login } = scene
+    const { follows, namespace } = await scene.installation()
+    if (follows === undefined) return doesNotApply('Flux follows no source: no Kustomization, and no sync of a FluxInstance, names one')
+    const object = nameOf(follows.source)
+    if (follows.source.kind !== fluxKinds.gitRepository.kind) return doesNotApply(`Flux follows ${object}, which is not Git`)
+    const source = await cluster.get(follows.source)
     if (source === undefined) {
       const next = `${kubectl} --namespace ${namespace} describe fluxinstance flux`
       return foundAmong('Flux follows no Git repository', [{ object, reason: 'does not exist', next }])
     }
-    const { spec, status } = v.parse(sourceSchema, source)
-    const remote: Remote = { url: spec.url, ref: refOf(spec.ref), login }
-    const head = await headOf(remote, cluster.signal)
-    const fetched = commitOf(status.artifact?.revision ?? '')
-    const applied = commitOf(root === undefined ? '' : v.parse(rootSchema, root).status.lastAppliedRevision)
-    const at = head.slice(0, 12)
-    if (fetched === head && applied === head) return foundAmong(`at the head of ${remote.ref.replace('refs/heads/', '')}, ${at}`, [])
-    const age = now - (await timeOf(remote, head, join(folder, `head-${now}`), cluster.signal))
-    const behind =
-      fetched === head
-        ? { object: nameOf({ ...kinds.kustomization, ...ref }), reason: `has applied ${named(applied)}, not ${at} yet` }
-        : { object, reason: `has fetched ${named(fetched)}; the head of ${remote.ref} is ${at}, ${showDuration(age)} old` }
-    const kind = fetched === head ? 'kustomization' : 'gitrepository'
-    const next = `${kubectl} --namespace ${namespace} annotate ${kind} ${namespace} --overwrite reconcile.fluxcd.io/requestedAt="$(date +%s)"`
-    // A commit this young is on its way.
-    const isYoung = age < 2 * (parseDuration(spec.interval) ?? 0) + 60_000
-    return foundAmong(
-      `behind ${remote.ref.replace('refs/heads/', '')}`,
-      isYoung ? [] : [{ ...behind, next }],
-      isYoung ? [{ ...behind, next }] : [],
-    )
+    const { spec } = v.parse(sourceSchema, source)
+    const { commit, name, semver } = spec.ref
+    if (commit === undefined && name === undefined && semver !== undefined) {
+      return doesNotApply(`${object} follows the newest tag in ${semver}, and no branch`)
+    }
+    // What Flux reads without a login, anybody can be asked for; else there is nobody to ask, which is not trouble of Flux's.
+    if ((spec.secretRef !== undefined || spec.provider !== 'generic') && loginFor(login, spec.url).kind === 'none') {
+      return doesNotApply(`not compared with Git: ${whyNoLogin(login, spec.url)}`)
+    }
+    return compareWithHead(scene, follows, source)
   },
 }
 
-function refOf({ name, branch, tag }: v.InferOutput<typeof sourceSchema>['spec']['ref']): string {
+async function compareWithHead(scene: Scene, follows: Followed, source: KubeObject): Promise<Found> {
+  const { cluster, kubectl, login, now, folder } = scene
+  const { spec } = v.parse(sourceSchema, source)
+  const remote: Remote = { url: spec.url, ref: refOf(spec.ref, fetchedRevision(source)), login }
+  const [root, head] = await Promise.all([cluster.get(follows.root), spec.ref.commit ?? headOf(remote, cluster.signal)])
+  const fetched = commitOf(fetchedRevision(source))
+  const applied = commitOf(appliedRevision(root))
+  const at = head.slice(0, 12)
+  if (fetched === head && applied === head) return foundAmong(`at the head of ${remote.ref.replace('refs/heads/', '')}, ${at}`, [])
+  const age = now - (await timeOf(remote, head, join(folder, `head-${now}`), cluster.signal))
+  const late = fetched === head ? follows.root : follows.source
+  const reason =
+    fetched === head
+      ? `has applied ${named(applied)}, not ${at} yet`
+      : `has fetched ${named(fetched)}; the head of ${remote.ref} is ${at}, ${showDuration(age)} old`
+  const next = `${kubectl} --namespace ${late.namespace} annotate ${late.kind.toLowerCase()} ${late.name} --overwrite ${requestedAtAnnotation}="$(date +%s)"`
+  const behind: Trouble = { object: nameOf(late), reason, next }
+  // A commit this young is on its way.
+  const isYoung = age < 2 * (parseDuration(spec.interval) ?? 0) + 60_000
+  return foundAmong(`behind ${remote.ref.replace('refs/heads/', '')}`, isYoung ? [] : [behind], isYoung ? [behind] : [])
+}
+
+/**
+ * The ref that a source follows, as source-controller decides it: a commit before a name, that before a range, a tag and a branch. Of a
+ * range it is the tag that was chosen, so that a tag which was moved shows.
+ */
+export function refOf({ name, branch, tag, semver }: v.InferOutput<typeof sourceSchema>['spec']['ref'], fetched: string): string {
   if (name !== undefined) return name
+  if (semver !== undefined) return `refs/tags/${fetched.split('@')[0] ?? ''}`
   return tag === undefined ? `refs/heads/${branch ?? 'master'}` : `refs/tags/${tag}`
 }
 
@@ -71,8 +101,8 @@ function named(commit: string): string {
 
 /** When the remote's head was committed. */
 async function timeOf(remote: Remote, head: string, folder: string, signal: AbortSignal): Promise<number> {
-  await git(remote.login, ['init', '--quiet', '--bare', folder], { signal })
+  await git(['init', '--quiet', '--bare', folder], { signal })
   const options = { cwd: folder, signal }
-  await git(remote.login, ['fetch', '--quiet', '--depth=1', '--filter=tree:0', '--', remote.url, remote.ref], options)
-  return Number((await git({ kind: 'none' }, ['show', '--no-patch', '--format=%ct', head], options)).trim()) * 1000
+  await gitAt(remote, ['fetch', '--quiet', '--depth=1', '--filter=tree:0', '--', remote.url, remote.ref], options)
+  return Number((await git(['show', '--no-patch', '--format=%ct', head], options)).trim()) * 1000
 }

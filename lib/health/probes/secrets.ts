@@ -1,14 +1,14 @@
-import { referencesIn } from '../../capture/references.ts'
-import { listMetadata } from '../../cluster/metadata.ts'
-import type { Cluster } from '../../cluster/cluster.ts'
-import { kinds, nameOf } from '../../cluster/objects.ts'
+import { referencesIn } from '../../flux/secret-references.ts'
+import { listMetadata } from '../../kubernetes/metadata.ts'
+import type { Cluster } from '../../kubernetes/client.ts'
+import { deletionOf, kinds, type KubeObject, nameOf, refOf } from '../../kubernetes/objects.ts'
 import { foundAmong, type Probe, type Trouble } from '../probe.ts'
 
 /** Every Secret that an object of Flux cannot do without exists. */
 export const secrets: Probe = {
   id: 'secrets',
   title: 'Secrets',
-  async look({ cluster, kubectl, instance: findInstance, objects }) {
+  async look({ cluster, kubectl, where, instance: findInstance, objects }) {
     const [instance, { all }] = await Promise.all([findInstance(), objects()])
     const ofInstance = instance === undefined ? [] : referencesIn(instance).filter(({ isOptional }) => !isOptional)
     /** The first field that names each. */
@@ -17,25 +17,27 @@ export const secrets: Probe = {
       const name = nameOf(ref)
       if (ref.kind === kinds.secret.kind && !wanted.has(name)) wanted.set(name, by)
     }
-    const there = wanted.size === 0 ? new Set() : await namesOfSecrets(cluster)
-    const missing = [...wanted].filter(([name]) => !there.has(name))
+    const there = wanted.size === 0 ? new Map<string, KubeObject>() : await readSecrets(cluster)
+    const missing = [...wanted].filter(([name]) => there.get(name)?.metadata.deletionTimestamp !== undefined || !there.has(name))
     const troubles = missing.map(([object, by]): Trouble => {
       const [namespace, name] = object.replace('Secret ', '').split('/')
-      const next = `${kubectl} --namespace ${namespace} create secret generic ${name} --from-file=…; or scripts/restore.ts`
+      const live = there.get(object)
+      if (live !== undefined) {
+        const next = `${kubectl} --namespace ${namespace} get secret ${name} --output jsonpath='{.metadata.finalizers}{"\\n"}'`
+        return { object, reason: `${deletionOf(live)}; ${by} names it`, since: live.metadata.deletionTimestamp ?? '', next }
+      }
+      const next = `${kubectl} --namespace ${namespace} create secret generic ${name} --from-file=KEY=FILE; or from a capture: npx zx scripts/restore.ts ${where} --from FILE`
       return { object, reason: `does not exist; ${by} names it`, next }
     })
-    const detail = troubles.length === 0 ? `${wanted.size} referred to, none missing` : `${troubles.length} of ${wanted.size} missing`
+    const detail =
+      troubles.length === 0 ? `${wanted.size} referred to, none missing` : `${troubles.length} of ${wanted.size} missing, or being deleted`
     return foundAmong(detail, troubles)
   },
 }
 
-/** Names only, and not the many that Helm keeps its releases in. */
-async function namesOfSecrets(cluster: Cluster): Promise<ReadonlySet<string>> {
+/** By their names, metadata only, and not the many that Helm keeps its releases in. */
+async function readSecrets(cluster: Cluster): Promise<ReadonlyMap<string, KubeObject>> {
   const path = await cluster.collection(kinds.secret, { fields: 'type!=helm.sh/release.v1' })
   const { objects } = await listMetadata(cluster, path, kinds.secret)
-  return new Set(
-    objects.map(({ metadata: { name, namespace } }) =>
-      nameOf({ ...kinds.secret, name, ...(namespace === undefined ? {} : { namespace }) }),
-    ),
-  )
+  return new Map(objects.map((object) => [nameOf(refOf(object)), object]))
 }

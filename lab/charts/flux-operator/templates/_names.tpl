@@ -18,7 +18,7 @@ app.kubernetes.io/instance: {{ .Release.Name }}
 {{- end -}}
 
 {{/* helm.sh/chart is on pods too, as in the real chart. helm-controller adds the artifact's digest to the chart's version, so
-     whoever renders this without it makes the pod start again when helm-controller takes over. */}}
+     anyone who renders this without it makes the pod start again when helm-controller takes over. */}}
 {{- define "flux-operator.labels" -}}
 helm.sh/chart: {{ printf "%s-%s" .Chart.Name (.Chart.Version | replace "+" "_") | trunc 63 | trimSuffix "-" }}
 {{ include "flux-operator.selector" . }}

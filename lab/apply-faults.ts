@@ -1,0 +1,37 @@
+import { faultArguments, type Fault, type FaultName } from './faults.ts'
+import type { GitServer } from './git-server.ts'
+import type { LabCluster } from './lab-cluster.ts'
+import type { Faults } from './node/node.ts'
+import type { Relay } from './tcp-proxy.ts'
+
+/** What of a lab can be made to fail from outside. */
+export interface Breakable {
+  readonly clusters: readonly LabCluster[]
+  readonly git: GitServer
+  readonly registry: Relay
+}
+
+export function hasFault(faults: readonly Fault[], name: FaultName): boolean {
+  return faults.some((one) => one.name === name)
+}
+
+/** The faults that are the node's to carry out. */
+export function nodeFaults(faults: readonly Fault[]): Faults {
+  return {
+    images: faultArguments(faults, 'image'),
+    crash: [...faultArguments(faults, 'crash'), ...(hasFault(faults, 'operator-down') ? ['flux-operator'] : [])],
+    partition: faultArguments(faults, 'partition'),
+  }
+}
+
+/** Has exactly these faults in force. */
+export async function applyFaults(faults: readonly Fault[], { clusters, git, registry }: Breakable): Promise<void> {
+  const slowness = Number(faultArguments(faults, 'api-slow')[0] ?? 0)
+  for (const cluster of clusters) {
+    cluster.setFaults(nodeFaults(faults))
+    cluster.relay.delay(slowness)
+    await (hasFault(faults, 'api-down') ? cluster.relay.cut() : cluster.relay.unblock())
+  }
+  await (hasFault(faults, 'git-down') ? git.cut() : git.unblock())
+  await (hasFault(faults, 'registry-down') ? registry.cut() : registry.unblock())
+}

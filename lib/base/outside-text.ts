@@ -1,0 +1,37 @@
+/**
+ * The gate: what comes from outside (a condition's message, a branch's name, a registry's answer) passes here on its way to people. Everything
+ * that is not to be seen is shown: control characters, which move a terminal's cursor or write its clipboard, and format characters, which
+ * turn the direction of text around or hide it. The form is JSON's, so that a JSON document means the same afterwards.
+ */
+export function visible(text: string): string {
+  return text.replaceAll('\r\n', '\n').replace(/(?![\n\t])[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}]/gu, escaped)
+}
+
+function escaped(character: string): string {
+  return Array.from({ length: character.length }, (_, at) => `\\u${character.charCodeAt(at).toString(16).padStart(4, '0')}`).join('')
+}
+
+/** Shifts the lines after the first to the right: none of them can pass for a line of ours. */
+export function indented(text: string): string {
+  const own = /^ */.exec(text)?.[0] ?? ''
+  return text.replaceAll('\n', `\n${own}  `)
+}
+
+/** A text in one line. */
+export function inOneLine(text: string): string {
+  return text.replace(/\s*\n\s*/g, ' ')
+}
+
+/** A text as Markdown that shows just that: no markup, no link, no HTML, no line that begins a block of its own. */
+export function escapeMarkdown(text: string): string {
+  return visible(text)
+    .replace(/[\\`*[\]<|]|~(?!\/)|&(?=#?\w+;)|(?<![\p{L}\p{N}])_|_(?![\p{L}\p{N}])/gu, '\\$&')
+    .replace(/^[ \t]+/gm, '')
+    .replace(/^(\d+)([.)])(?=\s|$)/gm, '$1\\$2')
+    .replace(/^[#+=>-]/gm, '\\$&')
+}
+
+/** A text between tags of HTML, or in an attribute. */
+export function escapeHtml(text: string): string {
+  return visible(text).replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;').replaceAll('"', '&quot;')
+}

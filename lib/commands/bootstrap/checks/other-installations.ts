@@ -1,0 +1,116 @@
+import * as v from 'valibot'
+import type { Cluster } from '../../../kubernetes/client.ts'
+import { type KubeObject, nameOf, refOf } from '../../../kubernetes/objects.ts'
+import { fluxKinds } from '../../../flux/kinds.ts'
+import type { Tree } from '../../../desired-state/tree.ts'
+import { blocks, type Finding, notice } from '../../../preflight/preflight.ts'
+import { type FluxThere, removalOf } from '../../../flux/installations.ts'
+import { installerOf } from '../../../flux/installer.ts'
+import { appLabels, isMadeByOperator } from '../../../flux/labels.ts'
+import { reconcileAnnotation } from '../../../flux/annotations.ts'
+import { isInstanceOf } from '../../../flux/refs.ts'
+
+/** A Flux that this one would fight with blocks; one that will be taken over is a notice of. */
+export function judgeFlux({ instances, controllers, operators }: FluxThere, namespace: string, where: string): Finding[] {
+  return [
+    ...instances.flatMap((instance) => judgeInstance(instance, namespace)),
+    ...elsewhere(controllers, namespace, 'Flux'),
+    ...elsewhere(operators, namespace, 'flux-operator'),
+    ...takenOver(
+      controllers.filter(({ metadata }) => metadata.namespace === namespace),
+      where,
+    ),
+  ]
+}
+
+function judgeInstance(instance: KubeObject, namespace: string): Finding[] {
+  if (isInstanceOf(instance, namespace)) return []
+  const { metadata } = instance
+  const where = `--namespace ${metadata.namespace}`
+  return [
+    blocks(
+      `FluxInstance ${metadata.namespace}/${metadata.name} is there; this runbook's is ${namespace}/flux, and a cluster has but one`,
+      `take it away without what it installed: kubectl ${where} annotate fluxinstance ${metadata.name} ${reconcileAnnotation}=disabled, then kubectl ${where} delete fluxinstance ${metadata.name}`,
+    ),
+  ]
+}
+
+function elsewhere(deployments: readonly KubeObject[], namespace: string, what: string): Finding[] {
+  const others = new Set(deployments.map(({ metadata }) => metadata.namespace ?? '').filter((other) => other !== namespace))
+  return [...others].map((other) => {
+    const there = deployments.filter(({ metadata }) => metadata.namespace === other)
+    return blocks(
+      `${what} runs in namespace ${other} too (${namesOf(there)}), and would fight with the one in ${namespace}`,
+      `stop what installs it, as a Kustomization or a job; then: ${removalOf(there, other)}`,
+    )
+  })
+}
+
+/** Controllers that the operator did not make: it takes them over, Deployment by Deployment (flux-operator docs, migration). */
+function takenOver(controllers: readonly KubeObject[], where: string): Finding[] {
+  const foreign = controllers.filter((one) => !isMadeByOperator(one))
+  const [first] = foreign
+  if (first === undefined) return []
+  const release = first.metadata.annotations['meta.helm.sh/release-name']
+  const version = first.metadata.labels[appLabels.version] ?? 'of an unknown version'
+  const names = namesOf(foreign)
+  const together = foreign.find((one) => installerOf(one) === 'aio')
+  if (together !== undefined) {
+    return [
+      blocks(
+        `${nameOf(refOf(together))} runs all controllers in one (flux-aio): the operator does not take it over, and both would reconcile the same objects`,
+        `take it away first, its workloads stay: npx zx scripts/teardown.ts ${where}`,
+      ),
+    ]
+  }
+  if (release === undefined) {
+    return [notice(`Flux ${version} was installed by the flux CLI (flux install or flux bootstrap): the operator will take over ${names}`)]
+  }
+  return [
+    notice(
+      `Flux ${version} was installed by Helm (release ${release}): the operator will take over ${names}, and the release is left behind`,
+      `afterwards, never helm uninstall: kubectl --namespace ${first.metadata.namespace} delete secrets --selector owner=helm,name=${release}`,
+    ),
+  ]
+}
+
+const sourceSchema = v.object({ spec: v.object({ url: v.optional(v.string(), '') }) })
+const rootSchema = v.object({
+  spec: v.object({ path: v.optional(v.string(), ''), prune: v.optional(v.boolean(), false) }),
+  status: v.optional(v.object({ inventory: v.optional(v.object({ entries: v.nullish(v.array(v.unknown()), []) }), {}) }), {}),
+})
+
+type Followed = Pick<Tree, 'namespace' | 'syncName'> & { readonly sync: Pick<Tree['sync'], 'url' | 'path'> }
+
+/** What the source and root Kustomization under the names that Flux will use follow now. */
+export async function checkFollowed(cluster: Cluster, tree: Followed): Promise<Finding[]> {
+  const { namespace, syncName: name } = tree
+  const [source, root] = await Promise.all([
+    cluster.get({ ...fluxKinds.gitRepository, namespace, name }),
+    cluster.get({ ...fluxKinds.kustomization, namespace, name }),
+  ])
+  return judgeFollowed(source, root, tree)
+}
+
+/** If they follow something else, they are taken over, and reported: what the old path applied and the new one lacks is pruned. */
+export function judgeFollowed(source: KubeObject | undefined, root: KubeObject | undefined, tree: Followed): Finding[] {
+  const { namespace, syncName, sync } = tree
+  const found: Finding[] = []
+  const url = source === undefined ? sync.url : v.parse(sourceSchema, source).spec.url
+  if (url !== sync.url) found.push(notice(`GitRepository ${namespace}/${syncName} follows ${url} now, and will follow ${sync.url}`))
+  if (root === undefined) return found
+  const { spec, status } = v.parse(rootSchema, root)
+  if (bare(spec.path) === bare(sync.path)) return found
+  const applied = status.inventory.entries?.length ?? 0
+  const pruned = spec.prune ? `; it applied ${applied} objects, and those that ${sync.path} does not hold too are deleted` : ''
+  found.push(notice(`Kustomization ${namespace}/${syncName} applies ${spec.path} now, and will apply ${sync.path}${pruned}`))
+  return found
+}
+
+function bare(path: string): string {
+  return path.replace(/^\.?\//, '').replace(/\/$/, '')
+}
+
+function namesOf(objects: readonly KubeObject[]): string {
+  return objects.map(({ metadata }) => metadata.name).join(', ')
+}

@@ -1,0 +1,105 @@
+import { readdir, readFile } from 'node:fs/promises'
+import { join, relative } from 'node:path'
+import * as v from 'valibot'
+import { identitiesIn, openSops, recipientsOf, type SopsMetadata, sopsMetadataOf } from '../../../tools/sops.ts'
+import { ageKeyEntry } from '../../../flux/sops.ts'
+import { type AgeKey, ageSecretOf } from '../age-keys.ts'
+import type { Tree } from '../../../desired-state/tree.ts'
+import { blocks, type Finding, notice } from '../../../preflight/preflight.ts'
+
+const pathSchema = v.object({ spec: v.object({ path: v.string() }) })
+
+/** What is known of an age key by the name of its Secret; undefined where there is none, `later` where a capture brings it back. */
+export type KeyOf = (secret: string) => Promise<AgeKey | 'later' | undefined>
+
+/**
+ * Whether the age keys open what SOPS encrypted below the paths that the cluster follows, each the files of the Kustomizations that name
+ * its Secret: one file for each set of recipients. A key that does not stalls everything from Git on (onedr0p/cluster-template#156).
+ */
+export async function checkSopsKey(
+  tree: Pick<Tree, 'sync' | 'kustomizations' | 'instance'>,
+  checkout: string,
+  keyOf: KeyOf,
+): Promise<Finding[]> {
+  const files = await encryptedFiles(tree, checkout)
+  const distinct = new Map(files.map((file) => [`${file.secret} ${recipientsIn(file.metadata).toSorted().join()}`, file]))
+  const secrets = [...new Set(files.map(({ secret }) => secret))]
+  const keys = new Map(await Promise.all(secrets.map(async (secret) => [secret, await keyOf(secret)] as const)))
+  const opening = [...distinct.values()].map((file) => judge(file, keys.get(file.secret)))
+  return (await Promise.all(opening)).flat()
+}
+
+interface Encrypted {
+  readonly path: string
+  readonly metadata: SopsMetadata
+  /** The Secret that its Kustomization takes the key from. */
+  readonly secret: string
+}
+
+async function judge({ path, metadata, secret }: Encrypted, found: AgeKey | 'later' | undefined): Promise<Finding[]> {
+  if (recipientsIn(metadata).length === 0)
+    return [notice(`${path} is encrypted with SOPS for no age key: whether Flux can open it was not looked at`)]
+  if (found === 'later') return []
+  const remedy = 'name the file with the right age key in SOPS_AGE_KEY_FILE (.env.example)'
+  if (found === undefined) {
+    return [
+      blocks(
+        `${path} is encrypted with SOPS, but there is no age key to open it with: neither SOPS_AGE_KEY_FILE nor Secret ${secret}`,
+        remedy,
+      ),
+    ]
+  }
+  const { text: key, unread } = found
+  if (identitiesIn(key).length === 0 && unread.length > 0) {
+    const entry = unread[0] ?? ''
+    return [
+      blocks(
+        `nothing can open ${path}: Secret ${secret} holds an age key as ${entry}, and Flux reads only entries whose names end in .agekey`,
+        `give it that name: kubectl create secret generic ${secret} --from-file=${ageKeyEntry}=FILE, in Flux's namespace and in place of the one that is there`,
+      ),
+    ]
+  }
+  const identities = identitiesIn(key)
+  if (identities.length === 0) return [blocks(`the age key holds no line AGE-SECRET-KEY-…: nothing can open ${path}`, remedy)]
+  const own = await recipientsOf(identities)
+  if (own === undefined) return [blocks(`the age key is malformed: nothing can open ${path}`, remedy)]
+  const opened = await openSops(metadata, identities)
+  if (opened.is === 'opened') return []
+  if (opened.is === 'broken') return [blocks(`${path} is damaged: its data key does not open its checksum`, `sops --decrypt ${path}`)]
+  return [
+    blocks(
+      `the age key cannot open ${path}: the file is for ${opened.recipients.join(', ')}, the key is ${own.join(', ')}`,
+      `${remedy}, or encrypt for this key too: sops updatekeys ${path}`,
+    ),
+  ]
+}
+
+function recipientsIn({ age }: SopsMetadata): string[] {
+  return (age ?? []).map(({ recipient }) => recipient)
+}
+
+/** The files that Flux would have to decrypt, from the cluster's own folder and those of its Kustomizations. */
+async function encryptedFiles(tree: Pick<Tree, 'sync' | 'kustomizations' | 'instance'>, checkout: string): Promise<Encrypted[]> {
+  const folders = [
+    { folder: tree.sync.path, secret: ageSecretOf(tree) },
+    ...tree.kustomizations.map((one) => ({ folder: v.parse(pathSchema, one).spec.path, secret: ageSecretOf(tree, one) })),
+  ]
+  const found = await Promise.all(
+    folders.map(async ({ folder, secret }) => {
+      const paths = await yamlFiles(join(checkout, folder))
+      const read = paths.map(async (path) => ({
+        path: relative(checkout, path),
+        secret,
+        metadata: sopsMetadataOf(await readFile(path, 'utf8')),
+      }))
+      return Promise.all(read)
+    }),
+  )
+  return found.flat().flatMap(({ metadata, ...file }) => (metadata === undefined ? [] : [{ ...file, metadata }]))
+}
+
+/** A folder that is not there is reported elsewhere. */
+async function yamlFiles(folder: string): Promise<string[]> {
+  const entries = await readdir(folder, { recursive: true, withFileTypes: true }).catch(() => [])
+  return entries.filter((entry) => entry.isFile() && /\.ya?ml$/.test(entry.name)).map((entry) => join(entry.parentPath, entry.name))
+}

@@ -1,0 +1,31 @@
+import type { KubeObject, Ref } from '../../kubernetes/objects.ts'
+import type { Remote } from '../../tools/git.ts'
+import type { Redactor } from '../../base/redactor.ts'
+import type { Settings } from '../../connection/settings.ts'
+import type { WantedSecret } from './secrets.ts'
+import type { Tree } from '../../desired-state/tree.ts'
+
+/** All that bootstrap puts into a cluster, known before anything is changed. */
+export interface BootstrapInputs {
+  readonly tree: Tree
+  readonly operatorObjects: readonly KubeObject[]
+  readonly instanceObjects: readonly KubeObject[]
+  readonly secrets: readonly WantedSecret[]
+  /** What was found that does not stand in the way, but should be known before anybody consents. */
+  readonly notices: readonly string[]
+}
+
+export interface BootstrapRequest {
+  /** The flags that name the cluster, for commands that people are asked to type. */
+  readonly where: string
+  /** The folder below kubernetes/clusters. */
+  readonly cluster: string
+  readonly remote: Remote
+  readonly isLab: boolean
+  readonly settings: Settings
+  /** What the lab puts into each settings.yaml it pushes; used where Git can't be read. */
+  readonly overrides: Readonly<Record<string, string>>
+  readonly redactor: Redactor
+  /** Where Flux is taken down first: what is there now goes, and what a capture carries comes back before Flux does. */
+  readonly rebuild?: { readonly comesBack: (ref: Ref) => boolean }
+}

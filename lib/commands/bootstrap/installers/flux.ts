@@ -1,0 +1,16 @@
+import { prepareBootstrap } from '../prepare.ts'
+import { bootstrapViaFlux } from '../bootstrap.ts'
+import type { Deployer } from './installer.ts'
+
+/** Flux first, by its own CLI. */
+export const fluxInstaller: Deployer = {
+  async prepare(session, wanted) {
+    const inputs = await prepareBootstrap(session, wanted)
+    return {
+      steps: bootstrapViaFlux(inputs, session),
+      commit: inputs.tree.commit,
+      toVersion: inputs.tree.distribution.version,
+      notices: inputs.notices,
+    }
+  },
+}

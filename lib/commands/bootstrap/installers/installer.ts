@@ -1,0 +1,34 @@
+import type { Console } from '../../../terminal/console.ts'
+import type { BootstrapRequest } from '../inputs.ts'
+import type { Session } from '../../../connection/session.ts'
+import type { RunState } from '../../../runner/run-state.ts'
+import type { Step } from '../../../runner/step.ts'
+
+/** How a cluster comes by its Flux: everything that bootstrap and rebuild ask of whatever installs it. */
+export interface Deployer {
+  /**
+   * Looks at everything beforehand; writes nothing to the cluster.
+   * @throws OperatorError `blocked` with all findings
+   */
+  readonly prepare: (session: Session, wanted: BootstrapRequest, telling: InstallContext) => Promise<Deployment>
+}
+
+/** From whatever there is to a Flux that follows Git, verified. */
+export interface Deployment {
+  readonly steps: Step[]
+  /** The version of Flux that it brings; not known of a stack of the person's own. */
+  readonly toVersion?: string
+  /** What Git is at. */
+  readonly commit: string
+  /** What people should know before they consent. */
+  readonly notices: readonly string[]
+}
+
+/** Where a deployer shows what its own tool would change, before anybody consents. */
+export interface InstallContext {
+  readonly console: Console
+  /** Nothing may be written then, not even a file. */
+  readonly isDryRun: boolean
+  /** What the run noted before it was interrupted, if it is a resumed one. */
+  readonly memory: RunState
+}

@@ -1,0 +1,16 @@
+import { prepareBootstrap } from '../prepare.ts'
+import { bootstrap } from '../bootstrap.ts'
+import type { Deployer } from './installer.ts'
+
+/** flux-operator first, which installs Flux. */
+export const operatorInstaller: Deployer = {
+  async prepare(session, wanted) {
+    const inputs = await prepareBootstrap(session, wanted)
+    return {
+      steps: bootstrap(inputs, session),
+      commit: inputs.tree.commit,
+      toVersion: inputs.tree.distribution.version,
+      notices: inputs.notices,
+    }
+  },
+}

@@ -1,0 +1,93 @@
+import { mkdir } from 'node:fs/promises'
+import { join } from 'node:path'
+import { fluxKinds } from '../../../flux/kinds.ts'
+import { checkOut, headOf } from '../../../tools/git.ts'
+import { checkApiServices } from '../../../preflight/api-services.ts'
+import { blocks, createPreflight, type Finding } from '../../../preflight/preflight.ts'
+import { listFluxCrds } from '../../../flux/crds.ts'
+import { once } from '../../../base/once.ts'
+import { type FluxThere, lookForFlux } from '../../../flux/installations.ts'
+import { checkPendingDeletions } from '../../../preflight/pending-deletions.ts'
+import { checkStackSecrets, usualSecrets } from '../checks/stack-secrets.ts'
+import { checkStackState } from '../checks/stack-state.ts'
+import { checkCrdsStay, checkNamespaceStays } from '../../../preflight/terminating.ts'
+import type { BootstrapRequest } from '../inputs.ts'
+import { summarizeChanges } from '../pulumi-output.ts'
+import { openStack } from '../pulumi-stack.ts'
+import type { Session } from '../../../connection/session.ts'
+import { pulumiUp, wasInterrupted } from '../steps/pulumi-up.ts'
+import { ensureSynced } from '../steps/sync.ts'
+import { verifyControllers } from '../steps/verify-controllers.ts'
+import { buildFolder } from '../../../desired-state/tree.ts'
+import type { Deployer } from './installer.ts'
+import { usualNamespace } from '../../../flux/refs.ts'
+
+/** Where the component of pulumi/ puts Flux, and what it calls source and root Kustomization. */
+const namespace = usualNamespace
+const syncName = usualNamespace
+
+/** A stack of the person's own, whose program installs Flux' community chart and points it at Git (pulumi/flux-bootstrap.ts). */
+export const pulumiInstaller: Deployer = {
+  async prepare(session, wanted, { console, isDryRun, memory }) {
+    const { cluster, access, tools } = session
+    const { remote, settings, where } = wanted
+    const stack = await openStack(session, settings)
+    const preflight = createPreflight(cluster.signal)
+    const flux = once(() => lookForFlux(cluster))
+    const commit = await preflight.learn(() => headOf(remote, cluster.signal))
+    await preflight.check(
+      async () => checkNoInstance(await flux()),
+      () => (commit === undefined ? [] : checkNoInstanceInGit(session, wanted, commit)),
+      () => checkStackSecrets(stack, settings.PULUMI_SECRETS ?? usualSecrets),
+      () => checkStackState(stack, session.uid, wasInterrupted(memory)),
+      () => checkNamespaceStays(cluster, namespace, where),
+      async () => checkPendingDeletions(cluster, await flux(), namespace),
+      async () => checkCrdsStay(cluster, await listFluxCrds(cluster)),
+      () => checkApiServices(cluster, 'notice'),
+    )
+    const notices = preflight.conclude()
+    if (commit === undefined) throw preflight.blocked()
+
+    if (isDryRun && settings.PULUMI_BUILD !== undefined) {
+      notices.push(`the preview is of what was built before: a dry run writes no files, so it does not run ${settings.PULUMI_BUILD}`)
+    } else await stack.build()
+    console.action(`pulumi preview of stack ${stack.name}`)
+    for (const line of summarizeChanges(await stack.preview())) console.line(`  ${line}`)
+    console.faint(`  the whole: ${stack.typed('preview --diff --refresh')}`)
+    const steps = [pulumiUp(stack), ensureSynced({ namespace, syncName, commit, remote }), verifyControllers(namespace, access, tools.flux)]
+    return { steps, commit, notices }
+  },
+}
+
+/** An operator reverts whatever Pulumi changes, and Pulumi whatever the operator changes. */
+function checkNoInstance({ instances }: FluxThere): Finding[] {
+  return instances.map(({ metadata }) =>
+    blocks(
+      `FluxInstance ${metadata.namespace}/${metadata.name} is there: its operator owns Flux, and would fight with Pulumi over it`,
+      'leave --via pulumi out; or remove that Flux first',
+    ),
+  )
+}
+
+/** The same fight would begin as soon as Flux had applied Git's FluxInstance. */
+async function checkNoInstanceInGit(
+  { tools, folder, cluster }: Session,
+  { remote, cluster: name }: BootstrapRequest,
+  commit: string,
+): Promise<Finding[]> {
+  const checkout = join(folder, 'pulumi-tree')
+  await mkdir(checkout)
+  await checkOut(remote, commit, 'kubernetes', checkout, cluster.signal)
+  const where = `kubernetes/clusters/${name} at ${commit.slice(0, 12)}`
+  const objects = await buildFolder(checkout, `kubernetes/clusters/${name}`, tools.kubectl, where)
+  const instance = objects.find(
+    ({ kind, metadata }) => kind === fluxKinds.kustomization.kind && metadata.name === `${name}-gitops-flux-instance`,
+  )
+  if (instance === undefined) return []
+  return [
+    blocks(
+      `${where} brings a FluxInstance (Kustomization ${instance.metadata.name}), which would take Flux over from Pulumi`,
+      `leave --via pulumi out; or take that Kustomization and ${name}-gitops-flux-operator out of Git, and push`,
+    ),
+  ]
+}

@@ -1,0 +1,119 @@
+import { mkdir, stat } from 'node:fs/promises'
+import { join } from 'node:path'
+import * as v from 'valibot'
+import { type KubeObject, kinds } from '../../kubernetes/objects.ts'
+import { headOf } from '../../tools/git.ts'
+import { renderChart } from '../../desired-state/render-chart.ts'
+import { checkApiServices } from '../../preflight/api-services.ts'
+import { installRights } from '../../preflight/install-rights.ts'
+import { checkDistribution } from '../../preflight/distribution.ts'
+import { checkDrift } from './checks/drift.ts'
+import { blocks, type Check, createPreflight, type Finding } from '../../preflight/preflight.ts'
+import { listFluxCrds } from '../../flux/crds.ts'
+import { checkBehind, checkLabPushed, checkPushed } from '../../preflight/git-state.ts'
+import { checkKubernetesVersion } from '../../preflight/kubernetes-version.ts'
+import { checkLeftovers } from './checks/leftovers.ts'
+import { once } from '../../base/once.ts'
+import { checkFollowed, judgeFlux } from './checks/other-installations.ts'
+import { lookForFlux } from '../../flux/installations.ts'
+import { checkPrograms } from '../../preflight/programs.ts'
+import { checkRights } from '../../preflight/rights.ts'
+import { checkSecrets } from './checks/secrets-present.ts'
+import { checkSopsKey, type KeyOf } from './checks/sops-key.ts'
+import { checkPendingDeletions } from '../../preflight/pending-deletions.ts'
+import { checkCrdsStay, checkInstancesStay, checkNamespaceStays } from '../../preflight/terminating.ts'
+import { checkWebhooks } from '../../preflight/webhooks.ts'
+import type { Session } from '../../connection/session.ts'
+import { labTreeRoot, projectRoot } from '../../base/paths.ts'
+import { stated } from '../../kubernetes/manifest.ts'
+import { buildTree, fetchTree, type Tree } from '../../desired-state/tree.ts'
+import { type Chart } from '../../desired-state/chart.ts'
+import { findAgeKey } from './age-keys.ts'
+import { findSecrets } from './secrets.ts'
+import type { BootstrapRequest, BootstrapInputs } from './inputs.ts'
+
+const versionSchema = v.object({ gitVersion: v.string() })
+
+/**
+ * Bootstrap's preflight: reads Git, renders the charts, finds the secrets, and looks at everything else that could stand in the way.
+ * @throws OperatorError `blocked` with every finding, not just the first
+ */
+export async function prepareBootstrap(session: Session, wanted: BootstrapRequest): Promise<BootstrapInputs> {
+  const { tools, cluster, folder } = session
+  const { cluster: name, remote, isLab, overrides, settings, redactor, rebuild, where } = wanted
+  const { signal } = cluster
+  const checkout = join(folder, 'tree')
+  await mkdir(checkout)
+  const { gitVersion } = v.parse(versionSchema, await cluster.read('/version'))
+  const preflight = createPreflight(signal)
+
+  const fetched = await preflight.learn(() => fetchTree(remote, name, checkout, tools.kubectl, signal))
+  // Where Git can't be read, the person's own checkout tells which charts to ask the registry for: all findings at once.
+  const tree = fetched ?? (await buildTree(remote, 'this checkout', name, projectRoot, tools.kubectl, overrides).catch(() => undefined))
+  if (tree === undefined) throw preflight.blocked()
+
+  const render = (chart: Chart): Promise<KubeObject[] | undefined> => preflight.learn(() => renderChart(session, chart, gitVersion))
+  const rendering = Promise.all([render(tree.operator), render(tree.instance)])
+  const rendered = async (): Promise<KubeObject[]> => (await rendering).flatMap((objects) => objects ?? [])
+  const bringing = preflight.learn(() => findSecrets(session, wanted, tree))
+  const crds = once(() => listFluxCrds(cluster))
+  const flux = once(() => lookForFlux(cluster))
+  const { namespace, distribution, operator } = tree
+  const checksOfGit = (): Check[] => [
+    () => checkFollowable(tree, checkout),
+    () => checkBehind(cluster, tree, folder),
+    () => (isLab ? checkLabPushed(labTreeRoot(), checkout, overrides) : checkPushed(projectRoot, tree, signal)),
+    () => checkSopsKey(tree, checkout, keyOf),
+  ]
+  const keyOf: KeyOf = async (secret) =>
+    (await findAgeKey(cluster, tree, secret, (await bringing) ?? [], redactor)) ?? (comesBack(secret) ? 'later' : undefined)
+  const comesBack = (secret: string): boolean => rebuild?.comesBack({ ...kinds.secret, namespace, name: secret }) === true
+  // What a rebuild finds of an earlier Flux it takes down itself.
+  const checksOfWhatStays: Check[] = [
+    () => checkNamespaceStays(cluster, namespace, where),
+    async () => checkInstancesStay((await flux()).instances, where),
+    async () => checkPendingDeletions(cluster, await flux(), namespace),
+    async () => checkCrdsStay(cluster, await crds()),
+    async () => judgeFlux(await flux(), namespace, where),
+    async () => checkLeftovers(cluster, await crds(), await flux()),
+    () => checkFollowed(cluster, tree),
+  ]
+  const checking = preflight.check(
+    () => checkPrograms(tools, { kubernetes: gitVersion, flux: distribution.version, insecure: operator.insecure }),
+    () => checkKubernetesVersion(gitVersion, distribution.version),
+    async () => checkRights(cluster, installRights(namespace, settings.LOCK_NAMESPACE ?? 'kube-system', await rendered())),
+    ...(rebuild === undefined ? checksOfWhatStays : []),
+    () => checkApiServices(cluster, 'notice'),
+    async () => checkWebhooks(cluster, [stated({ ...kinds.namespace, name: namespace }), ...(await rendered())]),
+    () => checkDistribution(tree, session.registry, signal),
+    async () => checkSecrets(cluster, tree, (await bringing) ?? [], comesBack),
+    async () => checkDrift(cluster, tree, await rendered()),
+    ...(fetched === undefined ? [] : checksOfGit()),
+  )
+  const [[operatorObjects, instanceObjects], secrets] = await Promise.all([rendering, bringing, checking])
+  const notices = preflight.conclude()
+  if (operatorObjects === undefined || instanceObjects === undefined || secrets === undefined) throw preflight.blocked()
+  return { tree, operatorObjects, instanceObjects, secrets, notices }
+}
+
+/** Flux will follow what the FluxInstance says: it must be what was read here, and be there. */
+async function checkFollowable(tree: Tree, checkout: string): Promise<Finding[]> {
+  const { sync, remote, commit, cluster } = tree
+  const at = commit.slice(0, 12)
+  const found: Finding[] = []
+  if (sync.url !== remote.url) {
+    const settings = `kubernetes/clusters/${cluster}/settings.yaml`
+    const what = `Flux would follow ${sync.url}, as ${settings} at ${at} says, but this run read ${remote.url}`
+    found.push(blocks(what, `make git_url in ${settings} the same here and in Git, and push`))
+  }
+  if (sync.ref !== remote.ref) await headOf({ ...remote, ref: sync.ref })
+  const isFolder = await stat(join(checkout, sync.path)).then(
+    (entry) => entry.isDirectory(),
+    () => false,
+  )
+  if (!isFolder) {
+    const remedy = `fix instance.sync.path of HelmRelease ${tree.instance.name}, push, and run again`
+    found.push(blocks(`${remote.url} has no folder ${sync.path} at ${at}, which Flux would follow`, remedy))
+  }
+  return found
+}

@@ -1,0 +1,59 @@
+import { readdir, readFile } from 'node:fs/promises'
+import { hostname } from 'node:os'
+import { basename, join, resolve } from 'node:path'
+import * as v from 'valibot'
+import { expandHome } from '../../base/paths.ts'
+import { startOf } from '../../process/process-start.ts'
+
+/** Who holds a stack's lock. */
+export interface Holder {
+  readonly who: string
+  /** Its process was on this machine, and is gone: the lock protects no work. */
+  readonly isGone: boolean
+}
+
+/** Who holds the lock of which Pulumi says that the stack is locked by it: `created by ada@laptop (pid 4711) at …`; none of another failure. */
+export function holdersIn(message: string): Holder[] {
+  return [...message.matchAll(/created by (\S+)@(\S+) \(pid (\d+)\)/g)].map(([, user = '', host = '', pid = '']) =>
+    holderOf(user, host, Number(pid)),
+  )
+}
+
+/** The holder that a lock names. */
+export function holderOf(user: string, host: string, pid: number): Holder {
+  return { who: `${user}@${host}, process ${pid}`, isGone: host === hostname() && startOf(pid) === undefined }
+}
+
+const lockSchema = v.pipe(v.string(), v.parseJson(), v.object({ pid: v.number(), username: v.string(), hostname: v.string() }))
+
+/**
+ * The locks of a stack in a backend that is a folder: `.pulumi/locks/organization/PROJECT/STACK/*.json`. No other tells before it is asked for
+ * the lock.
+ * @param project the project's folder, from which Pulumi takes a relative backend
+ */
+export async function readLocks(backend: string | undefined, stack: string, project: string): Promise<Holder[]> {
+  const scheme = 'file://'
+  if (backend?.startsWith(scheme) !== true) return []
+  const [path = ''] = backend.slice(scheme.length).split('?')
+  const folder = decodeURI(path)
+  const root = join(folder.startsWith('~/') ? expandHome(folder) : resolve(project, folder), '.pulumi', 'locks')
+  const own = (await filesIn(root)).filter(
+    (entry) => entry.isFile() && entry.name.endsWith('.json') && basename(entry.parentPath) === basename(stack),
+  )
+  return Promise.all(
+    own.map(async (entry) => {
+      const { pid, username, hostname: host } = v.parse(lockSchema, await readFile(join(entry.parentPath, entry.name), 'utf8'))
+      return holderOf(username, host, pid)
+    }),
+  )
+}
+
+/** None of a folder that is not there: nobody has ever held a lock. */
+async function filesIn(root: string) {
+  try {
+    return await readdir(root, { recursive: true, withFileTypes: true })
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return []
+    throw error
+  }
+}

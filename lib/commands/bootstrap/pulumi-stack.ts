@@ -1,0 +1,140 @@
+import { writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import * as v from 'valibot'
+import { ProcessOutput } from 'zx'
+import { complaintOf, isInstalled, shell } from '../../process/command.ts'
+import { childEnvironment } from '../../process/environment.ts'
+import { OperatorError } from '../../base/errors.ts'
+import { shellQuote } from '../../base/shell-line.ts'
+import type { Session } from '../../connection/session.ts'
+import { type Settings } from '../../connection/settings.ts'
+import { expandHome } from '../../base/paths.ts'
+import { type Holder, holdersIn, readLocks } from './pulumi-locks.ts'
+import { type Change, parsePreview, parseState, type StackState } from './pulumi-output.ts'
+
+/** One stack of a Pulumi project, reached through Pulumi's command line on one cluster. */
+export interface Stack {
+  readonly name: string
+  readonly folder: string
+  /** A command line of Pulumi's for this stack, as a person types it. */
+  readonly typed: (words: string) => string
+  /** Which configuration keys are set, and whether each is encrypted. Values are not read. */
+  readonly readConfig: () => Promise<Readonly<Record<string, { readonly isSecret: boolean }>>>
+  readonly readState: () => Promise<StackState>
+  /** Who holds the stack's lock, where its backend is a folder; no other tells before it is asked for the lock. */
+  readonly readLocks: () => Promise<readonly Holder[]>
+  /** Builds the project where a command for that is configured. */
+  readonly build: () => Promise<void>
+  /** What `pulumi up` would change, in full, as people read it. */
+  readonly showDiff: () => Promise<string>
+  readonly preview: () => Promise<readonly Change[]>
+  /** Carries it out, and tells each line that Pulumi says. */
+  readonly up: (tell: (line: string) => void) => Promise<void>
+  /** Takes away the locks of processes that are gone, and the note of operations that they had begun. */
+  readonly clearInterrupted: () => Promise<void>
+}
+
+/** Variables that are Pulumi's own: no other program of a run gets them. */
+const pulumiVariables = [
+  'PULUMI_ACCESS_TOKEN',
+  'PULUMI_CONFIG_PASSPHRASE',
+  'PULUMI_CONFIG_PASSPHRASE_FILE',
+  'PULUMI_BACKEND_URL',
+  'PULUMI_HOME',
+] as const
+
+const configSchema = v.pipe(v.string(), v.parseJson(), v.record(v.string(), v.object({ secret: v.boolean() })))
+
+/**
+ * The stack that the settings name. Its programs see one kubeconfig with one context in it: they can reach no other cluster by mistake.
+ * @throws OperatorError `usage` where no stack is named, `blocked` where pulumi is not installed
+ */
+// oxlint-disable-next-line max-lines-per-function -- one stack: its methods share its environment
+export async function openStack({ access, folder: own, cluster }: Session, settings: Settings): Promise<Stack> {
+  const { PULUMI_STACK: name, PULUMI_DIR: directory = 'pulumi', PULUMI_BUILD: buildCommand } = settings
+  if (name === undefined) {
+    throw new OperatorError('--via pulumi needs the name of a stack', { kind: 'usage', remedy: 'set PULUMI_STACK (.env.example)' })
+  }
+  if (!(await isInstalled('pulumi', childEnvironment()))) {
+    throw new OperatorError('--via pulumi needs pulumi, which is not on PATH', {
+      kind: 'blocked',
+      remedy: 'install it: pulumi.com/docs/install',
+    })
+  }
+  const folder = expandHome(directory)
+  const kubeconfig = join(own, 'pulumi-kubeconfig')
+  const { stdout: config } = await shell(access.env)`${access.kubectl} config view --minify --flatten --raw --context=${access.context}`
+  await writeFile(kubeconfig, config, { mode: 0o600 })
+
+  const ownVariables = pulumiVariables.flatMap((variable) => (settings[variable] === undefined ? [] : [[variable, settings[variable]]]))
+  const env = {
+    ...access.env,
+    ...Object.fromEntries(ownVariables),
+    KUBECONFIG: kubeconfig,
+    PULUMI_SKIP_UPDATE_CHECK: 'true',
+  }
+  const { signal } = cluster
+  const $ = shell(env, { cwd: folder, signal })
+  const common = ['--stack', name, '--non-interactive', '--color', 'never']
+  const typed = (words: string): string => `cd ${shellQuote(folder)} && pulumi ${words} --stack ${shellQuote(name)}`
+  const failed = (command: string, kind: 'blocked' | 'failed') => (error: unknown) => {
+    signal.throwIfAborted()
+    throw new OperatorError(`pulumi ${command} failed in ${folder}: ${reasonOf(error)}`, { kind, remedy: typed(command) })
+  }
+  return {
+    name,
+    folder,
+    typed,
+    async readConfig() {
+      const { stdout } = await $`pulumi config --stack ${name} --json --non-interactive`.catch(failed('config', 'blocked'))
+      return Object.fromEntries(Object.entries(v.parse(configSchema, stdout)).map(([key, { secret }]) => [key, { isSecret: secret }]))
+    },
+    async readState() {
+      return parseState((await $`pulumi stack export ${common}`.catch(failed('stack export', 'blocked'))).stdout)
+    },
+    readLocks: () => readLocks(settings.PULUMI_BACKEND_URL, name, folder),
+    async build() {
+      if (buildCommand === undefined) return
+      await shell(childEnvironment(), { cwd: folder, signal })`bash -c ${buildCommand}`.catch((error: unknown) => {
+        signal.throwIfAborted()
+        const remedy = `cd ${shellQuote(folder)} && ${buildCommand}`
+        throw new OperatorError(`the build that PULUMI_BUILD names failed: ${complaintOf(error)}`, { kind: 'blocked', remedy })
+      })
+    },
+    async showDiff() {
+      return (await $`pulumi preview --diff --refresh ${common}`.catch(failed('preview --refresh', 'blocked'))).stdout
+    },
+    async preview() {
+      return parsePreview((await $`pulumi preview --json --refresh ${common}`.catch(failed('preview --refresh', 'blocked'))).stdout)
+    },
+    async up(tell) {
+      const going = $`pulumi up --refresh --yes --skip-preview ${common}`
+      going.stdout.on('data', (chunk: Buffer) => {
+        const line = chunk
+          .toString()
+          .split('\n')
+          .map((one) => one.trim())
+          .findLast((one) => one !== '' && !/^(\.+|@ updating\.*)$/.test(one)) // no more than that it is at work
+        if (line !== undefined) tell(line)
+      })
+      await going.catch(failed('up --refresh', 'failed'))
+    },
+    async clearInterrupted() {
+      const refresh = () => $`pulumi refresh --clear-pending-creates --yes --skip-preview ${common}`
+      const first = await refresh().nothrow()
+      if (first.ok) return
+      const holders = holdersIn(first.stdout + first.stderr)
+      if (holders.length === 0 || !holders.every(({ isGone }) => isGone)) failed('refresh', 'failed')(first)
+      await $`pulumi cancel --yes ${common}`.catch(failed('cancel', 'failed'))
+      await refresh().catch(failed('refresh', 'failed'))
+    },
+  }
+}
+
+/** What Pulumi says of its failure: on stdout, among all else. */
+function reasonOf(error: unknown): string {
+  if (!(error instanceof ProcessOutput)) return complaintOf(error)
+  const lines = `${error.stdout}\n${error.stderr}`.split('\n').map((line) => line.trim())
+  const reported = [...new Set(lines.filter((line) => /^error:|created by \S+@\S+ \(pid/.test(line)))]
+  return reported.length === 0 ? complaintOf(error) : reported.slice(-4).join('\n')
+}

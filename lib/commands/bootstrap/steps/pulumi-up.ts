@@ -1,0 +1,41 @@
+import { join } from 'node:path'
+import * as v from 'valibot'
+import { putFile } from '../../../base/write-atomic.ts'
+import { describeChanges, summarizeChanges } from '../pulumi-output.ts'
+import type { Stack } from '../pulumi-stack.ts'
+import type { RunState } from '../../../runner/run-state.ts'
+import type { Step } from '../../../runner/step.ts'
+
+const notesSchema = v.object({ pulumi: v.optional(v.object({ isUp: v.boolean() }), { isUp: false }) })
+
+/** Whether this very run was interrupted in the midst of `pulumi up`. */
+export function wasInterrupted(memory: RunState): boolean {
+  return v.parse(notesSchema, memory.read()).pulumi.isUp
+}
+
+/** Carries out a stack's program. Without a refresh its state would still list what a teardown has removed, and nothing would be made. */
+export function pulumiUp(stack: Stack): Step {
+  return {
+    id: 'pulumi-up',
+    title: `Deploy Flux with Pulumi: stack ${stack.name}`,
+    risk: 'change',
+    async look({ memory }) {
+      const changes = await stack.preview()
+      const isLeft = wasInterrupted(memory)
+      if (changes.length === 0 && !isLeft) return { is: 'done', detail: `pulumi would change nothing in stack ${stack.name}` }
+      return {
+        is: 'todo',
+        change: `pulumi up on stack ${stack.name}: ${describeChanges(changes) || 'what an interrupted one has left'}`,
+        commands: [stack.typed('up --refresh')],
+        details: summarizeChanges(changes),
+      }
+    },
+    async act({ memory }, progress) {
+      putFile(join(memory.folder(), 'pulumi-preview.txt'), await stack.showDiff())
+      if (wasInterrupted(memory)) await stack.clearInterrupted()
+      memory.write({ pulumi: { isUp: true } })
+      await stack.up(progress)
+      memory.write({ pulumi: { isUp: false } })
+    },
+  }
+}

@@ -1,0 +1,78 @@
+import type { Cluster } from '../../../kubernetes/client.ts'
+import { kinds, type KubeObject, nameOf, type Ref } from '../../../kubernetes/objects.ts'
+import { fluxKinds } from '../../../flux/kinds.ts'
+import { deploymentReadiness } from '../../../kubernetes/readiness.ts'
+import { complaintOf, shell } from '../../../process/command.ts'
+import { readFluxCrds } from '../../../flux/crds.ts'
+import { readFluxObjects } from '../../../flux/read-objects.ts'
+import { findForeign } from '../../../health/foreign-managers.ts'
+import { once } from '../../../base/once.ts'
+import type { Access } from '../../../connection/kubeconfig.ts'
+import type { Step } from '../../../runner/step.ts'
+import { imageOf } from '../../../flux/components.ts'
+import { instanceIn } from '../../../flux/refs.ts'
+import { componentsOf } from '../../../flux/instance.ts'
+import { appliedRevision, versionOfRevision } from '../../../flux/revision.ts'
+
+/** Checks the result as a whole: controllers at their images, nobody else's field manager on anything of Flux, `flux check` agrees. */
+export function verifyFlux(namespace: string, access: Access, flux: string | undefined): Step {
+  const instanceRef = instanceIn(namespace)
+  return {
+    id: 'verify',
+    title: 'Verify Flux',
+    risk: 'safe',
+    async look({ cluster, where }) {
+      const instance = await cluster.get(instanceRef)
+      if (instance === undefined) return { is: 'waiting', on: 'the FluxInstance' }
+      const components = componentsOf(instance)
+      if (components.length === 0) return { is: 'waiting', on: 'the FluxInstance to name its components' }
+      for (const { name, repository, tag } of components) {
+        const ref: Ref = { ...kinds.deployment, namespace, name }
+        const image = await imageOf(cluster, ref)
+        if (image !== `${repository}:${tag}`) return { is: 'waiting', on: `${nameOf(ref)} to run ${repository}:${tag}; it is ${image}` }
+        const readiness = await deploymentReadiness(cluster, ref)
+        if (readiness.is === 'waiting') return readiness
+      }
+      const foreign = await foreignManagers(cluster, namespace)
+      if (foreign.length > 0) {
+        return {
+          is: 'blocked',
+          reason: `field managers that are not Flux's: ${foreign.slice(0, 5).join('; ')}${foreign.length > 5 ? `; and ${foreign.length - 5} more` : ''}`,
+          remedy: `npx zx scripts/health-check.ts ${where} --fix   # gives them back to Flux; its plan tells what Flux then takes away`,
+        }
+      }
+      const check = flux === undefined ? { is: 'agrees', words: '' } : await fluxCheck(flux, access, namespace)
+      if (check.is === 'complains') return { is: 'waiting', on: `flux check: ${check.words}` }
+      return {
+        is: 'done',
+        detail: `Flux ${versionOfRevision(appliedRevision(instance))}, ${components.length} controllers at their images${check.words}`,
+      }
+    },
+    act: () => Promise.resolve(),
+    watches: [
+      { kind: kinds.deployment, query: { namespace } },
+      { kind: fluxKinds.fluxInstance, query: { namespace } },
+    ],
+  }
+}
+
+/** What `flux check` says. A login program that asks questions has asked them already, and cannot again for another program. */
+async function fluxCheck(flux: string, access: Access, namespace: string): Promise<{ is: 'agrees' | 'complains'; words: string }> {
+  const ended = await shell(access.env)`${flux} check --context=${access.context} --namespace=${namespace} --timeout=30s`.nothrow()
+  if (ended.exitCode === 0) return { is: 'agrees', words: '; flux check agrees' }
+  if (access.login !== undefined && ended.stderr.includes('getting credentials: exec')) {
+    return { is: 'agrees', words: `; flux check could not be asked: the login by ${access.login.program} wants a terminal` }
+  }
+  return { is: 'complains', words: complaintOf(ended) }
+}
+
+/** `CustomResourceDefinition x: kubectl-client-side-apply` for each owner of fields of Flux's CRDs, and of its objects in the namespace, that is not Flux. */
+export async function foreignManagers(cluster: Cluster, namespace: string): Promise<string[]> {
+  const crds = once(() => readFluxCrds(cluster))
+  const instance = (): Promise<KubeObject | undefined> => cluster.get(instanceIn(namespace))
+  const installed = () => Promise.resolve({ expectsOperator: true, installedBy: 'operator' } as const)
+  const found = await findForeign({ crds, instance, installed, objects: async () => readFluxObjects(cluster, await crds()) })
+  return found.flatMap(({ ref, managers }) =>
+    ref.namespace === undefined || ref.namespace === namespace ? managers.map((manager) => `${nameOf(ref)}: ${manager}`) : [],
+  )
+}

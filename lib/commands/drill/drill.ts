@@ -1,0 +1,195 @@
+import { join } from 'node:path'
+import { groundOf } from './environment.ts'
+import { drawReport } from './html-report.ts'
+import type { DrillOutcome } from './outcome.ts'
+import { drillEachLoss } from './losses/each-loss.ts'
+import { eachLoss, type drillFlags } from './flags.ts'
+import { findPlace, reachGoodState } from './place.ts'
+import { rehearse } from './rehearse.ts'
+import type { Scenario } from './scenario.ts'
+import { chooseScenarios, scenarios } from './faults/scenarios.ts'
+import { parseDuration, showDuration } from '../../base/duration.ts'
+import { messageOf, OperatorError } from '../../base/errors.ts'
+import { putFile } from '../../base/write-atomic.ts'
+import type { CommandContext } from '../../runner/run-command.ts'
+import { failedWith } from '../../runner/execute.ts'
+import { verifySameCluster } from '../../runner/resume.ts'
+import { askText, canAsk } from '../../terminal/prompt.ts'
+import type { RunResult } from '../../runner/run-result.ts'
+import type { DocumentFields } from '../../runner/report.ts'
+import { readInstallation } from '../../flux/installation.ts'
+
+type DrillStage = CommandContext<typeof drillFlags>
+
+/** Rehearses failures on purpose: every loss of one object, or the scenarios that are named. */
+export async function drill(stage: DrillStage): Promise<RunResult> {
+  if (stage.own.scenario === eachLoss) return drillEachLoss(stage)
+  verifyNoneOfEachLoss(stage)
+  return drillScenarios(stage)
+}
+
+/** Rehearses one disaster after the other, from one good state to the next; stops where a cluster does not come back. */
+async function drillScenarios(stage: DrillStage): Promise<RunResult> {
+  const { own, shared, target, console, record, again } = stage
+  if (own.scenario === undefined) {
+    throw new OperatorError('which disasters? --scenario is mandatory', {
+      kind: 'usage',
+      remedy: `name some of ${scenarios.map(({ name }) => name).join(', ')}; or rehearse all: ${again('--scenario', 'all')}`,
+    })
+  }
+  const installation = await readInstallation(stage.session.cluster)
+  const chosen = chooseScenarios(own.scenario, again, {
+    isLab: target.isLab,
+    isOperators: installation.expectsOperator,
+    hasInstaller: installation.expectsOperator || (installation.installedBy === 'cli' && stage.session.tools.flux !== undefined),
+    hasFolder: target.inGit !== undefined,
+  })
+  const objectiveOf = ({ objectiveMs }: Scenario): number =>
+    own.objective === undefined ? objectiveMs : (parseDuration(own.objective) ?? 0)
+  const plan = shared['dry-run'] === true ? console.answer : console
+  plan.line()
+  plan.line(`Drill on ${target.context} (${target.isLab ? 'the lab' : 'a real cluster'}, ${stage.session.access.server})`)
+  for (const [at, scenario] of chosen.entries()) {
+    plan.line(`${`${at + 1}.`.padStart(4)} ✖ ${scenario.title}: ${scenario.strikes}; objective ${showDuration(objectiveOf(scenario))}`)
+  }
+  plan.line()
+  if (shared['dry-run'] === true) return { outcome: 'planned', telling: tellDrill([]), isAnswer: true }
+  verifyAskable(stage)
+  const { context, isLab, runs: home, where } = target
+  const cluster = { home, context, server: stage.session.access.server, uid: stage.session.uid, again }
+  await verifySameCluster(cluster, isLab, `npx zx scripts/bootstrap.ts ${where} --new-cluster`)
+  const place = await findPlace(stage, installation)
+  record.keepIn(target.runs)
+  const outcomes: DrillOutcome[] = []
+  let struck: Scenario | undefined
+  try {
+    for (const [at, scenario] of chosen.entries()) {
+      await consentTo(scenario, stage)
+      const title = `${at + 1}/${chosen.length} ${scenario.title}`
+      const waiting = console.wait(title)
+      try {
+        const ground = groundOf(stage, place, (text) => waiting.on(`${title}: ${text}`))
+        await reachGoodState(stage, place, ground.ailment, (text) => waiting.on(`${title}: ${text}`))
+        if (target.isLab) await ground.ensureWitness()
+        struck = scenario
+        const outcome = await rehearse(scenario, objectiveOf(scenario), ground)
+        struck = undefined
+        outcomes.push(outcome)
+        if (outcome.met) waiting.success(describe(outcome))
+        else waiting.failure(describe(outcome))
+      } finally {
+        waiting.stop()
+      }
+      if (outcomes.at(-1)?.recoveredMs === undefined) break
+    }
+    return { ...endingOf(outcomes, chosen, stage), telling: tellDrill(outcomes) }
+  } catch (thrown) {
+    return { ...brokenOff(thrown, struck, stage), telling: tellDrill(outcomes) }
+  } finally {
+    keepPage(stage, outcomes)
+  }
+}
+
+function describe({ title, detectedMs, recoveredMs, objectiveMs, failure }: DrillOutcome): string {
+  const noticed = detectedMs === undefined ? '' : `noticed after ${showDuration(detectedMs)}, `
+  const recovered = recoveredMs === undefined ? 'not recovered' : `recovered after ${showDuration(recoveredMs)}`
+  return `${title}: ${noticed}${recovered}, objective ${showDuration(objectiveMs)}${failure === undefined ? '' : `; ${failure}`}`
+}
+
+/** The command that comes after a drill which left a cluster broken. */
+function recoverIt({ target }: Pick<DrillStage, 'target'>): string {
+  return `npx zx scripts/recover.ts ${target.where}`
+}
+
+/** What was cancelled, or failed, outside a rehearsal's own account; `struck` had struck by then, and was not seen fixed. */
+function brokenOff(thrown: unknown, struck: Scenario | undefined, stage: DrillStage): RunResult {
+  const { outcome, failure } = failedWith(thrown, stage.signal, struck !== undefined, stage.again)
+  const what = outcome === 'cancelled' ? 'stopped' : messageOf(thrown)
+  if (struck !== undefined) {
+    const state = `${stage.target.context} is as ${struck.name} left it`
+    const kind = outcome === 'cancelled' ? 'cancelled' : 'failed'
+    return { outcome: kind, failure: new OperatorError(`${what}; ${state}`, { kind, remedy: recoverIt(stage), cause: thrown }) }
+  }
+  if (outcome !== 'cancelled') return failure === undefined ? { outcome } : { outcome, failure }
+  return { outcome, failure: new OperatorError('stopped between two disasters; no more was broken', { kind: 'cancelled', cause: thrown }) }
+}
+
+function endingOf(outcomes: readonly DrillOutcome[], chosen: readonly Scenario[], stage: DrillStage): RunResult {
+  const { target } = stage
+  const missed = outcomes.filter(({ met }) => !met)
+  if (missed.length === 0) return { outcome: 'done' }
+  const isLost = outcomes.at(-1)?.recoveredMs === undefined
+  const left = chosen.length - outcomes.length
+  const what = `${missed.length} of ${outcomes.length} objectives were not met: ${missed.map(({ name }) => name).join(', ')}`
+  const state = isLost
+    ? `. ${target.context} is as ${missed.at(-1)?.name} left it${left === 0 ? '' : `; ${left} scenarios were not begun`}`
+    : ''
+  return { outcome: 'failed', failure: new OperatorError(`${what}${state}`, isLost ? { remedy: recoverIt(stage) } : {}) }
+}
+
+/** What the document and the report say of the disasters. */
+export function tellDrill(outcomes: readonly DrillOutcome[]): DocumentFields {
+  const rows = outcomes.map(({ title, detectedMs, recoveredMs, objectiveMs, met, survival }) => [
+    title,
+    detectedMs === undefined ? 'not before it was over' : showDuration(detectedMs),
+    recoveredMs === undefined ? 'no' : showDuration(recoveredMs),
+    showDuration(objectiveMs),
+    met ? 'met' : 'not met',
+    `${survival.checked} looked at, ${survival.changed + survival.missing} lost`,
+  ])
+  const head = ['disaster', 'noticed after', 'recovered after', 'objective', '', 'workloads']
+  return {
+    fields: {
+      scenarios: outcomes.map(({ detectedMs = null, recoveredMs = null, ...others }) => ({ ...others, detectedMs, recoveredMs })),
+    },
+    sections: [{ title: 'Disasters', table: [head, ...rows] }],
+  }
+}
+
+/** The page to print, beside report.md and report.json. */
+function keepPage({ record, target, session, redactor, console }: DrillStage, outcomes: readonly DrillOutcome[]): void {
+  const { startedAt, operator } = record
+  const { server } = session.access
+  const facts = { context: target.context, server, operator, runId: record.runId(), startedAt, finishedAt: new Date().toISOString() }
+  try {
+    putFile(join(record.memory.folder(), 'report.html'), redactor.clean(drawReport(facts, outcomes)))
+  } catch (error) {
+    console.warning(messageOf(error))
+  }
+}
+
+/** A lab is there to be broken; a real cluster's name has to be typed before each strike, unless --destroy names it. */
+function verifyAskable({ target, shared, session, again }: DrillStage): void {
+  if (target.isLab || shared.destroy === target.context || canAsk()) return
+  throw new OperatorError(`nothing was changed: a drill breaks ${target.context} (${session.access.server}), a real cluster, on purpose`, {
+    kind: 'usage',
+    remedy: again(`--destroy=${target.context}`),
+  })
+}
+
+async function consentTo({ title, strikes }: Scenario, { target, shared, session, console, again }: DrillStage): Promise<void> {
+  if (target.isLab || shared.destroy === target.context) return
+  console.warning(`${title}: this ${strikes}, on ${target.context} (a real cluster, ${session.access.server})`)
+  if ((await askText(`To consent, type the context's name, ${target.context}:`)) === target.context) return
+  throw new OperatorError(`that is not ${target.context}; this disaster was not begun`, {
+    kind: 'usage',
+    remedy: `if that is the cluster you mean, type ${target.context} at: ${again()}`,
+  })
+}
+
+/** @throws OperatorError `usage` for what means something beside each-loss alone */
+function verifyNoneOfEachLoss({ own, shared, target, again }: DrillStage): void {
+  const refuse = (what: string, remedy: string): OperatorError => new OperatorError(what, { kind: 'usage', remedy })
+  if (own.scenario?.split(',').includes(eachLoss) === true) {
+    throw refuse(`--scenario ${own.scenario}: each-loss stands alone`, again('--scenario', eachLoss))
+  }
+  const ours = (['only', 'pairs', 'sample', 'seed'] as const).find((name) => own[name] !== undefined)
+  if (ours !== undefined) throw refuse(`--${ours} is for --scenario each-loss`, again('--scenario', eachLoss))
+  if (shared.resume !== undefined || shared.fresh === true) {
+    const flag = shared.resume === undefined ? 'fresh' : 'resume'
+    throw refuse(
+      `--${flag} is for --scenario each-loss: another drill is not resumed; recover repairs what one has left broken`,
+      recoverIt({ target }),
+    )
+  }
+}

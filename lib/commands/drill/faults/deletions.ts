@@ -1,0 +1,96 @@
+import { OperatorError } from '../../../base/errors.ts'
+import { kinds, type KubeObject, nameOf, refOf } from '../../../kubernetes/objects.ts'
+import { waitUntil } from '../../../kubernetes/wait-until.ts'
+import { listFluxCrds } from '../../../flux/crds.ts'
+import { fluxKinds } from '../../../flux/kinds.ts'
+import { type Field, minute, removeAll, type Scenario } from '../scenario.ts'
+import { deploymentsOf } from '../../../flux/components.ts'
+import { releaseNames } from '../../../flux/refs.ts'
+
+/** Disasters in which something is gone. */
+export const losses: readonly Scenario[] = [
+  {
+    name: 'controllers-deleted',
+    needsInstaller: true,
+    title: 'Every controller deleted',
+    strikes: "deletes the Deployments of Flux's controllers",
+    objectiveMs: 2 * minute,
+    strike: async (field) => removeAll(field.cluster, await controllers(field)),
+  },
+  {
+    name: 'operator-deleted',
+    isOperators: true,
+    needsFolder: true,
+    title: 'The operator deleted',
+    strikes: 'deletes the Deployment of flux-operator',
+    objectiveMs: 2 * minute,
+    strike: async (field) => removeAll(field.cluster, await operators(field)),
+  },
+  {
+    name: 'operator-and-controllers-deleted',
+    isOperators: true,
+    needsFolder: true,
+    title: 'The operator and every controller deleted',
+    strikes: "deletes the Deployments of flux-operator and of Flux's controllers",
+    objectiveMs: 2 * minute,
+    strike: async (field) => removeAll(field.cluster, [...(await operators(field)), ...(await controllers(field))]),
+  },
+  {
+    name: 'flux-deleted',
+    isOperators: true,
+    needsFolder: true,
+    title: 'All of Flux deleted, with its CRDs',
+    strikes:
+      "deletes the FluxInstance, which takes all objects of Flux along, then the operator, every CRD of theirs, and Flux's namespace",
+    objectiveMs: 15 * minute,
+    strike: deleteFlux,
+  },
+  {
+    name: 'cluster-emptied',
+    needsFolder: true,
+    title: 'The whole cluster lost',
+    strikes: 'makes the cluster a new, empty one',
+    objectiveMs: 15 * minute,
+    isLabOnly: true,
+    isTotal: true,
+    strike: async ({ lab }) => lab?.wipe(),
+  },
+  {
+    name: 'instance-release-deleted',
+    isOperators: true,
+    needsFolder: true,
+    title: "The FluxInstance's HelmRelease deleted",
+    strikes: 'deletes the HelmRelease flux-instance; its FluxInstance stays, for its chart asks for that',
+    objectiveMs: 5 * minute,
+    strike: async ({ cluster, namespace }) => {
+      const release = await cluster.get({ ...fluxKinds.helmRelease, namespace, name: releaseNames.instance })
+      await removeAll(cluster, release === undefined ? [] : [release])
+    },
+  },
+]
+
+function controllers({ cluster, namespace }: Field): Promise<KubeObject[]> {
+  return deploymentsOf(cluster, namespace, 'controllers')
+}
+
+function operators({ cluster, namespace }: Field): Promise<KubeObject[]> {
+  return deploymentsOf(cluster, namespace, 'operator')
+}
+
+/** As people do it by hand and in a hurry: workloads live on, because the operator takes the finalizers off first. */
+async function deleteFlux(field: Field): Promise<void> {
+  const { cluster, namespace, progress, timeout } = field
+  await removeAll(cluster, await cluster.list(fluxKinds.fluxInstance))
+  progress('the operator uninstalls Flux')
+  const [left] = await waitUntil(cluster, {
+    watches: [{ kind: fluxKinds.fluxInstance, query: {} }],
+    timeout,
+    look: () => cluster.list(fluxKinds.fluxInstance),
+    isOver: (instances) => instances.length === 0,
+  })
+  if (left !== undefined) throw new OperatorError(`the operator has not uninstalled Flux: ${nameOf(refOf(left))} is still there`)
+  await removeAll(cluster, await operators(field))
+  await removeAll(cluster, await listFluxCrds(cluster))
+  const home = await cluster.get({ ...kinds.namespace, name: namespace })
+  await removeAll(cluster, home === undefined ? [] : [home])
+}

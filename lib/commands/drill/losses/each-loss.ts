@@ -1,0 +1,208 @@
+import { join } from 'node:path'
+import * as v from 'valibot'
+import { groundOf, type DrillTarget } from '../environment.ts'
+import { drillFlags, eachLoss } from '../flags.ts'
+import { findPlace, reachGoodState } from '../place.ts'
+import { minute, type LabPowers } from '../scenario.ts'
+import { callRecover } from './call-recover.ts'
+import { drawMatrix } from './matrix-page.ts'
+import { tellLosses } from './matrix.ts'
+import { keyOf, lossesOf, type Round, roundsOf } from './objects.ts'
+import { isMet, type LossOutcome, lossSchema } from './outcome.ts'
+import { type LossGround, playRound } from './round.ts'
+import { parseDuration, showDuration } from '../../../base/duration.ts'
+import { messageOf, OperatorError } from '../../../base/errors.ts'
+import { putFile } from '../../../base/write-atomic.ts'
+import { readInstallation } from '../../../flux/installation.ts'
+import { allProbes } from '../../../health/all-probes.ts'
+import { runProbes } from '../../../health/probe.ts'
+import { sceneOf } from '../../../health/snapshot.ts'
+import { failedWith } from '../../../runner/execute.ts'
+import { chooseRun } from '../../../runner/resume.ts'
+import type { CommandContext } from '../../../runner/run-command.ts'
+import type { RunResult } from '../../../runner/run-result.ts'
+import { findInterrupted } from '../../../runner/run-store.ts'
+
+type LossStage = CommandContext<typeof drillFlags>
+
+const snapshot = 'each-loss'
+/** A namespace, a CustomResourceDefinition and the FluxInstance take more with them than one object. */
+const largeKinds = ['Namespace', 'CustomResourceDefinition', 'FluxInstance']
+const notesSchema = v.object({ losses: v.array(lossSchema) })
+
+/** Damages one object of the lab's Flux after the other, or pairs of them, each from a good state; an interrupted drill goes on. */
+export async function drillEachLoss(stage: LossStage): Promise<RunResult> {
+  const { own, target, session, console, record, shared, again } = stage
+  if (!target.isLab) {
+    const what = 'the scenario each-loss can be brought about in the lab only: it alters whatever Flux consists of'
+    throw new OperatorError(what, { kind: 'usage', remedy: `npx zx scripts/drill.ts --lab --scenario ${eachLoss}` })
+  }
+  const draw = { pairs: numberIn(own.pairs, 'pairs'), sample: numberIn(own.sample, 'sample'), seed: numberIn(own.seed, 'seed') ?? 1 }
+  const installation = await readInstallation(session.cluster)
+  if (shared['dry-run'] === true) {
+    const rounds = roundsOf(await lossesOf(sceneOf(stage), own.only), draw)
+    for (const round of rounds) console.answer.line(keyOf(round))
+    return { outcome: 'planned', telling: tellLosses([]), isAnswer: true, verdict: `${rounds.length} losses would be rehearsed` }
+  }
+  const earlier = await earlierRun(stage)
+  if (earlier !== undefined) record.continueAs(earlier)
+  const outcomes = earlier === undefined ? [] : [...v.parse(notesSchema, earlier.notes).losses]
+  const place = await findPlace(stage, installation)
+  const { lab } = place
+  if (lab === undefined)
+    throw new OperatorError('each-loss needs the folder of the cluster in Git', { kind: 'blocked', remedy: again('--cluster', 'infra') })
+  record.keepIn(target.runs)
+  record.memory.write({ losses: outcomes })
+  try {
+    await begin(stage, place, lab, earlier !== undefined)
+    const rounds = roundsOf(await lossesOf(sceneOf(stage), own.only), draw)
+    console.line(`${rounds.length} losses, seed ${draw.seed}; ${outcomes.length} were rehearsed before`)
+    const done = new Set(
+      outcomes.map(({ objects, damages }) => keyOf(objects.map((object, at) => ({ object, damage: { name: damages[at] ?? '' } })))),
+    )
+    for (const [at, round] of rounds.entries()) {
+      if (done.has(keyOf(round))) continue
+      outcomes.push(await rehearseRound(stage, place, lab, { round, title: `${at + 1}/${rounds.length} ${keyOf(round)}` }))
+      record.memory.write({ losses: outcomes })
+      keepPage(stage, outcomes)
+    }
+    return { ...endingOf(outcomes), telling: tellLosses(outcomes) }
+  } catch (thrown) {
+    const { outcome, failure } = failedWith(thrown, stage.signal, true, again)
+    return { outcome, ...(failure === undefined ? {} : { failure }), telling: tellLosses(outcomes) }
+  } finally {
+    keepPage(stage, outcomes)
+  }
+}
+
+/** The run to go on with; one of another drill is none. */
+async function earlierRun({ target, session, shared, again }: LossStage): ReturnType<typeof chooseRun> {
+  const found = findInterrupted(target.runs, target.context, 'drill', shared.resume)
+  if (shared.resume === undefined && (found === undefined || !v.is(notesSchema, found.notes))) return undefined
+  const { server } = session.access
+  const place = { home: target.runs, context: target.context, server, uid: session.uid, again }
+  const run = await chooseRun(place, 'drill', shared.resume, shared.fresh === true)
+  if (run === undefined || v.is(notesSchema, run.notes)) return run
+  throw new OperatorError(`the run ${run.runId} is of another drill, which is not resumed`, { kind: 'usage', remedy: again('--fresh') })
+}
+
+/** The good state that every round begins from, kept to come back to. */
+async function begin(stage: LossStage, place: DrillTarget, lab: LabPowers, isContinued: boolean): Promise<void> {
+  const waiting = stage.console.wait('the good state that each loss begins from')
+  try {
+    const ground = groundOf(stage, place, (text) => waiting.on(text))
+    if (isContinued) return await putBack(stage, lab, (text) => waiting.on(text))
+    await reachGoodState(stage, place, ground.ailment, (text) => waiting.on(text))
+    await ground.ensureWitness()
+    await lab.snapshot(snapshot)
+  } finally {
+    waiting.stop()
+  }
+}
+
+async function rehearseRound(
+  stage: LossStage,
+  place: DrillTarget,
+  lab: LabPowers,
+  { round, title }: { readonly round: Round; readonly title: string },
+): Promise<LossOutcome> {
+  const { console, own } = stage
+  const waiting = console.wait(title)
+  const progress = (text: string): void => waiting.on(`${title}: ${text}`)
+  try {
+    const isLarge = round.some(({ ref }) => largeKinds.includes(ref.kind))
+    const objective = own.objective === undefined ? undefined : parseDuration(own.objective)
+    const outcome = await playRound(round, objective ?? (isLarge ? 15 : 5) * minute, lossGround(stage, place, progress))
+    if (isMet(outcome)) waiting.success(describe(title, outcome))
+    else waiting.failure(describe(title, outcome))
+    const isClean = isMet(outcome) && outcome.survived && outcome.healedBy !== 'nobody'
+    if (!isClean) await putBack(stage, lab, progress)
+    return outcome
+  } finally {
+    waiting.stop()
+  }
+}
+
+function lossGround(stage: LossStage, place: DrillTarget, progress: (text: string) => void): LossGround {
+  const { session, signal, console, record } = stage
+  const ground = groundOf(stage, place, progress)
+  const reported = (line: string): void => {
+    record.log(`recover: ${line}`)
+    if (console.isTerminal) progress(line)
+  }
+  return {
+    looks: () => runProbes(allProbes, sceneOf(stage)),
+    live: (ref) => session.cluster.get(ref),
+    strike: ({ object, damage }) =>
+      ground.strike({
+        name: eachLoss,
+        title: object,
+        strikes: damage.name,
+        objectiveMs: 0,
+        strike: ({ cluster }) => damage.strike(cluster),
+      }),
+    undo: async ({ damage }) => damage.undo?.(session.cluster),
+    recover: () => callRecover(place.flags, reported, signal),
+    fingerprint: ground.fingerprint,
+    commitApplied: ground.commitApplied,
+    progress,
+    signal,
+  }
+}
+
+/** Everything as it was at the beginning, clusters and Git, and all well. */
+async function putBack(stage: LossStage, lab: LabPowers, progress: (text: string) => void): Promise<void> {
+  progress('putting the lab back')
+  await lab.reset(snapshot)
+  const deadline = Date.now() + Math.min(stage.timeout, 3 * minute)
+  for (;;) {
+    const looks = await runProbes(allProbes, sceneOf(stage))
+    const sick = looks.find(({ state }) => state === 'fail' || state === 'unknown')
+    if (sick === undefined) return
+    if (Date.now() > deadline) throw new OperatorError(`the lab is not well after it was put back: ${sick.title}: ${sick.detail}`)
+    progress(`putting the lab back: ${sick.title}: ${sick.detail}`)
+  }
+}
+
+function describe(title: string, { noticed, detectedMs, harmless, healedBy, recoveredMs, failure, survived }: LossOutcome): string {
+  const seen = harmless ?? (noticed === null ? 'not noticed' : `noticed by ${noticed} after ${showDuration(detectedMs ?? 0)}`)
+  const healed = recoveredMs === null ? 'not recovered' : `well after ${showDuration(recoveredMs)}, by ${healedBy}`
+  return `${title}: ${seen}; ${healed}${survived ? '' : '; workloads were lost'}${failure === null ? '' : `; ${failure}`}`
+}
+
+/** At most a tenth may be harmless: who calls more so does not look closely enough. */
+function endingOf(outcomes: readonly LossOutcome[]): RunResult {
+  const missed = outcomes.filter((outcome) => !isMet(outcome))
+  const harmless = outcomes.filter((outcome) => outcome.harmless !== null).length
+  const isTooMany = outcomes.length >= 10 && harmless > outcomes.length / 10
+  const verdict = `${outcomes.length} losses: ${outcomes.length - missed.length} noticed and healed, or harmless (${harmless})`
+  if (missed.length === 0 && !isTooMany) return { outcome: 'done', verdict }
+  const what =
+    missed.length > 0
+      ? `${missed.length} of ${outcomes.length} losses did not end well`
+      : `${harmless} of ${outcomes.length} are called harmless`
+  return { outcome: 'failed', failure: new OperatorError(what, { remedy: 'report.md of this run names each' }) }
+}
+
+function keepPage({ record, target, session, redactor, console }: LossStage, outcomes: readonly LossOutcome[]): void {
+  const { startedAt, operator } = record
+  const facts = {
+    context: target.context,
+    server: session.access.server,
+    operator,
+    runId: record.runId(),
+    startedAt,
+    finishedAt: new Date().toISOString(),
+  }
+  try {
+    putFile(join(record.memory.folder(), 'report.html'), redactor.clean(drawMatrix(facts, outcomes)))
+  } catch (error) {
+    console.warning(messageOf(error))
+  }
+}
+
+function numberIn(text: string | undefined, flag: string): number | undefined {
+  if (text === undefined) return undefined
+  if (/^\d{1,9}$/.test(text)) return Number(text)
+  throw new OperatorError(`--${flag} ${text}: that is not a whole number`, { kind: 'usage', remedy: `--${flag} 8` })
+}

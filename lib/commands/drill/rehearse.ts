@@ -1,0 +1,92 @@
+import { setTimeout as pause } from 'node:timers/promises'
+import { messageOf, OperatorError } from '../../base/errors.ts'
+import { compareSurvival } from '../../continuity/compare.ts'
+import type { Fingerprint } from '../../continuity/fingerprint.ts'
+import type { DrillOutcome } from './outcome.ts'
+import type { Scenario } from './scenario.ts'
+
+/** What a rehearsal does to, and asks of, the place it happens in. */
+export interface Ground {
+  /** What is wrong with Flux, in a line; undefined where it is well. */
+  readonly ailment: () => Promise<string | undefined>
+  readonly fingerprint: () => Promise<Fingerprint>
+  readonly strike: (scenario: Scenario) => Promise<void>
+  readonly relent: (scenario: Scenario) => Promise<void>
+  /** Has recover.ts fix it, and relents where the scenario does so meanwhile; returns when that has ended. */
+  readonly repair: (scenario: Scenario) => Promise<void>
+  readonly tidy: (scenario: Scenario) => Promise<void>
+  /** Commits something new; returns when Flux has applied it. */
+  readonly commitApplied: () => Promise<void>
+  readonly progress: (text: string) => void
+  readonly signal: AbortSignal
+  /** The longest any one wait may take, in milliseconds. */
+  readonly timeout: number
+}
+
+/** A disaster that goes unnoticed this long is fixed all the same, in milliseconds. */
+const noticeWithin = 180_000
+const between = 500
+
+/**
+ * Rehearses one disaster: the strike, until a health-check notices, the remedy, until all is well and a new commit is applied.
+ * @param objectiveMs the time to recovery that is aimed at
+ * @returns what it came to; a rehearsal that failed says why
+ */
+export async function rehearse(scenario: Scenario, objectiveMs: number, ground: Ground): Promise<DrillOutcome> {
+  const { signal, progress, timeout } = ground
+  const before = await ground.fingerprint()
+  const struck = Date.now()
+  const since = (): number => Date.now() - struck
+  let detectedMs: number | undefined
+  let recoveredMs: number | undefined
+  let failure: string | undefined
+  try {
+    progress(scenario.strikes)
+    await ground.strike(scenario)
+    while (detectedMs === undefined && since() < Math.min(noticeWithin, timeout)) {
+      const ailment = await ground.ailment()
+      if (ailment !== undefined) {
+        detectedMs = since()
+        progress(`noticed: ${ailment}`)
+      } else await pause(between, undefined, { signal })
+    }
+    if (scenario.relentsOnce === undefined) await ground.relent(scenario)
+    await ground.repair(scenario)
+    progress('waiting until all is well and a new commit applied')
+    await ground.commitApplied()
+    await untilWell(ground)
+    recoveredMs = since()
+  } catch (thrown) {
+    await ground.relent(scenario) // cancelled too: nobody else would end what the lab was made to suffer
+    signal.throwIfAborted()
+    failure = messageOf(thrown)
+  } finally {
+    await ground.tidy(scenario).catch((thrown: unknown) => {
+      failure = [failure, messageOf(thrown)].filter((text) => text !== undefined).join('; ')
+    })
+  }
+  const { checked, changed, missing } = compareSurvival(scenario.isTotal === true ? [] : before, await ground.fingerprint())
+  const lost = [...changed, ...missing]
+  if (lost.length > 0) failure = [failure, `did not survive: ${lost.join(', ')}`].filter((text) => text !== undefined).join('; ')
+  return {
+    name: scenario.name,
+    title: scenario.title,
+    struckAt: new Date(struck).toISOString(),
+    detectedMs,
+    recoveredMs,
+    objectiveMs,
+    met: failure === undefined && recoveredMs !== undefined && recoveredMs <= objectiveMs,
+    mendedBy: recoveredMs === undefined ? 'nobody' : 'recover.ts',
+    survival: { checked, changed: changed.length, missing: missing.length },
+    ...(failure === undefined ? {} : { failure }),
+  }
+}
+
+async function untilWell({ ailment, progress, signal, timeout }: Ground): Promise<void> {
+  const deadline = Date.now() + timeout
+  for (let what = await ailment(); what !== undefined; what = await ailment()) {
+    if (Date.now() > deadline) throw new OperatorError(`gave up waiting: ${what}`)
+    progress(`waiting: ${what}`)
+    await pause(between, undefined, { signal })
+  }
+}

@@ -1,0 +1,77 @@
+import type { Cluster } from '../../kubernetes/client.ts'
+import type { KubeObject } from '../../kubernetes/objects.ts'
+import type { Watched } from '../../kubernetes/watch.ts'
+import type { Distribution } from '../../flux/distribution.ts'
+import type { GitClone } from '../../tools/git-clone.ts'
+
+/** What a disaster can lay hands on. */
+export interface Field {
+  readonly cluster: Cluster
+  /** The namespace that Flux lives in. */
+  readonly namespace: string
+  /** The Secret with Flux's login for Git; undefined where it needs none. */
+  readonly gitSecret: string | undefined
+  readonly progress: (text: string) => void
+  /** The longest any one wait may take, in milliseconds. */
+  readonly timeout: number
+  /** What only the lab can do to a cluster; undefined on a real one. */
+  readonly lab: LabPowers | undefined
+}
+
+export interface LabPowers {
+  readonly setFault: (fault: string) => Promise<void>
+  readonly clearFaults: () => Promise<void>
+  /** Keeps what clusters and Git are now. */
+  readonly snapshot: (name: string) => Promise<void>
+  /** Puts clusters and Git back to what they were then. */
+  readonly reset: (name: string) => Promise<void>
+  /** Makes the cluster an empty one. */
+  readonly wipe: () => Promise<void>
+  /** Pushes what is committed in a clone of what the cluster follows, and asks Flux to fetch it. Returns what `body` does. */
+  readonly inGit: <T>(body: (clone: GitClone) => Promise<T>) => Promise<T>
+  /** The cluster's settings.yaml in Git. */
+  readonly settingsFile: string
+  /** What the operator can install. */
+  readonly distribution: () => Promise<Distribution | undefined>
+}
+
+/** A disaster that can be rehearsed. */
+export interface Scenario {
+  readonly name: string
+  /** What has happened: `Every controller deleted`. */
+  readonly title: string
+  /** What is done to the cluster, as people consent to it. */
+  readonly strikes: string
+  /** The time to recovery that is aimed at, in milliseconds. */
+  readonly objectiveMs: number
+  /** It can be brought about in the lab only. */
+  readonly isLabOnly?: true
+  /** No workload can outlive it: the cluster is a new one afterwards. */
+  readonly isTotal?: true
+  /** It breaks what only an operator has, or only an operator puts back. */
+  readonly isOperators?: true
+  /** Someone has to put the controllers back: the operator, or recover.ts with the flux CLI. */
+  readonly needsInstaller?: true
+  /** recover.ts takes what Git says of the cluster to repair it: the tree has to have a folder for it. */
+  readonly needsFolder?: true
+  /** It suspends the FluxInstance, which recover.ts resumes only where it is asked to. */
+  readonly isSuspension?: true
+  readonly strike: (field: Field) => Promise<void>
+  /** Ends what someone else has to end in life, as a Git server's outage: once it was noticed, or as soon as `relentsOnce` is so. */
+  readonly relent?: (field: Field) => Promise<void>
+  /** What recover.ts does before it waits for that. */
+  readonly relentsOnce?: { readonly watches: readonly Watched[]; readonly isSo: (field: Field) => Promise<boolean> }
+  /** Takes away what the rehearsal alone had brought, however it ended. */
+  readonly tidy?: (field: Field) => Promise<void>
+}
+
+export const minute = 60_000
+
+/** Deletes each of the objects that were just read. */
+export async function removeAll(cluster: Cluster, objects: readonly KubeObject[]): Promise<void> {
+  await Promise.all(
+    objects.map(({ apiVersion, kind, metadata: { namespace, name, uid = '' } }) =>
+      cluster.remove({ apiVersion, kind, name, ...(namespace === undefined ? {} : { namespace }) }, { uid }),
+    ),
+  )
+}

@@ -1,0 +1,151 @@
+import { join } from 'node:path'
+import { showDuration } from '../../base/duration.ts'
+import { exitCodes, type FailureKind, messageOf, OperatorError } from '../../base/errors.ts'
+import { putFile } from '../../base/write-atomic.ts'
+import { showJson } from '../../runner/report.ts'
+import type { Console } from '../../terminal/console.ts'
+import { resumeCommand } from './choose-run.ts'
+import { resultsOf, type WaveResult } from './cluster-results.ts'
+import type { GivenFlags } from './fleet-commands.ts'
+import { countOutcomes, type FleetDocument, printDocument } from './fleet-document.ts'
+import type { Wave } from './fleet-file.ts'
+import { drawFleetPage } from './fleet-page.ts'
+import { describeFleet } from './fleet-report.ts'
+import { type KeptRun, keepRun } from './fleet-run.ts'
+import type { WavesResult } from './schedule.ts'
+
+/** How a run of the fleet ended: nothing was begun, only planned, or carried out. */
+export type FleetEnding =
+  | { readonly is: 'refused'; readonly failure: OperatorError }
+  | { readonly is: 'planned'; readonly waves: readonly Wave[]; readonly file: string; readonly digest: string }
+  | { readonly is: 'ended'; readonly kept: KeptRun; readonly waves: readonly Wave[]; readonly result: WavesResult }
+
+/** What identifies the run, whatever it came to. */
+export interface FleetOrigin {
+  readonly command: string
+  readonly startedAt: string
+  readonly operator: string
+}
+
+/** The document of how it ended. */
+export function documentOf(ending: FleetEnding, origin: FleetOrigin, given: GivenFlags, finishedAt: string): FleetDocument {
+  const common = { schemaVersion: 1, script: 'fleet', command: origin.command, engine: 'local', operator: origin.operator } as const
+  const times = { startedAt: origin.startedAt, finishedAt }
+  if (ending.is === 'refused') {
+    const { kind } = ending.failure
+    // A missing consent has no outcome of its own: nothing was begun, exit code 2.
+    return {
+      ...common,
+      ...times,
+      outcome: kind === 'usage' ? 'blocked' : kind,
+      exitCode: exitCodes[kind],
+      waves: [],
+      error: errorOf(ending.failure),
+    }
+  }
+  if (ending.is === 'planned') {
+    const { waves, file, digest } = ending
+    return { ...common, file, digest, ...times, outcome: 'planned', exitCode: exitCodes.done, waves: resultsOf({ clusters: {} }, waves) }
+  }
+  const { kept, waves, result } = ending
+  const results = resultsOf(kept.run, waves)
+  const failure = failureOf(result, kept, results, given)
+  return {
+    ...common,
+    operator: kept.run.operator,
+    runId: kept.runId,
+    file: kept.run.file,
+    digest: kept.run.digest,
+    startedAt: kept.run.startedAt,
+    finishedAt,
+    outcome: failure?.kind ?? (allUnchanged(results) ? 'unchanged' : 'done'),
+    exitCode: failure === undefined ? exitCodes.done : exitCodes[failure.kind],
+    waves: results,
+    ...(failure === undefined ? {} : { error: errorOf(failure) }),
+  }
+}
+
+function failureOf(result: WavesResult, kept: KeptRun, results: readonly WaveResult[], given: GivenFlags): OperatorError | undefined {
+  if (result.is === 'done') return undefined
+  const kind: FailureKind = result.is === 'stopped' ? 'cancelled' : 'failed'
+  const remedy = `to resume it: ${resumeCommand(kept, given)}`
+  if (result.is === 'stopped') return new OperatorError(`stopped: ${countOutcomes(results)}`, { kind, remedy })
+  const { wave, failures } = result
+  const what = `${failures} of ${wave.clusters.length} clusters of the wave ${wave.name} failed, more than its maxFailures, ${wave.maxFailures}: no further cluster was begun`
+  return new OperatorError(`${what}; ${countOutcomes(results)}`, { kind, remedy: `once the cause is gone, ${remedy}` })
+}
+
+function errorOf({ message, remedy }: OperatorError): NonNullable<FleetDocument['error']> {
+  return { message, ...(remedy === undefined ? {} : { remedy }) }
+}
+
+function allUnchanged(results: readonly WaveResult[]): boolean {
+  return results.every(({ clusters }) => clusters.every(({ outcome }) => outcome === 'unchanged'))
+}
+
+interface Conclusion {
+  readonly console: Console
+  readonly clean: (text: string) => string
+  readonly isJson: boolean
+}
+
+/** Writes the reports, and says how it ended: on the console, and on stdout where a document was asked for. Returns the exit code. */
+export function concludeFleet(ending: FleetEnding, document: FleetDocument, { console, clean, isJson }: Conclusion): number {
+  if (ending.is === 'ended') keepReports(ending.kept, document, { console, clean })
+  if (ending.is === 'ended') showResults(document, ending.kept, console)
+  const { error, outcome, command, startedAt, finishedAt, exitCode } = document
+  if (error === undefined) {
+    const what = outcome === 'planned' ? 'planned only, nothing was begun' : countOutcomes(document.waves)
+    const took = showDuration(Date.parse(finishedAt ?? startedAt) - Date.parse(startedAt))
+    console.answer.success(`fleet ${command}: ${what} (${took})`)
+  } else {
+    console.failure(error.message)
+    for (const line of error.remedy?.split('\n') ?? []) console.line(`  → ${line.trim()}`)
+  }
+  if (isJson) printDocument(document, clean)
+  return exitCode ?? exitCodes.failed
+}
+
+function keepReports({ runId, folder, run }: KeptRun, document: FleetDocument, { console, clean }: Omit<Conclusion, 'isJson'>): void {
+  const { outcome, finishedAt } = document
+  const files = {
+    'report.json': showJson(document),
+    'report.md': describeFleet(document),
+    'report.html': drawFleetPage(document),
+  }
+  const writes = [
+    ...Object.entries(files).map(
+      ([name, content]) =>
+        () =>
+          putFile(join(folder, name), clean(content)),
+    ),
+    () => keepRun({ folder, run: { ...run, outcome: outcome ?? 'failed', finishedAt: finishedAt ?? '' } }),
+  ]
+  for (const write of writes) {
+    try {
+      write()
+    } catch (error) {
+      console.warning(`${runId}: ${messageOf(error)}`)
+    }
+  }
+  console.faint(`report: ${join(folder, 'report.md')}`)
+}
+
+/** With more clusters than these, those that ended well are only counted. */
+const shownWell = 30
+
+/** One line for each cluster. */
+function showResults({ waves }: FleetDocument, { folder }: KeptRun, { answer }: Console): void {
+  const all = waves.flatMap(({ name: wave, clusters }) => clusters.map((cluster) => ({ wave, ...cluster })))
+  answer.line()
+  for (const { wave, name, outcome, exitCode, version, durationMs, error } of all) {
+    const runs = version === undefined ? '' : `, Flux ${version}`
+    const took = durationMs === null ? '' : ` (${showDuration(durationMs)})`
+    if (exitCode === null) answer.line(`– ${wave}/${name}: ${outcome}`)
+    else if (exitCode !== exitCodes.done) {
+      answer.failure(`${wave}/${name}: ${outcome}${runs}${took}${error === undefined ? '' : `: ${error.message}`}`)
+      if (error?.remedy !== undefined) answer.line(`  → ${error.remedy.replaceAll('\n', '\n  → ')}`)
+      answer.faint(`  log: ${join(folder, 'clusters', `${name}.log`)}`)
+    } else if (all.length <= shownWell) answer.success(`${wave}/${name}: ${outcome}${runs}${took}`)
+  }
+}

@@ -1,0 +1,122 @@
+import * as v from 'valibot'
+import { OperatorError } from '../../base/errors.ts'
+import { inParallel } from '../../base/parallel.ts'
+import { type Access, accessIn } from '../../connection/kubeconfig.ts'
+import { variables } from '../../connection/settings.ts'
+import { complaintOf, shell } from '../../process/command.ts'
+import { kubectlEnvironment, personEnvironment } from '../../process/environment.ts'
+import { knownCluster } from '../../runner/run-store.ts'
+import type { FileFinding, FleetCluster } from './fleet-file.ts'
+
+/** How the clusters of a fleet are reached. */
+export interface FleetAccess {
+  readonly kubectl: string
+  readonly kubeconfig: string | undefined
+  /** Where the runs of all contexts are kept. */
+  readonly runs: string
+  /** A lab's clusters are made again under the same names all the time. */
+  readonly isLab: boolean
+}
+
+/** What a cluster turned out to be, before anything is begun on it. */
+export interface SeenCluster {
+  readonly cluster: FleetCluster
+  readonly server: string
+  /** The UID of kube-system; undefined where the API did not answer. */
+  readonly uid: string | undefined
+  /** Why the API did not answer. */
+  readonly complaint: string | undefined
+}
+
+/** How many clusters are asked at the same time. */
+const atOnce = 8
+
+/**
+ * Asks every cluster who it is. Nothing is changed.
+ * @returns the clusters, and all that stands in the way: an unknown context, one that means another cluster than before, two contexts of one
+ * cluster, a login that asks questions. A cluster that does not answer is not a finding: its own run then fails, and counts as a failure.
+ */
+export async function lookAtClusters(
+  clusters: readonly FleetCluster[],
+  access: FleetAccess,
+  signal: AbortSignal,
+): Promise<{ readonly seen: readonly SeenCluster[]; readonly findings: readonly FileFinding[] }> {
+  const config = await readKubeconfig(access)
+  const found = clusters.map((cluster) => ({ cluster, ...whereIs(cluster, config, access) }))
+  const seen = await inParallel(found, atOnce, async ({ cluster, server, login }) => {
+    signal.throwIfAborted()
+    const who = server === undefined ? { uid: undefined, complaint: undefined } : await askWho(cluster.context, login, access, signal)
+    return { cluster, server: server ?? '', ...who }
+  })
+  const unknown = found.flatMap(({ cluster, problem }) => (problem === undefined ? [] : [{ line: cluster.line, what: problem }]))
+  return { seen, findings: [...unknown, ...identityFindings(seen, access)].sort((one, other) => one.line - other.line) }
+}
+
+/** Contexts that mean another cluster than before, or the same cluster as another. */
+export function identityFindings(seen: readonly SeenCluster[], { runs, isLab }: Pick<FleetAccess, 'runs' | 'isLab'>): FileFinding[] {
+  return seen.flatMap(({ cluster: { name, context, line }, uid, server }, at) => {
+    if (uid === undefined) return []
+    const known = isLab ? undefined : knownCluster(runs, context)
+    const first = seen.findIndex((other) => other.uid === uid)
+    const twin = seen[first]?.cluster
+    return [
+      ...(known === undefined || known.uid === uid
+        ? []
+        : [
+            `${name}: the context ${context} meant another cluster before: ${known.server} (kube-system ${known.uid}); now it is ${server} (${uid})`,
+          ]),
+      ...(first === at || twin === undefined
+        ? []
+        : [`${name} is the same cluster as ${twin.name} in line ${twin.line}: kube-system ${uid}`]),
+    ].map((what) => ({ line, what }))
+  })
+}
+
+async function readKubeconfig({ kubectl, kubeconfig }: FleetAccess): Promise<string> {
+  const env = kubectlEnvironment(kubeconfig === undefined ? {} : { KUBECONFIG: kubeconfig })
+  const output = await shell(env)({ timeout: '30s' })`${kubectl} config view -o json`.catch((error: unknown) => {
+    throw new OperatorError(`the kubeconfig cannot be read: ${complaintOf(error)}`, { kind: 'usage', remedy: 'kubectl config view' })
+  })
+  return output.stdout
+}
+
+interface Place {
+  readonly server: string | undefined
+  readonly login: Access['login']
+  readonly problem: string | undefined
+}
+
+function whereIs({ name, context }: FleetCluster, config: string, { kubeconfig }: FleetAccess): Place {
+  try {
+    const { server, login } = accessIn(config, context, kubeconfig)
+    const problem =
+      login?.asks === 'always'
+        ? `${name}: the login of context ${context} by ${login.program} asks questions (interactiveMode: Always); the clusters of a fleet run without a terminal`
+        : undefined
+    return { server: problem === undefined ? server : undefined, login, problem }
+  } catch (error) {
+    if (!(error instanceof OperatorError)) throw error
+    return { server: undefined, login: undefined, problem: `${name}: ${error.message}` }
+  }
+}
+
+const namespaceSchema = v.pipe(v.string(), v.parseJson(), v.object({ metadata: v.object({ uid: v.string() }) }))
+
+async function askWho(
+  context: string,
+  login: Access['login'],
+  { kubectl, kubeconfig }: FleetAccess,
+  signal: AbortSignal,
+): Promise<Pick<SeenCluster, 'uid' | 'complaint'>> {
+  const named = kubeconfig === undefined ? {} : { KUBECONFIG: kubeconfig }
+  // What this project is given itself, as the login for Git, is not for login programs.
+  const env = login === undefined ? kubectlEnvironment(named) : personEnvironment(variables, named)
+  const $ = shell(env, { signal })({ timeout: '30s' })
+  try {
+    const { stdout } = await $`${kubectl} --context ${context} --request-timeout=10s get namespace kube-system -o json`
+    return { uid: v.parse(namespaceSchema, stdout).metadata.uid, complaint: undefined }
+  } catch (error) {
+    signal.throwIfAborted()
+    return { uid: undefined, complaint: complaintOf(error) }
+  }
+}

@@ -1,0 +1,99 @@
+import { hostname, userInfo } from 'node:os'
+import { join } from 'node:path'
+import { messageOf, OperatorError } from '../../base/errors.ts'
+import { createRedactor, type Redactor } from '../../base/redactor.ts'
+import { flagWords, sameCall } from '../../base/shell-line.ts'
+import { putFile } from '../../base/write-atomic.ts'
+import { readSettings } from '../../connection/settings.ts'
+import { type Console, createConsole } from '../../terminal/console.ts'
+import { showHelp, showVersion } from '../../terminal/help.ts'
+import { carryOut, type FleetWork } from './carry-out.ts'
+import { standingOf } from './cluster-results.ts'
+import { concludeFleet, documentOf, type FleetEnding, type FleetOrigin } from './conclude-fleet.ts'
+import type { FleetCommands } from './fleet-commands.ts'
+import { fleetConsent } from './fleet-consent.ts'
+import { type FleetLog, openFleetLog } from './fleet-log.ts'
+import { showFleetPlan } from './fleet-plan.ts'
+import { openProgress } from './fleet-progress.ts'
+import { keepRun } from './fleet-run.ts'
+import { showFleetStatus } from './fleet-status.ts'
+import { type FleetCall, parseFleetCall } from './fleet-syntax.ts'
+import { runsHome } from './open-fleet.ts'
+import { prepareFleet, runOf } from './prepare-fleet.ts'
+import { listenForStops } from './stop-signals.ts'
+
+type RunCall = Extract<FleetCall, { is: 'run' }>
+
+/** Carries one command out on many clusters, in waves, from the words on the command line to the exit code. */
+export async function fleet(commands: FleetCommands, args: readonly string[]): Promise<number> {
+  const { clean, hide } = createRedactor()
+  const isJson = args.includes('--json')
+  const log = openFleetLog(clean)
+  const console = createConsole({ clean, log: log.line, answers: isJson ? process.stderr : process.stdout })
+  const origin = { command: args[0] ?? '', startedAt: new Date().toISOString(), operator: `${userInfo().username}@${hostname()}` }
+  const conclude = (ending: FleetEnding, from: FleetOrigin, given: RunCall['given'] = {}): number =>
+    concludeFleet(ending, documentOf(ending, from, given, new Date().toISOString()), { console, clean, isJson })
+  try {
+    const call = parseFleetCall(commands, args)
+    if (call.is === 'help') return showHelp(call.page)
+    if (call.is === 'version') return await showVersion()
+    if (call.is === 'status') return showFleetStatus(await runsHome(call.given.lab === true), call, { console, clean })
+    const { ending, command } = await runFleet(call, { commands, console, log, redactor: { clean, hide }, origin })
+    return conclude(ending, { ...origin, command }, call.given)
+  } catch (thrown) {
+    return conclude({ is: 'refused', failure: asFailure(thrown) }, origin)
+  }
+}
+
+function asFailure(thrown: unknown): OperatorError {
+  if (!(thrown instanceof OperatorError)) return new OperatorError(messageOf(thrown), { cause: thrown })
+  if (thrown.kind !== 'cancelled' || thrown.remedy !== undefined) return thrown
+  return new OperatorError('stopped; nothing was begun', { kind: 'cancelled', cause: thrown })
+}
+
+interface FleetTools {
+  readonly commands: FleetCommands
+  readonly console: Console
+  readonly log: FleetLog
+  readonly redactor: Redactor
+  readonly origin: FleetOrigin
+}
+
+/** Looks, shows the plan, asks, and carries out. */
+async function runFleet(
+  call: RunCall,
+  { commands, console, log, redactor, origin }: FleetTools,
+): Promise<{ ending: FleetEnding; command: string }> {
+  const { given } = call
+  const again = (...flags: readonly string[]): string => sameCall('fleet', given, flags, call.name === undefined ? [] : [call.name])
+  const stops = listenForStops()
+  try {
+    const { warnings } = await readSettings(redactor, { isLab: given.lab === true })
+    for (const warning of warnings) console.warning(warning)
+    const prepared = await prepareFleet(call, { commands, console, redactor, signal: stops.stop }, again)
+    const { name, command, file, own, shared, waves, seen, earlier } = prepared
+    const clusters = waves.flatMap((wave) => wave.clusters)
+    const isDryRun = given['dry-run'] === true
+    const done = clusters.flatMap((cluster) => (standingOf(earlier?.run.clusters[cluster.name]) === 'done' ? [cluster.name] : []))
+    const plan = { words: [name, ...flagWords(own)], file: file.path, digest: file.digest, waves, seen, done }
+    showFleetPlan(isDryRun ? console.answer : console, plan)
+    for (const { cluster, complaint } of seen) {
+      if (complaint !== undefined)
+        console.warning(`${cluster.name} does not answer; unless it does in its turn, it counts as a failure: ${complaint}`)
+    }
+    if (isDryRun) return { ending: { is: 'planned', waves, file: file.path, digest: file.digest }, command: name }
+    const effect = command.effectOf({ ...own, lab: shared.lab })
+    const consent = await fleetConsent({ command: name, effect, clusters, digest: file.digest, given, again, console })
+    stops.stop.throwIfAborted()
+    const kept = runOf(prepared, origin)
+    putFile(join(kept.folder, 'fleet.yaml'), file.content)
+    keepRun(kept)
+    log.keepIn(join(kept.folder, 'log.txt'))
+    const { runs } = prepared
+    const progress: FleetWork['progress'] = (view) => openProgress({ console, log: log.line, view })
+    const result = await carryOut({ kept, waves, command, consent, stops, runs, clean: redactor.clean, progress })
+    return { ending: { is: 'ended', kept, waves, result }, command: name }
+  } finally {
+    stops.forget()
+  }
+}

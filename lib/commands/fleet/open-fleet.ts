@@ -1,0 +1,113 @@
+import { createHash } from 'node:crypto'
+import { readFileSync } from 'node:fs'
+import { join, resolve } from 'node:path'
+import { messageOf, OperatorError } from '../../base/errors.ts'
+import { nearest } from '../../base/nearest.ts'
+import { stateHome } from '../../base/paths.ts'
+import type { Redactor } from '../../base/redactor.ts'
+import { shellQuote } from '../../base/shell-line.ts'
+import type { Console } from '../../terminal/console.ts'
+import type { GivenFlags } from './fleet-commands.ts'
+import { type FileFinding, type FleetCluster, parseFleet, type Wave } from './fleet-file.ts'
+import { type FleetAccess, lookAtClusters, type SeenCluster } from './fleet-preflight.ts'
+
+/** FILE, read. */
+export interface FleetFile {
+  readonly path: string
+  readonly content: string
+  /** `sha256:…` of the content. */
+  readonly digest: string
+}
+
+/** A fleet whose clusters were looked at, and in which nothing stands in the way. */
+export interface OpenFleet {
+  readonly waves: readonly Wave[]
+  readonly seen: readonly SeenCluster[]
+}
+
+/** Reads FILE. Throws OperatorError `usage` where it cannot be read. */
+export function readFleetFile(named: string): FleetFile {
+  const path = resolve(named)
+  try {
+    const content = readFileSync(path, 'utf8')
+    return { path, content, digest: `sha256:${createHash('sha256').update(content).digest('hex')}` }
+  } catch (error) {
+    throw new OperatorError(`${path} cannot be read: ${messageOf(error)}`, { kind: 'usage', remedy: `ls -l ${shellQuote(path)}` })
+  }
+}
+
+/** Where the runs are kept: the person's own, or the lab's. */
+export async function runsHome(isLab: boolean): Promise<string> {
+  if (!isLab) return stateHome()
+  const { labHome } = await import('../../../lab/home.ts')
+  return join(labHome(), 'runs')
+}
+
+/**
+ * Reads the fleet, and looks at every cluster of the chosen waves.
+ * @param chosen names of waves, empty for all
+ * @throws OperatorError `blocked` with all that is wrong in FILE and with the clusters, at once; `usage` where a wave is chosen that there is not
+ */
+export async function openFleet(
+  file: FleetFile,
+  { chosen, shared, runs }: { readonly chosen: readonly string[]; readonly shared: GivenFlags; readonly runs: string },
+  { console, redactor, signal }: { readonly console: Console; readonly redactor: Redactor; readonly signal: AbortSignal },
+): Promise<OpenFleet> {
+  const parsed = parseFleet(file.content)
+  if (parsed.is === 'invalid') throw blockedBy(file, parsed.findings)
+  const waves = chooseWaves(parsed.waves, chosen)
+  const clusters = waves.flatMap((wave) => wave.clusters)
+  const access = await accessOf(clusters, { shared, runs }, { console, redactor, signal })
+  const waiting = console.wait(`looking at ${clusters.length} clusters`)
+  try {
+    const { seen, findings } = await lookAtClusters(clusters, access, signal)
+    if (findings.length > 0) throw blockedBy(file, findings)
+    return { waves, seen }
+  } finally {
+    waiting.stop()
+  }
+}
+
+function chooseWaves(waves: readonly Wave[], chosen: readonly string[]): readonly Wave[] {
+  if (chosen.length === 0) return waves
+  const names = waves.map(({ name }) => name)
+  const unknown = chosen.find((name) => !names.includes(name))
+  if (unknown !== undefined) {
+    const close = nearest(unknown, names)
+    throw new OperatorError(
+      `FILE has no wave "${unknown}"; ${close === undefined ? `there are ${names.join(', ')}` : `did you mean ${close}?`}`,
+      { kind: 'usage', remedy: `--wave ${close ?? names[0] ?? 'NAME'}` },
+    )
+  }
+  return waves.filter(({ name }) => chosen.includes(name))
+}
+
+async function accessOf(
+  clusters: readonly FleetCluster[],
+  { shared, runs }: { readonly shared: GivenFlags; readonly runs: string },
+  { console, redactor, signal }: { readonly console: Console; readonly redactor: Redactor; readonly signal: AbortSignal },
+): Promise<FleetAccess> {
+  const isLab = shared.lab === true
+  if (!isLab) return { kubectl: 'kubectl', kubeconfig: typeof shared.kubeconfig === 'string' ? shared.kubeconfig : undefined, runs, isLab }
+  if (shared.kubeconfig !== undefined) {
+    throw new OperatorError('--lab has a kubeconfig of its own; --kubeconfig is for other clusters', {
+      kind: 'usage',
+      remedy: 'leave one of them out',
+    })
+  }
+  const { ensureLab } = await import('../../../lab/client.ts')
+  const names = clusters.map(({ context }) => context.replace(/^lab-/, ''))
+  const lab = await ensureLab(names, console, signal)
+  redactor.hide(lab.git.password)
+  return { kubectl: join(lab.bin, 'kubectl'), kubeconfig: lab.kubeconfig, runs, isLab }
+}
+
+/** All findings in one error, each with its line of FILE. */
+function blockedBy({ path }: FleetFile, findings: readonly FileFinding[]): OperatorError {
+  const all = findings.map(({ line, what }) => `  ${path}:${line}: ${what}`)
+  const count = findings.length === 1 ? '1 problem' : `${findings.length} problems`
+  return new OperatorError(`${count} with the fleet; nothing was begun:\n${all.join('\n')}`, {
+    kind: 'blocked',
+    remedy: `correct them in ${shellQuote(path)}, then run the same command again`,
+  })
+}

@@ -1,0 +1,85 @@
+import { OperatorError } from '../../base/errors.ts'
+import type { Flags } from '../../terminal/flags.ts'
+import type { CommandContext } from '../../runner/run-command.ts'
+import type { RunResult } from '../../runner/run-result.ts'
+import { probesNamed } from '../../health/all-probes.ts'
+import type { Holder } from '../../runner/lock.ts'
+import type { Target } from '../../connection/target.ts'
+import { isHealthy, type ProbeResult, runProbes } from '../../health/probe.ts'
+import { probesField, showProbes, suspendedField } from '../../health/print.ts'
+import { comparableSettings } from '../../flux/comparable-settings.ts'
+import { installationField } from '../../flux/installation.ts'
+import { type Scene, sceneOf } from '../../health/snapshot.ts'
+
+export const healthCheckFlags = {
+  only: { type: 'string', value: 'PROBE,…', help: 'run only these probes, from the list below' },
+  fix: { type: 'boolean', help: "first move fields that foreign field managers own to Flux's controllers" },
+} as const satisfies Flags
+
+/** Takes every look, tells of each, and ends as failed where one of them is not content. */
+export async function checkHealth(stage: CommandContext<typeof healthCheckFlags>): Promise<RunResult> {
+  const { target, session, console, own, atWork } = stage
+  const probes = probesNamed(own.only)
+  const scene = sceneOf(stage)
+  console.answer.line(`Health of ${target.context} (${target.isLab ? 'the lab' : 'a real cluster'}, ${session.access.server})`)
+  const probed = await runProbes(probes, scene)
+  const isVerbose = stage.shared.verbose === true
+  showProbes(console.answer, atWork === undefined ? probed : withoutRemedies(probed), scene.now, isVerbose)
+  const healthy = isHealthy(probed)
+  const telling = { fields: { ...fieldsOf(probed), ...(await fluxField(scene)) } }
+  const settings = stage.isOneOfSeveral && healthy ? comparableSettings(await scene.installation(), await scene.instance()) : undefined
+  if (healthy)
+    return { outcome: 'done', telling, verdict: wellness(probed), isAnswer: true, ...(settings === undefined ? {} : { settings }) }
+  return { outcome: 'failed', failure: sickness(probed, target, atWork), telling, isAnswer: true }
+}
+
+/** What the document says beyond the contract's common fields. */
+export function fieldsOf(probed: readonly ProbeResult[]): Readonly<Record<string, unknown>> {
+  return { healthy: isHealthy(probed), probes: probesField(probed), suspended: suspendedField(probed) }
+}
+
+/** What there is of Flux, where that could be read: the looks tell why not. */
+export async function fluxField({ installation, cluster }: Scene): Promise<Readonly<Record<string, unknown>>> {
+  try {
+    return { flux: installationField(await installation()) }
+  } catch {
+    cluster.signal.throwIfAborted()
+    return {}
+  }
+}
+
+function wellness(probed: readonly ProbeResult[]): string {
+  const warnings = probed.filter(({ state }) => state === 'warn').map(({ id }) => id)
+  return `healthy, of ${probed.length} probes none in trouble${warnings.length === 0 ? '' : `; to know of: ${warnings.join(', ')}`}`
+}
+
+/** While a run is at work, what is in trouble is what it works on: a person who fixed it would work against it. */
+function withoutRemedies(probed: readonly ProbeResult[]): ProbeResult[] {
+  return probed.map(({ objects, ...probe }) =>
+    objects === undefined
+      ? probe
+      : { ...probe, objects: objects.map(({ object, reason, since }) => ({ object, reason, ...(since === undefined ? {} : { since }) })) },
+  )
+}
+
+export function sickness(
+  probed: readonly Pick<ProbeResult, 'id' | 'state'>[],
+  { context, where }: Pick<Target, 'context' | 'where'>,
+  atWork: Holder | undefined,
+): OperatorError {
+  const named = (state: ProbeResult['state']): string[] => probed.filter((probe) => probe.state === state).map(({ id }) => id)
+  const [fails, unknown] = [named('fail'), named('unknown')]
+  const what = [
+    ...(fails.length === 0 ? [] : [`in trouble: ${fails.join(', ')}`]),
+    ...(unknown.length === 0 ? [] : [`not known: ${unknown.join(', ')}`]),
+  ]
+  if (atWork !== undefined) {
+    const { holder, phase } = atWork
+    return new OperatorError(`${context} is not healthy while ${holder} is at work on it, in phase: ${phase}; ${what.join('; ')}`, {
+      remedy: `wait until that has ended, then look again: npx zx scripts/health-check.ts ${where}`,
+    })
+  }
+  return new OperatorError(`${context} is not healthy; ${what.join('; ')}`, {
+    remedy: `the commands above, the first probe first; or what repairs most failures: npx zx scripts/recover.ts ${where}`,
+  })
+}

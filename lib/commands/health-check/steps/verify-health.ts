@@ -1,0 +1,43 @@
+import { isHealthy, type Probe, type ProbeResult, runProbes } from '../../../health/probe.ts'
+import { kinds } from '../../../kubernetes/objects.ts'
+import { fluxKinds } from '../../../flux/kinds.ts'
+import type { Scene } from '../../../health/snapshot.ts'
+import type { Observed, ObservingStep } from '../../../runner/step.ts'
+
+/**
+ * Checks that every probe is content.
+ * @param look reads the scene again
+ * @param isPatient whether Flux is given time to get there by itself
+ */
+export function verifyHealth(look: () => Scene, probes: readonly Probe[], isPatient = false): ObservingStep<readonly ProbeResult[]> {
+  let observed: Observed<readonly ProbeResult[]> | undefined
+  return {
+    observed: () => observed,
+    id: 'health',
+    title: 'Verify that Flux is healthy',
+    risk: 'safe',
+    async look({ where }) {
+      const probed = await runProbes(probes, look())
+      observed = { value: probed, at: performance.now() }
+      const sick = probed.filter((probe) => !isHealthy([probe]))
+      if (sick.length === 0) return { is: 'done', detail: `${probed.length} probes, none in trouble` }
+      const reason = sick.map(
+        ({ title, detail, objects = [] }) =>
+          `${title}: ${objects[0] === undefined ? detail : `${objects[0].object}: ${objects[0].reason}`}`,
+      )
+      if (isPatient) return { is: 'waiting', on: reason.join('; ') }
+      return {
+        is: 'blocked',
+        reason: reason.join('; '),
+        remedy: `npx zx scripts/health-check.ts ${where}   # tells each object, and what to do`,
+      }
+    },
+    act: () => Promise.resolve(),
+    watches: isPatient
+      ? [fluxKinds.fluxInstance, kinds.deployment, fluxKinds.gitRepository, fluxKinds.kustomization, fluxKinds.helmRelease].map((kind) => ({
+          kind,
+          query: {},
+        }))
+      : [],
+  }
+}

@@ -1,0 +1,75 @@
+import * as v from 'valibot'
+import type { RunState } from '../../runner/run-state.ts'
+import { showDuration } from '../../base/duration.ts'
+import type { Step } from '../../runner/step.ts'
+import { noteTeardown, teardownNotes } from '../teardown/state.ts'
+
+/** What a rebuild must remember beside what its teardown does. */
+const notesSchema = v.object({
+  /** What was in trouble before: no failure of the rebuild if it is afterwards. */
+  sick: v.optional(v.array(v.string())),
+  /** When Flux was back and verified. */
+  backAt: v.optional(v.string()),
+  /** The commit that records the window. */
+  recordedIn: v.optional(v.string()),
+})
+type RebuildNotes = v.InferOutput<typeof notesSchema>
+
+export function rebuildNotes(memory: RunState): RebuildNotes {
+  return v.parse(notesSchema, memory.read().rebuild ?? {})
+}
+
+export function noteRebuild(memory: RunState, more: Partial<RebuildNotes>): void {
+  memory.write({ rebuild: { ...rebuildNotes(memory), ...more } })
+}
+
+/** From then on this run, resumed or not, finds nothing to tear down: what is there is its own work. */
+export function noteTornDown(say: (milestone: string) => Promise<void>): Step {
+  return {
+    id: 'torn-down',
+    title: 'Note that Flux is down: this run never takes it down again',
+    risk: 'safe',
+    look({ memory }) {
+      const { isOver } = teardownNotes(memory)
+      if (isOver !== undefined) return Promise.resolve({ is: 'done', detail: `since ${isOver}` })
+      return Promise.resolve({ is: 'todo', change: "note it in the run's memory", commands: [] })
+    },
+    async act({ memory }) {
+      noteTeardown(memory, { isOver: new Date().toISOString() })
+      await say('Flux is down, and what it had deployed is alive')
+    },
+  }
+}
+
+/** Flux is back: the end of the time that it was away. */
+export function noteBack(say: (milestone: string) => Promise<void>): Step {
+  return {
+    id: 'back',
+    title: 'Note that Flux is back',
+    risk: 'safe',
+    look({ memory }) {
+      const { backAt } = rebuildNotes(memory)
+      if (backAt !== undefined) return Promise.resolve({ is: 'done', detail: describeAbsence(memory) })
+      return Promise.resolve({ is: 'todo', change: "note it in the run's memory", commands: [] })
+    },
+    async act({ memory }) {
+      noteRebuild(memory, { backAt: new Date().toISOString() })
+      await say(`Flux is back; ${describeAbsence(memory)}`)
+    },
+  }
+}
+
+/** How long Flux was away: what changed in Git meanwhile waited for as long. */
+export function describeAbsence(memory: RunState): string {
+  const { stoppedAt, backAt, away } = describeAway(memory)
+  if (stoppedAt === 'never') return 'it had not been running'
+  return backAt === undefined ? `it is away since ${stoppedAt}` : `it was away for ${away}, from ${stoppedAt} to ${backAt}`
+}
+
+/** When Flux was stopped (`never` where it did not run), when it was back, and how long that was. */
+export function describeAway(memory: RunState): { stoppedAt: string; backAt: string | undefined; away: string } {
+  const { stoppedAt } = teardownNotes(memory)
+  const { backAt } = rebuildNotes(memory)
+  if (stoppedAt === undefined || backAt === undefined) return { stoppedAt: stoppedAt ?? 'never', backAt, away: 'not known' }
+  return { stoppedAt, backAt, away: showDuration(Date.parse(backAt) - Date.parse(stoppedAt)) }
+}

@@ -1,0 +1,240 @@
+import { deletionOf, nameOf, type Ref } from '../../kubernetes/objects.ts'
+import { fluxKinds } from '../../flux/kinds.ts'
+import { appliedBy } from '../../flux/labels.ts'
+import { type Problem, problems } from '../../health/problems.ts'
+import { awaitInstanceReady } from '../bootstrap/steps/chart.ts'
+import { awaitControllers, awaitOperator, ensureReleased, ensureInstanceResumed } from './steps/repair.ts'
+import { ensureFetching } from './steps/fetching.ts'
+import { ensureReleaseMoves } from './steps/stuck-release.ts'
+import type { Evidence } from './evidence.ts'
+import { healsOperator } from './heals-operator.ts'
+import type { Remedy } from './layers.ts'
+import { losses } from './losses.ts'
+import { outside } from './outside.ts'
+import { stuckInOrder, stuckReleases, troubles } from './stuck-releases.ts'
+import type { Remedies } from './remedies.ts'
+import { reconcileAnnotation } from '../../flux/annotations.ts'
+
+/** A disaster that has a name, by what it is known, and what is done about it. */
+export interface Disaster {
+  /** Stable: reports and drills name it. */
+  readonly id: string
+  readonly title: string
+  /** Nothing else need be looked for: its remedy is to recreate everything, as far as it is not there. */
+  readonly isWhole?: true
+  /** It is about what only an operator keeps: where none does, there is nothing to repair. */
+  readonly isOperators?: true
+  /** What a person decided: it is reported even beside one whose remedy recreates everything. */
+  readonly isDecision?: true
+  /** It refuses every repair, and goes first, whatever else there is. */
+  readonly isObstacle?: true
+  /** What shows that it is this one; undefined where it is not. */
+  readonly recognise: (evidence: Evidence) => string | undefined
+  readonly remedy: (means: Remedies) => Promise<Remedy> | Remedy
+}
+
+const everything = async (means: Remedies): Promise<Remedy> => ({ installAgain: await means.everything() })
+
+/** Every disaster with a name, the greatest first. */
+export const disasters: readonly Disaster[] = [
+  {
+    id: 'namespace-deleted',
+    title: "Flux's namespace deleted, and held by finalizers",
+    isWhole: true,
+    recognise: ({ going, hasCrds }) => (going !== undefined && (going.isHeld || hasCrds) ? going.because : undefined),
+    remedy: async (means) => ({ installAgain: await means.recreateNamespace() }),
+  },
+  {
+    id: 'instance-terminating',
+    title: 'The FluxInstance being deleted',
+    isWhole: true,
+    recognise: ({ instance }) =>
+      instance?.metadata.deletionTimestamp === undefined
+        ? undefined
+        : `it ${deletionOf(instance)}: the operator will uninstall Flux as soon as it runs`,
+    remedy: async (means) => ({ installAgain: await means.recreateInstance() }),
+  },
+  {
+    id: 'cluster-emptied',
+    title: 'The whole cluster lost',
+    isWhole: true,
+    recognise: ({ hasCrds, isEmpty }) =>
+      !hasCrds && isEmpty ? 'nothing of Flux is there, and the cluster is a new or empty one' : undefined,
+    remedy: everything,
+  },
+  {
+    id: 'flux-deleted',
+    title: 'All of Flux deleted, with its CRDs',
+    isWhole: true,
+    recognise: ({ hasCrds }) => (hasCrds ? undefined : "none of Flux's CRDs is there"),
+    remedy: everything,
+  },
+  {
+    id: 'operator-and-controllers-deleted',
+    isOperators: true,
+    title: 'The operator and every controller deleted',
+    isWhole: true,
+    recognise: ({ hasOperator, controllers: { there } }) =>
+      !hasOperator && there.length === 0 ? 'neither the operator nor any controller is there' : undefined,
+    remedy: everything,
+  },
+  {
+    id: 'instance-deleted',
+    isOperators: true,
+    title: 'The FluxInstance deleted',
+    isWhole: true,
+    recognise: ({ instance }) => (instance === undefined ? 'there is no FluxInstance' : undefined),
+    remedy: everything,
+  },
+  {
+    id: 'operator-deleted',
+    isOperators: true,
+    title: 'The operator deleted',
+    recognise: ({ hasOperator }) => (hasOperator ? undefined : 'there is no Deployment of flux-operator'),
+    remedy: async (means) => ({
+      operator: healsOperator(means.evidence) ? [awaitOperator(means.evidence.namespace)] : await means.operator(),
+    }),
+  },
+  {
+    id: 'instance-suspended',
+    title: 'The FluxInstance suspended',
+    isDecision: true,
+    recognise: (evidence) =>
+      isSuspended(evidence) && evidence.resumesInstance === true ? `it is annotated ${reconcileAnnotation}: disabled` : undefined,
+    remedy: ({ evidence: { namespace } }) => ({ instance: [ensureInstanceResumed(namespace)], ready: [awaitInstanceReady(namespace)] }),
+  },
+  {
+    id: 'upgrade-broken',
+    isOperators: true,
+    title: 'An upgrade broken halfway',
+    recognise: brokenUpgrade,
+    remedy: async (means) => ({ instance: await means.rollBack() }),
+  },
+  {
+    id: 'controllers-deleted',
+    title: 'Controllers deleted',
+    recognise({ controllers: { wanted, there } }) {
+      const missing = wanted.filter((name) => !there.includes(name))
+      return missing.length === 0 ? undefined : `missing: ${missing.join(', ')}`
+    },
+    async remedy({ evidence, verifyNothingPending, reinstall }) {
+      await verifyNothingPending()
+      if (!evidence.installation.expectsOperator) return { controllers: await reinstall() }
+      return { controllers: [awaitControllers(evidence.namespace, evidence.controllers.wanted)] }
+    },
+  },
+  {
+    id: 'git-credentials-gone',
+    title: "Flux's login for Git gone",
+    recognise: ({ probed, objects, installation }) => {
+      const secrets = objects.get(sourceOf(installation))?.secrets.map(({ ref }) => `Secret ${ref.namespace}/${ref.name}`) ?? []
+      const missing = troubles(probed, 'secrets').find(({ object }) => secrets.includes(object))
+      return missing === undefined ? undefined : `${missing.object} does not exist`
+    },
+    remedy: gitLogin,
+  },
+  {
+    id: 'git-credentials-wrong',
+    title: "Flux's login for Git wrong",
+    recognise: ({ probed, objects, installation }) => {
+      const source = troubles(probed, 'sources').find(({ object }) => object === sourceOf(installation))
+      if (source === undefined) return undefined
+      // Hosts that tell nobody which repositories there are answer a revoked token so.
+      const isHidden = hidden.test(source.reason) && (objects.get(sourceOf(installation))?.secrets.length ?? 0) > 0
+      return isHidden || refused.test(source.reason) ? source.reason : undefined
+    },
+    remedy: gitLogin,
+  },
+  {
+    id: 'instance-release-deleted',
+    isOperators: true,
+    title: "The FluxInstance's HelmRelease deleted",
+    // One that no HelmRelease has made, as by helm or kubectl, lacks none.
+    recognise: ({ objects, namespace, instance }) =>
+      instance?.metadata.labels[appliedBy.helmRelease.name] === undefined || objects.has(`HelmRelease ${namespace}/flux-instance`)
+        ? undefined
+        : 'there is no HelmRelease flux-instance',
+    remedy: ({ evidence, clusterFolder }) => ({
+      releases: [ensureReleased(evidence.namespace, `${clusterFolder()}-gitops-flux-instance`, 'flux-instance')],
+    }),
+  },
+  {
+    id: 'instance-stalled',
+    isOperators: true,
+    title: 'The FluxInstance stalled or failing',
+    recognise: (evidence) =>
+      isSuspended(evidence) || brokenUpgrade(evidence) !== undefined ? undefined : reasonOf(evidence.probed, problems.instanceFailing),
+    remedy: asGitHasIt,
+  },
+  {
+    id: 'controllers-outdated',
+    isOperators: true,
+    title: 'Controllers at the old version',
+    recognise: (evidence) => (brokenUpgrade(evidence) === undefined ? reasonOf(evidence.probed, problems.oldVersion) : undefined),
+    remedy: async (means) => ({
+      ...(await asGitHasIt(means)),
+      controllers: [awaitControllers(means.evidence.namespace, means.evidence.controllers.wanted)],
+    }),
+  },
+  ...losses,
+  ...outside,
+  {
+    id: 'release-pending',
+    title: 'A Helm release stuck',
+    recognise: ({ probed }) => stuckReleases(probed)[0]?.reason,
+    remedy: ({ evidence: { probed, objects }, look }) => ({
+      releases: stuckInOrder(probed, objects).map(({ ref }) => ensureReleaseMoves(ref, look)),
+    }),
+  },
+  {
+    id: 'loop',
+    title: 'Recursive reconciliation loop',
+    recognise: ({ probed }) => reasonOf(probed, problems.loop),
+    remedy: async (means) => ({ loop: await means.endLoop() }),
+  },
+]
+
+async function gitLogin(means: Remedies): Promise<Remedy> {
+  return { logins: await means.gitLogin(), fetch: [ensureFetching(sourceRef(means.evidence))] }
+}
+
+/** What Flux follows; the operator makes the one of the usual name, where it is gone. */
+function sourceRef({ installation: { follows }, namespace }: Evidence): Ref & { readonly namespace: string } {
+  return follows?.source ?? { ...fluxKinds.gitRepository, namespace, name: namespace }
+}
+
+async function asGitHasIt(means: Remedies): Promise<Remedy> {
+  return { instance: await means.instance(), ready: [awaitInstanceReady(means.evidence.namespace)] }
+}
+
+/** One that is being deleted was suspended to keep its operator from uninstalling Flux. */
+function isSuspended({ instance }: Evidence): boolean {
+  return instance?.metadata.deletionTimestamp === undefined && instance?.metadata.annotations[reconcileAnnotation] === 'disabled'
+}
+
+/** What keeps a pod from ever running. */
+const cannotRun = /\b(ErrImagePull|ImagePullBackOff|InvalidImageName|CrashLoopBackOff|CreateContainerConfigError|CreateContainerError)\b/
+
+/** Why the version that Git asks for does not come to run. Putting the FluxInstance back as Git has it would be no remedy for that. */
+function brokenUpgrade(evidence: Evidence): string | undefined {
+  const { probed, upgrade } = evidence
+  if (upgrade === undefined || isSuspended(evidence)) return undefined
+  const broken = troubles(probed, 'controllers').find(({ reason }) => cannotRun.test(reason))
+  const why = broken === undefined ? reasonOf(probed, problems.instanceFailing) : `${broken.object}: ${cannotRun.exec(broken.reason)?.[0]}`
+  return why === undefined ? undefined : `Git asks for Flux ${upgrade.to}, and ${upgrade.from} is the last that ran; ${why}`
+}
+
+/** What git servers, and Flux of them, say to a login that they do not take. */
+const refused =
+  /authentication required|authorization failed|invalid (auth|credentials)|unable to authenticate|unauthorized|permission denied|\b40[13]\b|handshake failed|knownhosts/i
+
+const hidden = /repository not found|\b404\b/i
+
+function sourceOf({ follows }: Evidence['installation']): string {
+  return follows === undefined ? '' : nameOf(follows.source)
+}
+
+function reasonOf(probed: Evidence['probed'], problem: Problem): string | undefined {
+  const trouble = probed.flatMap(({ objects = [] }) => objects).find((one) => one.problem === problem)
+  return trouble === undefined ? undefined : `${trouble.object}: ${trouble.reason}`
+}

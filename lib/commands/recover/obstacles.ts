@@ -1,0 +1,59 @@
+import type { ProbeResult, Trouble } from '../../health/probe.ts'
+import type { Cluster } from '../../kubernetes/client.ts'
+import { type KubeObject, nameOf, type Ref, refOf } from '../../kubernetes/objects.ts'
+import { requiredWebhooks } from '../../preflight/webhooks.ts'
+import { RemedyNeeds } from './remedy-needs.ts'
+
+/** What is in the way of every repair, and was looked at. */
+export interface Obstacle {
+  readonly ref: Ref
+  readonly uid: string
+  readonly why: string
+}
+
+const quota = { apiVersion: 'v1', kind: 'ResourceQuota' }
+
+/**
+ * The webhook configurations and quotas that health names.
+ * @throws RemedyNeeds where a webhook's Service is there: then it is to be repaired, not taken away
+ */
+export async function findObstacles(cluster: Cluster, found: readonly Trouble[]): Promise<Obstacle[]> {
+  const names = found.map(({ object }) => object)
+  const required = await requiredWebhooks(cluster)
+  for (const { configuration, webhook } of required.filter((one) => names.includes(nameOf(refOf(one.configuration))))) {
+    const { service } = webhook.clientConfig
+    const isExpired = found.some(({ object, damage }) => object === nameOf(refOf(configuration)) && damage === 'webhook-expired')
+    if (service === undefined || isExpired) continue
+    if ((await cluster.get({ apiVersion: 'v1', kind: 'Service', ...service })) !== undefined) {
+      throw new RemedyNeeds(
+        `the Service ${service.namespace}/${service.name} of ${nameOf(refOf(configuration))} is there, and has no endpoint that is ready`,
+        `kubectl --namespace ${service.namespace} get service,endpointslices,pods; if what served it is gone for good: kubectl delete ${configuration.kind.toLowerCase()} ${configuration.metadata.name}`,
+      )
+    }
+  }
+  const quotas = await Promise.all(found.flatMap(({ object, damage }) => (damage === 'quota' ? [cluster.get(quotaRef(object))] : [])))
+  const live = [...required.map(({ configuration }) => configuration), ...quotas.filter((one) => one !== undefined)]
+  return [...new Map(live.map((object) => [nameOf(refOf(object)), object])).entries()].flatMap(([name, object]) => {
+    const trouble = found.find((one) => one.object === name)
+    return trouble === undefined ? [] : [obstacleOf(object, trouble)]
+  })
+}
+
+function quotaRef(object: string): Ref {
+  const [namespace = '', name = ''] = object.replace(`${quota.kind} `, '').split('/')
+  return { ...quota, namespace, name }
+}
+
+function obstacleOf(object: KubeObject, { reason }: Trouble): Obstacle {
+  return { ref: refOf(object), uid: object.metadata.uid ?? '', why: reason.split('; ')[0] ?? reason }
+}
+
+/** The cluster as looks will find it once those webhook configurations are gone that stand in the way. */
+export function withoutObstacles(cluster: Cluster, probed: readonly ProbeResult[]): Cluster {
+  const names = probed.flatMap(({ objects = [] }) =>
+    objects.flatMap(({ object, damage }) => (damage === 'webhook-unanswered' || damage === 'webhook-expired' ? [object] : [])),
+  )
+  if (names.length === 0) return cluster
+  const isThere = (object: KubeObject): boolean => !names.includes(nameOf(refOf(object)))
+  return { ...cluster, list: async (kind, query) => (await cluster.list(kind, query)).filter(isThere) }
+}

@@ -1,0 +1,85 @@
+import type { Trouble } from '../../health/probe.ts'
+import type { Evidence } from './evidence.ts'
+import type { Disaster } from './failures.ts'
+import type { Remedies } from './remedies.ts'
+import { RemedyNeeds } from './remedy-needs.ts'
+import { troubles } from './stuck-releases.ts'
+
+/*
+ * What is lost outside the cluster: recover names it and says what brings it back, and does not touch it. Each is known by the words of git
+ * servers, registries and admission, which Flux passes on in the conditions of its objects.
+ */
+
+/** One loss outside: by which words it is known, and what is to be done about it. */
+interface Outside {
+  readonly id: string
+  readonly title: string
+  readonly probes: readonly string[]
+  readonly words: RegExp
+  readonly why: string
+  readonly remedy: (trouble: Trouble, evidence: Evidence) => string
+}
+
+const kinds: readonly Outside[] = [
+  {
+    id: 'git-branch-gone',
+    title: 'The branch that Flux follows gone from Git',
+    probes: ['sources', 'revision'],
+    words: /couldn't find remote ref|reference not found|could ?n.t find remote|Remote branch .* not found/i,
+    why: 'only Git can have it back; Flux goes on with what it has applied',
+    remedy: (_, { installation: { follows } }) =>
+      `git push ${follows?.url ?? 'URL'} COMMIT:${follows?.ref ?? 'refs/heads/main'}   # COMMIT: what the root Kustomization applied last, from any clone`,
+  },
+  {
+    id: 'git-certificate',
+    title: "Git's certificate expired, or signed by an authority that Flux does not know",
+    probes: ['sources', 'revision'],
+    words: /x509: |certificate (has expired|signed by unknown authority|verify failed)|tls: failed to verify/i,
+    why: 'the server has to show a certificate that is valid, or Flux has to be given its authority',
+    remedy: () =>
+      'renew the certificate at the Git server; for a new authority put it as ca.crt into the Secret with the login (docs/private-networks.md)',
+  },
+  {
+    id: 'artifact-gone',
+    title: 'The pinned chart or artifact gone from the registry',
+    probes: ['sources', 'instance'],
+    words:
+      /manifest unknown|MANIFEST_UNKNOWN|NAME_UNKNOWN|failed to determine artifact digest.*(not found|404)|(tag|digest|manifest).*not found/i,
+    why: 'only the registry, or another version in Git, can give it back; what runs goes on',
+    remedy: () => 'push the version to the registry again, or name one that is there in settings.yaml (kubernetes/clusters)',
+  },
+  {
+    id: 'admission-refuses',
+    title: 'Admission refuses what Flux writes',
+    probes: ['instance', 'controllers', 'operator', 'kustomizations', 'helmreleases'],
+    words:
+      /admission webhook "[^"]+" denied the request|ValidatingAdmissionPolicy '[^']+' with binding '[^']+' denied request|violates PodSecurity/,
+    why: 'a policy is a decision of people, and is not taken away',
+    remedy: ({ reason }) => `except Flux's namespace from it, or have Git say what it allows: ${policyIn(reason)}`,
+  },
+]
+
+function policyIn(reason: string): string {
+  const [, webhook] = /admission webhook "([^"]+)"/.exec(reason) ?? []
+  if (webhook !== undefined) return `kubectl get validatingwebhookconfigurations,mutatingwebhookconfigurations   # the webhook ${webhook}`
+  const [, policy] = /ValidatingAdmissionPolicy '([^']+)'/.exec(reason) ?? []
+  return policy === undefined ? 'kubectl get namespaces --show-labels' : `kubectl get validatingadmissionpolicy ${policy} --output yaml`
+}
+
+/** The losses outside, as failure modes. */
+export const outside: readonly Disaster[] = kinds.map(({ id, title, probes, words, why, remedy }) => {
+  const find = ({ probed }: Evidence): Trouble | undefined =>
+    probes.flatMap((probe) => troubles(probed, probe)).find(({ reason }) => words.test(reason))
+  return {
+    id,
+    title,
+    recognise(evidence) {
+      const found = find(evidence)
+      return found === undefined ? undefined : `${found.object}: ${found.reason}`
+    },
+    remedy({ evidence }: Remedies) {
+      const found = find(evidence)
+      throw new RemedyNeeds(why, found === undefined ? '' : remedy(found, evidence))
+    },
+  }
+})

@@ -1,0 +1,142 @@
+import { fluxKinds } from '../../flux/kinds.ts'
+import { OperatorError } from '../../base/errors.ts'
+import type { Flags } from '../../terminal/flags.ts'
+import { allProbes } from '../../health/all-probes.ts'
+import { fieldsOf } from '../health-check/health-check.ts'
+import { isHealthy, type ProbeResult, runProbes } from '../../health/probe.ts'
+import type { Scene } from '../../health/snapshot.ts'
+import { sceneOf } from '../../health/snapshot.ts'
+import type { PreparedChange, PrepareContext } from '../../runner/run-change.ts'
+import { diagnose, type Diagnosed } from './diagnosis.ts'
+import { inLayers, type Remedy } from './layers.ts'
+import { RemedyNeeds } from './remedy-needs.ts'
+import { gatherEvidence } from './evidence.ts'
+import { type Remedies, remediesOf } from './remedies.ts'
+import { untilDecided } from './upgrade-in-progress.ts'
+import { ensureObjectResumed, namedToResume, restingInstance, resumesInstance, verifyNotResting } from './suspended.ts'
+import { knownCluster } from '../../runner/run-store.ts'
+import { rememberedLoop } from './steps/end-loop.ts'
+import { verifyHealth } from '../health-check/steps/verify-health.ts'
+import { tellEvidence } from '../upgrade/report-fields.ts'
+import { readNotes } from '../upgrade/state.ts'
+import { restoreFlags } from '../restore/restore.ts'
+
+export const recoverFlags = {
+  ...restoreFlags,
+  from: { type: 'string', value: 'FILE', help: 'restore this capture first, if Secrets that Flux needs are gone' },
+  'resume-suspended': {
+    type: 'string',
+    value: 'KIND/NAMESPACE/NAME',
+    help: 'resume this suspended object; --yes alone resumes none. Comma-separated or repeated',
+    repeats: true,
+  },
+  'new-cluster': { type: 'boolean', help: "confirm that the context's name now means another cluster" },
+} as const satisfies Flags
+
+/**
+ * Finds out which disasters these are, and makes their remedies one procedure that ends with a green health check.
+ * @throws OperatorError `blocked` where Flux is not healthy and it is not a disaster with a name
+ */
+export async function prepareRecovery(surroundings: PrepareContext<typeof recoverFlags>): Promise<PreparedChange> {
+  const { session, target, memory, console, own } = surroundings
+  const look = (): Scene => sceneOf(surroundings)
+  const known = knownCluster(target.runs, target.context)
+  const begun = [...(rememberedLoop(memory) === undefined ? [] : ['loop']), ...(readNotes(memory) === undefined ? [] : ['upgrade-broken'])]
+  const seen = await untilDecided(session.cluster, console, begun, async () => {
+    const scene = look()
+    return gatherEvidence(scene, await runProbes(allProbes, scene), known === undefined ? undefined : known.uid !== session.uid)
+  })
+  const resumed = namedToResume(own['resume-suspended'], seen)
+  const evidence = { ...seen, resumesInstance: resumesInstance(resumed) }
+  const found = diagnose(evidence, begun)
+  const resting = evidence.resumesInstance ? undefined : restingInstance(evidence.instance, target.where)
+  if (found.length === 0 && resumed.length === 0 && !isHealthy(seen.probed)) throw nameless(seen.probed, target.where, resting)
+  verifyNotResting(
+    found.map(({ disaster }) => disaster.id),
+    resting,
+  )
+
+  const means = remediesOf(surroundings, evidence, look)
+  // One whose own remedy resumes it is left to that.
+  const isNamed = found.some(({ disaster }) => disaster.id === 'instance-suspended')
+  const resuming = resumed.flatMap((ref) => (isNamed && ref.kind === fluxKinds.fluxInstance.kind ? [] : [ensureObjectResumed(ref)]))
+  const { remedies, impossible } = await remediesFor(found, means)
+  if (remedies.length + resuming.length === 0 && impossible.length > 0) throw noneIsPossible(impossible)
+  // What stays as it is does not get well by waiting.
+  const verify = verifyHealth(look, allProbes, impossible.length === 0)
+  const rollback = means.rollback()
+  const disasters = found.map(({ disaster: { id, title }, because }) => ({ id, title, because }))
+  return {
+    steps: [...resuming, ...inLayers(remedies), verify],
+    notices: [
+      ...(resting === undefined ? [] : [`${resting.what}\n   → ${resting.remedy}`]),
+      ...disasters.map(({ title, because }) => `this is: ${title} (${because})`),
+      ...impossible.map(({ title, why, remedy }) => `not repaired: ${title}: ${why}\n   → ${remedy}`),
+      ...means.notices(),
+    ],
+    tell() {
+      const kept = tellEvidence(memory)
+      return { fields: { disasters, ...kept.fields, ...fieldsOf(verify.observed()?.value ?? seen.probed) }, sections: kept.sections }
+    },
+    ...(rollback === undefined ? {} : { rollback }),
+  }
+}
+
+interface Impossible {
+  readonly title: string
+  readonly why: string
+  readonly remedy: string
+}
+
+/** The remedies that can be carried out here, and what would make the others possible. */
+async function remediesFor(
+  found: readonly Diagnosed[],
+  means: Remedies,
+): Promise<{ remedies: readonly Remedy[]; impossible: readonly Impossible[] }> {
+  const remedies: Remedy[] = []
+  const impossible: Impossible[] = []
+  // Preflight asks the server what would be, and a webhook that cannot answer refuses that too: the rest is for a second run.
+  const hasObstacle = found.some(({ disaster }) => disaster.isObstacle === true)
+  const isRefused = (error: unknown): boolean => hasObstacle && error instanceof OperatorError && error.kind === 'blocked'
+  const again = 'run the same command again, once that is gone'
+  let isPutOff = false
+  for (const { disaster } of found) {
+    try {
+      remedies.push(await disaster.remedy(means))
+    } catch (error) {
+      if (error instanceof RemedyNeeds) impossible.push({ title: disaster.title, why: error.message, remedy: error.remedy ?? '' })
+      else if (isRefused(error)) {
+        isPutOff = true
+        impossible.push({ title: disaster.title, why: 'what stands in the way refuses it', remedy: again })
+      } else throw error
+    }
+  }
+  // What is left would wait for what was put off.
+  if (isPutOff) return { remedies: remedies.filter(({ obstacles }) => obstacles !== undefined), impossible }
+  return { remedies, impossible }
+}
+
+function noneIsPossible(impossible: readonly Impossible[]): OperatorError {
+  const reported = impossible.map(({ title, why }) => `${title}: ${why}`)
+  return new OperatorError(`this cannot be repaired from here; nothing was changed\n${reported.join('\n')}`, {
+    kind: 'blocked',
+    remedy: [...new Set(impossible.map(({ remedy }) => remedy))].join('; '),
+  })
+}
+
+function nameless(probed: readonly ProbeResult[], where: string, resting: { what: string; remedy: string } | undefined): OperatorError {
+  const sick = probed.filter((probe) => !isHealthy([probe]))
+  const reported = sick.flatMap(({ title, detail, objects = [] }) =>
+    objects.length === 0
+      ? [`${title}: ${detail}`]
+      : objects.slice(0, 3).map(({ object, reason, next }) => `${object}: ${reason}${next === undefined ? '' : `\n   → ${next}`}`),
+  )
+  if (resting !== undefined) reported.push(`${resting.what}\n   → ${resting.remedy}`)
+  return new OperatorError(
+    `Flux is not healthy, but this is not a disaster with a remedy of its own; nothing was changed\n${reported.join('\n')}`,
+    {
+      kind: 'blocked',
+      remedy: `npx zx scripts/health-check.ts ${where}   # tells all of it`,
+    },
+  )
+}

@@ -1,0 +1,211 @@
+import { OperatorError } from '../../base/errors.ts'
+import type { Suspect } from '../../health/changes.ts'
+import { findAllSuspects } from '../../health/loops.ts'
+import { problems } from '../../health/problems.ts'
+import type { Scene } from '../../health/snapshot.ts'
+import type { PrepareContext } from '../../runner/run-change.ts'
+import { createPreflight } from '../../preflight/preflight.ts'
+import { once } from '../../base/once.ts'
+import { lookForFlux } from '../../flux/installations.ts'
+import { checkPendingDeletions } from '../../preflight/pending-deletions.ts'
+import { prepareBootstrap } from '../bootstrap/prepare.ts'
+import { type BootstrapInputs } from '../bootstrap/inputs.ts'
+import { bootstrap } from '../bootstrap/bootstrap.ts'
+import { returnSteps, rollBackSteps, rollbackReturn } from '../upgrade/upgrade.ts'
+import { prepareUpgrade } from '../upgrade/prepare.ts'
+import { note, readNotes, type UpgradeNotes } from '../upgrade/state.ts'
+import { type restoreFlags, openForRestore, type Restore } from '../restore/restore.ts'
+import type { Rollback } from '../../runner/execute.ts'
+import type { Step } from '../../runner/step.ts'
+import { ensureFluxInstanceStated, ensureOperator } from '../bootstrap/steps/chart.ts'
+import { endLoop, rememberedLoop } from './steps/end-loop.ts'
+import { ensureFinalizersOffIn } from '../teardown/steps/finalizers.ts'
+import { ensureInstanceLetGo, ensureUninstallOff, ensureUninstallStopped } from './steps/let-go.ts'
+import { ensureNamespaceGone } from '../teardown/steps/delete-namespace.ts'
+import { ensureSecret } from '../bootstrap/steps/secret.ts'
+import { ensureControllersStopped } from '../teardown/steps/stop-controllers.ts'
+import { settingsFile } from '../../connection/cluster-settings.ts'
+import type { ClusterInGit } from '../../connection/target.ts'
+import { loginWithoutTree } from './login-without-tree.ts'
+import { reinstallSteps } from './steps/reinstall.ts'
+import { RemedyNeeds } from './remedy-needs.ts'
+import { asRestored } from './as-restored.ts'
+import type { Evidence } from './evidence.ts'
+import { withoutObstacles } from './obstacles.ts'
+import { awaitNamespaceGone } from './terminating-namespace.ts'
+import { verifyInstanceLetGo, verifyLetGo, withoutInstance, withoutNamespace } from './let-go.ts'
+
+/** What remedies are made of. Those that take Git and the charts look at them first, and throw `blocked` with all findings. */
+export interface Remedies {
+  readonly evidence: Evidence
+  /** The folder below kubernetes/clusters. Throws `RemedyNeeds` where the tree has none for the cluster. */
+  readonly clusterFolder: () => string
+  /** Reads the scene again. */
+  readonly look: () => Scene
+  /** From whatever there is to a Flux that follows Git: a capture's content first, where one is given, then bootstrap. */
+  readonly everything: () => Promise<readonly Step[]>
+  /** The same, after Flux's namespace is gone that its objects hold; objects and workloads elsewhere stay. */
+  readonly recreateNamespace: () => Promise<readonly Step[]>
+  /** The same, after the deleted FluxInstance is gone without what it installed. */
+  readonly recreateInstance: () => Promise<readonly Step[]>
+  /** Puts the operator there, as Git has it. */
+  readonly operator: () => Promise<readonly Step[]>
+  /** Puts the FluxInstance back as Git has it. */
+  readonly instance: () => Promise<readonly Step[]>
+  /** Takes the version that does not come to run back: first in the cluster, then in Git. */
+  readonly rollBack: () => Promise<readonly Step[]>
+  /** Where that fails: back to what was asked for before, and what it suspended resumed. */
+  readonly rollback: () => Rollback | undefined
+  /** Gives Flux the login for Git: from the capture, where one is given, and from the settings. */
+  readonly gitLogin: () => Promise<readonly Step[]>
+  /** Puts back the controllers that no operator keeps, by the program that had installed them. */
+  readonly reinstall: () => Promise<readonly Step[]>
+  /** Throws `blocked` where a controller that comes back would first of all undo what was deployed. */
+  readonly verifyNothingPending: () => Promise<void>
+  /** Suspends what runs in a circle, waits until Git is fixed, resumes. */
+  readonly endLoop: () => Promise<readonly Step[]>
+  /** What was found on the way that people should know before they consent. */
+  readonly notices: () => readonly string[]
+}
+
+// oxlint-disable-next-line max-lines-per-function -- one set of remedies: they share what is read once
+export function remediesOf(surroundings: PrepareContext<typeof restoreFlags>, evidence: Evidence, look: () => Scene): Remedies {
+  const { session, target, settings, redactor, own, memory, console } = surroundings
+  const notices: string[] = []
+  const { namespace } = evidence
+  const inGit = (): ClusterInGit => {
+    if (target.inGit !== undefined) return target.inGit
+    throw new RemedyNeeds(
+      `it takes what Git says of the cluster, and there is no ${settingsFile(target.context)}`,
+      'make that folder as README.md says, or name it with --cluster NAME',
+    )
+  }
+  // What looks at the cluster beforehand must not find what the first steps let go.
+  let seen = withoutObstacles(session.cluster, evidence.probed)
+  const restore = once(async (): Promise<Restore | undefined> => {
+    if (own.from === undefined) return undefined
+    const opened = await openForRestore({ ...surroundings, session: { ...session, cluster: seen } })
+    notices.push(...opened.notices)
+    return opened
+  })
+  const inputs = once(async (): Promise<BootstrapInputs> => {
+    const { overrides, isLab, where } = target
+    const { folder: cluster, remote } = inGit()
+    const capture = (await restore())?.capture
+    const reached = { ...session, cluster: capture === undefined ? seen : asRestored(seen, capture) }
+    const read = await prepareBootstrap(reached, { cluster, remote, isLab, overrides, settings, redactor, where })
+    notices.push(...read.notices)
+    return read
+  })
+  const installAgain = async (): Promise<readonly Step[]> => {
+    const [opened, read] = await Promise.all([restore(), inputs()])
+    const installing = bootstrap(read, session)
+    return opened === undefined ? installing : [...opened.beforeFlux, ...installing, opened.byHand]
+  }
+  const lookBack = async (): Promise<UpgradeNotes> => {
+    inGit()
+    const read = await prepareUpgrade(session, target, {
+      flux: evidence.upgrade?.from,
+      operator: undefined,
+      isForced: true,
+      isBack: true,
+      branch: undefined,
+      checksImages: false, // what runs is broken already
+      lockNamespace: settings.LOCK_NAMESPACE ?? 'kube-system',
+    })
+    notices.push(...read.notices)
+    note(memory, read.notes)
+    return read.notes
+  }
+  let rollback: Rollback | undefined
+  return {
+    evidence,
+    clusterFolder: () => inGit().folder,
+    look,
+    notices: () => notices,
+    async everything() {
+      await awaitNamespaceGone(session.cluster, namespace, console)
+      return installAgain()
+    },
+    async recreateNamespace() {
+      await verifyLetGo(session.cluster, namespace, settings.LOCK_NAMESPACE ?? 'kube-system')
+      seen = withoutNamespace(seen, namespace)
+      return [
+        ensureUninstallOff(namespace),
+        ensureControllersStopped(namespace),
+        ensureFinalizersOffIn(namespace),
+        ensureNamespaceGone(namespace),
+        ...(await installAgain()),
+      ]
+    },
+    async recreateInstance() {
+      if (evidence.instance !== undefined) await verifyInstanceLetGo(session.cluster, evidence.instance)
+      seen = withoutInstance(seen)
+      return [ensureUninstallOff(namespace), ensureUninstallStopped(namespace), ensureInstanceLetGo(namespace), ...(await installAgain())]
+    },
+    async operator() {
+      const { tree, operatorObjects } = await inputs()
+      return [ensureOperator(tree.operator, operatorObjects)]
+    },
+    async instance() {
+      const { tree, instanceObjects } = await inputs()
+      return [ensureFluxInstanceStated(tree.instance, instanceObjects)]
+    },
+    async rollBack() {
+      const stage = { script: 'recover', session, target, memory, branch: undefined }
+      const looked = readNotes(memory) ?? (await lookBack())
+      if (looked.isReturning === true) return returnSteps(stage, looked)
+      let hasArrived = false
+      const arrived = (): void => {
+        hasArrived = true
+      }
+      rollback = rollbackReturn(stage, looked, () => hasArrived)
+      return rollBackSteps(stage, looked, arrived)
+    },
+    rollback: () => rollback,
+    async gitLogin() {
+      if (target.inGit === undefined) return loginWithoutTree(surroundings, evidence, await restore())
+      const [opened, { tree, secrets }] = await Promise.all([restore(), inputs()])
+      const login = secrets.filter(({ name }) => name === tree.sync.pullSecret)
+      if (opened === undefined && login.length === 0) throw noLogin(tree.sync.pullSecret)
+      return [...(opened?.beforeFlux ?? []), ...login.map(ensureSecret)]
+    },
+    reinstall: () => reinstallSteps(session, target, evidence.installation),
+    async verifyNothingPending() {
+      const preflight = createPreflight(session.cluster.signal)
+      await preflight.check(async () => checkPendingDeletions(session.cluster, await lookForFlux(session.cluster), namespace))
+      preflight.conclude()
+    },
+    async endLoop() {
+      const suspects = rememberedLoop(memory) === undefined ? await seenLoop(look(), evidence) : []
+      return endLoop(suspects, evidence.namespace)
+    },
+  }
+}
+
+function noLogin(secret: string): OperatorError {
+  return new OperatorError(
+    `Flux's login for Git has to be created again, and neither a login nor a capture is given. Nothing was changed`,
+    {
+      kind: 'blocked',
+      remedy: `set GIT_USERNAME and GIT_PASSWORD, or GIT_SSH_KEY_FILE and GIT_KNOWN_HOSTS_FILE (.env.example); or --from a capture that holds Secret ${secret}`,
+    },
+  )
+}
+
+/** Those who were seen to change something over and over. */
+async function seenLoop(scene: Scene, { objects, probed }: Evidence): Promise<readonly Suspect[]> {
+  const troubles = probed.find(({ id }) => id === 'loop')?.objects ?? []
+  const reported = troubles.flatMap(({ object, problem }) => (problem === problems.loop ? [object] : []))
+  const suspects = (await findAllSuspects(scene)).filter(({ object }) => reported.includes(object))
+  if (suspects.length > 0 && suspects.every(({ by }) => !objects.has(by))) {
+    throw new OperatorError(
+      `${[...new Set(reported)].join(', ')} is changed over and over by the operator itself, which cannot be suspended alone. Nothing was changed`,
+      {
+        kind: 'blocked',
+        remedy: 'leave it to one owner in Git: npx zx scripts/health-check.ts --only loop tells who changes it',
+      },
+    )
+  }
+  return suspects.filter(({ by }) => objects.has(by))
+}

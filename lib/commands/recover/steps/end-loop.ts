@@ -1,0 +1,193 @@
+import { kindArgument } from '../../../kubernetes/objects.ts'
+import * as v from 'valibot'
+import type { Ref } from '../../../kubernetes/objects.ts'
+import { fluxKinds } from '../../../flux/kinds.ts'
+import { readinessOf } from '../../../flux/readiness.ts'
+import { showDuration } from '../../../base/duration.ts'
+import type { Suspect } from '../../../health/changes.ts'
+import { seeGoingOn } from '../../../health/going-on.ts'
+import { looksOften } from '../../../health/loops.ts'
+import type { RunState } from '../../../runner/run-state.ts'
+import type { StepContext } from '../../../runner/step.ts'
+import type { Step } from '../../../runner/step.ts'
+import { stepStatusOf } from '../../../runner/step-status.ts'
+import { awaitRevision, goesOnAfterwards, revisionFollowed } from './loop-trial.ts'
+
+const refSchema = v.object({ apiVersion: v.string(), kind: v.string(), namespace: v.optional(v.string(), ''), name: v.string() })
+/** A loop that was seen to go on: who was suspended for it, what they changed, and what Git was at. */
+const loopSchema = v.object({
+  by: v.array(refSchema),
+  changes: v.array(v.object({ object: v.string(), by: v.string(), doer: refSchema })),
+  revision: v.string(),
+  /** False until all of them are. */
+  isSuspended: v.boolean(),
+})
+export type Loop = v.InferOutput<typeof loopSchema>
+
+const notesSchema = v.object({ loop: v.optional(loopSchema) })
+
+/** The loop that a run was ending before it was interrupted: suspended, it cannot be seen any more. */
+export function rememberedLoop(memory: RunState): Loop | undefined {
+  return v.parse(notesSchema, memory.read()).loop
+}
+
+/**
+ * Watches whether the suspects still change something over and over; only if they are seen to are they suspended, until Git is fixed. A
+ * healthy Flux that was changed a few times looks the same at one look, and must not be stopped.
+ */
+export function endLoop(suspects: readonly Suspect[], namespace: string): Step[] {
+  const source: Ref = { ...fluxKinds.gitRepository, namespace, name: namespace }
+  const course: Course = {
+    hasEnded: false,
+    isOver: async (run) =>
+      rememberedLoop(run.memory) === undefined && (course.hasEnded || (await suspended(run, doersOf(suspects), false)).length === 0),
+  }
+  return [suspend(suspects, source, course), awaitMend(source, course), resume(source, course)]
+}
+
+/** What became of a loop between the plan and its suspension. */
+interface Course {
+  /** It was looked at again, and does not go on. */
+  hasEnded: boolean
+  /** There is nothing to suspend, nor was anything. */
+  readonly isOver: (run: StepContext) => Promise<boolean>
+}
+
+const suspendSchema = v.object({ spec: v.object({ suspend: v.optional(v.boolean(), false) }) })
+
+async function suspended({ cluster }: StepContext, refs: readonly Ref[], is: boolean): Promise<Ref[]> {
+  const found = await Promise.all(
+    refs.map(async (ref) => {
+      const object = await cluster.get(ref)
+      return object !== undefined && v.parse(suspendSchema, object).spec.suspend === is ? [ref] : []
+    }),
+  )
+  return found.flat()
+}
+
+const shown = ({ kind, namespace, name }: Ref): string => `${kind} ${namespace}/${name}`
+const listed = (refs: readonly Ref[]): string => refs.map(shown).join(', ')
+const objectsOf = (changes: readonly { readonly object: string }[]): string => [...new Set(changes.map(({ object }) => object))].join(', ')
+const command = (verb: string, { kind, namespace, name }: Ref): string =>
+  `flux --namespace ${namespace} ${verb} ${kind.toLowerCase()} ${name}`
+
+function doersOf(suspects: readonly Suspect[]): Ref[] {
+  return [...new Map(suspects.map(({ doer }) => [shown(doer), doer])).values()]
+}
+
+function suspend(suspects: readonly Suspect[], source: Ref, course: Course): Step {
+  return {
+    id: 'suspend',
+    title: 'Suspend what runs in a circle',
+    risk: 'change',
+    async look(run) {
+      const loop = rememberedLoop(run.memory)
+      if (loop?.isSuspended === true) return { is: 'done', detail: `${listed(loop.by)} suspended` }
+      if (await course.isOver(run)) return { is: 'done', detail: 'it does not go on, so nothing was suspended' }
+      const running = await suspended(run, loop?.by ?? doersOf(suspects), false)
+      const changes = loop?.changes ?? suspects
+      return {
+        is: 'todo',
+        change: `suspend ${listed(running)}, once they are seen to go on changing ${objectsOf(changes)} without a commit`,
+        commands: running.map((ref) => command('suspend', ref)),
+      }
+    },
+    async act(run, progress) {
+      const { cluster, memory } = run
+      if (rememberedLoop(memory) === undefined) {
+        const revision = await revisionFollowed(cluster, source) // before: a commit that comes meanwhile may be the fix
+        const seen = await prove(run, suspects, progress)
+        // Anyone who was suspended meanwhile was so by a person: it is not resumed either.
+        const by = await suspended(run, doersOf(seen), false)
+        course.hasEnded = by.length === 0
+        if (course.hasEnded) return
+        const changes = seen.map(({ object, by: name, doer }) => ({ object, by: name, doer: { namespace: '', ...doer } }))
+        // First: what is suspended and not remembered nobody would resume.
+        memory.write({ loop: { by: by.map((ref) => ({ namespace: '', ...ref })), changes, revision, isSuspended: false } })
+      }
+      const loop = rememberedLoop(memory)
+      if (loop === undefined) return
+      await setSuspended(run, loop.by, true)
+      memory.write({ loop: { ...loop, isSuspended: true } })
+    },
+  }
+}
+
+/** Those of the suspects that go on: who looks often is watched, the others are asked to look now. */
+async function prove(run: StepContext, suspects: readonly Suspect[], progress: (text: string) => void): Promise<readonly Suspect[]> {
+  const often = suspects.filter(looksOften)
+  const seldom = suspects.filter((suspect) => !looksOften(suspect))
+  const within = Math.min(run.timeout, 2 * Math.max(0, ...often.map(({ interval }) => interval)) + 30_000)
+  if (often.length > 0) progress(`watching for ${showDuration(within)} at most whether ${objectsOf(often)} is changed without a commit`)
+  const seen = often.length === 0 ? [] : await seeGoingOn(run.cluster, often, { writes: 2, within })
+  if (seen.length > 0 || seldom.length === 0) return seen
+  progress(`asking ${listed(doersOf(seldom))} to reconcile, to see whether they change ${objectsOf(seldom)} without a commit`)
+  return (await goesOnAfterwards(run, doersOf(seldom), seldom)) ? seldom : []
+}
+
+async function setSuspended(run: StepContext, refs: readonly Ref[], is: boolean): Promise<void> {
+  for (const ref of await suspended(run, refs, !is)) await run.cluster.patch(ref, { spec: { suspend: is ? true : null } })
+}
+
+function awaitMend(source: Ref, course: Course): Step {
+  return {
+    id: 'mend',
+    title: 'Fix it in Git',
+    risk: 'safe',
+    async look(run) {
+      const { cluster, memory } = run
+      const loop = rememberedLoop(memory)
+      if (await course.isOver(run)) return { is: 'done', detail: 'nothing is to be fixed' }
+      if (loop === undefined) return { is: 'waiting', on: 'a commit' }
+      const now = await revisionFollowed(cluster, source)
+      if (now !== loop.revision && now !== '') return { is: 'done', detail: `Git has moved to ${now}` }
+      return {
+        is: 'waiting',
+        on: `a commit that leaves ${objectsOf(loop.changes)} to one of ${listed(loop.by)}; Git is at ${loop.revision}`,
+      }
+    },
+    act: () => Promise.resolve(),
+    watches: [{ kind: fluxKinds.gitRepository, query: { namespace: source.namespace ?? '' } }],
+  }
+}
+
+function resume(source: Ref, course: Course): Step {
+  return {
+    id: 'resume',
+    title: 'Resume what was suspended',
+    risk: 'change',
+    async look(run) {
+      const loop = rememberedLoop(run.memory)
+      if (await course.isOver(run)) return { is: 'done', detail: 'nothing was' }
+      if (loop === undefined) return { is: 'waiting', on: 'what is suspended before' }
+      const still = await suspended(run, loop.by, true)
+      if (still.length > 0) {
+        return { is: 'todo', change: `resume ${listed(still)}`, commands: still.map((ref) => command('resume', ref)) }
+      }
+      for (const ref of loop.by) {
+        const object = await run.cluster.get(ref)
+        if (object === undefined) continue // fixed by taking it out of Git
+        const look = stepStatusOf(readinessOf(object), `kubectl --namespace ${ref.namespace} describe ${kindArgument(ref)} ${ref.name}`)
+        if (look.is !== 'done') return look
+      }
+      return { is: 'done', detail: `${listed(loop.by)} run again` }
+    },
+    /** Not every commit is the repair: whether it is shows when they run, and if they go round again they are suspended again. */
+    async act(run, progress) {
+      for (;;) {
+        const loop = rememberedLoop(run.memory)
+        if (loop === undefined) return
+        await setSuspended(run, loop.by, false)
+        progress(`asking ${listed(loop.by)} to reconcile, to see whether that was the fix`)
+        if (!(await goesOnAfterwards(run, loop.by, loop.changes))) return
+        const revision = await revisionFollowed(run.cluster, source)
+        run.memory.write({ loop: { ...loop, revision } })
+        await setSuspended(run, loop.by, true)
+        const wanted = `a commit that leaves ${objectsOf(loop.changes)} to one of ${listed(loop.by)}`
+        progress(`Git has moved to ${revision}, and they go on: suspended again, waiting for ${wanted}`)
+        await awaitRevision(run, source, revision, `${objectsOf(loop.changes)} is still changed over and over at ${revision}`)
+      }
+    },
+    watches: [fluxKinds.kustomization, fluxKinds.helmRelease].map((kind) => ({ kind, query: {} })),
+  }
+}

@@ -1,0 +1,88 @@
+import { heldOf } from '../../../flux/held-objects.ts'
+import { ignoreNotFound } from '../../../kubernetes/client.ts'
+import { isReconcileDisabled, reconcileAnnotation } from '../../../flux/annotations.ts'
+import { type KubeObject, nameOf } from '../../../kubernetes/objects.ts'
+import { fluxKinds } from '../../../flux/kinds.ts'
+import type { Step } from '../../../runner/step.ts'
+import { takeOff } from '../../teardown/steps/finalizers.ts'
+import { podsOf } from '../../../flux/components.ts'
+import { ensureOperatorStopped } from '../../teardown/steps/stop-controllers.ts'
+import { instanceIn } from '../../../flux/refs.ts'
+
+/**
+ * Has the operator leave all of Flux alone when it finds its FluxInstance deleted: of a suspended one it only takes its finalizer off
+ * (flux-operator internal/controller/fluxinstance_uninstaller.go). Not waited for: it may be away, or in a namespace without Events.
+ */
+export function ensureUninstallOff(namespace: string): Step {
+  const ref = instanceIn(namespace)
+  return {
+    id: 'instance-disabled',
+    title: 'Keep the operator from uninstalling Flux',
+    risk: 'change',
+    async look({ cluster }) {
+      const instance = await cluster.get(ref)
+      if (instance === undefined) return { is: 'done', detail: 'there is no FluxInstance' }
+      if (isReconcileDisabled(instance)) return { is: 'done', detail: 'it leaves Flux alone' }
+      return {
+        is: 'todo',
+        change: `annotate ${nameOf(ref)} ${reconcileAnnotation}: disabled`,
+        commands: [`kubectl --namespace ${namespace} annotate fluxinstance flux ${reconcileAnnotation}=disabled --overwrite`],
+      }
+    },
+    act: async ({ cluster }) =>
+      void (await cluster.patch(ref, { metadata: { annotations: { [reconcileAnnotation]: 'disabled' } } }).catch(ignoreNotFound)),
+    watches: [{ kind: fluxKinds.fluxInstance, query: { namespace } }],
+  }
+}
+
+/** Stops an operator that has not let the FluxInstance go by itself: it may be in the middle of uninstalling Flux, or see nothing. */
+export function ensureUninstallStopped(namespace: string): Step {
+  const stop = ensureOperatorStopped(namespace)
+  return {
+    ...stop,
+    async look(run) {
+      const instance = await run.cluster.get(instanceIn(namespace))
+      return isGoing(instance) ? stop.look(run) : { is: 'done', detail: 'not needed: it has let the FluxInstance go' }
+    },
+  }
+}
+
+/** Takes the operator's finalizer off a FluxInstance that is being deleted, with the operator away; controllers and CRDs stay. */
+export function ensureInstanceLetGo(namespace: string): Step {
+  const ref = instanceIn(namespace)
+  return {
+    id: 'instance-let-go',
+    title: 'Let the FluxInstance go without what it installed',
+    risk: 'change',
+    async look({ cluster }) {
+      const instance = await cluster.get(ref)
+      if (instance === undefined || !isGoing(instance)) return { is: 'done', detail: 'the deleted one is gone' }
+      const { hasOwn, foreign } = heldOf(instance)
+      if (foreign.length > 0) {
+        return {
+          is: 'blocked',
+          reason: `${nameOf(ref)} has a finalizer that is not Flux's: ${foreign.join(', ')}`,
+          remedy: `let anyone who put it there finish; if that is gone for good: kubectl --namespace ${namespace} edit fluxinstance flux, and take it out of metadata.finalizers`,
+        }
+      }
+      if (!hasOwn) return { is: 'waiting', on: `${nameOf(ref)} to be gone` }
+      return {
+        is: 'todo',
+        change: `take the finalizer of its operator off ${nameOf(ref)}; controllers, CRDs and workloads stay`,
+        commands: [`kubectl --namespace ${namespace} patch fluxinstance flux --type=merge --patch '{"metadata":{"finalizers":null}}'`],
+      }
+    },
+    async act({ cluster, timeout }) {
+      const instance = await cluster.get(ref)
+      if (instance === undefined || !isGoing(instance)) return
+      // An operator that was started meanwhile takes it off itself: the FluxInstance is suspended.
+      if ((await podsOf(cluster, namespace, 'operator')).length > 0) return
+      await takeOff(cluster, heldOf(instance), timeout)
+    },
+    watches: [{ kind: fluxKinds.fluxInstance, query: { namespace } }],
+  }
+}
+
+function isGoing(instance: KubeObject | undefined): boolean {
+  return instance?.metadata.deletionTimestamp !== undefined
+}

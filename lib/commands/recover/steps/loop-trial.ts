@@ -1,0 +1,74 @@
+import { setTimeout as pause } from 'node:timers/promises'
+import * as v from 'valibot'
+import type { Cluster } from '../../../kubernetes/client.ts'
+import type { Ref } from '../../../kubernetes/objects.ts'
+import { readinessOf } from '../../../flux/readiness.ts'
+import { isRequested, requestReconcile } from '../../../flux/reconcile-request.ts'
+import { waitUntil } from '../../../kubernetes/wait-until.ts'
+import { OperatorError } from '../../../base/errors.ts'
+import type { Suspect } from '../../../health/changes.ts'
+import { writeReader } from '../../../health/going-on.ts'
+import type { StepContext } from '../../../runner/step.ts'
+
+const artifactSchema = v.object({ status: v.object({ artifact: v.object({ revision: v.string() }) }) })
+
+/** What a source has; empty where it has nothing. */
+export async function revisionFollowed(cluster: Cluster, source: Ref): Promise<string> {
+  const read = v.safeParse(artifactSchema, await cluster.get(source))
+  return read.success ? read.output.status.artifact.revision : ''
+}
+
+/** The longest that one may take to do what it is asked, in milliseconds. */
+const patience = 2 * 60_000
+
+/**
+ * Has all of them reconcile in turn, thrice: twice, so that what a commit has changed is settled, and once to see whether they still write
+ * to what they had fought over.
+ */
+export async function goesOnAfterwards(
+  run: StepContext,
+  doers: readonly Ref[],
+  changes: readonly Pick<Suspect, 'object' | 'by' | 'doer'>[],
+): Promise<boolean> {
+  const { cluster } = run
+  const readers = await Promise.all(changes.map((change) => writeReader(cluster, change)))
+  const stamps = async (): Promise<string> => JSON.stringify(await Promise.all(readers.map((read) => read())))
+  const reconcileAll = async (): Promise<void> => {
+    for (const ref of doers) await reconcile(run, ref)
+  }
+  await reconcileAll()
+  await reconcileAll()
+  const before = await stamps()
+  await pause(1000, undefined, { signal: cluster.signal }) // the API tells by the second when a field was written
+  await reconcileAll()
+  return (await stamps()) !== before
+}
+
+async function reconcile({ cluster, timeout }: StepContext, ref: Ref): Promise<void> {
+  if ((await cluster.get(ref)) === undefined) return // fixed by taking it out of Git
+  await requestReconcile(cluster, ref)
+  await waitUntil(cluster, {
+    watches: [{ kind: ref, query: { namespace: ref.namespace ?? '' } }],
+    timeout: Math.min(timeout, patience),
+    look: () => cluster.get(ref),
+    isOver: (object) => object === undefined || (!isRequested(object) && readinessOf(object).is !== 'waiting'),
+  })
+}
+
+/**
+ * Waits until the source has something else.
+ * @param state what is to be reported where it does not come
+ */
+export async function awaitRevision({ cluster, timeout }: StepContext, source: Ref, revision: string, state: string): Promise<void> {
+  const isAnother = (now: string): boolean => now !== revision && now !== ''
+  const last = await waitUntil(cluster, {
+    watches: [{ kind: source, query: { namespace: source.namespace ?? '' } }],
+    timeout,
+    look: () => revisionFollowed(cluster, source),
+    isOver: isAnother,
+  })
+  if (isAnother(last)) return
+  throw new OperatorError(`${state}; what changes it is suspended`, {
+    remedy: 'fix it in Git; to go on from here: --resume',
+  })
+}

@@ -1,0 +1,136 @@
+import { requestedAtAnnotation } from '../../../flux/annotations.ts'
+import { fluxKinds } from '../../../flux/kinds.ts'
+import { foreignFinalizers } from '../../../flux/finalizers.ts'
+import { identityOf } from '../../../flux/inventory.ts'
+import { isRequested, requestReconcile } from '../../../flux/reconcile-request.ts'
+import { type Part, partsOf } from '../../../health/parts.ts'
+import type { Trouble } from '../../../health/probe.ts'
+import { crds } from '../../../health/probes/crds.ts'
+import { inventory } from '../../../health/probes/inventory.ts'
+import type { Scene } from '../../../health/snapshot.ts'
+import { findStalePods, type StalePod } from '../../../health/stale-tokens.ts'
+import type { Cluster } from '../../../kubernetes/client.ts'
+import { kindArgument, kinds, nameOf, type Ref } from '../../../kubernetes/objects.ts'
+import type { Look, Step } from '../../../runner/step.ts'
+
+/**
+ * Has everything back that Flux consists of: who keeps what is gone, or was emptied, is asked to look now. A pod whose ServiceAccount came
+ * back starts again, since the API refuses its old token.
+ */
+export function ensureParts(look: () => Scene): Step {
+  const asking = askKeepers({ id: 'parts', title: 'Have what Flux consists of put back' }, look, async (scene) => {
+    const { objects = [] } = await inventory.look(scene)
+    return objects.filter(({ damage }) => damage !== undefined && damage !== 'stale-token')
+  })
+  const stale = async (): Promise<StalePod[]> => {
+    const scene = look()
+    return findStalePods(scene.cluster, await scene.pods())
+  }
+  const restart = async (cluster: Cluster): Promise<void> => {
+    for (const { ref, uid } of await stale()) await cluster.remove(ref, { uid })
+  }
+  return {
+    ...asking,
+    async look(run): Promise<Look> {
+      const parts = await asking.look(run)
+      const pods = parts.is === 'blocked' ? [] : await stale()
+      if (pods.length === 0) return parts
+      const change = `restart ${pods.map(({ ref }) => nameOf(ref)).join(', ')}: the ServiceAccount was recreated, and the API refuses the old token`
+      const commands = pods.map(({ ref }) => `kubectl --namespace ${ref.namespace} delete pod ${ref.name}`)
+      if (parts.is !== 'todo') return { is: 'todo', change, commands }
+      return { is: 'todo', change: `${parts.change}; ${change}`, commands: [...parts.commands, ...commands] }
+    },
+    async act(run, progress) {
+      await asking.act(run, progress)
+      await restart(run.cluster)
+    },
+    async urge(run) {
+      await asking.urge?.(run)
+      await restart(run.cluster)
+    },
+    watches: [...(asking.watches ?? []), { kind: kinds.pod, query: {} }],
+  }
+}
+
+/** Has the CustomResourceDefinitions back, and then, from Git, the objects of their kinds. */
+export function ensureCrds(look: () => Scene): Step {
+  return askKeepers({ id: 'crds', title: 'Have the CustomResourceDefinitions put back' }, look, async (scene) => {
+    const { objects = [] } = await crds.look(scene)
+    return objects.filter(({ damage }) => damage !== undefined)
+  })
+}
+
+/** A step that is done when nothing is amiss any more; until then it asks those that keep what is, each once in ten seconds at most. */
+function askKeepers(step: Pick<Step, 'id' | 'title'>, look: () => Scene, amiss: (scene: Scene) => Promise<readonly Trouble[]>): Step {
+  const find = async (): Promise<{ troubles: readonly Trouble[]; parts: readonly Part[] }> => {
+    const scene = look()
+    const troubles = await amiss(scene)
+    if (troubles.length === 0) return { troubles, parts: [] }
+    const parts = await partsOf(scene)
+    return { troubles, parts: troubles.flatMap((trouble) => parts.find(({ ref }) => isAbout(trouble, ref)) ?? []) }
+  }
+  const ask = async (cluster: Cluster): Promise<void> => {
+    const { parts } = await find()
+    for (const ref of await askable(cluster, parts)) await requestReconcile(cluster, ref)
+  }
+  return {
+    ...step,
+    risk: 'change',
+    async look({ cluster }): Promise<Look> {
+      const { troubles, parts } = await find()
+      if (troubles.length === 0) return { is: 'done', detail: 'all is there' }
+      const held = await heldBy(cluster, parts)
+      if (held !== undefined) return held
+      const named = troubles.map(({ object }) => object)
+      const reported = `${named.slice(0, 3).join(', ')}${named.length > 3 ? ` and ${named.length - 3} more` : ''}`
+      const refs = await askable(cluster, parts)
+      if (refs.length === 0) return { is: 'waiting', on: `${reported} to be put back` }
+      return {
+        is: 'todo',
+        change: `ask ${refs.map(nameOf).join(', ')} to put back what is gone now: ${reported}`,
+        commands: refs.map(
+          (ref) =>
+            `kubectl --namespace ${ref.namespace} annotate ${kindArgument(ref)} ${ref.name} --overwrite ${requestedAtAnnotation}="$(date +%s)"`,
+        ),
+      }
+    },
+    act: ({ cluster }) => ask(cluster),
+    urge: ({ cluster }) => ask(cluster),
+    watches: [fluxKinds.fluxInstance, fluxKinds.helmRelease, fluxKinds.kustomization, kinds.serviceAccount].map((kind) => ({
+      kind,
+      query: {},
+    })),
+  }
+}
+
+/** A trouble names an object as it is; a manifest may have given a cluster-scoped one a namespace. */
+function isAbout({ object }: Trouble, ref: Ref): boolean {
+  return object === nameOf(ref) || object === `${ref.kind} ${ref.name}`
+}
+
+/** Those keepers that are there, and have done all that they were asked. */
+async function askable(cluster: Cluster, parts: readonly Part[]): Promise<Ref[]> {
+  const keepers = [...new Map(parts.map(({ keeper }) => [identityOf(keeper), keeper])).values()]
+  const live = await Promise.all(keepers.map((ref) => cluster.get(ref)))
+  return keepers.filter((_, at) => {
+    const keeper = live[at]
+    return keeper !== undefined && keeper.metadata.deletionTimestamp === undefined && !isRequested(keeper)
+  })
+}
+
+/** What is being deleted and is held by someone else's finalizer: only who put that there can let it go. */
+async function heldBy(cluster: Cluster, parts: readonly Part[]): Promise<Look | undefined> {
+  for (const { ref } of parts) {
+    const live = await cluster.get(ref)
+    if (live?.metadata.deletionTimestamp === undefined) continue
+    const foreign = foreignFinalizers({ ref, finalizers: live.metadata.finalizers })
+    if (foreign.length === 0) continue
+    const { namespace } = live.metadata
+    return {
+      is: 'blocked',
+      reason: `${nameOf(ref)} is being deleted, and held by a finalizer that is not Flux's: ${foreign.join(', ')}`,
+      remedy: `let anyone who put it there finish; if that is gone for good: kubectl${namespace === undefined ? '' : ` --namespace ${namespace}`} edit ${kindArgument(ref)} ${ref.name}, and take it out of metadata.finalizers`,
+    }
+  }
+  return undefined
+}

@@ -1,0 +1,27 @@
+import { ignoreNotFound } from '../../../kubernetes/client.ts'
+import { kindArgument, nameOf, type Ref } from '../../../kubernetes/objects.ts'
+import type { Step } from '../../../runner/step.ts'
+
+/**
+ * Deletes what keeps Flux from being repaired: someone put it there, so it takes the consent that destroys. What was looked at is deleted,
+ * and nothing that has taken its place.
+ */
+export function ensureObstacleGone(ref: Ref, uid: string, why: string): Step {
+  const name = nameOf(ref)
+  const at = ref.namespace === undefined ? '' : ` --namespace ${ref.namespace}`
+  return {
+    id: `obstacle-${ref.kind.toLowerCase()}-${ref.name}`,
+    title: `Delete ${name}`,
+    risk: 'destroy',
+    async look({ cluster }) {
+      const live = await cluster.get(ref)
+      if (live === undefined || live.metadata.uid !== uid) return { is: 'done', detail: 'it is gone' }
+      if (live.metadata.deletionTimestamp !== undefined) return { is: 'waiting', on: `${name} to be gone` }
+      return { is: 'todo', change: `delete ${name}: ${why}`, commands: [`kubectl${at} delete ${kindArgument(ref)} ${ref.name}`] }
+    },
+    async act({ cluster }) {
+      await cluster.remove(ref, { uid }).catch(ignoreNotFound)
+    },
+    watches: [{ kind: ref, query: ref.namespace === undefined ? {} : { namespace: ref.namespace } }],
+  }
+}

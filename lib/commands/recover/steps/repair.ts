@@ -1,0 +1,185 @@
+import { counted } from '../../../base/counted.ts'
+import * as v from 'valibot'
+import { describeSuspension, isSuspended, suspensionIn } from '../../../flux/suspension.ts'
+import type { Cluster } from '../../../kubernetes/client.ts'
+import { deletionOf, kinds, type KubeObject, nameOf, type Ref, refOf } from '../../../kubernetes/objects.ts'
+import { fluxKinds } from '../../../flux/kinds.ts'
+import { conditionsOf } from '../../../kubernetes/readiness.ts'
+import { readinessOf } from '../../../flux/readiness.ts'
+import { isRequested, requestReconcile } from '../../../flux/reconcile-request.ts'
+import { parseDuration } from '../../../base/duration.ts'
+import type { Look, Step } from '../../../runner/step.ts'
+import { isReconcileDisabled, reconcileAnnotation, reconcileEvery, requestedAtAnnotation } from '../../../flux/annotations.ts'
+import { instanceIn, releaseNames } from '../../../flux/refs.ts'
+import { operatorName } from '../../../flux/labels.ts'
+import { stepStatusOf } from '../../../runner/step-status.ts'
+import { unavailableOf, imageIn } from '../../../flux/components.ts'
+import { componentsOf, type Component } from '../../../flux/instance.ts'
+
+/** Who heals within this much is left to it, in milliseconds. */
+const soon = 2 * 60_000
+
+/** What of the Deployments is not as it should be; undefined where all are available. One that is scaled to 0 is Ready, and does nothing. */
+async function lacking(cluster: Cluster, namespace: string, names: readonly string[]): Promise<string | undefined> {
+  const refs = names.map((name) => ({ ...kinds.deployment, namespace, name }))
+  const [waiting, live] = await Promise.all([unavailableOf(cluster, refs), Promise.all(refs.map((ref) => cluster.get(ref)))])
+  const idle = live.flatMap((one) => (v.is(scaledToZero, one) ? [`${one.metadata.name} is scaled to 0`] : []))
+  const all = [...waiting, ...idle]
+  return all.length === 0 ? undefined : all.join(', ')
+}
+const scaledToZero = v.object({ metadata: v.object({ name: v.string() }), spec: v.object({ replicas: v.literal(0) }) })
+
+/** Has the controllers back, at the images that the FluxInstance says: by the operator, which looks at them every so often. */
+export function awaitControllers(namespace: string, names: readonly string[]): Step {
+  const instanceRef = instanceIn(namespace)
+  return {
+    id: 'controllers',
+    title: 'Have the operator put the controllers back',
+    risk: 'change',
+    async look({ cluster }) {
+      const instance = await cluster.get(instanceRef)
+      if (instance === undefined) return { is: 'waiting', on: 'the FluxInstance to exist' }
+      const deletion = beingDeleted(instance)
+      if (deletion !== undefined) return deletion
+      const missing = (await lacking(cluster, namespace, names)) ?? (await atOtherImages(cluster, namespace, componentsOf(instance)))
+      if (missing === undefined) return { is: 'done', detail: `${counted(names.length, 'controller')} available` }
+      const every = reconcileEvery(instance)
+      if (isRequested(instance)) return { is: 'waiting', on: `${missing}; the operator is at it` }
+      const busy = busyFor(instance)
+      const heals = (parseDuration(every) ?? Infinity) <= soon
+      if (heals && busy < patience) {
+        return { is: 'waiting', on: `${missing}; the operator looks every ${every} and puts back what is missing` }
+      }
+      if (busy > 0 && busy < patience) return { is: 'waiting', on: `${missing}; the operator is at it` }
+      return {
+        is: 'todo',
+        change: `ask the operator to look now, which it would within ${every}: ${missing}`,
+        commands: [`kubectl --namespace ${namespace} annotate fluxinstance flux --overwrite ${requestedAtAnnotation}="$(date +%s)"`],
+      }
+    },
+    act: ({ cluster }) => requestReconcile(cluster, instanceRef),
+    watches: [kinds.deployment, kinds.pod, fluxKinds.fluxInstance].map((kind) => ({ kind, query: { namespace } })),
+  }
+}
+
+/** What is being deleted brings nothing back: another remedy is wanted than when the run began. */
+function beingDeleted(object: KubeObject): Look | undefined {
+  const deletion = deletionOf(object)
+  if (deletion === undefined) return undefined
+  return { is: 'blocked', reason: `${nameOf(refOf(object))} ${deletion}`, remedy: 'run recover again' }
+}
+
+/** An operator that is at it for longer, in milliseconds, waits for what it made to be Ready, and puts nothing back meanwhile. */
+const patience = 30_000
+
+/** For how long the FluxInstance has not been Ready, in milliseconds; 0 where it is. A new request has the operator begin again. */
+function busyFor(instance: KubeObject): number {
+  const ready = conditionsOf(instance).find(({ type }) => type === 'Ready')
+  if (ready === undefined || ready.status === 'True' || ready.lastTransitionTime === '') return 0
+  return Math.max(1, Date.now() - Date.parse(ready.lastTransitionTime))
+}
+
+async function atOtherImages(cluster: Cluster, namespace: string, components: readonly Component[]): Promise<string | undefined> {
+  for (const { name, repository, tag } of components) {
+    const deployment = await cluster.get({ ...kinds.deployment, namespace, name })
+    if (deployment === undefined) continue
+    const image = imageIn(deployment)
+    if (image !== `${repository}:${tag}`) return `${name} runs ${image}, not ${repository}:${tag}`
+  }
+  return undefined
+}
+
+/** Waits until helm-controller has put the operator back, which it looks for at its HelmRelease's interval. */
+export function awaitOperator(namespace: string): Step {
+  const ref: Ref = { ...fluxKinds.helmRelease, namespace, name: releaseNames.operator }
+  return {
+    id: 'operator',
+    title: 'Have helm-controller put the operator back',
+    risk: 'change',
+    async look({ cluster }) {
+      const missing = await lacking(cluster, namespace, [operatorName])
+      if (missing === undefined) return { is: 'done', detail: 'flux-operator is available' }
+      const release = await cluster.get(ref)
+      if (release === undefined) return { is: 'blocked', reason: 'its HelmRelease is gone meanwhile', remedy: 'run recover again' }
+      const deletion = beingDeleted(release)
+      if (deletion !== undefined) return deletion
+      const every = v.parse(intervalSchema, release).spec.interval
+      if ((parseDuration(every) ?? Infinity) <= soon) {
+        return { is: 'waiting', on: `${missing}; helm-controller looks every ${every} and puts back what is missing` }
+      }
+      if (isRequested(release)) return { is: 'waiting', on: `${missing}; helm-controller is at it` }
+      return {
+        is: 'todo',
+        change: `ask helm-controller to look now, which it would within ${every}`,
+        commands: [`flux --namespace ${namespace} reconcile helmrelease flux-operator`],
+      }
+    },
+    act: ({ cluster }) => requestReconcile(cluster, ref),
+    watches: [kinds.deployment, kinds.pod, fluxKinds.helmRelease].map((kind) => ({ kind, query: { namespace } })),
+  }
+}
+
+const intervalSchema = v.object({ spec: v.object({ interval: v.string() }) })
+
+/** Takes the annotation off that keeps the operator from looking at the FluxInstance, and asks it to look: that it is Ready takes more. */
+export function ensureInstanceResumed(namespace: string): Step {
+  const ref = instanceIn(namespace)
+  return {
+    id: 'resume-instance',
+    title: 'Resume the FluxInstance',
+    risk: 'change',
+    async look({ cluster }) {
+      const instance = await cluster.get(ref)
+      if (instance === undefined) return { is: 'blocked', reason: 'the FluxInstance is gone meanwhile', remedy: 'run recover again' }
+      const deletion = beingDeleted(instance)
+      if (deletion !== undefined) return deletion
+      if (isReconcileDisabled(instance)) {
+        return {
+          is: 'todo',
+          change: `take the annotation ${reconcileAnnotation}: disabled off FluxInstance flux`,
+          commands: [`kubectl --namespace ${namespace} annotate fluxinstance flux ${reconcileAnnotation}-`],
+        }
+      }
+      return { is: 'done', detail: 'the operator looks at it again' }
+    },
+    async act({ cluster }) {
+      await cluster.patch(ref, { metadata: { annotations: { [reconcileAnnotation]: null } } })
+      await requestReconcile(cluster, ref)
+    },
+    watches: [{ kind: fluxKinds.fluxInstance, query: { namespace } }],
+  }
+}
+
+/** Has the Flux Kustomization that Git has a HelmRelease in apply it again now, rather than within its ten minutes. */
+export function ensureReleased(namespace: string, applier: string, name: string): Step {
+  const by: Ref = { ...fluxKinds.kustomization, namespace, name: applier }
+  const ref: Ref = { ...fluxKinds.helmRelease, namespace, name }
+  return {
+    id: `release-${name}`,
+    title: `Have Git bring the HelmRelease ${name} back`,
+    risk: 'change',
+    async look({ cluster, where }) {
+      const [release, kustomization] = await Promise.all([cluster.get(ref), cluster.get(by)])
+      if (release !== undefined && release.metadata.deletionTimestamp === undefined) {
+        return stepStatusOf(readinessOf(release), `kubectl --namespace ${namespace} describe helmrelease ${name}`)
+      }
+      if (kustomization === undefined) {
+        const remedy = `npx zx scripts/bootstrap.ts ${where}   # waits for what Git brings`
+        return { is: 'blocked', reason: `there is no Kustomization ${applier} that would apply it`, remedy }
+      }
+      if (isSuspended(kustomization)) {
+        const remedy = `npx zx scripts/recover.ts ${where} --resume-suspended Kustomization/${namespace}/${applier}`
+        const by = describeSuspension(suspensionIn(kustomization.metadata))
+        return { is: 'blocked', reason: `Kustomization ${applier}, which would apply it, is ${by}`, remedy }
+      }
+      if (isRequested(kustomization)) return { is: 'waiting', on: `Kustomization ${applier} to apply it` }
+      return {
+        is: 'todo',
+        change: `ask Kustomization ${applier} to apply it now`,
+        commands: [`flux --namespace ${namespace} reconcile kustomization ${applier}`],
+      }
+    },
+    act: ({ cluster }) => requestReconcile(cluster, by),
+    watches: [fluxKinds.helmRelease, fluxKinds.kustomization].map((kind) => ({ kind, query: { namespace } })),
+  }
+}

@@ -1,0 +1,38 @@
+import type { Held } from '../../../flux/held-objects.ts'
+import { type KubeObject, nameOf, type Ref, refOf } from '../../../kubernetes/objects.ts'
+import { isKubernetesFinalizer } from '../../../flux/finalizers.ts'
+import { blocks, type Finding, notice } from '../../../preflight/preflight.ts'
+
+/** Kubernetes' own, on every CustomResourceDefinition that has objects. */
+const ofCrds = 'customresourcecleanup.apiextensions.k8s.io'
+
+/** Finalizers on what is to go that neither Flux nor Kubernetes will take off: anyone who put them there wanted to do something first. */
+export function judgeFinalizers(held: readonly Held[], crds: readonly KubeObject[]): Finding[] {
+  const ofDefinitions = crds.map((object) => ({
+    ref: refOf(object),
+    foreign: object.metadata.finalizers.filter((finalizer) => finalizer !== ofCrds),
+  }))
+  return [...held, ...ofDefinitions].filter(({ foreign }) => foreign.length > 0).map(({ ref, foreign }) => findingOf(ref, foreign))
+}
+
+/**
+ * Finalizers on the namespace: anyone who put them there waits for its deletion to be asked for, as Rancher does, and then takes them off.
+ * Only one that is still there although that was asked for stands in the way.
+ * @param isAskedByRun that this very run has asked for it: then its own step waits, and says for what
+ */
+export function judgeNamespaceFinalizers(namespace: KubeObject | undefined, isAskedByRun: boolean): Finding[] {
+  const { finalizers = [], deletionTimestamp } = namespace?.metadata ?? {}
+  const foreign = finalizers.filter((finalizer) => !isKubernetesFinalizer(finalizer))
+  if (namespace === undefined || foreign.length === 0) return []
+  const ref = refOf(namespace)
+  if (deletionTimestamp !== undefined && !isAskedByRun) return [findingOf(ref, foreign)]
+  return [notice(`${nameOf(ref)} will be gone once what put them there has taken these finalizers off: ${foreign.join(', ')}`)]
+}
+
+function findingOf(ref: Ref, foreign: readonly string[]): Finding {
+  const where = ref.namespace === undefined ? '' : `--namespace ${ref.namespace} `
+  return blocks(
+    `${nameOf(ref)} has a finalizer that is not Flux's: ${foreign.join(', ')}`,
+    `let anyone who put it there finish; if that is gone for good: kubectl ${where}edit ${ref.kind} ${ref.name}, and take it out of metadata.finalizers`,
+  )
+}

@@ -1,0 +1,50 @@
+import { counted } from '../../../base/counted.ts'
+import { existsSync } from 'node:fs'
+import { join } from 'node:path'
+import type { OwnedObject } from '../../../ownership/owned-objects.ts'
+import type { RunState } from '../../../runner/run-state.ts'
+import type { Step } from '../../../runner/step.ts'
+import { type Fingerprint, keepFingerprint, readFingerprint, takeFingerprint } from '../../../continuity/fingerprint.ts'
+import { noteTeardown, teardownNotes } from '../state.ts'
+
+const file = 'survival.json'
+
+/** The fingerprint that this run took, before it was interrupted too; undefined where it has taken none that is still true. */
+export function keptFingerprint(memory: RunState): Fingerprint | undefined {
+  if (!teardownNotes(memory).isFingerprinted) return undefined
+  const path = join(memory.folder(), file)
+  return existsSync(path) ? readFingerprint(path) : undefined
+}
+
+/**
+ * Notes what is to outlive Flux, and what is Flux's: nothing moves any more, and the proofs are still there.
+ * @param isGone that there is nothing to tear down
+ */
+export function recordFingerprint(namespace: string, belongings: readonly OwnedObject[], isGone: boolean): Step {
+  return {
+    id: 'fingerprint',
+    title: 'Take the fingerprint of all that is to stay alive',
+    risk: 'safe',
+    look({ memory }) {
+      if (isGone && teardownNotes(memory).passedReturn === undefined)
+        return Promise.resolve({ is: 'done', detail: 'nothing is taken away' })
+      const kept = keptFingerprint(memory)
+      if (kept !== undefined)
+        return Promise.resolve({
+          is: 'done',
+          detail: `${counted(kept.length, 'object')}, of which those that stand for themselves must be the same afterwards`,
+        })
+      return Promise.resolve({
+        is: 'todo',
+        change: `note the UIDs of all workloads, Services, claims and Helm releases outside ${namespace}`,
+        commands: [
+          'kubectl get deployments,statefulsets,daemonsets,jobs,cronjobs,pods,services,persistentvolumeclaims --all-namespaces --output json > before.json',
+        ],
+      })
+    },
+    async act({ cluster, memory }) {
+      keepFingerprint(join(memory.folder(), file), await takeFingerprint(cluster, namespace))
+      noteTeardown(memory, { namespace, isFingerprinted: true, belongings: [...belongings] })
+    },
+  }
+}

@@ -1,0 +1,148 @@
+import { counted } from '../../base/counted.ts'
+import { shellQuote } from '../../base/shell-line.ts'
+import type { RunState } from '../../runner/run-state.ts'
+import type { StepSequence, Rollback } from '../../runner/execute.ts'
+import type { DocumentFields } from '../../runner/report.ts'
+import type { StepContext } from '../../runner/step.ts'
+import type { ObservingStep, Step } from '../../runner/step.ts'
+import { captureSections, ensureCaptured, notedCapture } from './steps/capture.ts'
+import { ensureFinalizersOff } from './steps/finalizers.ts'
+import { recordFingerprint } from './steps/fingerprint.ts'
+import { ensureHelmIdle } from './steps/helm-idle.ts'
+import { ensureClusterScopedGone, ensureContentGone } from './steps/delete-objects.ts'
+import { ensureCrdsGone } from './steps/delete-crds.ts'
+import { startNamespaceDeletion, ensureNamespaceGone } from './steps/delete-namespace.ts'
+import { ensureAtRest, ensureAwake } from './steps/disable-reconciliation.ts'
+import { ensureControllersStopped, ensureOperatorStopped, ensureStarted } from './steps/stop-controllers.ts'
+import { noteTeardown, teardownNotes } from './state.ts'
+import { type Proof, verifyNoResidue, verifySurvival } from './steps/verify-gone.ts'
+import type { Survival } from '../../continuity/compare.ts'
+import type { Target } from '../../connection/target.ts'
+import type { TeardownInputs } from './prepare.ts'
+
+/** The steps of a teardown, and the two among them that prove it. */
+export interface Teardown {
+  readonly steps: readonly Step[]
+  readonly residue: ObservingStep<readonly string[]>
+  readonly survival: ObservingStep<Survival>
+}
+
+/**
+ * From a Flux that runs to none, with everything alive that it deployed. Nothing is destroyed before all of Flux is still.
+ * @param afterCapture what else needs the kinds of Flux, right after the capture and only where there is one
+ */
+export function teardown(inputs: TeardownInputs, memory: RunState, afterCapture: readonly Step[] = []): Teardown {
+  const { namespace, keepsNamespace, belongings, isGone, capture } = inputs
+  const isFinal = (): boolean => teardownNotes(memory).passedReturn !== undefined
+  const residue = verifyNoResidue(namespace, keepsNamespace, belongings)
+  const survival = verifySurvival(namespace)
+  const steps = [
+    ensureAtRest(namespace),
+    ensureHelmIdle(namespace),
+    ensureOperatorStopped(namespace),
+    ensureControllersStopped(namespace),
+    recordFingerprint(namespace, belongings, isGone),
+    ...(capture === undefined ? [] : [ensureCaptured({ ...capture, isFinal }), ...afterCapture]),
+    ...(keepsNamespace ? [] : [startNamespaceDeletion(namespace, belongings)]),
+    ensureFinalizersOff(),
+    ensureCrdsGone(),
+    keepsNamespace ? ensureContentGone(namespace, belongings) : ensureNamespaceGone(namespace),
+    ensureClusterScopedGone(namespace, belongings),
+    residue,
+    survival,
+  ].map(rememberReturn)
+  return { steps, residue, survival }
+}
+
+/** What the steps have proven so far. */
+export function proofOf({ residue, survival }: Teardown): Proof {
+  return { residue: residue.observed()?.value, survival: survival.observed()?.value }
+}
+
+/** Before anything is destroyed the run notes that it can no longer be undone. */
+function rememberReturn(step: Step): Step {
+  if (step.risk !== 'destroy') return step
+  return {
+    ...step,
+    async act(run, progress) {
+      if (teardownNotes(run.memory).passedReturn === undefined) noteTeardown(run.memory, { passedReturn: new Date().toISOString() })
+      await step.act(run, progress)
+    },
+  }
+}
+
+/** Until the point of no return all is put back: nothing was deleted, only stopped. */
+export function teardownRollback(namespace: string, memory: RunState): Rollback {
+  return {
+    title: 'putting Flux back as it was',
+    shouldRollBack() {
+      const { passedReturn, rested, replicas } = teardownNotes(memory)
+      return passedReturn === undefined && (rested !== undefined || Object.keys(replicas).length > 0)
+    },
+    steps: [ensureStarted(namespace), ensureAwake(namespace)],
+  }
+}
+
+/** What state a teardown that stops past the point of no return leaves things in. */
+export function teardownStopped(memory: RunState): ReturnType<NonNullable<StepSequence['ifStopped']>> {
+  const { passedReturn, isOver } = teardownNotes(memory)
+  if (passedReturn === undefined) return undefined
+  const file = notedCapture(memory)?.file
+  const flux = isOver === undefined ? 'Flux is partly gone' : 'Flux was taken down, and is not all back'
+  const kept = file === undefined ? '' : `; the capture is ${file}`
+  return { state: `${flux}; the workloads that it deployed run on. From here there is only forward${kept}` }
+}
+
+/** What the document says of a teardown. */
+export function tellTeardown({ residue, survival }: Proof, memory: RunState): DocumentFields {
+  const { checked = 0, changed = [], missing = [], reported = [] } = survival ?? {}
+  const lines = (title: string, names: readonly string[]): string[] => names.map((name) => `- ${title}: ${name}`)
+  return {
+    fields: {
+      ...(residue === undefined ? {} : { residue }),
+      ...(survival === undefined && residue === undefined
+        ? {}
+        : { survival: { checked, changed: changed.length, missing: missing.length } }),
+    },
+    sections: [
+      ...(survival === undefined
+        ? []
+        : [
+            {
+              title: 'What was to stay alive',
+              lines: [
+                `${counted(checked, 'object')} that stand for themselves; changed ${changed.length}, missing ${missing.length}.`,
+                '',
+                ...lines('missing', missing),
+                ...lines('recreated', changed),
+                ...reported.map((one) => `- ${one}`),
+              ],
+            },
+          ]),
+      ...captureSections(memory),
+    ],
+  }
+}
+
+/** What is so now, and how Flux comes back: what Git does not have from the capture. */
+export function summarizeTeardown(
+  { context, memory }: Pick<StepContext, 'context' | 'memory'>,
+  { where }: Pick<Target, 'where'>,
+  { survival }: Pick<Proof, 'survival'>,
+): string[] {
+  const file = notedCapture(memory)?.file
+  const { comesBack } = teardownNotes(memory)
+  const restore = file === undefined ? [] : [`  npx zx scripts/restore.ts ${where} --from ${shellQuote(file)}`]
+  const commands = comesBack === undefined ? [`npx zx scripts/bootstrap.ts ${where}`] : comesBack.commands
+  const isFirst = comesBack === undefined || comesBack.needsSecretsFirst
+  return [
+    `There is no Flux on ${context} any more. ${survival === undefined ? '' : `${survival.checked} objects that it could have touched are the same as before.`}`,
+    ...(comesBack === undefined ? [] : [`It had been installed by ${comesBack.by}.`]),
+    '',
+    'Next, to have it again:',
+    ...(isFirst ? restore : []),
+    ...commands.map((command) => `  ${command}`),
+    // What is of Flux's kinds has to wait for them; who goes by this project's Git has nothing that Git does not bring.
+    ...(comesBack === undefined ? [] : restore),
+  ]
+}

@@ -1,0 +1,79 @@
+import { isNewerMinor, order } from '../../base/version.ts'
+import type { Distribution } from '../../flux/distribution.ts'
+import { isAtLeast, neededKubernetes } from '../../preflight/kubernetes-version.ts'
+
+/** A release of the operator, and the versions of Flux that it brings. */
+export interface OperatorChoice {
+  readonly operator: string
+  readonly distribution: Pick<Distribution, 'versions'>
+}
+
+/** What runs, and on what. */
+export interface Here {
+  readonly flux: string
+  readonly operator: string
+  readonly kubernetes: string
+}
+
+/** One version of Flux that exists, and what it takes to get there. */
+export interface Choice {
+  readonly flux: string
+  /** The oldest operator that brings it, no older than the one that runs. */
+  readonly operator: string
+  /** The least Kubernetes; empty where nothing is known. */
+  readonly kubernetes: string
+  /** Whether more than that may be needed. */
+  readonly isKubernetesKnown: boolean
+  readonly isHere: boolean
+  readonly blockedBy: readonly string[]
+}
+
+/** The versions from the one that runs on, oldest first, each with the oldest operator that brings it. */
+export function choicesFrom(here: Here, operators: readonly OperatorChoice[], oldInGit: (flux: string) => readonly string[]): Choice[] {
+  const byAge = operators.toSorted((one, other) => order(one.operator, other.operator))
+  const versions = [...new Set(byAge.flatMap(({ distribution }) => distribution.versions))]
+  const newer = versions.filter((version) => isPlain(version) && order(version, here.flux) >= 0)
+  return newer.toSorted(order).map((flux) => {
+    const operator = byAge.find(({ distribution }) => distribution.versions.includes(flux))?.operator ?? here.operator
+    const { version: kubernetes = '', isKnown } = neededKubernetes(flux)
+    const isTooOld = kubernetes !== '' && !isAtLeast(here.kubernetes, kubernetes)
+    const blockedBy = [
+      ...(isTooOld ? [`Kubernetes ${kubernetes} or newer: this cluster is ${here.kubernetes}`] : []),
+      ...(isNewerMinor(flux, here.flux) ? oldInGit(flux) : []),
+    ]
+    return { flux, operator, kubernetes, isKubernetesKnown: isKnown, isHere: flux === here.flux, blockedBy }
+  })
+}
+
+/** A release: no candidate of one, and no mere minor, which moves. */
+function isPlain(version: string): boolean {
+  return /^\d+\.\d+\.\d+$/.test(version)
+}
+
+/** How many newer minors of the operator are looked into: each is a download of a megabyte. */
+const mostMinors = 4
+
+/** Of the tags of the operator's chart those that are worth a look: the newest patch of each minor from the one that runs on. */
+export function operatorsWorthALook(tags: readonly string[], running: string): string[] {
+  const newest = new Map<string, string>()
+  for (const tag of tags.filter((one) => isPlain(one) && order(one, running) > 0).toSorted(order)) {
+    newest.set(tag.slice(0, tag.lastIndexOf('.')), tag)
+  }
+  return [...newest.values()].slice(-mostMinors)
+}
+
+/** One line for each choice, in columns. */
+export function linesOfChoices(choices: readonly Choice[], here: Here): string[] {
+  const rows = choices.map((choice) => {
+    const { flux, operator, kubernetes, isKubernetesKnown, isHere, blockedBy } = choice
+    const needs = kubernetes === '' ? 'not known' : `${kubernetes} or newer${isKubernetesKnown ? '' : ', maybe more'}`
+    return [flux, `flux-operator ${operator}`, `Kubernetes ${needs}`, isHere ? 'runs here' : wayTo(choice, here, blockedBy)]
+  })
+  const widths = [0, 1, 2].map((column) => Math.max(0, ...rows.map((row) => (row[column] ?? '').length)))
+  return rows.map((row) => `  ${row.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join('  ')}`.trimEnd())
+}
+
+function wayTo({ flux, operator }: Choice, here: Here, blockedBy: readonly string[]): string {
+  if (blockedBy.length > 0) return `blocked: ${blockedBy.join('; ')}`
+  return `upgrade.ts ${operator === here.operator ? '' : `--operator ${operator} `}--to ${flux}`
+}

@@ -1,0 +1,226 @@
+import { mkdir } from 'node:fs/promises'
+import { join } from 'node:path'
+import * as v from 'valibot'
+import { describeSuspension, isSuspended, suspensionIn } from '../../flux/suspension.ts'
+import { releaseStateOf, stateOf } from '../../flux/instance.ts'
+import { listFluxObjects } from '../../flux/object-status.ts'
+import { changedWith, type FluxCrd, listControllerCrds } from '../../flux/crds.ts'
+import type { Cluster } from '../../kubernetes/client.ts'
+import { type KubeObject, nameOf, refOf } from '../../kubernetes/objects.ts'
+import { fluxKinds } from '../../flux/kinds.ts'
+import { type Distribution, readDistribution } from '../../flux/distribution.ts'
+import { OperatorError } from '../../base/errors.ts'
+import { refsIn } from '../../flux/refs.ts'
+import { renderChart } from '../../desired-state/render-chart.ts'
+import { checkGitApis, oldApisInGit } from './checks/git-api-versions.ts'
+import { apiChanges, type ApiChanges, checkStored, tellChanges } from './checks/api-versions.ts'
+import { checkDistribution } from '../../preflight/distribution.ts'
+import { blocks, createPreflight, type Finding } from '../../preflight/preflight.ts'
+import { checkBehind, checkFollowsBranch } from '../../preflight/git-state.ts'
+import { checkKubernetesVersion } from '../../preflight/kubernetes-version.ts'
+import { checkPrograms } from '../../preflight/programs.ts'
+import { checkSignedCommits } from '../../preflight/signed-commits.ts'
+import { checkRights } from '../../preflight/rights.ts'
+import { upgradeRights } from './checks/rights.ts'
+import { checkInstancesStay } from '../../preflight/terminating.ts'
+import { checkVersions } from './checks/versions.ts'
+import { checkChart, digestAt } from './checks/operator-chart.ts'
+import { checkVersionPlaces, readYaml } from './checks/version-place.ts'
+import { linesOf } from './version-lines.ts'
+import type { Session } from '../../connection/session.ts'
+import { staleObjects } from './steps/migrate-apis.ts'
+import { settingsFile } from '../../connection/cluster-settings.ts'
+import { inGitOf, type Target } from '../../connection/target.ts'
+import { buildTree, fetchTree, type Tree } from '../../desired-state/tree.ts'
+import { exactVersion } from '../../desired-state/chart.ts'
+import { readStart } from './rollback-start.ts'
+import type { UpgradeNotes } from './state.ts'
+import { judgeHealth, readyOf, settledHealth, suspended } from './checks/health.ts'
+
+export interface Versions {
+  readonly flux: string
+  readonly operator: string
+}
+
+/** What is asked for on the command line; what is left out stays. */
+export interface Asked {
+  readonly flux: string | undefined
+  readonly operator: string | undefined
+  /** An unhealthy cluster all the same. */
+  readonly isForced: boolean
+  /** Older versions are meant. */
+  readonly isBack: boolean
+  /** Whether each new image is started once beforehand. */
+  readonly checksImages: boolean
+  /** Where the change is only proposed. */
+  readonly branch: string | undefined
+  readonly lockNamespace: string
+}
+
+/** Everything an upgrade, or the rollback from one, is made of; known before anything is changed. */
+export interface UpgradeInputs {
+  readonly tree: Tree
+  readonly notes: UpgradeNotes
+  readonly notices: readonly string[]
+}
+
+const versionSchema = v.object({ gitVersion: v.string() })
+
+/**
+ * Looks at all that could stand in the way of other versions.
+ * @throws OperatorError `blocked` with every finding, not just the first
+ */
+export async function prepareUpgrade(session: Session, target: Target, asked: Asked): Promise<UpgradeInputs> {
+  const { cluster, tools, folder } = session
+  const { signal } = cluster
+  const { remote, folder: name } = inGitOf(target, 'upgrade')
+  const checkout = join(folder, 'tree')
+  await mkdir(checkout)
+  const preflight = createPreflight(signal)
+  const { gitVersion } = v.parse(versionSchema, await cluster.read('/version'))
+  const tree = await preflight.learn(() => fetchTree(remote, name, checkout, tools.kubectl, signal))
+  if (tree === undefined) throw preflight.blocked()
+  const place = placeOf(tree)
+  const { instanceRelease, source } = refsIn(place)
+  const { live, release } = await readInstalled(cluster, place, target)
+  const { from, to } = versionsOf(asked, tree, live, release)
+  const { findings: ofPins, ...lines } = await linesOf(tree, from, to, (url) => digestAt(session, url))
+
+  const artifact = lines.after.distribution_artifact ?? tree.distribution.artifact
+  const crds = changedWith(live, await listControllerCrds(cluster))
+  const wantedTree = { ...tree, distribution: { ...tree.distribution, artifact } }
+  const isNewChart = to.operator !== from.operator
+  const chart = isNewChart ? await preflight.learn(() => checkChart(session, tree, to.operator)) : []
+  const isKnown = chart?.every(({ is }) => is === 'notice') // else its artifact, missing too, is no finding of its own
+  const distribution = isKnown ? await preflight.learn(() => readDistribution(artifact, session.registry, signal)) : undefined
+  const changes = distribution === undefined ? undefined : apiChanges(crds, distribution, to.flux)
+  const stale = changes === undefined ? [] : staleObjects(await listFluxObjects(cluster, crds), crds, changes.goesAway)
+  // What may have to be put back: the FluxInstance as the chart makes it of the older versions.
+  const older = asked.isBack ? lines.after : lines.before
+  const former = await preflight.learn(() => buildTree(remote, tree.commit, name, checkout, tools.kubectl, older))
+  const rendered = former && (await preflight.learn(() => renderChart(session, former.instance, gitVersion)))
+  const start = asked.isBack
+    ? await preflight.learn(() => readStart(session, target, { tree, checkout, live, gitVersion, after: lines.after }))
+    : undefined
+
+  const behind = await preflight.learn(() => checkBehind(cluster, tree, folder))
+  await preflight.check(
+    () => checkPrograms(tools, { kubernetes: gitVersion, flux: to.flux, insecure: tree.operator.insecure }),
+    () => checkKubernetesVersion(gitVersion, to.flux),
+    () => checkRights(cluster, upgradeRights(place.namespace, asked.lockNamespace, asked.checksImages)),
+    () => (isKnown ? checkDistribution(wantedTree, session.registry, signal) : []),
+    () => checkVersions({ from, to, distribution, artifact, isBack: asked.isBack, where: target.where }),
+    () => [...(isNewChart ? ofPins : []), ...(chart ?? [])],
+    async () => checkVersionPlaces(await readYaml(checkout, 'kubernetes'), settingsFile(name), tree.settings, lines.after),
+    async () => checkInstancesStay(await cluster.list(fluxKinds.fluxInstance), target.where),
+    async () => checkSignedCommits(cluster, await cluster.get(source), { remote, folder, branch: asked.branch }),
+    () => [
+      ...(releaseStateOf(release).isSuspended ? [suspended(nameOf(instanceRelease), place)] : []),
+      ...(isSuspended(live) ? [resting(live, target.where)] : []),
+    ],
+    async () => judgeHealth(await settledHealth(session, place, asked.isForced), asked.isForced),
+    () => [...checkFollowsBranch(remote), ...(behind ?? [])],
+    () => apiFindings({ crds, changes, stale, to: to.flux, checkout: asked.isBack ? undefined : checkout, isForced: asked.isForced }),
+  )
+  const notices = preflight.conclude()
+  const instance = rendered?.find(({ kind }) => kind === fluxKinds.fluxInstance.kind)
+  if (instance === undefined) throw preflight.blocked()
+  const ready = readyOf(await listFluxObjects(cluster, crds))
+  const known = { isBehind: (behind ?? []).length > 0, ready, ...versionNotes(asked, to.flux, { live, crds, distribution, changes }) }
+  const notes: UpgradeNotes = { from, to, place, ...lines, instance, ...(start === undefined ? {} : { start }), ...known, ...nothingDone }
+  return { tree, notes, notices }
+}
+
+/** What the controllers and the API versions are before, and are to be. */
+function versionNotes(
+  { isBack }: Asked,
+  to: string,
+  found: { live: KubeObject; crds: readonly FluxCrd[]; distribution: Distribution | undefined; changes: ApiChanges | undefined },
+): Pick<UpgradeNotes, 'served' | 'images' | 'newImages' | 'goesAway'> {
+  const { live, crds, distribution, changes } = found
+  return {
+    served: isBack ? apisIn(distribution, to, crds) : Object.fromEntries(crds.map(({ name, served }) => [name, [...served]])),
+    images: Object.fromEntries(stateOf(live).components.map(({ name, tag }) => [name, tag])),
+    newImages: Object.fromEntries(distribution?.imagesOf(to) ?? []),
+    goesAway: isBack ? [] : [...(changes?.goesAway ?? [])],
+  }
+}
+
+/** What a run has noted before its first change. */
+const nothingDone = { pauses: {}, commit: '', imagesChecked: '', evidence: '', isGoingBack: false, isReturning: false } as const
+
+/**
+ * The FluxInstance, and the HelmRelease that Git has for it.
+ * @throws OperatorError `blocked` where one of them is not there
+ */
+async function readInstalled(
+  cluster: Cluster,
+  place: UpgradeNotes['place'],
+  target: Target,
+): Promise<{ live: KubeObject; release: KubeObject }> {
+  const { instance, instanceRelease } = refsIn(place)
+  const [live, release] = await Promise.all([cluster.get(instance), cluster.get(instanceRelease)])
+  if (live !== undefined && release !== undefined) return { live, release }
+  const missing = nameOf(live === undefined ? instance : instanceRelease)
+  throw new OperatorError(`${missing} is not there: there is no Flux here that manages itself`, {
+    kind: 'blocked',
+    remedy: `npx zx scripts/bootstrap.ts ${target.where}`,
+  })
+}
+
+/** Which versions are left, and which are gone to. */
+function versionsOf(asked: Asked, tree: Tree, live: KubeObject, release: KubeObject): { from: Versions; to: Versions } {
+  const now = stateOf(live)
+  const released = releaseStateOf(release).chart
+  const inGit = exactVersion(tree.operator) ?? released ?? tree.operator.version
+  const to = { flux: asked.flux ?? tree.distribution.version, operator: asked.operator ?? inGit }
+  const runs = { flux: now.applied === '' ? now.wanted : now.applied, operator: released ?? inGit }
+  if (!asked.isBack) return { from: runs, to }
+  const flux = leaving(to.flux, runs.flux, now.wanted, tree.distribution.version)
+  return { from: { flux, operator: leaving(to.operator, runs.operator, inGit) }, to }
+}
+
+/** What a rollback leaves: the version that runs; or, where that is where it leads, one that was asked for and never came to run. */
+function leaving(to: string, ...versions: readonly [string, ...string[]]): string {
+  return versions.find((version) => version !== to) ?? versions[0]
+}
+
+function apisIn(distribution: Distribution | undefined, version: string, crds: readonly FluxCrd[]): Record<string, string[]> {
+  const apis = [...(distribution?.apisOf(version) ?? [])].filter(([name]) => crds.some((crd) => crd.name === name))
+  return Object.fromEntries(apis.map(([name, versions]) => [name, [...versions]]))
+}
+
+/** Where Git keeps this cluster's Flux. */
+export function placeOf(tree: Tree): UpgradeNotes['place'] {
+  return {
+    namespace: tree.namespace,
+    syncName: tree.syncName,
+    // Other Kustomizations in the cluster's folder apply what is not Flux.
+    kustomizations: [...new Set(tree.applied.map(({ by }) => by))].filter((name) => name !== tree.syncName),
+    operatorRelease: tree.operator.name,
+    instanceRelease: tree.instance.name,
+  }
+}
+
+function resting(instance: KubeObject, where: string): Finding {
+  const { kind, namespace, name } = refOf(instance)
+  return blocks(
+    `${nameOf(refOf(instance))} is ${describeSuspension(suspensionIn(instance.metadata))}: its operator brings no other version`,
+    `find out why, then: npx zx scripts/recover.ts ${where} --resume-suspended ${kind}/${namespace}/${name}`,
+  )
+}
+
+/** What the API versions that come and go mean for the cluster, and for what the checkout has; none is looked into for a rollback. */
+async function apiFindings(known: {
+  crds: readonly FluxCrd[]
+  changes: ApiChanges | undefined
+  stale: Parameters<typeof tellChanges>[1]
+  to: string
+  checkout: string | undefined
+  isForced: boolean
+}): Promise<Finding[]> {
+  const { crds, changes, stale, to, checkout, isForced } = known
+  if (changes === undefined) return []
+  const inGit = checkout === undefined ? { found: [], unread: [] } : await oldApisInGit(checkout, crds, changes.goesAway)
+  return [...checkStored(crds, changes), ...checkGitApis(inGit, to, isForced), ...tellChanges(changes, stale)]
+}

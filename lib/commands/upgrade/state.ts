@@ -1,0 +1,78 @@
+import * as v from 'valibot'
+import type { RunState } from '../../runner/run-state.ts'
+import { OperatorError } from '../../base/errors.ts'
+
+const versionsSchema = v.object({ flux: v.string(), operator: v.string() })
+const objectSchema = v.looseObject({ apiVersion: v.string(), kind: v.string(), metadata: v.looseObject({ name: v.string() }) })
+
+const notesSchema = v.object({
+  from: versionsSchema,
+  to: versionsSchema,
+  /** Where Flux is kept, in Git and in the cluster. */
+  place: v.object({
+    namespace: v.string(),
+    syncName: v.string(),
+    kustomizations: v.array(v.string()),
+    operatorRelease: v.string(),
+    instanceRelease: v.string(),
+  }),
+  /** The version lines of settings.yaml before and after. */
+  before: v.record(v.string(), v.string()),
+  after: v.record(v.string(), v.string()),
+  /** The FluxInstance as the chart makes it of the old versions: applied again, it is the rollback. */
+  instance: objectSchema,
+  /** What a rollback found, and puts back if it fails: what Git and the FluxInstance said, and whether that ran. */
+  start: v.optional(
+    v.object({ versions: versionsSchema, lines: v.record(v.string(), v.string()), instance: objectSchema, ran: v.boolean() }),
+  ),
+  /** The revision of each Flux object that was Ready, by its name; empty where its kind has none. */
+  ready: v.record(v.string(), v.string()),
+  /** Whether Git had commits that Flux had not: they come along with the upgrade, and may take objects away. */
+  isBehind: v.boolean(),
+  /** The API versions that each of Flux's CRDs served. */
+  served: v.record(v.string(), v.array(v.string())),
+  /** `CRD version` of each API version that goes away; none where that cannot be known. */
+  goesAway: v.array(v.string()),
+  /** Each controller's image tag before, and, where it can be known, after. */
+  images: v.record(v.string(), v.string()),
+  newImages: v.record(v.string(), v.string()),
+  /** For how long no controller of the name was ready, in milliseconds. */
+  pauses: v.record(v.string(), v.number()),
+  /** The commit that this run has pushed, or was pushing when it was interrupted; empty where there is none. */
+  commit: v.string(),
+  /** Which new images have started once; empty where none was tried. */
+  imagesChecked: v.optional(v.string(), ''),
+  /** The file with what a rollback has removed; empty where nothing was kept. */
+  evidence: v.optional(v.string(), ''),
+  /** The branch on which the change is proposed: a run that is resumed pushes to no other. */
+  branch: v.exactOptional(v.string()),
+  /** That the rollback was begun: there is no other way from there. */
+  isGoingBack: v.boolean(),
+  /** That a rollback failed, and what ran before it is being put back. */
+  isReturning: v.optional(v.boolean(), false),
+})
+
+/** What an upgrade must remember of how things were before it, since the cluster and Git then say something else. */
+export type UpgradeNotes = v.InferOutput<typeof notesSchema>
+
+/** What the interrupted run remembered; undefined in a new one. */
+export function readNotes(memory: RunState): UpgradeNotes | undefined {
+  const notes = memory.read()
+  if (notes.from === undefined) return undefined
+  const parsed = v.safeParse(notesSchema, notes)
+  if (parsed.success) return parsed.output
+  throw new OperatorError(`what the interrupted run remembered cannot be understood: ${v.summarize(parsed.issues)}`, {
+    kind: 'blocked',
+    remedy: 'to start from the beginning: --fresh',
+  })
+}
+
+/** Adds to what is remembered. */
+export function note(memory: RunState, notes: Partial<UpgradeNotes>): void {
+  memory.write(notes)
+}
+
+/** The commit that this run has pushed; empty where there is none. */
+export function commitOf(memory: RunState): string {
+  return readNotes(memory)?.commit ?? ''
+}

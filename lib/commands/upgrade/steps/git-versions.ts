@@ -1,0 +1,214 @@
+import { mkdtemp, readFile, rm } from 'node:fs/promises'
+import { join } from 'node:path'
+import { setTimeout as pause } from 'node:timers/promises'
+import { showDuration } from '../../../base/duration.ts'
+import { messageOf, OperatorError } from '../../../base/errors.ts'
+import { branchOf, checkOut, headOf, type Remote } from '../../../tools/git.ts'
+import { type GitClone, inClone, PushError } from '../../../tools/git-clone.ts'
+import { requestUrl } from '../../../tools/pull-request-url.ts'
+import type { StepContext } from '../../../runner/step.ts'
+import type { Step } from '../../../runner/step.ts'
+import { type VersionLines, versionsIn, withVersions } from '../../../desired-state/version-settings.ts'
+
+/** The versions that Git shall say, and how they get there. */
+export interface GitVersions {
+  readonly remote: Remote
+  /** The cluster's settings.yaml in the repository. */
+  readonly file: string
+  readonly versions: VersionLines
+  readonly message: string
+  /** Proposed on this branch where the one that Flux follows takes no pushes. */
+  readonly branch: string | undefined
+  /** A folder of the run's own. */
+  readonly folder: string
+  /** Receives the commit before it is pushed, and the empty string where the push was refused. */
+  readonly made: (commit: string) => void
+}
+
+/** What the branch that Flux follows has. */
+export interface Followed {
+  /** The commit at its head, and whether that says the versions. Throws where Git cannot be reached. */
+  readonly look: (signal: AbortSignal) => Promise<{ commit: string; isSo: boolean; now: VersionLines }>
+  /** The commit that was last seen, or pushed, to say the versions: what Flux is to get to. */
+  readonly commit: () => string | undefined
+  readonly pushed: (commit: string) => void
+}
+
+/** Looks at the branch that Flux follows; a commit that was read is not read again. */
+export function followed({ remote, file, versions, folder }: Pick<GitVersions, 'remote' | 'file' | 'versions' | 'folder'>): Followed {
+  const read = new Map<string, VersionLines>()
+  let known: string | undefined
+  return {
+    commit: () => known,
+    pushed(commit) {
+      known = commit
+    },
+    async look(signal) {
+      const commit = await headOf(remote, signal)
+      const now = read.get(commit) ?? versionsIn(await contentAt(remote, commit, file, folder, signal), file)
+      read.set(commit, now)
+      const isSo = says(now, versions)
+      if (isSo) known = commit
+      return { commit, isSo, now }
+    },
+  }
+}
+
+function says(now: VersionLines, wanted: VersionLines): boolean {
+  return Object.entries(wanted).every(([key, value]) => Object.entries(now).some(([name, is]) => name === key && is === value))
+}
+
+async function contentAt(remote: Remote, commit: string, file: string, within: string, signal: AbortSignal): Promise<string> {
+  const folder = await mkdtemp(join(within, 'settings-'))
+  try {
+    await checkOut(remote, commit, file, folder, signal)
+    return await readFile(join(folder, file), 'utf8')
+  } finally {
+    await rm(folder, { recursive: true, force: true })
+  }
+}
+
+/** Commits the versions on top of the remote's head and pushes; the person's own checkout is not touched. */
+export function ensureVersionsInGit(change: GitVersions, at: Followed): Step {
+  const { remote, file, versions, message, branch, folder, made } = change
+  const target = branch ?? branchOf(remote)
+  const proposed = branch === undefined ? undefined : followed({ ...change, remote: { ...remote, ref: `refs/heads/${branch}` } })
+  return {
+    id: 'git',
+    title: branch === undefined ? `Change the version in Git (${target})` : `Propose the version in Git, on branch ${branch}`,
+    risk: 'change',
+    async look({ signal }) {
+      const pushed = at.commit()
+      const seen = await at.look(signal).catch((error: unknown) => {
+        if (pushed === undefined) throw error
+        return { commit: pushed, isSo: true, now: versions } // Git has gone away since; what was pushed there stays
+      })
+      const { commit, isSo, now } = seen
+      if (isSo) return { is: 'done', detail: `${branchOf(remote)} says ${shown(versions, now)} at ${commit.slice(0, 12)}` }
+      const there = await proposed?.look(signal).catch(() => undefined) // no such branch yet
+      if (there?.isSo === true)
+        return { is: 'done', detail: `${branch} says ${shown(versions, there.now)} at ${there.commit.slice(0, 12)}` }
+      const lines = Object.entries(versions).flatMap(([key, value]) => [
+        `- ${key}: ${Object.entries(now).find(([name]) => name === key)?.[1] ?? ''}`,
+        `+ ${key}: ${value}`,
+      ])
+      return {
+        is: 'todo',
+        change: `${file} on top of ${commit.slice(0, 12)}: ${lines.join(' ')}`,
+        commands: [`git commit -m '${message}' -- ${file}`, `git push origin HEAD:${target}`],
+        details: lines,
+      }
+    },
+    act: ({ signal, console }) =>
+      inClone(remote, folder, signal, async (clone) => {
+        const commit = await clone.commit(file, withVersions(await clone.read(file), file, versions), message)
+        for (const line of (await clone.diff(clone.head, commit)).split('\n')) console.faint(`  ${line}`)
+        made(commit)
+        await clone.push(target).catch((error: unknown) => {
+          if (error instanceof PushError && error.because !== 'unknown') made('') // nothing was pushed
+          throw error
+        })
+        if (branch === undefined) at.pushed(commit)
+      }),
+    watches: [],
+  }
+}
+
+/** Waits until the request is merged: the branch that Flux follows then says the versions. */
+export function awaitMerge({ remote, versions }: Pick<GitVersions, 'remote' | 'versions'>, branch: string, at: Followed): Step {
+  const into = branchOf(remote)
+  const url = requestUrl(remote.url, branch, into)
+  const where = url ?? `for branch ${branch}, where your Git host shows its branches`
+  return {
+    id: 'merge',
+    title: `Wait until ${branch} is merged into ${into}`,
+    risk: 'safe',
+    async look({ signal }) {
+      const seen = await at.look(signal).catch((error: unknown) => messageOf(error))
+      if (typeof seen === 'string') return { is: 'waiting', on: seen }
+      if (seen.isSo) return { is: 'done', detail: `${into} says ${shown(versions, seen.now)} at ${seen.commit.slice(0, 12)}` }
+      return { is: 'waiting', on: `someone to open and merge the request: ${where}` }
+    },
+    act: () => Promise.resolve(),
+    watches: [], // Git tells nobody: it is asked every few seconds
+  }
+}
+
+/** Takes the versions back in Git: `git revert` where the commit changed nothing else, else a commit that puts the lines back. Never by force. */
+export function ensureReverted(change: GitVersions, at: Followed, finish: () => readonly string[]): Step {
+  const { remote, file, versions, branch } = change
+  const target = branch === undefined ? branchOf(remote) : `${branch}-rollback`
+  const proposed = branch === undefined ? undefined : followed({ ...change, remote: { ...remote, ref: `refs/heads/${target}` } })
+  return {
+    id: 'git',
+    title:
+      branch === undefined ? `Take the version back in Git (${target})` : `Propose in Git to take the version back, on branch ${target}`,
+    risk: 'change',
+    async look({ signal }) {
+      const seen = await at.look(signal).catch((error: unknown) => messageOf(error))
+      if (typeof seen === 'string' && at.commit() !== undefined) return { is: 'done', detail: `pushed ${at.commit()?.slice(0, 12)}` }
+      if (typeof seen === 'string') return { is: 'todo', change: `once Git answers (${seen}): ${shown(versions)}`, commands: finish() }
+      if (seen.isSo) return { is: 'done', detail: `${branchOf(remote)} says ${shown(versions, seen.now)} at ${seen.commit.slice(0, 12)}` }
+      if (proposed !== undefined && (await proposed.look(signal).catch(() => undefined))?.isSo === true)
+        return { is: 'done', detail: `${target} says ${shown(versions)}` }
+      return { is: 'todo', change: `${file} on top of ${seen.commit.slice(0, 12)}: ${shown(versions)}`, commands: finish() }
+    },
+    async act(run, progress) {
+      const commit = await untilPushed(run, progress, change, target, finish)
+      if (branch === undefined) at.pushed(commit)
+    },
+    watches: [],
+  }
+}
+
+const betweenTries = 3_000
+
+/** Tries until it is pushed: Git may be away, or move on meanwhile. */
+async function untilPushed(
+  run: StepContext,
+  progress: (text: string) => void,
+  { remote, file, versions, message, folder }: GitVersions,
+  target: string,
+  finish: () => readonly string[],
+): Promise<string> {
+  const deadline = Date.now() + run.timeout
+  for (;;) {
+    try {
+      return await inClone(remote, folder, run.signal, async (clone) => {
+        const reverted = await revertIn(clone, file, versions)
+        const commit = reverted ?? (await clone.commit(file, withVersions(await clone.read(file), file, versions), message))
+        await clone.push(target)
+        return commit
+      })
+    } catch (thrown) {
+      run.signal.throwIfAborted()
+      const words = messageOf(thrown)
+      if (Date.now() > deadline || (thrown instanceof PushError && thrown.because === 'refused')) {
+        throw new OperatorError(
+          `Git still says the new version, since it could not be changed for ${showDuration(run.timeout)}: ${words}. The cluster runs the old version, and its HelmRelease is suspended so that it stays there`,
+          { remedy: finish().join('\n    '), cause: thrown },
+        )
+      }
+      progress(`trying again: ${words.split('\n')[0]}`)
+      await pause(betweenTries, undefined, { signal: run.signal })
+    }
+  }
+}
+
+/** Reverts the newest commit that changed the file, where that is all it changed and gives these versions. */
+async function revertIn(clone: GitClone, file: string, versions: VersionLines): Promise<string | undefined> {
+  const [newest] = await clone.history(file)
+  if (newest === undefined) return undefined
+  const files = await clone.filesOf(newest).catch(() => [])
+  const before = await clone.show(`${newest}^`, file).catch(() => '')
+  const current = await clone.read(file)
+  if (files.length !== 1 || before === '' || before !== withVersions(current, file, versions)) return undefined
+  return clone.revert(newest)
+}
+
+/** `flux_version 2.9.5, operator_version 0.59.0`. */
+export function shown(versions: VersionLines, now: VersionLines = {}): string {
+  return Object.entries(Object.keys(versions).length === 0 ? now : versions)
+    .map(([key, value]) => `${key} ${value}`)
+    .join(', ')
+}

@@ -1,0 +1,240 @@
+import * as v from 'valibot'
+import type { Cluster } from '../../../kubernetes/client.ts'
+import { reconcileAnnotation } from '../../../flux/annotations.ts'
+import { releaseStateOf, stateOf } from '../../../flux/instance.ts'
+import { kinds, type KubeObject, nameOf, parseObject, refOf } from '../../../kubernetes/objects.ts'
+import { waitUntil } from '../../../kubernetes/wait-until.ts'
+import { fluxKinds } from '../../../flux/kinds.ts'
+import { deploymentReadiness } from '../../../kubernetes/readiness.ts'
+import { readinessOf } from '../../../flux/readiness.ts'
+import { OperatorError } from '../../../base/errors.ts'
+import { type FluxPlace, refsIn } from '../../../flux/refs.ts'
+import type { StepContext } from '../../../runner/step.ts'
+import type { Look, Step } from '../../../runner/step.ts'
+import { isNewerMinor } from '../../../base/version.ts'
+import { releaseManager } from '../../../flux/field-managers.ts'
+import { lacksManifests } from '../../../flux/artifact.ts'
+import { keepEvidence } from '../evidence.ts'
+import { type Pulls, watchPulls } from './missing-images.ts'
+import { lookAtRollout } from './rollout.ts'
+import { imageOf } from '../../../flux/components.ts'
+import { verifyStored } from './stored-versions.ts'
+
+/** Keeps helm-controller from bringing the FluxInstance to what Git says, while Git says the wrong thing. */
+export function ensureReleaseSuspended(place: FluxPlace, begun: () => void): Step {
+  const { instanceRelease: ref } = refsIn(place)
+  return {
+    id: 'suspend',
+    title: `Suspend ${nameOf(ref)}`,
+    risk: 'change',
+    async look({ cluster }) {
+      const release = await cluster.get(ref)
+      if (release === undefined || releaseStateOf(release).isSuspended)
+        return { is: 'done', detail: 'Git changes nothing of Flux meanwhile' }
+      return {
+        is: 'todo',
+        change: 'until Git says the old version again',
+        commands: [`flux --namespace ${place.namespace} suspend helmrelease ${ref.name}`],
+      }
+    },
+    async act({ cluster }) {
+      begun()
+      // Git's HelmRelease does not say `suspend`, so that kustomize-controller leaves it alone.
+      await cluster.patch(ref, { spec: { suspend: true } })
+    },
+    watches: [{ kind: fluxKinds.helmRelease, query: { namespace: place.namespace } }],
+  }
+}
+
+/** Lets Git's Helm release manage the FluxInstance again. */
+export function ensureReleaseResumed(place: FluxPlace): Step {
+  const { instanceRelease: ref } = refsIn(place)
+  return {
+    id: 'resume',
+    title: `Resume ${nameOf(ref)}`,
+    risk: 'change',
+    undoneBy: ['suspend'],
+    async look({ cluster }) {
+      const release = await cluster.get(ref)
+      if (release === undefined || !releaseStateOf(release).isSuspended) return { is: 'done', detail: 'it runs' }
+      return {
+        is: 'todo',
+        change: 'Git and the cluster say the same',
+        commands: [`flux --namespace ${place.namespace} resume helmrelease ${ref.name}`],
+      }
+    },
+    async act({ cluster }) {
+      await cluster.patch(ref, { spec: { suspend: null } })
+    },
+    watches: [{ kind: fluxKinds.helmRelease, query: { namespace: place.namespace } }],
+  }
+}
+
+/** What the cluster is to be put back to. */
+export interface Former {
+  readonly place: FluxPlace
+  readonly version: string
+  /** The FluxInstance as Git's chart makes it of that version. */
+  readonly instance: unknown
+  /** The API versions that each CRD of that version serves, by its name; empty where that is not known. */
+  readonly served: Readonly<Record<string, readonly string[]>>
+  /** The tags of the controllers at that version; empty where they are not known. */
+  readonly images: Readonly<Record<string, string>>
+  /** Those of the version that is left. */
+  readonly leftImages: Readonly<Record<string, string>>
+  /** Whether its controllers ran: those that did not will not now, and are not waited for. */
+  readonly ran: boolean
+  /** Receives that they run. */
+  readonly arrived: () => void
+  /** Whether a minor may have to be left, which the operator refuses in place: the FluxInstance is then recreated. */
+  readonly isReinstall: boolean
+}
+
+/** Has the operator alone bring the old controllers back: neither Git nor source-controller need work for it. */
+export function ensurePutBack(former: Former): Step {
+  const { place, version, isReinstall } = former
+  const { instance: ref } = refsIn(place)
+  const { namespace } = place
+  const wanted = parseObject(former.instance)
+  const pulls = watchPulls(former.images, former.leftImages)
+  return {
+    id: 'put-back',
+    title: `Put Flux back to ${version}`,
+    risk: isReinstall ? 'destroy' : 'change',
+    async look({ cluster }) {
+      const live = await cluster.get(ref)
+      if (live !== undefined && stateOf(live).wanted === version && !refuses(live)) {
+        const look = await lookAtControllers(cluster, former, live, pulls)
+        if (look.is === 'done') former.arrived()
+        return look
+      }
+      const flags = `--server-side --force-conflicts --field-manager=${releaseManager}`
+      const apply = `kubectl apply ${flags} -f fluxinstance.yaml   # distribution.version: ${version}`
+      if (live === undefined || !mustGo(live, version))
+        return { is: 'todo', change: `apply ${nameOf(ref)} at ${version}`, commands: [apply] }
+      return {
+        is: 'todo',
+        change: `recreate ${nameOf(ref)} at ${version}: the operator refuses a minor downgrade. Controllers and all objects stay meanwhile`,
+        commands: [
+          `kubectl --namespace ${namespace} annotate fluxinstance flux ${reconcileAnnotation}=disabled --overwrite`,
+          `kubectl --namespace ${namespace} delete fluxinstance flux   # lets go of everything, deletes nothing else`,
+          apply,
+        ],
+      }
+    },
+    async act(run, progress) {
+      await keepEvidence(run, namespace)
+      await putBack(run, progress, former, wanted, pulls)
+    },
+    watches: [fluxKinds.fluxInstance, kinds.deployment, kinds.pod].map((kind) => ({ kind, query: { namespace } })),
+  }
+}
+
+/**
+ * Whether the old controllers run. The FluxInstance itself cannot be asked: it is Ready only once Git was fetched, and Git may be away.
+ * Where their tags are not known, it is all there is to ask.
+ */
+async function lookAtControllers(cluster: Cluster, former: Former, live: KubeObject, pulls: Pulls): Promise<Look> {
+  const { place, version, images, ran } = former
+  const { namespace } = place
+  if (!ran) return { is: 'done', detail: `${nameOf(refOf(live))} asks for ${version}, which did not run before` }
+  if (Object.keys(images).length === 0) return lookAtRollout(cluster, namespace, live, version, {}, pulls)
+  for (const [name, tag] of Object.entries(images)) {
+    const ref = { ...kinds.deployment, namespace, name }
+    const readiness = await deploymentReadiness(cluster, ref)
+    if (readiness.is === 'waiting') {
+      await pulls.verify(cluster, ref)
+      return readiness
+    }
+    const image = await imageOf(cluster, ref)
+    if (!image.endsWith(`:${tag}`)) return { is: 'waiting', on: `${nameOf(ref)} to run ${tag}; it is ${image}` }
+  }
+  const shown = Object.entries(images).map(([name, tag]) => `${name} ${tag}`)
+  return { is: 'done', detail: `${shown.join(', ')} run` }
+}
+
+/** Whether the operator has applied a newer minor, from which it goes back to none. */
+function mustGo(live: KubeObject, version: string): boolean {
+  return isNewerMinor(stateOf(live).applied, version)
+}
+
+/** Whether the operator has refused to go back to what it is asked for: its reason is BuildFailed, so that only its message tells. */
+function refuses(live: KubeObject): boolean {
+  const readiness = readinessOf(live)
+  return readiness.is === 'failed' && readiness.because?.message.includes('downgrading from') === true
+}
+
+async function putBack(
+  run: StepContext,
+  progress: (text: string) => void,
+  former: Former,
+  wanted: KubeObject,
+  pulls: Pulls,
+): Promise<void> {
+  const { cluster, timeout } = run
+  const { version, place } = former
+  const { instance: ref } = refsIn(place)
+  const { namespace } = place
+  await verifyStored(cluster, former)
+  let stated = wanted
+  const last = await waitUntil<Look>(cluster, {
+    watches: [fluxKinds.fluxInstance, kinds.deployment].map((kind) => ({ kind, query: { namespace } })),
+    timeout,
+    async look() {
+      let live = await cluster.get(ref)
+      if (live !== undefined && (mustGo(live, version) || refuses(live))) live = await takeAway(run, live)
+      // helm-controller may have been in the middle of a release when it was suspended: what it writes late is put right again.
+      if (live === undefined || stateOf(live).wanted !== version) {
+        await cluster.apply(stated, { manager: releaseManager })
+        return { is: 'waiting', on: `${nameOf(ref)} to be looked at by the operator` }
+      }
+      if (lacksManifests(live)) stated = await withoutArtifact(cluster, stated)
+      return lookAtControllers(cluster, former, live, pulls)
+    },
+    isOver: (seen) => seen.is === 'done',
+    meanwhile(seen) {
+      if (seen.is === 'waiting') progress(seen.on)
+    },
+  })
+  if (last.is === 'done') return
+  if (last.is === 'blocked') throw new OperatorError(last.reason, { remedy: last.remedy })
+  throw new OperatorError(`Flux is not back at ${version} yet: ${last.is === 'waiting' ? last.on : ''}`, {
+    remedy: `kubectl --namespace ${namespace} describe fluxinstance flux`,
+  })
+}
+
+/**
+ * Lets the operator drop its finalizer, which orphans all it made, deletes the FluxInstance alone, and waits until it is gone.
+ * @returns what another has made in its place
+ */
+async function takeAway({ cluster, timeout }: StepContext, live: KubeObject): Promise<KubeObject | undefined> {
+  const ref = { ...fluxKinds.fluxInstance, name: live.metadata.name, namespace: live.metadata.namespace ?? '' }
+  const { uid = '' } = live.metadata
+  if (live.metadata.deletionTimestamp === undefined) {
+    await cluster.patch(ref, { metadata: { annotations: { [reconcileAnnotation]: 'disabled' } } })
+    await cluster.remove(ref, { uid })
+  }
+  const isGone = (left: KubeObject | undefined): boolean => left?.metadata.uid !== uid
+  const last = await waitUntil(cluster, {
+    watches: [{ kind: fluxKinds.fluxInstance, query: { namespace: ref.namespace } }],
+    timeout,
+    look: () => cluster.get(ref),
+    isOver: isGone,
+  })
+  if (isGone(last)) return last
+  throw new OperatorError(`${nameOf(ref)} was deleted, to be recreated, and is still there: its operator has not let it go`, {
+    remedy: `kubectl --namespace ${ref.namespace} describe fluxinstance ${ref.name}`,
+  })
+}
+
+const specSchema = v.looseObject({ distribution: v.looseObject({ artifact: v.optional(v.string()) }) })
+
+/** The registry with the manifests is away: the operator's own image has those of the old version too. */
+async function withoutArtifact(cluster: Cluster, instance: KubeObject): Promise<KubeObject> {
+  const { distribution, ...spec } = v.parse(specSchema, instance.spec)
+  const { artifact, ...others } = distribution
+  if (artifact === undefined) return instance
+  const embedded = { ...instance, spec: { ...spec, distribution: others } }
+  await cluster.apply(embedded, { manager: releaseManager })
+  return embedded
+}

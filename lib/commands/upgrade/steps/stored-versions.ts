@@ -1,0 +1,33 @@
+import * as v from 'valibot'
+import { OperatorError } from '../../../base/errors.ts'
+import type { Cluster } from '../../../kubernetes/client.ts'
+import { kinds } from '../../../kubernetes/objects.ts'
+import type { Former } from './roll-back.ts'
+
+const crdSchema = v.object({ status: v.optional(v.object({ storedVersions: v.optional(v.array(v.string()), []) }), {}) })
+
+/** It cannot be undone; its remedy is how to stay. */
+export class CannotGoBack extends OperatorError {}
+
+/** Throws where objects are stored in a version that the old CRDs lack: going back would lose them. */
+export async function verifyStored(
+  cluster: Cluster,
+  { served, version, place }: Pick<Former, 'served' | 'version' | 'place'>,
+): Promise<void> {
+  for (const [name, versions] of Object.entries(served)) {
+    const crd = await cluster.get({ ...kinds.crd, name })
+    const stored = crd === undefined ? [] : v.parse(crdSchema, crd).status.storedVersions
+    const lost = stored.filter((one) => !versions.includes(one))
+    if (lost.length === 0) continue
+    throw new CannotGoBack(
+      `Flux cannot go back to ${version}: objects of ${name} are stored as ${lost.join(', ')}, which that version does not know. Nothing more was changed`,
+      {
+        remedy: [
+          `stay on the newer Flux, as Git says, and fix it there: flux --namespace ${place.namespace} resume helmrelease ${place.instanceRelease}`,
+          `or see whether any is stored so still: kubectl get crd ${name} -o jsonpath='{.status.storedVersions}'`,
+          'and once none is, to go on from here: --resume',
+        ].join('\n'),
+      },
+    )
+  }
+}

@@ -1,0 +1,98 @@
+import { counted } from '../../../base/counted.ts'
+import * as v from 'valibot'
+import { settling } from '../checks/health.ts'
+import { type Before, type Judged, judgeObjects } from '../judge-objects.ts'
+import { listFluxObjects } from '../../../flux/object-status.ts'
+import { listControllerCrds } from '../../../flux/crds.ts'
+import { stateOf } from '../../../flux/instance.ts'
+import { kinds, nameOf } from '../../../kubernetes/objects.ts'
+import { fluxKinds } from '../../../flux/kinds.ts'
+import { complaintOf, shell } from '../../../process/command.ts'
+import { type FluxPlace, refsIn } from '../../../flux/refs.ts'
+import type { Access } from '../../../connection/kubeconfig.ts'
+import type { Step } from '../../../runner/step.ts'
+import { lookAtRollout } from './rollout.ts'
+
+/** What must be so once a version runs. */
+export interface Expected {
+  readonly place: FluxPlace
+  readonly version: string
+  /** The controllers' tags before, for the telling. */
+  readonly images: Readonly<Record<string, string>>
+  readonly before: () => Before
+  readonly access: Access
+  readonly flux: string | undefined
+}
+
+/**
+ * Checks the whole: controllers at their images, CRDs, every object Ready again that brings Flux or that the version could have broken, and that
+ * the flux CLI agrees. What fails for a reason of its own is given a moment, and then reported.
+ */
+export function verifyVersions(expected: Expected): Step {
+  const { place, version, images } = expected
+  let elsewhereSince: number | undefined
+  const { instance: ref } = refsIn(place)
+  const { namespace } = place
+  return {
+    id: 'verify',
+    title: `Verify Flux ${version}`,
+    risk: 'safe',
+    async look({ cluster }) {
+      const instance = await cluster.get(ref)
+      if (instance === undefined) return { is: 'waiting', on: 'the FluxInstance' }
+      const crds = await listControllerCrds(cluster)
+      const before = expected.before()
+      const judged = judgeObjects(await listFluxObjects(cluster, crds), before)
+      const rollout = await lookAtRollout(cluster, namespace, instance, version, images)
+      // The operator looks at the FluxInstance again and again: what fails says more than that it is at it just now.
+      const failing = judged.version.find((reported) => !reported.startsWith(nameOf(ref)))
+      if (rollout.is !== 'done') return failing === undefined ? rollout : { is: 'waiting', on: failing }
+      for (const { name, isEstablished, stored, versions } of crds) {
+        if (!isEstablished) return { is: 'waiting', on: `CustomResourceDefinition ${name} to be established` }
+        const lost = stored.filter((one) => !versions.includes(one))
+        if (lost.length > 0) return { is: 'waiting', on: `${name}: objects are stored as ${lost.join(', ')}, which it does not have` }
+      }
+      const [unready] = judged.version
+      if (unready !== undefined) return { is: 'waiting', on: unready }
+      const [elsewhere] = judged.elsewhere
+      elsewhereSince = elsewhere === undefined ? undefined : (elsewhereSince ?? Date.now())
+      if (elsewhere !== undefined && Date.now() - (elsewhereSince ?? 0) < settling) return { is: 'waiting', on: elsewhere }
+      const { components } = stateOf(instance)
+      const agrees = await askFlux(expected, components)
+      if (agrees !== undefined) return { is: 'waiting', on: agrees }
+      const cli = expected.flux === undefined ? '' : '; flux version agrees'
+      return {
+        is: 'done',
+        detail: `${components.length} controllers at their images, ${crds.length} CRDs, ${readyAgain(judged, before)}${cli}`,
+      }
+    },
+    act: () => Promise.resolve(),
+    watches: [fluxKinds.fluxInstance, kinds.deployment, fluxKinds.kustomization, fluxKinds.helmRelease].map((kind) => ({
+      kind,
+      query: {},
+    })),
+  }
+}
+
+function readyAgain({ elsewhere }: Judged, { ready }: Before): string {
+  const count = `${counted(Object.keys(ready).length - elsewhere.length, 'object')} Ready as before`
+  return elsewhere.length === 0 ? count : `${count}; not Ready for reasons of their own: ${elsewhere.join('; ')}`
+}
+
+const versionsSchema = v.pipe(v.string(), v.parseJson(), v.record(v.string(), v.string()))
+
+/** What `flux version` says that is not so; undefined where it agrees, or there is no flux CLI. */
+async function askFlux(
+  { access, flux, place }: Expected,
+  components: readonly { name: string; tag: string }[],
+): Promise<string | undefined> {
+  if (flux === undefined) return undefined
+  const asked = await shell(access.env)`${flux} version --context=${access.context} --namespace=${place.namespace} -o json`.nothrow()
+  // A login program that asks questions has asked them already, and cannot again for another program.
+  if (access.login !== undefined && asked.stderr.includes('getting credentials: exec')) return undefined
+  if (asked.exitCode !== 0) return `flux version: ${complaintOf(asked)}`
+  const said = v.safeParse(versionsSchema, asked.stdout)
+  if (!said.success) return `flux version says what is not understood: ${asked.stdout.trim()}`
+  const other = components.find(({ name, tag }) => said.output[name]?.split('@')[0] !== tag)
+  return other === undefined ? undefined : `flux version to say ${other.name} ${other.tag}; it says ${said.output[other.name] ?? 'nothing'}`
+}

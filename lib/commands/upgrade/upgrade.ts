@@ -1,0 +1,220 @@
+import { messageOf } from '../../base/errors.ts'
+import type { Rollback } from '../../runner/execute.ts'
+import { createPauses } from './downtime.ts'
+import { measuring, remembering } from './measured-steps.ts'
+import { ownObjects } from '../../flux/own-objects.ts'
+import type { PreparedChange } from '../../runner/run-change.ts'
+import { awaitAgreement, ensureFetched } from './steps/follow-git.ts'
+import { awaitMerge, ensureReverted, ensureVersionsInGit, followed, type Followed, type GitVersions } from './steps/git-versions.ts'
+import type { Before } from './judge-objects.ts'
+import { rollbackImages, upgradeImages } from './image-checks.ts'
+import { checkImages } from './steps/image-check.ts'
+import { ensureMigrated } from './steps/migrate-apis.ts'
+import { ensurePutBack, ensureReleaseResumed, ensureReleaseSuspended } from './steps/roll-back.ts'
+import { CannotGoBack } from './steps/stored-versions.ts'
+import { awaitRollout } from './steps/rollout.ts'
+import { type Expected, verifyVersions } from './steps/verify-versions.ts'
+import type { Step } from '../../runner/step.ts'
+import { isNewerMinor } from '../../base/version.ts'
+import { commandOf, commandsOf, stoppedAtMerge } from './commands.ts'
+import { commitOf, note, readNotes, type UpgradeNotes } from './state.ts'
+import { settingsFile } from '../../connection/cluster-settings.ts'
+import { inGitOf } from '../../connection/target.ts'
+import type { UpgradeStage } from './stage.ts'
+import { describeState } from './diagnostics.ts'
+import { tellUpgrade } from './report-fields.ts'
+
+/** From the versions in Git to controllers that run and are verified; and the rollback. */
+export function upgrade(
+  stage: UpgradeStage,
+  notes: UpgradeNotes,
+  options: { goesBack: boolean; checksImages: boolean },
+): Pick<PreparedChange, 'steps' | 'rollback' | 'alsoDestroys' | 'ifStopped' | 'tell' | 'toVersion'> {
+  const { from, to, place, images } = notes
+  const change = changeOf(stage, notes.after, `chore(flux): upgrade ${whatChanges(notes)}`)
+  const at = followed(change)
+  const isMinor = isNewerMinor(to.flux, from.flux)
+  const { branch, memory, target } = stage
+  const goesAway = new Set(notes.goesAway)
+  const pauses = createPauses(place.namespace, images)
+  const rollback: Rollback = {
+    title: `putting Flux back to ${from.flux}`,
+    // What Flux was never to follow needs no rollback: what never got into Git, or only to a branch that is not merged; nor does a person
+    // who only stops watching.
+    shouldRollBack: (why) => why === 'failed' && (at.commit() !== undefined || (branch === undefined && commitOf(memory) !== '')),
+    steps: rollbackSteps(stage, notes).map((step) => ({ ...step, id: `back-${step.id}` })),
+    remedy: `find out why, fix it, then: ${commandOf(stage, notes)}`,
+    ifFailed: tellState(stage, notes, at),
+  }
+  return {
+    toVersion: to.flux,
+    steps: [
+      ...(options.checksImages ? [checkImages(upgradeImages(stage, notes, at))] : []),
+      ...(goesAway.size === 0 ? [] : [ensureMigrated(goesAway)]),
+      measuring(ensureVersionsInGit(change, at), pauses),
+      ...(branch === undefined ? [] : [awaitMerge(change, branch, at)]),
+      measuring(ensureFetched(place, inGitOf(target, stage.script).remote, to.flux, at.commit), pauses),
+      remembering(awaitRollout(place, to.flux, images, notes.newImages), pauses, memory),
+      awaitAgreement(place, to),
+      verifyVersions(expected(stage, notes, to.flux)),
+    ],
+    tell() {
+      pauses.stop()
+      return tellUpgrade(memory, notes)
+    },
+    ...(branch === undefined ? {} : { ifStopped: stoppedAtMerge(stage, notes, { branch, cluster: `Flux still runs ${from.flux}` }) }),
+    ...(options.goesBack ? { rollback } : {}),
+    ...(options.goesBack && isMinor
+      ? {
+          alsoDestroys: `should Flux ${to.flux} fail, its FluxInstance is deleted and recreated at ${from.flux}, since the operator refuses a minor downgrade; controllers, Flux objects and workloads stay`,
+        }
+      : {}),
+  }
+}
+
+/** What state a rollback that failed leaves things in, and the commands that finish it. */
+function tellState(stage: UpgradeStage, notes: UpgradeNotes, at: Followed): NonNullable<Rollback['ifFailed']> {
+  return async ({ cluster }, thrown) => ({
+    state: await describeState(cluster, notes.place, at).catch((error: unknown) => `the cluster cannot be read: ${messageOf(error)}`),
+    remedy: (thrown instanceof CannotGoBack ? thrown.remedy : undefined) ?? commandsOf(stage, notes).join('\n    '),
+  })
+}
+
+/**
+ * Back to what ran before: first the cluster, by the operator alone; then Git; then both agree, and Helm's release runs again.
+ * @param options.ran that what is gone back to ran: else it neither fetches nor agrees, and is not waited for
+ * @param options.arrived receives that the controllers run
+ */
+export function rollbackSteps(stage: UpgradeStage, notes: UpgradeNotes, options: { ran?: boolean; arrived?: () => void } = {}): Step[] {
+  const { from, to, place } = notes
+  const { target, memory, branch } = stage
+  const { ran = true, arrived = () => undefined } = options
+  const change = changeOf(stage, notes.before, `chore(flux): take Flux back to v${from.flux}`)
+  const at: Followed = followed(change)
+  return [
+    ensureReleaseSuspended(place, () => note(memory, { isGoingBack: true })),
+    ensurePutBack({
+      place,
+      version: from.flux,
+      instance: notes.instance,
+      served: notes.served,
+      images: notes.images,
+      leftImages: notes.newImages,
+      ran,
+      arrived,
+      isReinstall: isNewerMinor(to.flux, from.flux),
+    }),
+    ensureReverted(change, at, () => commandsOf(stage, notes)),
+    ...(branch === undefined ? [] : [awaitMerge(change, `${branch}-rollback`, at)]),
+    ...(ran ? [ensureFetched(place, inGitOf(target, stage.script).remote, from.flux, at.commit)] : []),
+    ensureReleaseResumed(place),
+    ...(ran ? [awaitAgreement(place, from), verifyVersions(expected(stage, notes, from.flux))] : []),
+  ]
+}
+
+/** Back to other versions because a person wants it: the same way, in the other direction of what was looked at. */
+export function rollBackSteps(stage: UpgradeStage, looked: UpgradeNotes, arrived?: () => void): Step[] {
+  const { from, to, before, after, images } = looked
+  // Of components that this Flux does not run, the distribution tells the tags too.
+  const tags = Object.fromEntries(Object.entries(looked.newImages).filter(([name]) => name in images))
+  const notes = { ...looked, from: to, to: from, before: after, after: before, images: tags, newImages: images }
+  const steps = rollbackSteps(stage, notes, arrived === undefined ? {} : { arrived })
+  const isBack = Object.keys(before).length === 0
+  return isBack ? steps.filter(({ risk }) => risk === 'safe') : steps
+}
+
+/** What was looked at as that which is gone back to. The newer version knows what it has stored itself. */
+function startOf(looked: UpgradeNotes, { versions, lines, instance }: NonNullable<UpgradeNotes['start']>): UpgradeNotes {
+  return { ...looked, from: versions, before: lines, instance, served: {} }
+}
+
+/** From a rollback that failed to what there was before it; none for one that an earlier version of this script began. */
+export function returnSteps(stage: UpgradeStage, looked: UpgradeNotes): Step[] {
+  const { start } = looked
+  if (start === undefined) return []
+  const { memory } = stage
+  const steps = rollbackSteps(stage, startOf(looked, start), { ran: start.ran })
+  return steps.map((step) => ({
+    ...step,
+    act(run, progress) {
+      note(memory, { isReturning: true })
+      return step.act(run, progress)
+    },
+  }))
+}
+
+/**
+ * The rollback of a rollback that fails: to where it began. None for one that an earlier version of this script began.
+ * @param hasArrived whether the older version runs: then only Git is left to be changed, which the run goes on with when it is resumed
+ */
+export function rollbackReturn(stage: UpgradeStage, looked: UpgradeNotes, hasArrived: () => boolean): Rollback | undefined {
+  const { start } = looked
+  if (start === undefined) return undefined
+  const back = startOf(looked, start)
+  return {
+    title: `putting Flux back to ${back.from.flux}`,
+    shouldRollBack: (why) => why === 'failed' && !hasArrived() && readNotes(stage.memory)?.isGoingBack === true,
+    steps: returnSteps(stage, looked).map((step) => ({ ...step, id: `back-${step.id}` })),
+    remedy: `find out why, fix it, then: the same command; or choose another version: npx zx scripts/rollback.ts ${stage.target.where} --to X.Y.Z`,
+    ifFailed: tellState(stage, back, followed(changeOf(stage, back.before, ''))),
+  }
+}
+
+/** The same, with the images checked first, each controller's pause measured, and the rollback to where it began. */
+export function rollBack(
+  stage: UpgradeStage,
+  looked: UpgradeNotes,
+  options: { checksImages: boolean },
+): Pick<PreparedChange, 'steps' | 'rollback' | 'ifStopped' | 'tell' | 'toVersion'> {
+  const { memory, branch } = stage
+  const cluster = `Flux runs ${looked.to.flux}, and its HelmRelease is suspended so that it stays there`
+  const pauses = createPauses(looked.place.namespace, looked.images)
+  let hasArrived = false
+  const arrived = (): void => {
+    hasArrived = true
+  }
+  const rollback = rollbackReturn(stage, looked, () => hasArrived)
+  const steps = rollBackSteps(stage, looked, arrived).map((step) => measuring(remembering(step, pauses, memory), pauses))
+  return {
+    toVersion: looked.to.flux,
+    steps:
+      options.checksImages && steps.some(({ risk }) => risk !== 'safe') ? [checkImages(rollbackImages(stage, looked)), ...steps] : steps,
+    tell() {
+      pauses.stop()
+      return tellUpgrade(memory, looked)
+    },
+    ...(branch === undefined ? {} : { ifStopped: stoppedAtMerge(stage, looked, { branch: `${branch}-rollback`, cluster }) }),
+    ...(rollback === undefined ? {} : { rollback }),
+  }
+}
+
+function changeOf(
+  { session, target, script, memory, branch }: UpgradeStage,
+  versions: Record<string, string>,
+  message: string,
+): GitVersions {
+  const { folder, remote } = inGitOf(target, script)
+  return {
+    remote,
+    file: settingsFile(folder),
+    versions,
+    message,
+    branch,
+    folder: session.folder,
+    made: (commit) => note(memory, { commit }),
+  }
+}
+
+function whatChanges({ from, to }: UpgradeNotes): string {
+  const changes = [
+    ...(from.flux === to.flux ? [] : [`Flux to v${to.flux}`]),
+    ...(from.operator === to.operator ? [] : [`flux-operator to v${to.operator}`]),
+  ]
+  return changes.join(' and ')
+}
+
+function expected({ session, memory }: UpgradeStage, notes: UpgradeNotes, version: string): Expected {
+  const { place, images, ready, isBehind } = notes
+  const before = (): Before => ({ ready, isBehind, own: ownObjects(place), commit: commitOf(memory) })
+  return { place, version, images, before, access: session.access, flux: session.tools.flux }
+}

@@ -1,0 +1,51 @@
+import type { TrackedObject, Fingerprint } from './fingerprint.ts'
+
+/** What became of what was to outlive Flux. */
+export interface Survival {
+  /** How many objects had to be there afterwards, each the very same. */
+  readonly checked: number
+  /** Those that are there under another UID: deleted, and recreated. */
+  readonly changed: readonly string[]
+  readonly missing: readonly string[]
+  /** What is not a failure, but should be reported: in words. */
+  readonly reported: readonly string[]
+}
+
+/** Compares two moments: an object that stands for itself must be there, and be the same one. */
+export function compareSurvival(before: Fingerprint, after: Fingerprint): Survival {
+  const now = new Map(after.map((alive) => [alive.name, alive]))
+  const bound = before.filter(({ isOwned, isPassing }) => !isOwned && !isPassing)
+  const free = before.filter(({ isOwned, isPassing }) => isOwned || isPassing)
+  const survived = before.flatMap((old) => {
+    const same = now.get(old.name)
+    return same?.uid === old.uid ? [{ old, same }] : []
+  })
+  const isMissing = ({ name }: TrackedObject): boolean => !now.has(name)
+  const isChanged = ({ name, uid }: TrackedObject): boolean => now.has(name) && now.get(name)?.uid !== uid
+  const said = (count: number, what: string): string[] => (count === 0 ? [] : [`${count} ${what}`])
+  const named = (all: readonly string[], what: string): string[] =>
+    all.length === 0 ? [] : [`${what}: ${all.slice(0, 5).join(', ')}${all.length > 5 ? ` and ${all.length - 5} more` : ''}`]
+  return {
+    checked: bound.length,
+    changed: bound.filter(isChanged).map(({ name }) => name),
+    missing: bound.filter(isMissing).map(({ name }) => name),
+    reported: [
+      ...named(
+        survived.filter(({ old, same }) => same.generation > old.generation).map(({ old }) => old.name),
+        'changed their spec meanwhile',
+      ),
+      ...named(
+        survived.filter(({ old, same }) => same.restarts > old.restarts).map(({ old }) => old.name),
+        'restarted containers meanwhile',
+      ),
+      ...named(
+        free.filter((alive) => alive.isPassing && isMissing(alive)).map(({ name }) => name),
+        'Jobs that had ended, or were to go when they had, are gone',
+      ),
+      ...said(
+        free.filter((alive) => alive.isOwned && (isMissing(alive) || isChanged(alive))).length,
+        'objects that belong to others were replaced by these',
+      ),
+    ],
+  }
+}

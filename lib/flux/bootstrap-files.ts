@@ -1,0 +1,2 @@
+/** What `flux bootstrap` writes into the folder of a cluster: the manifests of Flux itself (fluxcd/flux2 pkg/manifestgen/install). */
+export const componentsFile = 'gotk-components.yaml'

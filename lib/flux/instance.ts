@@ -1,0 +1,73 @@
+import * as v from 'valibot'
+import type { KubeObject } from '../kubernetes/objects.ts'
+import { appliedRevision, versionOfRevision } from './revision.ts'
+import { usualComponents } from './components.ts'
+import { shardLabel } from './labels.ts'
+import { isSuspended } from './suspension.ts'
+
+const instanceSchema = v.object({ spec: v.object({ distribution: v.object({ version: v.string() }) }) })
+const componentsSchema = v.object({
+  spec: v.object({ components: v.optional(v.array(v.string()), []) }),
+  status: v.optional(
+    v.object({ components: v.optional(v.array(v.object({ name: v.string(), repository: v.string(), tag: v.string() })), []) }),
+    {},
+  ),
+})
+
+/** A controller that a FluxInstance has installed, and its image. */
+export interface Component {
+  readonly name: string
+  readonly repository: string
+  readonly tag: string
+}
+
+/** The controllers that a FluxInstance says it has installed; none where it has not looked yet, or is not there. */
+export function componentsOf(instance: KubeObject | undefined): readonly Component[] {
+  return instance === undefined ? [] : v.parse(componentsSchema, instance).status.components
+}
+
+/** The names of the controllers that a FluxInstance asks for; the usual ones where it names none, or is not there. */
+export function wantedComponents(instance: KubeObject | undefined): readonly string[] {
+  const named = instance === undefined ? [] : v.parse(componentsSchema, instance).spec.components
+  return named.length === 0 ? usualComponents : named
+}
+
+const shardsSchema = v.object({
+  spec: v.object({ sharding: v.optional(v.object({ key: v.optional(v.string()), shards: v.optional(v.array(v.string()), []) })) }),
+})
+
+/** The shards that a FluxInstance asks for, and the label that objects name theirs by. */
+export function shardingOf(instance: KubeObject | undefined): { readonly label: string; readonly shards: readonly string[] } {
+  const sharding = instance === undefined ? undefined : v.parse(shardsSchema, instance).spec.sharding
+  return { label: sharding?.key ?? shardLabel, shards: sharding?.shards ?? [] }
+}
+
+/** What a FluxInstance is to be and what it is; versions without `v`, empty where none was applied yet. */
+export interface InstanceState {
+  readonly wanted: string
+  readonly applied: string
+  readonly components: readonly Component[]
+}
+
+export function stateOf(instance: KubeObject): InstanceState {
+  const { spec } = v.parse(instanceSchema, instance)
+  const applied = versionOfRevision(appliedRevision(instance)).replace(/^v/, '')
+  return { wanted: spec.distribution.version, applied, components: componentsOf(instance) }
+}
+
+const releaseSchema = v.object({
+  spec: v.object({
+    values: v.optional(v.object({ instance: v.optional(v.object({ distribution: v.object({ version: v.string() }) })) }), {}),
+  }),
+  status: v.optional(v.object({ history: v.optional(v.array(v.object({ chartVersion: v.string() })), []) }), {}),
+})
+
+/** What a HelmRelease of Flux asks for: the chart that was released last, and the version of Flux where it has one. */
+export function releaseStateOf(release: KubeObject): { isSuspended: boolean; flux: string | undefined; chart: string | undefined } {
+  const { spec, status } = v.parse(releaseSchema, release)
+  return {
+    isSuspended: isSuspended(release),
+    flux: spec.values.instance?.distribution.version,
+    chart: status.history[0]?.chartVersion.split('+')[0],
+  }
+}

@@ -1,0 +1,120 @@
+import * as v from 'valibot'
+import { kinds, type KubeObject, nameOf, type Ref, refOf } from '../kubernetes/objects.ts'
+import { copyFromAnnotation } from './annotations.ts'
+import { fallbackAgeSecretIn } from './sops.ts'
+
+/** What an object refers to, and by which field. */
+export interface Reference {
+  readonly ref: Ref
+  /** `GitRepository flux-system/fleet: spec.secretRef` */
+  readonly by: string
+  /** Things go on without it (`optional: true`). */
+  readonly isOptional: boolean
+}
+
+const named = v.object({ name: v.string(), optional: v.optional(v.boolean(), false) })
+const values = v.object({ kind: v.picklist(['Secret', 'ConfigMap']), name: v.string(), optional: v.optional(v.boolean(), false) })
+const volume = v.object({ secretName: v.string(), optional: v.optional(v.boolean(), false) })
+const copied = v.pipe(v.string(), v.regex(/^[^/<]+\/[^/<]+$/))
+
+/** Fields with someone else's content: a chart's values, and the objects that a ResourceSet makes, which are looked at themselves. */
+const foreign: Readonly<Record<string, readonly string[]>> = { HelmRelease: ['values'], ResourceSet: ['resources'] }
+/** A controller's own account comes and goes with the controller. */
+const isOwnAccount = ({ kind }: KubeObject, key: string): boolean => kind === kinds.deployment.kind && key === 'serviceAccountName'
+
+/**
+ * The Secrets, ConfigMaps and ServiceAccounts that an object of Flux refers to, a controller's Deployment and a ServiceAccount too. One
+ * walk knows the names that the APIs of Flux give such fields (every field of Flux 2.9's and flux-operator 0.59's CRDs was looked through).
+ */
+export function referencesIn(object: KubeObject): Reference[] {
+  const { namespace } = object.metadata
+  if (namespace === undefined) return []
+  const found: Reference[] = []
+  const add = (kind: Ref, path: string, isOptional = false): void => {
+    found.push({ ref: kind, by: `${nameOf(refOf(object))}: ${path}`, isOptional })
+  }
+  const visit = (value: unknown, path: string): void => {
+    if (Array.isArray(value)) return value.forEach((item, at) => visit(item, `${path}[${at}]`))
+    if (typeof value !== 'object' || value === null) return
+    const fields: [string, unknown][] = Object.entries(value) // not a schema's: ten thousand objects are walked through here
+    for (const [key, field] of fields) {
+      const at = path === '' ? key : `${path}.${key}`
+      if (path === 'spec' && foreign[object.kind]?.includes(key) === true) {
+        if (key === 'resources') visitCopies(field, at)
+        continue
+      }
+      if (isOwnAccount(object, key)) continue
+      for (const { kind, name, optional } of pointedAt(key, field)) add({ ...kind, namespace, name }, at, optional)
+      visit(field, at)
+    }
+  }
+  /** A ResourceSet fills Secrets and ConfigMaps from others that an annotation names. */
+  const visitCopies = (resources: unknown, path: string): void => {
+    if (!Array.isArray(resources)) return
+    for (const [at, resource] of resources.entries()) {
+      const read = v.safeParse(copySchema, resource)
+      if (!read.success) continue
+      const [from = '', name = ''] = read.output.metadata.annotations[copyFromAnnotation].split('/')
+      add(
+        { ...(read.output.kind === 'Secret' ? kinds.secret : kinds.configMap), namespace: from, name },
+        `${path}[${at}] ${copyFromAnnotation}`,
+      )
+    }
+  }
+  const { metadata: _metadata, status: _status, ...stated } = object
+  visit(stated, '')
+  return found
+}
+
+const copySchema = v.object({
+  kind: v.picklist(['Secret', 'ConfigMap']),
+  metadata: v.object({ annotations: v.object({ [copyFromAnnotation]: copied }) }),
+})
+
+interface Pointed {
+  readonly kind: { readonly apiVersion: string; readonly kind: string }
+  readonly name: string
+  readonly optional: boolean
+}
+
+/** What a field by this name, with this value, points at. */
+function pointedAt(key: string, value: unknown): Pointed[] {
+  // secretRef, certSecretRef, proxySecretRef, trustedRootSecretRef; secretKeyRef in a container's environment.
+  if (/secret(Key)?Ref$/i.test(key)) return one(kinds.secret, value)
+  if (/configMap(Key)?Ref$/.test(key)) return one(kinds.configMap, value)
+  // pullSecret, imagePullSecret, artifactPullSecret of a FluxInstance: bare names; '' is none.
+  if (/pullSecret$/i.test(key)) return bare(kinds.secret, value)
+  if (key === 'serviceAccountName') return bare(kinds.serviceAccount, value)
+  if (key === 'imagePullSecrets') return v.is(v.array(v.unknown()), value) ? value.flatMap((item) => one(kinds.secret, item)) : []
+  if (key === 'valuesFrom' || key === 'substituteFrom') {
+    return v.is(v.array(v.unknown()), value) ? value.flatMap(fromValues) : []
+  }
+  // A volume's, in a controller's Deployment; a projected one's is an array of `secret: {name}`.
+  if (key === 'secret') {
+    const read = v.safeParse(volume, value)
+    if (read.success) return [{ kind: kinds.secret, name: read.output.secretName, optional: read.output.optional }]
+    return one(kinds.secret, value)
+  }
+  if (key === 'configMap') return one(kinds.configMap, value)
+  if (key === 'args') {
+    const fallback = fallbackAgeSecretIn(JSON.stringify(value))
+    return fallback === undefined ? [] : [{ kind: kinds.secret, name: fallback, optional: true }]
+  }
+  return []
+}
+
+function one(kind: Pointed['kind'], value: unknown): Pointed[] {
+  const read = v.safeParse(named, value)
+  return read.success ? [{ kind, ...read.output }] : []
+}
+
+function bare(kind: Pointed['kind'], value: unknown): Pointed[] {
+  return typeof value === 'string' && value !== '' ? [{ kind, name: value, optional: false }] : []
+}
+
+function fromValues(value: unknown): Pointed[] {
+  const read = v.safeParse(values, value)
+  if (!read.success) return []
+  const { kind, name, optional } = read.output
+  return [{ kind: kind === 'Secret' ? kinds.secret : kinds.configMap, name, optional }]
+}

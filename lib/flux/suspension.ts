@@ -1,0 +1,103 @@
+import * as v from 'valibot'
+import { fieldManager } from '../kubernetes/client.ts'
+import type { KubeObject } from '../kubernetes/objects.ts'
+import { fluxKinds } from './kinds.ts'
+import { apiGroups, isOfGroup } from './api-groups.ts'
+import { isApplier } from './field-managers.ts'
+import { isReconcileDisabled, reconcileAnnotation, suspendedByAnnotation } from './annotations.ts'
+
+const suspendSchema = v.object({ spec: v.object({ suspend: v.optional(v.boolean(), false) }) })
+const fieldsSchema = v.object({
+  'f:spec': v.optional(v.record(v.string(), v.unknown()), {}),
+  'f:metadata': v.optional(v.object({ 'f:annotations': v.optional(v.record(v.string(), v.unknown()), {}) }), {}),
+})
+
+/** The merge patch that suspends an object of this kind. */
+export function suspension(object: Pick<KubeObject, 'apiVersion'>): Record<string, unknown> {
+  const isOperators = isOfGroup(object, apiGroups.operator)
+  return isOperators ? { metadata: { annotations: { [reconcileAnnotation]: 'disabled' } } } : { spec: { suspend: true } }
+}
+
+/** The merge patch that resumes an object of this kind, and leaves nothing of the suspension behind. */
+export function resumption(object: Pick<KubeObject, 'apiVersion'>): Record<string, unknown> {
+  const isOperators = isOfGroup(object, apiGroups.operator)
+  const annotations = { [suspendedByAnnotation]: null, ...(isOperators ? { [reconcileAnnotation]: null } : {}) }
+  return { metadata: { annotations }, ...(isOperators ? {} : { spec: { suspend: null } }) }
+}
+
+/** Whether the object rests, no matter who wanted it so. */
+export function isSuspended(object: KubeObject): boolean {
+  if (isReconcileDisabled(object)) return true
+  const read = v.safeParse(suspendSchema, object)
+  return read.success && read.output.spec.suspend
+}
+
+/** Whether a field manager's fields are among others those that suspend an object. */
+function suspends(fieldsV1: unknown): boolean {
+  const fields = v.safeParse(fieldsSchema, fieldsV1)
+  if (!fields.success) return false
+  return 'f:suspend' in fields.output['f:spec'] || `f:${reconcileAnnotation}` in fields.output['f:metadata']['f:annotations']
+}
+
+/** The field manager that suspended the object, where no controller did: Git knows nothing of it, and would set it going again. */
+export function suspendedBy(object: KubeObject): string | undefined {
+  if (!isSuspended(object)) return undefined
+  const owners = object.metadata.managedFields.filter(({ fieldsV1 }) => suspends(fieldsV1))
+  if (owners.some(({ manager }) => isApplier(manager))) return undefined
+  // This project disables the FluxInstance's reconciliation before it takes Flux down. Whatever else it suspended, it did so again, for a person.
+  if (object.kind === fluxKinds.fluxInstance.kind && owners[0]?.manager === fieldManager) return undefined
+  return owners[0]?.manager ?? 'unknown'
+}
+
+/** By whom an object was suspended. */
+export interface Suspension {
+  /** The field manager that wrote it, `unknown` where none is noted. */
+  readonly by: string
+  /** What that field manager is: `flux CLI` */
+  readonly via: string
+  /** Who was logged in to the web UI, where that noted it. */
+  readonly user: string | undefined
+  /** When it last wrote, RFC 3339. */
+  readonly since: string | undefined
+}
+
+/** The programs that people suspend with, by the names that they write under. */
+const programs: readonly (readonly [RegExp, string])[] = [
+  [/^flux$/, 'flux CLI'],
+  [/^flux-operator-web$/, 'web UI'],
+  [/^flux-operator-ctl$/, 'flux-operator CLI'],
+  [/mcp/, 'MCP server'],
+  [/^kubectl/, 'kubectl'],
+]
+
+function programOf(manager: string): string {
+  if (manager === fieldManager) return "this project's scripts"
+  return isApplier(manager) ? 'Git' : (programs.find(([name]) => name.test(manager))?.[1] ?? 'another program')
+}
+
+const entrySchema = v.object({
+  manager: v.string(),
+  time: v.optional(v.string()),
+  subresource: v.optional(v.string(), ''),
+  fieldsV1: v.unknown(),
+})
+
+/** Who has written `spec.suspend`, or the operator's annotation, into the metadata of an object that is suspended. */
+export function suspensionIn(metadata: {
+  readonly annotations: Readonly<Record<string, string | undefined>>
+  readonly managedFields: readonly unknown[]
+}): Suspension {
+  const [latest] = metadata.managedFields
+    .flatMap((entry) => {
+      const read = v.safeParse(entrySchema, entry)
+      return read.success && read.output.subresource === '' && suspends(read.output.fieldsV1) ? [read.output] : []
+    })
+    .sort((one, other) => (other.time ?? '').localeCompare(one.time ?? '')) // RFC 3339 in UTC sorts by time
+  const by = latest === undefined || latest.manager === '' ? 'unknown' : latest.manager
+  return { by, via: programOf(by), user: metadata.annotations[suspendedByAnnotation], since: latest?.time }
+}
+
+/** As shown to people: `suspended by flux (flux CLI)` */
+export function describeSuspension({ by, via, user }: Suspension): string {
+  return user === undefined ? `suspended by ${by} (${via})` : `suspended by ${user} (${by}, ${via})`
+}

@@ -1,0 +1,164 @@
+import { parseDuration, showDuration } from '../base/duration.ts'
+import { conditionOf, type FluxObject, type HistoryEntry } from '../flux/object.ts'
+import type { Condition } from '../kubernetes/readiness.ts'
+import type { FluxObjects } from '../flux/read-objects.ts'
+
+/** How one object of Flux is. */
+export type Judgement =
+  | { readonly is: 'well' }
+  /** On its way, and not for too long yet. */
+  | { readonly is: 'busy' }
+  | { readonly is: 'suspended'; readonly since: string | undefined }
+  /** Nothing is wrong with it but what it needs. */
+  | { readonly is: 'waits'; readonly on: readonly string[]; readonly since: string }
+  | { readonly is: 'fails'; readonly cause: Cause; readonly reason: string; readonly since: string }
+
+/** Why an object fails, for those that decide by it; the reason is for people. */
+export type Cause =
+  /** It is being deleted. */
+  | 'deletion'
+  | 'stalled'
+  /** Something that it needs does not exist. */
+  | 'missing'
+  /** Its controller has not looked at it, or has not done what it was asked. */
+  | 'ignored'
+  /** Its last attempt failed. */
+  | 'failed'
+  /** It is not Ready for another reason. */
+  | 'not-ready'
+  /** One attempt takes longer than it may. */
+  | 'overdue'
+  /** It tries again after an attempt that failed. */
+  | 'retrying'
+  /** It has not applied what its source has. */
+  | 'outdated'
+  /** It waits for others, and they for it. */
+  | 'circle'
+  /** A Helm release of it is pending, and nobody is at work on it. */
+  | 'pending-release'
+
+const minute = 60_000
+/** The defaults of the APIs' timeouts: the longest of them. */
+const defaultTimeout = 5 * minute
+/** Its controller says so where only what an object needs is not Ready (kustomize- and helm-controller, internal/controller). */
+const waitingReasons = ['DependencyNotReady', 'SourceNotReady', 'ArtifactFailed']
+const succeeded = ['', 'ReconciliationSucceeded', 'Progressing']
+
+/**
+ * Judges every object, each with an eye on those that it needs.
+ * @param unattended those that nobody reconciles, whatever their last status says
+ */
+export function judgeAll(
+  objects: FluxObjects,
+  now: number,
+  unattended: ReadonlyMap<string, Judgement> = new Map(),
+): ReadonlyMap<string, Judgement> {
+  const judged = new Map<string, Judgement>()
+  for (const object of objects.all) {
+    const judgement = judge(object, objects, now)
+    const isSilent = judgement.is === 'well' || judgement.is === 'busy'
+    judged.set(object.name, (isSilent ? unattended.get(object.name) : undefined) ?? judgement)
+  }
+  for (const object of objects.all) {
+    const judgement = judged.get(object.name)
+    const ready = conditionOf(object, 'Ready')
+    if (judgement?.is !== 'fails' || ready === undefined || !waitingReasons.includes(ready.reason)) continue
+    const needs = needsOf(object)
+    const on = needs.filter((need) => isUnwell(judged.get(need)))
+    if (on.length > 0) judged.set(object.name, { is: 'waits', on, since: judgement.since })
+    // What it waited for has come about: its controller tries again within half a minute.
+    else if (
+      (ready.reason !== 'ArtifactFailed' || ready.message.startsWith('Source not ready')) &&
+      now - Date.parse(judgement.since) < minute &&
+      needs.every((need) => judged.get(need)?.is === 'well')
+    )
+      judged.set(object.name, { is: 'busy' })
+  }
+  return judged
+}
+
+function isUnwell(judgement: Judgement | undefined): boolean {
+  return judgement !== undefined && judgement.is !== 'well'
+}
+
+function needsOf({ source, dependsOn }: FluxObject): readonly string[] {
+  return source === undefined ? dependsOn : [source, ...dependsOn]
+}
+
+function judge(object: FluxObject, objects: FluxObjects, now: number): Judgement {
+  const patience = (parseDuration(object.timeout) ?? defaultTimeout) + minute
+  const fails = (cause: Cause, reason: string, since: string): Judgement => ({ is: 'fails', cause, reason, since })
+  const isOld = (time: string): boolean => now - Date.parse(time) > patience
+  const { deletedAt, generation, writtenAt } = object
+  if (deletedAt !== undefined)
+    return isOld(deletedAt) ? fails('deletion', 'is being deleted, and something holds it: see its finalizers', deletedAt) : { is: 'busy' }
+  if (object.isSuspended) return { is: 'suspended', since: object.suspension?.since }
+  if (!object.tells) return { is: 'well' }
+  const stalled = conditionOf(object, 'Stalled')
+  if (stalled?.status === 'True') return fails('stalled', `stalled: ${worded(stalled)}`, stalled.lastTransitionTime)
+  const missing = needsOf(object).find((need) => !objects.byName.has(need) && objects.kinds.has(need.split(' ')[0] ?? ''))
+  if (missing !== undefined) return fails('missing', `needs ${missing}, which does not exist`, writtenAt)
+
+  const ready = conditionOf(object, 'Ready')
+  // The condition's own generation first: the status has none before the first attempt that went well.
+  const seen = ready?.observedGeneration ?? object.observedGeneration ?? generation
+  const isSeen = ready !== undefined && (ready.status === 'False' || seen >= generation)
+  if (!isSeen)
+    return isOld(writtenAt) ? fails('ignored', `its controller has not looked at generation ${generation}`, writtenAt) : { is: 'busy' }
+  const since = ready.lastTransitionTime
+  // A new commit took its place, and is tried next; bounded, for a HelmRelease has stuck so (fluxcd/helm-controller#1429).
+  if (ready.reason === 'HealthCheckCanceled' && !isOld(since)) return { is: 'busy' }
+  if (ready.status === 'False') {
+    return fails(ready.reason.endsWith('Failed') ? 'failed' : 'not-ready', worded(ready) + ageOf(object, now), since)
+  }
+  if (ready.status === 'Unknown') {
+    if (isOld(since)) return fails('overdue', `still at it: ${worded(ready)}`, since)
+    // A source that has no artifact yet is Unknown again at each attempt (source-controller, reconcileStorage).
+    const fetchFailed = conditionOf(object, 'FetchFailed')
+    if (fetchFailed?.status === 'True') return fails('retrying', `tries again after ${worded(fetchFailed)}`, fetchFailed.lastTransitionTime)
+    if (object.failures > 0) return fails('retrying', `tries again after ${object.failures} failures: ${worded(ready)}`, since)
+    const last = lastOutcome(object, objects)
+    return succeeded.includes(last) ? { is: 'busy' } : fails('retrying', `tries again after ${last}: ${worded(ready)}`, since)
+  }
+  if (object.askedAt !== undefined && isOld(object.askedAt))
+    return fails('ignored', 'was asked to reconcile, and its controller has not', object.askedAt)
+  return behindItsSource(object, objects, isOld) ?? { is: 'well' }
+}
+
+/**
+ * How the last attempt ended that came to an end. Flux 2.7 remembers a health check that a new commit cut short as one that failed (its
+ * feature gate CancelHealthCheckOnNewRevision); later versions do not remember it.
+ */
+function lastOutcome({ source, history, timeout }: FluxObject, objects: FluxObjects): string {
+  const wanted = (source === undefined ? undefined : objects.byName.get(source)?.revision) ?? ''
+  const patience = parseDuration(timeout) ?? defaultTimeout
+  const isCutShort = ({ lastReconciledStatus, lastReconciledDuration, metadata }: HistoryEntry): boolean =>
+    lastReconciledStatus === 'HealthCheckFailed' &&
+    wanted !== '' &&
+    metadata.revision !== wanted &&
+    (parseDuration(lastReconciledDuration) ?? patience) < patience
+  return history.find((entry) => !isCutShort(entry))?.lastReconciledStatus ?? ''
+}
+
+/** A Kustomization that is Ready, but for something its source no longer has. */
+function behindItsSource(object: FluxObject, objects: FluxObjects, isOld: (time: string) => boolean): Judgement | undefined {
+  const source = object.source === undefined ? undefined : objects.byName.get(object.source)
+  if (object.ref.kind !== 'Kustomization' || source?.artifactAt === undefined) return undefined
+  if (source.revision === object.revision || !isOld(source.artifactAt)) return undefined
+  return {
+    is: 'fails',
+    cause: 'outdated',
+    reason: `has applied ${object.revision}; ${source.name} has ${source.revision}`,
+    since: source.artifactAt,
+  }
+}
+
+function worded({ reason, message }: Condition): string {
+  return message === '' || message === reason ? reason : `${reason}: ${message}`
+}
+
+/** How old what a failing source still offers is, against how often it looks. */
+function ageOf({ artifactAt, interval }: FluxObject, now: number): string {
+  if (artifactAt === undefined) return ''
+  return ` (its artifact is ${showDuration(now - Date.parse(artifactAt))} old; it looks every ${interval})`
+}

@@ -1,0 +1,26 @@
+import { stated } from '../kubernetes/manifest.ts'
+import { kinds, type KubeObject, type Ref } from '../kubernetes/objects.ts'
+import type { Scene } from './snapshot.ts'
+
+/** What Flux and its operator write in their own namespace, with it and the CustomResourceDefinitions: what admission is asked about. */
+export async function fluxWrites(scene: Scene): Promise<KubeObject[]> {
+  const [name, instance, deployments, pods, crds, { all }] = await Promise.all([
+    scene.namespace(),
+    scene.instance(),
+    scene.deployments(),
+    scene.pods(),
+    scene.crds(),
+    scene.objects(),
+  ])
+  const home = await scene.cluster.get({ ...kinds.namespace, name })
+  const objects = all.flatMap(({ ref, labels }) => (ref.namespace === name ? [labelled(ref, labels)] : []))
+  // helm-controller keeps each revision in one of these.
+  const release = labelled({ ...kinds.secret, namespace: name, name: 'sh.helm.release.v1' }, { owner: 'helm' })
+  const first = [home, instance].filter((object) => object !== undefined)
+  return [...first, ...deployments, ...pods, ...crds, ...objects, release]
+}
+
+function labelled(ref: Ref, labels: Readonly<Record<string, string>>): KubeObject {
+  const object = stated(ref)
+  return { ...object, metadata: { ...object.metadata, labels: { ...labels } } }
+}

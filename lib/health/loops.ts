@@ -1,0 +1,30 @@
+import { findSuspects, type Suspect } from './changes.ts'
+import { seeGoingOn } from './going-on.ts'
+import { findReleasedAgain } from './released-again.ts'
+import type { Scene } from './snapshot.ts'
+
+/** What reconciles every minute is worth the wait. */
+export function looksOften({ interval }: Suspect): boolean {
+  return interval <= 60_000
+}
+
+/** All that may go round in a circle, by what one look can tell. */
+export async function findAllSuspects(scene: Scene): Promise<readonly Suspect[]> {
+  return (await Promise.all([findSuspects(scene), findReleasedAgain(scene)])).flat()
+}
+
+/**
+ * What goes on changing without a cause, and what may. Those who look often are watched for as long as that takes; of the others only what
+ * has happened since the newest cause is known.
+ */
+export async function findLoops(scene: Scene): Promise<{ readonly goingOn: readonly Suspect[]; readonly perhaps: readonly Suspect[] }> {
+  const suspects = await findAllSuspects(scene)
+  const often = suspects.filter(looksOften)
+  const seldom = suspects.filter((suspect) => !looksOften(suspect))
+  const within = Math.max(...often.map(({ interval }) => interval)) + 10_000
+  const seen = often.length === 0 ? [] : await seeGoingOn(scene.cluster, often, { writes: 1, within })
+  return {
+    goingOn: [...seen, ...seldom.filter(({ isUnprovoked }) => isUnprovoked)],
+    perhaps: seldom.filter(({ isUnprovoked }) => !isUnprovoked),
+  }
+}

@@ -1,0 +1,76 @@
+import { owners } from '../flux/field-managers.ts'
+import { fluxKinds } from '../flux/kinds.ts'
+import { objectsOfRelease } from '../flux/helm-release.ts'
+import { identityOf, inventoryOf } from '../flux/inventory.ts'
+import { appliedBy } from '../flux/labels.ts'
+import { releaseNames } from '../flux/refs.ts'
+import { kinds, type KubeObject, nameOf, type Ref, refOf } from '../kubernetes/objects.ts'
+import type { Scene } from './snapshot.ts'
+
+/** An object that makes up this Flux, and who says so. */
+export interface Part {
+  readonly ref: Ref
+  /** `FluxInstance flux-system/flux` */
+  readonly by: string
+  /** The object of Flux that has it put back when asked. */
+  readonly keeper: Ref
+}
+
+/**
+ * Every object that this Flux consists of, as those say that have installed it: the inventory of the FluxInstance, the Helm releases of the
+ * operator and of the FluxInstance, the inventory of the root Kustomization and of those that apply the two HelmReleases.
+ */
+export async function partsOf(scene: Scene): Promise<Part[]> {
+  const { cluster } = scene
+  const [instance, namespace, { follows }, { byName }] = await Promise.all([
+    scene.instance(),
+    scene.namespace(),
+    scene.installation(),
+    scene.objects(),
+  ])
+  const names = Object.values(releaseNames)
+  const releases = await Promise.all(names.map((name) => deployedRelease(scene, namespace, name)))
+  const appliers = names.flatMap((name) => {
+    const labels = byName.get(nameOf({ ...fluxKinds.helmRelease, namespace, name }))?.labels ?? {}
+    const [applier, at] = [labels[appliedBy.kustomization.name], labels[appliedBy.kustomization.namespace]]
+    return applier === undefined || at !== namespace ? [] : [{ ...fluxKinds.kustomization, namespace, name: applier }]
+  })
+  const keepers = [...(follows === undefined ? [] : [follows.root]), ...appliers]
+  const kustomizations = await Promise.all(
+    [...new Map(keepers.map((ref) => [identityOf(ref), ref])).values()].map((ref) => cluster.get(ref)),
+  )
+  const said = [instance, ...kustomizations].flatMap((keeper) => (keeper === undefined ? [] : inventoryIn(keeper)))
+  const parts = [...said, ...releases.flat()]
+  return [...new Map(parts.map((part) => [identityWithoutScope(part.ref), part])).values()]
+}
+
+function inventoryIn(keeper: KubeObject): Part[] {
+  const own = refOf(keeper)
+  return inventoryOf(keeper).map((ref) => ({ ref, by: nameOf(own), keeper: own }))
+}
+
+/** What Helm has deployed; a release that is still being made may name what is not there yet. */
+async function deployedRelease({ cluster }: Scene, namespace: string, name: string): Promise<Part[]> {
+  const [secret] = await cluster.list(kinds.secret, { namespace, labels: `owner=helm,name=${name},status=deployed` })
+  if (secret === undefined) return []
+  const keeper = { ...fluxKinds.helmRelease, namespace, name }
+  return objectsOfRelease(secret, namespace).map((ref) => ({ ref, by: `Helm release ${namespace}/${name}`, keeper }))
+}
+
+/** A Helm manifest's cluster-scoped object may have been given the release's namespace. */
+function identityWithoutScope(ref: Ref): string {
+  const isClusterScoped = /^(Cluster|CustomResourceDefinition|Namespace|.*WebhookConfiguration)/.test(ref.kind)
+  const { namespace: _, ...rest } = ref
+  return identityOf(isClusterScoped ? rest : ref)
+}
+
+/** Whether one of Flux's own appliers keeps the object as it is: fields of others in it are then of no consequence. */
+export function isKept({ metadata: { labels } }: KubeObject): boolean {
+  return owners.some(([label]) => labels[label] !== undefined)
+}
+
+/** The kinds that have a probe of their own for what is missing. */
+export function hasOwnProbe(ref: Ref): boolean {
+  const { kind } = ref
+  return [kinds.crd.kind, kinds.namespace.kind, kinds.deployment.kind, 'NetworkPolicy', fluxKinds.fluxInstance.kind].includes(kind)
+}

@@ -1,0 +1,49 @@
+import * as v from 'valibot'
+import { deletionOf, kinds, type KubeObject, nameOf, refOf } from '../../kubernetes/objects.ts'
+import { describeGoing, findGoing } from '../../preflight/terminating.ts'
+import { foundAmong, type Probe, type Trouble } from '../probe.ts'
+
+const quota = { apiVersion: 'v1', kind: 'ResourceQuota' }
+const quotaSchema = v.object({ spec: v.optional(v.object({ hard: v.optional(v.record(v.string(), v.string()), {}) }), {}) })
+
+/**
+ * Flux's namespace is there, and stays: in one that is being deleted nothing new can be made, and what finalizers hold is stuck in it. No
+ * quota in it allows nothing at all: a pod that ends would not come back.
+ */
+export const namespace: Probe = {
+  id: 'namespace',
+  title: 'Namespace',
+  async look(scene) {
+    const { cluster, where } = scene
+    const name = await scene.namespace()
+    const ref = { ...kinds.namespace, name }
+    const live = await cluster.get(ref)
+    const next = `npx zx scripts/recover.ts ${where}`
+    if (live === undefined) return foundAmong(`${name} does not exist`, [{ object: nameOf(ref), reason: 'does not exist', next }])
+    const going = await findGoing(cluster, name)
+    if (going === undefined) {
+      const closed = (await cluster.list(quota, { namespace: name })).flatMap((one) => closedBy(one, scene.kubectl))
+      return foundAmong(closed.length === 0 ? name : `${name} is closed by a quota`, closed)
+    }
+    const reason = `${deletionOf(live) ?? ''}; ${await describeGoing(cluster, name, going)}`
+    return foundAmong(`${name} is being deleted`, [{ object: nameOf(ref), reason, since: going.since, next }])
+  },
+}
+
+/** What of a quota is 0, and concerns the pods of Flux. */
+function closedBy(object: KubeObject, kubectl: string): Trouble[] {
+  const { hard } = v.parse(quotaSchema, object).spec
+  const closed = Object.entries(hard).filter(([what, limit]) => concerned.test(what) && /^0+[a-zA-Z]*$/.test(limit))
+  if (closed.length === 0) return []
+  const { namespace, name } = object.metadata
+  const limits = closed.map(([what, limit]) => `${what} to ${limit}`).join(', ')
+  return [
+    {
+      object: nameOf(refOf(object)),
+      reason: `limits ${limits}: a pod of Flux that ends does not come back`,
+      next: `${kubectl} --namespace ${namespace} describe resourcequota ${name}; if nobody wants it: ${kubectl} --namespace ${namespace} delete resourcequota ${name}`,
+      damage: 'quota',
+    },
+  ]
+}
+const concerned = /^(pods|count\/(pods|deployments\.apps|replicasets\.apps|secrets)|secrets|(requests\.|limits\.)?(cpu|memory))$/

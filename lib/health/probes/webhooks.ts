@@ -1,0 +1,53 @@
+import { nameOf, refOf } from '../../kubernetes/objects.ts'
+import { asksAbout, type Webhook } from '../../preflight/webhook-rules.ts'
+import { namespaceLabels, requiredWebhooks, unansweredAmong, type UnansweredWebhook } from '../../preflight/webhooks.ts'
+import { fluxWrites } from '../flux-writes.ts'
+import { foundAmong, type Probe, type Trouble } from '../probe.ts'
+import type { Scene } from '../snapshot.ts'
+
+/** Admission webhooks that must answer can: one whose Service has no endpoint refuses everything that it is asked about. */
+export const webhooks: Probe = {
+  id: 'webhooks',
+  title: 'Admission webhooks',
+  async look(scene) {
+    const required = await requiredWebhooks(scene.cluster)
+    const unanswered = await unansweredAmong(scene.cluster, required)
+    if (unanswered.length === 0) return foundAmong(`${required.length} must answer, none without an endpoint`, [])
+    const own = await fluxWrites(scene)
+    const labels = await namespaceLabels(scene.cluster, own)
+    const fails: Trouble[] = []
+    const warns: Trouble[] = []
+    for (const one of unanswered) {
+      const refused = own.find((object) => asksAbout(one.webhook, object, labels))
+      if (refused === undefined) warns.push(troubleOf(one, 'nothing of Flux is among it', scene))
+      else {
+        const what = `and so what Flux writes, as ${nameOf(refOf(refused))}`
+        fails.push({ ...troubleOf(one, what, scene), damage: 'webhook-unanswered' })
+      }
+    }
+    return foundAmong(`${unanswered.length} of ${required.length} cannot answer, and must`, fails, warns)
+  },
+}
+
+function troubleOf({ configuration, webhook, service }: UnansweredWebhook, what: string, { kubectl }: Scene): Trouble {
+  const { namespace, name } = service
+  const { kind, metadata } = configuration
+  return {
+    object: nameOf(refOf(configuration)),
+    reason: `its webhook ${webhook.name} refuses ${describeRules(webhook)}: its Service ${namespace}/${name} has no endpoint that is ready; ${what}`,
+    next: `${kubectl} --namespace ${namespace} get service,endpointslices,pods; if what served it is gone for good: ${kubectl} delete ${kind.toLowerCase()} ${metadata.name}`,
+  }
+}
+
+/** `CREATE, UPDATE of deployments.apps, pods`, and `of everything` where that is so. */
+export function describeRules({ rules }: Pick<Webhook, 'rules'>): string {
+  const operations = [...new Set(rules.flatMap((rule) => rule.operations))]
+  const resources = rules.flatMap(({ apiGroups, resources: named }) =>
+    apiGroups.flatMap((group) => named.map((resource) => (group === '' ? resource : `${resource}.${group}`))),
+  )
+  const isAll = resources.some((resource) => resource === '*.*' || resource === '*/*.*')
+  const [first, second, third, ...others] = [...new Set(resources)]
+  const reported = [first, second, third].filter((one) => one !== undefined).join(', ')
+  const more = others.length === 0 ? '' : ` and ${others.length} more`
+  return `${operations.includes('*') ? 'every write' : operations.join(', ')} of ${isAll ? 'everything' : `${reported}${more}`}`
+}

@@ -1,0 +1,105 @@
+import * as v from 'valibot'
+import type { Cluster } from '../kubernetes/client.ts'
+import { kinds, type KubeObject } from '../kubernetes/objects.ts'
+import type { GitLogin } from '../tools/git-login.ts'
+import { once } from '../base/once.ts'
+import { type FluxObjects, readFluxObjects } from '../flux/read-objects.ts'
+import { readFluxCrds } from '../flux/crds.ts'
+import { judgeAll, type Judgement } from './assess.ts'
+import type { Session } from '../connection/session.ts'
+import type { Settings } from '../connection/settings.ts'
+import type { Target } from '../connection/target.ts'
+import { completeInstallation, type Installation, type Installed, judgeInstallation } from '../flux/installation.ts'
+import { lookForFlux } from '../flux/installations.ts'
+import { wantedDeployments } from '../flux/wanted-deployments.ts'
+import { runningSince } from './deployments.ts'
+import { unattended } from './unattended.ts'
+import { componentsIn } from '../flux/installer.ts'
+import { mainInstance } from '../flux/refs.ts'
+
+/** What the probes look at, and from where. What several of them want is read once, when the first of them asks. */
+export interface Scene {
+  readonly cluster: Cluster
+  /** How a person reaches this cluster with kubectl: the words before `get`. */
+  readonly kubectl: string
+  /** The flags that name it, for commands of this project. */
+  readonly where: string
+  /** In milliseconds. */
+  readonly now: number
+  readonly login: GitLogin
+  /** A folder of this run alone. */
+  readonly folder: string
+  /** Where alerts are, if anywhere. */
+  readonly monitoring: string | undefined
+  readonly version: () => Promise<string>
+  /** How Flux was installed, and what it is made of. */
+  readonly installed: () => Promise<Installed>
+  /** The same, with what it follows. */
+  readonly installation: () => Promise<Installation>
+  /** The FluxInstance, or undefined where there is none. */
+  readonly instance: () => Promise<KubeObject | undefined>
+  /** The namespace that Flux lives in. */
+  readonly namespace: () => Promise<string>
+  /** Those in Flux's namespace. */
+  readonly deployments: () => Promise<readonly KubeObject[]>
+  readonly pods: () => Promise<readonly KubeObject[]>
+  /** The CRDs of Flux and its operator. */
+  readonly crds: () => Promise<readonly KubeObject[]>
+  readonly objects: () => Promise<FluxObjects>
+  /** How each of them is, by its name. */
+  readonly judged: () => Promise<ReadonlyMap<string, Judgement>>
+}
+
+export interface SnapshotOptions extends Pick<Scene, 'cluster' | 'kubectl' | 'where' | 'login' | 'folder' | 'monitoring'> {
+  readonly now?: number
+}
+
+const versionSchema = v.object({ gitVersion: v.string() })
+
+/** The scene as it is from now on: what was read is not read again. */
+export function setScene({ cluster, now = Date.now(), ...others }: SnapshotOptions): Scene {
+  const there = once(() => lookForFlux(cluster))
+  const crds = once(() => readFluxCrds(cluster))
+  const evidence = once(async () => ({ ...(await there()), crds: await crds() }))
+  const installed = once(async () => judgeInstallation(await evidence()))
+  const namespace = async (): Promise<string> => (await installed()).namespace
+  const objects = once(async () => readFluxObjects(cluster, await crds()))
+  const installation = once(async () => completeInstallation(cluster, await evidence(), await objects()))
+  const pods = once(async () => cluster.list(kinds.pod, { namespace: await namespace() }))
+  const all = once(async () => cluster.list(kinds.deployment, { namespace: await namespace() }))
+  return {
+    ...others,
+    cluster,
+    now,
+    version: once(async () => v.parse(versionSchema, await cluster.read('/version')).gitVersion),
+    installed,
+    installation,
+    instance: once(async () => mainInstance((await there()).instances)),
+    namespace,
+    deployments: all,
+    pods,
+    crds,
+    objects,
+    judged: once(async () => {
+      const [read, found, there, own] = await Promise.all([objects(), installed(), all(), pods()])
+      const deployments = wantedDeployments(found, there)
+      const since = (controller: string): number =>
+        Math.max(-Infinity, ...there.filter((one) => componentsIn(one).includes(controller)).map((one) => runningSince(one, own)))
+      const attendance = { installation: found, deployments, now, runningSince: since }
+      return judgeAll(read, now, unattended(read.all, attendance))
+    }),
+  }
+}
+
+/** The scene of the cluster that a script has reached. */
+export function sceneOf({ session, target, settings }: { session: Session; target: Target; settings: Settings }): Scene {
+  const { kubectl, where, login } = target
+  return setScene({
+    cluster: session.cluster,
+    kubectl,
+    where,
+    login,
+    folder: session.folder,
+    monitoring: settings.PROMETHEUS_URL,
+  })
+}

@@ -1,0 +1,128 @@
+import type { IncomingMessage } from 'node:http'
+import { text } from 'node:stream/consumers'
+import { setTimeout as pause } from 'node:timers/promises'
+import * as v from 'valibot'
+import { messageOf } from '../base/errors.ts'
+import { thisProcess } from '../process/process-start.ts'
+import type { Endpoint } from './transport.ts'
+
+/** The API's refusal of one request, or that it could not be asked (`status` 0). */
+export class ApiError extends Error {
+  override readonly name = 'ApiError'
+  readonly status: number
+  /** The API's word for it (`NotFound`, `Conflict`, …); `Unreachable` where no API server answered. */
+  readonly reason: string
+  /** Where a list goes on whose pages have expired; "" where the API says nothing of that. */
+  readonly next: string
+
+  constructor(status: number, reason: string, message: string, more: { cause?: unknown; next?: string } = {}) {
+    super(message, more.cause === undefined ? {} : { cause: more.cause })
+    this.status = status
+    this.reason = reason
+    this.next = more.next ?? ''
+  }
+}
+
+export interface ApiRequest {
+  readonly method: 'GET' | 'POST' | 'PATCH' | 'PUT' | 'DELETE'
+  /** From the server's root, query included. */
+  readonly path: string
+  readonly body?: string
+  readonly contentType?: string
+  /** Another form of the answer than the object itself. */
+  readonly accept?: string
+}
+
+/** How a transport tells that the API does not answer, and that it does again. */
+export interface Patience {
+  /** How long a request is tried again while the API cannot be reached, in milliseconds. */
+  readonly milliseconds: number
+  readonly trouble: (text: string) => void
+  readonly over: () => void
+}
+
+/** By it, and the Lease's annotation, the API server's audit log tells which run has written what. */
+const userAgent = `flux-runbook (${thisProcess})`
+
+const statusSchema = v.object({
+  kind: v.literal('Status'),
+  metadata: v.optional(v.object({ continue: v.optional(v.string(), '') }), {}),
+  message: v.optional(v.string(), ''),
+  reason: v.optional(v.string(), ''),
+})
+/** What an API server says of a path that it does not serve, as of a group that is not installed (apiserver pkg/server/mux). */
+const noSuchPath = '404 page not found'
+
+/** Sends one request and leaves the body of the answer unread. Throws ApiError for every answer that is not 2xx. */
+export async function send(endpoint: Endpoint, request: ApiRequest, signal?: AbortSignal): Promise<IncomingMessage> {
+  const { method, path, accept = 'application/json', body, contentType = 'application/json' } = request
+  const headers = { accept, 'user-agent': userAgent, ...(body === undefined ? {} : { 'content-type': contentType }) }
+  let answer: IncomingMessage
+  try {
+    answer = await endpoint.exchange({ method, path, headers, body }, signal)
+  } catch (cause) {
+    signal?.throwIfAborted()
+    throw new ApiError(0, 'Unreachable', `the Kubernetes API cannot be reached (${messageOf(cause)})`, { cause })
+  }
+  const code = answer.statusCode ?? 0
+  if (code < 300) return answer
+  const said = await readBody(answer, signal)
+  const status = v.safeParse(v.pipe(v.string(), v.parseJson(), statusSchema), said)
+  // A kubectl proxy that cannot reach the server answers for itself, in plain text; a load balancer with a page of its own, which must not
+  // pass for an object that is gone.
+  if (!status.success && (code >= 500 || (code === 404 && said.trim() !== noSuchPath))) {
+    throw new ApiError(0, 'Unreachable', `the Kubernetes API cannot be reached (${said.trim().slice(0, 200)})`)
+  }
+  const message = status.success && status.output.message !== '' ? status.output.message : said.trim().slice(0, 300)
+  const { reason, metadata } = status.success ? status.output : { reason: '', metadata: {} }
+  throw new ApiError(code, reason, message, { next: metadata.continue ?? '' })
+}
+
+async function readBody(answer: IncomingMessage, signal: AbortSignal | undefined): Promise<string> {
+  try {
+    return await text(answer)
+  } catch (cause) {
+    signal?.throwIfAborted()
+    throw new ApiError(0, 'Unreachable', `the Kubernetes API broke off (${messageOf(cause)})`, { cause })
+  }
+}
+
+function parseJson(text: string): unknown {
+  try {
+    const value: unknown = JSON.parse(text)
+    return value
+  } catch (cause) {
+    throw new ApiError(
+      0,
+      'Unreachable',
+      `the Kubernetes API cannot be reached (what answers is something else: ${text.trim().slice(0, 200)})`,
+      { cause },
+    )
+  }
+}
+
+/** That the same request may succeed a moment later: no server, one starting up or shutting down, or one that asks for patience. */
+export function isPassing(error: unknown): boolean {
+  return error instanceof ApiError && (error.status === 0 || error.status === 429 || error.status === 503 || error.status === 504)
+}
+
+/** Sends one request, tries again while the API cannot be reached, and answers with the parsed JSON. */
+export async function ask(endpoint: Endpoint, request: ApiRequest, patience: Patience, signal?: AbortSignal): Promise<unknown> {
+  const deadline = Date.now() + patience.milliseconds
+  let inTrouble = false
+  for (let delay = 100; ; delay = Math.min(delay * 2, 2000)) {
+    try {
+      const body = parseJson(await readBody(await send(endpoint, request, signal), signal))
+      if (inTrouble) patience.over()
+      return body
+    } catch (error) {
+      // Anyone who closed the way to the API waits for no answer any more.
+      if (!isPassing(error) || endpoint.isClosed() || Date.now() + delay > deadline) throw error
+      if (delay >= 400) {
+        inTrouble = true
+        patience.trouble(messageOf(error))
+      }
+      await pause(delay, undefined, signal === undefined ? {} : { signal })
+    }
+  }
+}

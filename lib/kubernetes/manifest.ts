@@ -1,0 +1,25 @@
+import { parseAllDocuments } from 'yaml'
+import { messageOf, OperatorError } from '../base/errors.ts'
+import { type KubeObject, parseObject, type Ref } from './objects.ts'
+
+/** An object to be applied: what is stated of it, and nothing else. */
+export function stated(ref: Ref, fields: Record<string, unknown> = {}): KubeObject {
+  const { apiVersion, kind, name, namespace } = ref
+  return parseObject({ apiVersion, kind, metadata: { name, ...(namespace === undefined ? {} : { namespace }) }, ...fields })
+}
+/**
+ * The objects of a stream of YAML documents; empty documents are left out.
+ * @throws OperatorError where one is not YAML, or no object: what was read of it so far would pass for all of it
+ */
+export function parseObjects(stream: string): KubeObject[] {
+  return parseAllDocuments(stream, { logLevel: 'silent' }).flatMap((document) => {
+    const [error] = document.errors
+    if (error !== undefined) throw new OperatorError(`this is not YAML: ${error.message.split('\n')[0]}`, { kind: 'blocked' })
+    try {
+      const value: unknown = document.toJS()
+      return value === null || value === undefined ? [] : [parseObject(value)]
+    } catch (cause) {
+      throw new OperatorError(`this is not an object of Kubernetes: ${messageOf(cause)}`, { kind: 'blocked', cause })
+    }
+  })
+}

@@ -1,0 +1,90 @@
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
+import { rm } from 'node:fs/promises'
+import { Socket } from 'node:net'
+import { Writable } from 'node:stream'
+
+/**
+ * The program replaces the shell (its pid is the child's pid) and a watcher stays behind, reading a pipe that only this process
+ * holds open. When this process dies, kill -9 included, the pipe closes and the watcher ends the program. A line on the pipe says
+ * that the program has ended by itself: then its pid may be another's and is left alone.
+ */
+const tie = `program=$$ leftover=$1; shift
+(if ! read -r _ <&3; then
+   kill -TERM $program
+   for second in 1 2 3 4 5; do kill -0 $program || break; sleep 1; done
+   kill -KILL $program
+ fi
+ test -z "$leftover" || rm -rf "$leftover") >/dev/null 2>&1 &
+exec "$@" 3<&-`
+/**
+ * The same in this process's own session and group, so that the program may open /dev/tty, and be asked there: the terminal's Ctrl-C and its
+ * end reach it too, and are not its own to answer. Ignored signals stay ignored through exec.
+ */
+const tieToTerminal = `trap '' INT HUP; ${tie}`
+
+export interface TiedProcess {
+  /** The program leads a process group of its own, so Ctrl-C in the terminal does not reach it; or ignores that. End it with `child.kill()`. */
+  readonly child: ChildProcess
+  /** Resolves with the exit code, or the name of the signal that ended it; rejects when it could not be started. */
+  readonly ended: Promise<number | NodeJS.Signals>
+}
+
+/**
+ * Starts a program that cannot outlive this process. Its stdin is empty; its output is piped, or goes to the given descriptors.
+ * @param options.leftover a folder that goes when the program has ended, whatever ended it
+ * @param options.readsTerminal its stdin and its terminal are this process's own
+ */
+export function spawnTied(
+  command: readonly string[],
+  options: { env: Record<string, string>; cwd?: string; stdout?: number; stderr?: number; leftover?: string; readsTerminal?: boolean },
+): TiedProcess {
+  const readsTerminal = options.readsTerminal === true
+  const child = spawn('/bin/sh', ['-c', readsTerminal ? tieToTerminal : tie, 'sh', options.leftover ?? '', ...command], {
+    stdio: [readsTerminal ? 'inherit' : 'ignore', options.stdout ?? 'pipe', options.stderr ?? 'pipe', 'pipe'],
+    env: options.env,
+    detached: !readsTerminal,
+    ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
+  })
+  const ended = new Promise<number | NodeJS.Signals>((resolve, reject) => {
+    child.once('error', reject)
+    child.once('exit', (code, signal) => {
+      const pipe = child.stdio[3]
+      if (pipe instanceof Writable) pipe.on('error', () => undefined).end('ended\n') // an error: the watcher is gone already
+      resolve(code ?? signal ?? 1)
+    })
+  })
+  ended.catch(() => undefined) // anyone who asks for `ended` is reported
+  return { child, ended }
+}
+
+/**
+ * Has a folder removed when this process has ended, whatever ended it.
+ * @returns what removes it at once
+ */
+export function tieFolder(folder: string): () => Promise<void> {
+  const watcher = ['-c', 'read -r _ <&3; rm -rf "$1"', 'sh', folder]
+  const env = { PATH: process.env.PATH ?? '' }
+  const child = spawn('/bin/sh', watcher, { stdio: ['ignore', 'ignore', 'ignore', 'pipe'], env, detached: true })
+  const gone = new Promise<void>((resolve) => child.once('error', () => resolve()).once('exit', () => resolve()))
+  const pipe = child.stdio[3]
+  child.unref()
+  if (pipe instanceof Socket) pipe.on('error', () => undefined).unref()
+  return async () => {
+    child.ref()
+    if (pipe instanceof Writable) pipe.end()
+    await gone
+    await rm(folder, { recursive: true, force: true }) // where the watcher could not be started
+  }
+}
+
+/** The processes that another has started, and these in turn: what is still asking on a terminal goes with who had it ask. */
+export function descendantsOf(pid: number): number[] {
+  const shown = execFileSync('ps', ['-A', '-o', 'pid=,ppid='], { encoding: 'utf8', env: { PATH: process.env.PATH ?? '' } })
+  const pairs = shown
+    .trim()
+    .split('\n')
+    .map((line) => line.trim().split(/\s+/).map(Number))
+  const childrenOf = (parent: number): number[] =>
+    pairs.flatMap(([child = 0, of = 0]) => (of === parent ? [child, ...childrenOf(child)] : []))
+  return childrenOf(pid)
+}

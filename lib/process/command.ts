@@ -1,0 +1,108 @@
+import { ChildProcess, spawn } from 'node:child_process'
+import { access, constants, stat } from 'node:fs/promises'
+import { join } from 'node:path'
+import { Writable } from 'node:stream'
+import { $, ProcessOutput, type Shell } from 'zx/core'
+import { OperatorError } from '../base/errors.ts'
+
+/**
+ * What a process has started, of what `ps` lists: its descendants, and what is left of its session where one between has died. In awk, where
+ * `root` is the process and `self` is left out.
+ */
+const descendants = `{ parent[$1] = $2; session[$1] = $3 } END { for (pid in parent) { at = pid; while (at in parent && at != root) at = parent[at]
+if ((at == root || session[pid] == root) && pid != root && pid != self) print pid } }`
+
+/**
+ * Stands before every command: a watcher that reads a pipe which only this process holds open. When this process dies, kill -9
+ * included, the pipe closes and the watcher ends the command with all its children, those in a process group of their own too, as Pulumi's
+ * plugins are. A line on the pipe says that it ended by itself.
+ */
+const tie = `(trap '' TERM INT HUP
+if ! read -r _ <&3; then
+  self=$BASHPID
+  family=$(ps -A -o pid=,ppid=,sess= | awk -v root=$$ -v self=$self '${descendants}')
+  kill -TERM -$$
+  for second in 1 2 3; do sleep 1; done
+  kill -KILL $family
+  kill -KILL -$$
+fi) >/dev/null 2>&1 4<&- &
+exec 3<&-
+set -euo pipefail; `
+
+/** A first-level bash whose stdin is a socket, as Node's pipes are, takes itself for a remote login and runs ~/.bashrc (250 ms, measured). */
+const nestedShell = { SHLVL: '1' }
+
+/**
+ * zx's `$` with the given environment and nothing else: quiet, and apart from the terminal's process group, so that Ctrl-C reaches only
+ * the script, which then ends its children itself. No command outlives the script. Read `.stdout`: zx's `.text()` and `.json()` mix
+ * stderr in.
+ * @param options.handover what the command may read from descriptor 4, as a password that no argument, variable or file may hold
+ */
+export function shell(
+  env: Record<string, string>,
+  options: { cwd?: string; signal?: AbortSignal; input?: string; handover?: string } = {},
+): Shell {
+  const { handover = '', ...others } = options
+  return $({
+    env: { ...env, ...nestedShell },
+    quiet: true,
+    verbose: false,
+    detached: true,
+    prefix: tie,
+    spawn: withPipes(handover),
+    ...others,
+  })
+}
+
+/** Node's spawn with two descriptors more: 3 for the tie, 4 for what is handed over. */
+function withPipes(handover: string): typeof spawn {
+  return new Proxy(spawn, {
+    apply(target, self, [command, args, options]: [string, readonly string[], object]) {
+      const child: unknown = Reflect.apply(target, self, [command, args, { ...options, stdio: ['pipe', 'pipe', 'pipe', 'pipe', 'pipe'] }])
+      if (!(child instanceof ChildProcess)) throw new TypeError('spawn made no child')
+      child.stdin?.on('error', () => undefined) // zx writes there what the command is given; one that reads none of it ends the script else
+      write(child, 4, handover)
+      child.once('exit', () => write(child, 3, 'ended\n'))
+      return child
+    },
+  })
+}
+
+function write(child: ChildProcess, descriptor: 3 | 4, text: string): void {
+  const pipe = child.stdio[descriptor]
+  if (pipe instanceof Writable) pipe.on('error', () => undefined).end(text) // an error: the other side has gone, and wants none of it
+}
+
+/** The last lines that a failed command wrote to stderr (else stdout), without its stack. */
+export function complaintOf(thrown: unknown): string {
+  if (!(thrown instanceof ProcessOutput)) return thrown instanceof Error ? thrown.message : String(thrown)
+  const text = thrown.stderr.trim() === '' ? thrown.stdout.trim() : thrown.stderr.trim()
+  return text === '' ? `exit code ${thrown.exitCode ?? 'unknown'}` : text.split('\n').slice(-4).join('\n')
+}
+
+/** Whether the program can be called, by name on PATH or by path. */
+export async function isInstalled(program: string, { PATH = '' }: Readonly<Record<string, string>>): Promise<boolean> {
+  const places = program.includes('/') ? [program] : PATH.split(':').map((folder) => join(folder, program))
+  for (const place of places) if (await isExecutable(place)) return true
+  return false
+}
+
+async function isExecutable(path: string): Promise<boolean> {
+  try {
+    await access(path, constants.X_OK)
+    return (await stat(path)).isFile()
+  } catch {
+    return false // not there, or not for this person
+  }
+}
+
+/** Throws where a program that the script cannot do without is missing. */
+export async function verifyInstalled(programs: Readonly<Record<string, string>>, env: Record<string, string>): Promise<void> {
+  const missing: string[] = []
+  for (const [program, where] of Object.entries(programs)) if (!(await isInstalled(program, env))) missing.push(`${program} (${where})`)
+  if (missing.length === 0) return
+  throw new OperatorError(`not installed, or not on PATH: ${missing.join(', ')}`, {
+    kind: 'blocked',
+    remedy: 'install what is missing and run again',
+  })
+}

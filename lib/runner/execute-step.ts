@@ -1,0 +1,106 @@
+import { waitUntil } from '../kubernetes/wait-until.ts'
+import type { Waiting } from '../terminal/console.ts'
+import { messageOf, OperatorError } from '../base/errors.ts'
+import type { StepContext } from './step.ts'
+import { detailOf, type Look, type Step, type StepRecord, type Todo } from './step.ts'
+
+/** Looks are taken again at least this often, should a watch miss something, in milliseconds. */
+const lookedEvery = 5_000
+/** How often a controller is urged, in milliseconds. */
+const urgedEvery = 10_000
+
+/** What must come first where a step that only waited acts, or asks a controller to. */
+export interface Turn {
+  /** Before the first write of the run. */
+  readonly begin: () => Promise<void>
+  /**
+   * Right before the step acts: makes sure of the consent to just that, and of the lock.
+   * @returns how things are then; what is still to be done was consented to
+   * @throws OperatorError `usage` where there is no consent
+   */
+  readonly ready: (look: Todo) => Promise<Look>
+}
+
+/** A rollback has begun, and asks nobody. */
+export const freely: Turn = { begin: () => Promise.resolve(), ready: (look) => Promise.resolve(look) }
+
+/**
+ * Carries out one step and adds what became of it, a failure too, to the records. Where it only waited, and its look then says that
+ * something is to be done, it does that: what only the step would do is not waited for.
+ * @param seen how things are now
+ * @param wasDone that the plan found it done: what came to be since, came from the steps before
+ */
+export async function carryOutStep(
+  step: Step,
+  seen: Look,
+  wasDone: boolean,
+  run: StepContext,
+  records: StepRecord[],
+  turn: Turn,
+): Promise<void> {
+  const started = Date.now()
+  // Where nothing was changed yet, what came to be came by itself.
+  const cameFromSteps = !wasDone && records.some(({ state }) => state === 'done')
+  if (seen.is === 'done') {
+    run.console.success(`${step.title}: ${seen.detail}`)
+    records.push(record(step, cameFromSteps ? 'done' : 'already', started, seen.detail))
+    return
+  }
+  let hasActed = false
+  let waiting = run.console.wait(step.title)
+  const act = async (): Promise<void> => {
+    hasActed = true
+    await step.act(run, (text) => waiting.on(`${step.title}: ${text}`))
+  }
+  try {
+    if (seen.is === 'todo') await act()
+    let look = await waitUntilSettled(step, run, waiting, hasActed, turn.begin)
+    while (look.is === 'todo' && !hasActed) {
+      waiting.stop()
+      const now = await turn.ready(look)
+      waiting = run.console.wait(step.title)
+      if (now.is === 'todo') await act()
+      look = await waitUntilSettled(step, run, waiting, hasActed, turn.begin)
+    }
+    const detail = detailOf(look)
+    waiting.success(`${step.title}: ${detail}`)
+    records.push(record(step, hasActed || cameFromSteps ? 'done' : 'already', started, detail))
+  } catch (thrown) {
+    // What was thrown is reported anyway: where it begins with the title, that is not said twice.
+    if (run.signal.aborted || messageOf(thrown).startsWith(step.title)) waiting.stop()
+    else waiting.failure(step.title)
+    records.push(record(step, 'failed', started, run.signal.aborted ? 'interrupted' : messageOf(thrown)))
+    throw thrown
+  }
+}
+
+/** Takes the step's look again at every change until it is done; or, where it has not acted yet, until there is something for it to do. */
+async function waitUntilSettled(step: Step, run: StepContext, waiting: Waiting, hasActed: boolean, begin: Turn['begin']): Promise<Look> {
+  let urged = Date.now()
+  const isSettled = (look: Look): boolean => look.is === 'done' || (look.is === 'todo' && !hasActed)
+  const last = await waitUntil(run.cluster, {
+    watches: step.watches ?? [],
+    timeout: run.timeout,
+    every: lookedEvery,
+    look: () => step.look(run),
+    isOver: (look) => isSettled(look) || look.is === 'blocked' || step.watches === undefined,
+    async meanwhile(look) {
+      waiting.on(`${step.title}: ${detailOf(look)}`)
+      if (step.urge === undefined || Date.now() - urged < urgedEvery) return
+      urged = Date.now()
+      await begin() // it writes
+      await step.urge(run)
+    },
+  })
+  if (isSettled(last)) return last
+  if (last.is === 'blocked') throw new OperatorError(`${step.title}: ${last.reason}`, { remedy: last.remedy })
+  if (step.watches === undefined) throw new OperatorError(`${step.title}: done, yet ${detailOf(last)} is still wanted`)
+  throw new OperatorError(`${step.title}: gave up waiting: ${detailOf(last)}`, {
+    remedy: `the cluster may still get there; to go on from here, with more --timeout if need be: ${run.again('--resume')}`,
+  })
+}
+
+export function record(step: Step, state: StepRecord['state'], started: number, detail: string): StepRecord {
+  const { id, title, risk } = step
+  return { id, title, risk, state, startedAt: new Date(started).toISOString(), durationMs: Date.now() - started, detail }
+}

@@ -1,0 +1,226 @@
+import { carryOutStep, freely, record } from './execute-step.ts'
+import { type Consent, isUnforeseen, verifyConsent, verifyConsentTo } from './consent.ts'
+import { messageOf, OperatorError } from '../base/errors.ts'
+import { makePlan, type Planned, showPlan } from './plan.ts'
+import { choose } from '../terminal/prompt.ts'
+import type { StepContext } from './step.ts'
+import type { SequenceResult } from './run-result.ts'
+import { detailOf, type Look, type Step, type StepRecord, type Todo } from './step.ts'
+
+/** Steps in their order, and what is done when they fail. */
+export interface StepSequence {
+  readonly steps: readonly Step[]
+  readonly rollback?: Rollback
+  /**
+   * What state things are in where the run stops, cancelled or failed, and nothing is put back; and, where it is known better, what is next.
+   * @param hasBegun that the run can be resumed
+   */
+  readonly ifStopped?: (steps: readonly StepRecord[], hasBegun: boolean) => { readonly state: string; readonly remedy?: string } | undefined
+  /** Why the run may have to destroy something although none of its steps does, as a rollback may: it needs that consent beforehand. */
+  readonly alsoDestroys?: string
+}
+
+/** Puts things back as they were when the run began; carried out without asking, even though the person has cancelled. */
+export interface Rollback {
+  /** What is said when it begins: `putting Flux back as it was`. */
+  readonly title: string
+  /** Whether it is to be taken; asked when the run failed or was cancelled after it had changed something. */
+  readonly shouldRollBack: (why: 'failed' | 'cancelled') => boolean
+  readonly steps: readonly Step[]
+  /** What to do next once things are back; else what the failure itself advises. */
+  readonly remedy?: string
+  /** What state things are in where the rollback fails, and the commands that finish it. */
+  readonly ifFailed?: (run: StepContext, thrown: unknown) => Promise<{ state: string; remedy: string }>
+}
+
+/** What a procedure calls when it comes to it. */
+export interface Hooks {
+  /** Before the first step that changes something, as to take the lock. */
+  readonly begin: () => Promise<void>
+  /** At each step, before it is carried out: a run that is killed in it has reported where it was. */
+  readonly enter: (title: string) => Promise<void>
+  /** The same run, which a cancellation does not end: the rollback is carried out on it. */
+  readonly parting: () => StepContext
+  /** Before the rollback changes anything. */
+  readonly goesBack?: (run: StepContext) => Promise<void>
+  /** After each step, with what became of all so far. */
+  readonly keepSteps?: (records: readonly StepRecord[]) => void
+  /** How long the procedure took the last time, in milliseconds. */
+  readonly lastTook?: number | undefined
+  /** That the run had changed something before it was interrupted. */
+  readonly hasBegun?: boolean
+}
+
+/**
+ * The result of what was thrown; whatever was under way when the person cancelled is a cancellation.
+ * @param hasBegun that the run may have changed something, in this call or in one before that it goes on with
+ * @param again makes the command that resumes it
+ */
+export function failedWith(
+  thrown: unknown,
+  signal: AbortSignal,
+  hasBegun: boolean,
+  again: StepContext['again'],
+  steps: StepRecord[] = [],
+): SequenceResult {
+  const isCancelled = signal.aborted || (thrown instanceof OperatorError && thrown.kind === 'cancelled')
+  if (isCancelled) {
+    // What was cut off by the cancellation has nothing to advise.
+    const own = thrown instanceof OperatorError && thrown.kind === 'cancelled' ? thrown.remedy : undefined
+    const remedy = hasBegun ? `to go on from here: ${again('--resume')}` : 'nothing is left to do or undo'
+    const failure = new OperatorError(describeStop(steps, hasBegun), { kind: 'cancelled', remedy: own ?? remedy })
+    return { outcome: 'cancelled', steps, failure }
+  }
+  const failure = thrown instanceof OperatorError ? thrown : new OperatorError(messageOf(thrown), { cause: thrown })
+  return { outcome: failure.kind, steps, failure }
+}
+
+/** `stopped; done so far: …; in the middle of: …`. */
+function describeStop(steps: readonly StepRecord[], hasBegun: boolean): string {
+  if (!hasBegun) return 'stopped; nothing was changed'
+  const titles = (wanted: StepRecord['state']): string =>
+    steps
+      .filter(({ state }) => state === wanted)
+      .map(({ title }) => title)
+      .join('; ')
+  const parts = { 'done so far': titles('done'), 'in the middle of': titles('failed') }
+  const reported = Object.entries(parts).flatMap(([what, which]) => (which === '' ? [] : [`${what}: ${which}`]))
+  return ['stopped', ...(reported.length === 0 ? ['nothing more was changed'] : reported)].join('; ')
+}
+
+/**
+ * Plans the steps, asks for consent and carries them out in order; stops at the first that fails, and rolls back where there is
+ * one.
+ * @returns what became of each step; failures are in the result, not thrown
+ */
+export async function runSteps(procedure: StepSequence, run: StepContext, consent: Consent, hooks: Hooks): Promise<SequenceResult> {
+  const { steps, rollback, alsoDestroys } = procedure
+  const records: StepRecord[] = []
+  let begun = hooks.hasBegun === true
+  try {
+    const plan = await makePlan(steps, run)
+    showPlan(plan, run, hooks.lastTook, consent === 'dry-run' ? run.console.answer : run.console)
+    if (plan.every(({ look }) => look?.is === 'done')) {
+      for (const { step, look } of plan) records.push(record(step, 'already', Date.now(), look === undefined ? '' : detailOf(look)))
+      // What was done before it was interrupted is the run's all the same.
+      return { outcome: begun && consent !== 'dry-run' ? 'done' : 'unchanged', steps: records }
+    }
+    if (consent === 'dry-run') return planned(plan)
+    await verifyConsent(plan, consent, run, alsoDestroys)
+    let asks = consent.changes === 'ask'
+    const begin = async (): Promise<'now' | 'before'> => {
+      if (begun) return 'before'
+      await hooks.begin()
+      begun = true
+      return 'now'
+    }
+    for (const [at, step] of steps.entries()) {
+      run.signal.throwIfAborted()
+      const foreseen = plan[at]?.look
+      const ready = async (todo: Todo): Promise<Look> => {
+        for (let seen = todo; ;) {
+          await verifyConsentTo(step, seen, foreseen, consent, run)
+          const isAsked = asks || (consent.changes === 'ask' && isUnforeseen(foreseen))
+          if (isAsked) asks = (await askFor(step, seen, run, `${at + 1}/${steps.length}`)) === 'one'
+          const locked = await begin()
+          if (!isAsked && locked === 'before') return seen
+          // The world may have moved while the person thought, or while another's lock was waited out: what is new is asked for as well.
+          const now = await step.look(run)
+          if (now.is !== 'todo' || now.change === seen.change) return now
+          seen = now
+        }
+      }
+      const look = await step.look(run)
+      const now = look.is === 'todo' ? await ready(look) : look
+      await hooks.enter(step.title)
+      await carryOutStep(step, now, foreseen?.is === 'done', run, records, { begin: async () => void (await begin()), ready })
+      hooks.keepSteps?.(records)
+    }
+    const hasDone = hooks.hasBegun === true || records.some(({ state }) => state === 'done')
+    return { outcome: hasDone ? 'done' : 'unchanged', steps: records }
+  } catch (thrown) {
+    const result = failedWith(thrown, run.signal, begun, run.again, records)
+    const why = result.outcome === 'cancelled' ? 'cancelled' : 'failed'
+    return begun && rollback?.shouldRollBack(why) === true
+      ? runRollback(rollback, result, why, hooks)
+      : withState(result, procedure.ifStopped?.(records, begun))
+  }
+}
+
+/** The same result, with what state things are in now. */
+function withState(result: SequenceResult, now: ReturnType<NonNullable<StepSequence['ifStopped']>>): SequenceResult {
+  const { outcome, failure } = result
+  if (now === undefined || failure === undefined || (outcome !== 'cancelled' && outcome !== 'failed')) return result
+  const remedy = now.remedy ?? failure.remedy
+  const reported = new OperatorError(`${failure.message}. ${now.state}`, {
+    kind: outcome,
+    ...(remedy === undefined ? {} : { remedy }),
+    cause: failure,
+  })
+  return { ...result, failure: reported }
+}
+
+/** What only waits happens by itself, as Flux looks at itself every minute. */
+function planned(plan: readonly Planned[]): SequenceResult {
+  const steps = plan.map(({ step, look }) => {
+    const detail = look === undefined ? '(known after apply)' : detailOf(look)
+    return record(step, look?.is === 'done' ? 'already' : 'planned', Date.now(), detail)
+  })
+  return { outcome: plan.every(({ look }) => look?.is === 'done' || look?.is === 'waiting') ? 'unchanged' : 'planned', steps }
+}
+
+/** Carries out the rollback of a run that ended with `result`, and tells both. */
+async function runRollback(rollback: Rollback, result: SequenceResult, why: 'failed' | 'cancelled', hooks: Hooks): Promise<SequenceResult> {
+  const run = hooks.parting()
+  const { steps } = result
+  const what = result.failure?.message ?? ''
+  if (why === 'failed') run.console.failure(what)
+  run.console.action(`${rollback.title}${why === 'cancelled' ? '; Ctrl-C again ends at once and leaves things as they are' : ''}`)
+  try {
+    await hooks.goesBack?.(run)
+    for (const step of rollback.steps) {
+      await hooks.enter(`${rollback.title}: ${step.title}`)
+      await carryOutStep(step, await step.look(run), false, run, steps, freely)
+      hooks.keepSteps?.(steps)
+    }
+  } catch (thrown) {
+    const now = await rollback.ifFailed?.(run, thrown)
+    const remedy = now?.remedy ?? (thrown instanceof OperatorError ? thrown.remedy : undefined)
+    const state = now === undefined ? '' : `. Now: ${now.state}`
+    const failure = new OperatorError(`${what}; and ${rollback.title} failed: ${messageOf(thrown)}${state}`, {
+      ...(remedy === undefined ? {} : { remedy }),
+      cause: thrown,
+    })
+    return { outcome: 'failed', steps, failure }
+  }
+  if (why === 'cancelled') {
+    const failure = new OperatorError('stopped; everything is as it was', { kind: 'cancelled', remedy: 'nothing is left to do or undo' })
+    return { outcome: 'cancelled', steps, failure, isClosed: true }
+  }
+  const remedy = rollback.remedy ?? result.failure?.remedy
+  const failure = new OperatorError(`${what}. Everything is back as it was`, {
+    kind: 'rolled-back',
+    ...(remedy === undefined ? {} : { remedy }),
+    cause: result.failure,
+  })
+  return { outcome: 'rolled-back', steps, failure }
+}
+
+async function askFor(step: Step, look: Todo, run: StepContext, position: string): Promise<'one' | 'all'> {
+  run.console.line()
+  run.console.action(`Step ${position}: ${step.title}`)
+  run.console.line(`  ${look.change}`)
+  for (const command of look.commands) run.console.faint(`  $ ${run.addressed(command)}`)
+  for (;;) {
+    const answer = await choose('What now?', [
+      { name: 'run', message: 'Run this step' },
+      ...(look.details === undefined ? [] : [{ name: 'details', message: 'Show details' } as const]),
+      { name: 'all', message: 'Run this and all that remain' },
+      { name: 'stop', message: 'Stop here' },
+    ])
+    if (answer === 'run') return 'one'
+    if (answer === 'all') return 'all'
+    if (answer === 'stop') throw new OperatorError(`stopped before step ${position}, ${step.title}`, { kind: 'cancelled' })
+    for (const detail of look.details ?? []) run.console.line(`  ${detail}`)
+  }
+}

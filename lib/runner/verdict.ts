@@ -1,0 +1,29 @@
+import { showDuration } from '../base/duration.ts'
+import { exitCodes } from '../base/errors.ts'
+import type { Document } from './report.ts'
+
+const verdicts: Readonly<Record<string, string>> = {
+  done: 'done',
+  unchanged: 'nothing to do',
+  planned: 'planned only, nothing was changed',
+}
+
+/**
+ * The last line of a run that went well.
+ * @param own what the command itself says it has come to
+ */
+export function verdictOf({ script, context, outcome, startedAt, finishedAt }: Document, own: string | undefined): string {
+  const took = showDuration(Date.parse(finishedAt) - Date.parse(startedAt))
+  return `${script} on ${context}: ${own ?? verdicts[outcome] ?? outcome} (${took})`
+}
+
+/** The last line over several clusters: how each ended, and which were not begun. */
+export function overallVerdict(
+  documents: readonly Document[],
+  contexts: readonly (string | undefined)[],
+): { readonly isWell: boolean; readonly text: string } {
+  const well = documents.filter(({ exitCode }) => exitCode === exitCodes.done)
+  const each = contexts.map((context = '', at) => `${context} ${documents[at]?.outcome ?? 'not begun'}`)
+  const script = documents[0]?.script ?? ''
+  return { isWell: well.length === contexts.length, text: `${script}: ${well.length} of ${contexts.length} clusters: ${each.join(', ')}` }
+}

@@ -1,0 +1,193 @@
+import type { ProcessOutput } from 'zx/core'
+import { complaintOf, shell } from '../process/command.ts'
+import { childEnvironment } from '../process/environment.ts'
+import { messageOf, OperatorError } from '../base/errors.ts'
+import { ownConfiguration, wayTo } from './git-configuration.ts'
+import { type GitLogin, isForOther, loginFor, originOf, whyNoLogin } from './git-login.ts'
+
+export interface Remote {
+  readonly url: string
+  /** A full ref: `refs/heads/main`. */
+  readonly ref: string
+  readonly login: GitLogin
+  /** What commits are signed with, if they are: the file of an SSH key, or the id of a key that gpg has. */
+  readonly signingKey?: string
+}
+
+interface Where {
+  readonly cwd?: string
+  readonly env?: Readonly<Record<string, string>>
+  readonly signal?: AbortSignal
+}
+
+/**
+ * Runs git in a folder of our own, without any login and without the person's configuration.
+ * @returns its standard output
+ * @throws OperatorError with git's own last words
+ */
+export function git(args: readonly string[], where: Where = {}): Promise<string> {
+  return run(args, { ...where, settings: ownConfiguration.args, env: { ...ownConfiguration.env, ...where.env } })
+}
+
+/** The same in the person's own checkout, as they have configured it. */
+export function gitOfPerson(args: readonly string[], where: Where): Promise<string> {
+  return run(args, { ...where, settings: [], env: { GIT_CONFIG_NOSYSTEM: '1', GIT_TERMINAL_PROMPT: '0' } })
+}
+
+/** The same for a command that talks to the remote, with the login if it is the remote's. */
+export async function gitAt(remote: Remote, args: readonly string[], where: Where = {}): Promise<string> {
+  const login = loginFor(remote.login, remote.url)
+  const env = { ...ownConfiguration.env, ...(await wayTo(remote.url)), ...loginEnvironment(login) }
+  if (login.kind !== 'password') return run(args, { ...where, settings: ownConfiguration.args, env })
+  // Git asks on a pipe that only git inherits: no argument, variable or file holds the password. It asks for the remote's origin only: not
+  // for a server that the remote sends it to, nor for what the repository's own settings name.
+  const helper = `credential.${login.origin}.helper=!f() { test "$1" = get && cat <&4; }; f`
+  const handover = `username=${login.username}\npassword=${login.password}\n`
+  return run(args, { ...where, settings: [...ownConfiguration.args, '-c', helper], env, handover })
+}
+
+interface Prepared extends Where {
+  readonly settings: readonly string[]
+  readonly env: Record<string, string>
+  readonly handover?: string
+}
+
+async function run(args: readonly string[], { settings, env, ...options }: Prepared): Promise<string> {
+  const ended = await shell(childEnvironment(env), options)`git ${[...settings, ...args]}`.nothrow()
+  options.signal?.throwIfAborted()
+  if (ended.exitCode === 0) return ended.stdout
+  throw new GitFailure(args.find((arg) => !arg.startsWith('-')) ?? '', wordsOf(ended))
+}
+
+/** A git that failed, in its own words. */
+export class GitFailure extends OperatorError {
+  readonly words: string
+
+  constructor(subcommand: string, words: string) {
+    super(`git ${subcommand} failed: ${words}`)
+    this.words = words
+  }
+}
+
+/** What git says of an error; of another than its own, what that says. */
+export function gitWords(error: unknown): string {
+  return error instanceof GitFailure ? error.words : messageOf(error)
+}
+
+/** What went wrong is said by ssh, before git says that something did. */
+const afterthought =
+  /\nfatal: Could not read from remote repository\.\s+Please make sure you have the correct access rights\s+and the repository exists\.\s*$/
+
+function wordsOf(ended: ProcessOutput): string {
+  const words = ended.stderr
+    .replace(afterthought, '')
+    .replace(/^@+\n|^@ .* @\n/gm, '')
+    .trim()
+  return words === '' ? complaintOf(ended) : words.split('\n').slice(-4).join('\n')
+}
+
+function loginEnvironment(login: GitLogin): Record<string, string> {
+  if (login.kind !== 'ssh') return login.caFile === undefined ? {} : { GIT_SSL_CAINFO: login.caFile }
+  const quoted = (path: string): string => `'${path.replaceAll("'", "'\\''")}'`
+  // No other file may vouch for a host. The double quotes are ssh's own: it takes several files, apart by spaces.
+  const hosts = `-o UserKnownHostsFile=${quoted(`"${login.knownHostsFile}"`)} -o GlobalKnownHostsFile=/dev/null`
+  return {
+    GIT_SSH_COMMAND: `ssh -i ${quoted(login.keyFile)} -o IdentitiesOnly=yes -o StrictHostKeyChecking=yes -o BatchMode=yes ${hosts}`,
+  }
+}
+
+/**
+ * The branch that a remote's ref is, for what is to be pushed there.
+ * @throws OperatorError `blocked` for a tag, or any other ref that is not a branch: a push would make a branch of its name, which nobody follows
+ */
+export function branchOf({ ref, url }: Pick<Remote, 'ref' | 'url'>): string {
+  if (ref.startsWith(branches)) return ref.slice(branches.length)
+  const what = ref.startsWith('refs/tags/') ? 'a tag, which stays at its commit' : 'not a branch'
+  throw new OperatorError(`nothing can be changed in Git where Flux looks: git_ref of ${url} is ${ref}, ${what}`, {
+    kind: 'blocked',
+    remedy: `let Flux follow a branch (git_ref: ${branches}main in settings.yaml); or change the file on a branch, tag it, and name the new tag in git_ref`,
+  })
+}
+const branches = 'refs/heads/'
+
+/**
+ * The commit that the remote's ref points to; of an annotated tag, the one that it is of.
+ * @throws OperatorError naming what is wrong: the login, the URL or the branch
+ */
+export async function headOf(remote: Remote, signal?: AbortSignal): Promise<string> {
+  const options = signal === undefined ? {} : { signal }
+  const listed = await gitAt(remote, ['ls-remote', '--', remote.url], options).catch((error: unknown) => {
+    throw explained(error, remote)
+  })
+  const refs = listed
+    .trim()
+    .split('\n')
+    .map((line) => line.split('\t'))
+  // An annotated tag is an object of its own, and listed a second time, peeled, with the commit that it is of.
+  const commit = [`${remote.ref}^{}`, remote.ref]
+    .map((ref) => refs.find(([, name]) => name === ref)?.[0])
+    .find((found) => found !== undefined)
+  if (commit !== undefined) return commit
+  const names = refs.flatMap(([, name]) => (name?.startsWith(branches) === true ? [name.slice(branches.length)] : []))
+  const there = names.length === 0 ? 'it has no branch at all' : `it has ${names.slice(0, 8).join(', ')}`
+  throw new OperatorError(`${remote.url} has no ${remote.ref}: ${there}`, { kind: 'blocked', remedy: `git ls-remote ${remote.url}` })
+}
+
+/** What a Git server that could not be read most likely means, and what to do about it. */
+const explanations = [
+  {
+    sign: /Host key verification failed|REMOTE HOST IDENTIFICATION HAS CHANGED/,
+    what: 'the Git server shows a host key that GIT_KNOWN_HOSTS_FILE does not have, at',
+    remedy: 'compare that file with the host keys that your Git server publishes; if they differ from what it shows, do not go on',
+  },
+  {
+    sign: /Authentication failed|could not read Username|Permission denied|HTTP Basic|403|401/i,
+    what: 'the Git server refuses the login for',
+    remedy: 'check GIT_USERNAME and GIT_PASSWORD, or GIT_SSH_KEY_FILE and GIT_KNOWN_HOSTS_FILE (.env.example)',
+  },
+  {
+    sign: /certificate|SSL/i,
+    what: 'the certificate of the Git server is not trusted, at',
+    remedy: 'name the file with its certificate authority in GIT_CA_FILE (.env.example)',
+  },
+] as const
+
+function explained(error: unknown, { url, login }: Remote): OperatorError {
+  const words = gitWords(error)
+  if (isForOther(login, url)) {
+    const remedy = 'if the login is meant for this server, name it in GIT_ORIGIN (.env.example)'
+    return new OperatorError(`${url} was asked without a login, since ${whyNoLogin(login, url)}: ${words}`, { kind: 'blocked', remedy })
+  }
+  const asking = originOf(/could not read Username for '([^']+)'/.exec(words)?.[1] ?? '')
+  if (asking !== undefined && asking !== originOf(url)) {
+    const remedy = 'if that server is yours, put its address into git_url (settings.yaml)'
+    return new OperatorError(`${url} redirects to ${asking}, which the login was not sent to: ${words}`, { kind: 'blocked', remedy })
+  }
+  const { what, remedy } = explanations.find(({ sign }) => sign.test(words)) ?? {
+    what: 'Git cannot be reached at',
+    remedy: `git ls-remote ${url}`,
+  }
+  return new OperatorError(`${what} ${url}: ${words}`, { kind: 'blocked', remedy })
+}
+
+/** The commit holds no such file or folder. */
+export class PathMissing extends OperatorError {}
+
+/**
+ * Writes the folder `path` of one commit of the remote to `target`, which must be empty.
+ * @throws PathMissing where the commit does not hold it
+ */
+export async function checkOut(remote: Remote, commit: string, path: string, target: string, signal?: AbortSignal): Promise<void> {
+  const options = { cwd: target, ...(signal === undefined ? {} : { signal }) }
+  await git(['init', '--quiet'], options)
+  await gitAt(remote, ['fetch', '--quiet', '--depth=1', '--', remote.url, remote.ref], options)
+  const fetched = (await git(['rev-parse', 'FETCH_HEAD^{commit}'], options)).trim()
+  if (fetched !== commit)
+    throw new OperatorError(`${remote.url} moved from ${commit.slice(0, 12)} to ${fetched.slice(0, 12)} just now`, {
+      remedy: 'run it again',
+    })
+  await git(['checkout', '--quiet', 'FETCH_HEAD', '--', path], options).catch(async (error: unknown) => {
+    const held = await git(['ls-tree', '--name-only', 'FETCH_HEAD', '--', path], options).catch(() => undefined)
+    throw held === '' ? new PathMissing(messageOf(error), { cause: error }) : error
+  })
+}

@@ -1,0 +1,97 @@
+import { type ChildProcessByStdio, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import type { Readable } from 'node:stream'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { projectRoot } from '../../lib/base/paths.ts'
+
+let folder: string
+
+beforeAll(() => {
+  folder = mkdtempSync(join(tmpdir(), 'frb-closed-'))
+})
+afterAll(() => rmSync(folder, { recursive: true, force: true }))
+
+type Child = ChildProcessByStdio<null, Readable, Readable>
+
+function run(...words: readonly string[]): Child {
+  const { CI: _, ...env } = process.env
+  const loader = join(projectRoot, 'lib', 'loader', 'run-typescript.mjs')
+  return spawn(process.execPath, [`--import=${loader}`, ...words], { cwd: projectRoot, env, stdio: ['ignore', 'pipe', 'pipe'] })
+}
+
+/** A body that says much, and keeps in a file what becomes of it; stopped, it has something to put back. */
+const body = `
+import { once } from 'node:events'
+import { appendFileSync } from 'node:fs'
+import { setTimeout as pause } from 'node:timers/promises'
+import { createConsole } from '${projectRoot}/lib/terminal/console.ts'
+import { interruptible, main } from '${projectRoot}/lib/terminal/main.ts'
+
+await main(async () => {
+  const signal = interruptible()
+  const console = createConsole({ clean: (text) => text, answers: process.stdout, log: (line) => appendFileSync(process.argv[2], line + '\\n') })
+  console.action('begun')
+  for (let i = 0; i < 1000; i++) console.line('much')
+  console.answer.line('the report')
+  process.stdout.write('{}\\n')
+  if (process.argv[3] === 'until stopped') {
+    await pause(60_000, undefined, { signal }).catch(() => undefined)
+    const again = once(process, 'SIGHUP')
+    console.action('putting back')
+    const alive = setInterval(() => undefined, 1000) // a signal that is waited for keeps no process
+    await again
+    clearInterval(alive)
+  }
+  const waiting = console.wait('step')
+  waiting.on('step: on its way')
+  waiting.success('step')
+  return signal.aborted ? 130 : 5
+})
+`
+
+/** Starts the body and takes its readers away after the first line; returns it, its end, and the lines it has logged. */
+async function started(...words: readonly string[]): Promise<{ child: Child; exited: Promise<unknown>; logged: () => string[] }> {
+  const [script, log] = [join(folder, 'body.mjs'), join(folder, 'log.txt')]
+  writeFileSync(script, body)
+  writeFileSync(log, '')
+  const child = run(script, log, ...words)
+  const exited = once(child, 'exit')
+  await once(child.stderr, 'data')
+  child.stderr.destroy()
+  child.stdout.destroy()
+  return { child, exited, logged: () => readFileSync(log, 'utf8').split('\n') }
+}
+
+describe('with nobody left to read', () => {
+  test('a run goes on to its end, and logs it', async () => {
+    const { exited, logged } = await started()
+    expect(await exited).toEqual([5, null])
+    expect(logged()).toContain('the report')
+    expect(logged().at(-2)).toMatch(/^✔ step/)
+  })
+
+  test('a run whose terminal is gone, which hangs up twice, still puts back what it changed', async () => {
+    const { child, exited, logged } = await started('until stopped')
+    await expect.poll(() => logged().filter((line) => line === 'much').length).toBe(1000)
+    child.kill('SIGHUP')
+    await expect.poll(logged).toContain('► putting back')
+    child.kill('SIGHUP')
+    expect(await exited).toEqual([130, null])
+    expect(logged().at(-2)).toMatch(/^✔ step/)
+  })
+
+  test.each<[string, readonly string[], number]>([
+    ['--help', ['bootstrap', '--help'], 0],
+    ['--version', ['health-check', '--version'], 0],
+    ['the commands of the lab', ['lab', '--help'], 0],
+    ['a document', ['bootstrap', '--json'], 2],
+  ])('%s ends with its own exit code', async (_, [script, ...flags], code) => {
+    const child = run('node_modules/zx/build/cli.js', `scripts/${script}.ts`, ...flags)
+    child.stdout.destroy()
+    child.stderr.destroy()
+    expect(await once(child, 'exit')).toEqual([code, null])
+  })
+})

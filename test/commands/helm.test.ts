@@ -1,0 +1,43 @@
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, expect, test } from 'vitest'
+import { renderChart } from '../../lib/desired-state/render-chart.ts'
+
+const folder = mkdtempSync(join(tmpdir(), 'helm-test-'))
+afterAll(() => rmSync(folder, { recursive: true }))
+
+test('what Git names is never a flag of helm', async () => {
+  const helm = join(folder, 'helm-program')
+  const said = join(folder, 'said')
+  const digest = 'a'.repeat(64)
+  const pull = `mkdir "$HELM_DATA_HOME/web" && echo 'version: 1.0.0' >"$HELM_DATA_HOME/web/Chart.yaml" && echo 'Digest: sha256:${digest}' >&2`
+  const note = `echo "$*" | sed "s,$HELM_DATA_HOME,HOME,g" >>'${said}'`
+  writeFileSync(helm, `#!/bin/sh\n${note}\ntest "$1" = template || { ${pull}; }\n`, { mode: 0o755 })
+  const chart = {
+    name: '../../../web',
+    releaseName: '--post-renderer=/bin/sh',
+    namespace: '--kubeconfig',
+    url: '--registry-config=/web',
+    version: '--insecure-skip-tls-verify',
+    insecure: false,
+    values: {},
+    patches: [],
+    tracksDigest: true,
+  }
+  const tools = { kubectl: 'kubectl', helm, flux: undefined }
+  expect(
+    await renderChart(
+      { tools, registry: {}, folder, cluster: { get: () => Promise.resolve(undefined), signal: new AbortController().signal } },
+      chart,
+      '1.36.3',
+    ),
+  ).toEqual([])
+  expect(readFileSync(said, 'utf8')).toBe(
+    `pull --version=--insecure-skip-tls-verify --untar --untardir HOME -- --registry-config=/web
+template --namespace=--kubeconfig --kube-version 1.36.3 --no-hooks --values - -- --post-renderer=/bin/sh HOME/web
+`,
+  )
+  const [home = ''] = readdirSync(folder).filter((name) => name.startsWith('helm-') && name !== 'helm-program')
+  expect(readFileSync(join(folder, home, 'web', 'Chart.yaml'), 'utf8')).toBe(`version: 1.0.0+${digest.slice(0, 12)}\n`)
+})

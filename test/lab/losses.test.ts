@@ -1,0 +1,146 @@
+import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
+import * as v from 'valibot'
+import type { Cluster } from '../../lib/kubernetes/client.ts'
+import { fluxKinds } from '../../lib/flux/kinds.ts'
+import { requestReconcile } from '../../lib/flux/reconcile-request.ts'
+import { stated } from '../../lib/kubernetes/manifest.ts'
+import { kinds, parseObject, type Ref } from '../../lib/kubernetes/objects.ts'
+import { bootstrappedLab, type Ended, type TestLab, untilRunning } from './harness.ts'
+
+const namespace = 'flux-system'
+let lab: TestLab
+let cluster: Cluster
+
+beforeAll(async () => {
+  lab = await bootstrappedLab()
+  cluster = await lab.cluster('lab-infra')
+})
+afterAll(() => lab.close())
+beforeEach(() => untilRunning(lab))
+
+const documentSchema = v.object({
+  outcome: v.string(),
+  healthy: v.optional(v.boolean()),
+  disasters: v.optional(v.array(v.object({ id: v.string(), because: v.string() })), []),
+  steps: v.optional(v.array(v.object({ id: v.string(), state: v.string() })), []),
+  probes: v.optional(v.array(v.object({ id: v.string(), state: v.string(), objects: v.optional(v.array(v.looseObject({})), []) })), []),
+})
+const documentOf = ({ stdout }: Ended): v.InferOutput<typeof documentSchema> =>
+  v.parse(v.pipe(v.string(), v.parseJson(), documentSchema), stdout)
+
+const webhook: Ref = { apiVersion: 'admissionregistration.k8s.io/v1', kind: 'ValidatingWebhookConfiguration', name: 'left-behind' }
+const quota: Ref = { apiVersion: 'v1', kind: 'ResourceQuota', namespace, name: 'none' }
+const account: Ref = { ...kinds.serviceAccount, namespace, name: 'kustomize-controller' }
+const role: Ref = { apiVersion: 'rbac.authorization.k8s.io/v1', kind: 'ClusterRole', name: `crd-controller-${namespace}` }
+
+/** A policy engine's, which was removed and left this behind: it refuses everything in Flux's namespace. */
+const leftBehind = stated(webhook, {
+  webhooks: [
+    {
+      name: 'validate.policy.example.com',
+      clientConfig: { service: { namespace: 'policy', name: 'gone' } },
+      rules: [{ apiGroups: ['*'], apiVersions: ['*'], resources: ['*'], operations: ['*'] }],
+      namespaceSelector: { matchLabels: { 'kubernetes.io/metadata.name': namespace } },
+      admissionReviewVersions: ['v1'],
+      sideEffects: 'None',
+      timeoutSeconds: 2,
+    },
+  ],
+})
+
+test('a webhook left behind, a quota of 0, an account gone, operator and controllers at 0: each is named, and all are recovered in two runs', async () => {
+  const scaled = ['flux-operator', 'helm-controller']
+  for (const name of scaled) await cluster.patch({ ...kinds.deployment, namespace, name }, { spec: { replicas: 0 } })
+  await cluster.remove(account, { uid: (await cluster.get(account))?.metadata.uid ?? '' })
+  await cluster.patch(role, { rules: [] })
+  await cluster.apply(stated(quota, { spec: { hard: { pods: '0' } } }))
+  await cluster.apply(leftBehind)
+
+  const looked = documentOf(await lab.run('health-check', ['--lab', '--json', '--only', 'namespace,webhooks,operator,inventory']))
+  expect(looked.probes).toMatchObject([
+    { id: 'operator', state: 'fail', objects: [{ reason: 'is scaled to 0: nobody does its work' }] },
+    {
+      id: 'namespace',
+      state: 'fail',
+      objects: [{ object: 'ResourceQuota flux-system/none', reason: 'limits pods to 0: a pod of Flux that ends does not come back' }],
+    },
+    {
+      id: 'webhooks',
+      state: 'fail',
+      objects: [
+        {
+          object: 'ValidatingWebhookConfiguration left-behind',
+          reason:
+            'its webhook validate.policy.example.com refuses every write of everything: its Service policy/gone has no endpoint that is ready; and so what Flux writes, as Namespace flux-system',
+        },
+      ],
+    },
+    {
+      id: 'inventory',
+      state: 'fail',
+      objects: expect.arrayContaining([
+        expect.objectContaining({ object: 'ServiceAccount flux-system/kustomize-controller' }),
+        expect.objectContaining({ object: `ClusterRole crd-controller-${namespace}`, reason: 'has no rules' }),
+      ]),
+    },
+  ])
+
+  // Someone put these two there: deleting them takes the consent that destroys.
+  const refused = await lab.run('recover', ['--lab', '--yes', '--json'])
+  expect(refused.code, refused.stderr).toBe(2)
+  expect(refused.stderr).toContain('--destroy=lab-infra')
+  expect(await cluster.get(webhook)).toBeDefined()
+
+  // What it refuses cannot be planned before it is gone: that is for a second run.
+  const first = await lab.run('recover', ['--lab', '--yes', '--destroy=lab-infra', '--json'])
+  expect(first.code, first.stderr).toBe(1)
+  const { disasters, steps } = documentOf(first)
+  expect(disasters.map(({ id }) => id)).toEqual(expect.arrayContaining(['webhook-orphaned', 'quota-zero', 'scaled-to-zero', 'parts-gone']))
+  expect(steps.slice(0, 2).map(({ id, state }) => `${id} ${state}`)).toEqual([
+    'obstacle-validatingwebhookconfiguration-left-behind done',
+    'obstacle-resourcequota-none done',
+  ])
+  const second = await lab.run('recover', ['--lab', '--yes', '--json', '--fresh'])
+  expect(second.code, second.stderr).toBe(0)
+  expect(documentOf(second).healthy).toBe(true)
+  expect([await cluster.get(webhook), await cluster.get(quota)]).toEqual([undefined, undefined])
+  expect(await cluster.get(account)).toBeDefined()
+})
+
+/** A workload that Flux has deployed, and would prune. */
+async function deployWorkload(): Promise<string | undefined> {
+  const map = 'apiVersion: v1\nkind: ConfigMap\nmetadata: {name: deployed, namespace: default}\n'
+  await lab.change('deployed/map.yaml', () => map)
+  await requestReconcile(cluster, { ...fluxKinds.gitRepository, namespace, name: namespace })
+  await cluster.apply(
+    parseObject({
+      ...fluxKinds.kustomization,
+      metadata: { namespace, name: 'deploying' },
+      spec: { interval: '1h', retryInterval: '2s', prune: true, path: './deployed', sourceRef: { kind: 'GitRepository', name: namespace } },
+    }),
+  )
+  await expect.poll(() => cluster.get(deployed), { timeout: 120_000 }).toBeDefined()
+  return (await cluster.get(deployed))?.metadata.uid
+}
+const deployed: Ref = { ...kinds.configMap, namespace: 'default', name: 'deployed' }
+
+test('the namespace deleted, recover killed with -9 in the middle, and two at once after that: it ends as one undisturbed', async () => {
+  const uid = await deployWorkload()
+  const home: Ref = { ...kinds.namespace, name: namespace }
+  await cluster.remove(home, { uid: (await cluster.get(home))?.metadata.uid ?? '' })
+  const flags = ['--lab', '--yes', '--destroy=lab-infra', '--json']
+  const killed = lab.start('recover', flags)
+  await killed.said("✔ Take Flux's finalizers off its objects in the namespace flux-system")
+  killed.kill('SIGKILL')
+  await killed.ended
+  const both = await Promise.all([lab.run('recover', [...flags, '--resume']), lab.run('recover', [...flags, '--resume'])])
+  // The other finds the lock held; on a slow machine it may begin when the first has ended, and finds nothing to resume.
+  const codes = both.map(({ code }) => code).sort((one, other) => one - other)
+  const said = both.map(({ stderr }) => stderr).join('\n')
+  expect(codes[0], said).toBe(0)
+  expect([0, 2, 4], said).toContain(codes[1])
+  const again = await lab.run('recover', [...flags, '--fresh'])
+  expect(again.code, again.stderr).toBe(0)
+  expect(documentOf(again)).toMatchObject({ outcome: 'unchanged', healthy: true })
+  expect((await cluster.get(deployed))?.metadata.uid).toBe(uid)
+})

@@ -1,0 +1,72 @@
+import { readFileSync } from 'node:fs'
+import { generateX25519Identity } from 'age-encryption'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { recipientsOf } from '../../lib/tools/sops.ts'
+import { type Hand, openHand, readPrinted } from './by-hand.ts'
+import { bootstrappedLab, type TestLab } from './harness.ts'
+
+let lab: TestLab
+let hand: Hand
+
+beforeAll(async () => {
+  lab = await bootstrappedLab()
+  hand = await openHand(lab)
+})
+afterAll(async () => {
+  hand.close()
+  await lab.close()
+})
+
+/** The one line that is a command, behind these words. */
+function printed(text: string, before: string): string {
+  const line = text.split('\n').find((one) => one.includes(before)) ?? ''
+  return line.slice(line.indexOf(before) + before.length)
+}
+
+test('stdout is what was asked for, stderr is the rest; the last line of each run says how it ended', async () => {
+  const [health, planned, refused] = await Promise.all([
+    lab.run('health-check', ['--lab', '--only', 'api,instance,alerts']),
+    lab.run('bootstrap', ['--lab', '--dry-run']),
+    lab.run('teardown', ['--lab', '--yes']),
+  ])
+  expect(health.stdout).toMatch(
+    /^Health of lab-infra \(the lab, .*\)\n✔ Kubernetes API: .*\n✔ FluxInstance: .*\n– Alerts: not looked at: .*\n✔ health-check on lab-infra: healthy, of 3 probes none in trouble \(.*\)\n$/,
+  )
+  expect(health.stderr).toBe('')
+  expect(planned.stdout).toMatch(
+    /^\nPlan for lab-infra [^]*\n✔ bootstrap on lab-infra: nothing (to do: everything is as Git says|would be changed: .*) \(.*\)\n$/,
+  )
+  expect(planned.stderr).not.toContain('Create the namespace')
+  expect(refused).toMatchObject({ code: 2, stdout: '' })
+  expect(refused.stderr).toMatch(/\n {2}→ npx zx scripts\/teardown\.ts --lab --yes --destroy=lab-infra\n$/)
+})
+
+test('a kubeconfig that is not there, and a fault of what does not run, are called so', async () => {
+  const { bin } = await lab.access()
+  const [nowhere, fault] = await Promise.all([
+    lab.run('health-check', ['--context', 'infra'], { KUBECONFIG: '/nowhere/config', PATH: `${bin}:${process.env.PATH}` }),
+    lab.run('lab', ['fault', 'set', 'partition=flux-operater']),
+  ])
+  await lab.clearFaults()
+  expect(nowhere).toMatchObject({ code: 2, stdout: '' })
+  expect(nowhere.stderr).toContain('✗ there is no context "infra"; /nowhere/config, which KUBECONFIG names, is not there\n')
+  expect(fault.stderr).toContain('⚠ no flux-operater runs in the lab, so it counts once one does; did you mean flux-operator?\n')
+  expect(fault.stderr).toContain('✔ partition=flux-operater is set, on every cluster of the lab; ')
+})
+
+test('the capture that the runbook shows goes outside of the checkout, and what is printed then restores from it', async () => {
+  const identity = await generateX25519Identity()
+  const [recipient = ''] = (await recipientsOf([identity])) ?? []
+  hand.edit('keys.txt', () => `${identity}\n`)
+  hand.edit('.env', (text) => `${text}CAPTURE_RECIPIENTS=${recipient}\nCAPTURE_IDENTITY_FILE=${hand.path('keys.txt')}\n`)
+  const runbook = await readPrinted('docs/runbooks/flux-self-management.md')
+  const line = runbook.text.split('\n').find((one) => one.startsWith('npx zx scripts/capture.ts')) ?? ''
+  const captured = await hand.run('bash', ['-c', `${line} 2>said`])
+  expect(captured).toMatch(/\/infra\.age\n$/)
+  const said = readFileSync(hand.path('said'), 'utf8')
+  expect(said).toContain('✔ capture on infra: captured, opened again and compared, all of it (')
+  const again = printed(said, 'To restore from it: ')
+  expect(await hand.run('bash', ['-c', `${again} --dry-run`])).toContain(
+    '✔ restore on infra: nothing to do: everything is there as it was captured',
+  )
+})

@@ -1,0 +1,114 @@
+import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
+import * as v from 'valibot'
+import type { Cluster } from '../../lib/kubernetes/client.ts'
+import { kinds, parseObject, type Ref } from '../../lib/kubernetes/objects.ts'
+import { fluxKinds } from '../../lib/flux/kinds.ts'
+import { requestReconcile } from '../../lib/flux/reconcile-request.ts'
+import { bootstrappedLab, documentOf, type TestLab, untilRunning } from '../lab/harness.ts'
+
+const namespace = 'flux-system'
+const deployed: Ref = { ...kinds.configMap, namespace: 'default', name: 'deployed' }
+const consents = ['--lab', '--yes', '--destroy=lab-infra', '--json']
+let lab: TestLab
+let cluster: Cluster
+let uid: string | undefined
+
+beforeAll(async () => {
+  lab = await bootstrappedLab()
+  cluster = await lab.cluster('lab-infra')
+  await lab.change('deployed/map.yaml', () => 'apiVersion: v1\nkind: ConfigMap\nmetadata: {name: deployed, namespace: default}\n')
+  await requestReconcile(cluster, { ...fluxKinds.gitRepository, namespace, name: namespace })
+  const sourceRef = { kind: 'GitRepository', name: namespace }
+  await cluster.apply(
+    parseObject({
+      ...fluxKinds.kustomization,
+      metadata: { namespace, name: 'deploying' },
+      spec: { interval: '1h', retryInterval: '2s', prune: true, path: './deployed', sourceRef },
+    }),
+  )
+  await expect.poll(() => cluster.get(deployed), { timeout: 120_000 }).toBeDefined()
+  uid = (await cluster.get(deployed))?.metadata.uid
+  await lab.snapshot('deployed')
+})
+afterAll(() => lab.close())
+beforeEach(async () => {
+  await lab.reset('deployed')
+  await untilRunning(lab)
+})
+
+async function remove(ref: Ref): Promise<void> {
+  await cluster.remove(ref, { uid: (await cluster.get(ref))?.metadata.uid ?? '' })
+}
+
+/** Nothing is left to recover, and what Flux had deployed is the very same. */
+async function verifyRecovered(): Promise<void> {
+  const again = await lab.run('recover', [...consents, '--fresh'])
+  expect(again.code, again.stderr).toBe(0)
+  expect(documentOf(again)).toMatchObject({ outcome: 'unchanged' })
+  expect((await cluster.get(deployed))?.metadata.uid).toBe(uid)
+}
+
+const moments = [
+  '✔ Keep the operator from uninstalling Flux',
+  "✔ Stop Flux's controllers",
+  "✔ Take Flux's finalizers off its objects in the namespace flux-system",
+  '✔ Wait until the namespace flux-system is gone',
+  '✔ Create the namespace flux-system',
+  '✔ Install flux-operator',
+  '✔ Install Flux: apply the FluxInstance',
+]
+
+test.each([['SIGKILL' as const], ['SIGINT' as const]])(
+  'the namespace deleted, and recover ended by %s after each of its steps: it ends as one undisturbed',
+  async (signal) => {
+    await remove({ ...kinds.namespace, name: namespace })
+    for (const moment of moments) {
+      const running = lab.start('recover', [...consents, '--fresh'])
+      const isSaid = await running.said(moment).then(
+        () => true,
+        () => false, // what one before it has done needs no step any more
+      )
+      if (isSaid) running.kill(signal)
+      await running.ended
+    }
+    const last = await lab.run('recover', [...consents, '--fresh'])
+    expect(last.code, last.stderr).toBe(0)
+    await verifyRecovered()
+  },
+)
+
+test('the namespace deleted, and recover called twice at once: one does it, the other finds the lock', async () => {
+  await remove({ ...kinds.namespace, name: namespace })
+  const both = await Promise.all([lab.run('recover', consents), lab.run('recover', consents)])
+  const codes = both.map(({ code }) => code).sort((one, other) => one - other)
+  // On a slow machine the second may begin when the first has ended, and finds nothing to do.
+  const isRight = codes[0] === 0 && (codes[1] === 4 || both.some(({ stdout }) => stdout.includes('"outcome": "unchanged"')))
+  expect(isRight, both.map(({ stderr }) => stderr).join('\n')).toBe(true)
+  await verifyRecovered()
+})
+
+test('the FluxInstance deleted with its operator alive: Flux is bootstrapped, and what it had deployed is adopted', async () => {
+  await remove({ ...fluxKinds.fluxInstance, namespace, name: 'flux' })
+  const ended = await lab.run('recover', consents)
+  expect(ended.code, ended.stderr).toBe(0)
+  await verifyRecovered()
+})
+
+test('one CRD deleted: it is named, and put back with what Git has of its kind', async () => {
+  await remove({ ...kinds.crd, name: 'helmreleases.helm.toolkit.fluxcd.io' })
+  const ended = await lab.run('recover', consents)
+  expect(ended.code, ended.stderr).toBe(0)
+  await verifyRecovered()
+})
+
+const lossesSchema = v.object({ losses: v.array(v.looseObject({ noticed: v.nullable(v.string()), harmless: v.nullable(v.string()) })) })
+
+test.each([
+  ['eight losses by seed', ['--sample', '8', '--seed', '19'], 8],
+  ['four pairs by seed', ['--pairs', '4', '--seed', '19'], 4],
+])('%s are noticed and healed, or harmless', async (_, draw, count) => {
+  const ended = await lab.run('drill', ['--lab', '--scenario', 'each-loss', ...draw, '--json'])
+  expect(ended.code, ended.stderr).toBe(0)
+  const { losses } = v.parse(v.pipe(v.string(), v.parseJson(), lossesSchema), ended.stdout)
+  expect(losses).toHaveLength(count)
+})

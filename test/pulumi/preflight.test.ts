@@ -1,0 +1,57 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { descendantsOf } from '../../lib/process/child-process.ts'
+import { startOf } from '../../lib/process/process-start.ts'
+import { documentOf } from '../lab/harness.ts'
+import { controllers, controllersOf29, everything, openPulumiWorld, type PulumiWorld, stack } from './world.ts'
+
+let world: PulumiWorld
+beforeAll(async () => {
+  world = await openPulumiWorld('2.9.5')
+})
+afterAll(() => world.close())
+
+describe('before anything is changed', () => {
+  const blocked = async (more: Record<string, string>, args: readonly string[] = everything): Promise<string> => {
+    const ended = await world.run('bootstrap', args, more)
+    expect(ended.code, ended.stderr).toBe(3)
+    return documentOf(ended).error?.message ?? ''
+  }
+
+  test('a wrong passphrase stops it', async () => {
+    expect(await blocked({ PULUMI_CONFIG_PASSPHRASE_FILE: '', PULUMI_CONFIG_PASSPHRASE: 'wrong' })).toContain('incorrect passphrase')
+  })
+
+  test('a stack that is not there stops it', async () => {
+    expect(await blocked({ PULUMI_STACK: 'elsewhere' })).toContain("no stack named 'elsewhere' found")
+  })
+
+  test('a secret that is missing stops it', async () => {
+    await world.pulumi('config', 'rm', 'github:token', '--stack', stack)
+    expect(await blocked({})).toContain(`the Pulumi stack ${stack} has no config github.token, which its Flux needs`)
+    await world.pulumi('config', 'set', '--secret', 'github:token', 'a-secret', '--stack', stack)
+  })
+
+  test('a build that fails stops it', async () => {
+    expect(await blocked({ PULUMI_BUILD: 'echo "index.ts(1,1): no" >&2; exit 2' })).toContain('the build that PULUMI_BUILD names failed')
+  })
+})
+
+describe('a run that is killed with -9 within pulumi up', () => {
+  test('leaves no process behind, and is resumed to the same end although the stack stays locked', async () => {
+    const running = world.start('bootstrap', everything)
+    await running.said(/\+ +kubernetes:\S+ .*creating/)
+    const family = descendantsOf(running.pid)
+    // The engine first, and so hard that it cannot give its lock back.
+    for (const pid of [...family].reverse()) process.kill(pid, 'SIGKILL')
+    running.kill('SIGKILL')
+    await running.ended
+    await expect.poll(() => family.filter((pid) => startOf(pid) !== undefined), { timeout: 60_000 }).toEqual([])
+    const other = await world.run('bootstrap', [...everything, '--fresh'])
+    expect(other.code, other.stderr).toBe(3)
+    expect(documentOf(other).error?.message).toMatch(/the Pulumi stack infra is locked by .*, which is gone/)
+    const ended = await world.run('bootstrap', [...everything, '--resume'])
+    expect(ended.code, ended.stderr).toBe(0)
+    expect(await controllers(world.cluster)).toEqual(controllersOf29)
+    expect(documentOf(await world.run('bootstrap', everything)).outcome).toBe('unchanged')
+  })
+})

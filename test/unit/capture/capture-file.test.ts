@@ -1,0 +1,181 @@
+import { mkdtempSync, readFileSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { gzipSync } from 'node:zlib'
+import { Encrypter, generateX25519Identity, identityToRecipient } from 'age-encryption'
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { type Capture, carries, describeCapture, read, sortedEntries, textOf } from '../../../lib/capture/capture.ts'
+import { digestOf, openCapture, wantsPassphrase, writeCapture } from '../../../lib/capture/file.ts'
+import { linesOf } from '../../../lib/capture/format.ts'
+import type { Identity, Decryptor } from '../../../lib/capture/keys.ts'
+import { kinds, parseObject, refOf } from '../../../lib/kubernetes/objects.ts'
+import { OperatorError } from '../../../lib/base/errors.ts'
+
+const folder = mkdtempSync(join(tmpdir(), 'capture-file-'))
+afterAll(() => rmSync(folder, { recursive: true, force: true }))
+const path = join(folder, 'capture.age')
+
+const secret = parseObject({
+  ...kinds.secret,
+  metadata: {
+    name: 'flux-git',
+    namespace: 'flux-system',
+    uid: 'an-uid',
+    resourceVersion: '12',
+    creationTimestamp: '2026-03-01T12:00:00Z',
+    labels: { team: 'a' },
+    annotations: { note: 'ü\n"' },
+    managedFields: [{ manager: 'kustomize-controller', operation: 'Apply', apiVersion: 'v1', fieldsV1: { 'f:data': {} } }],
+  },
+  type: 'Opaque',
+  immutable: true,
+  data: { password: 'aHVudGVyMg==', empty: '' },
+})
+const capture: Capture = {
+  header: { context: 'infra', server: 'https://10.0.0.1', uid: 'a-cluster', namespace: 'flux-system', takenAt: '2026-03-01T12:00:00.000Z' },
+  entries: [
+    { ref: refOf(secret), role: 'referred', because: ['GitRepository flux-system/fleet: spec.secretRef'], text: textOf(secret, true) },
+  ],
+}
+let own: Identity
+let other: Identity
+let decryptor: Decryptor
+
+async function keyPair(): Promise<Identity> {
+  const identity = await generateX25519Identity()
+  return { secret: identity, recipient: await identityToRecipient(identity) }
+}
+beforeAll(async () => {
+  own = await keyPair()
+  other = await keyPair()
+  decryptor = { is: 'identities', identities: [own], file: 'own.key' }
+})
+
+async function refusal(opening: Promise<unknown>): Promise<string> {
+  const error: unknown = await opening.catch((thrown: unknown) => thrown)
+  if (!(error instanceof OperatorError)) throw new Error(`not refused: ${String(error)}`)
+  expect(error.kind).toBe('blocked')
+  return error.message
+}
+
+/** A file, encrypted as a capture is, that holds these bytes. */
+async function seal(content: Uint8Array): Promise<void> {
+  const encrypter = new Encrypter()
+  encrypter.addRecipient(own.recipient)
+  writeFileSync(path, await encrypter.encrypt(content))
+}
+
+describe('a capture in its file', () => {
+  beforeEach(async () => {
+    rmSync(path, { force: true })
+    await writeCapture(path, capture, { is: 'recipients', recipients: [own.recipient, other.recipient] })
+  })
+
+  test('is read as it was written, by everybody it is for', async () => {
+    for (const identity of [own, other]) {
+      const opened = await openCapture(path, { is: 'identities', identities: [identity], file: 'a.key' })
+      expect(opened).toEqual(capture)
+      expect(digestOf(opened)).toBe(digestOf(capture))
+    }
+  })
+  test('is only its owner’s, and holds nothing in the clear', () => {
+    expect(statSync(path).mode & 0o777).toBe(0o600)
+    expect(readFileSync(path, 'latin1')).not.toMatch(/hunter2|aHVudGVyMg|flux-git/)
+    expect(readdirSync(folder)).toEqual(['capture.age'])
+  })
+  test('is not for others', async () => {
+    const stranger: Decryptor = { is: 'identities', identities: [await keyPair()], file: '/keys/stranger.key' }
+    expect(await refusal(openCapture(path, stranger))).toBe(`/keys/stranger.key does not open ${path}: it was encrypted for others`)
+  })
+  test.each([
+    ['cut short in its text', (bytes: Buffer) => bytes.subarray(0, bytes.length - 20), 'invalid tag'],
+    ['cut short in its header', (bytes: Buffer) => bytes.subarray(0, 60), ''],
+    ['changed by one bit at its end', (bytes: Buffer) => flipped(bytes, bytes.length - 1), 'invalid tag'],
+    ['changed by one bit in its header', (bytes: Buffer) => flipped(bytes, 150), ''],
+    ['longer than it was', (bytes: Buffer) => Buffer.concat([bytes, Buffer.from('more')]), 'invalid tag'],
+  ])('is refused when it was %s', async (_how, damage, why) => {
+    writeFileSync(path, damage(readFileSync(path)))
+    const message = await refusal(openCapture(path, decryptor))
+    expect(message.startsWith(`${path} is damaged: it was cut short, or changed after it was written (`), message).toBe(true)
+    expect(message).toContain(why)
+  })
+  test.each([
+    ['empty', ''],
+    ['something else', 'apiVersion: v1\n'],
+  ])('is refused when it is %s', async (_what, content) => {
+    writeFileSync(path, content)
+    expect(await refusal(openCapture(path, decryptor))).toBe(
+      `${path} is not a capture: it does not begin as a file encrypted with age does`,
+    )
+  })
+  test('is refused when it is not there', async () => {
+    rmSync(path)
+    expect(await refusal(openCapture(path, decryptor))).toContain(`the capture ${path} cannot be read: ENOENT`)
+  })
+  test.each([
+    ['what is not packed', Buffer.from('canary')],
+    ['another’s text', gzipSync('canary\n')],
+    ['nothing', gzipSync('')],
+    ['fewer objects than it tells of', gzipSync([...linesOf(capture)].slice(0, 1).join(''))],
+  ])('is refused, and not quoted, when it holds %s', async (_what, content) => {
+    await seal(content)
+    expect(await refusal(openCapture(path, decryptor))).toBe(`${path} can be opened, but holds no capture`)
+  })
+  test('is refused when it is of a later version', async () => {
+    await seal(gzipSync([...linesOf(capture)].join('').replace('"schemaVersion":1', '"schemaVersion":2')))
+    expect(await refusal(openCapture(path, decryptor))).toBe(`${path} cannot be read: it is of version 2, and this program reads version 1`)
+  })
+  test('opens with a passphrase, and no other', async () => {
+    const encrypter = new Encrypter()
+    encrypter.setPassphrase('correct horse battery')
+    encrypter.setScryptWorkFactor(10) // a capture's own takes seconds, as it should
+    writeFileSync(path, await encrypter.encrypt(gzipSync([...linesOf(capture)].join(''))))
+    expect(await wantsPassphrase(path)).toBe(true)
+    expect(await openCapture(path, { is: 'passphrase', passphrase: 'correct horse battery' })).toEqual(capture)
+    expect(await refusal(openCapture(path, { is: 'passphrase', passphrase: 'incorrect horse' }))).toBe(
+      `the passphrase is not the one that ${path} was encrypted with`,
+    )
+  })
+  test('an identity is wanted where it is encrypted for recipients', async () => {
+    expect(await wantsPassphrase(path)).toBe(false)
+  })
+})
+
+function flipped(bytes: Buffer, at: number): Buffer {
+  const changed = Buffer.from(bytes)
+  changed[at] = (changed[at] ?? 0) ^ 1
+  return changed
+}
+
+describe('an entry', () => {
+  test('holds the object as it can be created, and apart from it what it was', () => {
+    const { was, object } = read({ text: textOf(secret, true) })
+    expect(object).toMatchObject({ type: 'Opaque', immutable: true, data: { password: 'aHVudGVyMg==', empty: '' } })
+    expect(JSON.parse(textOf(secret, true))).toMatchObject({
+      object: { metadata: { name: 'flux-git', namespace: 'flux-system', labels: { team: 'a' }, annotations: { note: 'ü\n"' } } },
+    })
+    expect(object.metadata).not.toHaveProperty('uid')
+    expect(object.metadata).not.toHaveProperty('resourceVersion')
+    expect(was).toMatchObject({ uid: 'an-uid', managedFields: [{ manager: 'kustomize-controller' }] })
+  })
+  test('is found whatever version of its API is asked for', () => {
+    const ref = { kind: 'Kustomization', namespace: 'a', name: 'b' }
+    const entries = [{ ref: { ...ref, apiVersion: 'kustomize.toolkit.fluxcd.io/v1' }, role: 'flux' as const, because: [], text: '' }]
+    expect(carries({ entries }, { ...ref, apiVersion: 'kustomize.toolkit.fluxcd.io/v1beta2' })).toBe(true)
+    expect(carries({ entries }, { ...ref, apiVersion: 'kustomize.example.com/v1' })).toBe(false)
+  })
+  test('stands before what uses it', () => {
+    const entry = (role: 'namespace' | 'referred' | 'flux', name: string) => ({
+      ref: { ...kinds.secret, name },
+      role,
+      because: [],
+      text: '',
+    })
+    const entries = [entry('flux', 'a'), entry('referred', 'c'), entry('namespace', 'd'), entry('referred', 'b')]
+    expect(sortedEntries(entries).map(({ ref }) => ref.name)).toEqual(['d', 'b', 'c', 'a'])
+  })
+  test('is reported in numbers', () => {
+    expect(describeCapture(capture)).toBe('1 Secret or ConfigMap that Flux refers to')
+    expect(describeCapture({ entries: [] })).toBe('nothing: there is no Flux here')
+  })
+})

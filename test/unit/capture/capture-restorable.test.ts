@@ -1,0 +1,53 @@
+import { expect, test } from 'vitest'
+import { type Entry, textOf } from '../../../lib/capture/capture.ts'
+import { changeBack, compareAll, putBack } from '../../../lib/capture/compare.ts'
+import { type Cluster, clusterAt } from '../../../lib/kubernetes/client.ts'
+import { kinds, type KubeObject, parseObject } from '../../../lib/kubernetes/objects.ts'
+import { socketEndpoint } from '../../../lib/kubernetes/transport.ts'
+
+const ref = { ...kinds.namespace, name: 'flux-system' }
+const project = { 'field.cattle.io/projectId': 'c-m-1:p-1' }
+const namespace = (annotations: Record<string, string>, labels: Record<string, string> = {}): KubeObject =>
+  parseObject({ ...kinds.namespace, metadata: { name: ref.name, uid: '1', resourceVersion: '7', annotations, labels } })
+const captured = namespace({ ...project, 'lifecycle.cattle.io/create.namespace-auth': 'true', 'cattle.io/status': '{"Conditions":[]}' })
+const entry: Entry = { ref, role: 'namespace', because: [], text: textOf(captured, false) }
+
+/** A cluster with one namespace, or none, that remembers what is written. */
+function clusterWith(live: KubeObject | undefined): { cluster: Cluster; written: KubeObject[] } {
+  const written: KubeObject[] = []
+  const take = (object: KubeObject): Promise<KubeObject> => {
+    written.push(object)
+    return Promise.resolve(object)
+  }
+  const patience = { milliseconds: 0, trouble: () => undefined, over: () => undefined }
+  const base = clusterAt(socketEndpoint('/nowhere'), patience, new AbortController().signal)
+  const cluster: Cluster = {
+    ...base,
+    get: () => Promise.resolve(live),
+    isInstalled: () => Promise.resolve(true),
+    create: take,
+    replace: take,
+  }
+  return { cluster, written }
+}
+
+test('what Rancher has noted on the old namespace is not put on the new one; its project is', async () => {
+  const { cluster, written } = clusterWith(undefined)
+  await putBack(cluster, entry)
+  expect(written[0]?.metadata.annotations).toEqual(project)
+})
+
+test('what it has noted on the new one is not a difference, and stays through a change', async () => {
+  const noted = { 'lifecycle.cattle.io/create.mgmt-project-rbac-create': 'true' }
+  const same = clusterWith(namespace({ ...project, ...noted }))
+  expect((await compareAll(same.cluster, [entry]))[0]?.verdict).toEqual({ is: 'same' })
+  const live = namespace(noted)
+  const { cluster, written } = clusterWith(live)
+  expect((await compareAll(cluster, [entry]))[0]?.verdict).toMatchObject({
+    is: 'different',
+    fields: ['metadata.annotations[field.cattle.io/projectId]'],
+  })
+  await changeBack(cluster, entry, live)
+  expect(written[0]?.metadata).toMatchObject({ uid: '1', annotations: { ...project, ...noted } })
+  expect(Object.keys(written[0]?.metadata.annotations ?? {})).toHaveLength(2)
+})

@@ -1,0 +1,160 @@
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { hostname, tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { describe, expect, onTestFinished, test } from 'vitest'
+import { holderOf, holdersIn, readLocks } from '../../../../lib/commands/bootstrap/pulumi-locks.ts'
+import { judgeStackSecrets, usualSecrets } from '../../../../lib/commands/bootstrap/checks/stack-secrets.ts'
+import { judgeStackState } from '../../../../lib/commands/bootstrap/checks/stack-state.ts'
+import { describeChanges, parsePreview, parseState, summarizeChanges } from '../../../../lib/commands/bootstrap/pulumi-output.ts'
+
+describe('the secrets of a stack', () => {
+  const stack = { name: 'infra', folder: '/fleet' }
+  const judged = (config: Record<string, boolean>, names = usualSecrets.split(',')): string[] =>
+    judgeStackSecrets(stack, Object.fromEntries(Object.entries(config).map(([key, isSecret]) => [key, { isSecret }])), names).map(
+      ({ what, remedy }) => `${what} → ${remedy}`,
+    )
+
+  test.each([
+    ['keys of a group', { 'flux:ssh_private_key': true, 'github:token': true }],
+    ['keys of the project', { 'fleet:flux.ssh_private_key': true, 'fleet:github.token': true }],
+    ['fields of secret objects', { 'fleet:flux': true, 'fleet:github': true }],
+  ])('are found as %s', (_form, config) => {
+    expect(judged(config)).toEqual([])
+  })
+
+  test('are reported where they are missing or in plain text, with the command that sets them', () => {
+    expect(judged({ 'flux:ssh_private_key': false })).toEqual([
+      'flux:ssh_private_key of the Pulumi stack infra is in plain text → change the secret, then: cd /fleet && pulumi config set --secret flux:ssh_private_key --stack infra <FILE',
+      'the Pulumi stack infra has no config github.token, which its Flux needs → cd /fleet && pulumi config set --secret github:token --stack infra <FILE',
+    ])
+  })
+
+  test('have other names where a person says so', () => {
+    expect(judged({ 'git:key': true }, ['git.key'])).toEqual([])
+  })
+})
+
+describe('a preview', () => {
+  const urn = (type: string): string => `urn:pulumi:infra::flux::flux-runbook:index:FluxBootstrap$${type}::flux-one`
+  const step = (op: string, type: string) => ({ op, urn: urn(type) })
+  const changes = parsePreview(
+    JSON.stringify({
+      steps: [
+        step('create', 'kubernetes:apps/v1:Deployment'),
+        step('create', 'kubernetes:core/v1:Secret'),
+        step('create', 'kubernetes:apps/v1:Deployment'),
+        step('update', 'kubernetes:apiextensions.k8s.io/v1:CustomResourceDefinition'),
+        step('same', 'kubernetes:core/v1:Namespace'),
+        step('read', 'kubernetes:core/v1:Namespace'),
+        step('refresh', 'kubernetes:core/v1:Namespace'),
+      ],
+      changeSummary: { create: 3, update: 1, same: 1 },
+    }),
+  )
+
+  test('is reported by kind and change, without what stays', () => {
+    expect(summarizeChanges(changes)).toEqual(['create: 2 Deployment, 1 Secret', 'update: 1 CustomResourceDefinition'])
+    expect(describeChanges(changes)).toBe('3 to create, 1 to update')
+  })
+
+  test('that changes nothing is empty', () => {
+    expect(parsePreview('{"steps": [{"op": "same", "urn": "urn:pulumi:infra::flux::a:b:C::flux"}]}')).toEqual([])
+    expect(describeChanges([])).toBe('')
+  })
+})
+
+describe('the state of a stack', () => {
+  const stack = { name: 'infra', typed: (words: string) => `pulumi ${words} --stack infra` }
+  const clean = { pending: [], cluster: 'uid-1' }
+  const judged = (...args: [state?: object, locks?: readonly { who: string; isGone: boolean }[], isOwnWork?: boolean]): string[] => {
+    const [state = {}, locks = [], isOwnWork = false] = args
+    return judgeStackState(stack, { ...clean, ...state }, locks, { cluster: 'uid-1', isOwnWork }).map(
+      ({ is, what, remedy = '' }) => `${is}: ${what} → ${remedy}`,
+    )
+  }
+
+  test('is read from what Pulumi exports', () => {
+    const urn = 'urn:pulumi:infra::flux::flux-runbook:index:FluxBootstrap$kubernetes:core/v1:Namespace::flux-which-cluster'
+    const anchor = { urn, id: 'kube-system', outputs: { metadata: { uid: 'uid-1' } } }
+    const interrupted = { type: 'creating', resource: { urn: 'urn:pulumi:infra::flux::kubernetes:core/v1:Secret::flux-flux-git' } }
+    expect(parseState(JSON.stringify({ deployment: { resources: [anchor], pending_operations: [interrupted] } }))).toEqual({
+      pending: ['creating flux-flux-git'],
+      cluster: 'uid-1',
+    })
+  })
+
+  test.each(['{"version": 3, "deployment": null}', '{"version": 3, "deployment": {}}'])(
+    'that was never deployed is empty: %s',
+    (exported) => {
+      expect(parseState(exported)).toEqual({ pending: [], cluster: undefined })
+    },
+  )
+
+  test('is in nobody’s way where it is this cluster’s, or not reported whose', () => {
+    expect(judged()).toEqual([])
+    expect(judged({ cluster: undefined })).toEqual([])
+  })
+
+  test('blocks where it is of another cluster, even for a run that was interrupted', () => {
+    const blocked = [
+      'blocks: the Pulumi stack infra was deployed to another cluster: the UID of its kube-system was uid-2, and is uid-1 here → name the stack of this cluster in PULUMI_STACK',
+    ]
+    expect(judged({ cluster: 'uid-2' })).toEqual(blocked)
+    expect(judged({ cluster: 'uid-2' }, [], true)).toEqual(blocked)
+  })
+
+  test('blocks where it is locked, or was left halfway', () => {
+    expect(judged({ pending: ['creating flux-flux-git'] }, [{ who: 'ada@laptop, process 7', isGone: false }])).toEqual([
+      'blocks: the Pulumi stack infra is locked by ada@laptop, process 7 → wait until it ends; or: pulumi cancel --stack infra',
+      'blocks: the Pulumi stack infra has operations that were interrupted: creating flux-flux-git → see whether they took place, then: pulumi refresh --clear-pending-creates --stack infra',
+    ])
+  })
+
+  test('is cleared by the run that left it so, and by no other', () => {
+    const gone = [{ who: 'ada@laptop, process 7', isGone: true }]
+    expect(judged({ pending: ['creating flux-flux-git'] }, gone, true)).toEqual([
+      'notice: pulumi up of this run was interrupted, and left the stack infra locked or halfway: this run clears that → ',
+    ])
+    expect(judged({}, gone)).toEqual([
+      'blocks: the Pulumi stack infra is locked by ada@laptop, process 7, which is gone → pulumi cancel --stack infra',
+    ])
+    expect(judged({}, [{ who: 'bo@desk, process 9', isGone: false }], true)).toEqual([
+      'blocks: the Pulumi stack infra is locked by bo@desk, process 9 → wait until it ends; or: pulumi cancel --stack infra',
+    ])
+  })
+
+  test('names who holds its lock, and knows of this machine alone whether they are gone', () => {
+    const reported = `error: the stack is currently locked by 2 lock(s). Either wait for the other process(es) to end or delete the lock file with \`pulumi cancel\`.
+  file:///state/.pulumi/locks/organization/flux/infra/a.json: created by ada@${hostname()} (pid ${process.pid}) at 2026-11-30T00:00:00Z
+  file:///state/.pulumi/locks/organization/flux/infra/b.json: created by bo@elsewhere (pid 1) at 2026-11-30T00:00:00Z`
+    expect(holdersIn(reported)).toEqual([
+      { who: `ada@${hostname()}, process ${process.pid}`, isGone: false },
+      { who: 'bo@elsewhere, process 1', isGone: false },
+    ])
+    expect(holderOf('ada', hostname(), 2 ** 22 + 1).isGone).toBe(true)
+    expect(holdersIn('error: the stack does not exist')).toEqual([])
+  })
+})
+
+describe('the locks of a stack', () => {
+  test('are read where the backend is a folder, with the marks that the engine puts beside them left out', async () => {
+    const root = mkdtempSync(join(tmpdir(), 'frb locks '))
+    onTestFinished(() => rmSync(root, { recursive: true }))
+    expect(await readLocks(`file://${root}`, 'infra', '/fleet')).toEqual([])
+    for (const stack of ['infra', 'apps']) {
+      const folder = join(root, '.pulumi/locks/organization/flux', stack)
+      mkdirSync(folder, { recursive: true })
+      writeFileSync(
+        join(folder, 'a.json'),
+        JSON.stringify({ pid: 7, username: stack, hostname: 'elsewhere', timestamp: '2026-11-30T00:00:00Z' }),
+      )
+      writeFileSync(join(folder, 'a.json.attrs'), '{"user.content_type": "application/json"}')
+    }
+    const held = [{ who: 'infra@elsewhere, process 7', isGone: false }]
+    expect(await readLocks(`file://${root}?no_tmp_dir=true`, 'organization/flux/infra', '/fleet')).toEqual(held)
+    expect(await readLocks('file://./state', 'infra', '/fleet')).toEqual([])
+    expect(await readLocks(`file://./${root.split('/').at(-1)}`, 'infra', tmpdir())).toEqual(held)
+    expect(await readLocks('s3://bucket', 'infra', '/fleet')).toEqual([])
+    expect(await readLocks(undefined, 'infra', '/fleet')).toEqual([])
+  })
+})

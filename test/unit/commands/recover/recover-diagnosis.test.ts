@@ -1,0 +1,418 @@
+import { describe, expect, test } from 'vitest'
+import { parseObject } from '../../../../lib/kubernetes/objects.ts'
+import { parseFluxObject } from '../../../../lib/flux/object.ts'
+import type { Trouble } from '../../../../lib/health/probe.ts'
+import { fluxKinds } from '../../../../lib/flux/kinds.ts'
+import type { Installation } from '../../../../lib/flux/installation.ts'
+import { problems } from '../../../../lib/health/problems.ts'
+import { diagnose } from '../../../../lib/commands/recover/diagnosis.ts'
+import { disasters } from '../../../../lib/commands/recover/failures.ts'
+import type { Evidence } from '../../../../lib/commands/recover/evidence.ts'
+import { inLayers } from '../../../../lib/commands/recover/layers.ts'
+import type { Remedies } from '../../../../lib/commands/recover/remedies.ts'
+import type { Step } from '../../../../lib/runner/step.ts'
+
+const namespace = 'flux-system'
+const object = (kind: string, name: string, spec: object = {}) =>
+  parseFluxObject({ metadata: { namespace, name }, spec }, { apiVersion: 'v1', kind }, true)
+const objects = [
+  object('HelmRelease', 'flux-operator'),
+  object('HelmRelease', 'flux-instance'),
+  object('GitRepository', namespace, { secretRef: { name: 'flux-git' } }),
+]
+const instance = (annotations: Record<string, string> = {}) =>
+  parseObject({
+    apiVersion: 'fluxcd.controlplane.io/v1',
+    kind: 'FluxInstance',
+    metadata: { namespace, name: 'flux', annotations, labels: { 'helm.toolkit.fluxcd.io/name': 'flux-instance' } },
+  })
+
+const terminating = parseObject({
+  apiVersion: 'fluxcd.controlplane.io/v1',
+  kind: 'FluxInstance',
+  metadata: { namespace, name: 'flux', deletionTimestamp: '2026-11-29T00:00:00Z' },
+})
+
+const installation: Installation = {
+  installedBy: 'operator',
+  version: '2.9.5',
+  namespace,
+  components: ['source-controller', 'helm-controller'],
+  shards: [],
+  shardLabel: 'sharding.fluxcd.io/key',
+  expectsOperator: true,
+  follows: {
+    source: { ...fluxKinds.gitRepository, namespace, name: namespace },
+    root: { ...fluxKinds.kustomization, namespace, name: namespace },
+    url: 'https://git.example.com/fleet.git',
+    ref: 'refs/heads/main',
+    appliesItself: false,
+  },
+}
+const well: Evidence = {
+  probed: [],
+  installation,
+  namespace,
+  going: undefined,
+  isEmpty: false,
+  hasCrds: true,
+  hasOperator: true,
+  instance: instance(),
+  upgrade: undefined,
+  controllers: { wanted: ['source-controller', 'helm-controller'], there: ['source-controller', 'helm-controller'] },
+  objects: new Map(objects.map((one) => [one.name, one])),
+}
+const byCli: Partial<Evidence> = {
+  installation: { ...installation, installedBy: 'cli', expectsOperator: false },
+  instance: undefined,
+  hasOperator: false,
+  objects: new Map(),
+}
+const upgrade = { from: '2.9.4', to: '2.9.5' }
+const old: Trouble = { object: 'Deployment x', reason: 'runs y; 0 of 1 pods available: ImagePullBackOff', problem: problems.oldVersion }
+const seen = (id: string, ...troubles: readonly Trouble[]): Pick<Evidence, 'probed'> => ({
+  probed: [{ id, title: id, state: 'fail', detail: '', objects: troubles }],
+})
+
+test.each<[string, Partial<Evidence>, string[]]>([
+  ['nothing', {}, []],
+  ['an empty cluster', { hasCrds: false, isEmpty: true, hasOperator: false, instance: undefined }, ['cluster-emptied']],
+  ['one without CRDs', { hasCrds: false, hasOperator: false, instance: undefined }, ['flux-deleted']],
+  [
+    'neither operator nor controllers',
+    { hasOperator: false, controllers: { ...well.controllers, there: [] } },
+    ['operator-and-controllers-deleted'],
+  ],
+  [
+    'a namespace that its finalizers hold',
+    { going: { isHeld: true, because: 'it is being deleted' }, instance: undefined, hasOperator: false },
+    ['namespace-deleted'],
+  ],
+  [
+    'a namespace that finalizers will hold as soon as its controller looks',
+    { going: { isHeld: false, because: 'it is being deleted' } },
+    ['namespace-deleted'],
+  ],
+  [
+    'a namespace that goes by itself',
+    { going: { isHeld: false, because: 'it is being deleted' }, hasCrds: false, instance: undefined, hasOperator: false },
+    ['flux-deleted'],
+  ],
+  ['a FluxInstance that is being deleted', { instance: terminating }, ['instance-terminating']],
+  [
+    'one that is being deleted, with nobody there, and disabled before',
+    {
+      instance: { ...terminating, metadata: { ...terminating.metadata, annotations: { 'fluxcd.controlplane.io/reconcile': 'disabled' } } },
+      hasOperator: false,
+      controllers: { ...well.controllers, there: [] },
+    },
+    ['instance-terminating'],
+  ],
+  [
+    'nobody there, and the FluxInstance suspended, which is to be resumed',
+    {
+      instance: instance({ 'fluxcd.controlplane.io/reconcile': 'disabled' }),
+      resumesInstance: true,
+      hasOperator: false,
+      controllers: { ...well.controllers, there: [] },
+    },
+    ['operator-and-controllers-deleted', 'instance-suspended'],
+  ],
+  ['no FluxInstance', { instance: undefined }, ['instance-deleted']],
+  ['no operator', { hasOperator: false }, ['operator-deleted']],
+  [
+    'no operator and one controller less',
+    { hasOperator: false, controllers: { ...well.controllers, there: ['helm-controller'] } },
+    ['operator-deleted', 'controllers-deleted'],
+  ],
+  ['a controller less', { controllers: { ...well.controllers, there: ['helm-controller'] } }, ['controllers-deleted']],
+  ['a suspended FluxInstance', { instance: instance({ 'fluxcd.controlplane.io/reconcile': 'disabled' }) }, []],
+  [
+    'one that the person says to resume',
+    { instance: instance({ 'fluxcd.controlplane.io/reconcile': 'disabled' }), resumesInstance: true },
+    ['instance-suspended'],
+  ],
+  ['no login for Git', seen('secrets', { object: 'Secret flux-system/flux-git', reason: 'does not exist' }), ['git-credentials-gone']],
+  ["someone else's Secret missing", seen('secrets', { object: 'Secret apps/shop', reason: 'does not exist' }), []],
+  [
+    'a login that Git refuses',
+    seen('sources', {
+      object: 'GitRepository flux-system/flux-system',
+      reason: 'GitOperationFailed: authentication required: Unauthorized',
+    }),
+    ['git-credentials-wrong'],
+  ],
+  [
+    'a token that was revoked, at a host that hides what is private',
+    seen('sources', {
+      object: 'GitRepository flux-system/flux-system',
+      reason: 'GitOperationFailed: failed to checkout and determine revision: unable to list remote: repository not found',
+    }),
+    ['git-credentials-wrong'],
+  ],
+  [
+    'a Git that does not answer',
+    seen('sources', { object: 'GitRepository flux-system/flux-system', reason: 'GitOperationFailed: connection refused' }),
+    [],
+  ],
+  ['no HelmRelease of the FluxInstance', { objects: new Map() }, ['instance-release-deleted']],
+  [
+    'a FluxInstance that no HelmRelease has made',
+    { objects: new Map(), instance: parseObject({ ...instance(), metadata: { namespace, name: 'flux' } }) },
+    [],
+  ],
+  ['a Flux that the flux CLI has installed', { ...byCli }, []],
+  ['one without a controller', { ...byCli, controllers: { ...well.controllers, there: ['helm-controller'] } }, ['controllers-deleted']],
+  ['one without any', { ...byCli, controllers: { ...well.controllers, there: [] } }, ['controllers-deleted']],
+  [
+    'a stalled FluxInstance',
+    seen('instance', { object: 'FluxInstance flux-system/flux', reason: 'stalled', problem: problems.instanceFailing }),
+    ['instance-stalled'],
+  ],
+  [
+    'old controllers',
+    seen('controllers', { object: 'Deployment x', reason: 'runs y', problem: problems.oldVersion }),
+    ['controllers-outdated'],
+  ],
+  [
+    'an upgrade that is under way',
+    { upgrade, ...seen('controllers', { ...old, reason: 'runs y; the FluxInstance says x' }) },
+    ['controllers-outdated'],
+  ],
+  ['one whose image cannot be pulled', { upgrade, ...seen('controllers', old) }, ['upgrade-broken']],
+  [
+    'one to a version that the operator does not know',
+    { upgrade, ...seen('instance', { object: 'FluxInstance flux-system/flux', reason: 'stalled', problem: problems.instanceFailing }) },
+    ['upgrade-broken'],
+  ],
+  [
+    'one that was stopped by hand',
+    { upgrade, instance: instance({ 'fluxcd.controlplane.io/reconcile': 'disabled' }), ...seen('controllers', old), resumesInstance: true },
+    ['instance-suspended', 'controllers-outdated'],
+  ],
+  [
+    'a release left pending',
+    seen('helmreleases', {
+      object: 'HelmRelease apps/shop',
+      cause: 'pending-release',
+      reason: 'Helm release shop is pending-upgrade at revision 7, and nobody is at work on it',
+    }),
+    ['release-pending'],
+  ],
+  [
+    'a HelmRelease without its source',
+    seen('helmreleases', {
+      object: 'HelmRelease apps/shop',
+      cause: 'missing',
+      reason: 'needs OCIRepository apps/shop, which does not exist',
+    }),
+    [],
+  ],
+  [
+    'a HelmRelease that only waits for another',
+    seen('helmreleases', { object: 'HelmRelease apps/shop', reason: 'only waits for HelmRelease apps/stalled: Failed: x' }),
+    [],
+  ],
+  [
+    'a webhook without an endpoint',
+    seen('webhooks', { object: 'ValidatingWebhookConfiguration policy', reason: 'refuses all', damage: 'webhook-unanswered' }),
+    ['webhook-orphaned'],
+  ],
+  [
+    'one beside a Flux that is gone',
+    {
+      hasCrds: false,
+      hasOperator: false,
+      instance: undefined,
+      ...seen('webhooks', { object: 'ValidatingWebhookConfiguration policy', reason: 'refuses all', damage: 'webhook-unanswered' }),
+    },
+    ['flux-deleted', 'webhook-orphaned'],
+  ],
+  ['one that Flux is not asked about', seen('webhooks', { object: 'ValidatingWebhookConfiguration policy', reason: 'refuses some' }), []],
+  [
+    'one whose certificates have expired',
+    seen('certificates', { object: 'ValidatingWebhookConfiguration policy', reason: 'expired', damage: 'webhook-expired' }),
+    ['webhook-expired'],
+  ],
+  [
+    'a quota of 0',
+    seen('namespace', { object: 'ResourceQuota flux-system/none', reason: 'limits pods to 0', damage: 'quota' }),
+    ['quota-zero'],
+  ],
+  [
+    'a CRD less',
+    seen('crds', {
+      object: 'CustomResourceDefinition buckets.x',
+      reason: 'does not exist, and with it no object of its kind',
+      damage: 'crd-gone',
+    }),
+    ['crds-deleted'],
+  ],
+  [
+    'a controller scaled to 0',
+    seen('controllers', { object: 'Deployment flux-system/x', reason: 'is scaled to 0: nobody does its work', damage: 'scaled-to-zero' }),
+    ['scaled-to-zero'],
+  ],
+  [
+    'a ServiceAccount less',
+    seen('inventory', {
+      object: 'ServiceAccount flux-system/x',
+      reason: 'does not exist; FluxInstance x has installed it',
+      damage: 'part-gone',
+    }),
+    ['parts-gone'],
+  ],
+  [
+    'a branch that is gone',
+    seen('sources', {
+      object: 'GitRepository flux-system/flux-system',
+      reason: 'GitOperationFailed: couldn\'t find remote ref "refs/heads/main"',
+    }),
+    ['git-branch-gone'],
+  ],
+  [
+    'a certificate that has expired',
+    seen('sources', {
+      object: 'GitRepository flux-system/flux-system',
+      reason: 'GitOperationFailed: x509: certificate has expired or is not yet valid',
+    }),
+    ['git-certificate'],
+  ],
+  [
+    'a chart that the registry has not got any more',
+    seen('sources', {
+      object: 'OCIRepository flux-system/flux-operator',
+      reason: 'OCIArtifactPullFailed: MANIFEST_UNKNOWN: manifest unknown',
+    }),
+    ['artifact-gone'],
+  ],
+  [
+    'a policy that denies',
+    seen('controllers', {
+      object: 'Deployment flux-system/x',
+      reason: `0 of 1 pods available: pods "x" is forbidden: ValidatingAdmissionPolicy 'no-latest' with binding 'all' denied request: no`,
+    }),
+    ['admission-refuses'],
+  ],
+  ['a loop', seen('loop', { object: 'ConfigMap apps/shop', reason: 'was changed', problem: 'Recursive reconciliation loop' }), ['loop']],
+])('%s', (_, evidence, ids) => {
+  expect(diagnose({ ...well, ...evidence }).map(({ disaster }) => disaster.id)).toEqual(ids)
+})
+
+test('a loop that an earlier run has suspended is gone on with, though it cannot be seen any more', () => {
+  expect(diagnose(well, ['loop']).map(({ disaster }) => disaster.id)).toEqual(['loop'])
+})
+
+test('a FluxInstance that is being deleted is reported with what follows', () => {
+  expect(diagnose({ ...well, instance: terminating }).map(({ because }) => because)).toEqual([
+    'it is being deleted since 2026-11-29T00:00:00Z: the operator will uninstall Flux as soon as it runs',
+  ])
+})
+
+test.each([
+  [
+    'a branch',
+    "couldn't find remote ref",
+    'git push https://git.example.com/fleet.git COMMIT:refs/heads/main   # COMMIT: what the root Kustomization applied last, from any clone',
+  ],
+  [
+    'a policy',
+    "ValidatingAdmissionPolicy 'no-latest' with binding 'all' denied request: no",
+    "except Flux's namespace from it, or have Git say what it allows: kubectl get validatingadmissionpolicy no-latest --output yaml",
+  ],
+])('what is lost outside is named with what brings it back: %s', (_, reason, remedy) => {
+  const probes = ['sources', 'instance'].flatMap((id) => seen(id, { object: 'x', reason }).probed)
+  const [found] = diagnose({ ...well, probed: probes })
+  expect(() => found?.disaster.remedy(meansWith({ evidence: { ...well, probed: probes } }))).toThrow(expect.objectContaining({ remedy }))
+})
+
+const step = (id: string, title = id): Step => ({
+  id,
+  title,
+  risk: 'change',
+  look: () => Promise.resolve({ is: 'done', detail: '' }),
+  act: () => Promise.resolve(),
+})
+const none = (): Promise<readonly Step[]> => Promise.resolve([])
+const meansWith = (more: Partial<Remedies>): Remedies => ({
+  evidence: well,
+  clusterFolder: () => 'infra',
+  look() {
+    throw new Error('no look is taken')
+  },
+  everything: none,
+  recreateNamespace: none,
+  recreateInstance: none,
+  operator: none,
+  instance: none,
+  rollBack: none,
+  rollback: () => undefined,
+  gitLogin: none,
+  reinstall: none,
+  verifyNothingPending: () => Promise.resolve(),
+  endLoop: none,
+  notices: () => [],
+  ...more,
+})
+
+describe('the steps of several remedies', () => {
+  test('logins come first, Ready last, and what several ask for is done once', () => {
+    const steps = inLayers([
+      { instance: [step('resume')], ready: [step('ready')] },
+      { controllers: [step('controllers')] },
+      { logins: [step('login')], fetch: [step('fetch')] },
+      { operator: [step('operator')] },
+      { instance: [step('instance')], controllers: [step('controllers')], ready: [step('ready')] },
+    ])
+    expect(steps.map(({ id }) => id)).toEqual(['login', 'operator', 'resume', 'instance', 'controllers', 'fetch', 'ready'])
+  })
+  test('two of one name in two namespaces are two', () => {
+    const steps = inLayers([{ releases: [step('release-shop', 'take a/shop up'), step('release-shop', 'take b/shop up')] }])
+    expect(steps.map(({ title }) => title)).toEqual(['take a/shop up', 'take b/shop up'])
+  })
+  test('stuck releases follow those that they depend on', async () => {
+    const stuck = ['a', 'b', 'c'].map((name) => ({
+      object: `HelmRelease apps/${name}`,
+      cause: 'stalled' as const,
+      reason: 'stalled: RetriesExceeded',
+    }))
+    const release = (name: string, on?: string) =>
+      parseFluxObject(
+        { metadata: { namespace: 'apps', name }, spec: on === undefined ? {} : { dependsOn: [{ name: on }] } },
+        { apiVersion: 'v1', kind: 'HelmRelease' },
+        true,
+      )
+    const releases = [release('a', 'b'), release('b', 'c'), release('c', 'a')]
+    const evidence = { ...well, ...seen('helmreleases', ...stuck), objects: new Map(releases.map((one) => [one.name, one])) }
+    const remedy = disasters.find(({ id }) => id === 'release-pending')?.remedy
+    const { releases: steps = [] } = (await remedy?.(meansWith({ evidence }))) ?? {}
+    expect(steps.map(({ title }) => title)).toEqual(
+      ['c', 'b', 'a'].map((name) => `Have helm-controller take HelmRelease apps/${name} up again`),
+    )
+  })
+})
+
+describe('a deleted operator', () => {
+  const release = (ready: string) =>
+    parseFluxObject(
+      { metadata: { namespace, name: 'flux-operator' }, status: { conditions: [{ type: 'Ready', status: ready }] } },
+      { apiVersion: 'v1', kind: 'HelmRelease' },
+      true,
+    )
+  const remedyFor = async (more: Partial<Evidence>): Promise<string[]> => {
+    const objects = new Map([release('True')].map((one) => [one.name, one]))
+    const remedy = disasters.find(({ id }) => id === 'operator-deleted')?.remedy
+    const means = meansWith({ evidence: { ...well, objects, ...more }, operator: () => Promise.resolve([step('flux-operator')]) })
+    return ((await remedy?.(means))?.operator ?? []).map(({ id }) => id)
+  }
+  test('is left to helm-controller, where that can put it back', async () => {
+    expect(await remedyFor({})).toEqual(['operator'])
+  })
+  test.each<[string, Partial<Evidence>]>([
+    ['source-controller is gone, which has its chart', { controllers: { ...well.controllers, there: ['helm-controller'] } }],
+    ['helm-controller is not available', seen('controllers', { object: 'Deployment flux-system/helm-controller', reason: '0 of 1' })],
+    ['its HelmRelease fails', { objects: new Map([release('False')].map((one) => [one.name, one])) }],
+  ])('is installed, where %s', async (_, more) => {
+    expect(await remedyFor(more)).toEqual(['flux-operator'])
+  })
+})

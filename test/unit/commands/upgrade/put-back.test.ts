@@ -1,0 +1,105 @@
+import { asTyped } from '../../../run-names.ts'
+import { expect, test } from 'vitest'
+import { ensurePutBack, ensureReleaseResumed, ensureReleaseSuspended } from '../../../../lib/commands/upgrade/steps/roll-back.ts'
+import type { FluxPlace } from '../../../../lib/flux/refs.ts'
+import { type Cluster, clusterAt } from '../../../../lib/kubernetes/client.ts'
+import { type KubeObject, parseObject } from '../../../../lib/kubernetes/objects.ts'
+import { socketEndpoint } from '../../../../lib/kubernetes/transport.ts'
+import type { StepContext } from '../../../../lib/runner/step.ts'
+
+const namespace = 'flux-system'
+const place: FluxPlace = {
+  namespace,
+  syncName: namespace,
+  kustomizations: [],
+  operatorRelease: 'flux-operator',
+  instanceRelease: 'flux-instance',
+}
+
+function instance(uid: string, wanted: string, applied: string, more: { stalled?: string; deleted?: true } = {}): KubeObject {
+  const deletion = more.deleted === undefined ? {} : { deletionTimestamp: '2026-11-29T00:00:00Z' }
+  const stalled = { type: 'Stalled', status: 'True', reason: 'BuildFailed', message: more.stalled }
+  return parseObject({
+    apiVersion: 'fluxcd.controlplane.io/v1',
+    kind: 'FluxInstance',
+    metadata: { namespace, name: 'flux', uid, generation: 1, ...deletion },
+    spec: { distribution: { version: wanted } },
+    status: { lastAppliedRevision: `v${applied}@sha256:x`, conditions: more.stalled === undefined ? [] : [stalled] },
+  })
+}
+
+/** A cluster that holds a FluxInstance and no more; its operator lets go of one that is deleted, or not. Says what is written, in order. */
+function puttingBack(first: KubeObject, letsGo: boolean, timeout: number): { story: string[]; result: Promise<void> } {
+  const story: string[] = []
+  let live: KubeObject | undefined = first
+  const patience = { milliseconds: 0, trouble: () => undefined, over: () => undefined }
+  const signal = new AbortController().signal
+  const cluster: Cluster = {
+    ...clusterAt(socketEndpoint('/nowhere'), patience, signal),
+    get: () => Promise.resolve(live),
+    page: () => Promise.resolve({ objects: [], next: '', resourceVersion: '1' }), // a watch tells of it at once: no wait lasts
+    patch() {
+      story.push('disable')
+      return Promise.resolve(first)
+    },
+    remove(_, { uid }) {
+      story.push(`delete ${uid}`)
+      live = letsGo ? undefined : instance(uid, '2.8.5', '2.9.0', { deleted: true })
+      return Promise.resolve()
+    },
+    apply() {
+      story.push('apply')
+      live = instance('recreated', '2.8.5', '')
+      return Promise.resolve(live)
+    },
+  }
+  const step = ensurePutBack({
+    place,
+    version: '2.8.5',
+    instance: instance('', '2.8.5', ''),
+    served: {},
+    images: {},
+    leftImages: {},
+    ran: false,
+    arrived: () => undefined,
+    isReinstall: true,
+  })
+  const say = (): void => undefined
+  const waiting = { on: say, success: say, failure: say, stop: say }
+  const output = { action: say, success: say, warning: say, failure: say, line: say, faint: say }
+  const console = { ...output, answer: output, wait: () => waiting, isTerminal: false }
+  const memory = { read: () => ({}), write: () => undefined, folder: () => '' }
+  const names = { id: 'run', script: 'upgrade', context: 'infra', place: 'infra', where: '--context infra' }
+  const run: StepContext = { ...names, cluster, console, memory, timeout, signal, clean: (text) => text, ...asTyped }
+  return { story, result: step.act(run, (text) => void story.push(text)) }
+}
+
+const reported = 'FluxInstance flux-system/flux to be looked at by the operator'
+
+test.each([
+  ['that has applied a newer minor', instance('old', '2.9.0', '2.9.0')],
+  ['whose operator refuses the version', instance('old', '2.8.5', '', { stalled: 'downgrading from v2.9.0 to v2.8.5 is not supported' })],
+])('a FluxInstance %s is recreated once it is gone', async (_, first) => {
+  const { story, result } = puttingBack(first, true, 60_000)
+  await result
+  expect(story).toEqual(['disable', 'delete old', 'apply', reported])
+})
+
+test('a FluxInstance of another patch, or with another trouble, is not taken away for it', async () => {
+  const { story, result } = puttingBack(instance('old', '2.8.6', '2.8.6', { stalled: 'no match' }), true, 60_000)
+  await result
+  expect(story).toEqual(['apply', reported])
+})
+
+test('a FluxInstance that its operator does not let go is waited for no longer than a wait may take', async () => {
+  const { story, result } = puttingBack(instance('old', '2.9.0', '2.9.0'), false, 20)
+  await expect(result).rejects.toMatchObject({
+    message: 'FluxInstance flux-system/flux was deleted, to be recreated, and is still there: its operator has not let it go',
+    remedy: 'kubectl --namespace flux-system describe fluxinstance flux',
+  })
+  expect(story).toEqual(['disable', 'delete old'])
+})
+
+test('a plan that suspends the HelmRelease does not show it as running: that is undone by then', () => {
+  expect(ensureReleaseResumed(place).undoneBy).toEqual([ensureReleaseSuspended(place, () => undefined).id])
+})

@@ -1,0 +1,17 @@
+import { expect, test } from 'vitest'
+import { isForeign } from '../../../lib/flux/field-owners.ts'
+
+const written = (manager: string, fieldsV1: object) => ({ manager, subresource: '', fieldsV1 })
+
+test.each<[string, object]>([
+  ['suspends', { 'f:spec': { 'f:suspend': {} } }],
+  ['asks for a look', { 'f:metadata': { 'f:annotations': { '.': {}, 'f:reconcile.fluxcd.io/requestedAt': {} } } }],
+  ['has the operator rest', { 'f:metadata': { 'f:annotations': { 'f:fluxcd.controlplane.io/reconcile': {} } } }],
+])('a person who %s owns nothing of the object', (_, fieldsV1) => {
+  expect(isForeign(written('kubectl-patch', fieldsV1))).toBe(false)
+})
+
+test('a person who changes something beside that owns it', () => {
+  expect(isForeign(written('kubectl-patch', { 'f:spec': { 'f:suspend': {}, 'f:interval': {} } }))).toBe(true)
+  expect(isForeign(written('kustomize-controller', { 'f:spec': { 'f:interval': {} } }))).toBe(false)
+})

@@ -1,0 +1,104 @@
+import { IncomingMessage } from 'node:http'
+import { Socket } from 'node:net'
+import { describe, expect, test } from 'vitest'
+import { clusterAt } from '../../../lib/kubernetes/client.ts'
+import { send } from '../../../lib/kubernetes/http.ts'
+import { metadataPages } from '../../../lib/kubernetes/metadata.ts'
+import { kinds } from '../../../lib/kubernetes/objects.ts'
+import type { Endpoint } from '../../../lib/kubernetes/transport.ts'
+import { nonceOf } from '../../../lib/process/process-start.ts'
+
+function answer(statusCode: number, body: string): IncomingMessage {
+  const message = Object.assign(new IncomingMessage(new Socket()), { statusCode })
+  message.push(body)
+  message.push(null)
+  return message
+}
+
+const resources = { resources: [{ name: 'namespaces', kind: 'Namespace', namespaced: false }] }
+
+/** A cluster that answers each request for namespaces with the next of these; `asked` are their continue tokens. */
+function clusterAnswering(...answers: readonly [number, string][]) {
+  const left = [...answers]
+  const asked: string[] = []
+  const endpoint: Endpoint = {
+    origin: '',
+    close: () => undefined,
+    isClosed: () => false,
+    exchange({ path }) {
+      if (path === '/api/v1') return Promise.resolve(answer(200, JSON.stringify(resources)))
+      asked.push(new URL(path, 'http://api').searchParams.get('continue') ?? '')
+      return Promise.resolve(answer(...(left.shift() ?? [500, ''])))
+    },
+  }
+  const patience = { milliseconds: 0, trouble: () => undefined, over: () => undefined }
+  return { cluster: clusterAt(endpoint, patience, new AbortController().signal), asked }
+}
+
+const status = (code: number, reason: string, metadata = {}): [number, string] => [
+  code,
+  JSON.stringify({ kind: 'Status', apiVersion: 'v1', status: 'Failure', metadata, reason, message: reason, code }),
+]
+const page = (names: readonly string[], next = ''): [number, string] => [
+  200,
+  JSON.stringify({ metadata: { resourceVersion: '1', continue: next }, items: names.map((name) => ({ metadata: { name } })) }),
+]
+const ref = { ...kinds.namespace, name: 'shop' }
+
+describe('an object is gone', () => {
+  test.each<[string, [number, string]]>([
+    ['the API says so', status(404, 'NotFound')],
+    ['the API serves no such path', [404, '404 page not found\n']],
+  ])('where %s', async (_, said) => {
+    expect(await clusterAnswering(said).cluster.get(ref)).toBeUndefined()
+    expect(await clusterAnswering(said).cluster.list(kinds.namespace)).toEqual([])
+  })
+  test.each<[string, [number, string]]>([
+    ["not where a load balancer's page does", [404, '<html><body>404 Not Found</body></html>']],
+    ['not where another JSON does', [404, '{"message": "no Route matched"}']],
+    ['not where a page comes in place of an answer', [200, '<html>Please log in</html>']],
+  ])('%s', async (_, said) => {
+    await expect(clusterAnswering(said).cluster.get(ref)).rejects.toMatchObject({ status: 0, reason: 'Unreachable' })
+    await expect(clusterAnswering(said).cluster.list(kinds.namespace)).rejects.toMatchObject({ reason: 'Unreachable' })
+  })
+})
+
+describe('a list whose snapshot has expired between two pages', () => {
+  const expired = status(410, 'Expired', { continue: 'later' })
+
+  test('goes on where it was, with what there is now', async () => {
+    const { cluster, asked } = clusterAnswering(page(['one'], 'next'), expired, page(['two']))
+    expect((await cluster.list(kinds.namespace)).map(({ metadata }) => metadata.name)).toEqual(['one', 'two'])
+    expect(asked).toEqual(['', 'next', 'later'])
+  })
+  test('so does one of metadata', async () => {
+    const { cluster, asked } = clusterAnswering(page(['one'], 'next'), expired, page(['two']))
+    const names: string[] = []
+    for await (const objects of metadataPages(cluster, '/api/v1/namespaces', kinds.namespace))
+      names.push(...objects.map((one) => one.metadata.name))
+    expect(names).toEqual(['one', 'two'])
+    expect(asked).toEqual(['', 'next', 'later'])
+  })
+  test('fails where the API says no way on, and does not ask forever', async () => {
+    await expect(clusterAnswering(page(['one'], 'next'), status(410, 'Expired')).cluster.list(kinds.namespace)).rejects.toMatchObject({
+      status: 410,
+    })
+    const circle = clusterAnswering(page(['one'], 'later'), expired, expired)
+    await expect(circle.cluster.list(kinds.namespace)).rejects.toMatchObject({ status: 410 })
+  })
+})
+
+test('each request says which process it comes from, as the lock does', async () => {
+  const agents: (string | undefined)[] = []
+  const endpoint: Endpoint = {
+    origin: '',
+    close: () => undefined,
+    isClosed: () => false,
+    exchange({ headers }) {
+      agents.push(headers['user-agent'])
+      return Promise.resolve(answer(200, JSON.stringify(resources)))
+    },
+  }
+  await send(endpoint, { method: 'GET', path: '/api/v1' })
+  expect(agents).toEqual([`flux-runbook (${nonceOf(process.pid)})`])
+})

@@ -1,0 +1,77 @@
+import { once } from 'node:events'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { createServer, type Server } from 'node:https'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { text } from 'node:stream/consumers'
+import { TLSSocket } from 'node:tls'
+import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest'
+import { directEndpoint, type ServerLogin } from '../../../lib/kubernetes/transport.ts'
+import { selfSigned } from '../self-signed.ts'
+
+const [own, person, other] = [selfSigned('kubernetes'), selfSigned('alice'), selfSigned('kubernetes')]
+let server: Server
+let login: ServerLogin
+
+beforeAll(async () => {
+  const options = { cert: own.cert, key: own.key, ca: person.cert, requestCert: true, rejectUnauthorized: false }
+  server = createServer(options, ({ url, headers, socket }, answer) => {
+    const client = socket instanceof TLSSocket && socket.authorized ? socket.getPeerCertificate().subject.CN : undefined
+    answer.end(JSON.stringify({ url, authorization: headers.authorization, client }))
+  })
+  await once(server.listen(0, '127.0.0.1'), 'listening')
+  const address = server.address()
+  const port = typeof address === 'object' ? address?.port : undefined
+  login = {
+    server: `https://127.0.0.1:${port}`,
+    ca: own.cert,
+    insecure: false,
+    serverName: 'kubernetes',
+    cert: undefined,
+    key: undefined,
+    token: undefined,
+  }
+})
+afterAll(() => void server.close())
+
+/** What the server was shown of one request. */
+async function ask(more: Partial<ServerLogin>, signal?: AbortSignal): Promise<unknown> {
+  const endpoint = directEndpoint({ ...login, ...more })
+  onTestFinished(() => endpoint.close())
+  return JSON.parse(await text(await endpoint.exchange({ method: 'GET', path: '/version?x=1', headers: {} }, signal)))
+}
+
+test('a server is shown the token, below the path of its URL', async () => {
+  const asked = ask({ server: `${login.server}/k8s/clusters/c-1/`, token: 'sesame' })
+  expect(await asked).toEqual({ url: '/k8s/clusters/c-1/version?x=1', authorization: 'Bearer sesame' })
+})
+
+test('a token in a file is read again for each request: it may have been renewed', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'frb-token-'))
+  onTestFinished(() => rmSync(folder, { recursive: true }))
+  const file = join(folder, 'token')
+  writeFileSync(file, 'first\n')
+  const endpoint = directEndpoint({ ...login, token: { file } })
+  onTestFinished(() => endpoint.close())
+  const shown = async (): Promise<string> => text(await endpoint.exchange({ method: 'GET', path: '/', headers: {} }))
+  expect(await shown()).toContain('Bearer first')
+  writeFileSync(file, 'second\n')
+  expect(await shown()).toContain('Bearer second')
+})
+
+test('a client certificate is shown', async () => {
+  expect(await ask(person)).toEqual({ url: '/version?x=1', client: 'alice' })
+})
+
+test('a server that nothing proves is shown nothing, unless the kubeconfig asks for one', async () => {
+  await expect(ask({ token: 'sesame', ca: other.cert })).rejects.toThrow('self-signed certificate')
+  await expect(ask({ token: 'sesame', serverName: 'another' })).rejects.toThrow(/does not match certificate's altnames|altnames/)
+  expect(await ask({ ca: undefined, insecure: true })).toEqual({ url: '/version?x=1' })
+})
+
+test('an aborted request and a closed way end at once', async () => {
+  await expect(ask({}, AbortSignal.abort(new Error('stopped')))).rejects.toThrow()
+  const endpoint = directEndpoint(login)
+  endpoint.close()
+  await expect(endpoint.exchange({ method: 'GET', path: '/', headers: {} })).rejects.toThrow('the way to the API is closed')
+})

@@ -1,0 +1,104 @@
+import { describe, expect, test } from 'vitest'
+import { startNamespaceDeletion } from '../../../lib/commands/teardown/steps/delete-namespace.ts'
+import { type Cluster, clusterAt } from '../../../lib/kubernetes/client.ts'
+import { ApiError } from '../../../lib/kubernetes/http.ts'
+import { type KubeObject, kinds, nameOf, parseObject } from '../../../lib/kubernetes/objects.ts'
+import { socketEndpoint } from '../../../lib/kubernetes/transport.ts'
+import { readNamespace } from '../../../lib/ownership/namespace-content.ts'
+import type { RunState } from '../../../lib/runner/run-state.ts'
+import { stage } from '../run-stage.ts'
+
+const claim = { apiVersion: 'v1', kind: 'PersistentVolumeClaim' }
+const database = { apiVersion: 'example.com/v1', kind: 'Database' }
+const plurals: Readonly<Record<string, string>> = { PersistentVolumeClaim: 'persistentvolumeclaims', Pod: 'pods' }
+
+/** A namespace that holds these, in a cluster whose databases are of no namespace. */
+function clusterHolding(objects: readonly KubeObject[], unlisted: readonly KubeObject[] = []): Cluster {
+  const { signal } = new AbortController()
+  const none = clusterAt(socketEndpoint('/nowhere'), { milliseconds: 0, trouble: () => undefined, over: () => undefined }, signal)
+  const resource = (kind: string) => ({
+    resource: plurals[kind] ?? '',
+    responseKind: { kind },
+    scope: 'Namespaced',
+    verbs: ['list'],
+  })
+  return {
+    ...none,
+    list: () => Promise.resolve([]),
+    get: (ref) => Promise.resolve(parseObject({ ...kinds.namespace, metadata: { name: ref.name, uid: 'namespace' } })),
+    isNamespaced: ({ kind }) =>
+      kind === 'Gone' ? Promise.reject(new ApiError(404, 'NotFound', 'no such kind')) : Promise.resolve(kind !== database.kind),
+    collection: ({ kind }) => Promise.resolve(`/api/v1/namespaces/flux-system/${plurals[kind] ?? ''}?`),
+    read(path) {
+      if (path === '/api')
+        return Promise.resolve({
+          kind: 'APIGroupDiscoveryList',
+          items: [{ versions: [{ version: 'v1', resources: [resource('PersistentVolumeClaim'), resource('Pod')] }] }],
+        })
+      if (path === '/apis') return Promise.resolve({ kind: 'APIGroupDiscoveryList', items: [] })
+      const [, plural = '', name] = /namespaces\/flux-system\/(\w+)(?:\/(\w+))?/.exec(path) ?? []
+      if (name === undefined) return Promise.resolve({ metadata: {}, items: objects.filter(({ kind }) => plurals[kind] === plural) })
+      const found = [...objects, ...unlisted].find((one) => one.metadata.name === name)
+      return found === undefined ? Promise.reject(new ApiError(404, 'NotFound', name)) : Promise.resolve(found)
+    },
+  }
+}
+
+const object = (kind: typeof claim, name: string, owner?: { apiVersion: string; kind: string; uid: string }): KubeObject =>
+  parseObject({
+    ...kind,
+    metadata: {
+      name,
+      namespace: 'flux-system',
+      uid: `uid-${name}`,
+      ...(owner === undefined ? {} : { ownerReferences: [{ ...owner, name: owner.uid.replace('uid-', '') }] }),
+    },
+  })
+
+const othersIn = async (cluster: Cluster): Promise<string[]> => (await readNamespace(cluster, 'flux-system', [])).others.map(nameOf)
+
+describe('an object with an owner', () => {
+  test('of no namespace stands for itself, as one does whose owner is of a kind that is gone', async () => {
+    const claims = [
+      object(claim, 'data', { ...database, uid: 'uid-db' }),
+      object(claim, 'old', { ...database, kind: 'Gone', uid: 'uid-x' }),
+    ]
+    expect(await othersIn(clusterHolding(claims))).toEqual([
+      'PersistentVolumeClaim flux-system/data',
+      'PersistentVolumeClaim flux-system/old',
+    ])
+  })
+
+  test('beside it comes and goes with that, listed or made meanwhile', async () => {
+    const owner = object(kinds.pod, 'web')
+    const late = object(kinds.pod, 'late')
+    const claims = [object(claim, 'one', { ...kinds.pod, uid: 'uid-web' }), object(claim, 'two', { ...kinds.pod, uid: 'uid-late' })]
+    expect(await othersIn(clusterHolding([owner, ...claims], [late]))).toEqual(['Pod flux-system/web'])
+  })
+
+  test('that has the name of another stands for itself', async () => {
+    const claims = [object(kinds.pod, 'web'), object(claim, 'one', { ...kinds.pod, uid: 'web' })]
+    expect(await othersIn(clusterHolding(claims))).toEqual(['PersistentVolumeClaim flux-system/one', 'Pod flux-system/web'])
+  })
+})
+
+describe('right before the namespace is deleted', () => {
+  const lookWith = (notes: Readonly<Record<string, unknown>>) => {
+    const memory: RunState = { read: () => notes, write: () => undefined, folder: () => '' }
+    const { run } = stage([], 'dry-run')
+    return startNamespaceDeletion('flux-system', []).look({ ...run, cluster: clusterHolding([object(claim, 'late')]), memory })
+  }
+  const captured = (...carries: readonly string[]) => ({ capture: { file: '/f', checksum: 'x', holds: 'y', carries } })
+
+  test('what came into it since the capture blocks', async () => {
+    expect(await lookWith(captured())).toEqual({
+      is: 'blocked',
+      reason: "the namespace flux-system holds what is not Flux's, and would take it along: PersistentVolumeClaim flux-system/late",
+      remedy: 'keep the namespace with --keep-namespace, or move them elsewhere first',
+    })
+  })
+  test('what the capture carries does not; before it is made preflight has judged', async () => {
+    expect(await lookWith(captured(' PersistentVolumeClaim flux-system/late'))).toMatchObject({ is: 'todo' })
+    expect(await lookWith({})).toMatchObject({ is: 'todo' })
+  })
+})

@@ -1,0 +1,40 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { createInterface } from 'node:readline'
+import { expect, test } from 'vitest'
+import { startOf } from '../../../lib/process/process-start.ts'
+import { projectRoot } from '../../../lib/base/paths.ts'
+import { complaintOf, shell } from '../../../lib/process/command.ts'
+
+const env = { PATH: process.env.PATH ?? '' }
+const input = 'x'.repeat(1_000_000) // more than a pipe holds
+
+test('a command reads what it is given', async () => {
+  const { stdout } = await shell(env)({ input })`wc -c`
+  expect(stdout.trim()).toBe('1000000')
+})
+
+test('one that has ended before it was given anything is reported by its own words, and does not end the script', async () => {
+  const { signal } = new AbortController()
+  // Called between the start and the gift: time enough to end, as on a busy machine.
+  signal.addEventListener = () => void Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 300)
+  const failed = await shell(env, { signal, input })`echo "no such file" >&2; exit 3`.catch(complaintOf)
+  expect(failed).toBe('no such file')
+})
+
+test('a command ends with a script that is killed, and so does what it has started in a process group of its own', async () => {
+  const body = `import { shell } from './lib/process/command.ts'
+const going = shell(process.env)\`set -m; bash -c 'trap "" TERM; echo $$; while :; do sleep 1; done' & wait\`
+going.stdout.pipe(process.stdout)`
+  const loader = '--import=./lib/loader/run-typescript.mjs'
+  const script = spawn(process.execPath, [loader, '--input-type=module', '--eval', body], {
+    cwd: projectRoot,
+    env,
+    stdio: ['ignore', 'pipe', 'inherit'],
+  })
+  const [line]: unknown[] = await once(createInterface({ input: script.stdout }), 'line')
+  const pid = Number(line)
+  expect(startOf(pid)).toBeDefined()
+  script.kill('SIGKILL')
+  await expect.poll(() => startOf(pid), { timeout: 20_000 }).toBeUndefined()
+})

@@ -1,0 +1,76 @@
+import { PassThrough } from 'node:stream'
+import { beforeEach, describe, expect, onTestFinished, test, vi } from 'vitest'
+import type { Consent } from '../../../lib/runner/consent.ts'
+import type { Look, Step } from '../../../lib/runner/step.ts'
+import { done, given, stage, step, todo } from '../run-stage.ts'
+
+const { prompt } = vi.hoisted(() => ({ prompt: vi.fn() }))
+vi.mock('enquirer', () => ({ default: { prompt } }))
+
+/** A person at a terminal. */
+beforeEach(() => {
+  const stdin = Object.assign(new PassThrough(), { isTTY: true, setRawMode: () => undefined })
+  const [input, output] = [process.stdin, process.stderr.isTTY]
+  Object.defineProperty(process, 'stdin', { value: stdin, configurable: true })
+  process.stderr.isTTY = true
+  onTestFinished(() => {
+    Object.defineProperty(process, 'stdin', { value: input, configurable: true })
+    process.stderr.isTTY = output
+    prompt.mockReset()
+  })
+})
+
+const ask: Consent = { changes: 'ask', destroys: 'ask' }
+const todoOf = (change: string): Look => ({ is: 'todo', change, commands: [] })
+
+/** A step whose looks are these, and then done; `acted` says of which look it acted. */
+function seen(id: string, looks: readonly Look[], more: Partial<Step> = {}): Step & { acted: () => readonly string[] } {
+  let last: Look = done
+  const left = [...looks]
+  const acted: string[] = []
+  return {
+    ...step(id),
+    look: () => Promise.resolve((last = left.shift() ?? done)),
+    act: () => Promise.resolve(void acted.push(last.is === 'todo' ? last.change : last.is)),
+    acted: () => acted,
+    ...more,
+  }
+}
+
+const answers = (...given: readonly string[]): void => {
+  for (const answer of given) prompt.mockResolvedValueOnce({ answer })
+}
+
+describe('a person who consents', () => {
+  test('to all that remain is asked of what the plan did not show', async () => {
+    answers('all', 'stop')
+    const unforeseen = seen('two', [done, todoOf('delete everything')])
+    const { outcome } = await stage([step('one'), unforeseen], ask).result
+    expect(outcome).toBe('cancelled')
+    expect(unforeseen.acted()).toEqual([])
+    expect(prompt).toHaveBeenCalledTimes(2)
+  })
+
+  test('to one thing is asked again where it has become another meanwhile', async () => {
+    answers('run', 'run')
+    const moving = seen('one', [todoOf('delete a'), todoOf('delete a'), todoOf('delete a and b'), todoOf('delete a and b')])
+    expect((await stage([moving], ask).result).outcome).toBe('done')
+    expect(moving.acted()).toEqual(['delete a and b'])
+    expect(prompt).toHaveBeenCalledTimes(2)
+  })
+
+  test('to what destroys, and was not planned to, types the name', async () => {
+    answers('infro')
+    const destroying = seen('one', [done, todoOf('delete everything')], { risk: 'destroy' })
+    const { failure } = await stage([destroying, step('two')], ask).result
+    expect(failure).toMatchObject({ kind: 'usage', message: 'that is not infra; this was not begun: Do one' })
+    expect(destroying.acted()).toEqual([])
+  })
+})
+
+test('what ended while the lock was waited for is not done any more', async () => {
+  const over = seen('one', [todo, todo, done])
+  const { result, begun } = stage([over], given)
+  expect((await result).outcome).toBe('unchanged')
+  expect({ begun, acted: over.acted() }).toEqual({ begun: ['begun'], acted: [] })
+})

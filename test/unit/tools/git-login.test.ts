@@ -1,0 +1,15 @@
+import { expect, test } from 'vitest'
+import { type GitLogin, loginFor } from '../../../lib/tools/git-login.ts'
+
+const login: GitLogin = { kind: 'password', username: 'me', password: 'mine', origin: 'https://git.example.com' }
+
+test.each([
+  ['https://git.example.com/fleet.git', true],
+  ['https://GIT.example.com/other', true],
+  ['http://git.example.com/fleet.git', false],
+  ['https://git.example.com:8443/fleet.git', false],
+  ['https://git.example.com.evil.example/fleet.git', false],
+  ['ssh://git@git.example.com/fleet.git', false],
+])('a login for https://git.example.com is shown to %s: %s', (url, isShown) => {
+  expect(loginFor(login, url)).toEqual(isShown ? login : { kind: 'none' })
+})

@@ -1,0 +1,58 @@
+import { createServer } from 'node:http'
+import { describe, expect, onTestFinished, test } from 'vitest'
+import { listenOn } from '../../../lab/ports.ts'
+import { registryLoginOf } from '../../../lib/connection/settings.ts'
+import { findArtifact } from '../../../lib/tools/registry.ts'
+import { dockerConfig, type RegistryLogin } from '../../../lib/tools/registry-login.ts'
+
+const { signal } = new AbortController()
+const jane: RegistryLogin = { username: 'jane', password: 'hunter2' }
+
+/** A registry on this machine that always asks who is there; `heard` is what it was reported. */
+async function registryAsking(challenge: (host: string) => string): Promise<{ host: string; heard: readonly (string | undefined)[] }> {
+  const heard: (string | undefined)[] = []
+  const server = createServer((request, response) => {
+    heard.push(request.headers.authorization)
+    response.writeHead(401, { 'www-authenticate': challenge(host) }).end()
+  })
+  const host = `127.0.0.1:${await listenOn(server, 0)}`
+  onTestFinished(() => void server.close())
+  return { host, heard }
+}
+
+describe("the registry's login", () => {
+  test('is sent to the registry it belongs to, and to no other that Git names', async () => {
+    const { host, heard } = await registryAsking(() => 'Basic realm="here"')
+    const artifact = { host, repository: 'charts/web', reference: '1.0.0' }
+    expect(await findArtifact(artifact, { ...jane, hosts: ['registry.example.com'] }, signal)).toBe('refused')
+    expect(heard).toEqual([undefined])
+    expect(await findArtifact(artifact, { ...jane, hosts: [host] }, signal)).toBe('refused')
+    expect(heard.slice(1)).toEqual([undefined, `Basic ${Buffer.from('jane:hunter2').toString('base64')}`])
+  })
+
+  test.each([
+    ['another host over http', () => 'http://tokens.example.com/token', 'http://tokens.example.com'],
+    ['another port of this machine', () => 'http://127.0.0.1:1/token', 'http://127.0.0.1:1'],
+    ['no protocol of the web', () => 'file:///etc/passwd', 'null'],
+  ])('is not sent to a realm at %s', async (_, realm, origin) => {
+    const { host } = await registryAsking(() => `Bearer realm="${realm()}",service="x"`)
+    await expect(findArtifact({ host, repository: 'a', reference: 'b' }, jane, signal)).rejects.toThrow(
+      `the registry ${host} cannot be asked for a:b: it hands out tokens at ${origin}, where anybody may listen; nothing was sent there`,
+    )
+  })
+
+  test('is in a pull Secret for its own registries alone', () => {
+    const login = { ...jane, hosts: ['registry.example.com'] }
+    const config = dockerConfig(login, 'oci://Registry.example.com/charts/web', 'ghcr.io/fluxcd')
+    expect(Object.keys(JSON.parse(config ?? '{}').auths)).toEqual(['registry.example.com'])
+    expect(dockerConfig(login, 'oci://evil.example.com/charts/web')).toBeUndefined()
+  })
+
+  test("belongs to REGISTRY_HOSTS, else to the charts' registry in the checkout; on the lab to any", () => {
+    const settings = { REGISTRY_USERNAME: 'jane', REGISTRY_PASSWORD: 'hunter2' }
+    expect(registryLoginOf(settings, 'oci://registry.example.com/charts').hosts).toEqual(['registry.example.com'])
+    const named = { ...settings, REGISTRY_HOSTS: 'a.example.com, b.example.com:5000' }
+    expect(registryLoginOf(named, 'oci://registry.example.com/charts').hosts).toEqual(['a.example.com', 'b.example.com:5000'])
+    expect(registryLoginOf(settings, undefined).hosts).toBeUndefined()
+  })
+})

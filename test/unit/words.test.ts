@@ -1,0 +1,45 @@
+import { readdirSync, readFileSync, statSync } from 'node:fs'
+import { join } from 'node:path'
+import { expect, test } from 'vitest'
+import { projectRoot } from '../../lib/base/paths.ts'
+
+const lines = readFileSync(join(projectRoot, 'test/words.txt'), 'utf8')
+  .split('\n')
+  .filter((line) => line !== '' && !line.startsWith('#'))
+const words = lines.filter((line) => !line.startsWith('except ')).map((line) => line.split(' → '))
+
+/** What people read, and the code; not tests' fixtures, which are other people's texts, nor names that the contract fixes. */
+const places = ['docs', 'kubernetes', 'lib', 'scripts', 'lab', 'pulumi', 'bench', 'test/lab', 'test/unit']
+const files = [...readdirSync(projectRoot).filter((name) => /\.(md|example)$/.test(name)), ...places.flatMap(filesBelow)].filter(
+  (file) => /\.(md|ts|mjs|ya?ml|example|tpl|go)$/.test(file) && file !== 'test/unit/words.test.ts',
+)
+
+function filesBelow(folder: string): string[] {
+  return readdirSync(join(projectRoot, folder), { recursive: true, encoding: 'utf8' })
+    .map((name) => join(folder, name))
+    .filter((file) => !file.includes('node_modules') && statSync(join(projectRoot, file)).isFile())
+}
+
+function found(pattern: RegExp, file: string): string[] {
+  return readFileSync(join(projectRoot, file), 'utf8')
+    .split('\n')
+    .flatMap((line, index) => (pattern.test(line) && !isAllowed(file, line) ? [`${file}:${index + 1}: ${line.trim()}`] : []))
+}
+
+function isAllowed(file: string, line: string): boolean {
+  const allowed = lines.flatMap((one) => (one.startsWith(`except ${file}: `) ? [one.slice(`except ${file}: `.length)] : []))
+  return allowed.some((text) => line.includes(text))
+}
+
+test.each(words)('%s is said as %s', (pattern = '') => {
+  const expression = new RegExp(pattern)
+  expect(files.flatMap((file) => found(expression, file))).toEqual([])
+})
+
+test('the list has words, and each exception is still needed', () => {
+  expect(words.length).toBeGreaterThan(5)
+  for (const line of lines.filter((one) => one.startsWith('except '))) {
+    const [, file = '', text = ''] = /^except ([^:]+): (.*)$/.exec(line) ?? []
+    expect(readFileSync(join(projectRoot, file), 'utf8')).toContain(text)
+  }
+})
