@@ -4,7 +4,7 @@ import { wantedDeployments } from '../../flux/wanted-deployments.ts'
 import { releaseStateOf, stateOf } from '../../flux/instance.ts'
 import { releaseNames } from '../../flux/refs.ts'
 import { isOperator } from '../../flux/labels.ts'
-import { kinds, type KubeObject } from '../../kubernetes/objects.ts'
+import { kinds, type KubeObject, refOf } from '../../kubernetes/objects.ts'
 import { fluxKinds } from '../../flux/kinds.ts'
 import type { FluxObject } from '../../flux/object.ts'
 import type { ProbeResult } from '../../health/probe.ts'
@@ -69,6 +69,16 @@ export async function gatherEvidence(scene: Scene, probed: readonly ProbeResult[
     },
     objects: byName,
   }
+}
+
+/**
+ * Whether the FluxInstance that was seen has gone since: where a namespace on its way out takes it along while the rest is being read, what
+ * was read does not fit together, and passes for a loss of its own.
+ */
+export async function isOutdated({ instance }: Evidence, cluster: Cluster): Promise<boolean> {
+  if (instance === undefined) return false
+  const now = await cluster.get(refOf(instance))
+  return now?.metadata.uid !== instance.metadata.uid
 }
 
 async function goingOf(cluster: Cluster, namespace: string): Promise<Evidence['going']> {

@@ -10,7 +10,7 @@ import type { PreparedChange, PrepareContext } from '../../runner/run-change.ts'
 import { diagnose, type Diagnosed } from './diagnosis.ts'
 import { inLayers, type Remedy } from './layers.ts'
 import { RemedyNeeds } from './remedy-needs.ts'
-import { gatherEvidence } from './evidence.ts'
+import { type Evidence, gatherEvidence, isOutdated } from './evidence.ts'
 import { type Remedies, remediesOf } from './remedies.ts'
 import { untilDecided } from './upgrade-in-progress.ts'
 import { ensureObjectResumed, namedToResume, restingInstance, resumesInstance, verifyNotResting } from './suspended.ts'
@@ -42,14 +42,17 @@ export async function prepareRecovery(surroundings: PrepareContext<typeof recove
   const look = (): Scene => sceneOf(surroundings)
   const known = knownCluster(target.runs, target.context)
   const begun = [...(rememberedLoop(memory) === undefined ? [] : ['loop']), ...(readNotes(memory) === undefined ? [] : ['upgrade-broken'])]
-  const seen = await untilDecided(session.cluster, console, begun, async () => {
+  const gather = async (): Promise<Evidence> => {
     const scene = look()
-    return gatherEvidence(scene, await runProbes(allProbes, scene), known === undefined ? undefined : known.uid !== session.uid)
-  })
+    const isOther = known === undefined ? undefined : known.uid !== session.uid
+    const gathered = await gatherEvidence(scene, await runProbes(allProbes, scene), isOther)
+    return (await isOutdated(gathered, session.cluster)) ? gather() : gathered
+  }
+  const seen = await untilDecided(session.cluster, console, begun, gather)
   const resumed = namedToResume(own['resume-suspended'], seen)
   const evidence = { ...seen, resumesInstance: resumesInstance(resumed) }
   const found = diagnose(evidence, begun)
-  const resting = evidence.resumesInstance ? undefined : restingInstance(evidence.instance, target.where)
+  const resting = evidence.resumesInstance ? undefined : restingInstance(evidence, target.where)
   if (found.length === 0 && resumed.length === 0 && !isHealthy(seen.probed)) throw nameless(seen.probed, target.where, resting)
   verifyNotResting(
     found.map(({ disaster }) => disaster.id),

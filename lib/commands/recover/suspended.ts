@@ -1,5 +1,5 @@
 import { describeSuspension, isSuspended, resumption, suspensionIn } from '../../flux/suspension.ts'
-import { kindArgument, type KubeObject, nameOf, type Ref, refOf } from '../../kubernetes/objects.ts'
+import { kindArgument, nameOf, type Ref, refOf } from '../../kubernetes/objects.ts'
 import { fluxKinds } from '../../flux/kinds.ts'
 import { OperatorError } from '../../base/errors.ts'
 import type { Step } from '../../runner/step.ts'
@@ -23,9 +23,10 @@ export function namedToResume(value: string | undefined, { instance, objects }: 
   })
 }
 
-/** That a person has suspended the FluxInstance, and how to have it resumed; undefined where it is not suspended. */
-export function restingInstance(instance: KubeObject | undefined, where: string): { what: string; remedy: string } | undefined {
+/** That a person has suspended the FluxInstance, and how to have it resumed; undefined where it is not suspended, or on its way out. */
+export function restingInstance({ instance, going }: Evidence, where: string): { what: string; remedy: string } | undefined {
   if (instance === undefined || !isSuspended(instance)) return undefined
+  if (going !== undefined || instance.metadata.deletionTimestamp !== undefined) return undefined
   const suspension = suspensionIn(instance.metadata)
   const { kind, namespace, name } = refOf(instance)
   return {
