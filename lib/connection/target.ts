@@ -27,6 +27,8 @@ export interface Target {
   readonly inGit: ClusterInGit | undefined
   /** The person's login for Git, whatever a cluster follows: it is shown to its own origin alone. */
   readonly login: GitLogin
+  /** What the person's commits are signed with, if they are. */
+  readonly signingKey?: string
   readonly isLab: boolean
   /** The flags that name it, word by word. */
   readonly flags: readonly string[]
@@ -79,6 +81,7 @@ export async function findTarget(
     context: flags.context,
     inGit: source === undefined ? undefined : { folder: source.folder, remote: { ...source.remote, login, ...signingKeyOf(settings) } },
     login,
+    ...signingKeyOf(settings),
     isLab: false,
     ...naming(flags, flags.context),
     kubectl: printable([
@@ -183,6 +186,7 @@ async function findLabTarget(
     context,
     inGit: { folder: flags.cluster ?? name, remote: { url: lab.git.url, ref: 'refs/heads/main', login, ...signingKeyOf(settings) } },
     login,
+    ...signingKeyOf(settings),
     isLab: true,
     ...naming(flags, context),
     kubectl: `npx zx scripts/lab.ts kubectl --context ${context} --`,

@@ -4,10 +4,23 @@ import { isInstanceChart, isOperatorChart } from '../flux/charts.ts'
 import { fluxKinds } from '../flux/kinds.ts'
 import { kinds } from '../kubernetes/objects.ts'
 
+/** What a place is: a value, a reference to a chart, or the manifests of Flux itself. */
+export const placeKinds = [
+  'settings',
+  'values',
+  'instance',
+  'tag',
+  'digest',
+  'semver',
+  'chart-version',
+  'remote-base',
+  'components',
+] as const
+
 /** Where a repository says which version runs. */
 export interface VersionPlace {
   readonly of: 'flux' | 'operator'
-  readonly is: 'settings' | 'values' | 'instance' | 'tag' | 'digest' | 'semver' | 'chart-version' | 'remote-base' | 'components'
+  readonly is: (typeof placeKinds)[number]
   /** From the top of the repository, and the line, counted from 1. */
   readonly file: string
   readonly line: number
@@ -52,6 +65,15 @@ export function findVersionPlaces(files: readonly TextFile[]): VersionPlace[] {
   const found = parsed.flatMap((one) => candidatesIn(one).flatMap((candidate) => resolved(one, candidate, parsed)))
   const unique = new Map(found.map((place) => [`${place.file} ${place.document} ${place.path.join('.')}`, place]))
   return [...unique.values(), ...files.filter(({ file }) => isComponents(file)).flatMap(componentsPlace)]
+}
+
+/** What stands at a place now, as the place says it; undefined where nothing does any more. */
+export function saysAt(text: string, place: VersionPlace): string | undefined {
+  if (place.is === 'components') return componentsPlace({ file: place.file, text })[0]?.says
+  const document = documentsOf({ file: place.file, text }).find(({ index }) => index === place.document)
+  const says = document === undefined ? '' : said(document, place.path)
+  if (says === '') return undefined
+  return place.is === 'remote-base' ? remoteRef.exec(says)?.[1]?.replace(/^v(?=\d)/, '') : says.replace(/^v(?=\d)/, '')
 }
 
 function isComponents(file: string): boolean {

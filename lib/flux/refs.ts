@@ -1,5 +1,5 @@
 import type { Cluster } from '../kubernetes/client.ts'
-import type { KubeObject, Ref } from '../kubernetes/objects.ts'
+import type { Kind, KubeObject, Ref } from '../kubernetes/objects.ts'
 import { fluxKinds } from './kinds.ts'
 
 /** Where Flux lives unless someone wanted it elsewhere. */
@@ -36,30 +36,54 @@ export function mainInstance(instances: readonly KubeObject[]): KubeObject | und
 /** What Git calls the HelmReleases that bring Flux: of its operator, and of the FluxInstance. */
 export const releaseNames = { operator: 'flux-operator', instance: 'flux-instance' } as const
 
-/** Where a cluster's Flux is kept: the names of what makes it. */
+/** Where a cluster's Flux is kept: the names of what makes it. A name of another namespace is `NAMESPACE/NAME`. */
 export interface FluxPlace {
   readonly namespace: string
-  /** The GitRepository and root Kustomization, which the operator makes. */
+  /** The source that Git is fetched by, after which the operator names the root Kustomization too. */
   readonly syncName: string
-  /** The Flux Kustomizations that apply Flux itself. */
+  /** The root Kustomization, where it has another name than the source. */
+  readonly rootName?: string
+  /** The Flux Kustomizations that apply Flux itself, beside the root; the last is the one that applies what the version is of. */
   readonly kustomizations: readonly string[]
-  readonly operatorRelease: string
-  readonly instanceRelease: string
+  /** The HelmReleases that Git has of the operator and of the FluxInstance, where it has them. */
+  readonly operatorRelease?: string
+  readonly instanceRelease?: string
+  /** What Git has of Flux itself: a FluxInstance, from which the operator makes it, or its very manifests. */
+  readonly installs?: 'instance' | 'manifests'
 }
 
 /** The objects of a place, by what they are for. */
-export function refsIn({ namespace, syncName, kustomizations, operatorRelease, instanceRelease }: FluxPlace): {
-  instance: Ref
-  source: Ref
-  kustomizations: readonly Ref[]
-  operatorRelease: Ref
-  instanceRelease: Ref
-} {
-  return {
-    instance: instanceIn(namespace),
-    source: { ...fluxKinds.gitRepository, namespace, name: syncName },
-    kustomizations: [syncName, ...kustomizations].map((name) => ({ ...fluxKinds.kustomization, namespace, name })),
-    operatorRelease: { ...fluxKinds.helmRelease, namespace, name: operatorRelease },
-    instanceRelease: { ...fluxKinds.helmRelease, namespace, name: instanceRelease },
+export interface FluxRefs {
+  readonly instance: Ref | undefined
+  readonly source: Ref
+  readonly kustomizations: readonly Ref[]
+  readonly operatorRelease: Ref | undefined
+  readonly instanceRelease: Ref | undefined
+  /** What brings the version from Git into the cluster: the FluxInstance's HelmRelease, else a Kustomization. */
+  readonly applier: Ref
+}
+
+export function refsIn(place: FluxPlace): FluxRefs {
+  const { namespace, syncName, rootName = syncName, kustomizations, installs = 'instance' } = place
+  const at = (kind: Kind, name: string): Ref => {
+    const [first = '', second] = name.split('/')
+    return second === undefined ? { ...kind, namespace, name } : { ...kind, namespace: first, name: second }
   }
+  const release = (name: string | undefined): Ref | undefined => (name === undefined ? undefined : at(fluxKinds.helmRelease, name))
+  const root = at(fluxKinds.kustomization, rootName)
+  const all = [root, ...kustomizations.map((name) => at(fluxKinds.kustomization, name))]
+  const instanceRelease = release(place.instanceRelease)
+  return {
+    instance: installs === 'instance' ? instanceIn(namespace) : undefined,
+    source: at(fluxKinds.gitRepository, syncName),
+    kustomizations: all,
+    operatorRelease: release(place.operatorRelease),
+    instanceRelease,
+    applier: instanceRelease ?? all.at(-1) ?? root,
+  }
+}
+
+/** The name of an object as a place has it: with its namespace where that is not Flux's own. */
+export function nameIn(namespace: string, { namespace: own, name }: Pick<Ref, 'namespace' | 'name'>): string {
+  return own === undefined || own === namespace ? name : `${own}/${name}`
 }

@@ -1,10 +1,13 @@
 import { commitOf, type UpgradeNotes } from './state.ts'
 import type { StepSequence } from '../../runner/execute.ts'
-import { inGitOf, type Target } from '../../connection/target.ts'
+import type { Target } from '../../connection/target.ts'
 import type { UpgradeStage } from './stage.ts'
+import { fluxKinds } from '../../flux/kinds.ts'
+import { refsIn } from '../../flux/refs.ts'
+import { fluxCommand } from './steps/flux-command.ts'
 
 /** What its own command is made of. */
-type Typed = Pick<UpgradeStage, 'script' | 'branch'> & { readonly target: Pick<Target, 'context' | 'where' | 'inGit'> }
+type Typed = Pick<UpgradeStage, 'script' | 'branch'> & { readonly target: Pick<Target, 'context' | 'where'> }
 
 /** What a person types to try again. */
 export function commandOf({ script, target, branch }: Typed, { from, to }: Pick<UpgradeNotes, 'from' | 'to'>): string {
@@ -20,14 +23,13 @@ export function commandOf({ script, target, branch }: Typed, { from, to }: Pick<
 export function stoppedAtMerge(
   stage: Typed,
   notes: Pick<UpgradeNotes, 'from' | 'to'>,
-  open: { readonly branch: string; readonly cluster: string },
+  open: { readonly branch: string; readonly into: string; readonly cluster: string },
 ): NonNullable<StepSequence['ifStopped']> {
   return (steps, hasBegun) => {
     const last = steps.at(-1)
     if (last?.id !== 'merge' || last.state !== 'failed') return undefined
-    const into = inGitOf(stage.target, stage.script).remote.ref.replace(/^refs\/heads\//, '')
     return {
-      state: `${open.cluster}; branch ${open.branch} is open, and is not merged into ${into}`,
+      state: `${open.cluster}; branch ${open.branch} is open, and is not merged into ${open.into}`,
       remedy: `merge it, then: ${commandOf(stage, notes)}${hasBegun ? ' --resume' : ''}`,
     }
   }
@@ -35,15 +37,20 @@ export function stoppedAtMerge(
 
 /** What finishes a rollback by hand, once Git answers. */
 export function commandsOf({ script, target, memory, branch }: UpgradeStage, { place, before, from }: UpgradeNotes): string[] {
-  const namespace = `--namespace ${place.namespace}`
+  const { source, applier } = refsIn(place)
   const lines = Object.entries(before).map(([key, value]) => `${key}: "${value}"`)
   const commit = commitOf(memory)
+  const isRelease = applier.kind === fluxKinds.helmRelease.kind
   return [
     `npx zx scripts/${script}.ts ${target.where} --resume${branch === undefined ? '' : ` --branch ${branch}`}   # finishes all of it`,
     `or by hand: git revert ${commit === '' ? 'COMMIT' : commit.slice(0, 12)} && git push   # ${lines.join(', ')}`,
-    `flux ${namespace} reconcile source git ${place.syncName}`,
+    `flux --namespace ${source.namespace} reconcile source git ${source.name}`,
     // Resumed before, it would bring the newer version again.
-    `kubectl ${namespace} wait helmrelease/${place.instanceRelease} --for=jsonpath='{.spec.values.instance.distribution.version}'=${from.flux} --timeout=5m`,
-    `flux ${namespace} resume helmrelease ${place.instanceRelease}`,
+    ...(isRelease
+      ? [
+          `kubectl --namespace ${applier.namespace} wait helmrelease/${applier.name} --for=jsonpath='{.spec.values.instance.distribution.version}'=${from.flux} --timeout=5m`,
+        ]
+      : []),
+    fluxCommand('resume', applier),
   ]
 }

@@ -1,7 +1,8 @@
-import { releaseStateOf, stateOf } from '../../flux/instance.ts'
-import { nameOf, refOf } from '../../kubernetes/objects.ts'
+import { stateOf } from '../../flux/instance.ts'
+import { nameOf, type Ref, refOf } from '../../kubernetes/objects.ts'
 import type { Cluster } from '../../kubernetes/client.ts'
 import { messageOf } from '../../base/errors.ts'
+import { isSuspended } from '../../flux/suspension.ts'
 import { type FluxPlace, refsIn } from '../../flux/refs.ts'
 import type { Followed } from './steps/git-versions.ts'
 import { shown } from './steps/git-versions.ts'
@@ -9,26 +10,27 @@ import { deploymentsOf, unavailableOf } from '../../flux/components.ts'
 
 const patience = 10_000
 
-/** What state each part is in, for a person who has to go on by hand: the FluxInstance, the controllers, the HelmRelease, Git. */
+/** What state each part is in, for a person who has to go on by hand: the FluxInstance, the controllers, what applies it, Git. */
 export async function describeState(cluster: Cluster, place: FluxPlace, git: Followed): Promise<string> {
-  const { instance: ref, instanceRelease } = refsIn(place)
-  const { namespace } = place
-  const [instance, release, deployments] = await Promise.all([
-    cluster.get(ref),
-    cluster.get(instanceRelease),
-    deploymentsOf(cluster, namespace, 'controllers'),
-  ])
-  const state = instance === undefined ? undefined : stateOf(instance)
+  const { instance: ref, applier: applierRef } = refsIn(place)
+  const [applier, deployments] = await Promise.all([cluster.get(applierRef), deploymentsOf(cluster, place.namespace, 'controllers')])
   const waiting = await unavailableOf(cluster, deployments.map(refOf))
-  const isSuspended = release !== undefined && releaseStateOf(release).isSuspended
+  const isAtRest = applier !== undefined && isSuspended(applier)
   const inGit = await git.look(AbortSignal.timeout(patience)).then(
     ({ now }) => `Git says ${shown(now)}`,
     (error: unknown) => `what Git says is not known: ${messageOf(error)}`,
   )
   return [
-    state === undefined ? `${nameOf(ref)} is not there` : `${nameOf(ref)} asks for ${state.wanted} and has applied ${state.applied}`,
+    ...(ref === undefined ? [] : [await describeInstance(cluster, ref)]),
     waiting.length === 0 ? 'all controllers are available' : `not available: ${waiting.join(', ')}`,
-    `${nameOf(instanceRelease)} is ${isSuspended ? 'suspended' : 'not suspended'}`,
+    `${nameOf(applierRef)} is ${isAtRest ? 'suspended' : 'not suspended'}`,
     inGit,
   ].join('; ')
+}
+
+async function describeInstance(cluster: Cluster, ref: Ref): Promise<string> {
+  const instance = await cluster.get(ref)
+  if (instance === undefined) return `${nameOf(ref)} is not there`
+  const { wanted, applied } = stateOf(instance)
+  return `${nameOf(ref)} asks for ${wanted} and has applied ${applied}`
 }

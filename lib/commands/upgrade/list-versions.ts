@@ -10,7 +10,7 @@ import { fetchTree, type Tree } from '../../desired-state/tree.ts'
 import { changedWith, type FluxCrd, listControllerCrds } from '../../flux/crds.ts'
 import { type Distribution, readDistribution } from '../../flux/distribution.ts'
 import { stateOf } from '../../flux/instance.ts'
-import { refsIn } from '../../flux/refs.ts'
+import { instanceIn } from '../../flux/refs.ts'
 import type { CommandContext } from '../../runner/run-command.ts'
 import type { RunResult } from '../../runner/run-result.ts'
 import type { Flags } from '../../terminal/flags.ts'
@@ -18,7 +18,6 @@ import { listTags, parseArtifact } from '../../tools/registry.ts'
 import { apiChanges } from './checks/api-versions.ts'
 import { oldApisInGit } from './checks/git-api-versions.ts'
 import { choicesFrom, type Here, linesOfChoices, type OperatorChoice, operatorsWorthALook } from './list.ts'
-import { placeOf } from './prepare.ts'
 
 const versionSchema = v.object({ gitVersion: v.string() })
 type Asking = Pick<CommandContext<Flags>, 'session' | 'target' | 'console'>
@@ -34,7 +33,7 @@ export async function listVersions({ session, target, console }: Asking): Promis
   await mkdir(checkout)
   const { gitVersion: kubernetes } = v.parse(versionSchema, await cluster.read('/version'))
   const tree = await fetchTree(remote, name, checkout, tools.kubectl, cluster.signal)
-  const live = await cluster.get(refsIn(placeOf(tree)).instance)
+  const live = await cluster.get(instanceIn(tree.namespace))
   const running = live === undefined ? undefined : stateOf(live)
   const operator = exactVersion(tree.operator) ?? ''
   const here: Here = { flux: running?.applied || tree.distribution.version, operator, kubernetes }

@@ -10,7 +10,7 @@ import { type KubeObject, nameOf, refOf } from '../../kubernetes/objects.ts'
 import { fluxKinds } from '../../flux/kinds.ts'
 import { type Distribution, readDistribution } from '../../flux/distribution.ts'
 import { OperatorError } from '../../base/errors.ts'
-import { refsIn } from '../../flux/refs.ts'
+import { instanceIn, refsIn } from '../../flux/refs.ts'
 import { renderChart } from '../../desired-state/render-chart.ts'
 import { checkGitApis, oldApisInGit } from './checks/git-api-versions.ts'
 import { apiChanges, type ApiChanges, checkStored, tellChanges } from './checks/api-versions.ts'
@@ -81,8 +81,8 @@ export async function prepareUpgrade(session: Session, target: Target, asked: As
   const tree = await preflight.learn(() => fetchTree(remote, name, checkout, tools.kubectl, signal))
   if (tree === undefined) throw preflight.blocked()
   const place = placeOf(tree)
-  const { instanceRelease, source } = refsIn(place)
-  const { live, release } = await readInstalled(cluster, place, target)
+  const { source } = refsIn(place)
+  const { live, release } = await readInstalled(cluster, tree, target)
   const { from, to } = versionsOf(asked, tree, live, release)
   const { findings: ofPins, ...lines } = await linesOf(tree, from, to, (url) => digestAt(session, url))
 
@@ -115,7 +115,7 @@ export async function prepareUpgrade(session: Session, target: Target, asked: As
     async () => checkInstancesStay(await cluster.list(fluxKinds.fluxInstance), target.where),
     async () => checkSignedCommits(cluster, await cluster.get(source), { remote, folder, branch: asked.branch }),
     () => [
-      ...(releaseStateOf(release).isSuspended ? [suspended(nameOf(instanceRelease), place)] : []),
+      ...(releaseStateOf(release).isSuspended ? [suspended(refOf(release))] : []),
       ...(isSuspended(live) ? [resting(live, target.where)] : []),
     ],
     async () => judgeHealth(await settledHealth(session, place, asked.isForced), asked.isForced),
@@ -155,10 +155,11 @@ const nothingDone = { pauses: {}, commit: '', imagesChecked: '', evidence: '', i
  */
 async function readInstalled(
   cluster: Cluster,
-  place: UpgradeNotes['place'],
+  { namespace, instance: { name } }: Tree,
   target: Target,
 ): Promise<{ live: KubeObject; release: KubeObject }> {
-  const { instance, instanceRelease } = refsIn(place)
+  const instance = instanceIn(namespace)
+  const instanceRelease = { ...fluxKinds.helmRelease, namespace, name }
   const [live, release] = await Promise.all([cluster.get(instance), cluster.get(instanceRelease)])
   if (live !== undefined && release !== undefined) return { live, release }
   const missing = nameOf(live === undefined ? instance : instanceRelease)

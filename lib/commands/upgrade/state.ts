@@ -1,9 +1,20 @@
 import * as v from 'valibot'
 import type { RunState } from '../../runner/run-state.ts'
 import { OperatorError } from '../../base/errors.ts'
+import { placeKinds } from '../../desired-state/version-places.ts'
 
 const versionsSchema = v.object({ flux: v.string(), operator: v.string() })
 const objectSchema = v.looseObject({ apiVersion: v.string(), kind: v.string(), metadata: v.looseObject({ name: v.string() }) })
+
+const placeSchema = v.object({
+  of: v.picklist(['flux', 'operator']),
+  is: v.picklist(placeKinds),
+  file: v.string(),
+  line: v.number(),
+  says: v.string(),
+  document: v.number(),
+  path: v.array(v.union([v.string(), v.number()])),
+})
 
 const notesSchema = v.object({
   from: versionsSchema,
@@ -12,11 +23,15 @@ const notesSchema = v.object({
   place: v.object({
     namespace: v.string(),
     syncName: v.string(),
+    rootName: v.exactOptional(v.string()),
     kustomizations: v.array(v.string()),
-    operatorRelease: v.string(),
-    instanceRelease: v.string(),
+    operatorRelease: v.exactOptional(v.string()),
+    instanceRelease: v.exactOptional(v.string()),
+    installs: v.exactOptional(v.picklist(['instance', 'manifests'])),
   }),
-  /** The version lines of settings.yaml before and after. */
+  /** Where the version stands, and in which repository; the cluster's settings.yaml where it is left out. */
+  stands: v.exactOptional(v.object({ url: v.string(), ref: v.string(), at: placeSchema })),
+  /** What is to stand there before and after, each by its name: of settings.yaml the version lines. */
   before: v.record(v.string(), v.string()),
   after: v.record(v.string(), v.string()),
   /** The FluxInstance as the chart makes it of the old versions: applied again, it is the rollback. */

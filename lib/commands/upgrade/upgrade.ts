@@ -10,7 +10,7 @@ import type { Before } from './judge-objects.ts'
 import { rollbackImages, upgradeImages } from './image-checks.ts'
 import { checkImages } from './steps/image-check.ts'
 import { ensureMigrated } from './steps/migrate-apis.ts'
-import { ensurePutBack, ensureReleaseResumed, ensureReleaseSuspended } from './steps/roll-back.ts'
+import { ensureApplierResumed, ensureApplierSuspended, ensurePutBack } from './steps/roll-back.ts'
 import { CannotGoBack } from './steps/stored-versions.ts'
 import { awaitRollout } from './steps/rollout.ts'
 import { type Expected, verifyVersions } from './steps/verify-versions.ts'
@@ -18,8 +18,9 @@ import type { Step } from '../../runner/step.ts'
 import { isNewerMinor } from '../../base/version.ts'
 import { commandOf, commandsOf, stoppedAtMerge } from './commands.ts'
 import { commitOf, note, readNotes, type UpgradeNotes } from './state.ts'
-import { settingsFile } from '../../connection/cluster-settings.ts'
-import { inGitOf } from '../../connection/target.ts'
+import { refsIn } from '../../flux/refs.ts'
+import { branchOf } from '../../tools/git.ts'
+import { repositoryOf } from './repository.ts'
 import type { UpgradeStage } from './stage.ts'
 import { describeState } from './diagnostics.ts'
 import { tellUpgrade } from './report-fields.ts'
@@ -31,10 +32,10 @@ export function upgrade(
   options: { goesBack: boolean; checksImages: boolean },
 ): Pick<PreparedChange, 'steps' | 'rollback' | 'alsoDestroys' | 'ifStopped' | 'tell' | 'toVersion'> {
   const { from, to, place, images } = notes
-  const change = changeOf(stage, notes.after, `chore(flux): upgrade ${whatChanges(notes)}`)
+  const change = changeOf(stage, notes, notes.after, `chore(flux): upgrade ${whatChanges(notes)}`)
   const at = followed(change)
   const isMinor = isNewerMinor(to.flux, from.flux)
-  const { branch, memory, target } = stage
+  const { branch, memory } = stage
   const goesAway = new Set(notes.goesAway)
   const pauses = createPauses(place.namespace, images)
   const rollback: Rollback = {
@@ -53,16 +54,18 @@ export function upgrade(
       ...(goesAway.size === 0 ? [] : [ensureMigrated(goesAway)]),
       measuring(ensureVersionsInGit(change, at), pauses),
       ...(branch === undefined ? [] : [awaitMerge(change, branch, at)]),
-      measuring(ensureFetched(place, inGitOf(target, stage.script).remote, to.flux, at.commit), pauses),
+      measuring(ensureFetched(place, change.remote, to.flux, at.commit), pauses),
       remembering(awaitRollout(place, to.flux, images, notes.newImages), pauses, memory),
-      awaitAgreement(place, to),
-      verifyVersions(expected(stage, notes, to.flux)),
+      awaitAgreement(place, { ...to, isInstanceChart: notes.stands === undefined }),
+      verifyVersions(expected(stage, notes, to.flux, notes.newImages)),
     ],
     tell() {
       pauses.stop()
       return tellUpgrade(memory, notes)
     },
-    ...(branch === undefined ? {} : { ifStopped: stoppedAtMerge(stage, notes, { branch, cluster: `Flux still runs ${from.flux}` }) }),
+    ...(branch === undefined
+      ? {}
+      : { ifStopped: stoppedAtMerge(stage, notes, { branch, into: branchOf(change.remote), cluster: `Flux still runs ${from.flux}` }) }),
     ...(options.goesBack ? { rollback } : {}),
     ...(options.goesBack && isMinor
       ? {
@@ -87,12 +90,12 @@ function tellState(stage: UpgradeStage, notes: UpgradeNotes, at: Followed): NonN
  */
 export function rollbackSteps(stage: UpgradeStage, notes: UpgradeNotes, options: { ran?: boolean; arrived?: () => void } = {}): Step[] {
   const { from, to, place } = notes
-  const { target, memory, branch } = stage
+  const { memory, branch } = stage
   const { ran = true, arrived = () => undefined } = options
-  const change = changeOf(stage, notes.before, `chore(flux): take Flux back to v${from.flux}`)
+  const change = changeOf(stage, notes, notes.before, `chore(flux): take Flux back to v${from.flux}`)
   const at: Followed = followed(change)
   return [
-    ensureReleaseSuspended(place, () => note(memory, { isGoingBack: true })),
+    ensureApplierSuspended(place, () => note(memory, { isGoingBack: true })),
     ensurePutBack({
       place,
       version: from.flux,
@@ -106,9 +109,14 @@ export function rollbackSteps(stage: UpgradeStage, notes: UpgradeNotes, options:
     }),
     ensureReverted(change, at, () => commandsOf(stage, notes)),
     ...(branch === undefined ? [] : [awaitMerge(change, `${branch}-rollback`, at)]),
-    ...(ran ? [ensureFetched(place, inGitOf(target, stage.script).remote, from.flux, at.commit)] : []),
-    ensureReleaseResumed(place),
-    ...(ran ? [awaitAgreement(place, from), verifyVersions(expected(stage, notes, from.flux))] : []),
+    ...(ran ? [ensureFetched(place, change.remote, from.flux, at.commit)] : []),
+    ensureApplierResumed(place),
+    ...(ran
+      ? [
+          awaitAgreement(place, { ...from, isInstanceChart: notes.stands === undefined }),
+          verifyVersions(expected(stage, notes, from.flux, notes.images)),
+        ]
+      : []),
   ]
 }
 
@@ -156,7 +164,7 @@ export function rollbackReturn(stage: UpgradeStage, looked: UpgradeNotes, hasArr
     shouldRollBack: (why) => why === 'failed' && !hasArrived() && readNotes(stage.memory)?.isGoingBack === true,
     steps: returnSteps(stage, looked).map((step) => ({ ...step, id: `back-${step.id}` })),
     remedy: `find out why, fix it, then: the same command; or choose another version: npx zx scripts/rollback.ts ${stage.target.where} --to X.Y.Z`,
-    ifFailed: tellState(stage, back, followed(changeOf(stage, back.before, ''))),
+    ifFailed: tellState(stage, back, followed(changeOf(stage, back, back.before, ''))),
   }
 }
 
@@ -167,7 +175,7 @@ export function rollBack(
   options: { checksImages: boolean },
 ): Pick<PreparedChange, 'steps' | 'rollback' | 'ifStopped' | 'tell' | 'toVersion'> {
   const { memory, branch } = stage
-  const cluster = `Flux runs ${looked.to.flux}, and its HelmRelease is suspended so that it stays there`
+  const cluster = `Flux runs ${looked.to.flux}, and its ${refsIn(looked.place).applier.kind} is suspended so that it stays there`
   const pauses = createPauses(looked.place.namespace, looked.images)
   let hasArrived = false
   const arrived = (): void => {
@@ -183,24 +191,28 @@ export function rollBack(
       pauses.stop()
       return tellUpgrade(memory, looked)
     },
-    ...(branch === undefined ? {} : { ifStopped: stoppedAtMerge(stage, looked, { branch: `${branch}-rollback`, cluster }) }),
+    ...(branch === undefined
+      ? {}
+      : {
+          ifStopped: stoppedAtMerge(stage, looked, {
+            branch: `${branch}-rollback`,
+            into: branchOf(repositoryOf(stage, looked).remote),
+            cluster,
+          }),
+        }),
     ...(rollback === undefined ? {} : { rollback }),
   }
 }
 
-function changeOf(
-  { session, target, script, memory, branch }: UpgradeStage,
-  versions: Record<string, string>,
-  message: string,
-): GitVersions {
-  const { folder, remote } = inGitOf(target, script)
+function changeOf(stage: UpgradeStage, notes: UpgradeNotes, versions: Record<string, string>, message: string): GitVersions {
+  const { session, memory, branch } = stage
   return {
-    remote,
-    file: settingsFile(folder),
+    ...repositoryOf(stage, notes),
     versions,
     message,
     branch,
     folder: session.folder,
+    suspended: `its ${refsIn(notes.place).applier.kind}`,
     made: (commit) => note(memory, { commit }),
   }
 }
@@ -213,8 +225,8 @@ function whatChanges({ from, to }: UpgradeNotes): string {
   return changes.join(' and ')
 }
 
-function expected({ session, memory }: UpgradeStage, notes: UpgradeNotes, version: string): Expected {
+function expected({ session, memory }: UpgradeStage, notes: UpgradeNotes, version: string, newImages: UpgradeNotes['images']): Expected {
   const { place, images, ready, isBehind } = notes
   const before = (): Before => ({ ready, isBehind, own: ownObjects(place), commit: commitOf(memory) })
-  return { place, version, images, before, access: session.access, flux: session.tools.flux }
+  return { place, version, images, newImages, before, access: session.access, flux: session.tools.flux }
 }

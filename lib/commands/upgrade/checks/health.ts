@@ -6,8 +6,9 @@ import { ownObjects } from '../../../flux/own-objects.ts'
 import type { Session } from '../../../connection/session.ts'
 import { type Finding, notice, blocks } from '../../../preflight/preflight.ts'
 import type { FluxPlace } from '../../../flux/refs.ts'
-import { kinds, refOf } from '../../../kubernetes/objects.ts'
+import { kinds, nameOf, type Ref, refOf } from '../../../kubernetes/objects.ts'
 import { deploymentsOf, unavailableOf } from '../../../flux/components.ts'
+import { fluxCommand } from '../steps/flux-command.ts'
 import { waitUntil } from '../../../kubernetes/wait-until.ts'
 
 export function readyOf(objects: Parameters<typeof healthOf>[0]): Record<string, string> {
@@ -70,11 +71,13 @@ function some(wrong: readonly string[]): string {
   return `${reported.join('; ')}${left === 0 ? '' : `; and ${left} more`}`
 }
 
-export function suspended(what: string, place: FluxPlace): Finding {
+/** That what applies Flux is suspended. */
+export function suspended(ref: Ref): Finding {
   return blocks(
-    `${what} is suspended: nothing that Git says of Flux reaches the cluster`,
-    `find out why, then: flux --namespace ${place.namespace} resume helmrelease ${place.instanceRelease}`,
+    `${nameOf(ref)} is suspended: nothing that Git says of Flux reaches the cluster`,
+    `find out why, then: ${fluxCommand('resume', ref)}`,
   )
 }
+
 /** How long what is not Ready is given to become so by itself, in milliseconds. */
 export const settling = 30000

@@ -1,7 +1,9 @@
 import type { Cluster } from '../../../kubernetes/client.ts'
 import { releaseStateOf } from '../../../flux/instance.ts'
 import { kinds, type KubeObject, nameOf, type Ref } from '../../../kubernetes/objects.ts'
-import { fluxKinds } from '../../../flux/kinds.ts'
+import { operatorName } from '../../../flux/labels.ts'
+import type { Watched } from '../../../kubernetes/watch.ts'
+import { readAskedVersion } from '../asked-version.ts'
 import { readinessOf } from '../../../flux/readiness.ts'
 import { requestReconcile } from '../../../flux/reconcile-request.ts'
 import { type FluxPlace, refsIn } from '../../../flux/refs.ts'
@@ -16,7 +18,7 @@ import { fetchedRevision } from '../../../flux/revision.ts'
  * @param commit what is to be fetched; undefined as long as it is not in Git
  */
 export function ensureFetched(place: FluxPlace, remote: Remote, version: string, commit: () => string | undefined): Step {
-  const { source, kustomizations, instanceRelease } = refsIn(place)
+  const { source, kustomizations } = refsIn(place)
   return {
     id: 'sync',
     title: 'Let Flux fetch and apply it',
@@ -33,20 +35,16 @@ export function ensureFetched(place: FluxPlace, remote: Remote, version: string,
         return {
           is: 'todo',
           change: `${nameOf(source)} is at ${fetched === '' ? 'nothing' : fetched}: ask for ${head.slice(0, 12)} now${reasonOf(repository)}`,
-          commands: [`flux --namespace ${place.namespace} reconcile source git ${source.name}`],
+          commands: [`flux --namespace ${source.namespace} reconcile source git ${source.name}`],
         }
       }
-      const release = await cluster.get(instanceRelease)
-      const says = release === undefined ? undefined : releaseStateOf(release).flux
-      if (says === version) return { is: 'done', detail: `${nameOf(instanceRelease)} asks for Flux ${version}, from ${head.slice(0, 12)}` }
+      const { by, version: says } = await readAskedVersion(cluster, place)
+      if (says === version) return { is: 'done', detail: `${by} asks for Flux ${version}, from ${head.slice(0, 12)}` }
       const behind = await unreadyOf(cluster, kustomizations)
-      return { is: 'waiting', on: behind ?? `${nameOf(instanceRelease)} to ask for Flux ${version}; it asks for ${says ?? 'nothing'}` }
+      return { is: 'waiting', on: behind ?? `${by} to ask for Flux ${version}; it asks for ${says ?? 'nothing'}` }
     },
     act: ({ cluster }) => requestReconcile(cluster, source),
-    watches: [fluxKinds.gitRepository, fluxKinds.kustomization, fluxKinds.helmRelease].map((kind) => ({
-      kind,
-      query: { namespace: place.namespace },
-    })),
+    watches: watchesOf(place),
   }
 }
 
@@ -67,36 +65,63 @@ async function unreadyOf(cluster: Cluster, refs: readonly Ref[]): Promise<string
   return undefined
 }
 
-/** Waits until Git and cluster agree: both charts released as Git has them, everything that Flux is made of Ready. */
-export function awaitAgreement(place: FluxPlace, versions: { flux: string; operator: string }): Step {
+/**
+ * Waits until Git and cluster agree: the charts released as Git has them, everything that Flux is made of Ready.
+ * @param versions.isInstanceChart whether the version of the operator is that of the FluxInstance's chart too
+ */
+export function awaitAgreement(place: FluxPlace, versions: { flux: string; operator: string; isInstanceChart: boolean }): Step {
   const { kustomizations, operatorRelease, instanceRelease, instance, source } = refsIn(place)
-  const operator: Ref = { ...kinds.deployment, namespace: place.namespace, name: place.operatorRelease }
+  const releases = [operatorRelease, instanceRelease].filter((release) => release !== undefined)
+  const withVersion = versions.isInstanceChart ? releases : releases.filter((release) => release === operatorRelease)
+  const operator = operatorIn(place)
   const pulls = watchPulls({ [operator.name]: `v${versions.operator}` }, {})
   return {
     id: 'agreement',
     title: 'See Git and the cluster agree',
     risk: 'safe',
     async look({ cluster }) {
-      await pulls.verify(cluster, operator) // helm-controller waits for its pods, and says nothing of them
-      for (const ref of [operatorRelease, instanceRelease]) {
-        const release = await cluster.get(ref)
-        if (release === undefined) return { is: 'waiting', on: `${nameOf(ref)} to be applied from Git` }
-        const { flux, chart, isSuspended } = releaseStateOf(release)
-        if (isSuspended) return { is: 'waiting', on: `${nameOf(ref)} to be resumed` }
-        if (flux !== undefined && flux !== versions.flux)
-          return { is: 'waiting', on: `${nameOf(ref)} to ask for Flux ${versions.flux}; it asks for ${flux}` }
-        if (chart !== versions.operator)
-          return { is: 'waiting', on: `${nameOf(ref)} to release ${versions.operator}; it is at ${chart ?? 'none'}${reasonOf(release)}` }
+      // helm-controller waits for its pods, and says nothing of them
+      if (operatorRelease !== undefined) await pulls.verify(cluster, operator)
+      for (const ref of releases) {
+        const on = await lookAtRelease(cluster, ref, versions.flux, withVersion.includes(ref) ? versions.operator : undefined)
+        if (on !== undefined) return { is: 'waiting', on }
       }
-      const behind = await unreadyOf(cluster, [source, ...kustomizations, operatorRelease, instanceRelease])
+      const behind = await unreadyOf(cluster, [source, ...kustomizations, ...releases])
       if (behind !== undefined) return { is: 'waiting', on: behind }
-      return { is: 'done', detail: `Git and the cluster say Flux ${versions.flux}, flux-operator ${versions.operator}` } satisfies Look
+      const { by, version = 'nothing' } = await readAskedVersion(cluster, place)
+      if (version !== versions.flux) return { is: 'waiting', on: `${by} to ask for Flux ${versions.flux}; it asks for ${version}` }
+      const also = versions.operator === '' ? '' : `, flux-operator ${versions.operator}`
+      return { is: 'done', detail: `Git and the cluster say Flux ${versions.flux}${also}` } satisfies Look
     },
     act: () => Promise.resolve(),
-    urge: urgeFetch(instance),
-    watches: [fluxKinds.helmRelease, fluxKinds.kustomization, fluxKinds.gitRepository].map((kind) => ({
-      kind,
-      query: { namespace: place.namespace },
-    })),
+    ...(instance === undefined ? {} : { urge: urgeFetch(instance) }),
+    watches: watchesOf(place),
   }
+}
+
+/** The operator's Deployment: its chart calls it as the release is called. */
+export function operatorIn({ namespace, operatorRelease = operatorName }: FluxPlace): Ref {
+  return { ...kinds.deployment, namespace, name: operatorRelease.split('/').at(-1) ?? operatorRelease }
+}
+
+/** What a HelmRelease still has to come to; undefined where it has released the versions. */
+async function lookAtRelease(cluster: Cluster, ref: Ref, version: string, wanted: string | undefined): Promise<string | undefined> {
+  const release = await cluster.get(ref)
+  if (release === undefined) return `${nameOf(ref)} to be applied from Git`
+  const { flux, chart, isSuspended } = releaseStateOf(release)
+  if (isSuspended) return `${nameOf(ref)} to be resumed`
+  if (flux !== undefined && flux !== version) return `${nameOf(ref)} to ask for Flux ${version}; it asks for ${flux}`
+  if (wanted !== undefined && chart !== wanted)
+    return `${nameOf(ref)} to release ${wanted}; it is at ${chart ?? 'none'}${reasonOf(release)}`
+  return undefined
+}
+
+/** The objects that bring a version, wherever they are. */
+function watchesOf(place: FluxPlace): Watched[] {
+  const { source, kustomizations, operatorRelease, instanceRelease, instance } = refsIn(place)
+  const refs = [source, ...kustomizations, operatorRelease, instanceRelease, instance].filter((ref) => ref !== undefined)
+  const watched = new Map(
+    refs.map(({ apiVersion, kind, namespace = '' }) => [`${kind} ${namespace}`, { kind: { apiVersion, kind }, namespace }]),
+  )
+  return [...watched.values()].map(({ kind, namespace }) => ({ kind, query: { namespace } }))
 }

@@ -8,15 +8,17 @@ import { type GitClone, inClone, PushError } from '../../../tools/git-clone.ts'
 import { requestUrl } from '../../../tools/pull-request-url.ts'
 import type { StepContext } from '../../../runner/step.ts'
 import type { Step } from '../../../runner/step.ts'
-import { type VersionLines, versionsIn, withVersions } from '../../../desired-state/version-settings.ts'
+import type { SaidVersions, VersionFile } from '../version-file.ts'
 
 /** The versions that Git shall say, and how they get there. */
 export interface GitVersions {
   readonly remote: Remote
-  /** The cluster's settings.yaml in the repository. */
-  readonly file: string
-  readonly versions: VersionLines
+  /** The file of the repository that says them. */
+  readonly file: VersionFile
+  readonly versions: SaidVersions
   readonly message: string
+  /** The name of what is suspended while Git still says the version that the cluster is taken back from. */
+  readonly suspended: string
   /** Proposed on this branch where the one that Flux follows takes no pushes. */
   readonly branch: string | undefined
   /** A folder of the run's own. */
@@ -28,7 +30,7 @@ export interface GitVersions {
 /** What the branch that Flux follows has. */
 export interface Followed {
   /** The commit at its head, and whether that says the versions. Throws where Git cannot be reached. */
-  readonly look: (signal: AbortSignal) => Promise<{ commit: string; isSo: boolean; now: VersionLines }>
+  readonly look: (signal: AbortSignal) => Promise<{ commit: string; isSo: boolean; now: SaidVersions }>
   /** The commit that was last seen, or pushed, to say the versions: what Flux is to get to. */
   readonly commit: () => string | undefined
   readonly pushed: (commit: string) => void
@@ -36,7 +38,7 @@ export interface Followed {
 
 /** Looks at the branch that Flux follows; a commit that was read is not read again. */
 export function followed({ remote, file, versions, folder }: Pick<GitVersions, 'remote' | 'file' | 'versions' | 'folder'>): Followed {
-  const read = new Map<string, VersionLines>()
+  const read = new Map<string, SaidVersions>()
   let known: string | undefined
   return {
     commit: () => known,
@@ -45,7 +47,7 @@ export function followed({ remote, file, versions, folder }: Pick<GitVersions, '
     },
     async look(signal) {
       const commit = await headOf(remote, signal)
-      const now = read.get(commit) ?? versionsIn(await contentAt(remote, commit, file, folder, signal), file)
+      const now = read.get(commit) ?? file.read(await contentAt(remote, commit, file.path, folder, signal))
       read.set(commit, now)
       const isSo = says(now, versions)
       if (isSo) known = commit
@@ -54,7 +56,7 @@ export function followed({ remote, file, versions, folder }: Pick<GitVersions, '
   }
 }
 
-function says(now: VersionLines, wanted: VersionLines): boolean {
+function says(now: SaidVersions, wanted: SaidVersions): boolean {
   return Object.entries(wanted).every(([key, value]) => Object.entries(now).some(([name, is]) => name === key && is === value))
 }
 
@@ -94,14 +96,14 @@ export function ensureVersionsInGit(change: GitVersions, at: Followed): Step {
       ])
       return {
         is: 'todo',
-        change: `${file} on top of ${commit.slice(0, 12)}: ${lines.join(' ')}`,
-        commands: [`git commit -m '${message}' -- ${file}`, `git push origin HEAD:${target}`],
+        change: `${file.path} on top of ${commit.slice(0, 12)}: ${lines.join(' ')}`,
+        commands: [`git commit -m '${message}' -- ${file.path}`, `git push origin HEAD:${target}`],
         details: lines,
       }
     },
     act: ({ signal, console }) =>
       inClone(remote, folder, signal, async (clone) => {
-        const commit = await clone.commit(file, withVersions(await clone.read(file), file, versions), message)
+        const commit = await clone.commit(file.path, await file.write(clone, versions), message)
         for (const line of (await clone.diff(clone.head, commit)).split('\n')) console.faint(`  ${line}`)
         made(commit)
         await clone.push(target).catch((error: unknown) => {
@@ -151,7 +153,7 @@ export function ensureReverted(change: GitVersions, at: Followed, finish: () => 
       if (seen.isSo) return { is: 'done', detail: `${branchOf(remote)} says ${shown(versions, seen.now)} at ${seen.commit.slice(0, 12)}` }
       if (proposed !== undefined && (await proposed.look(signal).catch(() => undefined))?.isSo === true)
         return { is: 'done', detail: `${target} says ${shown(versions)}` }
-      return { is: 'todo', change: `${file} on top of ${seen.commit.slice(0, 12)}: ${shown(versions)}`, commands: finish() }
+      return { is: 'todo', change: `${file.path} on top of ${seen.commit.slice(0, 12)}: ${shown(versions)}`, commands: finish() }
     },
     async act(run, progress) {
       const commit = await untilPushed(run, progress, change, target, finish)
@@ -167,7 +169,7 @@ const betweenTries = 3_000
 async function untilPushed(
   run: StepContext,
   progress: (text: string) => void,
-  { remote, file, versions, message, folder }: GitVersions,
+  { remote, file, versions, message, folder, suspended }: GitVersions,
   target: string,
   finish: () => readonly string[],
 ): Promise<string> {
@@ -176,7 +178,7 @@ async function untilPushed(
     try {
       return await inClone(remote, folder, run.signal, async (clone) => {
         const reverted = await revertIn(clone, file, versions)
-        const commit = reverted ?? (await clone.commit(file, withVersions(await clone.read(file), file, versions), message))
+        const commit = reverted ?? (await clone.commit(file.path, await file.write(clone, versions), message))
         await clone.push(target)
         return commit
       })
@@ -185,7 +187,7 @@ async function untilPushed(
       const words = messageOf(thrown)
       if (Date.now() > deadline || (thrown instanceof PushError && thrown.because === 'refused')) {
         throw new OperatorError(
-          `Git still says the new version, since it could not be changed for ${showDuration(run.timeout)}: ${words}. The cluster runs the old version, and its HelmRelease is suspended so that it stays there`,
+          `Git still says the new version, since it could not be changed for ${showDuration(run.timeout)}: ${words}. The cluster runs the old version, and ${suspended} is suspended so that it stays there`,
           { remedy: finish().join('\n    '), cause: thrown },
         )
       }
@@ -196,18 +198,17 @@ async function untilPushed(
 }
 
 /** Reverts the newest commit that changed the file, where that is all it changed and gives these versions. */
-async function revertIn(clone: GitClone, file: string, versions: VersionLines): Promise<string | undefined> {
-  const [newest] = await clone.history(file)
+async function revertIn(clone: GitClone, file: VersionFile, versions: SaidVersions): Promise<string | undefined> {
+  const [newest] = await clone.history(file.path)
   if (newest === undefined) return undefined
   const files = await clone.filesOf(newest).catch(() => [])
-  const before = await clone.show(`${newest}^`, file).catch(() => '')
-  const current = await clone.read(file)
-  if (files.length !== 1 || before === '' || before !== withVersions(current, file, versions)) return undefined
+  const before = await clone.show(`${newest}^`, file.path).catch(() => '')
+  if (files.length !== 1 || before === '' || before !== (await file.write(clone, versions))) return undefined
   return clone.revert(newest)
 }
 
 /** `flux_version 2.9.5, operator_version 0.59.0`. */
-export function shown(versions: VersionLines, now: VersionLines = {}): string {
+export function shown(versions: SaidVersions, now: SaidVersions = {}): string {
   return Object.entries(Object.keys(versions).length === 0 ? now : versions)
     .map(([key, value]) => `${key} ${value}`)
     .join(', ')

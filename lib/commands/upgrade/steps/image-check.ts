@@ -1,7 +1,7 @@
 import * as v from 'valibot'
 import { showDuration } from '../../../base/duration.ts'
 import { messageOf, OperatorError } from '../../../base/errors.ts'
-import { stateOf } from '../../../flux/instance.ts'
+import { type Component, componentsOf } from '../../../flux/instance.ts'
 import { refsIn } from '../../../flux/refs.ts'
 import type { Cluster } from '../../../kubernetes/client.ts'
 import { ApiError } from '../../../kubernetes/http.ts'
@@ -10,10 +10,11 @@ import { waitUntil } from '../../../kubernetes/wait-until.ts'
 import type { Step, StepContext } from '../../../runner/step.ts'
 import { imageCheckLabel, imageDeadline, imagePod, type NewImage, newImageOf, type Verdict, verdictOf } from '../image-pods.ts'
 import type { UpgradeNotes } from '../state.ts'
+import { operatorIn } from './follow-git.ts'
 
 /** What is checked, and what is known of it. */
 export interface ImageCheck {
-  readonly looked: Pick<UpgradeNotes, 'from' | 'to' | 'place' | 'newImages'>
+  readonly looked: Pick<UpgradeNotes, 'from' | 'to' | 'place' | 'images' | 'newImages'>
   /** Why nothing is left to check: it was, or the change is under way already; undefined where there is. */
   readonly settled: (signal: AbortSignal) => Promise<string | undefined>
   /** Receives what was checked. */
@@ -74,10 +75,10 @@ function nothingNew({ from, to, newImages: tags }: ImageCheck['looked']): string
 }
 
 /** The images that are to come: the controllers', and the operator's where its tag is its version. */
-async function newImages(cluster: Cluster, { from, to, place, newImages: tags }: ImageCheck['looked']): Promise<NewImage[]> {
-  const instance = await cluster.get(refsIn(place).instance)
-  const controllers = instance === undefined ? [] : stateOf(instance).components
-  const operator = { name: place.operatorRelease, repository: '', tag: `v${from.operator}` }
+async function newImages(cluster: Cluster, looked: ImageCheck['looked']): Promise<NewImage[]> {
+  const { from, to, place, newImages: tags } = looked
+  const controllers = await controllersNow(cluster, looked)
+  const operator = { name: operatorIn(place).name, repository: '', tag: `v${from.operator}` }
   const wanted = [
     ...controllers.map((component) => ({ component, tag: tags[component.name] })),
     ...(from.operator === to.operator ? [] : [{ component: operator, tag: `v${to.operator}` }]),
@@ -89,6 +90,13 @@ async function newImages(cluster: Cluster, { from, to, place, newImages: tags }:
     }),
   )
   return found.filter((image) => image !== undefined)
+}
+
+/** The controllers that run: as the FluxInstance says, or, where there is none, as they were found. */
+async function controllersNow(cluster: Cluster, { place, images }: ImageCheck['looked']): Promise<readonly Component[]> {
+  const { instance } = refsIn(place)
+  if (instance !== undefined) return componentsOf(await cluster.get(instance))
+  return Object.entries(images).map(([name, tag]) => ({ name, repository: '', tag }))
 }
 
 /** A pod's own deadline counts from when its node has seen it. */

@@ -1,80 +1,76 @@
 import * as v from 'valibot'
 import type { Cluster } from '../../../kubernetes/client.ts'
 import { reconcileAnnotation } from '../../../flux/annotations.ts'
-import { releaseStateOf, stateOf } from '../../../flux/instance.ts'
-import { kinds, type KubeObject, nameOf, parseObject, refOf } from '../../../kubernetes/objects.ts'
+import { stateOf } from '../../../flux/instance.ts'
+import { kinds, type KubeObject, nameOf, parseObject, type Ref, refOf } from '../../../kubernetes/objects.ts'
 import { waitUntil } from '../../../kubernetes/wait-until.ts'
 import { fluxKinds } from '../../../flux/kinds.ts'
-import { deploymentReadiness } from '../../../kubernetes/readiness.ts'
 import { readinessOf } from '../../../flux/readiness.ts'
 import { OperatorError } from '../../../base/errors.ts'
-import { type FluxPlace, refsIn } from '../../../flux/refs.ts'
+import { type FluxPlace, instanceIn, refsIn } from '../../../flux/refs.ts'
 import type { StepContext } from '../../../runner/step.ts'
 import type { Look, Step } from '../../../runner/step.ts'
 import { isNewerMinor } from '../../../base/version.ts'
-import { releaseManager } from '../../../flux/field-managers.ts'
+import { isSuspended } from '../../../flux/suspension.ts'
+import type { Watched } from '../../../kubernetes/watch.ts'
+import { appliers, releaseManager } from '../../../flux/field-managers.ts'
 import { lacksManifests } from '../../../flux/artifact.ts'
+import { fluxCommand } from './flux-command.ts'
 import { keepEvidence } from '../evidence.ts'
 import { type Pulls, watchPulls } from './missing-images.ts'
-import { lookAtRollout } from './rollout.ts'
-import { imageOf } from '../../../flux/components.ts'
+import { lookAtRollout, lookAtTags } from './rollout.ts'
 import { verifyStored } from './stored-versions.ts'
 
-/** Keeps helm-controller from bringing the FluxInstance to what Git says, while Git says the wrong thing. */
-export function ensureReleaseSuspended(place: FluxPlace, begun: () => void): Step {
-  const { instanceRelease: ref } = refsIn(place)
+/** Keeps Flux from bringing the cluster to what Git says, while Git says the wrong thing. */
+export function ensureApplierSuspended(place: FluxPlace, begun: () => void): Step {
+  const { applier: ref } = refsIn(place)
   return {
     id: 'suspend',
     title: `Suspend ${nameOf(ref)}`,
     risk: 'change',
     async look({ cluster }) {
-      const release = await cluster.get(ref)
-      if (release === undefined || releaseStateOf(release).isSuspended)
-        return { is: 'done', detail: 'Git changes nothing of Flux meanwhile' }
-      return {
-        is: 'todo',
-        change: 'until Git says the old version again',
-        commands: [`flux --namespace ${place.namespace} suspend helmrelease ${ref.name}`],
-      }
+      const applier = await cluster.get(ref)
+      if (applier === undefined || isSuspended(applier)) return { is: 'done', detail: 'Git changes nothing of Flux meanwhile' }
+      return { is: 'todo', change: 'until Git says the old version again', commands: [fluxCommand('suspend', ref)] }
     },
     async act({ cluster }) {
       begun()
-      // Git's HelmRelease does not say `suspend`, so that kustomize-controller leaves it alone.
+      // What Git has of it does not say `suspend`, so that what applies it leaves that alone.
       await cluster.patch(ref, { spec: { suspend: true } })
     },
-    watches: [{ kind: fluxKinds.helmRelease, query: { namespace: place.namespace } }],
+    watches: watching(ref),
   }
 }
 
-/** Lets Git's Helm release manage the FluxInstance again. */
-export function ensureReleaseResumed(place: FluxPlace): Step {
-  const { instanceRelease: ref } = refsIn(place)
+/** Lets Git bring what it says of Flux again. */
+export function ensureApplierResumed(place: FluxPlace): Step {
+  const { applier: ref } = refsIn(place)
   return {
     id: 'resume',
     title: `Resume ${nameOf(ref)}`,
     risk: 'change',
     undoneBy: ['suspend'],
     async look({ cluster }) {
-      const release = await cluster.get(ref)
-      if (release === undefined || !releaseStateOf(release).isSuspended) return { is: 'done', detail: 'it runs' }
-      return {
-        is: 'todo',
-        change: 'Git and the cluster say the same',
-        commands: [`flux --namespace ${place.namespace} resume helmrelease ${ref.name}`],
-      }
+      const applier = await cluster.get(ref)
+      if (applier === undefined || !isSuspended(applier)) return { is: 'done', detail: 'it runs' }
+      return { is: 'todo', change: 'Git and the cluster say the same', commands: [fluxCommand('resume', ref)] }
     },
     async act({ cluster }) {
       await cluster.patch(ref, { spec: { suspend: null } })
     },
-    watches: [{ kind: fluxKinds.helmRelease, query: { namespace: place.namespace } }],
+    watches: watching(ref),
   }
+}
+
+function watching({ apiVersion, kind, namespace = '' }: Ref): Watched[] {
+  return [{ kind: { apiVersion, kind }, query: { namespace } }]
 }
 
 /** What the cluster is to be put back to. */
 export interface Former {
   readonly place: FluxPlace
   readonly version: string
-  /** The FluxInstance as Git's chart makes it of that version. */
+  /** The FluxInstance as Git has it of that version. */
   readonly instance: unknown
   /** The API versions that each CRD of that version serves, by its name; empty where that is not known. */
   readonly served: Readonly<Record<string, readonly string[]>>
@@ -93,8 +89,8 @@ export interface Former {
 /** Has the operator alone bring the old controllers back: neither Git nor source-controller need work for it. */
 export function ensurePutBack(former: Former): Step {
   const { place, version, isReinstall } = former
-  const { instance: ref } = refsIn(place)
   const { namespace } = place
+  const ref = instanceIn(namespace)
   const wanted = parseObject(former.instance)
   const pulls = watchPulls(former.images, former.leftImages)
   return {
@@ -108,7 +104,7 @@ export function ensurePutBack(former: Former): Step {
         if (look.is === 'done') former.arrived()
         return look
       }
-      const flags = `--server-side --force-conflicts --field-manager=${releaseManager}`
+      const flags = `--server-side --force-conflicts --field-manager=${managerOf(place)}`
       const apply = `kubectl apply ${flags} -f fluxinstance.yaml   # distribution.version: ${version}`
       if (live === undefined || !mustGo(live, version))
         return { is: 'todo', change: `apply ${nameOf(ref)} at ${version}`, commands: [apply] }
@@ -139,18 +135,12 @@ async function lookAtControllers(cluster: Cluster, former: Former, live: KubeObj
   const { namespace } = place
   if (!ran) return { is: 'done', detail: `${nameOf(refOf(live))} asks for ${version}, which did not run before` }
   if (Object.keys(images).length === 0) return lookAtRollout(cluster, namespace, live, version, {}, pulls)
-  for (const [name, tag] of Object.entries(images)) {
-    const ref = { ...kinds.deployment, namespace, name }
-    const readiness = await deploymentReadiness(cluster, ref)
-    if (readiness.is === 'waiting') {
-      await pulls.verify(cluster, ref)
-      return readiness
-    }
-    const image = await imageOf(cluster, ref)
-    if (!image.endsWith(`:${tag}`)) return { is: 'waiting', on: `${nameOf(ref)} to run ${tag}; it is ${image}` }
-  }
-  const shown = Object.entries(images).map(([name, tag]) => `${name} ${tag}`)
-  return { is: 'done', detail: `${shown.join(', ')} run` }
+  return lookAtTags(cluster, namespace, images, pulls)
+}
+
+/** Who applies the FluxInstance: what we put there as it, it finds unchanged and owned by itself alone. */
+function managerOf({ instanceRelease }: FluxPlace): string {
+  return instanceRelease === undefined ? appliers.kustomize : releaseManager
 }
 
 /** Whether the operator has applied a newer minor, from which it goes back to none. */
@@ -173,8 +163,9 @@ async function putBack(
 ): Promise<void> {
   const { cluster, timeout } = run
   const { version, place } = former
-  const { instance: ref } = refsIn(place)
   const { namespace } = place
+  const ref = instanceIn(namespace)
+  const manager = managerOf(place)
   await verifyStored(cluster, former)
   let stated = wanted
   const last = await waitUntil<Look>(cluster, {
@@ -185,10 +176,10 @@ async function putBack(
       if (live !== undefined && (mustGo(live, version) || refuses(live))) live = await takeAway(run, live)
       // helm-controller may have been in the middle of a release when it was suspended: what it writes late is put right again.
       if (live === undefined || stateOf(live).wanted !== version) {
-        await cluster.apply(stated, { manager: releaseManager })
+        await cluster.apply(stated, { manager })
         return { is: 'waiting', on: `${nameOf(ref)} to be looked at by the operator` }
       }
-      if (lacksManifests(live)) stated = await withoutArtifact(cluster, stated)
+      if (lacksManifests(live)) stated = await withoutArtifact(cluster, stated, manager)
       return lookAtControllers(cluster, former, live, pulls)
     },
     isOver: (seen) => seen.is === 'done',
@@ -230,11 +221,11 @@ async function takeAway({ cluster, timeout }: StepContext, live: KubeObject): Pr
 const specSchema = v.looseObject({ distribution: v.looseObject({ artifact: v.optional(v.string()) }) })
 
 /** The registry with the manifests is away: the operator's own image has those of the old version too. */
-async function withoutArtifact(cluster: Cluster, instance: KubeObject): Promise<KubeObject> {
+async function withoutArtifact(cluster: Cluster, instance: KubeObject, manager: string): Promise<KubeObject> {
   const { distribution, ...spec } = v.parse(specSchema, instance.spec)
   const { artifact, ...others } = distribution
   if (artifact === undefined) return instance
   const embedded = { ...instance, spec: { ...spec, distribution: others } }
-  await cluster.apply(embedded, { manager: releaseManager })
+  await cluster.apply(embedded, { manager })
   return embedded
 }

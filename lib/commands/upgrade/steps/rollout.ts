@@ -8,7 +8,7 @@ import { type FluxPlace, refsIn } from '../../../flux/refs.ts'
 import type { Look, Step } from '../../../runner/step.ts'
 import { urgeFetch } from '../../../flux/artifact.ts'
 import { watchStarts } from './failing-starts.ts'
-import type { Pulls } from './missing-images.ts'
+import type { Pulls, Tags } from './missing-images.ts'
 import { deploymentsOf, imageOf } from '../../../flux/components.ts'
 import { stepStatusOf } from '../../../runner/step-status.ts'
 
@@ -16,28 +16,56 @@ import { stepStatusOf } from '../../../runner/step-status.ts'
  * Follows the operator as it brings the controllers to the version: each with its image before and after, and why it waits.
  * @param images the version's tags; empty where they are not known
  */
-export function awaitRollout(
-  place: FluxPlace,
-  version: string,
-  before: Readonly<Record<string, string>>,
-  images: Readonly<Record<string, string>>,
-): Step {
-  const { instance: ref } = refsIn(place)
+export function awaitRollout(place: FluxPlace, version: string, before: Tags, images: Tags): Step {
+  const { instance } = refsIn(place)
   const pulls = watchStarts(images, before)
   const { namespace } = place
   return {
     id: 'rollout',
     title: `Follow the rollout of Flux ${version}`,
     risk: 'safe',
-    async look({ cluster }) {
-      const instance = await cluster.get(ref)
-      if (instance === undefined) return { is: 'waiting', on: `${nameOf(ref)} to exist` }
-      return (await lookAtRollout(cluster, namespace, instance, version, before, pulls)) satisfies Look
-    },
+    look: ({ cluster }) => lookAtVersion(cluster, place, version, { before, images }, pulls),
     act: () => Promise.resolve(),
-    urge: urgeFetch(ref),
+    ...(instance === undefined ? {} : { urge: urgeFetch(instance) }),
     watches: [fluxKinds.fluxInstance, kinds.deployment, kinds.pod, fluxKinds.helmRelease].map((kind) => ({ kind, query: { namespace } })),
   }
+}
+
+/**
+ * How far a version is: by what its FluxInstance says, or, where Git has Flux's manifests themselves, by its Deployments.
+ * @param tags.images the version's tags
+ */
+export async function lookAtVersion(
+  cluster: Cluster,
+  place: FluxPlace,
+  version: string,
+  { before, images }: { readonly before: Tags; readonly images: Tags },
+  pulls?: Pulls,
+): Promise<Look> {
+  const { instance: ref } = refsIn(place)
+  if (ref === undefined) {
+    const look = await lookAtTags(cluster, place.namespace, images, pulls)
+    return look.is === 'done' ? { ...look, detail: arrows(images, before) } : look
+  }
+  const instance = await cluster.get(ref)
+  if (instance === undefined) return { is: 'waiting', on: `${nameOf(ref)} to exist` }
+  return lookAtRollout(cluster, place.namespace, instance, version, before, pulls)
+}
+
+/** Whether each controller runs the image of its tag. */
+export async function lookAtTags(cluster: Cluster, namespace: string, images: Tags, pulls: Pulls | undefined): Promise<Look> {
+  for (const [name, tag] of Object.entries(images)) {
+    const ref = { ...kinds.deployment, namespace, name }
+    const readiness = await deploymentReadiness(cluster, ref)
+    if (readiness.is === 'waiting') {
+      await pulls?.verify(cluster, ref)
+      return readiness
+    }
+    const image = await imageOf(cluster, ref)
+    if (!image.endsWith(`:${tag}`)) return { is: 'waiting', on: `${nameOf(ref)} to run ${tag}; it is ${image}` }
+  }
+  const shown = Object.entries(images).map(([name, tag]) => `${name} ${tag}`)
+  return { is: 'done', detail: `${shown.join(', ')} run` }
 }
 
 /**
@@ -49,7 +77,7 @@ export async function lookAtRollout(
   namespace: string,
   instance: KubeObject,
   version: string,
-  before: Readonly<Record<string, string>>,
+  before: Tags,
   pulls?: Pulls,
 ): Promise<Look> {
   const { wanted, applied, components } = stateOf(instance)
@@ -66,20 +94,20 @@ export async function lookAtRollout(
       return { is: 'waiting', on: `Deployment ${namespace}/${name} to run ${repository}:${tag}; it is ${image}` }
   }
   if (rolling !== undefined) return { is: 'waiting', on: rolling }
-  return { is: 'done', detail: components.map(({ name, tag }) => arrow(name, before[name], tag)).join(', ') }
+  return { is: 'done', detail: arrows(Object.fromEntries(components.map(({ name, tag }) => [name, tag])), before) }
 }
 
-function arrow(name: string, before: string | undefined, now: string): string {
-  return before === undefined || before === now ? `${name} ${now}` : `${name} ${before} → ${now}`
+/** `source-controller v1.9.4 → v1.9.5, …` */
+function arrows(tags: Tags, before: Tags): string {
+  const shown = Object.entries(tags).map(([name, tag]) => {
+    const old = before[name]
+    return old === undefined || old === tag ? `${name} ${tag}` : `${name} ${old} → ${tag}`
+  })
+  return shown.join(', ')
 }
 
 /** The controllers that are not available, and why. */
-async function notAvailable(
-  cluster: Cluster,
-  namespace: string,
-  before: Readonly<Record<string, string>>,
-  pulls: Pulls | undefined,
-): Promise<string | undefined> {
+async function notAvailable(cluster: Cluster, namespace: string, before: Tags, pulls: Pulls | undefined): Promise<string | undefined> {
   const deployments = await deploymentsOf(cluster, namespace, 'controllers')
   const found = await Promise.all(
     deployments.map(async ({ metadata: { name } }) => {

@@ -2,6 +2,8 @@ import * as v from 'valibot'
 import { OperatorError } from '../../../base/errors.ts'
 import type { Cluster } from '../../../kubernetes/client.ts'
 import { kinds } from '../../../kubernetes/objects.ts'
+import { refsIn } from '../../../flux/refs.ts'
+import { fluxCommand } from './flux-command.ts'
 import type { Former } from './roll-back.ts'
 
 const crdSchema = v.object({ status: v.optional(v.object({ storedVersions: v.optional(v.array(v.string()), []) }), {}) })
@@ -23,7 +25,7 @@ export async function verifyStored(
       `Flux cannot go back to ${version}: objects of ${name} are stored as ${lost.join(', ')}, which that version does not know. Nothing more was changed`,
       {
         remedy: [
-          `stay on the newer Flux, as Git says, and fix it there: flux --namespace ${place.namespace} resume helmrelease ${place.instanceRelease}`,
+          `stay on the newer Flux, as Git says, and fix it there: ${fluxCommand('resume', refsIn(place).applier)}`,
           `or see whether any is stored so still: kubectl get crd ${name} -o jsonpath='{.status.storedVersions}'`,
           'and once none is, to go on from here: --resume',
         ].join('\n'),

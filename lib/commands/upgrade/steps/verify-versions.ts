@@ -4,21 +4,25 @@ import { settling } from '../checks/health.ts'
 import { type Before, type Judged, judgeObjects } from '../judge-objects.ts'
 import { listFluxObjects } from '../../../flux/object-status.ts'
 import { listControllerCrds } from '../../../flux/crds.ts'
-import { stateOf } from '../../../flux/instance.ts'
+import { componentsOf } from '../../../flux/instance.ts'
+import type { Cluster } from '../../../kubernetes/client.ts'
 import { kinds, nameOf } from '../../../kubernetes/objects.ts'
 import { fluxKinds } from '../../../flux/kinds.ts'
 import { complaintOf, shell } from '../../../process/command.ts'
 import { type FluxPlace, refsIn } from '../../../flux/refs.ts'
 import type { Access } from '../../../connection/kubeconfig.ts'
 import type { Step } from '../../../runner/step.ts'
-import { lookAtRollout } from './rollout.ts'
+import type { Tags } from './missing-images.ts'
+import { lookAtVersion } from './rollout.ts'
 
 /** What must be so once a version runs. */
 export interface Expected {
   readonly place: FluxPlace
   readonly version: string
-  /** The controllers' tags before, for the telling. */
-  readonly images: Readonly<Record<string, string>>
+  /** The controllers' tags before, for the report. */
+  readonly images: Tags
+  /** Those of the version; empty where they are not known. */
+  readonly newImages: Tags
   readonly before: () => Before
   readonly access: Access
   readonly flux: string | undefined
@@ -29,23 +33,20 @@ export interface Expected {
  * the flux CLI agrees. What fails for a reason of its own is given a moment, and then reported.
  */
 export function verifyVersions(expected: Expected): Step {
-  const { place, version, images } = expected
+  const { place, version, images, newImages } = expected
   let elsewhereSince: number | undefined
   const { instance: ref } = refsIn(place)
-  const { namespace } = place
   return {
     id: 'verify',
     title: `Verify Flux ${version}`,
     risk: 'safe',
     async look({ cluster }) {
-      const instance = await cluster.get(ref)
-      if (instance === undefined) return { is: 'waiting', on: 'the FluxInstance' }
       const crds = await listControllerCrds(cluster)
       const before = expected.before()
       const judged = judgeObjects(await listFluxObjects(cluster, crds), before)
-      const rollout = await lookAtRollout(cluster, namespace, instance, version, images)
+      const rollout = await lookAtVersion(cluster, place, version, { before: images, images: newImages })
       // The operator looks at the FluxInstance again and again: what fails says more than that it is at it just now.
-      const failing = judged.version.find((reported) => !reported.startsWith(nameOf(ref)))
+      const failing = judged.version.find((reported) => ref === undefined || !reported.startsWith(nameOf(ref)))
       if (rollout.is !== 'done') return failing === undefined ? rollout : { is: 'waiting', on: failing }
       for (const { name, isEstablished, stored, versions } of crds) {
         if (!isEstablished) return { is: 'waiting', on: `CustomResourceDefinition ${name} to be established` }
@@ -57,7 +58,7 @@ export function verifyVersions(expected: Expected): Step {
       const [elsewhere] = judged.elsewhere
       elsewhereSince = elsewhere === undefined ? undefined : (elsewhereSince ?? Date.now())
       if (elsewhere !== undefined && Date.now() - (elsewhereSince ?? 0) < settling) return { is: 'waiting', on: elsewhere }
-      const { components } = stateOf(instance)
+      const components = await componentsAt(cluster, expected)
       const agrees = await askFlux(expected, components)
       if (agrees !== undefined) return { is: 'waiting', on: agrees }
       const cli = expected.flux === undefined ? '' : '; flux version agrees'
@@ -72,6 +73,13 @@ export function verifyVersions(expected: Expected): Step {
       query: {},
     })),
   }
+}
+
+/** The controllers that are to be there, and their tags. */
+async function componentsAt(cluster: Cluster, { place, newImages }: Expected): Promise<readonly { name: string; tag: string }[]> {
+  const { instance: ref } = refsIn(place)
+  if (ref === undefined) return Object.entries(newImages).map(([name, tag]) => ({ name, tag }))
+  return componentsOf(await cluster.get(ref))
 }
 
 function readyAgain({ elsewhere }: Judged, { ready }: Before): string {

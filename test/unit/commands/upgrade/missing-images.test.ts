@@ -189,7 +189,7 @@ test("the operator's image ends the wait for its release, of which helm-controll
     operatorRelease: name,
     instanceRelease: 'flux-instance',
   }
-  const agreement = awaitAgreement(place, { flux: '2.9.5', operator: '0.60.0' })
+  const agreement = awaitAgreement(place, { flux: '2.9.5', operator: '0.60.0', isInstanceChart: true })
   expect(await agreement.look(run)).toEqual({
     is: 'waiting',
     on: 'HelmRelease flux-system/flux-operator to release 0.60.0; it is at 0.59.0 (HelmRelease flux-system/flux-operator: Progressing: )',

@@ -1,6 +1,6 @@
 import { asTyped } from '../../../run-names.ts'
 import { expect, test } from 'vitest'
-import { ensurePutBack, ensureReleaseResumed, ensureReleaseSuspended } from '../../../../lib/commands/upgrade/steps/roll-back.ts'
+import { ensurePutBack, ensureApplierResumed, ensureApplierSuspended } from '../../../../lib/commands/upgrade/steps/roll-back.ts'
 import type { FluxPlace } from '../../../../lib/flux/refs.ts'
 import { type Cluster, clusterAt } from '../../../../lib/kubernetes/client.ts'
 import { type KubeObject, parseObject } from '../../../../lib/kubernetes/objects.ts'
@@ -101,5 +101,5 @@ test('a FluxInstance that its operator does not let go is waited for no longer t
 })
 
 test('a plan that suspends the HelmRelease does not show it as running: that is undone by then', () => {
-  expect(ensureReleaseResumed(place).undoneBy).toEqual([ensureReleaseSuspended(place, () => undefined).id])
+  expect(ensureApplierResumed(place).undoneBy).toEqual([ensureApplierSuspended(place, () => undefined).id])
 })

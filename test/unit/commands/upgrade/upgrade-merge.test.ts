@@ -11,14 +11,13 @@ const record = (id: string, state: StepState): StepRecord => ({
   durationMs: 0,
   detail: '',
 })
-const remote = { url: 'https://git.example.com/fleet', ref: 'refs/heads/main', login: { kind: 'none' } as const }
 const stage = {
   script: 'upgrade',
   branch: 'upgrade-flux',
-  target: { context: 'infra', where: '--context infra', inGit: { folder: 'infra', remote } },
+  target: { context: 'infra', where: '--context infra' },
 }
 const notes = { from: { flux: '2.9.4', operator: '0.59.0' }, to: { flux: '2.9.5', operator: '0.59.0' } }
-const stopped = stoppedAtMerge(stage, notes, { branch: 'upgrade-flux', cluster: 'Flux still runs 2.9.4' })
+const stopped = stoppedAtMerge(stage, notes, { branch: 'upgrade-flux', into: 'main', cluster: 'Flux still runs 2.9.4' })
 
 test('an upgrade that stops while it waits for a merge names the open branch, and the command that goes on', () => {
   const command = 'npx zx scripts/upgrade.ts --context infra --to 2.9.5 --branch upgrade-flux'
