@@ -12,7 +12,6 @@ await main(() =>
   runChangeCommand(
     {
       name: 'rollback',
-      needsFolder: true,
       summary:
         'Returns to the previous or a named version of Flux, first in the cluster, then in Git. If it does not run, restores the current version.',
       flags: rollbackFlags,
@@ -28,7 +27,7 @@ await main(() =>
         }
         if (remembered !== undefined) return rollBack(stage, remembered, { checksImages })
         const earlier = own.to === undefined ? await earlierVersions(session, target) : { flux: own.to, operator: undefined }
-        const { tree, notes, notices } = await prepareUpgrade(session, target, {
+        const { commit, notes, notices } = await prepareUpgrade(session, target, {
           ...earlier,
           isForced: true,
           isBack: true,
@@ -37,7 +36,7 @@ await main(() =>
           lockNamespace: settings.LOCK_NAMESPACE ?? 'kube-system',
         })
         note(memory, branch === undefined ? notes : { ...notes, branch })
-        return { ...rollBack(stage, notes, { checksImages }), notices, commit: tree.commit }
+        return { ...rollBack(stage, notes, { checksImages }), notices, commit }
       },
       unchanged: 'nothing to do: that version runs, as Git says',
       summarize: summarizeFlux,

@@ -20,7 +20,6 @@ const flags = {
 
 const syntax: CommandSyntax<typeof flags> = {
   name: 'upgrade',
-  needsFolder: true,
   summary: 'Changes the version of Flux in Git, follows and verifies the rollout, and rolls back by itself if it fails.',
   flags,
   usage: '(--to X.Y.Z | --operator X.Y.Z | --list)',
@@ -53,7 +52,7 @@ await main(() => {
         if (own.to === undefined && own.operator === undefined) {
           throw new OperatorError('upgrade to which version?', { kind: 'usage', remedy: '--to X.Y.Z, --operator X.Y.Z, or both' })
         }
-        const { tree, notes, notices } = await prepareUpgrade(session, target, {
+        const { commit, notes, notices } = await prepareUpgrade(session, target, {
           flux: own.to,
           operator: own.operator,
           isForced: own.force === true,
@@ -63,7 +62,7 @@ await main(() => {
           lockNamespace: settings.LOCK_NAMESPACE ?? 'kube-system',
         })
         note(memory, branch === undefined ? notes : { ...notes, branch })
-        return { ...upgrade(stage, notes, options), notices, commit: tree.commit }
+        return { ...upgrade(stage, notes, options), notices, commit }
       },
       unchanged: 'nothing to do: that version runs, as Git says',
       summarize: summarizeFlux,

@@ -1,6 +1,11 @@
 import { isDeepStrictEqual } from 'node:util'
 import { type Document, isNode, isScalar, parseAllDocuments } from 'yaml'
 import { OperatorError } from '../base/errors.ts'
+import { componentsIn } from '../flux/installer.ts'
+import { usualNamespace } from '../flux/refs.ts'
+import { cliFlags } from '../flux/reinstall.ts'
+import { parseObjects } from '../kubernetes/manifest.ts'
+import { kinds } from '../kubernetes/objects.ts'
 import type { VersionPlace } from './version-places.ts'
 
 /** What is to be done at a place. */
@@ -44,21 +49,15 @@ function changedValue(before: string, { is, says }: VersionPlace, version: strin
   return /^v\d/.test(before) ? `v${version}` : version
 }
 
-/** How `flux bootstrap` made the file, from what it wrote at its top (fluxcd/flux2 pkg/manifestgen/install, templates.go). */
+/** How the flux CLI made the file, from what is in it: the flags of `flux install` that make the same. */
 function exportArguments(text: string, version: string): string[] {
-  const components = /^# Components: (\S+)$/m.exec(text)?.[1]?.split(',') ?? []
-  const namespace = /^kind: Namespace\n(?:.*\n)*?^ {2}name: (\S+)$/m.exec(text)?.[1]
-  const registry = /^\s*image: (\S+)\/source-controller[:@]/m.exec(text)?.[1]
-  return [
-    'install',
-    '--export',
-    `--version=v${version}`,
-    ...(components.length === 0 ? [] : [`--components=${components.join(',')}`]),
-    ...(namespace === undefined ? [] : [`--namespace=${namespace}`]),
-    ...(registry === undefined ? [] : [`--registry=${registry}`]),
-    ...(/--watch-all-namespaces=false/.test(text) ? ['--watch-all-namespaces=false'] : []),
-    ...(/^kind: NetworkPolicy$/m.test(text) ? [] : ['--network-policy=false']),
-  ]
+  const objects = parseObjects(text)
+  const deployments = objects.filter(({ kind }) => kind === kinds.deployment.kind)
+  const listed = /^# Components: (\S+)$/m.exec(text)?.[1]?.split(',')
+  const namespace = deployments[0]?.metadata.namespace ?? usualNamespace
+  const components = listed ?? deployments.flatMap(componentsIn)
+  const hasPolicies = objects.some(({ kind }) => kind === 'NetworkPolicy')
+  return ['install', '--export', ...cliFlags({ version, namespace, components }, deployments, hasPolicies)]
 }
 
 function parsed(text: string, file: string): Document[] {

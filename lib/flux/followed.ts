@@ -92,7 +92,7 @@ function sourceRef(name: string, { byName }: FluxObjects): Followed['source'] | 
 }
 
 /** Where a source takes from, without a login, and which revision it asks for. */
-function describeSource(source: KubeObject): { url: string; ref: string } {
+export function describeSource(source: KubeObject): { url: string; ref: string } {
   const { url, endpoint, bucketName, ref } = v.parse(sourceSchema, source).spec
   const { name, branch, tag, semver, commit, digest } = ref
   const isGit = source.kind === fluxKinds.gitRepository.kind

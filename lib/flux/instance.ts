@@ -55,6 +55,13 @@ export function stateOf(instance: KubeObject): InstanceState {
   return { wanted: spec.distribution.version, applied, components: componentsOf(instance) }
 }
 
+const artifactSchema = v.object({ spec: v.object({ distribution: v.object({ artifact: v.optional(v.string(), '') }) }) })
+
+/** Where an operator takes Flux's manifests from for a FluxInstance; empty where it has them in its own image. */
+export function artifactOf(instance: KubeObject): string {
+  return v.parse(artifactSchema, instance).spec.distribution.artifact
+}
+
 const releaseSchema = v.object({
   spec: v.object({
     values: v.optional(v.object({ instance: v.optional(v.object({ distribution: v.object({ version: v.string() }) })) }), {}),

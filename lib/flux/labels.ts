@@ -4,6 +4,7 @@ import type { KubeObject } from '../kubernetes/objects.ts'
 export const appliedBy = {
   kustomization: { name: 'kustomize.toolkit.fluxcd.io/name', namespace: 'kustomize.toolkit.fluxcd.io/namespace' },
   helmRelease: { name: 'helm.toolkit.fluxcd.io/name', namespace: 'helm.toolkit.fluxcd.io/namespace' },
+  resourceSet: { name: 'resourceset.fluxcd.controlplane.io/name', namespace: 'resourceset.fluxcd.controlplane.io/namespace' },
   fluxInstance: { name: 'fluxcd.controlplane.io/name', namespace: 'fluxcd.controlplane.io/namespace' },
 } as const
 

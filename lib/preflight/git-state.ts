@@ -4,6 +4,7 @@ import * as v from 'valibot'
 import { parse } from 'yaml'
 import type { Cluster } from '../kubernetes/client.ts'
 import { fluxKinds } from '../flux/kinds.ts'
+import type { Ref } from '../kubernetes/objects.ts'
 import { comesFrom, progressOf, standingOf } from '../tools/git-history.ts'
 import type { Tree } from '../desired-state/tree.ts'
 import { OperatorError } from '../base/errors.ts'
@@ -16,7 +17,26 @@ const pathSchema = v.object({ spec: v.object({ path: v.string() }) })
 /** How far the cluster's Flux is behind the remote's head, and what the commits between change of what it follows. */
 export async function checkBehind(cluster: Cluster, tree: Tree, folder: string): Promise<Finding[]> {
   const { namespace, syncName, commit, remote } = tree
-  const source = await cluster.get({ ...fluxKinds.gitRepository, namespace, name: syncName })
+  const folders = [tree.sync.path, ...tree.kustomizations.map((kustomization) => v.parse(pathSchema, kustomization).spec.path)]
+  return checkBehindHead(cluster, { source: { ...fluxKinds.gitRepository, namespace, name: syncName }, commit, remote, folders }, folder)
+}
+
+/** What a cluster follows of a repository, and the head of that. */
+export interface FollowedHead {
+  readonly source: Ref
+  readonly remote: Remote
+  readonly commit: string
+  /** Those that it reads there. */
+  readonly folders: readonly string[]
+}
+
+/** The same for any source. */
+export async function checkBehindHead(
+  cluster: Cluster,
+  { source: ref, remote, commit, folders }: FollowedHead,
+  folder: string,
+): Promise<Finding[]> {
+  const source = await cluster.get(ref)
   const at = /[0-9a-f]{40,}$/.exec(fetchedRevision(source))?.[0]
   if (at === undefined || at === commit) return []
   const progress = await progressOf(remote, at, commit, folder, cluster.signal)
@@ -26,8 +46,7 @@ export async function checkBehind(cluster: Cluster, tree: Tree, folder: string):
       notice(`Flux is at ${from}, which is not in the history of ${remote.ref} at ${to}: that history was rewritten; Flux will follow it`),
     ]
   }
-  const followed = [tree.sync.path, ...tree.kustomizations.map((kustomization) => v.parse(pathSchema, kustomization).spec.path)]
-  const below = followed.map((path) => `${path.replace(/^\.?\//, '').replace(/\/$/, '')}/`)
+  const below = folders.map((path) => path.replace(/^\.?\//, '').replace(/\/$/, '')).map((path) => (path === '.' ? '' : `${path}/`))
   const files = progress.files.filter((file) => below.some((path) => file.startsWith(path)))
   const change = files.length === 0 ? 'nothing of what this cluster follows' : few(files)
   return [

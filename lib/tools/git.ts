@@ -1,3 +1,5 @@
+import { mkdtemp, readFile, rm } from 'node:fs/promises'
+import { join } from 'node:path'
 import type { ProcessOutput } from 'zx/core'
 import { complaintOf, shell } from '../process/command.ts'
 import { childEnvironment } from '../process/environment.ts'
@@ -190,4 +192,19 @@ export async function checkOut(remote: Remote, commit: string, path: string, tar
     const held = await git(['ls-tree', '--name-only', 'FETCH_HEAD', '--', path], options).catch(() => undefined)
     throw held === '' ? new PathMissing(messageOf(error), { cause: error }) : error
   })
+}
+
+/**
+ * One file as a commit of the remote has it.
+ * @param within a folder of the run's own
+ * @throws PathMissing where the commit does not hold it
+ */
+export async function readAt(remote: Remote, commit: string, file: string, within: string, signal: AbortSignal): Promise<string> {
+  const folder = await mkdtemp(join(within, 'file-'))
+  try {
+    await checkOut(remote, commit, file, folder, signal)
+    return await readFile(join(folder, file), 'utf8')
+  } finally {
+    await rm(folder, { recursive: true, force: true })
+  }
 }

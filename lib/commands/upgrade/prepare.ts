@@ -1,21 +1,20 @@
 import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import * as v from 'valibot'
-import { describeSuspension, isSuspended, suspensionIn } from '../../flux/suspension.ts'
-import { releaseStateOf, stateOf } from '../../flux/instance.ts'
+import { isSuspended } from '../../flux/suspension.ts'
+import { componentsOf, releaseStateOf, stateOf } from '../../flux/instance.ts'
 import { listFluxObjects } from '../../flux/object-status.ts'
-import { changedWith, type FluxCrd, listControllerCrds } from '../../flux/crds.ts'
+import { changedWith, listControllerCrds } from '../../flux/crds.ts'
 import type { Cluster } from '../../kubernetes/client.ts'
-import { type KubeObject, nameOf, refOf } from '../../kubernetes/objects.ts'
+import { type KubeObject, nameOf } from '../../kubernetes/objects.ts'
 import { fluxKinds } from '../../flux/kinds.ts'
-import { type Distribution, readDistribution } from '../../flux/distribution.ts'
+import { readDistribution } from '../../flux/distribution.ts'
 import { OperatorError } from '../../base/errors.ts'
 import { instanceIn, refsIn } from '../../flux/refs.ts'
-import { renderChart } from '../../desired-state/render-chart.ts'
-import { checkGitApis, oldApisInGit } from './checks/git-api-versions.ts'
-import { apiChanges, type ApiChanges, checkStored, tellChanges } from './checks/api-versions.ts'
+import { readYaml } from './checks/git-api-versions.ts'
+import { apiChanges } from './checks/api-versions.ts'
 import { checkDistribution } from '../../preflight/distribution.ts'
-import { blocks, createPreflight, type Finding } from '../../preflight/preflight.ts'
+import { createPreflight } from '../../preflight/preflight.ts'
 import { checkBehind, checkFollowsBranch } from '../../preflight/git-state.ts'
 import { checkKubernetesVersion } from '../../preflight/kubernetes-version.ts'
 import { checkPrograms } from '../../preflight/programs.ts'
@@ -25,22 +24,18 @@ import { upgradeRights } from './checks/rights.ts'
 import { checkInstancesStay } from '../../preflight/terminating.ts'
 import { checkVersions } from './checks/versions.ts'
 import { checkChart, digestAt } from './checks/operator-chart.ts'
-import { checkVersionPlaces, readYaml } from './checks/version-place.ts'
 import { linesOf } from './version-lines.ts'
 import type { Session } from '../../connection/session.ts'
 import { staleObjects } from './steps/migrate-apis.ts'
-import { settingsFile } from '../../connection/cluster-settings.ts'
 import { inGitOf, type Target } from '../../connection/target.ts'
-import { buildTree, fetchTree, type Tree } from '../../desired-state/tree.ts'
+import { fetchTree, type Tree } from '../../desired-state/tree.ts'
 import { exactVersion } from '../../desired-state/chart.ts'
-import { readStart } from './rollback-start.ts'
+import { apiFindings, leaving, nothingDone, resting, versionNotes, type Versions } from './version-notes.ts'
+import { isInSettings } from './in-settings.ts'
+import { preparePlace } from './prepare-place.ts'
+import { readStart, renderInstance } from './rollback-start.ts'
 import type { UpgradeNotes } from './state.ts'
 import { judgeHealth, readyOf, settledHealth, suspended } from './checks/health.ts'
-
-export interface Versions {
-  readonly flux: string
-  readonly operator: string
-}
 
 /** What is asked for on the command line; what is left out stays. */
 export interface Asked {
@@ -59,7 +54,8 @@ export interface Asked {
 
 /** Everything an upgrade, or the rollback from one, is made of; known before anything is changed. */
 export interface UpgradeInputs {
-  readonly tree: Tree
+  /** What Git is at. */
+  readonly commit: string
   readonly notes: UpgradeNotes
   readonly notices: readonly string[]
 }
@@ -71,6 +67,10 @@ const versionSchema = v.object({ gitVersion: v.string() })
  * @throws OperatorError `blocked` with every finding, not just the first
  */
 export async function prepareUpgrade(session: Session, target: Target, asked: Asked): Promise<UpgradeInputs> {
+  return (await isInSettings(session, target, asked)) ? prepareOwnTree(session, target, asked) : preparePlace(session, target, asked)
+}
+
+async function prepareOwnTree(session: Session, target: Target, asked: Asked): Promise<UpgradeInputs> {
   const { cluster, tools, folder } = session
   const { signal } = cluster
   const { remote, folder: name } = inGitOf(target, 'upgrade')
@@ -97,12 +97,12 @@ export async function prepareUpgrade(session: Session, target: Target, asked: As
   const stale = changes === undefined ? [] : staleObjects(await listFluxObjects(cluster, crds), crds, changes.goesAway)
   // What may have to be put back: the FluxInstance as the chart makes it of the older versions.
   const older = asked.isBack ? lines.after : lines.before
-  const former = await preflight.learn(() => buildTree(remote, tree.commit, name, checkout, tools.kubectl, older))
-  const rendered = former && (await preflight.learn(() => renderChart(session, former.instance, gitVersion)))
+  const instance = await preflight.learn(() => renderInstance(session, { tree, checkout, gitVersion }, older))
   const start = asked.isBack
-    ? await preflight.learn(() => readStart(session, target, { tree, checkout, live, gitVersion, after: lines.after }))
+    ? await preflight.learn(() => readStart(session, { tree, checkout, gitVersion }, live, lines.after))
     : undefined
 
+  const files = asked.isBack ? [] : await readYaml(checkout, 'kubernetes')
   const behind = await preflight.learn(() => checkBehind(cluster, tree, folder))
   await preflight.check(
     () => checkPrograms(tools, { kubernetes: gitVersion, flux: to.flux, insecure: tree.operator.insecure }),
@@ -111,43 +111,24 @@ export async function prepareUpgrade(session: Session, target: Target, asked: As
     () => (isKnown ? checkDistribution(wantedTree, session.registry, signal) : []),
     () => checkVersions({ from, to, distribution, artifact, isBack: asked.isBack, where: target.where }),
     () => [...(isNewChart ? ofPins : []), ...(chart ?? [])],
-    async () => checkVersionPlaces(await readYaml(checkout, 'kubernetes'), settingsFile(name), tree.settings, lines.after),
     async () => checkInstancesStay(await cluster.list(fluxKinds.fluxInstance), target.where),
     async () => checkSignedCommits(cluster, await cluster.get(source), { remote, folder, branch: asked.branch }),
     () => [
-      ...(releaseStateOf(release).isSuspended ? [suspended(refOf(release))] : []),
+      ...(releaseStateOf(release).isSuspended ? [suspended(release)] : []),
       ...(isSuspended(live) ? [resting(live, target.where)] : []),
     ],
     async () => judgeHealth(await settledHealth(session, place, asked.isForced), asked.isForced),
     () => [...checkFollowsBranch(remote), ...(behind ?? [])],
-    () => apiFindings({ crds, changes, stale, to: to.flux, checkout: asked.isBack ? undefined : checkout, isForced: asked.isForced }),
+    () => apiFindings({ ...asked, crds, changes, stale, to: to.flux, files }),
   )
   const notices = preflight.conclude()
-  const instance = rendered?.find(({ kind }) => kind === fluxKinds.fluxInstance.kind)
   if (instance === undefined) throw preflight.blocked()
   const ready = readyOf(await listFluxObjects(cluster, crds))
-  const known = { isBehind: (behind ?? []).length > 0, ready, ...versionNotes(asked, to.flux, { live, crds, distribution, changes }) }
+  const components = componentsOf(live)
+  const known = { isBehind: (behind ?? []).length > 0, ready, ...versionNotes(asked, to.flux, { components, crds, distribution, changes }) }
   const notes: UpgradeNotes = { from, to, place, ...lines, instance, ...(start === undefined ? {} : { start }), ...known, ...nothingDone }
-  return { tree, notes, notices }
+  return { commit: tree.commit, notes, notices }
 }
-
-/** What the controllers and the API versions are before, and are to be. */
-function versionNotes(
-  { isBack }: Asked,
-  to: string,
-  found: { live: KubeObject; crds: readonly FluxCrd[]; distribution: Distribution | undefined; changes: ApiChanges | undefined },
-): Pick<UpgradeNotes, 'served' | 'images' | 'newImages' | 'goesAway'> {
-  const { live, crds, distribution, changes } = found
-  return {
-    served: isBack ? apisIn(distribution, to, crds) : Object.fromEntries(crds.map(({ name, served }) => [name, [...served]])),
-    images: Object.fromEntries(stateOf(live).components.map(({ name, tag }) => [name, tag])),
-    newImages: Object.fromEntries(distribution?.imagesOf(to) ?? []),
-    goesAway: isBack ? [] : [...(changes?.goesAway ?? [])],
-  }
-}
-
-/** What a run has noted before its first change. */
-const nothingDone = { pauses: {}, commit: '', imagesChecked: '', evidence: '', isGoingBack: false, isReturning: false } as const
 
 /**
  * The FluxInstance, and the HelmRelease that Git has for it.
@@ -181,16 +162,6 @@ function versionsOf(asked: Asked, tree: Tree, live: KubeObject, release: KubeObj
   return { from: { flux, operator: leaving(to.operator, runs.operator, inGit) }, to }
 }
 
-/** What a rollback leaves: the version that runs; or, where that is where it leads, one that was asked for and never came to run. */
-function leaving(to: string, ...versions: readonly [string, ...string[]]): string {
-  return versions.find((version) => version !== to) ?? versions[0]
-}
-
-function apisIn(distribution: Distribution | undefined, version: string, crds: readonly FluxCrd[]): Record<string, string[]> {
-  const apis = [...(distribution?.apisOf(version) ?? [])].filter(([name]) => crds.some((crd) => crd.name === name))
-  return Object.fromEntries(apis.map(([name, versions]) => [name, [...versions]]))
-}
-
 /** Where Git keeps this cluster's Flux. */
 export function placeOf(tree: Tree): UpgradeNotes['place'] {
   return {
@@ -201,27 +172,4 @@ export function placeOf(tree: Tree): UpgradeNotes['place'] {
     operatorRelease: tree.operator.name,
     instanceRelease: tree.instance.name,
   }
-}
-
-function resting(instance: KubeObject, where: string): Finding {
-  const { kind, namespace, name } = refOf(instance)
-  return blocks(
-    `${nameOf(refOf(instance))} is ${describeSuspension(suspensionIn(instance.metadata))}: its operator brings no other version`,
-    `find out why, then: npx zx scripts/recover.ts ${where} --resume-suspended ${kind}/${namespace}/${name}`,
-  )
-}
-
-/** What the API versions that come and go mean for the cluster, and for what the checkout has; none is looked into for a rollback. */
-async function apiFindings(known: {
-  crds: readonly FluxCrd[]
-  changes: ApiChanges | undefined
-  stale: Parameters<typeof tellChanges>[1]
-  to: string
-  checkout: string | undefined
-  isForced: boolean
-}): Promise<Finding[]> {
-  const { crds, changes, stale, to, checkout, isForced } = known
-  if (changes === undefined) return []
-  const inGit = checkout === undefined ? { found: [], unread: [] } : await oldApisInGit(checkout, crds, changes.goesAway)
-  return [...checkStored(crds, changes), ...checkGitApis(inGit, to, isForced), ...tellChanges(changes, stale)]
 }

@@ -1,8 +1,8 @@
 import { settingsFile } from '../../connection/cluster-settings.ts'
-import { inGitOf } from '../../connection/target.ts'
+import type { Tools } from '../../connection/session.ts'
+import { inGitOf, type Target } from '../../connection/target.ts'
 import type { Remote } from '../../tools/git.ts'
 import { exportManifests } from '../../tools/flux-cli.ts'
-import type { UpgradeStage } from './stage.ts'
 import type { UpgradeNotes } from './state.ts'
 import { placeVersions, settingsVersions, type VersionFile } from './version-file.ts'
 
@@ -12,11 +12,15 @@ export interface VersionRepository {
   readonly file: VersionFile
 }
 
+/** What it takes to reach a repository and change what is there. */
+export interface RepositoryAccess {
+  readonly session: { readonly tools: Pick<Tools, 'flux'>; readonly cluster: { readonly signal: AbortSignal } }
+  readonly target: Pick<Target, 'context' | 'inGit' | 'login' | 'signingKey'>
+  readonly script: string
+}
+
 /** The repository that the cluster follows, and the file there: the cluster's settings.yaml, or wherever else the version stands. */
-export function repositoryOf(
-  { session, target, script }: Pick<UpgradeStage, 'session' | 'target' | 'script'>,
-  { stands }: Pick<UpgradeNotes, 'stands'>,
-): VersionRepository {
+export function repositoryOf({ session, target, script }: RepositoryAccess, { stands }: Pick<UpgradeNotes, 'stands'>): VersionRepository {
   if (stands === undefined) {
     const { folder, remote } = inGitOf(target, script)
     return { remote, file: settingsVersions(settingsFile(folder)) }

@@ -34,11 +34,18 @@ const notesSchema = v.object({
   /** What is to stand there before and after, each by its name: of settings.yaml the version lines. */
   before: v.record(v.string(), v.string()),
   after: v.record(v.string(), v.string()),
-  /** The FluxInstance as the chart makes it of the old versions: applied again, it is the rollback. */
-  instance: objectSchema,
+  /** The FluxInstance as Git has it of the old versions, or Flux's own manifests, packed: applied again, it is the rollback. */
+  instance: v.exactOptional(objectSchema),
+  manifests: v.exactOptional(v.string()),
   /** What a rollback found, and puts back if it fails: what Git and the FluxInstance said, and whether that ran. */
   start: v.optional(
-    v.object({ versions: versionsSchema, lines: v.record(v.string(), v.string()), instance: objectSchema, ran: v.boolean() }),
+    v.object({
+      versions: versionsSchema,
+      lines: v.record(v.string(), v.string()),
+      instance: v.exactOptional(objectSchema),
+      manifests: v.exactOptional(v.string()),
+      ran: v.boolean(),
+    }),
   ),
   /** The revision of each Flux object that was Ready, by its name; empty where its kind has none. */
   ready: v.record(v.string(), v.string()),

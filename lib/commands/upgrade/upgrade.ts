@@ -11,6 +11,7 @@ import { rollbackImages, upgradeImages } from './image-checks.ts'
 import { checkImages } from './steps/image-check.ts'
 import { ensureMigrated } from './steps/migrate-apis.ts'
 import { ensureApplierResumed, ensureApplierSuspended, ensurePutBack } from './steps/roll-back.ts'
+import { ensureManifestsPutBack } from './steps/put-back-manifests.ts'
 import { CannotGoBack } from './steps/stored-versions.ts'
 import { awaitRollout } from './steps/rollout.ts'
 import { type Expected, verifyVersions } from './steps/verify-versions.ts'
@@ -34,7 +35,8 @@ export function upgrade(
   const { from, to, place, images } = notes
   const change = changeOf(stage, notes, notes.after, `chore(flux): upgrade ${whatChanges(notes)}`)
   const at = followed(change)
-  const isMinor = isNewerMinor(to.flux, from.flux)
+  // Manifests are applied over one another, whatever their versions.
+  const isReinstall = place.installs !== 'manifests' && isNewerMinor(to.flux, from.flux)
   const { branch, memory } = stage
   const goesAway = new Set(notes.goesAway)
   const pauses = createPauses(place.namespace, images)
@@ -67,7 +69,7 @@ export function upgrade(
       ? {}
       : { ifStopped: stoppedAtMerge(stage, notes, { branch, into: branchOf(change.remote), cluster: `Flux still runs ${from.flux}` }) }),
     ...(options.goesBack ? { rollback } : {}),
-    ...(options.goesBack && isMinor
+    ...(options.goesBack && isReinstall
       ? {
           alsoDestroys: `should Flux ${to.flux} fail, its FluxInstance is deleted and recreated at ${from.flux}, since the operator refuses a minor downgrade; controllers, Flux objects and workloads stay`,
         }
@@ -89,24 +91,14 @@ function tellState(stage: UpgradeStage, notes: UpgradeNotes, at: Followed): NonN
  * @param options.arrived receives that the controllers run
  */
 export function rollbackSteps(stage: UpgradeStage, notes: UpgradeNotes, options: { ran?: boolean; arrived?: () => void } = {}): Step[] {
-  const { from, to, place } = notes
+  const { from, place } = notes
   const { memory, branch } = stage
   const { ran = true, arrived = () => undefined } = options
   const change = changeOf(stage, notes, notes.before, `chore(flux): take Flux back to v${from.flux}`)
   const at: Followed = followed(change)
   return [
     ensureApplierSuspended(place, () => note(memory, { isGoingBack: true })),
-    ensurePutBack({
-      place,
-      version: from.flux,
-      instance: notes.instance,
-      served: notes.served,
-      images: notes.images,
-      leftImages: notes.newImages,
-      ran,
-      arrived,
-      isReinstall: isNewerMinor(to.flux, from.flux),
-    }),
+    putBack(notes, { ran, arrived }),
     ensureReverted(change, at, () => commandsOf(stage, notes)),
     ...(branch === undefined ? [] : [awaitMerge(change, `${branch}-rollback`, at)]),
     ...(ran ? [ensureFetched(place, change.remote, from.flux, at.commit)] : []),
@@ -118,6 +110,14 @@ export function rollbackSteps(stage: UpgradeStage, notes: UpgradeNotes, options:
         ]
       : []),
   ]
+}
+
+/** What brings the old controllers back in the cluster alone: the FluxInstance, or Flux's own manifests. */
+function putBack(notes: UpgradeNotes, options: { ran: boolean; arrived: () => void }): Step {
+  const { from, to, place, served, images, newImages, instance, manifests } = notes
+  const former = { place, version: from.flux, served, images, leftImages: newImages, ...options }
+  if (manifests !== undefined) return ensureManifestsPutBack({ ...former, manifests })
+  return ensurePutBack({ ...former, instance, isReinstall: isNewerMinor(to.flux, from.flux) })
 }
 
 /** Back to other versions because a person wants it: the same way, in the other direction of what was looked at. */
@@ -132,8 +132,10 @@ export function rollBackSteps(stage: UpgradeStage, looked: UpgradeNotes, arrived
 }
 
 /** What was looked at as that which is gone back to. The newer version knows what it has stored itself. */
-function startOf(looked: UpgradeNotes, { versions, lines, instance }: NonNullable<UpgradeNotes['start']>): UpgradeNotes {
-  return { ...looked, from: versions, before: lines, instance, served: {} }
+function startOf(looked: UpgradeNotes, start: NonNullable<UpgradeNotes['start']>): UpgradeNotes {
+  const { versions, lines, instance, manifests } = start
+  const former = { ...(instance === undefined ? {} : { instance }), ...(manifests === undefined ? {} : { manifests }) }
+  return { ...looked, from: versions, before: lines, served: {}, ...former }
 }
 
 /** From a rollback that failed to what there was before it; none for one that an earlier version of this script began. */

@@ -2,7 +2,7 @@ import { blocks, type Finding, notice } from '../../preflight/preflight.ts'
 import type { Tree } from '../../desired-state/tree.ts'
 import type { VersionLines } from '../../desired-state/version-settings.ts'
 import { digestLinesAt, type PinnedCharts } from './chart-digests.ts'
-import type { Versions } from './prepare.ts'
+import type { Versions } from './version-notes.ts'
 
 /** The lines of settings.yaml that differ between two versions. */
 export interface ChangedLines {

@@ -24,13 +24,13 @@ test('a cluster that the tree has no folder for can be used, but for what goes b
   const context = 'arn:aws:eks:eu-central-1:111122223333:cluster/prod'
   const target = await find({ context })
   expect(target).toMatchObject({ context, inGit: undefined, where: `--context ${context}`, kubectl: `kubectl --context ${context}` })
-  expect(() => inGitOf(target, 'upgrade')).toThrow(
-    `there is no kubernetes/clusters/${context}/settings.yaml: upgrade goes by what Git says`,
+  expect(() => inGitOf(target, 'rebuild')).toThrow(
+    `there is no kubernetes/clusters/${context}/settings.yaml: rebuild goes by what Git says`,
   )
-  await expect(Promise.resolve().then(() => inGitOf(target, 'upgrade'))).rejects.toMatchObject({
+  await expect(Promise.resolve().then(() => inGitOf(target, 'rebuild'))).rejects.toMatchObject({
     kind: 'usage',
     remedy:
-      'name the folder below kubernetes/clusters with --cluster NAME; without one health-check, capture, restore, teardown, recover, drill work',
+      'name the folder below kubernetes/clusters with --cluster NAME; without one health-check, capture, restore, teardown, recover, drill, upgrade, rollback work',
   })
   // A folder that is named has to be there.
   await expect(find({ context, cluster: 'prod' })).rejects.toMatchObject({

@@ -2,6 +2,7 @@ import { readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import * as v from 'valibot'
 import { LineCounter, parseAllDocuments } from 'yaml'
+import type { TextFile } from '../../../desired-state/version-places.ts'
 import type { FluxCrd } from '../../../flux/crds.ts'
 import { parseVersion } from '../../../base/version.ts'
 import { blocks, type Finding, notice } from '../../../preflight/preflight.ts'
@@ -22,19 +23,18 @@ export interface OldApisInGit {
 
 const objectSchema = v.object({ apiVersion: v.string(), kind: v.string() })
 
-/** Finds, with file and line, each object of the tree that is written in an API version which goes away. */
-export async function oldApisInGit(checkout: string, crds: readonly FluxCrd[], goesAway: ReadonlySet<string>): Promise<OldApisInGit> {
+/** Finds, with file and line, each object of the files that is written in an API version which goes away. */
+export function oldApisIn(files: readonly TextFile[], crds: readonly FluxCrd[], goesAway: ReadonlySet<string>): OldApisInGit {
   if (goesAway.size === 0) return { found: [], unread: [] }
-  const names = await readdir(join(checkout, 'kubernetes'), { recursive: true })
-  const files = names.filter((name) => /\.ya?ml$/.test(name)).sort()
-  const read = await Promise.all(
-    files.map(async (name): Promise<OldApisInGit> => {
-      const file = `kubernetes/${name}`
-      const text = await readFile(join(checkout, file), 'utf8')
-      return crds.some(({ group }) => text.includes(`${group}/`)) ? lookInto(file, text, crds, goesAway) : { found: [], unread: [] }
-    }),
-  )
+  const concerned = files.filter(({ text }) => crds.some(({ group }) => text.includes(`${group}/`)))
+  const read = concerned.map(({ file, text }) => lookInto(file, text, crds, goesAway))
   return { found: read.flatMap(({ found }) => found), unread: read.flatMap(({ unread }) => unread) }
+}
+
+/** The YAML files of a checkout, below a folder. */
+export async function readYaml(root: string, folder: string): Promise<TextFile[]> {
+  const paths = (await readdir(join(root, folder), { recursive: true })).filter((path) => /\.ya?ml$/.test(path)).sort()
+  return Promise.all(paths.map(async (path) => ({ file: join(folder, path), text: await readFile(join(root, folder, path), 'utf8') })))
 }
 
 function lookInto(file: string, text: string, crds: readonly FluxCrd[], goesAway: ReadonlySet<string>): OldApisInGit {
@@ -55,10 +55,10 @@ function lookInto(file: string, text: string, crds: readonly FluxCrd[], goesAway
 }
 
 /** What Git still says in API versions that go away: once they have, none of it can be applied. */
-export function checkGitApis({ found, unread }: OldApisInGit, flux: string, isForced: boolean): Finding[] {
+export function checkGitApis({ found, unread }: OldApisInGit, flux: string, isForced: boolean, folder = 'kubernetes'): Finding[] {
   const minor = parseVersion(flux)
   const shown = found.map(({ place, kind, apiVersion }) => `\n     ${place}: ${kind} in ${apiVersion}`)
-  const migrate = `flux migrate --path kubernetes --version ${minor?.major}.${minor?.minor}`
+  const migrate = `flux migrate --path ${folder} --version ${minor?.major}.${minor?.minor}`
   const what = `Git has objects in API versions that Flux ${flux} does not have, so that it could not apply them:${shown.join('')}`
   const remedy = `in a checkout, with the flux CLI of ${flux}: ${migrate}; look at git diff, commit, push, and run again; or, if nothing follows them: --force`
   return [

@@ -6,7 +6,7 @@ import { ownObjects } from '../../../flux/own-objects.ts'
 import type { Session } from '../../../connection/session.ts'
 import { type Finding, notice, blocks } from '../../../preflight/preflight.ts'
 import type { FluxPlace } from '../../../flux/refs.ts'
-import { kinds, nameOf, type Ref, refOf } from '../../../kubernetes/objects.ts'
+import { kinds, type KubeObject, nameOf, refOf } from '../../../kubernetes/objects.ts'
 import { deploymentsOf, unavailableOf } from '../../../flux/components.ts'
 import { fluxCommand } from '../steps/flux-command.ts'
 import { waitUntil } from '../../../kubernetes/wait-until.ts'
@@ -72,7 +72,8 @@ function some(wrong: readonly string[]): string {
 }
 
 /** That what applies Flux is suspended. */
-export function suspended(ref: Ref): Finding {
+export function suspended(object: KubeObject): Finding {
+  const ref = refOf(object)
   return blocks(
     `${nameOf(ref)} is suspended: nothing that Git says of Flux reaches the cluster`,
     `find out why, then: ${fluxCommand('resume', ref)}`,

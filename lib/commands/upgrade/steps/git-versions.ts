@@ -1,9 +1,7 @@
-import { mkdtemp, readFile, rm } from 'node:fs/promises'
-import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
 import { showDuration } from '../../../base/duration.ts'
 import { messageOf, OperatorError } from '../../../base/errors.ts'
-import { branchOf, checkOut, headOf, type Remote } from '../../../tools/git.ts'
+import { branchOf, headOf, readAt, type Remote } from '../../../tools/git.ts'
 import { type GitClone, inClone, PushError } from '../../../tools/git-clone.ts'
 import { requestUrl } from '../../../tools/pull-request-url.ts'
 import type { StepContext } from '../../../runner/step.ts'
@@ -47,7 +45,7 @@ export function followed({ remote, file, versions, folder }: Pick<GitVersions, '
     },
     async look(signal) {
       const commit = await headOf(remote, signal)
-      const now = read.get(commit) ?? file.read(await contentAt(remote, commit, file.path, folder, signal))
+      const now = read.get(commit) ?? file.read(await readAt(remote, commit, file.path, folder, signal))
       read.set(commit, now)
       const isSo = says(now, versions)
       if (isSo) known = commit
@@ -58,16 +56,6 @@ export function followed({ remote, file, versions, folder }: Pick<GitVersions, '
 
 function says(now: SaidVersions, wanted: SaidVersions): boolean {
   return Object.entries(wanted).every(([key, value]) => Object.entries(now).some(([name, is]) => name === key && is === value))
-}
-
-async function contentAt(remote: Remote, commit: string, file: string, within: string, signal: AbortSignal): Promise<string> {
-  const folder = await mkdtemp(join(within, 'settings-'))
-  try {
-    await checkOut(remote, commit, file, folder, signal)
-    return await readFile(join(folder, file), 'utf8')
-  } finally {
-    await rm(folder, { recursive: true, force: true })
-  }
 }
 
 /** Commits the versions on top of the remote's head and pushes; the person's own checkout is not touched. */
@@ -104,7 +92,7 @@ export function ensureVersionsInGit(change: GitVersions, at: Followed): Step {
     act: ({ signal, console }) =>
       inClone(remote, folder, signal, async (clone) => {
         const commit = await clone.commit(file.path, await file.write(clone, versions), message)
-        for (const line of (await clone.diff(clone.head, commit)).split('\n')) console.faint(`  ${line}`)
+        for (const line of mostOf(await clone.diff(clone.head, commit), commit)) console.faint(`  ${line}`)
         made(commit)
         await clone.push(target).catch((error: unknown) => {
           if (error instanceof PushError && error.because !== 'unknown') made('') // nothing was pushed
@@ -114,6 +102,15 @@ export function ensureVersionsInGit(change: GitVersions, at: Followed): Step {
       }),
     watches: [],
   }
+}
+
+/** Flux's own manifests differ in a hundred lines from one version to the next. */
+const mostLines = 40
+
+function mostOf(diff: string, commit: string): string[] {
+  const lines = diff.split('\n')
+  const left = lines.length - mostLines
+  return left <= 0 ? lines : [...lines.slice(0, mostLines), `and ${left} more lines: git show ${commit.slice(0, 12)}`]
 }
 
 /** Waits until the request is merged: the branch that Flux follows then says the versions. */

@@ -2,7 +2,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { afterAll, expect, test } from 'vitest'
-import { checkGitApis, oldApisInGit } from '../../../../lib/commands/upgrade/checks/git-api-versions.ts'
+import { checkGitApis, oldApisIn, readYaml } from '../../../../lib/commands/upgrade/checks/git-api-versions.ts'
 
 const root = mkdtempSync(join(tmpdir(), 'git-apis-'))
 afterAll(() => rmSync(root, { recursive: true }))
@@ -26,7 +26,7 @@ test('what Git has in API versions that go away is found with file and line', as
   write('apps/other.yaml', 'apiVersion: notification.toolkit.fluxcd.io/v2beta2\nkind: Alert\n')
   write('apps/odd.yaml', 'a: [helm.toolkit.fluxcd.io/v2\n')
   write('apps/none.yaml', 'a: [nothing of ours\n')
-  const old = await oldApisInGit(root, crds, goesAway)
+  const old = oldApisIn(await readYaml(root, 'kubernetes'), crds, goesAway)
   expect(old).toEqual({
     found: [
       { place: 'kubernetes/apps/b.yml:3', kind: 'HelmRelease', apiVersion: 'helm.toolkit.fluxcd.io/v2beta2' },
@@ -51,5 +51,5 @@ test('what Git has in API versions that go away is found with file and line', as
 })
 
 test('where none goes away nothing is read', async () => {
-  expect(await oldApisInGit('/nowhere', crds, new Set())).toEqual({ found: [], unread: [] })
+  expect(oldApisIn([{ file: 'a.yaml', text: 'a: [helm.toolkit.fluxcd.io/v2' }], crds, new Set())).toEqual({ found: [], unread: [] })
 })

@@ -1,35 +1,37 @@
-import { describe, expect, test } from 'vitest'
-import { checkVersionPlaces } from '../../../../lib/commands/upgrade/checks/version-place.ts'
+import { expect, test } from 'vitest'
+import { checkCanPush, checkPlace } from '../../../../lib/commands/upgrade/checks/version-place.ts'
 
-const instance = (file: string) => ({ file, text: 'kind: FluxInstance\nspec:\n  distribution:\n    version: "2.9.4" # pinned\n' })
-const settings = 'kubernetes/clusters/infra/settings.yaml'
-const found = (files: Parameters<typeof checkVersionPlaces>[0], values: Record<string, string> = {}) =>
-  checkVersionPlaces(files, settings, values, { flux_version: '2.9.5' })
+const place = { of: 'flux', is: 'instance', file: 'own/flux.yaml', line: 6, document: 0, path: [] } as const
+const same = { from: { operator: '0.58.0' }, to: { operator: '0.58.0' } }
 
-describe('an upgrade whose version is not in settings.yaml is refused before anything is changed', () => {
-  test('not where settings.yaml has it', () => {
-    expect(found([instance('a.yaml')], { flux_version: '2.9.4' })).toEqual([])
-  })
+test('a range that becomes one version is said; a version, with or without a digest, is not', () => {
+  expect(checkPlace({ ...place, says: '2.x' }, '', same)).toEqual([
+    { is: 'notice', what: 'own/flux.yaml:6 says 2.x, a range: it is pinned to one version' },
+  ])
+  for (const says of ['2.9.4', '2.9.4-rc.1', '0.58.0@sha256:12']) expect(checkPlace({ ...place, says }, '', same)).toEqual([])
+})
 
-  test('naming the one place that has it, and what is to stand there', () => {
-    expect(found([instance('a.yaml')])).toEqual([
-      {
-        is: 'blocks',
-        what: `${settings} does not say flux_version; the version stands at a.yaml:4 (2.9.4)`,
-        remedy: 'have it say "version: "2.9.5" # pinned", commit and push it; Flux follows',
-      },
-    ])
-  })
+test('an artifact that a newer operator does not move is said', () => {
+  const operator = { ...place, of: 'operator', is: 'tag', says: '0.58.0' } as const
+  const change = { ...same, to: { operator: '0.59.0' } }
+  expect(checkPlace(operator, 'oci://r.example/manifests:v0.58.0', change)).toEqual([
+    { is: 'notice', what: 'the distribution artifact stays at oci://r.example/manifests:v0.58.0' },
+  ])
+  expect(checkPlace(operator, '', change)).toEqual([])
+})
 
-  test('naming several, of which none is changed', () => {
-    expect(found([instance('a.yaml'), instance('b.yaml')])).toMatchObject([
-      { what: `${settings} does not say flux_version; 2 places name one, and none was changed: a.yaml:4 (2.9.4), b.yaml:4 (2.9.4)` },
-    ])
-  })
-
-  test('saying that there is none', () => {
-    expect(found([])).toMatchObject([
-      { what: `${settings} does not say flux_version, and nothing else in the repository names a version of Flux` },
-    ])
-  })
+test('without a login that belongs to the server nothing could be pushed, which is said beforehand', () => {
+  const url = 'https://git.example.com/fleet'
+  const login = { kind: 'password', username: 'u', password: 'p', origin: 'https://git.example.com' } as const
+  expect(checkCanPush({ url, login })).toEqual([])
+  expect(checkCanPush({ url: '/srv/fleet.git', login: { kind: 'none' } })).toEqual([])
+  expect(checkCanPush({ url, login: { kind: 'none' } })).toMatchObject([
+    { is: 'blocks', what: `nothing can be pushed to ${url}: there is no login for https://git.example.com` },
+  ])
+  expect(checkCanPush({ url, login: { ...login, origin: 'https://other.example.com' } })).toMatchObject([
+    {
+      is: 'blocks',
+      what: `nothing can be pushed to ${url}: the login for Git is for https://other.example.com, not for https://git.example.com`,
+    },
+  ])
 })
