@@ -118,13 +118,21 @@ test('every command that only looks works, and changes nothing', async () => {
 })
 
 test('what goes by a folder names it, and what does not', async () => {
-  const ended = await run('upgrade', '--to', '2.9.5', '--json')
+  const ended = await run('rebuild', '--json')
   expect(ended.code).toBe(2)
   expect(documentOf(ended).error).toEqual({
-    message: `there is no kubernetes/clusters/${context}/settings.yaml: upgrade goes by what Git says of a cluster`,
+    message: `there is no kubernetes/clusters/${context}/settings.yaml: rebuild goes by what Git says of a cluster`,
     remedy:
-      'name the folder below kubernetes/clusters with --cluster NAME; without one health-check, capture, restore, teardown, recover, drill work',
+      'name the folder below kubernetes/clusters with --cluster NAME; without one health-check, capture, restore, teardown, recover, drill, upgrade, rollback work',
   })
+})
+
+test('a version that nothing in Git says is not changed', async () => {
+  const ended = await run('upgrade', '--to', '2.9.6', '--yes', '--json')
+  expect(ended.code, ended.stderr).toBe(3)
+  expect(documentOf(ended).error?.message).toContain(
+    "Deployment flux-system/helm-controller is applied by none of Flux's Kustomizations, so nothing in Git says its version",
+  )
 })
 
 test('a controller that is gone is in trouble, and the flux CLI puts it back', async () => {
