@@ -101,7 +101,7 @@ async function readPlaceAndFlux(session: Session, target: Target, asked: Asked):
   if (asked.flux !== undefined && asked.operator !== undefined) {
     throw new OperatorError('Flux and its operator have a place each in this repository: they are changed one after the other', {
       kind: 'blocked',
-      remedy: `first the operator: --operator ${asked.operator}; then Flux: --to ${asked.flux}`,
+      remedy: `npx zx scripts/upgrade.ts ${target.where} --operator ${asked.operator}; then npx zx scripts/upgrade.ts ${target.where} --to ${asked.flux}`,
     })
   }
   const { cluster } = session
