@@ -1,7 +1,7 @@
 import { execFileSync } from 'node:child_process'
 import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { dirname, join } from 'node:path'
+import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { type PlaceInGit, readPlace } from '../../lib/commands/upgrade/place-in-git.ts'
 import { type RepositoryAccess, repositoryOf } from '../../lib/commands/upgrade/repository.ts'
@@ -20,22 +20,13 @@ beforeEach(() => {
 })
 afterEach(() => rmSync(home, { recursive: true }))
 
-/** A repository whose branch main holds these files. */
+/** A repository whose branch main holds these files, made by two processes. */
 function commit(files: Readonly<Record<string, string>>): void {
   execFileSync('git', ['init', '--quiet', '--bare', '--initial-branch=main', '--template=', url])
-  const folder = join(home, 'work')
-  execFileSync('git', ['clone', '--quiet', url, folder], { stdio: 'pipe' })
-  for (const [file, text] of Object.entries(files)) {
-    mkdirSync(dirname(join(folder, file)), { recursive: true })
-    writeFileSync(join(folder, file), text)
-  }
-  const author = ['-c', 'user.name=A', '-c', 'user.email=a@b']
-  for (const args of [
-    ['add', '--all'],
-    [...author, 'commit', '--quiet', '--message', 'first'],
-    ['push', '--quiet', 'origin', 'HEAD:main'],
-  ])
-    execFileSync('git', ['-C', folder, ...args], { stdio: 'pipe' })
+  const data = (text: string): string => `data ${Buffer.byteLength(text)}\n${text}\n`
+  const entries = Object.entries(files).map(([file, text]) => `M 100644 inline ${file}\n${data(text)}`)
+  const input = `commit refs/heads/main\ncommitter A <a@b> 0 +0000\n${data('first')}${entries.join('')}`
+  execFileSync('git', ['-C', url, 'fast-import', '--quiet'], { input })
 }
 
 /** A flux CLI of a version, which has the manifests of that version. */

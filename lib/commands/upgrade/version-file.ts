@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util'
 import { withVersionAt } from '../../desired-state/version-edit.ts'
 import { saysAt, type VersionPlace } from '../../desired-state/version-places.ts'
 import { versionsIn, withVersions } from '../../desired-state/version-settings.ts'
@@ -50,7 +51,9 @@ export function placeVersions(place: VersionPlace, exported: (args: readonly str
       if (version === undefined || read(text)[name] === version) return text
       const edit = withVersionAt(text, place, version)
       if (edit.is === 'text') return edit.text
-      return (await earlier(clone, path, (then) => read(then)[name] === version)) ?? exported(edit.args, version)
+      // With other components, or another registry, it is not what is there now in that version.
+      const isSame = (then: string): boolean => read(then)[name] === version && isDeepStrictEqual(withVersionAt(then, place, version), edit)
+      return (await earlier(clone, path, isSame)) ?? exported(edit.args, version)
     },
   }
 }
