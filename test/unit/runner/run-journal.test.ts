@@ -86,6 +86,7 @@ describe('a file that is to be whole', () => {
     expect(writing.sort()).toEqual([
       'base/write-atomic.ts',
       'commands/bootstrap/pulumi-stack.ts',
+      'commands/upgrade/place-in-git.ts',
       'commands/validate/builds.ts',
       'commands/validate/flux-build.ts',
       'commands/validate/remote-bases.ts',
