@@ -1,6 +1,6 @@
 import * as v from 'valibot'
 import type { Cluster } from '../kubernetes/client.ts'
-import { kindArgument, type KubeObject, nameOf, parseObject, type Ref } from '../kubernetes/objects.ts'
+import { kubectlCall, type KubeObject, nameOf, parseObject, type Ref } from '../kubernetes/objects.ts'
 import { inParallel } from '../base/parallel.ts'
 import { changedPaths } from '../kubernetes/field-paths.ts'
 import { type Captured, type Entry, read } from './capture.ts'
@@ -44,7 +44,7 @@ async function judge(cluster: Cluster, entry: Entry): Promise<Comparison> {
   const isNamespace = entry.role === 'namespace'
   const live = await cluster.get(entry.ref)
   if (live?.metadata.deletionTimestamp !== undefined) {
-    return { is: 'blocked', reason: `${nameOf(entry.ref)} is being deleted`, remedy: commandFor('describe', entry.ref) }
+    return { is: 'blocked', reason: `${nameOf(entry.ref)} is being deleted`, remedy: kubectlCall('describe', entry.ref) }
   }
   if (!isNamespace && was.deletionTimestamp !== undefined) return { is: 'left', why: 'it was being deleted when it was captured' }
   if (live === undefined) return judgeMissing(cluster, entry, was)
@@ -57,7 +57,7 @@ async function judge(cluster: Cluster, entry: Entry): Promise<Comparison> {
   const fixed = fields.filter((field) => field === 'type' || (v.is(immutableSchema, live) && !field.startsWith('metadata.')))
   if (fixed.length > 0) {
     const reason = `${nameOf(entry.ref)} differs in ${fixed.join(', ')}, which the API lets nobody change`
-    return { is: 'blocked', reason, remedy: `to have the captured one: ${commandFor('delete', entry.ref)}` }
+    return { is: 'blocked', reason, remedy: `to have the captured one: ${kubectlCall('delete', entry.ref)}` }
   }
   return { is: 'different', fields, live }
 }
@@ -93,11 +93,6 @@ function comparable(object: KubeObject, live: KubeObject): KubeObject {
 
 /** Then its data can never be changed; a Secret's type cannot anyway. */
 const immutableSchema = v.object({ immutable: v.literal(true) })
-
-function commandFor(verb: string, ref: Ref): string {
-  const { namespace, name } = ref
-  return `kubectl ${namespace === undefined ? '' : `--namespace ${namespace} `}${verb} ${kindArgument(ref)} ${name}`
-}
 
 /**
  * Creates the object as it was captured, owners that are still there included, and gives its fields back to those who managed them: else

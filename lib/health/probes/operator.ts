@@ -1,5 +1,5 @@
 import * as v from 'valibot'
-import { kinds, nameOf } from '../../kubernetes/objects.ts'
+import { kindArgument, kinds, nameOf } from '../../kubernetes/objects.ts'
 import { fluxKinds } from '../../flux/kinds.ts'
 import { judgeDeployment } from '../deployments.ts'
 import { doesNotApply, foundAmong, type Probe } from '../probe.ts'
@@ -28,7 +28,7 @@ export const operator: Probe = {
     const { expectsOperator, installedBy } = await scene.installed()
     if (deployment === undefined && !expectsOperator) return doesNotApply(`Flux was installed by ${installerTitles[installedBy]}`)
     if (deployment === undefined) {
-      const next = `${kubectl} --namespace ${namespace} describe helmrelease flux-operator`
+      const next = `${kubectl} --namespace ${namespace} describe ${kindArgument(fluxKinds.helmRelease)} flux-operator`
       return foundAmong('does not run', [
         { object, reason: 'does not exist: helm-controller puts it back within a minute, if it runs', next },
       ])
@@ -38,7 +38,7 @@ export const operator: Probe = {
     const image = imageIn(deployment)
     const tag = image.split(':').at(-1) ?? ''
     const wanted = release === undefined ? undefined : v.parse(chartSchema, release).status.history[0]?.appVersion
-    const next = `${kubectl} --namespace ${namespace} describe helmrelease flux-operator`
+    const next = `${kubectl} --namespace ${namespace} describe ${kindArgument(fluxKinds.helmRelease)} flux-operator`
     const other =
       wanted === undefined || wanted === tag ? [] : [{ object, reason: `runs ${image}; its Helm release is of ${wanted}`, next }]
     return foundAmong(other.length === 0 ? `${tag}, available` : `runs ${tag}, not ${wanted}`, other, warn === undefined ? [] : [warn])

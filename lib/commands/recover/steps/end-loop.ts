@@ -1,4 +1,4 @@
-import { kindArgument } from '../../../kubernetes/objects.ts'
+import { kubectlCall } from '../../../kubernetes/objects.ts'
 import * as v from 'valibot'
 import type { Ref } from '../../../kubernetes/objects.ts'
 import { fluxKinds } from '../../../flux/kinds.ts'
@@ -167,7 +167,7 @@ function resume(source: Ref, course: Course): Step {
       for (const ref of loop.by) {
         const object = await run.cluster.get(ref)
         if (object === undefined) continue // fixed by taking it out of Git
-        const look = stepStatusOf(readinessOf(object), `kubectl --namespace ${ref.namespace} describe ${kindArgument(ref)} ${ref.name}`)
+        const look = stepStatusOf(readinessOf(object), kubectlCall('describe', ref))
         if (look.is !== 'done') return look
       }
       return { is: 'done', detail: `${listed(loop.by)} run again` }
