@@ -1,11 +1,11 @@
 import * as v from 'valibot'
 import type { Cluster } from '../kubernetes/client.ts'
-import { kubectlCall, type KubeObject, nameOf, parseObject, type Ref } from '../kubernetes/objects.ts'
+import { kinds, kubectlCall, type KubeObject, nameOf, parseObject, type Ref } from '../kubernetes/objects.ts'
 import { inParallel } from '../base/parallel.ts'
 import { changedPaths } from '../kubernetes/field-paths.ts'
 import { type Captured, type Entry, read } from './capture.ts'
 import { overtaken, revisionOf } from '../flux/helm-storage.ts'
-import { makerOf } from './makers.ts'
+import { makerOf, writerOf } from './makers.ts'
 import { restorable } from './restorable.ts'
 import { appliedBy } from '../flux/labels.ts'
 
@@ -50,7 +50,8 @@ async function judge(cluster: Cluster, entry: Entry): Promise<Comparison> {
   if (live === undefined) return judgeMissing(cluster, entry, was)
   const fields = changedPaths(live, comparable(restorable(object, live), live))
   if (fields.length === 0) return { is: 'same' }
-  if (entry.role === 'referred' && entry.broughtBy !== undefined) return { is: 'left', why: `${entry.broughtBy} writes it` }
+  const writer = entry.role !== 'referred' ? undefined : (entry.broughtBy ?? (live.kind === kinds.secret.kind ? writerOf(live) : undefined))
+  if (writer !== undefined) return { is: 'left', why: `${writer} writes it` }
   // The root of a Flux that its CLI had made is the operator's after a rebuild, and goes by what Git says now.
   const bringer = entry.role === 'flux-by-hand' ? bringerOf(live) : undefined
   if (bringer !== undefined) return { is: 'left', why: `${bringer} has brought it back` }
