@@ -112,6 +112,25 @@ test('no command in the code is cut short: what is meant to be pasted has no …
   expect(cut).toEqual([])
 })
 
+test('no path, address or text of others is put into a command of the code unquoted', () => {
+  const files = ['lib', 'scripts', 'lab'].flatMap((folder) =>
+    readdirSync(folder, { recursive: true, encoding: 'utf8' }).flatMap((name) => (name.endsWith('.ts') ? [join(folder, name)] : [])),
+  )
+  expect(files.flatMap((file) => unquotedIn(readFileSync(file, 'utf8')).map((found) => `${file}: ${found}`))).toEqual([])
+  expect(unquotedIn('const remedy = `sops --decrypt ${path}`')).toEqual(['path'])
+  expect(unquotedIn('const remedy = `sops --decrypt ${shellQuote(path)}`; await $`git ls-remote ${url}`')).toEqual([])
+})
+
+/** What template texts that hold a command put into it as it is, though it may hold blanks, quotes or `&`. A tagged template runs it. */
+function unquotedIn(code: string): string[] {
+  const program = /(?:^|[\s;:&|])(?:kubectl|flux|helm|git|sops|pulumi|npx zx|cd|ls|cp|timoni) (?:-|[a-z])/
+  const texts = [...code.matchAll(/(?<![$)\w])`((?:[^`\\]|\\.)*)`/g)].map(([, text = '']) => text).filter((text) => program.test(text))
+  const values = texts.flatMap((text) => [...text.matchAll(/\$\{([^}]*)\}/g)].map(([, value = '']) => value))
+  return values.filter(
+    (value) => /(path|file|folder|url|image|message|user|dir)(\(.*\))?$/i.test(value) && !/shellQuote|printable|quote\(/.test(value),
+  )
+}
+
 test('flags that are remembered of a run have no secret among them', () => {
   expect(flagWords({ 'keep-namespace': true, identity: 'AGE-SECRET-KEY-1QQ', 'copy-to': '/mnt/a disk/', include: undefined })).toEqual([
     '--keep-namespace',

@@ -1,3 +1,4 @@
+import { shellQuote } from '../../../base/shell-line.ts'
 import * as v from 'valibot'
 import { describeSuspension, isSuspended, suspensionIn } from '../../../flux/suspension.ts'
 import type { Cluster } from '../../../kubernetes/client.ts'
@@ -37,7 +38,7 @@ function ensureChart(
       const found = await differences(run.cluster, objects, releaseManager)
       if (found.length === 0) return ready(run)
       const { change, details } = describeDifferences(found)
-      const render = `helm template ${chart.releaseName} ${chart.url} --version ${chart.version} --namespace ${chart.namespace} --no-hooks --values values.yaml`
+      const render = `helm template ${chart.releaseName} ${shellQuote(chart.url)} --version ${chart.version} --namespace ${chart.namespace} --no-hooks --values values.yaml`
       const apply = `kubectl apply --server-side --force-conflicts --field-manager=${releaseManager} -f -`
       return { is: 'todo', change: `${change} (${version})`, commands: [`${render} | ${apply}`], details }
     },
