@@ -3,8 +3,8 @@ import { type Condition, conditionSchema } from '../kubernetes/readiness.ts'
 import { type Reference, referencesIn } from './secret-references.ts'
 import { type Kind, kinds, type KubeObject, nameOf, type Ref } from '../kubernetes/objects.ts'
 import { fluxKinds } from './kinds.ts'
-import { reconcileAnnotation, requestedAtAnnotation, suspendedByAnnotation } from './annotations.ts'
-import { type Suspension, suspensionIn } from './suspension.ts'
+import { detachAnnotation, isDetached, reconcileAnnotation, requestedAtAnnotation, suspendedByAnnotation } from './annotations.ts'
+import { detachmentIn, type Suspension, suspensionIn } from './suspension.ts'
 import { isForeign } from './field-owners.ts'
 
 const text = v.optional(v.string(), '')
@@ -38,6 +38,7 @@ const itemSchema = v.object({
         [requestedAtAnnotation]: v.optional(v.string()),
         [reconcileAnnotation]: v.optional(v.string()),
         [suspendedByAnnotation]: v.optional(v.string()),
+        [detachAnnotation]: v.optional(v.string()),
       }),
       {},
     ),
@@ -112,6 +113,8 @@ export interface FluxObject {
   readonly isSuspended: boolean
   /** By whom and since when it is suspended, where it is. */
   readonly suspension: Suspension | undefined
+  /** By whom and since when it is marked so that Git's changes do not reach it, where it is. */
+  readonly detachment: Suspension | undefined
   /** When spec or metadata was last written. */
   readonly writtenAt: string
   readonly interval: string
@@ -165,6 +168,7 @@ export function parseFluxObject(value: unknown, kind: Kind, hasStatus: boolean):
     labels: metadata.labels,
     isSuspended,
     suspension: isSuspended ? suspensionIn(metadata) : undefined,
+    detachment: isDetached({ metadata }) ? detachmentIn(metadata) : undefined,
     writtenAt: latest(own) ?? metadata.creationTimestamp,
     interval: spec.interval,
     timeout: spec.timeout,

@@ -462,6 +462,8 @@ test('what a person has suspended is a warning that says who; neither --fix nor 
   const kustomization = 'infra-gitops-flux-instance'
   await flux('suspend', 'kustomization', kustomization)
   await lab.kubectl(`--namespace=${namespace}`, 'annotate', 'fluxinstance/flux', 'fluxcd.controlplane.io/reconcile=disabled')
+  const detach = 'kustomize.toolkit.fluxcd.io/reconcile'
+  await lab.kubectl(`--namespace=${namespace}`, 'annotate', 'helmrelease/flux-operator', `${detach}=disabled`)
   const isResting = async (): Promise<readonly [unknown, unknown]> => [
     v.parse(suspendSchema, await cluster.get({ ...fluxKinds.kustomization, namespace, name: kustomization })).spec.suspend,
     (await cluster.get(instance))?.metadata.annotations['fluxcd.controlplane.io/reconcile'],
@@ -472,11 +474,14 @@ test('what a person has suspended is a warning that says who; neither --fix nor 
   expect(document.suspended).toEqual([
     { object: 'FluxInstance flux-system/flux', by: 'kubectl-annotate', since: expect.stringMatching(/^2.*Z$/), via: 'kubectl' },
     { object: `Kustomization flux-system/${kustomization}`, by: 'flux', since: expect.stringMatching(/^2.*Z$/), via: 'flux CLI' },
+    { object: 'HelmRelease flux-system/flux-operator', by: 'kubectl-annotate', since: expect.stringMatching(/^2.*Z$/), via: 'kubectl' },
   ])
   expect(document.probes.filter(({ state }) => state !== 'ok').map(({ id, state }) => `${id} ${state}`)).toEqual([
     'instance warn',
     'kustomizations warn',
+    'helmreleases warn',
   ])
+  expect(checked.stderr).toContain(`is left as it is, whatever Git says of it: annotated ${detach}: disabled by kubectl-annotate (kubectl)`)
   expect(checked.stderr).toMatch(/Kustomization flux-system\/infra-gitops-flux-instance: suspended by flux \(flux CLI\) \(for [\d.]+ s\)/)
 
   const fixed = await lab.run('health-check', ['--lab', '--fix', '--yes', '--json'])
@@ -487,6 +492,9 @@ test('what a person has suspended is a warning that says who; neither --fix nor 
   expect(recovered.stderr).toContain('FluxInstance flux-system/flux is suspended by kubectl-annotate (kubectl) since ')
   expect(recovered.stderr).toContain('recover.ts --lab --context lab-infra --resume-suspended FluxInstance/flux-system/flux')
   expect(await isResting()).toEqual([true, 'disabled'])
+  const upgraded = await lab.run('upgrade', ['--lab', '--to', '2.9.4', '--dry-run'])
+  expect(upgraded).toMatchObject({ code: 3, stderr: expect.stringContaining(`${kustomization} is suspended by flux (flux CLI) since `) })
+  await lab.kubectl(`--namespace=${namespace}`, 'annotate', 'helmrelease/flux-operator', `${detach}-`)
   const planned = await lab.run('bootstrap', ['--lab', '--dry-run'])
   expect(planned.stderr).toContain(
     '⚠ FluxInstance flux-system/flux is suspended by kubectl-annotate (kubectl): its operator neither installs nor repairs anything\n',
