@@ -3,12 +3,22 @@ import { type Condition, conditionSchema } from '../kubernetes/readiness.ts'
 import { type Reference, referencesIn } from './secret-references.ts'
 import { type Kind, kinds, type KubeObject, nameOf, type Ref } from '../kubernetes/objects.ts'
 import { fluxKinds } from './kinds.ts'
-import { detachAnnotation, isDetached, reconcileAnnotation, requestedAtAnnotation, suspendedByAnnotation } from './annotations.ts'
+import {
+  detachAnnotation,
+  isDetached,
+  reconcileAnnotation,
+  requestedAtAnnotation,
+  suspendedByAnnotation,
+  timeoutAnnotation,
+} from './annotations.ts'
+import { attemptOf } from './attempt.ts'
 import { detachmentIn, type Suspension, suspensionIn } from './suspension.ts'
 import { isForeign } from './field-owners.ts'
 
 const text = v.optional(v.string(), '')
 const referred = v.object({ kind: text, name: text, namespace: v.optional(v.string()) })
+/** Of a HelmRelease. */
+const action = v.fallback(v.optional(v.object({ timeout: text })), undefined)
 const historySchema = v.object({
   /** Of a Kustomization: what was built, of which revision, when first, and how it ended the last time, after how long. */
   metadata: v.optional(v.object({ revision: text }), {}),
@@ -39,6 +49,7 @@ const itemSchema = v.object({
         [reconcileAnnotation]: v.optional(v.string()),
         [suspendedByAnnotation]: v.optional(v.string()),
         [detachAnnotation]: v.optional(v.string()),
+        [timeoutAnnotation]: text,
       }),
       {},
     ),
@@ -61,6 +72,11 @@ const itemSchema = v.object({
       suspend: v.optional(v.boolean(), false),
       interval: text,
       timeout: text,
+      install: action,
+      upgrade: action,
+      rollback: action,
+      uninstall: action,
+      test: action,
       sourceRef: v.optional(referred),
       chartRef: v.optional(referred),
       chart: v.optional(v.unknown()),
@@ -119,6 +135,8 @@ export interface FluxObject {
   readonly writtenAt: string
   readonly interval: string
   readonly timeout: string
+  /** How long its controller may be at one attempt, in milliseconds. */
+  readonly attempt: number
   readonly conditions: readonly Condition[]
   /** The revision of its artifact, or the one it applied last. */
   readonly revision: string
@@ -172,6 +190,12 @@ export function parseFluxObject(value: unknown, kind: Kind, hasStatus: boolean):
     writtenAt: latest(own) ?? metadata.creationTimestamp,
     interval: spec.interval,
     timeout: spec.timeout,
+    attempt: attemptOf(kind, {
+      interval: spec.interval,
+      timeout: spec.timeout,
+      actions: [spec.install, spec.upgrade, spec.rollback, spec.uninstall, spec.test].map((one) => one?.timeout ?? ''),
+      annotated: metadata.annotations[timeoutAnnotation],
+    }),
     conditions: status.conditions,
     revision: status.artifact?.revision ?? status.lastAppliedRevision,
     artifactAt: status.artifact?.lastUpdateTime,
