@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { misread, printedCommands } from '../../lab/printed-commands.ts'
+import { misread, printedCommands } from '../../printed-commands.ts'
 
 describe('what is printed to be pasted', () => {
   test('is found behind $ and in advice, without the words around it', () => {
