@@ -21,10 +21,14 @@ const reading = {
 /** kubectl's verbs that take a dry run, of which the server says whether it would do it. */
 const dryRun = ['annotate', 'create', 'delete', 'label', 'patch', 'scale']
 
+/** The commands of a printed line; the lab's kubectl is one of kubectl. */
+export function knownCommandsIn(line: string): ShellCommand[] {
+  return commandsIn(line).map(unwrapped)
+}
+
 /** The trials that a printed line holds; several where it is a pipe. */
 export function trialsOf(line: string): Trial[] {
-  return commandsIn(line).flatMap((command) => {
-    const { program, words } = unwrapped(command)
+  return knownCommandsIn(line).flatMap(({ program, words }) => {
     if (program !== 'kubectl' && program !== 'flux' && program !== 'helm' && program !== 'git') return []
     if (!/^[a-z]/.test(bare(withoutCluster(words))[0] ?? '')) return [] // `kubectl -- ARGUMENTS`
     return [{ program, words: harmless(program, words), shape: shapeOf(program, words) }]

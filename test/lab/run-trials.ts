@@ -2,6 +2,7 @@ import { execFile } from 'node:child_process'
 import { join } from 'node:path'
 import { inject } from 'vitest'
 import { type LabAccess, labAccess } from '../../lab/client.ts'
+import { ambiguousCalls } from '../ambiguous-calls.ts'
 import { refusedCalls } from '../own-calls.ts'
 import { misread, printedCommands } from '../printed-commands.ts'
 import { type Trial, unknownTrials } from '../trial.ts'
@@ -9,11 +10,11 @@ import { type Trial, unknownTrials } from '../trial.ts'
 /** Printed commands of other programs, one of each shape, that are still to be tried on the lab of this file. */
 const untried = new Map<string, Trial>()
 
-/** The printed commands that bash does not read as they were meant, or that our own scripts would refuse. */
+/** The printed commands that bash does not read as they were meant, that our own scripts would refuse, or that may find another object. */
 export function cannotBePasted(output: string): string[] {
   const commands = printedCommands(output)
   for (const trial of unknownTrials(commands)) untried.set(trial.shape, trial)
-  return [...misread(output), ...refusedCalls(commands, inject('helpPages'))]
+  return [...misread(output), ...refusedCalls(commands, inject('helpPages')), ...ambiguousCalls(commands)]
 }
 
 /** Tries them at the end of a file, when nothing of its tests is disturbed by it. */

@@ -1,5 +1,6 @@
 import { afterAll, expect, inject } from 'vitest'
 import { OperatorError } from '../../lib/base/errors.ts'
+import { ambiguousCalls } from '../ambiguous-calls.ts'
 import { refusedCalls } from '../own-calls.ts'
 import { misread, printedCommands } from '../printed-commands.ts'
 import { hear, takeHeard } from '../recording-console.ts'
@@ -25,6 +26,7 @@ afterAll(() => {
   const commands = printedCommands(said)
   expect(misread(said)).toEqual([])
   expect(refusedCalls(commands, inject('helpPages'))).toEqual([])
+  expect(ambiguousCalls(commands)).toEqual([])
   const untried = unknownTrials(commands).map(({ program, words }) => [program, ...words].join(' '))
   expect(untried, 'to be put into test/fixtures/printed-commands.txt').toEqual([])
 })
