@@ -10,7 +10,7 @@ import { inventory } from '../../../health/probes/inventory.ts'
 import type { Scene } from '../../../health/snapshot.ts'
 import { findStalePods, type StalePod } from '../../../health/stale-tokens.ts'
 import type { Cluster } from '../../../kubernetes/client.ts'
-import { kindArgument, kinds, nameOf, type Ref } from '../../../kubernetes/objects.ts'
+import { kindArgument, kinds, nameOf, type Ref, kubectlCall } from '../../../kubernetes/objects.ts'
 import type { Look, Step } from '../../../runner/step.ts'
 
 /**
@@ -125,11 +125,10 @@ async function heldBy(cluster: Cluster, parts: readonly Part[]): Promise<Look | 
     if (live?.metadata.deletionTimestamp === undefined) continue
     const foreign = foreignFinalizers({ ref, finalizers: live.metadata.finalizers })
     if (foreign.length === 0) continue
-    const { namespace } = live.metadata
     return {
       is: 'blocked',
       reason: `${nameOf(ref)} is being deleted, and held by a finalizer that is not Flux's: ${foreign.join(', ')}`,
-      remedy: `let anyone who put it there finish; if that is gone for good: kubectl${namespace === undefined ? '' : ` --namespace ${namespace}`} edit ${kindArgument(ref)} ${ref.name}, and take it out of metadata.finalizers`,
+      remedy: `let anyone who put it there finish; if that is gone for good: ${kubectlCall('edit', ref)}, and take it out of metadata.finalizers`,
     }
   }
   return undefined
