@@ -22,7 +22,7 @@ import { endLoop, rememberedLoop } from './steps/end-loop.ts'
 import { ensureFinalizersOffIn } from '../teardown/steps/finalizers.ts'
 import { ensureInstanceLetGo, ensureUninstallOff, ensureUninstallStopped } from './steps/let-go.ts'
 import { ensureNamespaceGone } from '../teardown/steps/delete-namespace.ts'
-import { ensureSecret } from '../bootstrap/steps/secret.ts'
+import { ensureLogin, placeOf } from './steps/login.ts'
 import { ensureControllersStopped } from '../teardown/steps/stop-controllers.ts'
 import { settingsFile } from '../../connection/cluster-settings.ts'
 import type { ClusterInGit } from '../../connection/target.ts'
@@ -168,7 +168,8 @@ export function remediesOf(surroundings: PrepareContext<typeof restoreFlags>, ev
       const [opened, { tree, secrets }] = await Promise.all([restore(), inputs()])
       const login = secrets.filter(({ name }) => name === tree.sync.pullSecret)
       if (opened === undefined && login.length === 0) throw noLogin(tree.sync.pullSecret)
-      return [...(opened?.beforeFlux ?? []), ...login.map(ensureSecret)]
+      const place = placeOf(tree.sync.url, inGit().remote.login)
+      return [...(opened?.beforeFlux ?? []), ...login.map((secret) => ensureLogin(secret, place, redactor))]
     },
     reinstall: () => reinstallSteps(session, target, evidence.installation),
     async verifyNothingPending() {

@@ -1,6 +1,6 @@
 import { join } from 'node:path'
 import * as v from 'valibot'
-import { type KubeObject, nameOf } from '../../kubernetes/objects.ts'
+import { kindArgument, type KubeObject, nameOf } from '../../kubernetes/objects.ts'
 import { fluxKinds } from '../../flux/kinds.ts'
 import { parseDuration, showDuration } from '../../base/duration.ts'
 import { git, gitAt, headOf, type Remote } from '../../tools/git.ts'
@@ -73,7 +73,7 @@ async function compareWithHead(scene: Scene, follows: Followed, source: KubeObje
     fetched === head
       ? `has applied ${named(applied)}, not ${at} yet`
       : `has fetched ${named(fetched)}; the head of ${remote.ref} is ${at}, ${showDuration(age)} old`
-  const next = `${kubectl} --namespace ${late.namespace} annotate ${late.kind.toLowerCase()} ${late.name} --overwrite ${requestedAtAnnotation}="$(date +%s)"`
+  const next = `${kubectl} --namespace ${late.namespace} annotate ${kindArgument(late)} ${late.name} --overwrite ${requestedAtAnnotation}="$(date +%s)"`
   const behind: Trouble = { object: nameOf(late), reason, next }
   // A commit this young is on its way.
   const isYoung = age < 2 * (parseDuration(spec.interval) ?? 0) + 60_000
