@@ -1,6 +1,7 @@
 import { execFile } from 'node:child_process'
 import { join } from 'node:path'
 import { inject } from 'vitest'
+import { inParallel } from '../../lib/base/parallel.ts'
 import { type LabAccess, labAccess } from '../../lab/client.ts'
 import { ambiguousCalls } from '../ambiguous-calls.ts'
 import { refusedCalls } from '../own-calls.ts'
@@ -39,10 +40,9 @@ const usageErrors =
 /** Kinds of an API group that a cluster may be without, such as those of Flux where it is not. */
 const missingKind = /the server doesn't have a resource type "[a-z]+(?:\.[a-z.]+)?"/
 
-/** Runs them one after the other on lab-infra; returns what their programs do not understand. */
+/** Runs them on lab-infra; returns what their programs do not understand. */
 export async function refusedTrials({ bin, kubeconfig, home }: LabAccess, trials: readonly Trial[], isWhole: boolean): Promise<string[]> {
-  const refused: string[] = []
-  for (const { program, words } of trials) {
+  const found = await inParallel(trials, 4, async ({ program, words }): Promise<string[]> => {
     const path = program === 'git' ? program : join(bin, program)
     const { isFailed, said } = await run(path, [...clusterFlags[program], ...words], {
       KUBECONFIG: kubeconfig,
@@ -51,11 +51,12 @@ export async function refusedTrials({ bin, kubeconfig, home }: LabAccess, trials
     })
     const isHelp = words.includes('--help')
     if (isHelp && program !== 'kubectl' && said.includes('Available Commands:'))
-      refused.push(`${program} ${words.join(' ')}\n  is no command of it`)
-    else if (isFailed && usageErrors.test(said) && (isWhole || !missingKind.test(said)))
-      refused.push(`${program} ${words.join(' ')}\n  ${said.trim()}`)
-  }
-  return refused
+      return [`${program} ${words.join(' ')}\n  is no command of it`]
+    if (isFailed && usageErrors.test(said) && (isWhole || !missingKind.test(said)))
+      return [`${program} ${words.join(' ')}\n  ${said.trim()}`]
+    return []
+  })
+  return found.flat()
 }
 
 function run(path: string, words: readonly string[], env: NodeJS.ProcessEnv): Promise<{ isFailed: boolean; said: string }> {
