@@ -22,7 +22,7 @@ export function placeOf(url: string, login: GitLogin): LoginPlace {
 
 /**
  * Gives Flux this person's login, unless the server takes the one that is there: a server that is overloaded, or that was asked too often,
- * refuses for a while too, and whoever gave Flux a login of its own meant that.
+ * refuses for a while too, and a login of Flux's own was given to it on purpose.
  */
 export function ensureLogin(secret: WantedSecret, place: LoginPlace, redactor: Pick<Redactor, 'hide'>): Step {
   const step = ensureSecret(secret)
