@@ -46,7 +46,7 @@ function secondsBack(ended: Ended): number {
     const step = steps.findLast(which)
     return Date.parse(step?.startedAt ?? '') + (step?.durationMs ?? NaN)
   }
-  return (endOf(({ id }) => id === 'put-back') - endOf(({ state: is }) => is === 'failed')) / 1000
+  return (endOf(({ id }) => id === 'back-put-back') - endOf(({ state: is }) => is === 'failed')) / 1000
 }
 
 describe.each(newTags)('%s cannot be pulled', (image) => {
