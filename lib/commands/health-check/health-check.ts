@@ -8,6 +8,7 @@ import type { Target } from '../../connection/target.ts'
 import { isHealthy, type ProbeResult, runProbes } from '../../health/probe.ts'
 import { probesField, showProbes, suspendedField } from '../../health/print.ts'
 import { comparableSettings } from '../../flux/comparable-settings.ts'
+import { isOperator } from '../../flux/labels.ts'
 import { installationField } from '../../flux/installation.ts'
 import { type Scene, sceneOf } from '../../health/snapshot.ts'
 
@@ -27,10 +28,15 @@ export async function checkHealth(stage: CommandContext<typeof healthCheckFlags>
   showProbes(console.answer, atWork === undefined ? probed : withoutRemedies(probed), scene.now, isVerbose)
   const healthy = isHealthy(probed)
   const telling = { fields: { ...fieldsOf(probed), ...(await fluxField(scene)) } }
-  const settings = stage.isOneOfSeveral && healthy ? comparableSettings(await scene.installation(), await scene.instance()) : undefined
+  const settings = stage.isOneOfSeveral && healthy ? await readSettings(scene) : undefined
   if (healthy)
     return { outcome: 'done', telling, verdict: wellness(probed), isAnswer: true, ...(settings === undefined ? {} : { settings }) }
   return { outcome: 'failed', failure: sickness(probed, target, atWork), telling, isAnswer: true }
+}
+
+async function readSettings(scene: Scene): Promise<ReturnType<typeof comparableSettings>> {
+  const [installation, instance, deployments] = await Promise.all([scene.installation(), scene.instance(), scene.deployments()])
+  return comparableSettings(installation, instance, deployments.filter(isOperator))
 }
 
 /** What the document says beyond the contract's common fields. */
