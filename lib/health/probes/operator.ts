@@ -17,7 +17,7 @@ export const operator: Probe = {
   id: 'operator',
   title: 'flux-operator',
   async look(scene) {
-    const { cluster, kubectl } = scene
+    const { cluster, kubectl, where } = scene
     const namespace = await scene.namespace()
     const [deployments, release] = await Promise.all([
       scene.deployments(),
@@ -28,10 +28,14 @@ export const operator: Probe = {
     const { expectsOperator, installedBy } = await scene.installed()
     if (deployment === undefined && !expectsOperator) return doesNotApply(`Flux was installed by ${installerTitles[installedBy]}`)
     if (deployment === undefined) {
-      const next = `${kubectl} --namespace ${namespace} describe helmrelease flux-operator`
-      return foundAmong('does not run', [
-        { object, reason: 'does not exist: helm-controller puts it back within a minute, if it runs', next },
-      ])
+      const isReleased = release !== undefined
+      const reason = isReleased
+        ? 'does not exist: helm-controller puts it back within a minute, if it runs'
+        : 'does not exist, and no HelmRelease puts it back'
+      const next = isReleased
+        ? `${kubectl} --namespace ${namespace} describe helmrelease flux-operator`
+        : `npx zx scripts/recover.ts ${where}`
+      return foundAmong('does not run', [{ object, reason, next }])
     }
     const { fail, warn } = await judgeDeployment(deployment, scene)
     if (fail !== undefined) return foundAmong('is not available', [fail])

@@ -36,13 +36,15 @@ export const revision: Probe = {
   title: 'Revision',
   async look(scene) {
     const { cluster, kubectl, login } = scene
-    const { follows, namespace } = await scene.installation()
+    const { follows, namespace, expectsOperator } = await scene.installation()
     if (follows === undefined) return doesNotApply('Flux follows no source: no Kustomization, and no sync of a FluxInstance, names one')
     const object = nameOf(follows.source)
     if (follows.source.kind !== fluxKinds.gitRepository.kind) return doesNotApply(`Flux follows ${object}, which is not Git`)
     const source = await cluster.get(follows.source)
     if (source === undefined) {
-      const next = `${kubectl} --namespace ${namespace} describe fluxinstance flux`
+      const next = expectsOperator
+        ? `${kubectl} --namespace ${namespace} describe fluxinstance flux`
+        : `${kubectl} get kustomizations --all-namespaces`
       return foundAmong('Flux follows no Git repository', [{ object, reason: 'does not exist', next }])
     }
     const { spec } = v.parse(sourceSchema, source)

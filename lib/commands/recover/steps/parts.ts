@@ -3,7 +3,8 @@ import { fluxKinds } from '../../../flux/kinds.ts'
 import { foreignFinalizers } from '../../../flux/finalizers.ts'
 import { identityOf } from '../../../flux/inventory.ts'
 import { isRequested, requestReconcile } from '../../../flux/reconcile-request.ts'
-import { type Part, partsOf } from '../../../health/parts.ts'
+import type { Part } from '../../../health/part.ts'
+import { partsOf } from '../../../health/parts.ts'
 import type { Trouble } from '../../../health/probe.ts'
 import { crds } from '../../../health/probes/crds.ts'
 import { inventory } from '../../../health/probes/inventory.ts'
@@ -84,6 +85,9 @@ function askKeepers(step: Pick<Step, 'id' | 'title'>, look: () => Scene, amiss: 
       const named = troubles.map(({ object }) => object)
       const reported = `${named.slice(0, 3).join(', ')}${named.length > 3 ? ` and ${named.length - 3} more` : ''}`
       const refs = await askable(cluster, parts)
+      const [byHand] = parts.flatMap(({ keeper }) => (keeper.is === 'person' ? [keeper.command] : []))
+      if (refs.length === 0 && byHand !== undefined)
+        return { is: 'blocked', reason: `${reported}: gone, and nothing in the cluster puts it back`, remedy: byHand }
       if (refs.length === 0) return { is: 'waiting', on: `${reported} to be put back` }
       return {
         is: 'todo',
@@ -110,7 +114,8 @@ function isAbout({ object }: Trouble, ref: Ref): boolean {
 
 /** Those keepers that are there, and have done all that they were asked. */
 async function askable(cluster: Cluster, parts: readonly Part[]): Promise<Ref[]> {
-  const keepers = [...new Map(parts.map(({ keeper }) => [identityOf(keeper), keeper])).values()]
+  const refs = parts.flatMap(({ keeper }) => (keeper.is === 'flux' ? [keeper.ref] : []))
+  const keepers = [...new Map(refs.map((ref) => [identityOf(ref), ref])).values()]
   const live = await Promise.all(keepers.map((ref) => cluster.get(ref)))
   return keepers.filter((_, at) => {
     const keeper = live[at]

@@ -4,10 +4,11 @@ import type { Target } from '../../../connection/target.ts'
 import { unavailableOf } from '../../../flux/components.ts'
 import type { Installation } from '../../../flux/installation.ts'
 import { lookForFlux } from '../../../flux/installations.ts'
-import { reachFlags, readCliFlags, readReinstallation, written } from '../../../flux/reinstall.ts'
+import { reachFlags, readCliFlags, readReinstallation } from '../../../flux/reinstall.ts'
 import { kinds } from '../../../kubernetes/objects.ts'
 import { complaintOf, shell } from '../../../process/command.ts'
 import { OperatorError } from '../../../base/errors.ts'
+import { printable } from '../../../base/shell-line.ts'
 import type { Step } from '../../../runner/step.ts'
 import { RemedyNeeds } from '../remedy-needs.ts'
 
@@ -31,7 +32,7 @@ function ensureReinstalled(
   flags: readonly string[],
   target: Target,
 ): Step {
-  const commands = [written(['flux', 'install', ...flags, ...reachFlags(target)])]
+  const commands = [printable(['flux', 'install', ...flags, ...reachFlags(target)])]
   const refs = components.map((name) => ({ ...kinds.deployment, namespace, name }))
   return {
     id: 'controllers',
