@@ -25,7 +25,9 @@ export interface Workstation {
   readonly checkout: string
   /** Whom captures are encrypted for; the identity is in the settings. */
   readonly recipient: string
-  /** Runs a script of the checkout on the context. */
+  /** Runs a script of the checkout. */
+  readonly call: (name: string, ...args: readonly string[]) => Promise<Ended>
+  /** Runs one on the context. */
   readonly run: (name: string, ...args: readonly string[]) => Promise<Ended>
   /** What the person types at a shell. */
   readonly type: (command: string) => Promise<string>
@@ -64,12 +66,14 @@ export async function openWorkstation(lab: TestLab, { context, hasSpaces, kubeco
     GIT_PASSWORD: git.password,
     GIT_ORIGIN: new URL(git.url).origin,
   }
+  const call: Workstation['call'] = (name, ...args) => script(name, args, { home: lab.home, cwd: checkout, env })
   return {
     context,
     home,
     checkout,
     recipient: await identityToRecipient(identity),
-    run: (name, ...args) => script(name, ['--context', context, ...args], { home: lab.home, cwd: checkout, env }),
+    call,
+    run: (name, ...args) => call(name, '--context', context, ...args),
     type: async (command) => (await promisify(execFile)('bash', ['-euo', 'pipefail', '-c', command], { cwd: checkout, env })).stdout,
     remove: () => rmSync(home, { recursive: true, force: true }),
   }

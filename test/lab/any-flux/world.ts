@@ -62,10 +62,10 @@ export async function openWorld(lab: TestLab, options: WorkstationOptions): Prom
         changes.stop()
       }
     },
-    async close() {
+    close() {
       workstation.remove()
       rmSync(folder, { recursive: true, force: true })
-      await lab.close()
+      return lab.close()
     },
   }
 }
