@@ -97,6 +97,30 @@ export async function checkLifecycle(world: World, kind: FluxKind): Promise<void
   expect((await cluster.get(ownWork))?.metadata.uid).toBe(uid)
 }
 
+const drillSchema = v.looseObject({ exitCode: v.number(), scenarios: v.array(v.looseObject({ name: v.string(), met: v.boolean() })) })
+
+/** Rehearses what recover can repair without Git, and sees it repaired. */
+export async function checkDrill(world: World, { installedBy }: FluxKind): Promise<void> {
+  const { workstation } = world
+  const ended = await workstation.run(
+    'drill',
+    '--scenario',
+    'all',
+    '--objective',
+    '1h',
+    '--yes',
+    `--destroy=${workstation.context}`,
+    '--json',
+  )
+  expect(ended.code, ended.stderr).toBe(0)
+  const { scenarios } = v.parse(v.pipe(v.string(), v.parseJson(), drillSchema), ended.stdout)
+  expect(scenarios.map(({ name, met }) => `${name} ${met}`)).toEqual([
+    'controllers-deleted true',
+    ...(installedBy === 'operator' ? ['instance-suspended true'] : []),
+  ])
+  await untilHealed(world)
+}
+
 /** What the plan says has to be kept before it is gone. */
 function keptFirst(stderr: string): string[] {
   return [...stderr.matchAll(/keep them first: (.+)$/gm)].map(([, commands = '']) => commands)
@@ -135,6 +159,8 @@ export function testInstallation(name: keyof typeof installations, options: Work
   })
 
   test.each(probesOf(kind))('the probe %s turns when its thing is broken, and no other', (id) => checkProbe(world, kind, id))
+
+  test('a drill breaks what recover can repair without a folder, and sees it repaired', () => checkDrill(world, kind))
 
   test('taken down, it comes back by what is printed and what was captured', () => checkLifecycle(world, kind))
 }
