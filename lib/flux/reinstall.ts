@@ -1,6 +1,6 @@
 import * as v from 'valibot'
 import { parseDuration } from '../base/duration.ts'
-import { printable, shellQuote } from '../base/shell-line.ts'
+import { printable, scriptCall, shellQuote } from '../base/shell-line.ts'
 import type { Cluster } from '../kubernetes/client.ts'
 import { kinds, type KubeObject } from '../kubernetes/objects.ts'
 import { chartOf, chartSourceOf } from './chart-source.ts'
@@ -10,6 +10,7 @@ import type { Installation } from './installation.ts'
 import type { FluxThere } from './installations.ts'
 import { argumentsIn, componentsIn, installerTitles, shardsIn } from './installer.ts'
 import { isPartOfFlux } from './labels.ts'
+import { ownFolderOf } from './own-tree.ts'
 import { mainInstance } from './refs.ts'
 
 /** How a Flux that is gone comes back, as it had been installed. */
@@ -43,8 +44,13 @@ export async function readReinstallation(
 ): Promise<Reinstallation> {
   const by = installerTitles[installation.installedBy]
   switch (installation.installedBy) {
-    case 'operator':
-      return { by, ...(await byOperator(cluster, installation, there, reach)) }
+    case 'operator': {
+      const folder = await ownFolderOf(cluster, installation)
+      if (folder === undefined) return { by, ...(await byOperator(cluster, installation, there, reach)) }
+      const flags = ['--cluster', folder, '--context', reach.context]
+      const call = scriptCall('bootstrap', [...flags, ...(reach.kubeconfig === undefined ? [] : ['--kubeconfig', reach.kubeconfig])])
+      return { by, commands: [`${call}   # in a checkout of ${installation.follows?.url}`], needsSecretsFirst: true }
+    }
     case 'helm':
       return { by, needsSecretsFirst: false, ...(await byChart(cluster, there.controllers, { repository: communityCharts }, reach)) }
     case 'cli':

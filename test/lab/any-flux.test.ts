@@ -76,6 +76,15 @@ test('a controller that is gone is in trouble, and the flux CLI puts it back', a
   expect(documentOf(ended).steps.map(({ id, state }) => `${id} ${state}`)).toEqual(['controllers done', 'health done'])
 })
 
+test('a Service and a CRD of the flux CLI that are gone: the flux CLI puts them back', async () => {
+  await lab.kubectl('--namespace', 'flux-system', 'delete', 'service', 'source-controller')
+  await lab.kubectl('delete', 'crd', 'receivers.notification.toolkit.fluxcd.io')
+  expect((await world.turned()).map(({ id }) => id)).toEqual(['crds', 'inventory'])
+  const ended = await world.workstation.run('recover', '--yes', '--json')
+  expect(ended.code, ended.stderr).toBe(0)
+  expect(documentOf(ended).steps.map(({ id, state }) => `${id} ${state}`)).toEqual(['controllers done', 'parts already', 'health done'])
+})
+
 test('taken away, it comes back by the command that is printed, and by what was captured', async () => {
   const { workstation, cluster } = world
   const uid = (await cluster.get(ownWork))?.metadata.uid

@@ -58,7 +58,7 @@ export interface Remedies {
   readonly rollback: () => Rollback | undefined
   /** Gives Flux the login for Git: from the capture, where one is given, and from the settings. */
   readonly gitLogin: () => Promise<readonly Step[]>
-  /** Puts back the controllers that no operator keeps, by the program that had installed them. */
+  /** Puts back what of Flux no object in the cluster keeps, by the program that had installed it. */
   readonly reinstall: () => Promise<readonly Step[]>
   /** Throws `blocked` where a controller that comes back would first of all undo what was deployed. */
   readonly verifyNothingPending: () => Promise<void>
@@ -170,7 +170,7 @@ export function remediesOf(surroundings: PrepareContext<typeof restoreFlags>, ev
       if (opened === undefined && login.length === 0) throw noLogin(tree.sync.pullSecret)
       return [...(opened?.beforeFlux ?? []), ...login.map(ensureSecret)]
     },
-    reinstall: () => reinstallSteps(session, target, evidence.installation),
+    reinstall: () => reinstallSteps(session, target, evidence.installation, look),
     async verifyNothingPending() {
       const preflight = createPreflight(session.cluster.signal)
       await preflight.check(async () => checkPendingDeletions(session.cluster, await lookForFlux(session.cluster), namespace))

@@ -7,7 +7,7 @@ import { shellQuote } from '../../../lib/base/shell-line.ts'
 import { isRequested } from '../../../lib/flux/reconcile-request.ts'
 import { readinessOf } from '../../../lib/flux/readiness.ts'
 import { findInstance, usualNamespace as namespace } from '../../../lib/flux/refs.ts'
-import { documentOf, startLab, untilRunning } from '../harness.ts'
+import { documentOf, startLab, type TestLab, untilRunning, withLogin } from '../harness.ts'
 import { breakages } from './breakages.ts'
 import { type FluxKind, installations } from './installations.ts'
 import { ownWork } from './own-work.ts'
@@ -84,8 +84,8 @@ export async function checkLifecycle(world: World, kind: FluxKind): Promise<void
   expect((await cluster.get(ownWork))?.metadata.uid).toBe(uid)
 
   const [, printed = ''] = down.stderr.split('Next, to have it again:\n')
-  const { registry } = await lab.access()
-  for (const command of printed.split('\n').filter((line) => line.startsWith('  '))) await workstation.type(onLab(command.trim(), registry))
+  for (const command of printed.split('\n').filter((line) => line.startsWith('  ')))
+    await workstation.type(await onLab(command.trim(), lab))
   const restored = await workstation.type(
     `npx zx scripts/restore.ts --context ${shellQuote(workstation.context)} --from ${shellQuote(capture)} --yes --json`,
   )
@@ -126,10 +126,17 @@ function keptFirst(stderr: string): string[] {
   return [...stderr.matchAll(/keep them first: (.+)$/gm)].map(([, commands = '']) => commands)
 }
 
-/** A printed command as the lab can run it: charts come from its registry, over plain http, and nobody is there to be asked. */
-function onLab(command: string, registry: string): string {
-  const consented = command.startsWith('npx zx') ? `${command} --yes` : command
-  return consented.replace(/ (oci:\/\/)ghcr\.io\/controlplaneio-fluxcd\/charts/, ` --plain-http $1${registry}/charts`)
+/**
+ * A printed command as the lab can run it: upstream's charts come from its registry, over plain http, nobody is there to be asked, and what
+ * is to be called in a checkout of the cluster's repository has its folders.
+ */
+async function onLab(command: string, lab: TestLab): Promise<string> {
+  const { registry, git } = await lab.access()
+  const [call = ''] = command.split('   # in a checkout of ')
+  const checkedOut =
+    call === command ? '' : `git clone --quiet ${withLogin(git)} theirs; cp -r theirs/kubernetes/clusters/. kubernetes/clusters; `
+  const consented = call.startsWith('npx zx') ? `${call} --yes` : call
+  return checkedOut + consented.replace(/ (oci:\/\/)ghcr\.io\/controlplaneio-fluxcd\/charts/, ` --plain-http $1${registry}/charts`)
 }
 
 /** Registers the tests of one kind of installation: healthy, each probe, and there and back again. */

@@ -17,12 +17,14 @@ import type { Look, Step } from '../../../runner/step.ts'
 /**
  * Has everything back that Flux consists of: who keeps what is gone, or was emptied, is asked to look now. A pod whose ServiceAccount came
  * back starts again, since the API refuses its old token.
+ * @param options.isReinstalled that a step before this one has a person's program put back what is only a person's to put back
  */
-export function ensureParts(look: () => Scene): Step {
-  const asking = askKeepers({ id: 'parts', title: 'Have what Flux consists of put back' }, look, async (scene) => {
+export function ensureParts(look: () => Scene, { isReinstalled = false } = {}): Step {
+  const amiss = async (scene: Scene): Promise<readonly Trouble[]> => {
     const { objects = [] } = await inventory.look(scene)
     return objects.filter(({ damage }) => damage !== undefined && damage !== 'stale-token')
-  })
+  }
+  const asking = askKeepers({ id: 'parts', title: 'Have what Flux consists of put back' }, look, amiss, isReinstalled)
   const stale = async (): Promise<StalePod[]> => {
     const scene = look()
     return findStalePods(scene.cluster, await scene.pods())
@@ -62,7 +64,12 @@ export function ensureCrds(look: () => Scene): Step {
 }
 
 /** A step that is done when nothing is amiss any more; until then it asks those that keep what is, each once in ten seconds at most. */
-function askKeepers(step: Pick<Step, 'id' | 'title'>, look: () => Scene, amiss: (scene: Scene) => Promise<readonly Trouble[]>): Step {
+function askKeepers(
+  step: Pick<Step, 'id' | 'title'>,
+  look: () => Scene,
+  amiss: (scene: Scene) => Promise<readonly Trouble[]>,
+  isReinstalled = false,
+): Step {
   const find = async (): Promise<{ troubles: readonly Trouble[]; parts: readonly Part[] }> => {
     const scene = look()
     const troubles = await amiss(scene)
@@ -86,7 +93,7 @@ function askKeepers(step: Pick<Step, 'id' | 'title'>, look: () => Scene, amiss: 
       const reported = `${named.slice(0, 3).join(', ')}${named.length > 3 ? ` and ${named.length - 3} more` : ''}`
       const refs = await askable(cluster, parts)
       const [byHand] = parts.flatMap(({ keeper }) => (keeper.is === 'person' ? [keeper.command] : []))
-      if (refs.length === 0 && byHand !== undefined)
+      if (refs.length === 0 && byHand !== undefined && !isReinstalled)
         return { is: 'blocked', reason: `${reported}: gone, and nothing in the cluster puts it back`, remedy: byHand }
       if (refs.length === 0) return { is: 'waiting', on: `${reported} to be put back` }
       return {

@@ -5,25 +5,47 @@ import { unavailableOf } from '../../../flux/components.ts'
 import type { Installation } from '../../../flux/installation.ts'
 import { lookForFlux } from '../../../flux/installations.ts'
 import { reachFlags, readCliFlags, readReinstallation } from '../../../flux/reinstall.ts'
-import { kinds } from '../../../kubernetes/objects.ts'
+import { kinds, nameOf } from '../../../kubernetes/objects.ts'
 import { complaintOf, shell } from '../../../process/command.ts'
 import { OperatorError } from '../../../base/errors.ts'
 import { printable } from '../../../base/shell-line.ts'
 import type { Step } from '../../../runner/step.ts'
+import { partsOf } from '../../../health/parts.ts'
+import { crds } from '../../../health/probes/crds.ts'
+import { inventory } from '../../../health/probes/inventory.ts'
+import type { Scene } from '../../../health/snapshot.ts'
 import { RemedyNeeds } from '../remedy-needs.ts'
 
 /**
  * Has the flux CLI install again what it had installed: what is there it finds unchanged, and what is missing it makes.
+ * @param look reads the scene again
  * @throws RemedyNeeds with the command to type, where it was another program, or the flux CLI is not there
  */
-export async function reinstallSteps(session: Session, target: Target, installation: Installation): Promise<readonly Step[]> {
+export async function reinstallSteps(
+  session: Session,
+  target: Target,
+  installation: Installation,
+  look: () => Scene,
+): Promise<readonly Step[]> {
   const { cluster, tools } = session
   const there = await lookForFlux(cluster)
   const { installedBy } = installation
   const { by, commands } = await readReinstallation(cluster, installation, there, target)
   if (installedBy !== 'cli') throw new RemedyNeeds(`Flux was installed by ${by}, which puts back what is missing`, commands.join('; '))
   if (tools.flux === undefined) throw new RemedyNeeds('it takes the flux CLI, which is not on PATH', 'install flux, then: the same command')
-  return [ensureReinstalled(session, installation, await readCliFlags(cluster, installation, there), target)]
+  return [ensureReinstalled(session, installation, await readCliFlags(cluster, installation, there), target, look)]
+}
+
+/** What is gone of what Flux consists of and no object in the cluster keeps: only who installed it puts it back. */
+export async function missingByHand(scene: Scene): Promise<string[]> {
+  const [parts, { objects = [] }] = await Promise.all([partsOf(scene), inventory.look(scene)])
+  const byHand = new Set(parts.flatMap(({ ref, keeper }) => (keeper.is === 'person' ? [nameOf(ref)] : [])))
+  return objects.flatMap(({ object, damage }) => (damage === 'part-gone' && byHand.has(object) ? [object] : []))
+}
+
+async function missingCrds(scene: Scene): Promise<string[]> {
+  const { objects = [] } = await crds.look(scene)
+  return objects.flatMap(({ object, damage }) => (damage === 'crd-gone' ? [object] : []))
 }
 
 function ensureReinstalled(
@@ -31,16 +53,19 @@ function ensureReinstalled(
   { namespace, components }: Installation,
   flags: readonly string[],
   target: Target,
+  scene: () => Scene,
 ): Step {
   const commands = [printable(['flux', 'install', ...flags, ...reachFlags(target)])]
   const refs = components.map((name) => ({ ...kinds.deployment, namespace, name }))
   return {
     id: 'controllers',
-    title: 'Have the flux CLI put the controllers back',
+    title: 'Have the flux CLI put back what is missing',
     risk: 'change',
     async look({ cluster }) {
       const live = await Promise.all(refs.map((ref) => cluster.get(ref)))
-      const missing = refs.filter((_, at) => live[at] === undefined).map(({ name }) => name)
+      const controllers = refs.filter((_, at) => live[at] === undefined).map(({ name }) => name)
+      const now = scene()
+      const missing = [...controllers, ...(await missingCrds(now)), ...(await missingByHand(now))]
       if (missing.length > 0) return { is: 'todo', change: `install what is missing: ${missing.join(', ')}`, commands }
       const waiting = await unavailableOf(cluster, refs)
       return waiting.length === 0
