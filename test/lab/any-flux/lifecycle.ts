@@ -139,8 +139,15 @@ async function onLab(command: string, lab: TestLab): Promise<string> {
   return checkedOut + consented.replace(/ (oci:\/\/)ghcr\.io\/controlplaneio-fluxcd\/charts/, ` --plain-http $1${registry}/charts`)
 }
 
-/** Registers the tests of one kind of installation: healthy, each probe, and there and back again. */
-export function testInstallation(name: keyof typeof installations, options: WorkstationOptions): void {
+/**
+ * Registers the tests of one kind of installation: healthy, each probe, and there and back again.
+ * @param more registers what is to be tested of this kind alone, before it is taken down
+ */
+export function testInstallation(
+  name: keyof typeof installations,
+  options: WorkstationOptions,
+  more: (world: () => World) => void = () => undefined,
+): void {
   const kind: FluxKind = installations[name]
   let world: World
   beforeAll(async () => {
@@ -166,6 +173,8 @@ export function testInstallation(name: keyof typeof installations, options: Work
   })
 
   test.each(probesOf(kind))('the probe %s turns when its thing is broken, and no other', (id) => checkProbe(world, kind, id))
+
+  more(() => world)
 
   test('a drill breaks what recover can repair without a folder, and sees it repaired', () => checkDrill(world, kind))
 

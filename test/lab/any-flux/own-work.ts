@@ -16,7 +16,7 @@ export const ownChild: Ref = {
   name: 'own-charts',
 }
 
-/** What is in Git, or in the artifact, by its path: the person's own objects, and two that pull one object to and fro. */
+/** What is in Git, or in the artifact, by its path: the person's own objects, one for a shard, and two that pull one object to and fro. */
 export const ownFiles: Readonly<Record<string, string>> = {
   [`${ownPath}/work.yaml`]: `apiVersion: v1
 kind: ConfigMap
@@ -28,6 +28,7 @@ kind: HelmRepository
 metadata: {name: own-charts, namespace: default}
 spec: {type: oci, interval: 1h, url: 'oci://registry.example.com/charts'}
 `,
+  'sharded/map.yaml': 'apiVersion: v1\nkind: ConfigMap\nmetadata: {name: sharded, namespace: default}\n',
   'tug/one/tug.yaml': tug('one'),
   'tug/two/tug.yaml': tug('two'),
 }
