@@ -19,13 +19,13 @@ export function sourceBreakage(world: World): Promise<Broken> {
   })
 }
 
-/** A commit that has been in Git for an hour, and that Flux has not fetched: it had just looked. */
+/** A commit that has been in Git for longer than Flux may take to fetch it, which it has not: it had just looked. */
 export async function revisionBreakage(world: World, { source }: FluxKind): Promise<Broken> {
   const { lab } = world
   const { git } = await lab.access()
   await fetchNow(world, source)
   const folder = mkdtempSync(join(tmpdir(), 'frb-clone-'))
-  const date = new Date(Date.now() - 3_600_000).toISOString()
+  const date = new Date(Date.now() - 5 * 3_600_000).toISOString()
   const env = { ...process.env, GIT_AUTHOR_DATE: date, GIT_COMMITTER_DATE: date }
   const run = (...args: string[]): void => void execFileSync('git', ['-C', folder, ...args], { stdio: 'pipe', env })
   try {
@@ -38,7 +38,7 @@ export async function revisionBreakage(world: World, { source }: FluxKind): Prom
       'commit',
       '--quiet',
       '--allow-empty',
-      '--message=An hour ago',
+      '--message=Hours ago',
     )
     run('push', '--quiet', 'origin', 'HEAD:main')
   } finally {
