@@ -19,7 +19,7 @@ export interface PodPlaces extends Places {
   readonly ca: string
   readonly token: string
   /** The port source-controller serves artifacts on: sources keep it in their status, so that it outlives the pod. */
-  readonly artifactPort: number
+  readonly artifactPort: () => Promise<number>
 }
 
 export interface RunningProcess extends TiedProcess {
@@ -84,11 +84,11 @@ export function openLog(folder: string, container: string): number {
   return openSync(logFile(folder, container, false), 'a', 0o600)
 }
 
-async function portsFor(program: PodProgram, artifactPort: number): Promise<PodPorts> {
+async function portsFor(program: PodProgram, artifactPort: () => Promise<number>): Promise<PodPorts> {
   const servers = [createServer(), createServer()] // both at once, so that they differ
   const [metrics = 0, health = 0] = await Promise.all(servers.map((server) => listenAnywhere(server)))
   await Promise.all(servers.map((server) => new Promise((resolve) => server.close(resolve))))
-  return { metrics, health, ...(program.containerPorts.storage === undefined ? {} : { storage: artifactPort }) }
+  return { metrics, health, ...(program.containerPorts.storage === undefined ? {} : { storage: await artifactPort() }) }
 }
 
 const tokenSchema = v.object({ status: v.object({ token: v.string() }) })

@@ -46,7 +46,7 @@ export interface PodContext {
   readonly folder: string
   readonly executables: readonly Executable[]
   readonly operatorData: string
-  readonly artifactPort: number
+  readonly artifactPort: (deployment: string) => Promise<number>
   readonly faults: () => Faults
   readonly faultsChanged: () => AbortSignal
   /** Aborts when the node stops: then nothing more is reported to the API. */
@@ -187,7 +187,7 @@ export class LabPod {
   }
 
   async #start(container: ContainerSpec, name: string, path: string): Promise<ContainerRun> {
-    const { cluster, ca, artifactPort, operatorData, apiPort } = this.#context
+    const { cluster, ca, operatorData, apiPort } = this.#context
     this.#relay ??= startRelay({ listen: (_, server) => listenAnywhere(server) }, `Pod ${this.name}`)
     const relay = await this.#relay
     relay.leadTo(apiPort)
@@ -195,7 +195,16 @@ export class LabPod {
     this.#token ??= await podToken(cluster, this.#pod) // once: a container starts again without the API's help
     const server = `https://127.0.0.1:${relay.port}`
     const storage = join(this.#folder, 'storage')
-    const places = { folder: this.#folder, ip: this.ip, server, ca, token: this.#token, artifactPort, operatorData, storage }
+    const places = {
+      folder: this.#folder,
+      ip: this.ip,
+      server,
+      ca,
+      token: this.#token,
+      operatorData,
+      storage,
+      artifactPort: () => this.#context.artifactPort(deploymentOf(this.#pod)),
+    }
     const program = programOf(name)
     const running = await startProgram(cluster, this.#pod, container, program, path, places)
     const url = probeUrl(container, program, running.ports)

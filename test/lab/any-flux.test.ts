@@ -2,6 +2,7 @@ import { readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import * as v from 'valibot'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { inParallel } from '../../lib/base/parallel.ts'
 import { projectRoot } from '../../lib/base/paths.ts'
 import { shellQuote } from '../../lib/base/shell-line.ts'
 import { checkProbe, probesOf, readHealth, untilHealed } from './any-flux/lifecycle.ts'
@@ -54,15 +55,13 @@ test('every script that only looks works in a checkout without a folder for any 
   const scripts = readOnlyCalls(world.workstation, capture)
   const names = readdirSync(join(projectRoot, 'scripts')).map((file) => file.replace('.ts', ''))
   expect(Object.keys(scripts)).toEqual(names.filter((name) => name !== 'lab').sort())
-  for (const [name, calls] of Object.entries(scripts)) {
-    for (const { args, outcome, exitCode } of calls) {
-      const { stdout, stderr } = await world.workstation.call(name, ...args, '--json')
-      const document = v.parse(v.pipe(v.string(), v.parseJson(), endedSchema), stdout)
-      expect({ name, args, outcome: document.outcome, exitCode: document.exitCode }, stderr).toEqual({ name, args, outcome, exitCode })
-      if (exitCode === 2)
-        expect(stderr).toContain(`there is no kubernetes/clusters/${context}/settings.yaml: ${name} goes by what Git says`)
-    }
-  }
+  const all = Object.entries(scripts).flatMap(([name, calls]) => calls.map((call) => ({ name, ...call })))
+  await inParallel(all, 4, async ({ name, args, outcome, exitCode }) => {
+    const { stdout, stderr } = await world.workstation.call(name, ...args, '--json')
+    const document = v.parse(v.pipe(v.string(), v.parseJson(), endedSchema), stdout)
+    expect({ name, args, outcome: document.outcome, exitCode: document.exitCode }, stderr).toEqual({ name, args, outcome, exitCode })
+    if (exitCode === 2) expect(stderr).toContain(`there is no kubernetes/clusters/${context}/settings.yaml: ${name} goes by what Git says`)
+  })
   expect((await readHealth(world)).health.healthy).toBe(true)
 })
 
