@@ -195,16 +195,8 @@ export class LabPod {
     this.#token ??= await podToken(cluster, this.#pod) // once: a container starts again without the API's help
     const server = `https://127.0.0.1:${relay.port}`
     const storage = join(this.#folder, 'storage')
-    const places = {
-      folder: this.#folder,
-      ip: this.ip,
-      server,
-      ca,
-      token: this.#token,
-      operatorData,
-      storage,
-      artifactPort: () => this.#context.artifactPort(deploymentOf(this.#pod)),
-    }
+    const artifactPort = (): Promise<number> => this.#context.artifactPort(deploymentOf(this.#pod))
+    const places = { folder: this.#folder, ip: this.ip, server, ca, token: this.#token, artifactPort, operatorData, storage }
     const program = programOf(name)
     const running = await startProgram(cluster, this.#pod, container, program, path, places)
     const url = probeUrl(container, program, running.ports)
