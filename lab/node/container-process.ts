@@ -7,7 +7,7 @@ import { kinds, parseObject } from '../../lib/kubernetes/objects.ts'
 import { spawnTied, type TiedProcess } from '../../lib/process/child-process.ts'
 import { listenAnywhere } from '../ports.ts'
 import { environmentOf, expandVariables, type ReadEntries } from './environment.ts'
-import type { ContainerSpec, Pod } from './pod-spec.ts'
+import { type ContainerSpec, deploymentOf, type Pod } from './pod-spec.ts'
 import type { Places, PodPorts, PodProgram } from './programs.ts'
 
 /** Where one pod finds what a kubelet would have mounted for it. */
@@ -19,7 +19,7 @@ export interface PodPlaces extends Places {
   readonly ca: string
   readonly token: string
   /** The port source-controller serves artifacts on: sources keep it in their status, so that it outlives the pod. */
-  readonly artifactPort: () => Promise<number>
+  readonly artifactPort: (deployment: string) => Promise<number>
 }
 
 export interface RunningProcess extends TiedProcess {
@@ -44,7 +44,7 @@ export async function startProgram(
   const asked = await environmentOf(container, pod, places.ip, entriesReader(cluster, pod.metadata.namespace))
   // A container has a /tmp of its own.
   for (const [name, value] of Object.entries(asked)) asked[name] = value.replace(/^\/tmp(?=\/|$)/, temporary)
-  const ports = await portsFor(program, places.artifactPort)
+  const ports = await portsFor(program, () => places.artifactPort(deploymentOf(pod)))
   const args = [...container.args.map((arg) => expandVariables(arg, asked)), ...program.flags(ports, places)]
   const env = { PATH: systemPath, ...asked, HOME: home, TMPDIR: temporary, KUBECONFIG: kubeconfig, ...program.env }
   return { ...spawnLogged([path, ...args], env, places.folder, container.name), ports }

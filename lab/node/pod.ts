@@ -187,7 +187,7 @@ export class LabPod {
   }
 
   async #start(container: ContainerSpec, name: string, path: string): Promise<ContainerRun> {
-    const { cluster, ca, operatorData, apiPort } = this.#context
+    const { cluster, ca, artifactPort, operatorData, apiPort } = this.#context
     this.#relay ??= startRelay({ listen: (_, server) => listenAnywhere(server) }, `Pod ${this.name}`)
     const relay = await this.#relay
     relay.leadTo(apiPort)
@@ -195,7 +195,6 @@ export class LabPod {
     this.#token ??= await podToken(cluster, this.#pod) // once: a container starts again without the API's help
     const server = `https://127.0.0.1:${relay.port}`
     const storage = join(this.#folder, 'storage')
-    const artifactPort = (): Promise<number> => this.#context.artifactPort(deploymentOf(this.#pod))
     const places = { folder: this.#folder, ip: this.ip, server, ca, token: this.#token, artifactPort, operatorData, storage }
     const program = programOf(name)
     const running = await startProgram(cluster, this.#pod, container, program, path, places)
