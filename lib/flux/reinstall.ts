@@ -226,7 +226,7 @@ async function byChart(
     ['--create-namespace', ...place],
     hasValues ? [`--values=${file}`] : [],
   ]
-  const keep = `${printable(['helm', 'get', 'values', release.name, ...place])} > ${shellQuote(file)}`
+  const keep = `${printable(['helm', 'get', 'values', release.name, '--output=yaml', ...place])} > ${shellQuote(file)}`
   return { commands: [printable(words.flat())], ...(hasValues ? { keepFirst: keep } : {}) }
 }
 

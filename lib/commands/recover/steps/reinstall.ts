@@ -5,7 +5,9 @@ import { unavailableOf } from '../../../flux/components.ts'
 import type { Installation } from '../../../flux/installation.ts'
 import { lookForFlux } from '../../../flux/installations.ts'
 import { reachFlags, readCliFlags, readReinstallation } from '../../../flux/reinstall.ts'
-import { kinds, nameOf } from '../../../kubernetes/objects.ts'
+import type { Cluster } from '../../../kubernetes/client.ts'
+import { parseObjects } from '../../../kubernetes/manifest.ts'
+import { kinds, type KubeObject, nameOf, refOf } from '../../../kubernetes/objects.ts'
 import { complaintOf, shell } from '../../../process/command.ts'
 import { OperatorError } from '../../../base/errors.ts'
 import { printable } from '../../../base/shell-line.ts'
@@ -50,12 +52,15 @@ async function missingCrds(scene: Scene): Promise<string[]> {
 
 function ensureReinstalled(
   { access, tools }: Session,
-  { namespace, components }: Installation,
+  { namespace, components, follows }: Installation,
   flags: readonly string[],
   target: Target,
   scene: () => Scene,
 ): Step {
-  const commands = [printable(['flux', 'install', ...flags, ...reachFlags(target)])]
+  // `flux install` refuses to run where flux bootstrap has been (flux2 cmd/flux/install.go); what Git says follows once there are controllers.
+  const isBootstrapped = follows?.appliesItself === true
+  const created = `${printable(['flux', 'install', '--export', ...flags])} | kubectl apply --server-side --field-manager=flux --filename -`
+  const commands = [isBootstrapped ? created : printable(['flux', 'install', ...flags, ...reachFlags(target)])]
   const refs = components.map((name) => ({ ...kinds.deployment, namespace, name }))
   return {
     id: 'controllers',
@@ -72,13 +77,21 @@ function ensureReinstalled(
         ? { is: 'done', detail: `${counted(components.length, 'controller')} available` }
         : { is: 'waiting', on: waiting.join(', ') }
     },
-    async act({ timeout, signal }) {
-      const limit = `--timeout=${Math.ceil(timeout / 1000)}s`
+    async act({ cluster, timeout, signal }) {
+      const how = isBootstrapped ? ['--export'] : [`--context=${access.context}`, `--timeout=${Math.ceil(timeout / 1000)}s`]
       const { flux = 'flux' } = tools
-      await shell(access.env, { signal })`${flux} install --context=${access.context} ${flags} ${limit}`.catch((error: unknown) => {
+      const ended = await shell(access.env, { signal })`${flux} install ${how} ${flags}`.catch((error: unknown) => {
         throw new OperatorError(`flux install failed: ${complaintOf(error)}`, { remedy: commands.join('; ') })
       })
+      if (isBootstrapped) await createMissing(cluster, parseObjects(ended.stdout))
     },
     watches: [kinds.deployment, kinds.pod].map((kind) => ({ kind, query: { namespace } })),
+  }
+}
+
+/** Creates what is not there, as the flux CLI would; what is there stays as Git has it. */
+async function createMissing(cluster: Cluster, objects: readonly KubeObject[]): Promise<void> {
+  for (const object of objects) {
+    if ((await cluster.get(refOf(object))) === undefined) await cluster.apply(object, { manager: 'flux' })
   }
 }
