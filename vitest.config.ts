@@ -11,6 +11,7 @@ export default defineConfig({
           include: ['test/unit/**/*.test.ts'],
           isolate: false, // a process for each file takes longer than its tests
           testTimeout: 30_000, // a busy machine is slow
+          expect: { poll: { timeout: 20_000 } },
         },
       },
       {
@@ -19,6 +20,7 @@ export default defineConfig({
           include: ['test/commands/**/*.test.ts'],
           isolate: false,
           testTimeout: 30_000,
+          expect: { poll: { timeout: 20_000 } },
         },
       },
       {
@@ -38,7 +40,7 @@ export default defineConfig({
           sequence: { groupOrder: 1 },
           testTimeout: 600_000, // a busy machine takes four times as long as a quiet one
           hookTimeout: 600_000,
-          expect: { poll: { interval: 250 } },
+          expect: { poll: { interval: 250, timeout: 60_000 } },
         },
       },
     ],

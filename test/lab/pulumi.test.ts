@@ -143,7 +143,7 @@ describe('bootstrap --via pulumi', () => {
     const crd: unknown = parse(readFileSync(join(operatorConfig, 'crd/bases/fluxcd.controlplane.io_fluxinstances.yaml'), 'utf8'))
     const manager = 'a-colleague'
     await cluster.apply(parseObject(crd), { manager })
-    await expect.poll(() => cluster.isInstalled(fluxKinds.fluxInstance), { timeout: 30_000 }).toBe(true)
+    await expect.poll(() => cluster.isInstalled(fluxKinds.fluxInstance), { timeout: 120_000 }).toBe(true)
     const spec = { distribution: { version: '2.9.5', registry: 'ghcr.io/fluxcd' } }
     const instance = { ...fluxKinds.fluxInstance, metadata: { name: 'flux', namespace: 'flux-system' }, spec }
     await cluster.apply(parseObject(instance), { manager })

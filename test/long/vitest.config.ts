@@ -15,7 +15,7 @@ export default defineConfig({
     maxWorkers: 2,
     testTimeout: 3_600_000,
     hookTimeout: 600_000,
-    expect: { poll: { interval: 250 } },
+    expect: { poll: { interval: 250, timeout: 60_000 } },
     reporters: ['default', './test/closing-line.ts', './test/long/passed.ts'],
   },
 })

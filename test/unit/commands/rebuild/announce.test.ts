@@ -174,7 +174,7 @@ describe('an announcer', () => {
     const { announcer, lines } = opened({ ALERTMANAGER_URL: origin })
     const silence = await announcer.silence(memoryOf({}), 'rebuild of infra')
     vi.advanceTimersByTime(100_000)
-    await vi.waitUntil(() => seen.length === 3)
+    await vi.waitUntil(() => seen.length === 3, { timeout: 20_000 })
     expect(JSON.parse(seen[2]?.body ?? '')).toMatchObject({ id: 'one', startsAt: '2026-11-24T22:00:00.000Z' })
     await silence.end()
     vi.advanceTimersByTime(1_000_000)
