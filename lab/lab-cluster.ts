@@ -188,7 +188,7 @@ function recordPods(cluster: string, node: LabNode, record: ProcessRecord): () =
     recorded.delete(pid)
     record.remove(pid)
   }
-  const look = setInterval(() => {
+  const timer = setInterval(() => {
     const running = new Map(node.processes().flatMap(({ pod, pid }) => (pid === undefined ? [] : [[pid, pod] as const])))
     for (const pid of recorded) if (!running.has(pid)) forget(pid)
     for (const [pid, pod] of running) {
@@ -198,7 +198,7 @@ function recordPods(cluster: string, node: LabNode, record: ProcessRecord): () =
     }
   }, 1000)
   return () => {
-    clearInterval(look)
+    clearInterval(timer)
     for (const pid of recorded) forget(pid)
   }
 }

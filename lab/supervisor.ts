@@ -105,8 +105,8 @@ async function carryOut(command: SupervisorCommand, lab: RunningLab, say: (text:
 }
 
 /** Commands that change something wait for each other. */
-function inTurn<T>(act: () => Promise<T>): Promise<T> {
-  const turn = last.then(act)
+function inTurn<T>(run: () => Promise<T>): Promise<T> {
+  const turn = last.then(run)
   last = turn.catch(() => undefined)
   return turn
 }

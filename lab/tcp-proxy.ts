@@ -71,9 +71,9 @@ export async function startRelay(ports: Pick<Ports, 'listen'>, use: string): Pro
 function forward(caller: Socket, process: Socket, held: () => number): void {
   let waiting = 0
   let last = Promise.resolve()
-  const pass = (act: () => void): void => {
+  const pass = (run: () => void): void => {
     const milliseconds = held()
-    if (milliseconds === 0 && waiting === 0) return act()
+    if (milliseconds === 0 && waiting === 0) return run()
     waiting++
     const due = Date.now() + milliseconds
     // One after the other: what comes later never overtakes what is held back.
@@ -81,7 +81,7 @@ function forward(caller: Socket, process: Socket, held: () => number): void {
       .then(() => pause(due - Date.now()))
       .then(() => {
         waiting--
-        act()
+        run()
       })
   }
   caller.on('data', (chunk) => {

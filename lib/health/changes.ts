@@ -13,7 +13,7 @@ import type { Scene } from './snapshot.ts'
 import { versionChanges } from '../runner/run-event.ts'
 import { reconcileEvery } from '../flux/annotations.ts'
 
-/** Something of Flux that keeps writing to an object, as far as one look can tell. */
+/** Something of Flux that keeps writing to an object, as far as one reading can tell. */
 export interface Suspect {
   /** What is written: `ConfigMap apps/shop` */
   readonly object: string
@@ -52,7 +52,7 @@ const minute = 60_000
  * What may keep changing without a cause. kustomize-controller, helm-controller and the operator tell of each change that they made in an
  * Event; the API counts those that are alike. How many causes there were meanwhile cannot be counted: a Kustomization's history merges
  * builds that are alike, Events of sources expire and are rationed. So a change counts as explained if nothing was changed since the newest
- * cause but by its own application; else it is a suspicion, which only a second look can prove.
+ * cause but by its own application; else it is a suspicion, which only a second reading can prove.
  */
 export async function findSuspects(scene: Pick<Scene, 'cluster' | 'objects' | 'instance' | 'now'>): Promise<Suspect[]> {
   const { cluster, now } = scene

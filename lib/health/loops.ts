@@ -4,11 +4,11 @@ import { findReleasedAgain } from './released-again.ts'
 import type { Scene } from './snapshot.ts'
 
 /** What reconciles every minute is worth the wait. */
-export function looksOften({ interval }: Suspect): boolean {
+export function isFrequent({ interval }: Suspect): boolean {
   return interval <= 60_000
 }
 
-/** All that may go round in a circle, by what one look can tell. */
+/** All that may go round in a circle, by what one reading can tell. */
 export async function findAllSuspects(scene: Scene): Promise<readonly Suspect[]> {
   return (await Promise.all([findSuspects(scene), findReleasedAgain(scene)])).flat()
 }
@@ -19,8 +19,8 @@ export async function findAllSuspects(scene: Scene): Promise<readonly Suspect[]>
  */
 export async function findLoops(scene: Scene): Promise<{ readonly goingOn: readonly Suspect[]; readonly perhaps: readonly Suspect[] }> {
   const suspects = await findAllSuspects(scene)
-  const often = suspects.filter(looksOften)
-  const seldom = suspects.filter((suspect) => !looksOften(suspect))
+  const often = suspects.filter(isFrequent)
+  const seldom = suspects.filter((suspect) => !isFrequent(suspect))
   const within = Math.max(...often.map(({ interval }) => interval)) + 10_000
   const seen = often.length === 0 ? [] : await seeGoingOn(scene.cluster, often, { writes: 1, within })
   return {

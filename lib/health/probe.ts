@@ -4,7 +4,7 @@ import type { Cause } from './assess.ts'
 import type { Problem } from './problems.ts'
 import type { Scene } from './snapshot.ts'
 
-/** How one idea of health is: `unknown` is a look that failed, which is never "fine". */
+/** The state of one aspect of health: `unknown` is a check that failed, which is never "fine". */
 export type State = 'ok' | 'warn' | 'fail' | 'unknown'
 
 /** A loss that has a remedy of its own. */
@@ -65,12 +65,12 @@ export interface Found {
   readonly objects?: readonly Trouble[]
 }
 
-/** One idea of health, looked at without changing anything. */
+/** One aspect of health, checked without changing anything. */
 export interface Probe {
   /** Stable: `--only`, reports and tests name it. */
   readonly id: string
   readonly title: string
-  readonly look: (scene: Scene) => Promise<Found>
+  readonly check: (scene: Scene) => Promise<Found>
 }
 
 export interface ProbeResult extends Found {
@@ -78,23 +78,23 @@ export interface ProbeResult extends Found {
   readonly title: string
 }
 
-/** Takes every probe's look side by side, whatever the others find, and tells in their order. */
+/** Runs all probes in parallel, whatever the others find, and returns the results in their order. */
 export function runProbes(probes: readonly Probe[], scene: Scene): Promise<ProbeResult[]> {
   return Promise.all(
-    probes.map(async ({ id, title, look }) => {
+    probes.map(async ({ id, title, check }) => {
       try {
-        return { id, title, ...(await look(scene)) }
+        return { id, title, ...(await check(scene)) }
       } catch (thrown) {
         scene.cluster.signal.throwIfAborted()
         const remedy = thrown instanceof OperatorError ? thrown.remedy : undefined
         const next = remedy ?? `look again: npx zx scripts/health-check.ts ${scene.where} --only ${id}`
-        return { id, title, state: 'unknown', detail: `the look failed: ${messageOf(thrown)}`, next }
+        return { id, title, state: 'unknown', detail: `the check failed: ${messageOf(thrown)}`, next }
       }
     }),
   )
 }
 
-/** A warning is not a sickness; a look that failed is one. */
+/** A warning is not a failure; a check that failed is one. */
 export function isHealthy(probed: readonly Pick<ProbeResult, 'state'>[]): boolean {
   return probed.every(({ state }) => state === 'ok' || state === 'warn')
 }

@@ -10,7 +10,7 @@ import type { Session } from '../connection/session.ts'
 import type { Settings } from '../connection/settings.ts'
 import type { Target } from '../connection/target.ts'
 import { completeInstallation, type Installation, type Installed, judgeInstallation } from '../flux/installation.ts'
-import { lookForFlux } from '../flux/installations.ts'
+import { readFlux } from '../flux/installations.ts'
 import { wantedDeployments } from '../flux/wanted-deployments.ts'
 import { runningSince } from './deployments.ts'
 import { unattended } from './unattended.ts'
@@ -58,7 +58,7 @@ const versionSchema = v.object({ gitVersion: v.string() })
 
 /** The scene as it is from now on: what was read is not read again. */
 export function setScene({ cluster, now = Date.now(), ...others }: SnapshotOptions): Scene {
-  const there = once(() => lookForFlux(cluster))
+  const there = once(() => readFlux(cluster))
   const crds = once(() => readFluxCrds(cluster))
   const evidence = once(async () => ({ ...(await there()), crds: await crds() }))
   const installed = once(async () => judgeInstallation(await evidence()))

@@ -20,7 +20,7 @@ export async function differences(cluster: Cluster, objects: readonly KubeObject
 }
 
 async function compare(cluster: Cluster, object: KubeObject, manager: string): Promise<'same' | Difference['is']> {
-  for (let left = mostLooks; left > 0; left--) {
+  for (let left = mostAttempts; left > 0; left--) {
     const live = await cluster.get(refOf(object))
     if (live === undefined) return 'missing'
     const applied = await cluster.apply(object, { manager, dryRun: true })
@@ -32,7 +32,7 @@ async function compare(cluster: Cluster, object: KubeObject, manager: string): P
 }
 
 /** One that others write to all the time is not looked at forever. */
-const mostLooks = 10
+const mostAttempts = 10
 
 /**
  * What is stated of an object, and who owns it; its status is the cluster's own matter. Whether its owner applied it or wrote it is one: what

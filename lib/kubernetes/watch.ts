@@ -110,7 +110,7 @@ export interface Watched {
 }
 
 /**
- * Resolves a promise each time something in the collections may have changed, so that a look can be taken again.
+ * Resolves a promise each time something in the collections may have changed, so that a check can be repeated.
  * @returns `next(ms)`: waits for the next change, at most that long; `stop()` ends the watches.
  */
 export function onChange(

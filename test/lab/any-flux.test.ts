@@ -100,13 +100,13 @@ test('a healthy Flux of the flux CLI is healthy, by --context alone', async () =
 })
 
 test('every command that only looks works, and changes nothing', async () => {
-  const looks: [string, ...string[]][] = [
+  const results: [string, ...string[]][] = [
     ['capture', '--dry-run'],
     ['teardown', '--dry-run'],
     ['recover', '--dry-run'],
     ['drill', '--dry-run', '--scenario', 'all'],
   ]
-  const ended = await Promise.all(looks.map(([name, ...args]) => run(name, ...args, '--json')))
+  const ended = await Promise.all(results.map(([name, ...args]) => run(name, ...args, '--json')))
   expect(ended.map((one) => `${documentOf(one).script} ${documentOf(one).outcome}`)).toEqual([
     'capture planned',
     'teardown planned',

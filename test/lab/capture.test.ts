@@ -273,14 +273,17 @@ describe('the steps of a teardown', () => {
 
   test('capture into the run’s folder, again as long as Flux is there, and never again afterwards', async () => {
     const step = await capturing(false)
-    expect(await step.look(run())).toMatchObject({ is: 'todo', change: expect.stringContaining(recipient) })
-    await step.act(run(), () => undefined)
-    expect(await step.look(run())).toMatchObject({ is: 'done', detail: expect.stringContaining(join(folder, 'capture.age')) })
+    expect(await step.check(run())).toMatchObject({ is: 'todo', change: expect.stringContaining(recipient) })
+    await step.apply(run(), () => undefined)
+    expect(await step.check(run())).toMatchObject({ is: 'done', detail: expect.stringContaining(join(folder, 'capture.age')) })
     // The run was killed, and is gone on with.
-    expect(await (await capturing(false)).look(run())).toMatchObject({ is: 'todo' })
-    expect(await (await capturing(true)).look(run())).toMatchObject({ is: 'done' })
+    expect(await (await capturing(false)).check(run())).toMatchObject({ is: 'todo' })
+    expect(await (await capturing(true)).check(run())).toMatchObject({ is: 'done' })
     writeFileSync(join(folder, 'capture.age'), 'damaged')
-    expect(await (await capturing(true)).look(run())).toMatchObject({ is: 'blocked', reason: expect.stringContaining('as it was written') })
+    expect(await (await capturing(true)).check(run())).toMatchObject({
+      is: 'blocked',
+      reason: expect.stringContaining('as it was written'),
+    })
   })
 
   test('suspend again what was suspended by hand, and what this did is by hand too', async () => {
@@ -288,9 +291,9 @@ describe('the steps of a teardown', () => {
     if (decryptor === undefined) throw new Error('no identity')
     const step = ensureSuspended('suspensions', () => openCapture(file, decryptor))
     await infra.patch(byHand, { spec: { suspend: false } })
-    expect(await step.look(run())).toMatchObject({ is: 'todo', change: `suspend ${nameOf(byHand)}` })
-    await step.act(run(), () => undefined)
-    expect(await step.look(run())).toEqual({ is: 'done', detail: '2 of 2 are suspended' })
+    expect(await step.check(run())).toMatchObject({ is: 'todo', change: `suspend ${nameOf(byHand)}` })
+    await step.apply(run(), () => undefined)
+    expect(await step.check(run())).toEqual({ is: 'done', detail: '2 of 2 are suspended' })
     const suspended = await infra.get(byHand)
     expect(suspended === undefined ? undefined : suspendedBy(suspended)).toBe('flux-runbook')
   })

@@ -37,15 +37,15 @@ afterAll(async () => {
   await lab.close()
 })
 
-/** Every probe's look, as it is now. */
-function look(options: { monitoring?: string; now?: number; only?: string; login?: GitLogin } = {}): Promise<ProbeResult[]> {
+/** The metrics, read now. */
+function readMetrics(options: { monitoring?: string; now?: number; only?: string; login?: GitLogin } = {}): Promise<ProbeResult[]> {
   const { only, monitoring, login: own = login, ...clock } = options
   return runProbes(probesNamed(only), setScene({ cluster, kubectl: 'kubectl', where: '--lab', login: own, folder, monitoring, ...clock }))
 }
 
 /** The probes that are not content. */
-async function turned(options: Parameters<typeof look>[0] = {}): Promise<ProbeResult[]> {
-  return (await look(options)).filter(({ state }) => state !== 'ok')
+async function turned(options: Parameters<typeof readMetrics>[0] = {}): Promise<ProbeResult[]> {
+  return (await readMetrics(options)).filter(({ state }) => state !== 'ok')
 }
 
 /** Waits on watches until it is so. */
@@ -87,7 +87,7 @@ async function healed(): Promise<void> {
 
 const instance = { ...fluxKinds.fluxInstance, namespace, name: 'flux' }
 
-/** That the operator has taken every look that it was asked for, and found all well. */
+/** That the operator has done every reconciliation that was requested, and found all healthy. */
 async function isInstanceReady(): Promise<boolean> {
   const object = await cluster.get(instance)
   return object !== undefined && !isRequested(object) && readinessOf(object).is === 'ready'
@@ -147,14 +147,14 @@ test('a probe that there is not is a usage error that names the nearest', async 
   expect(ended.stderr).toContain('there is no probe "sorces"; did you mean sources?')
 })
 
-test('a look that fails is unknown, never fine: exit 1', async () => {
+test('a check that fails is unknown, never fine: exit 1', async () => {
   await lab.setFault('git-down')
   const ended = await lab.run('health-check', ['--lab', '--json', '--only', 'revision,crds'])
   await lab.clearFaults()
   expect(ended.code).toBe(1)
   expect(documentOf(ended)).toMatchObject({ outcome: 'failed', healthy: false })
   expect(documentOf(ended).probes.map(({ id, state }) => `${id} ${state}`)).toEqual(['crds ok', 'revision unknown'])
-  expect(ended.stderr).toMatch(/✗ Revision: the look failed: Git cannot be reached at http/)
+  expect(ended.stderr).toMatch(/✗ Revision: the check failed: Git cannot be reached at http/)
   expect(ended.stderr).toContain('lab-infra is not healthy; not known: revision')
 })
 
@@ -313,7 +313,7 @@ test('revision: without a login for the server that Flux follows, Git is not ask
   const { git } = await lab.access()
   const { origin } = new URL(git.url)
   const other: GitLogin = { kind: 'password', username: git.username, password: git.password, origin: 'https://git.example.com' }
-  const seen = async (own: GitLogin): Promise<ProbeResult[]> => look({ only: 'revision', login: own })
+  const seen = async (own: GitLogin): Promise<ProbeResult[]> => readMetrics({ only: 'revision', login: own })
   const found = { id: 'revision', title: 'Revision', state: 'ok', applies: false }
   expect(await seen(other)).toEqual([
     { ...found, detail: `not compared with Git: the login for Git is for https://git.example.com, not for ${origin}` },

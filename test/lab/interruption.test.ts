@@ -57,7 +57,7 @@ describe('a bootstrap that is interrupted', () => {
       /^◎ Install Flux: apply/m,
       /^✗ stopped; done so far: Create the namespace flux-system; Give Flux the login for Git; Install flux-operator 0\.59\.0; in the middle of: Install Flux: apply the FluxInstance$/m,
     )
-    await stop('SIGTERM', /^◎ looking at the cluster/m, /^✗ stopped; nothing more was changed$/m, '--resume')
+    await stop('SIGTERM', /^◎ reading the cluster/m, /^✗ stopped; nothing more was changed$/m, '--resume')
     // What the operator has finished by itself meanwhile is nothing that the run has done.
     await stop(
       'SIGTERM',

@@ -56,8 +56,8 @@ test('a webhook left behind, a quota of 0, an account gone, operator and control
   await cluster.apply(stated(quota, { spec: { hard: { pods: '0' } } }))
   await cluster.apply(leftBehind)
 
-  const looked = documentOf(await lab.run('health-check', ['--lab', '--json', '--only', 'namespace,webhooks,operator,inventory']))
-  expect(looked.probes).toMatchObject([
+  const checked = documentOf(await lab.run('health-check', ['--lab', '--json', '--only', 'namespace,webhooks,operator,inventory']))
+  expect(checked.probes).toMatchObject([
     { id: 'operator', state: 'fail', objects: [{ reason: 'is scaled to 0: nobody does its work' }] },
     {
       id: 'namespace',

@@ -187,7 +187,7 @@ describe('a Flux with a thousand objects and two hundred workloads', () => {
     expect(before.filter((one) => !still.includes(one))).toEqual([])
   })
 
-  test('a Deployment that someone deletes between the look and its stop is not a failure', async () => {
+  test('a Deployment that someone deletes between the check and its stop is not a failure', async () => {
     const patch: Cluster['patch'] = async (ref, ...rest) => {
       await remove(ref)
       return cluster.patch(ref, ...rest)
@@ -207,7 +207,7 @@ describe('a Flux with a thousand objects and two hundred workloads', () => {
       ...asTyped,
       cluster: { ...cluster, patch },
     }
-    await ensureOperatorStopped(namespace).act(run, () => undefined)
+    await ensureOperatorStopped(namespace).apply(run, () => undefined)
     expect(await cluster.get(deployment('flux-operator'))).toBeUndefined()
     expect(teardownNotes(run.memory).replicas).toEqual({})
   })
@@ -227,7 +227,7 @@ describe('a start that is half broken', () => {
     await removeDeployments('flux-operator')
     const running = lab.start('teardown', [...everything, '--json', '--fresh'])
     await running.said('✔ Capture what Flux needs')
-    // As by an operator that has had its last look after the teardown's first.
+    // As by an operator whose last reconciliation came after the teardown's first check.
     const { rules } = v.parse(v.looseObject({ rules: v.unknown() }), await cluster.get(view))
     await remove(view)
     await cluster.apply(stated(view, { rules }))

@@ -15,7 +15,7 @@ import { checkKubernetesVersion } from '../../preflight/kubernetes-version.ts'
 import { checkLeftovers } from './checks/leftovers.ts'
 import { once } from '../../base/once.ts'
 import { checkFollowed, judgeFlux } from './checks/other-installations.ts'
-import { lookForFlux } from '../../flux/installations.ts'
+import { readFlux } from '../../flux/installations.ts'
 import { checkPrograms } from '../../preflight/programs.ts'
 import { checkRights } from '../../preflight/rights.ts'
 import { checkSecrets } from './checks/secrets-present.ts'
@@ -57,7 +57,7 @@ export async function prepareBootstrap(session: Session, wanted: BootstrapReques
   const rendered = async (): Promise<KubeObject[]> => (await rendering).flatMap((objects) => objects ?? [])
   const bringing = preflight.learn(() => findSecrets(session, wanted, tree))
   const crds = once(() => listFluxCrds(cluster))
-  const flux = once(() => lookForFlux(cluster))
+  const flux = once(() => readFlux(cluster))
   const { namespace, distribution, operator } = tree
   const checksOfGit = (): Check[] => [
     () => checkFollowable(tree, checkout),

@@ -11,7 +11,7 @@ import { nameOf } from '../../kubernetes/objects.ts'
 import type { Flags } from '../../terminal/flags.ts'
 import type { CommandContext } from '../../runner/run-command.ts'
 import { captureRights } from '../../preflight/capture-rights.ts'
-import { lookForFlux } from '../../flux/installations.ts'
+import { readFlux } from '../../flux/installations.ts'
 import { verifyRights } from '../../preflight/rights.ts'
 import type { RunResult } from '../../runner/run-result.ts'
 import type { DocumentFields } from '../../runner/report.ts'
@@ -71,7 +71,7 @@ export async function capture(stage: CommandContext<typeof captureCommandFlags>)
 
 /** Where Flux is; its usual place where there is none. */
 async function fluxNamespace(cluster: Cluster): Promise<string> {
-  const { instances, controllers, operators } = await lookForFlux(cluster)
+  const { instances, controllers, operators } = await readFlux(cluster)
   return [...instances, ...controllers, ...operators][0]?.metadata.namespace ?? usualNamespace
 }
 

@@ -71,7 +71,7 @@ export async function ensureWitness(
   const readiness = await waitUntil(cluster, {
     watches: [{ kind: fluxKinds.kustomization, query: { namespace } }],
     timeout,
-    async look() {
+    async check() {
       const live = await cluster.get(ref)
       return live === undefined ? undefined : readinessOf(live)
     },

@@ -55,20 +55,20 @@ export function groundOf<F extends Flags>(
     if (scenario.relentsOnce === undefined) return
     const { watches, isSo } = scenario.relentsOnce
     const watched = session.clusterUntil(over)
-    const look = (): Promise<boolean> => isSo(field(watched))
-    const isDue = await waitUntil(watched, { watches, timeout, look, isOver: (seen) => seen }).catch((error: unknown) => {
+    const check = (): Promise<boolean> => isSo(field(watched))
+    const isDue = await waitUntil(watched, { watches, timeout, check, isOver: (seen) => seen }).catch((error: unknown) => {
       if (!over.aborted) throw error
       return false
     })
     if (isDue) await relent(scenario)
   }
 
-  const underLock = async (act: (cluster: Cluster) => Promise<void>): Promise<void> => {
+  const underLock = async (run: (cluster: Cluster) => Promise<void>): Promise<void> => {
     const lock = await acquireLock(cluster, session.parting, settings.LOCK_NAMESPACE ?? 'kube-system', holderOf(record.runId()))
     try {
       const held = withWriteGuard(cluster, () => lock.verifyHeld(cluster))
       await leaveEvent({ cluster: held, id: record.runId(), script: 'drill', console }, undefined)
-      await act(held)
+      await run(held)
     } finally {
       await lock.release()
     }
@@ -85,10 +85,12 @@ export function groundOf<F extends Flags>(
         await ensureWitness(held, { namespace, syncName: follows.source.name, remote, folder: session.folder, timeout })
       }),
     async ailment() {
-      const looks = await runProbes(allProbes, sceneOf(stage))
-      const resting = looks.find(({ id, objects = [] }) => id === 'instance' && objects.some(({ suspension }) => suspension !== undefined))
-      if (isHealthy(looks) && resting === undefined) return undefined
-      const sick = looks.find(({ state }) => state === 'fail' || state === 'unknown') ?? resting
+      const results = await runProbes(allProbes, sceneOf(stage))
+      const resting = results.find(
+        ({ id, objects = [] }) => id === 'instance' && objects.some(({ suspension }) => suspension !== undefined),
+      )
+      if (isHealthy(results) && resting === undefined) return undefined
+      const sick = results.find(({ state }) => state === 'fail' || state === 'unknown') ?? resting
       return `${sick?.title}: ${sick?.detail}`
     },
     fingerprint: () => takeFingerprint(cluster, place.namespace),
@@ -118,7 +120,7 @@ export function groundOf<F extends Flags>(
       const seen = await waitUntil(cluster, {
         watches: [{ kind: fluxKinds.kustomization, query: { namespace: root.namespace } }],
         timeout,
-        look: () => cluster.get(root),
+        check: () => cluster.get(root),
         isOver: (live) => live !== undefined && isApplied(live),
       })
       if (seen === undefined || !isApplied(seen)) throw new OperatorError(`${nameOf(root)} has not applied what it was asked to`)
@@ -138,7 +140,7 @@ export function groundOf<F extends Flags>(
 
 /** Asks source and root to look now; what it returns tells whether the root has, and is Ready. */
 async function askedToApply(
-  underLock: (act: (cluster: Cluster) => Promise<void>) => Promise<void>,
+  underLock: (run: (cluster: Cluster) => Promise<void>) => Promise<void>,
   source: Ref,
   root: Ref,
 ): Promise<(root: KubeObject) => boolean> {

@@ -16,7 +16,7 @@ export const healthCheckFlags = {
   fix: { type: 'boolean', help: "first move fields that foreign field managers own to Flux's controllers" },
 } as const satisfies Flags
 
-/** Takes every look, tells of each, and ends as failed where one of them is not content. */
+/** Runs every probe, reports each, and fails if one of them does. */
 export async function checkHealth(stage: CommandContext<typeof healthCheckFlags>): Promise<RunResult> {
   const { target, session, console, own, atWork } = stage
   const probes = probesNamed(own.only)
@@ -38,7 +38,7 @@ export function fieldsOf(probed: readonly ProbeResult[]): Readonly<Record<string
   return { healthy: isHealthy(probed), probes: probesField(probed), suspended: suspendedField(probed) }
 }
 
-/** What there is of Flux, where that could be read: the looks tell why not. */
+/** What there is of Flux, where that could be read: the probes say why not. */
 export async function fluxField({ installation, cluster }: Scene): Promise<Readonly<Record<string, unknown>>> {
   try {
     return { flux: installationField(await installation()) }

@@ -145,7 +145,7 @@ function isByHand({ entries }: Pick<Capture, 'entries'>, ref: Ref): boolean {
 }
 
 /**
- * What the last looks have found. Nothing is left where the teardown was over before this run was interrupted; of the two comparisons the
+ * What the last checks found. Nothing is left where the teardown was over before this run was interrupted; of the two comparisons the
  * later counts: one from the plan says less than one that was made since.
  */
 export function proofSoFar(

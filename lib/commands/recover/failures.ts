@@ -182,8 +182,8 @@ export const disasters: readonly Disaster[] = [
     id: 'release-pending',
     title: 'A Helm release stuck',
     recognise: ({ probed }) => stuckReleases(probed)[0]?.reason,
-    remedy: ({ evidence: { probed, objects }, look }) => ({
-      releases: stuckInOrder(probed, objects).map(({ ref }) => ensureReleaseMoves(ref, look)),
+    remedy: ({ evidence: { probed, objects }, takeSnapshot }) => ({
+      releases: stuckInOrder(probed, objects).map(({ ref }) => ensureReleaseMoves(ref, takeSnapshot)),
     }),
   },
   {

@@ -4,7 +4,7 @@ import { troubles } from './stuck-releases.ts'
 
 /**
  * helm-controller puts a deleted operator back by itself, if its HelmRelease goes well, and there is someone to give it the chart: it reads
- * that from source-controller at every look.
+ * that from source-controller at every reconciliation.
  */
 export function healsOperator({ controllers, objects, namespace, probed }: Evidence): boolean {
   const release = objects.get(`HelmRelease ${namespace}/flux-operator`)

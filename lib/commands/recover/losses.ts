@@ -39,7 +39,7 @@ export const losses: readonly Disaster[] = [
     id: 'crds-deleted',
     title: "Some of Flux's CRDs deleted, and with them every object of their kinds",
     recognise: ({ probed }) => described(damaged(probed, 'crds', 'crd-gone')),
-    remedy: ({ look }) => ({ parts: [ensureCrds(look)] }),
+    remedy: ({ takeSnapshot }) => ({ parts: [ensureCrds(takeSnapshot)] }),
   },
   {
     id: 'scaled-to-zero',
@@ -58,13 +58,13 @@ export const losses: readonly Disaster[] = [
         ),
       ),
     async remedy(means) {
-      const { look, evidence } = means
+      const { takeSnapshot, evidence } = means
       // Without its own account and binding the operator can put nothing back, nor can helm-controller without those that it keeps.
       const isOperators = damaged(evidence.probed, 'inventory', 'part-gone', 'part-emptied').some(({ reason }) =>
         reason.includes('Helm release'),
       )
       const operator = isOperators ? await orNothing(means.operator) : []
-      return { operator, parts: [ensureParts(look)] }
+      return { operator, parts: [ensureParts(takeSnapshot)] }
     },
   },
 ]
@@ -97,8 +97,8 @@ async function scaleUp(means: Remedies): Promise<Remedy> {
 }
 
 /** What stands in the way is deleted, with consent; first of all, for it refuses every other repair. */
-async function withoutObstacles({ look }: Remedies, found: readonly Trouble[]): Promise<Remedy> {
-  const obstacles = await findObstacles(look().cluster, found)
+async function withoutObstacles({ takeSnapshot }: Remedies, found: readonly Trouble[]): Promise<Remedy> {
+  const obstacles = await findObstacles(takeSnapshot().cluster, found)
   return { obstacles: obstacles.map(({ ref, uid, why }) => ensureObstacleGone(ref, uid, why)) }
 }
 

@@ -39,11 +39,11 @@ export const recoverFlags = {
  */
 export async function prepareRecovery(surroundings: PrepareContext<typeof recoverFlags>): Promise<PreparedChange> {
   const { session, target, memory, console, own } = surroundings
-  const look = (): Scene => sceneOf(surroundings)
+  const takeSnapshot = (): Scene => sceneOf(surroundings)
   const known = knownCluster(target.runs, target.context)
   const begun = [...(rememberedLoop(memory) === undefined ? [] : ['loop']), ...(readNotes(memory) === undefined ? [] : ['upgrade-broken'])]
   const gather = async (): Promise<Evidence> => {
-    const scene = look()
+    const scene = takeSnapshot()
     const isOther = known === undefined ? undefined : known.uid !== session.uid
     const gathered = await gatherEvidence(scene, await runProbes(allProbes, scene), isOther)
     return (await isOutdated(gathered, session.cluster)) ? gather() : gathered
@@ -59,14 +59,14 @@ export async function prepareRecovery(surroundings: PrepareContext<typeof recove
     resting,
   )
 
-  const means = remediesOf(surroundings, evidence, look)
+  const means = remediesOf(surroundings, evidence, takeSnapshot)
   // One whose own remedy resumes it is left to that.
   const isNamed = found.some(({ disaster }) => disaster.id === 'instance-suspended')
   const resuming = resumed.flatMap((ref) => (isNamed && ref.kind === fluxKinds.fluxInstance.kind ? [] : [ensureObjectResumed(ref)]))
   const { remedies, impossible } = await remediesFor(found, means)
   if (remedies.length + resuming.length === 0 && impossible.length > 0) throw noneIsPossible(impossible)
   // What stays as it is does not get well by waiting.
-  const verify = verifyHealth(look, allProbes, impossible.length === 0)
+  const verify = verifyHealth(takeSnapshot, allProbes, impossible.length === 0)
   const rollback = means.rollback()
   const disasters = found.map(({ disaster: { id, title }, because }) => ({ id, title, because }))
   return {

@@ -58,7 +58,7 @@ export function ensureObjectResumed(ref: Ref): Step {
     id: `resume-${ref.kind.toLowerCase()}-${ref.name}`,
     title: `Resume ${name}`,
     risk: 'change',
-    async look({ cluster }) {
+    async check({ cluster }) {
       const object = await cluster.get(ref)
       if (object === undefined) return { is: 'blocked', reason: `${name} is gone meanwhile`, remedy: 'run recover again' }
       if (!isSuspended(object)) return { is: 'done', detail: 'it is not suspended' }
@@ -73,7 +73,7 @@ export function ensureObjectResumed(ref: Ref): Step {
         commands: [`kubectl --namespace ${ref.namespace} patch ${kindArgument(ref)} ${ref.name} ${patch}`],
       }
     },
-    act: async ({ cluster }) => void (await cluster.patch(ref, resumption(ref))),
+    apply: async ({ cluster }) => void (await cluster.patch(ref, resumption(ref))),
     watches: [{ kind: ref, query: ref.namespace === undefined ? {} : { namespace: ref.namespace } }],
   }
 }

@@ -19,7 +19,7 @@ export async function awaitNamespaceGone(cluster: Cluster, name: string, console
     await waitUntil(cluster, {
       watches: [{ kind: kinds.namespace, query: { fields: `metadata.name=${name}` } }],
       timeout: patience,
-      look: isOnItsWay,
+      check: isOnItsWay,
       isOver: (isStillOnItsWay) => !isStillOnItsWay,
     })
   } finally {

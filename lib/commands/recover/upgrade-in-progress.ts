@@ -28,7 +28,7 @@ export async function untilDecided(
     return await waitUntil(cluster, {
       watches: [fluxKinds.fluxInstance, kinds.deployment, kinds.pod].map((kind) => ({ kind, query: { namespace } })),
       timeout: patience,
-      look: gather,
+      check: gather,
       isOver: (seen) => !isUndecided(seen, begun),
     })
   } finally {

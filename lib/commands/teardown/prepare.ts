@@ -15,7 +15,7 @@ import { listCrds } from '../../flux/crds.ts'
 import { judgeContent, judgeUnseen } from './checks/foreign-content.ts'
 import { judgeFinalizers, judgeNamespaceFinalizers } from './checks/foreign-finalizers.ts'
 import { judgeOneFlux, namespaceOfFlux } from './checks/one-flux.ts'
-import { lookForFlux } from '../../flux/installations.ts'
+import { readFlux } from '../../flux/installations.ts'
 import { checkOwnedByFlux } from './checks/owned-by-flux.ts'
 import { checkRights } from '../../preflight/rights.ts'
 import { teardownRights } from './checks/rights.ts'
@@ -54,7 +54,7 @@ export async function prepareTeardown(surroundings: PrepareContext<typeof teardo
   const notes = teardownNotes(memory)
   const preflight = createPreflight(cluster.signal)
   const silent = await findSilentApis(preflight, cluster, keepsNamespace)
-  const there = await preflight.learn(() => lookForFlux(cluster))
+  const there = await preflight.learn(() => readFlux(cluster))
   const crds = await preflight.learn(() => listCrds(cluster))
   if (there === undefined || crds === undefined) throw preflight.blocked()
   const namespace = notes.namespace ?? namespaceOfFlux(there)

@@ -64,9 +64,9 @@ function rememberReturn(step: Step): Step {
   if (step.risk !== 'destroy') return step
   return {
     ...step,
-    async act(run, progress) {
+    async apply(run, progress) {
       if (teardownNotes(run.memory).passedReturn === undefined) noteTeardown(run.memory, { passedReturn: new Date().toISOString() })
-      await step.act(run, progress)
+      await step.apply(run, progress)
     },
   }
 }

@@ -17,7 +17,7 @@ import type { Flags } from '../../terminal/flags.ts'
 import { listTags, parseArtifact } from '../../tools/registry.ts'
 import { apiChanges } from './checks/api-versions.ts'
 import { oldApisInGit } from './checks/git-api-versions.ts'
-import { choicesFrom, type Here, linesOfChoices, type OperatorChoice, operatorsWorthALook } from './list.ts'
+import { choicesFrom, type Here, linesOfChoices, type OperatorChoice, operatorsToRead } from './list.ts'
 import { placeOf } from './prepare.ts'
 
 const versionSchema = v.object({ gitVersion: v.string() })
@@ -97,7 +97,7 @@ async function operatorsOf(
   if (tags === undefined) return { known, notKnown: [`which newer operators there are: the registry of ${tree.operator.url} does not say`] }
   const notKnown: string[] = []
   const isTagged = running !== '' && artifact.split('@')[0]?.endsWith(`:v${running}`) === true
-  for (const newer of operatorsWorthALook(tags, running)) {
+  for (const newer of operatorsToRead(tags, running)) {
     const moved = isTagged ? (artifact.split('@')[0] ?? '').replace(/:v[^:/]+$/, `:v${newer}`) : ''
     const distribution = moved === '' ? undefined : await readDistribution(moved, registry, signal)
     if (distribution === undefined) notKnown.push(`which Flux flux-operator ${newer} brings: its artifact cannot be read from here`)

@@ -12,7 +12,7 @@ import type { Scene } from '../snapshot.ts'
 export const certificates: Probe = {
   id: 'certificates',
   title: 'Certificates and tokens',
-  async look(scene) {
+  async check(scene) {
     const found = [...(await inWebhooks(scene)), ...(await inSecrets(scene))]
     const fails = found.filter(({ end, matters }) => matters && end <= scene.now)
     const near = found.filter(({ end, matters }) => (matters ? end > scene.now : true) && end <= scene.now + soon)

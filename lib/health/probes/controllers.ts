@@ -12,7 +12,7 @@ import { imageIn } from '../../flux/components.ts'
 export const controllers: Probe = {
   id: 'controllers',
   title: 'Controllers',
-  async look(scene): Promise<Found> {
+  async check(scene): Promise<Found> {
     const [all, instance, installation] = await Promise.all([scene.deployments(), scene.instance(), scene.installed()])
     const wanted = wantedDeployments(installation, all)
     const components = componentsOf(instance)

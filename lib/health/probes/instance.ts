@@ -27,7 +27,7 @@ const valuesSchema = v.object({
 export const instance: Probe = {
   id: 'instance',
   title: 'FluxInstance',
-  async look(scene) {
+  async check(scene) {
     const { cluster, kubectl, where, now } = scene
     const [flux, namespace, { expectsOperator, installedBy }] = await Promise.all([scene.instance(), scene.namespace(), scene.installed()])
     if (flux === undefined && !expectsOperator) return doesNotApply(`Flux was installed by ${installerTitles[installedBy]}`)
@@ -121,13 +121,13 @@ function troubleOf(flux: KubeObject, conditions: readonly Condition[], now: numb
   }
   const since = ready.lastTransitionTime
   if (ready.status === 'False') return { reason: `${ready.reason}: ${ready.message}`, since }
-  // It is Progressing for some seconds of every look that the operator takes.
+  // It is Progressing for some seconds of every reconciliation.
   if (ready.status === 'Unknown' && now - Date.parse(since) > patience) return { reason: `still ${ready.reason}: ${ready.message}`, since }
   return undefined
 }
 
 /**
- * Why a FluxInstance that says it is Ready may not be any more: each look that the operator takes moves Ready to Unknown and back
+ * Why a FluxInstance that says it is Ready may not be any more: each of the operator's reconciliations moves Ready to Unknown and back
  * (flux-operator internal/controller/fluxinstance_controller.go), so that three intervals without one mean that it takes none. One that has
  * only just started has yet to.
  */

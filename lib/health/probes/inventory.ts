@@ -19,10 +19,10 @@ const bindingSchema = v.object({ subjects: v.nullish(v.array(v.unknown()), []) }
 export const inventory: Probe = {
   id: 'inventory',
   title: 'Installed objects',
-  async look(scene) {
+  async check(scene) {
     const [parts, { byName }, stale] = await Promise.all([partsOf(scene), scene.objects(), staleTokens(scene)])
     const read = await inParallel(parts, 16, async (part): Promise<Seen> => {
-      if (!isFluxKind(part.ref)) return lookAt(part, scene)
+      if (!isFluxKind(part.ref)) return checkObject(part, scene)
       const known = byName.get(nameOf(part.ref))
       return { part, fail: known === undefined && !hasOwnProbe(part.ref) ? gone(part, scene) : undefined, warn: undefined }
     })
@@ -49,7 +49,7 @@ interface Seen {
   readonly warn: Trouble | undefined
 }
 
-async function lookAt(part: Part, scene: Scene): Promise<Seen> {
+async function checkObject(part: Part, scene: Scene): Promise<Seen> {
   const { cluster } = scene
   const isRbac = part.ref.apiVersion.startsWith(`${rbac}/`)
   const live = isRbac ? await cluster.get(part.ref) : await getMetadata(cluster, part.ref)

@@ -8,7 +8,7 @@ import { showDuration } from '../../base/duration.ts'
 export const loop: Probe = {
   id: 'loop',
   title: 'Recursive reconciliation',
-  async look(scene) {
+  async check(scene) {
     const { kubectl } = scene
     const { goingOn, perhaps } = await findLoops(scene)
     const troubleOf = ({ object, doer, what, first }: Suspect, how: string): Trouble => ({

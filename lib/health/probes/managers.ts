@@ -9,7 +9,7 @@ import { foundAmong, type Probe } from '../probe.ts'
 export const managers: Probe = {
   id: 'managers',
   title: 'Field managers',
-  async look(scene) {
+  async check(scene) {
     const found = await findForeign(scene)
     const troubles = found.map(({ ref, managers: names }) => ({
       object: nameOf(ref),

@@ -13,7 +13,7 @@ const quotaSchema = v.object({ spec: v.optional(v.object({ hard: v.optional(v.re
 export const namespace: Probe = {
   id: 'namespace',
   title: 'Namespace',
-  async look(scene) {
+  async check(scene) {
     const { cluster, where } = scene
     const name = await scene.namespace()
     const ref = { ...kinds.namespace, name }

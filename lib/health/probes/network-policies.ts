@@ -23,7 +23,7 @@ const usual = ['allow-egress', 'allow-scraping', 'allow-webhooks'] as const
 export const networkPolicies: Probe = {
   id: 'network-policies',
   title: 'NetworkPolicies',
-  async look(scene) {
+  async check(scene) {
     const namespace = await scene.namespace()
     const [policies, instance, { expectsOperator }] = await Promise.all([
       scene.cluster.list(networkPolicy, { namespace }),

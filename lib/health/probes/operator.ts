@@ -16,7 +16,7 @@ const chartSchema = v.object({
 export const operator: Probe = {
   id: 'operator',
   title: 'flux-operator',
-  async look(scene) {
+  async check(scene) {
     const { cluster, kubectl } = scene
     const namespace = await scene.namespace()
     const [deployments, release] = await Promise.all([

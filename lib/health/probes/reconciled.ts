@@ -11,21 +11,22 @@ const ownProbes = [...sourceKinds, 'Kustomization', 'HelmRelease']
 export const sources: Probe = {
   id: 'sources',
   title: 'Sources',
-  look: (scene) => foundReconciled(scene, 'sources', ({ ref }) => sourceKinds.includes(ref.kind)),
+  check: (scene) => foundReconciled(scene, 'sources', ({ ref }) => sourceKinds.includes(ref.kind)),
 }
 
 /** Kustomizations are Ready, at what their sources have. */
 export const kustomizations: Probe = {
   id: 'kustomizations',
   title: 'Kustomizations',
-  look: async (scene) => foundReconciled(scene, 'Kustomizations', ({ ref }) => ref.kind === 'Kustomization', await pendingDeletions(scene)),
+  check: async (scene) =>
+    foundReconciled(scene, 'Kustomizations', ({ ref }) => ref.kind === 'Kustomization', await pendingDeletions(scene)),
 }
 
 /** HelmReleases are Ready, and no release of theirs is left pending. */
 export const helmReleases: Probe = {
   id: 'helmreleases',
   title: 'HelmReleases',
-  look: async (scene) =>
+  check: async (scene) =>
     foundReconciled(
       scene,
       'HelmReleases',
@@ -38,7 +39,7 @@ export const helmReleases: Probe = {
 export const others: Probe = {
   id: 'others',
   title: 'Images, receivers, ResourceSets',
-  async look(scene) {
+  async check(scene) {
     const [pending, judged] = await Promise.all([pendingDeletions(scene), scene.judged()])
     // What is but a setting tells nothing, and matters where nobody goes by it.
     const isToTell = ({ name, tells, isSuspended }: FluxObject): boolean => tells || isSuspended || judged.get(name)?.is === 'fails'

@@ -34,7 +34,7 @@ const sourceSchema = v.object({
 export const revision: Probe = {
   id: 'revision',
   title: 'Revision',
-  async look(scene) {
+  async check(scene) {
     const { cluster, kubectl, login } = scene
     const { follows, namespace } = await scene.installation()
     if (follows === undefined) return doesNotApply('Flux follows no source: no Kustomization, and no sync of a FluxInstance, names one')

@@ -9,7 +9,7 @@ import type { Scene } from '../snapshot.ts'
 export const webhooks: Probe = {
   id: 'webhooks',
   title: 'Admission webhooks',
-  async look(scene) {
+  async check(scene) {
     const required = await requiredWebhooks(scene.cluster)
     const unanswered = await unansweredAmong(scene.cluster, required)
     if (unanswered.length === 0) return foundAmong(`${required.length} must answer, none without an endpoint`, [])

@@ -163,7 +163,7 @@ describe('what was changed again and again', () => {
     expect(await suspects([reported], objects)).toEqual([])
   })
 
-  test('is one that a second look must prove, where the last change has no cause and those before may', async () => {
+  test('is one that a second reading must prove, where the last change has no cause and those before may', async () => {
     const found = await suspects(
       [{ count: 7, first: 60, last: 1 }],
       [made(root, { spec: { ...following, interval: '1m' } }), made(git, fetched(20))],
@@ -191,7 +191,7 @@ describe('what was changed again and again', () => {
     expect(await suspects(reported, [pulled, made(git, fetched(10)), made(settings)])).toEqual([])
   })
 
-  test('is one however often someone asks for a look that changes nothing of it', async () => {
+  test('is one however often someone requests a reconciliation that changes nothing of it', async () => {
     const asked = {
       manager: 'flux',
       time: ago(0.5),
@@ -202,7 +202,7 @@ describe('what was changed again and again', () => {
   })
 })
 
-describe('the second look', () => {
+describe('the second reading', () => {
   const written = (second: number): KubeObject =>
     made(settings, {
       metadata: {
@@ -224,12 +224,12 @@ describe('the second look', () => {
   const inventory = { status: { inventory: { entries: [{ id: `${namespace}_${settings.name}__ConfigMap`, v: 'v1' }] } } }
   /** A cluster whose ConfigMap is written each time that it is looked at, or never. */
   function pulling(isPulled: boolean): Cluster {
-    let looks = 0
-    const cluster = clusterWith(() => [made(root, inventory), written(isPulled ? looks : 0)])
+    let checks = 0
+    const cluster = clusterWith(() => [made(root, inventory), written(isPulled ? checks : 0)])
     return {
       ...cluster,
       read: async (path) => {
-        looks += 1
+        checks += 1
         return cluster.read(path)
       },
     }

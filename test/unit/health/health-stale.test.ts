@@ -63,7 +63,7 @@ test('a HelmRelease that is being deleted brings nothing of what Git says to the
     pods: () => Promise.resolve([]),
   }
   const scene = { ...setScene(options), ...own }
-  expect(await instanceProbe.look(scene)).toMatchObject({
+  expect(await instanceProbe.check(scene)).toMatchObject({
     state: 'fail',
     objects: [{ reason: `its HelmRelease flux-instance is being deleted since ${ago(5)}: what Git says of it does not reach it` }],
   })
@@ -83,7 +83,7 @@ test('a Secret that is being deleted is not a Secret that Flux can do with', asy
     true,
   )
   const options = { cluster, kubectl: 'kubectl', where: '--lab', login: { kind: 'none' } as const, folder: '', monitoring: undefined }
-  const found = await secrets.look({
+  const found = await secrets.check({
     ...setScene(options),
     instance: () => Promise.resolve(undefined),
     objects: () => Promise.resolve({ all: [source], byName: new Map(), kinds: new Set() }),

@@ -61,7 +61,7 @@ function found(probe: Probe, objects: readonly KubeObject[], now = ends - 100 * 
     monitoring: undefined,
     now,
   })
-  return probe.look({
+  return probe.check({
     ...scene,
     namespace: () => Promise.resolve(namespace),
     installed: () => Promise.resolve(keptByOperator),
@@ -178,7 +178,7 @@ describe('installed objects', () => {
   const served = (objects: readonly KubeObject[]): Promise<Found> => {
     const cluster = clusterOf(objects)
     const scene = setScene({ cluster, kubectl: 'kubectl', where: '', login: { kind: 'none' }, folder: '/nowhere', monitoring: undefined })
-    return inventory.look({
+    return inventory.check({
       ...scene,
       cluster: {
         ...cluster,

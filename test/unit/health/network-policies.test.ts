@@ -29,7 +29,7 @@ async function found(applied: readonly string[], there: readonly string[], spec:
   }
   const scene = setScene({ cluster, kubectl: 'kubectl', where: '', login: { kind: 'none' }, folder: '/nowhere', monitoring: undefined })
   const installed = () => Promise.resolve(keptByOperator)
-  const { state, detail } = await networkPolicies.look({ ...scene, installed, namespace: () => Promise.resolve(namespace) })
+  const { state, detail } = await networkPolicies.check({ ...scene, installed, namespace: () => Promise.resolve(namespace) })
   return { state, detail }
 }
 

@@ -48,7 +48,7 @@ describe('a preflight', () => {
     expect(preflight.conclude()).toEqual(['helm is old\n  → install helm', 'so is git'])
   })
 
-  test('names missing rights once, not with every look that they refuse', async () => {
+  test('names missing rights once, not with every read that they refuse', async () => {
     const refused = (): Promise<never> => Promise.reject(new ApiError(403, 'Forbidden', 'apiservices is forbidden'))
     const rights = createPreflight(signal)
     await rights.check(refused, () => [{ is: 'rights', what: 'jane lacks rights', remedy: 'kubectl apply' }])

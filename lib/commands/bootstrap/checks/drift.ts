@@ -44,7 +44,7 @@ async function revertedIn(cluster: Cluster, { object, manager }: Stated): Promis
   return [notice(`changed by hand (${by}), and Flux will revert it: ${nameOf(refOf(object))}: ${[...paths].join(', ')}`)]
 }
 
-/** What others than Flux have written to an object; who only asks for a look has changed nothing. */
+/** What others than Flux have written to an object; who only requests a reconciliation has changed nothing. */
 function handsOn(object: KubeObject | undefined): readonly KubeObject['metadata']['managedFields'][number][] {
   return (object?.metadata.managedFields ?? []).filter((entry) => isByAnother(entry) && !isRequestAlone(entry.fieldsV1))
 }

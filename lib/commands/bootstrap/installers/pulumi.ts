@@ -6,7 +6,7 @@ import { checkApiServices } from '../../../preflight/api-services.ts'
 import { blocks, createPreflight, type Finding } from '../../../preflight/preflight.ts'
 import { listFluxCrds } from '../../../flux/crds.ts'
 import { once } from '../../../base/once.ts'
-import { type FluxThere, lookForFlux } from '../../../flux/installations.ts'
+import { type FluxThere, readFlux } from '../../../flux/installations.ts'
 import { checkPendingDeletions } from '../../../preflight/pending-deletions.ts'
 import { checkStackSecrets, usualSecrets } from '../checks/stack-secrets.ts'
 import { checkStackState } from '../checks/stack-state.ts'
@@ -33,7 +33,7 @@ export const pulumiInstaller: Deployer = {
     const { remote, settings, where } = wanted
     const stack = await openStack(session, settings)
     const preflight = createPreflight(cluster.signal)
-    const flux = once(() => lookForFlux(cluster))
+    const flux = once(() => readFlux(cluster))
     const commit = await preflight.learn(() => headOf(remote, cluster.signal))
     await preflight.check(
       async () => checkNoInstance(await flux()),

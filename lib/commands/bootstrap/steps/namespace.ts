@@ -9,7 +9,7 @@ export function ensureNamespace(name: string): Step {
     id: 'namespace',
     title: `Create the namespace ${name}`,
     risk: 'change',
-    async look({ cluster }) {
+    async check({ cluster }) {
       const namespace = await cluster.get(ref)
       if (namespace === undefined) return { is: 'todo', change: `create Namespace ${name}`, commands: [`kubectl create namespace ${name}`] }
       if (namespace.metadata.deletionTimestamp === undefined) return { is: 'done', detail: 'exists' }
@@ -19,7 +19,7 @@ export function ensureNamespace(name: string): Step {
         remedy: `kubectl describe namespace ${name}`,
       }
     },
-    async act({ cluster }) {
+    async apply({ cluster }) {
       await cluster.apply(stated(ref))
     },
     watches: [{ kind: kinds.namespace, query: { fields: `metadata.name=${name}` } }],

@@ -15,7 +15,7 @@ export function ensureSecret({ id, title, namespace, name, type = 'Opaque', valu
     id,
     title,
     risk: 'change',
-    async look({ cluster }) {
+    async check({ cluster }) {
       const live = await cluster.get(ref)
       const keeper = live === undefined ? undefined : keeperOf(live)
       if (keeper !== undefined) return { is: 'done', detail: `Secret ${name} ${keeper}, and is left as it is` }
@@ -28,7 +28,7 @@ export function ensureSecret({ id, title, namespace, name, type = 'Opaque', valu
       const verb = live === undefined ? 'create' : 'change'
       return { is: 'todo', change: `${verb} Secret ${namespace}/${name}: ${differing.join(', ')}`, commands: [command] }
     },
-    async act({ cluster }) {
+    async apply({ cluster }) {
       const data = Object.fromEntries(wanted.map(({ key, encoded }) => [key, encoded]))
       await cluster.apply(stated(ref, { type, data }))
     },

@@ -85,7 +85,7 @@ async function deleteFlux(field: Field): Promise<void> {
   const [left] = await waitUntil(cluster, {
     watches: [{ kind: fluxKinds.fluxInstance, query: {} }],
     timeout,
-    look: () => cluster.list(fluxKinds.fluxInstance),
+    check: () => cluster.list(fluxKinds.fluxInstance),
     isOver: (instances) => instances.length === 0,
   })
   if (left !== undefined) throw new OperatorError(`the operator has not uninstalled Flux: ${nameOf(refOf(left))} is still there`)

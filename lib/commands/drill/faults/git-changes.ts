@@ -124,7 +124,7 @@ async function commit({ cluster, namespace, lab, progress, timeout }: Field, fil
   const fetched = await waitUntil(cluster, {
     watches: [{ kind: fluxKinds.gitRepository, query: { namespace } }],
     timeout,
-    async look() {
+    async check() {
       const source = v.safeParse(fetchedSchema, await cluster.get(ref))
       return source.success ? source.output.status.artifact.revision : ''
     },
@@ -140,7 +140,7 @@ async function removeUntilGone({ cluster, timeout }: Field, ...refs: readonly Re
     const left = await waitUntil(cluster, {
       watches: [{ kind: ref, query: {} }],
       timeout: deadline - Date.now(),
-      look: () => cluster.get(ref),
+      check: () => cluster.get(ref),
       isOver: (live) => live === undefined,
       async meanwhile(live) {
         if (live !== undefined && live.metadata.deletionTimestamp === undefined) await cluster.remove(ref, { uid: live.metadata.uid ?? '' })

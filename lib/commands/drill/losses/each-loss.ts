@@ -131,7 +131,7 @@ function lossGround(stage: LossStage, place: DrillTarget, progress: (text: strin
     if (console.isTerminal) progress(line)
   }
   return {
-    looks: () => runProbes(allProbes, sceneOf(stage)),
+    probe: () => runProbes(allProbes, sceneOf(stage)),
     live: (ref) => session.cluster.get(ref),
     strike: ({ object, damage }) =>
       ground.strike({
@@ -156,8 +156,8 @@ async function putBack(stage: LossStage, lab: LabPowers, progress: (text: string
   await lab.reset(snapshot)
   const deadline = Date.now() + Math.min(stage.timeout, 3 * minute)
   for (;;) {
-    const looks = await runProbes(allProbes, sceneOf(stage))
-    const sick = looks.find(({ state }) => state === 'fail' || state === 'unknown')
+    const results = await runProbes(allProbes, sceneOf(stage))
+    const sick = results.find(({ state }) => state === 'fail' || state === 'unknown')
     if (sick === undefined) return
     if (Date.now() > deadline) throw new OperatorError(`the lab is not well after it was put back: ${sick.title}: ${sick.detail}`)
     progress(`putting the lab back: ${sick.title}: ${sick.detail}`)

@@ -13,7 +13,7 @@ import { newTroubles, noticedBy, troublesOf } from './troubles.ts'
 
 /** What a round does to, and asks of, the place it happens in. */
 export interface LossGround {
-  readonly looks: () => Promise<readonly ProbeResult[]>
+  readonly probe: () => Promise<readonly ProbeResult[]>
   readonly live: (ref: Ref) => Promise<KubeObject | undefined>
   readonly strike: (loss: Loss) => Promise<void>
   readonly undo: (loss: Loss) => Promise<void>
@@ -97,7 +97,7 @@ async function heal(round: Round, watch: Watch, course: Course, ground: LossGrou
   if (await watch.untilWell(patience, isPersons)) {
     course.healedBy = 'flux'
     if (watch.noticed() === undefined)
-      await proveHarmless(`put back by Flux within ${showDuration(watch.since())}, before a look`, watch, course)
+      await proveHarmless(`put back by Flux within ${showDuration(watch.since())}, before a check`, watch, course)
     return
   }
   if (watch.noticed() === undefined) {
@@ -148,14 +148,14 @@ interface Watch {
 }
 
 async function watchRound(round: Round, ground: LossGround): Promise<Watch> {
-  const calm = troublesOf(await ground.looks())
+  const calm = troublesOf(await ground.probe())
   const began = Date.now()
   const names = round.map(({ object }) => object)
   let noticed: ReturnType<Watch['noticed']>
   let ailment = ''
   const since = (): number => Date.now() - began
-  const look = async (): Promise<{ isBack: boolean; isGreen: boolean }> => {
-    const news = newTroubles(troublesOf(await ground.looks()), calm)
+  const check = async (): Promise<{ isBack: boolean; isGreen: boolean }> => {
+    const news = newTroubles(troublesOf(await ground.probe()), calm)
     const probe = noticedBy(news, names)
     if (noticed === undefined && probe !== undefined) noticed = { probe, afterMs: since() }
     const back = await Promise.all(round.map(async ({ ref, damage }) => damage.isBack(await ground.live(damage.seen ?? ref))))
@@ -173,13 +173,13 @@ async function watchRound(round: Round, ground: LossGround): Promise<Watch> {
     async untilWell(within, orNoticed = false) {
       const deadline = Date.now() + within
       for (;;) {
-        const { isBack, isGreen } = await look()
+        const { isBack, isGreen } = await check()
         if (isBack && isGreen) return true
         if ((orNoticed && noticed !== undefined) || Date.now() >= deadline) return false
         await pause(between, undefined, { signal: ground.signal })
       }
     },
-    isWellNow: async () => (await look()).isGreen,
+    isWellNow: async () => (await check()).isGreen,
     untilOld: (age) => pause(Math.max(0, age - since()), undefined, { signal: ground.signal }),
   }
 }

@@ -6,18 +6,22 @@ import type { Observed, ObservingStep } from '../../../runner/step.ts'
 
 /**
  * Checks that every probe is content.
- * @param look reads the scene again
+ * @param takeSnapshot reads the scene again
  * @param isPatient whether Flux is given time to get there by itself
  */
-export function verifyHealth(look: () => Scene, probes: readonly Probe[], isPatient = false): ObservingStep<readonly ProbeResult[]> {
+export function verifyHealth(
+  takeSnapshot: () => Scene,
+  probes: readonly Probe[],
+  isPatient = false,
+): ObservingStep<readonly ProbeResult[]> {
   let observed: Observed<readonly ProbeResult[]> | undefined
   return {
     observed: () => observed,
     id: 'health',
     title: 'Verify that Flux is healthy',
     risk: 'safe',
-    async look({ where }) {
-      const probed = await runProbes(probes, look())
+    async check({ where }) {
+      const probed = await runProbes(probes, takeSnapshot())
       observed = { value: probed, at: performance.now() }
       const sick = probed.filter((probe) => !isHealthy([probe]))
       if (sick.length === 0) return { is: 'done', detail: `${probed.length} probes, none in trouble` }
@@ -32,7 +36,7 @@ export function verifyHealth(look: () => Scene, probes: readonly Probe[], isPati
         remedy: `npx zx scripts/health-check.ts ${where}   # tells each object, and what to do`,
       }
     },
-    act: () => Promise.resolve(),
+    apply: () => Promise.resolve(),
     watches: isPatient
       ? [fluxKinds.fluxInstance, kinds.deployment, fluxKinds.gitRepository, fluxKinds.kustomization, fluxKinds.helmRelease].map((kind) => ({
           kind,

@@ -10,12 +10,12 @@ export function announceStart(announcer: Announcer, hold: (silence: { end: () =>
     id: 'announce',
     title: 'Tell people, and silence the alerts that this causes',
     risk: 'safe',
-    look() {
+    check() {
       if (announcer.intent.length === 0) return Promise.resolve({ is: 'done', detail: 'neither a webhook nor an Alertmanager is named' })
       if (isTold) return Promise.resolve({ is: 'done', detail: 'reported' })
       return Promise.resolve({ is: 'todo', change: announcer.intent.join('; '), commands: [] })
     },
-    async act({ id, script, context, memory }) {
+    async apply({ id, script, context, memory }) {
       isTold = true
       const operator = `${userInfo().username}@${hostname()}`
       await announcer.say(started({ script, context }, { id, operator, silenced: announcer.silenced }))

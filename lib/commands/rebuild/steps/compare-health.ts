@@ -18,17 +18,17 @@ export function noteHealth(scene: () => Scene): Step {
     id: 'health-before',
     title: 'Note what is in trouble now',
     risk: 'safe',
-    look({ memory, where }) {
+    check({ memory, where }) {
       const { sick } = rebuildNotes(memory)
       if (sick === undefined)
         return Promise.resolve({
           is: 'todo',
-          change: 'take every look of the health check',
+          change: 'run every probe of the health check',
           commands: [`npx zx scripts/health-check.ts ${where}`],
         })
       return Promise.resolve({ is: 'done', detail: sick.length === 0 ? 'nothing is' : sick.join(', ') })
     },
-    async act({ memory }) {
+    async apply({ memory }) {
       noteRebuild(memory, { sick: await inTrouble(scene(), deployed) })
     },
   }
@@ -40,7 +40,7 @@ export function verifyHealthy(scene: () => Scene): Step {
     id: 'health',
     title: 'Verify that all is as healthy as it was',
     risk: 'safe',
-    async look({ memory }) {
+    async check({ memory }) {
       const before = rebuildNotes(memory).sick ?? []
       const now = await inTrouble(scene(), probes)
       const fresh = now.filter((name) => !before.includes(name))
@@ -48,17 +48,17 @@ export function verifyHealthy(scene: () => Scene): Step {
         return { is: 'waiting', on: `${fresh.slice(0, 5).join(', ')}${fresh.length > 5 ? ` and ${fresh.length - 5} more` : ''}` }
       return {
         is: 'done',
-        detail: now.length === 0 ? 'every look of the health check is content' : `in trouble as before: ${now.join(', ')}`,
+        detail: now.length === 0 ? 'every probe of the health check passes' : `in trouble as before: ${now.join(', ')}`,
       }
     },
-    act: () => Promise.resolve(),
+    apply: () => Promise.resolve(),
     watches: [fluxKinds.kustomization, fluxKinds.helmRelease, fluxKinds.gitRepository].map((kind) => ({ kind, query: {} })),
   }
 }
 
 /** By object where a probe judges objects, else by probe. */
-async function inTrouble(scene: Scene, looks: readonly Probe[]): Promise<string[]> {
-  const probed = await runProbes(looks, scene)
+async function inTrouble(scene: Scene, probes: readonly Probe[]): Promise<string[]> {
+  const probed = await runProbes(probes, scene)
   return probed
     .filter(({ state }) => state === 'fail' || state === 'unknown')
     .flatMap(({ id, objects = [] }) => (objects.length === 0 ? [`probe ${id}`] : objects.map(({ object }) => object)))

@@ -22,12 +22,12 @@ export function ensureRecorded(remote: Remote, folder: string, cluster: string, 
     id: 'record',
     title: 'Record the window in Git',
     risk: 'change',
-    look({ memory }) {
+    check({ memory }) {
       const { recordedIn } = rebuildNotes(memory)
       if (recordedIn !== undefined) return Promise.resolve({ is: 'done', detail: `in ${path()}, commit ${recordedIn.slice(0, 12)}` })
       return Promise.resolve({ is: 'todo', change: `add a line to ${path()} on ${branch}`, commands: [`git commit ${path()} && git push`] })
     },
-    async act(run) {
+    async apply(run) {
       const line = lineOf(run, cluster, proof())
       await inClone(remote, folder, run.signal, async (clone) => {
         const text = (await clone.history(path())).length === 0 ? header : await clone.read(path())

@@ -50,7 +50,7 @@ async function reconcile({ cluster, timeout }: StepContext, ref: Ref): Promise<v
   await waitUntil(cluster, {
     watches: [{ kind: ref, query: { namespace: ref.namespace ?? '' } }],
     timeout: Math.min(timeout, patience),
-    look: () => cluster.get(ref),
+    check: () => cluster.get(ref),
     isOver: (object) => object === undefined || (!isRequested(object) && readinessOf(object).is !== 'waiting'),
   })
 }
@@ -64,7 +64,7 @@ export async function awaitRevision({ cluster, timeout }: StepContext, source: R
   const last = await waitUntil(cluster, {
     watches: [{ kind: source, query: { namespace: source.namespace ?? '' } }],
     timeout,
-    look: () => revisionFollowed(cluster, source),
+    check: () => revisionFollowed(cluster, source),
     isOver: isAnother,
   })
   if (isAnother(last)) return

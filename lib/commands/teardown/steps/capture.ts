@@ -11,7 +11,7 @@ import { identityOf } from '../../../flux/inventory.ts'
 import type { Ref } from '../../../kubernetes/objects.ts'
 import type { DocumentFields } from '../../../runner/report.ts'
 import type { RunState } from '../../../runner/run-state.ts'
-import type { Look, Step } from '../../../runner/step.ts'
+import type { StepStatus, Step } from '../../../runner/step.ts'
 
 const noteSchema = v.object({
   capture: v.optional(
@@ -75,9 +75,9 @@ export function ensureCaptured({ request, keys, copyTo, isFinal }: Capturing): S
     id: 'capture',
     title: 'Capture what Flux needs to come back',
     risk: 'safe',
-    async look({ memory, where }) {
+    async check({ memory, where }) {
       const note = notedCapture(memory)
-      if (note !== undefined && (isMade || isFinal())) return lookAt(note, where)
+      if (note !== undefined && (isMade || isFinal())) return statusOf(note, where)
       if (isFinal()) return gone('Flux is taken apart, but this run has noted no capture', where)
       return {
         is: 'todo',
@@ -85,7 +85,7 @@ export function ensureCaptured({ request, keys, copyTo, isFinal }: Capturing): S
         commands: [`npx zx scripts/capture.ts ${where} --out FILE`],
       }
     },
-    async act({ cluster, memory }, progress) {
+    async apply({ cluster, memory }, progress) {
       const capture = await collect(cluster, request, progress)
       progress('encrypting, and opening it again')
       const file = join(memory.folder(), 'capture.age')
@@ -102,11 +102,11 @@ export function ensureCaptured({ request, keys, copyTo, isFinal }: Capturing): S
   }
 }
 
-async function lookAt({ file, checksum, holds }: Note, where: string): Promise<Look> {
+async function statusOf({ file, checksum, holds }: Note, where: string): Promise<StepStatus> {
   if ((await checksumOf(file)) === checksum) return { is: 'done', detail: `${file}: ${holds}` }
   return gone(`the capture ${file} is not there any more as it was written`, where)
 }
 
-function gone(reason: string, where: string): Look {
+function gone(reason: string, where: string): StepStatus {
   return { is: 'blocked', reason, remedy: `with another capture: npx zx scripts/restore.ts ${where} --from FILE, then bootstrap` }
 }

@@ -4,7 +4,7 @@ import type { Cluster } from '../../../kubernetes/client.ts'
 import { getMetadata } from '../../../kubernetes/metadata.ts'
 import { kindArgument, kinds, nameOf } from '../../../kubernetes/objects.ts'
 import { inParallel } from '../../../base/parallel.ts'
-import type { Look, Step } from '../../../runner/step.ts'
+import type { StepStatus, Step } from '../../../runner/step.ts'
 
 /** Those that are still there, each the very same object. */
 export async function remainingOf(cluster: Cluster, belongings: readonly OwnedObject[]): Promise<OwnedObject[]> {
@@ -46,7 +46,7 @@ function ensureGone(
   return {
     ...step,
     risk: 'destroy',
-    async look({ cluster }): Promise<Look> {
+    async check({ cluster }): Promise<StepStatus> {
       const left = await leftIn(cluster)
       if (left.length === 0) return { is: 'done', detail: 'none is left' }
       return {
@@ -59,7 +59,7 @@ function ensureGone(
         details: left.map(({ ref, by }) => `${nameOf(ref)}: by ${by}`),
       }
     },
-    async act({ cluster }) {
+    async apply({ cluster }) {
       await inParallel(await leftIn(cluster), 32, ({ ref, uid }) => cluster.remove(ref, { uid }))
     },
     ...(watches === undefined ? {} : { watches }),

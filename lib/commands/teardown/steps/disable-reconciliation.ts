@@ -23,7 +23,7 @@ export function ensureAtRest(namespace: string): Step {
     id: 'rest',
     title: 'Disable the FluxInstance’s reconciliation',
     risk: 'change',
-    async look({ cluster }) {
+    async check({ cluster }) {
       const instance = await cluster.get(ref)
       if (instance === undefined) return { is: 'done', detail: 'there is none' }
       if (!isReconcileDisabled(instance)) {
@@ -40,7 +40,7 @@ export function ensureAtRest(namespace: string): Step {
       if (await isHeard(cluster, instance)) return { is: 'done', detail: 'disabled: the operator leaves it alone' }
       return { is: 'waiting', on: 'the operator to say that it leaves the FluxInstance alone' }
     },
-    async act({ cluster, memory }) {
+    async apply({ cluster, memory }) {
       const instance = await cluster.get(ref)
       if (instance === undefined) return
       const annotation = instance.metadata.annotations[reconcileAnnotation] ?? null
@@ -48,7 +48,7 @@ export function ensureAtRest(namespace: string): Step {
       await cluster.patch(ref, { metadata: { annotations: { [reconcileAnnotation]: 'disabled' } } }).catch(ignoreNotFound)
     },
     // It says so of each request.
-    urge: ({ cluster }) => requestReconcile(cluster, ref).catch(ignoreNotFound),
+    nudge: ({ cluster }) => requestReconcile(cluster, ref).catch(ignoreNotFound),
     watches: [
       { kind: event, query: { namespace, fields: 'involvedObject.name=flux' } },
       { kind: fluxKinds.fluxInstance, query: { namespace } },
@@ -63,7 +63,7 @@ export function ensureAwake(namespace: string): Step {
     id: 'awake',
     title: 'Wake the FluxInstance',
     risk: 'change',
-    async look({ cluster, memory }) {
+    async check({ cluster, memory }) {
       const { rested } = teardownNotes(memory)
       if (rested === undefined) return { is: 'done', detail: 'its reconciliation was never disabled' }
       const instance = await cluster.get(ref)
@@ -75,7 +75,7 @@ export function ensureAwake(namespace: string): Step {
       if (readiness.is !== 'ready' && !rested.wasReady) return { is: 'done', detail: 'as it was' }
       return stepStatusOf(readiness, `kubectl --namespace ${namespace} describe fluxinstance flux`)
     },
-    async act({ cluster, memory }) {
+    async apply({ cluster, memory }) {
       const { rested } = teardownNotes(memory)
       await cluster.patch(ref, { metadata: { annotations: { [reconcileAnnotation]: rested?.annotation ?? null } } })
     },

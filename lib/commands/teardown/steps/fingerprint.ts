@@ -25,7 +25,7 @@ export function recordFingerprint(namespace: string, belongings: readonly OwnedO
     id: 'fingerprint',
     title: 'Take the fingerprint of all that is to stay alive',
     risk: 'safe',
-    look({ memory }) {
+    check({ memory }) {
       if (isGone && teardownNotes(memory).passedReturn === undefined)
         return Promise.resolve({ is: 'done', detail: 'nothing is taken away' })
       const kept = keptFingerprint(memory)
@@ -42,7 +42,7 @@ export function recordFingerprint(namespace: string, belongings: readonly OwnedO
         ],
       })
     },
-    async act({ cluster, memory }) {
+    async apply({ cluster, memory }) {
       keepFingerprint(join(memory.folder(), file), await takeFingerprint(cluster, namespace))
       noteTeardown(memory, { namespace, isFingerprinted: true, belongings: [...belongings] })
     },

@@ -31,13 +31,13 @@ export async function oldApisInGit(checkout: string, crds: readonly FluxCrd[], g
     files.map(async (name): Promise<OldApisInGit> => {
       const file = `kubernetes/${name}`
       const text = await readFile(join(checkout, file), 'utf8')
-      return crds.some(({ group }) => text.includes(`${group}/`)) ? lookInto(file, text, crds, goesAway) : { found: [], unread: [] }
+      return crds.some(({ group }) => text.includes(`${group}/`)) ? oldApisInFile(file, text, crds, goesAway) : { found: [], unread: [] }
     }),
   )
   return { found: read.flatMap(({ found }) => found), unread: read.flatMap(({ unread }) => unread) }
 }
 
-function lookInto(file: string, text: string, crds: readonly FluxCrd[], goesAway: ReadonlySet<string>): OldApisInGit {
+function oldApisInFile(file: string, text: string, crds: readonly FluxCrd[], goesAway: ReadonlySet<string>): OldApisInGit {
   const lineCounter = new LineCounter()
   const documents = [...parseAllDocuments(text, { lineCounter, logLevel: 'silent' })]
   if (documents.some(({ errors }) => errors.length > 0)) return { found: [], unread: [file] }

@@ -32,7 +32,7 @@ export function ensureMigrated(goesAway: ReadonlySet<string>): Step {
     id: 'migrate',
     title: 'Migrate what is written in API versions that go away',
     risk: 'change',
-    async look({ cluster }) {
+    async check({ cluster }) {
       const { stale, stored } = await findStale(cluster, goesAway)
       if (stale.length === 0 && stored.length === 0) return { is: 'done', detail: 'nothing is written in them' }
       return {
@@ -42,7 +42,7 @@ export function ensureMigrated(goesAway: ReadonlySet<string>): Step {
         details: [...stale.map((object) => nameOf(refOf(object))), ...stored.map(({ name }) => `storedVersions of ${name}`)],
       }
     },
-    async act({ cluster, timeout }, progress) {
+    async apply({ cluster, timeout }, progress) {
       const { crds, objects, stale, stored } = await findStale(cluster, goesAway)
       let done = 0
       for (const object of stale) {

@@ -86,13 +86,13 @@ describe('a round', () => {
   const workload = { name: 'Deployment shop/cart', uid: 'one', generation: 1, isOwned: false, isPassing: false, restarts: 0 }
   const sick = probed(['inventory', 'fail', 'ServiceAccount flux-system/source-controller'])
   /** A place where an account is deleted, and is there again after so many looks, or when recover is called. */
-  const place = (looksUntilBack: number, more: Partial<LossGround> = {}): LossGround => {
+  const place = (checksUntilBack: number, more: Partial<LossGround> = {}): LossGround => {
     let live: KubeObject | undefined = account('one')
-    let looks = 0
+    let checks = 0
     const back = (): void => void (live = account('two'))
     return {
-      looks() {
-        if (live === undefined && looks++ >= looksUntilBack) back()
+      probe() {
+        if (live === undefined && checks++ >= checksUntilBack) back()
         return Promise.resolve(live === undefined ? sick : [])
       },
       live: () => Promise.resolve(live),

@@ -14,7 +14,7 @@ function world(fails: readonly string[] = [], { unhealthy = [], done = [], soake
   const running = new Map<string, () => void>()
   let most = 0
   let isStopping = false
-  const act = async ({ name }: FleetCluster, what: string, bad: readonly string[]): Promise<void> => {
+  const run = async ({ name }: FleetCluster, what: string, bad: readonly string[]): Promise<void> => {
     log.push(`${what} ${name}`)
     const ended = new Promise<void>((resolve) => running.set(name, resolve))
     most = Math.max(most, running.size)
@@ -34,8 +34,8 @@ function world(fails: readonly string[] = [], { unhealthy = [], done = [], soake
     go: (waves: readonly Wave[]) =>
       runWaves(waves, {
         standingOf: ({ name }) => standings.get(name) ?? 'not-begun',
-        run: (cluster) => act(cluster, 'run', fails),
-        check: (cluster) => act(cluster, 'check', unhealthy),
+        run: (cluster) => run(cluster, 'run', fails),
+        check: (cluster) => run(cluster, 'check', unhealthy),
         hasSoaked: ({ name }) => soaked.includes(name),
         soak: ({ name }) => Promise.resolve(void log.push(`soak ${name}`)),
         passed: ({ name }) => void log.push(`passed ${name}`),

@@ -4,15 +4,15 @@ import { proofSoFar } from '../../../../lib/commands/rebuild/rebuild.ts'
 import type { ObservingStep, Step } from '../../../../lib/runner/step.ts'
 
 const survival = (checked: number): Survival => ({ checked, changed: [], missing: [], reported: [] })
-const look: Step = {
+const check: Step = {
   id: 'x',
   title: 'x',
   risk: 'safe',
-  look: () => Promise.resolve({ is: 'done', detail: '' }),
-  act: () => Promise.resolve(),
+  check: () => Promise.resolve({ is: 'done', detail: '' }),
+  apply: () => Promise.resolve(),
 }
 const observing = <T>(value?: T, at = 0): ObservingStep<T> => ({
-  ...look,
+  ...check,
   observed: () => (value === undefined ? undefined : { value, at }),
 })
 const taking = { residue: observing(['Namespace flux-system']), survival: observing(survival(1), 10) }

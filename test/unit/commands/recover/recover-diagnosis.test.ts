@@ -330,15 +330,15 @@ const step = (id: string, title = id): Step => ({
   id,
   title,
   risk: 'change',
-  look: () => Promise.resolve({ is: 'done', detail: '' }),
-  act: () => Promise.resolve(),
+  check: () => Promise.resolve({ is: 'done', detail: '' }),
+  apply: () => Promise.resolve(),
 })
 const none = (): Promise<readonly Step[]> => Promise.resolve([])
 const meansWith = (more: Partial<Remedies>): Remedies => ({
   evidence: well,
   clusterFolder: () => 'infra',
-  look() {
-    throw new Error('no look is taken')
+  takeSnapshot() {
+    throw new Error('nothing is read')
   },
   everything: none,
   recreateNamespace: none,
