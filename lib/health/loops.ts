@@ -1,7 +1,7 @@
 import { findSuspects, type Suspect } from './changes.ts'
 import { seeGoingOn } from './going-on.ts'
 import { findReleasedAgain } from './released-again.ts'
-import type { Scene } from './snapshot.ts'
+import type { Snapshot } from './snapshot.ts'
 
 /** What reconciles every minute is worth the wait. */
 export function isFrequent({ interval }: Suspect): boolean {
@@ -9,20 +9,22 @@ export function isFrequent({ interval }: Suspect): boolean {
 }
 
 /** All that may go round in a circle, by what one reading can tell. */
-export async function findAllSuspects(scene: Scene): Promise<readonly Suspect[]> {
-  return (await Promise.all([findSuspects(scene), findReleasedAgain(scene)])).flat()
+export async function findAllSuspects(snapshot: Snapshot): Promise<readonly Suspect[]> {
+  return (await Promise.all([findSuspects(snapshot), findReleasedAgain(snapshot)])).flat()
 }
 
 /**
  * What goes on changing without a cause, and what may. Those who look often are watched for as long as that takes; of the others only what
  * has happened since the newest cause is known.
  */
-export async function findLoops(scene: Scene): Promise<{ readonly goingOn: readonly Suspect[]; readonly perhaps: readonly Suspect[] }> {
-  const suspects = await findAllSuspects(scene)
+export async function findLoops(
+  snapshot: Snapshot,
+): Promise<{ readonly goingOn: readonly Suspect[]; readonly perhaps: readonly Suspect[] }> {
+  const suspects = await findAllSuspects(snapshot)
   const often = suspects.filter(isFrequent)
   const seldom = suspects.filter((suspect) => !isFrequent(suspect))
   const within = Math.max(...often.map(({ interval }) => interval)) + 10_000
-  const seen = often.length === 0 ? [] : await seeGoingOn(scene.cluster, often, { writes: 1, within })
+  const seen = often.length === 0 ? [] : await seeGoingOn(snapshot.cluster, often, { writes: 1, within })
   return {
     goingOn: [...seen, ...seldom.filter(({ isUnprovoked }) => isUnprovoked)],
     perhaps: seldom.filter(({ isUnprovoked }) => !isUnprovoked),

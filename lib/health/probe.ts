@@ -2,7 +2,7 @@ import { messageOf, OperatorError } from '../base/errors.ts'
 import { describeSuspension, type Suspension } from '../flux/suspension.ts'
 import type { Cause } from './assess.ts'
 import type { Problem } from './problems.ts'
-import type { Scene } from './snapshot.ts'
+import type { Snapshot } from './snapshot.ts'
 
 /** The state of one aspect of health: `unknown` is a check that failed, which is never "fine". */
 export type State = 'ok' | 'warn' | 'fail' | 'unknown'
@@ -70,7 +70,7 @@ export interface Probe {
   /** Stable: `--only`, reports and tests name it. */
   readonly id: string
   readonly title: string
-  readonly check: (scene: Scene) => Promise<Found>
+  readonly check: (snapshot: Snapshot) => Promise<Found>
 }
 
 export interface ProbeResult extends Found {
@@ -79,15 +79,15 @@ export interface ProbeResult extends Found {
 }
 
 /** Runs all probes in parallel, whatever the others find, and returns the results in their order. */
-export function runProbes(probes: readonly Probe[], scene: Scene): Promise<ProbeResult[]> {
+export function runProbes(probes: readonly Probe[], snapshot: Snapshot): Promise<ProbeResult[]> {
   return Promise.all(
     probes.map(async ({ id, title, check }) => {
       try {
-        return { id, title, ...(await check(scene)) }
+        return { id, title, ...(await check(snapshot)) }
       } catch (thrown) {
-        scene.cluster.signal.throwIfAborted()
+        snapshot.cluster.signal.throwIfAborted()
         const remedy = thrown instanceof OperatorError ? thrown.remedy : undefined
-        const next = remedy ?? `look again: npx zx scripts/health-check.ts ${scene.where} --only ${id}`
+        const next = remedy ?? `look again: npx zx scripts/health-check.ts ${snapshot.where} --only ${id}`
         return { id, title, state: 'unknown', detail: `the check failed: ${messageOf(thrown)}`, next }
       }
     }),

@@ -4,14 +4,14 @@ import { parseDuration, showDuration } from '../base/duration.ts'
 import { type Suspect, tooMany } from './changes.ts'
 import type { FluxObject, HistoryEntry } from '../flux/object.ts'
 import { newestCause } from './newest-cause.ts'
-import type { Scene } from './snapshot.ts'
+import type { Snapshot } from './snapshot.ts'
 
 const minute = 60_000
 /** A release longer ago than this ends a series of them, in milliseconds. */
 const recently = 15 * minute
 
 /** HelmReleases that release the same again and again, and have not long ago. */
-export async function findReleasedAgain({ cluster, objects, now }: Pick<Scene, 'cluster' | 'objects' | 'now'>): Promise<Suspect[]> {
+export async function findReleasedAgain({ cluster, objects, now }: Pick<Snapshot, 'cluster' | 'objects' | 'now'>): Promise<Suspect[]> {
   const { all, byName } = await objects()
   const releases = all.filter(({ ref }) => ref.kind === fluxKinds.helmRelease.kind)
   const found = await Promise.all(releases.map((release) => judge(cluster, release, byName.get(release.source ?? ''), now)))

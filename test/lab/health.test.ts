@@ -16,7 +16,7 @@ import { onChange } from '../../lib/kubernetes/watch.ts'
 import { allProbes, probesNamed } from '../../lib/health/all-probes.ts'
 import type { GitLogin } from '../../lib/tools/git-login.ts'
 import { type ProbeResult, runProbes } from '../../lib/health/probe.ts'
-import { setScene } from '../../lib/health/snapshot.ts'
+import { createSnapshot } from '../../lib/health/snapshot.ts'
 import { gitLoginOf } from '../../lib/connection/settings.ts'
 import { bootstrappedLab, type Ended, type TestLab, untilRunning } from './harness.ts'
 
@@ -40,7 +40,10 @@ afterAll(async () => {
 /** The metrics, read now. */
 function readMetrics(options: { monitoring?: string; now?: number; only?: string; login?: GitLogin } = {}): Promise<ProbeResult[]> {
   const { only, monitoring, login: own = login, ...clock } = options
-  return runProbes(probesNamed(only), setScene({ cluster, kubectl: 'kubectl', where: '--lab', login: own, folder, monitoring, ...clock }))
+  return runProbes(
+    probesNamed(only),
+    createSnapshot({ cluster, kubectl: 'kubectl', where: '--lab', login: own, folder, monitoring, ...clock }),
+  )
 }
 
 /** The probes that are not content. */

@@ -15,7 +15,7 @@ import { branchOf } from '../../tools/git.ts'
 import { inClone } from '../../tools/git-clone.ts'
 import { allProbes } from '../../health/all-probes.ts'
 import { isHealthy, runProbes } from '../../health/probe.ts'
-import { sceneOf } from '../../health/snapshot.ts'
+import { snapshotOf } from '../../health/snapshot.ts'
 import { acquireLock, holderOf } from '../../runner/lock.ts'
 import type { CommandContext } from '../../runner/run-command.ts'
 import { takeFingerprint } from '../../continuity/fingerprint.ts'
@@ -85,7 +85,7 @@ export function groundOf<F extends Flags>(
         await ensureWitness(held, { namespace, syncName: follows.source.name, remote, folder: session.folder, timeout })
       }),
     async ailment() {
-      const results = await runProbes(allProbes, sceneOf(stage))
+      const results = await runProbes(allProbes, snapshotOf(stage))
       const resting = results.find(
         ({ id, objects = [] }) => id === 'instance' && objects.some(({ suspension }) => suspension !== undefined),
       )

@@ -9,7 +9,7 @@ import { isHealthy, type ProbeResult, runProbes } from '../../health/probe.ts'
 import { probesField, showProbes, suspendedField } from '../../health/print.ts'
 import { comparableSettings } from '../../flux/comparable-settings.ts'
 import { installationField } from '../../flux/installation.ts'
-import { type Scene, sceneOf } from '../../health/snapshot.ts'
+import { type Snapshot, snapshotOf } from '../../health/snapshot.ts'
 
 export const healthCheckFlags = {
   only: { type: 'string', value: 'PROBE,…', help: 'run only these probes, from the list below' },
@@ -20,14 +20,15 @@ export const healthCheckFlags = {
 export async function checkHealth(stage: CommandContext<typeof healthCheckFlags>): Promise<RunResult> {
   const { target, session, console, own, atWork } = stage
   const probes = probesNamed(own.only)
-  const scene = sceneOf(stage)
+  const snapshot = snapshotOf(stage)
   console.answer.line(`Health of ${target.context} (${target.isLab ? 'the lab' : 'a real cluster'}, ${session.access.server})`)
-  const probed = await runProbes(probes, scene)
+  const probed = await runProbes(probes, snapshot)
   const isVerbose = stage.shared.verbose === true
-  showProbes(console.answer, atWork === undefined ? probed : withoutRemedies(probed), scene.now, isVerbose)
+  showProbes(console.answer, atWork === undefined ? probed : withoutRemedies(probed), snapshot.now, isVerbose)
   const healthy = isHealthy(probed)
-  const telling = { fields: { ...fieldsOf(probed), ...(await fluxField(scene)) } }
-  const settings = stage.isOneOfSeveral && healthy ? comparableSettings(await scene.installation(), await scene.instance()) : undefined
+  const telling = { fields: { ...fieldsOf(probed), ...(await fluxField(snapshot)) } }
+  const settings =
+    stage.isOneOfSeveral && healthy ? comparableSettings(await snapshot.installation(), await snapshot.instance()) : undefined
   if (healthy)
     return { outcome: 'done', telling, verdict: wellness(probed), isAnswer: true, ...(settings === undefined ? {} : { settings }) }
   return { outcome: 'failed', failure: sickness(probed, target, atWork), telling, isAnswer: true }
@@ -39,7 +40,7 @@ export function fieldsOf(probed: readonly ProbeResult[]): Readonly<Record<string
 }
 
 /** What there is of Flux, where that could be read: the probes say why not. */
-export async function fluxField({ installation, cluster }: Scene): Promise<Readonly<Record<string, unknown>>> {
+export async function fluxField({ installation, cluster }: Snapshot): Promise<Readonly<Record<string, unknown>>> {
   try {
     return { flux: installationField(await installation()) }
   } catch {

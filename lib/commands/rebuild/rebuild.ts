@@ -7,7 +7,7 @@ import { identityOf } from '../../flux/inventory.ts'
 import { nameOf, type Ref } from '../../kubernetes/objects.ts'
 import { deployerOf, viaFlag } from '../bootstrap/installers/installers.ts'
 import type { Flags } from '../../terminal/flags.ts'
-import { sceneOf } from '../../health/snapshot.ts'
+import { snapshotOf } from '../../health/snapshot.ts'
 import type { RunState } from '../../runner/run-state.ts'
 import type { PreparedChange, PrepareContext } from '../../runner/run-change.ts'
 import type { Survival } from '../../continuity/compare.ts'
@@ -55,7 +55,7 @@ export async function prepareRebuild(surroundings: RebuildSurroundings): Promise
   const subject = { script: 'rebuild', context: target.context }
   const say = (milestone: string): Promise<void> => announcer.say(reached(subject, milestone, Date.now() - began))
   let silence: Silence | undefined
-  const scene = () => sceneOf({ session, target, settings })
+  const snapshot = () => snapshotOf({ session, target, settings })
   const restoring = captured.restoring
   const definitions = restoring === undefined ? [] : [keepDefinitions(restoring.open)]
   const taking = inputs === undefined ? undefined : teardown(inputs, memory, definitions)
@@ -65,13 +65,13 @@ export async function prepareRebuild(surroundings: RebuildSurroundings): Promise
     announceStart(announcer, (held) => {
       silence = held
     }),
-    ...(inputs === undefined || inputs.isGone ? [] : [noteHealth(scene)]),
+    ...(inputs === undefined || inputs.isGone ? [] : [noteHealth(snapshot)]),
     ...(taking?.steps ?? []),
     noteTornDown(say),
     ...(restoring === undefined ? [] : [...restoreBeforeFlux(restoring), suspendEarly(restoring.open)]),
     ...deployment.steps,
     ...(restoring === undefined ? [] : [restoreByHand(restoring), ensureSuspended('suspend', restoring.open)]),
-    verifyHealthy(scene),
+    verifyHealthy(snapshot),
     ...(restoring === undefined ? [] : [verifyAdopted(restoring.open), compareInventories(restoring.open)]),
     stillAlive,
     noteBack(say),

@@ -8,7 +8,7 @@ import { kinds, type KubeObject, refOf } from '../../kubernetes/objects.ts'
 import { fluxKinds } from '../../flux/kinds.ts'
 import type { FluxObject } from '../../flux/object.ts'
 import type { ProbeResult } from '../../health/probe.ts'
-import type { Scene } from '../../health/snapshot.ts'
+import type { Snapshot } from '../../health/snapshot.ts'
 import { describeGoing, findGoing } from '../../preflight/terminating.ts'
 
 /** What is known of a cluster in which something is wrong with Flux. */
@@ -41,15 +41,15 @@ const kubernetesOwn = /^(default|kube-.*)$/
  * Gathers what tells one disaster from another, beside what the probes saw.
  * @param isOther whether the context meant another cluster when something was last changed there; undefined where nothing ever was
  */
-export async function gatherEvidence(scene: Scene, probed: readonly ProbeResult[], isOther: boolean | undefined): Promise<Evidence> {
+export async function gatherEvidence(snapshot: Snapshot, probed: readonly ProbeResult[], isOther: boolean | undefined): Promise<Evidence> {
   const [namespace, installation, crds, all, instance, { byName }, namespaces] = await Promise.all([
-    scene.namespace(),
-    scene.installation(),
-    scene.crds(),
-    scene.deployments(),
-    scene.instance(),
-    scene.objects(),
-    scene.cluster.list(kinds.namespace),
+    snapshot.namespace(),
+    snapshot.installation(),
+    snapshot.crds(),
+    snapshot.deployments(),
+    snapshot.instance(),
+    snapshot.objects(),
+    snapshot.cluster.list(kinds.namespace),
   ])
   const deployments = all.filter(({ metadata }) => metadata.deletionTimestamp === undefined)
   const wanted = wantedDeployments(installation, deployments)
@@ -57,12 +57,12 @@ export async function gatherEvidence(scene: Scene, probed: readonly ProbeResult[
     probed,
     installation,
     namespace,
-    going: await goingOf(scene.cluster, namespace),
+    going: await goingOf(snapshot.cluster, namespace),
     isEmpty: isOther ?? namespaces.every(({ metadata }) => kubernetesOwn.test(metadata.name)),
     hasCrds: crds.length > 0,
     hasOperator: deployments.some(isOperator),
     instance,
-    upgrade: instance === undefined ? undefined : await upgradeOf(instance, byName, scene.cluster),
+    upgrade: instance === undefined ? undefined : await upgradeOf(instance, byName, snapshot.cluster),
     controllers: {
       wanted: wanted.map(({ name }) => name),
       there: wanted.flatMap(({ name, deployment }) => (deployment === undefined ? [] : [name])),

@@ -4,8 +4,8 @@ import type { Flags } from '../../terminal/flags.ts'
 import { allProbes } from '../../health/all-probes.ts'
 import { fieldsOf } from '../health-check/health-check.ts'
 import { isHealthy, type ProbeResult, runProbes } from '../../health/probe.ts'
-import type { Scene } from '../../health/snapshot.ts'
-import { sceneOf } from '../../health/snapshot.ts'
+import type { Snapshot } from '../../health/snapshot.ts'
+import { snapshotOf } from '../../health/snapshot.ts'
 import type { PreparedChange, PrepareContext } from '../../runner/run-change.ts'
 import { diagnose, type Diagnosed } from './diagnosis.ts'
 import { inLayers, type Remedy } from './layers.ts'
@@ -39,13 +39,13 @@ export const recoverFlags = {
  */
 export async function prepareRecovery(surroundings: PrepareContext<typeof recoverFlags>): Promise<PreparedChange> {
   const { session, target, memory, console, own } = surroundings
-  const takeSnapshot = (): Scene => sceneOf(surroundings)
+  const takeSnapshot = (): Snapshot => snapshotOf(surroundings)
   const known = knownCluster(target.runs, target.context)
   const begun = [...(rememberedLoop(memory) === undefined ? [] : ['loop']), ...(readNotes(memory) === undefined ? [] : ['upgrade-broken'])]
   const gather = async (): Promise<Evidence> => {
-    const scene = takeSnapshot()
+    const snapshot = takeSnapshot()
     const isOther = known === undefined ? undefined : known.uid !== session.uid
-    const gathered = await gatherEvidence(scene, await runProbes(allProbes, scene), isOther)
+    const gathered = await gatherEvidence(snapshot, await runProbes(allProbes, snapshot), isOther)
     return (await isOutdated(gathered, session.cluster)) ? gather() : gathered
   }
   const seen = await untilDecided(session.cluster, console, begun, gather)

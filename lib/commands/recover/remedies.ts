@@ -2,7 +2,7 @@ import { OperatorError } from '../../base/errors.ts'
 import type { Suspect } from '../../health/changes.ts'
 import { findAllSuspects } from '../../health/loops.ts'
 import { problems } from '../../health/problems.ts'
-import type { Scene } from '../../health/snapshot.ts'
+import type { Snapshot } from '../../health/snapshot.ts'
 import type { PrepareContext } from '../../runner/run-change.ts'
 import { createPreflight } from '../../preflight/preflight.ts'
 import { once } from '../../base/once.ts'
@@ -40,8 +40,8 @@ export interface Remedies {
   readonly evidence: Evidence
   /** The folder below kubernetes/clusters. Throws `RemedyNeeds` where the tree has none for the cluster. */
   readonly clusterFolder: () => string
-  /** Reads the scene again. */
-  readonly takeSnapshot: () => Scene
+  /** Takes a new snapshot. */
+  readonly takeSnapshot: () => Snapshot
   /** From whatever there is to a Flux that follows Git: a capture's content first, where one is given, then bootstrap. */
   readonly everything: () => Promise<readonly Step[]>
   /** The same, after Flux's namespace is gone that its objects hold; objects and workloads elsewhere stay. */
@@ -69,7 +69,7 @@ export interface Remedies {
 }
 
 // oxlint-disable-next-line max-lines-per-function -- one set of remedies: they share what is read once
-export function remediesOf(surroundings: PrepareContext<typeof restoreFlags>, evidence: Evidence, takeSnapshot: () => Scene): Remedies {
+export function remediesOf(surroundings: PrepareContext<typeof restoreFlags>, evidence: Evidence, takeSnapshot: () => Snapshot): Remedies {
   const { session, target, settings, redactor, own, memory, console } = surroundings
   const notices: string[] = []
   const { namespace } = evidence
@@ -194,10 +194,10 @@ function noLogin(secret: string): OperatorError {
 }
 
 /** Those who were seen to change something over and over. */
-async function seenLoop(scene: Scene, { objects, probed }: Evidence): Promise<readonly Suspect[]> {
+async function seenLoop(snapshot: Snapshot, { objects, probed }: Evidence): Promise<readonly Suspect[]> {
   const troubles = probed.find(({ id }) => id === 'loop')?.objects ?? []
   const reported = troubles.flatMap(({ object, problem }) => (problem === problems.loop ? [object] : []))
-  const suspects = (await findAllSuspects(scene)).filter(({ object }) => reported.includes(object))
+  const suspects = (await findAllSuspects(snapshot)).filter(({ object }) => reported.includes(object))
   if (suspects.length > 0 && suspects.every(({ by }) => !objects.has(by))) {
     throw new OperatorError(
       `${[...new Set(reported)].join(', ')} is changed over and over by the operator itself, which cannot be suspended alone. Nothing was changed`,

@@ -8,9 +8,9 @@ import { showDuration } from '../../base/duration.ts'
 export const loop: Probe = {
   id: 'loop',
   title: 'Recursive reconciliation',
-  async check(scene) {
-    const { kubectl } = scene
-    const { goingOn, perhaps } = await findLoops(scene)
+  async check(snapshot) {
+    const { kubectl } = snapshot
+    const { goingOn, perhaps } = await findLoops(snapshot)
     const troubleOf = ({ object, doer, what, first }: Suspect, how: string): Trouble => ({
       object,
       reason: `${what}, ${how}`,

@@ -13,16 +13,16 @@ const quotaSchema = v.object({ spec: v.optional(v.object({ hard: v.optional(v.re
 export const namespace: Probe = {
   id: 'namespace',
   title: 'Namespace',
-  async check(scene) {
-    const { cluster, where } = scene
-    const name = await scene.namespace()
+  async check(snapshot) {
+    const { cluster, where } = snapshot
+    const name = await snapshot.namespace()
     const ref = { ...kinds.namespace, name }
     const live = await cluster.get(ref)
     const next = `npx zx scripts/recover.ts ${where}`
     if (live === undefined) return foundAmong(`${name} does not exist`, [{ object: nameOf(ref), reason: 'does not exist', next }])
     const going = await findGoing(cluster, name)
     if (going === undefined) {
-      const closed = (await cluster.list(quota, { namespace: name })).flatMap((one) => closedBy(one, scene.kubectl))
+      const closed = (await cluster.list(quota, { namespace: name })).flatMap((one) => closedBy(one, snapshot.kubectl))
       return foundAmong(closed.length === 0 ? name : `${name} is closed by a quota`, closed)
     }
     const reason = `${deletionOf(live) ?? ''}; ${await describeGoing(cluster, name, going)}`

@@ -16,7 +16,7 @@ import { putFile } from '../../../base/write-atomic.ts'
 import { readInstallation } from '../../../flux/installation.ts'
 import { allProbes } from '../../../health/all-probes.ts'
 import { runProbes } from '../../../health/probe.ts'
-import { sceneOf } from '../../../health/snapshot.ts'
+import { snapshotOf } from '../../../health/snapshot.ts'
 import { failedWith } from '../../../runner/execute.ts'
 import { chooseRun } from '../../../runner/resume.ts'
 import type { CommandContext } from '../../../runner/run-command.ts'
@@ -40,7 +40,7 @@ export async function drillEachLoss(stage: LossStage): Promise<RunResult> {
   const draw = { pairs: numberIn(own.pairs, 'pairs'), sample: numberIn(own.sample, 'sample'), seed: numberIn(own.seed, 'seed') ?? 1 }
   const installation = await readInstallation(session.cluster)
   if (shared['dry-run'] === true) {
-    const rounds = roundsOf(await lossesOf(sceneOf(stage), own.only), draw)
+    const rounds = roundsOf(await lossesOf(snapshotOf(stage), own.only), draw)
     for (const round of rounds) console.answer.line(keyOf(round))
     return { outcome: 'planned', telling: tellLosses([]), isAnswer: true, verdict: `${rounds.length} losses would be rehearsed` }
   }
@@ -55,7 +55,7 @@ export async function drillEachLoss(stage: LossStage): Promise<RunResult> {
   record.memory.write({ losses: outcomes })
   try {
     await begin(stage, place, lab, earlier !== undefined)
-    const rounds = roundsOf(await lossesOf(sceneOf(stage), own.only), draw)
+    const rounds = roundsOf(await lossesOf(snapshotOf(stage), own.only), draw)
     console.line(`${rounds.length} losses, seed ${draw.seed}; ${outcomes.length} were rehearsed before`)
     const done = new Set(
       outcomes.map(({ objects, damages }) => keyOf(objects.map((object, at) => ({ object, damage: { name: damages[at] ?? '' } })))),
@@ -131,7 +131,7 @@ function lossGround(stage: LossStage, place: DrillTarget, progress: (text: strin
     if (console.isTerminal) progress(line)
   }
   return {
-    probe: () => runProbes(allProbes, sceneOf(stage)),
+    probe: () => runProbes(allProbes, snapshotOf(stage)),
     live: (ref) => session.cluster.get(ref),
     strike: ({ object, damage }) =>
       ground.strike({
@@ -156,7 +156,7 @@ async function putBack(stage: LossStage, lab: LabPowers, progress: (text: string
   await lab.reset(snapshot)
   const deadline = Date.now() + Math.min(stage.timeout, 3 * minute)
   for (;;) {
-    const results = await runProbes(allProbes, sceneOf(stage))
+    const results = await runProbes(allProbes, snapshotOf(stage))
     const sick = results.find(({ state }) => state === 'fail' || state === 'unknown')
     if (sick === undefined) return
     if (Date.now() > deadline) throw new OperatorError(`the lab is not well after it was put back: ${sick.title}: ${sick.detail}`)

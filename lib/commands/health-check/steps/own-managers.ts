@@ -2,7 +2,7 @@ import { getMetadata } from '../../../kubernetes/metadata.ts'
 import { kindArgument, nameOf } from '../../../kubernetes/objects.ts'
 import { findForeign } from '../../../health/foreign-managers.ts'
 import { mendManagers, takenAway } from '../hand-over-fields.ts'
-import type { Scene } from '../../../health/snapshot.ts'
+import type { Snapshot } from '../../../health/snapshot.ts'
 import { inParallel } from '../../../base/parallel.ts'
 import type { Step } from '../../../runner/step.ts'
 
@@ -11,9 +11,9 @@ const most = 5
 
 /**
  * Has nobody but Flux own fields of what is Flux's.
- * @param takeSnapshot reads the scene again
+ * @param takeSnapshot takes a new snapshot
  */
-export function ensureOwnManagers(takeSnapshot: () => Scene): Step {
+export function ensureOwnManagers(takeSnapshot: () => Snapshot): Step {
   return {
     id: 'managers',
     title: "Give Flux back the fields of its objects that others' field managers own",

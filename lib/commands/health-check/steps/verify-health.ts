@@ -1,16 +1,16 @@
 import { isHealthy, type Probe, type ProbeResult, runProbes } from '../../../health/probe.ts'
 import { kinds } from '../../../kubernetes/objects.ts'
 import { fluxKinds } from '../../../flux/kinds.ts'
-import type { Scene } from '../../../health/snapshot.ts'
+import type { Snapshot } from '../../../health/snapshot.ts'
 import type { Observed, ObservingStep } from '../../../runner/step.ts'
 
 /**
  * Checks that every probe is content.
- * @param takeSnapshot reads the scene again
+ * @param takeSnapshot takes a new snapshot
  * @param isPatient whether Flux is given time to get there by itself
  */
 export function verifyHealth(
-  takeSnapshot: () => Scene,
+  takeSnapshot: () => Snapshot,
   probes: readonly Probe[],
   isPatient = false,
 ): ObservingStep<readonly ProbeResult[]> {

@@ -7,7 +7,7 @@ import { type Part, partsOf } from '../../../health/parts.ts'
 import type { Trouble } from '../../../health/probe.ts'
 import { crds } from '../../../health/probes/crds.ts'
 import { inventory } from '../../../health/probes/inventory.ts'
-import type { Scene } from '../../../health/snapshot.ts'
+import type { Snapshot } from '../../../health/snapshot.ts'
 import { findStalePods, type StalePod } from '../../../health/stale-tokens.ts'
 import type { Cluster } from '../../../kubernetes/client.ts'
 import { kindArgument, kinds, nameOf, type Ref } from '../../../kubernetes/objects.ts'
@@ -17,14 +17,14 @@ import type { StepStatus, Step } from '../../../runner/step.ts'
  * Has everything back that Flux consists of: who keeps what is gone, or was emptied, is asked to look now. A pod whose ServiceAccount came
  * back starts again, since the API refuses its old token.
  */
-export function ensureParts(takeSnapshot: () => Scene): Step {
-  const asking = askKeepers({ id: 'parts', title: 'Have what Flux consists of put back' }, takeSnapshot, async (scene) => {
-    const { objects = [] } = await inventory.check(scene)
+export function ensureParts(takeSnapshot: () => Snapshot): Step {
+  const asking = askKeepers({ id: 'parts', title: 'Have what Flux consists of put back' }, takeSnapshot, async (snapshot) => {
+    const { objects = [] } = await inventory.check(snapshot)
     return objects.filter(({ damage }) => damage !== undefined && damage !== 'stale-token')
   })
   const stale = async (): Promise<StalePod[]> => {
-    const scene = takeSnapshot()
-    return findStalePods(scene.cluster, await scene.pods())
+    const snapshot = takeSnapshot()
+    return findStalePods(snapshot.cluster, await snapshot.pods())
   }
   const restart = async (cluster: Cluster): Promise<void> => {
     for (const { ref, uid } of await stale()) await cluster.remove(ref, { uid })
@@ -53,9 +53,9 @@ export function ensureParts(takeSnapshot: () => Scene): Step {
 }
 
 /** Has the CustomResourceDefinitions back, and then, from Git, the objects of their kinds. */
-export function ensureCrds(takeSnapshot: () => Scene): Step {
-  return askKeepers({ id: 'crds', title: 'Have the CustomResourceDefinitions put back' }, takeSnapshot, async (scene) => {
-    const { objects = [] } = await crds.check(scene)
+export function ensureCrds(takeSnapshot: () => Snapshot): Step {
+  return askKeepers({ id: 'crds', title: 'Have the CustomResourceDefinitions put back' }, takeSnapshot, async (snapshot) => {
+    const { objects = [] } = await crds.check(snapshot)
     return objects.filter(({ damage }) => damage !== undefined)
   })
 }
@@ -63,14 +63,14 @@ export function ensureCrds(takeSnapshot: () => Scene): Step {
 /** A step that is done when nothing is amiss any more; until then it asks those that keep what is, each once in ten seconds at most. */
 function askKeepers(
   step: Pick<Step, 'id' | 'title'>,
-  takeSnapshot: () => Scene,
-  amiss: (scene: Scene) => Promise<readonly Trouble[]>,
+  takeSnapshot: () => Snapshot,
+  amiss: (snapshot: Snapshot) => Promise<readonly Trouble[]>,
 ): Step {
   const find = async (): Promise<{ troubles: readonly Trouble[]; parts: readonly Part[] }> => {
-    const scene = takeSnapshot()
-    const troubles = await amiss(scene)
+    const snapshot = takeSnapshot()
+    const troubles = await amiss(snapshot)
     if (troubles.length === 0) return { troubles, parts: [] }
-    const parts = await partsOf(scene)
+    const parts = await partsOf(snapshot)
     return { troubles, parts: troubles.flatMap((trouble) => parts.find(({ ref }) => isAbout(trouble, ref)) ?? []) }
   }
   const ask = async (cluster: Cluster): Promise<void> => {

@@ -2,16 +2,16 @@ import { nameOf, type Ref } from '../../../kubernetes/objects.ts'
 import { fluxKinds } from '../../../flux/kinds.ts'
 import { isRequested, requestReconcile } from '../../../flux/reconcile-request.ts'
 import { helmReleases } from '../../../health/probes/reconciled.ts'
-import type { Scene } from '../../../health/snapshot.ts'
+import type { Snapshot } from '../../../health/snapshot.ts'
 import type { Step } from '../../../runner/step.ts'
 import { forceAtAnnotation, resetAtAnnotation } from '../../../flux/annotations.ts'
 
 /**
  * Has helm-controller take a HelmRelease up again that it gave up or left halfway: a pending release is unlocked, failures are forgotten
  * (helm-controller docs, annotations forceAt and resetAt).
- * @param takeSnapshot reads the scene again
+ * @param takeSnapshot takes a new snapshot
  */
-export function ensureReleaseMoves(ref: Ref, takeSnapshot: () => Scene): Step {
+export function ensureReleaseMoves(ref: Ref, takeSnapshot: () => Snapshot): Step {
   const name = nameOf(ref)
   return {
     id: `release-${ref.name}`,
