@@ -57,8 +57,8 @@ export async function endEach(command: Command, cases: readonly (readonly [Endin
   for (const [at, [ending, step]] of cases.entries()) {
     // One that sleeps goes on by itself: the same process is stopped at the next step too. Any other is to come to its end.
     const left = cases.slice(at)
-    const awake = left.findIndex(([how]) => how !== 'asleep')
-    const titles = left.slice(0, awake === -1 ? left.length : awake + 1).map(([, { title }]) => title)
+    const last = left.findIndex(([how]) => how !== 'asleep')
+    const titles = left.slice(0, last === -1 ? left.length : last + 1).map(([, { title }]) => title)
     running = await heldAt(command, running, titles)
     console.log(`${command.script}: ${ending} in “${step.title}”`)
     await strike(command, running, ending)

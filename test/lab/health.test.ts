@@ -465,7 +465,7 @@ test('what a person has suspended is a warning that says who; neither --fix nor 
   const kustomization = 'infra-gitops-flux-instance'
   await flux('suspend', 'kustomization', kustomization)
   await lab.kubectl(`--namespace=${namespace}`, 'annotate', 'fluxinstance/flux', 'fluxcd.controlplane.io/reconcile=disabled')
-  const isResting = async (): Promise<readonly [unknown, unknown]> => [
+  const readSuspension = async (): Promise<readonly [unknown, unknown]> => [
     v.parse(suspendSchema, await cluster.get({ ...fluxKinds.kustomization, namespace, name: kustomization })).spec.suspend,
     (await cluster.get(instance))?.metadata.annotations['fluxcd.controlplane.io/reconcile'],
   ]
@@ -489,7 +489,7 @@ test('what a person has suspended is a warning that says who; neither --fix nor 
   expect(documentOf(recovered), recovered.stderr).toMatchObject({ outcome: 'unchanged', exitCode: 0 })
   expect(recovered.stderr).toContain('FluxInstance flux-system/flux is suspended by kubectl-annotate (kubectl) since ')
   expect(recovered.stderr).toContain('recover.ts --lab --context lab-infra --resume-suspended FluxInstance/flux-system/flux')
-  expect(await isResting()).toEqual([true, 'disabled'])
+  expect(await readSuspension()).toEqual([true, 'disabled'])
   const planned = await lab.run('bootstrap', ['--lab', '--dry-run'])
   expect(planned.stderr).toContain(
     '⚠ FluxInstance flux-system/flux is suspended by kubectl-annotate (kubectl): its operator neither installs nor repairs anything\n',
@@ -498,7 +498,7 @@ test('what a person has suspended is a warning that says who; neither --fix nor 
   const named = ['--resume-suspended', `Kustomization/${namespace}/${kustomization}`, '--resume-suspended', 'FluxInstance/flux-system/flux']
   const resumed = await lab.run('recover', ['--lab', '--yes', '--json', ...named])
   expect(documentOf(resumed), resumed.stderr).toMatchObject({ outcome: 'done', exitCode: 0, suspended: [] })
-  expect(await isResting()).toEqual([undefined, undefined])
+  expect(await readSuspension()).toEqual([undefined, undefined])
   const unknown = await lab.run('recover', ['--lab', '--yes', '--resume-suspended', 'Kustomization/flux-system/nowhere'])
   expect(unknown).toMatchObject({ code: 2, stderr: expect.stringContaining('there is no such object of Flux; nothing was changed') })
 })

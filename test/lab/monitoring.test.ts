@@ -149,7 +149,7 @@ test('every metric and label of the rules is on the real endpoints, and a real V
   const release = { interval: '1m', chartRef: { kind: 'OCIRepository', name: 'nobody' } }
   for (const object of [
     { ...fluxKinds.kustomization, metadata: { name: 'broken', namespace }, spec },
-    { ...fluxKinds.kustomization, metadata: { name: 'resting', namespace }, spec: { ...spec, suspend: true } },
+    { ...fluxKinds.kustomization, metadata: { name: 'suspended', namespace }, spec: { ...spec, suspend: true } },
     { ...fluxKinds.helmRelease, metadata: { name: 'broken', namespace }, spec: release },
   ]) {
     await cluster.apply({ ...object, metadata: { ...object.metadata, labels: {}, annotations: {}, finalizers: [], managedFields: [] } })
@@ -168,7 +168,7 @@ test('every metric and label of the rules is on the real endpoints, and a real V
     await cluster.patch({ ...fluxKinds.fluxInstance, namespace, name: 'flux' }, { metadata: { annotations } })
     await requestReconcile({ apiVersion: fluxKinds.fluxInstance.apiVersion, kind: 'FluxReport', name: 'flux' })
     await expect.poll(() => namesIn('flux_instance_info{suspended="True"}'), { timeout: 60_000 }).toEqual(['flux'])
-    await expect.poll(() => namesIn('flux_resource_info{suspended="True"}'), { timeout: 60_000 }).toEqual(['resting'])
+    await expect.poll(() => namesIn('flux_resource_info{suspended="True"}'), { timeout: 60_000 }).toEqual(['suspended'])
     expect(await namesIn('up{namespace="flux-system"} == 1')).toHaveLength(4)
 
     for (const { alert, expr } of rules) {

@@ -86,11 +86,11 @@ export function groundOf<F extends Flags>(
       }),
     async ailment() {
       const results = await runProbes(allProbes, snapshotOf(stage))
-      const resting = results.find(
+      const suspended = results.find(
         ({ id, objects = [] }) => id === 'instance' && objects.some(({ suspension }) => suspension !== undefined),
       )
-      if (isHealthy(results) && resting === undefined) return undefined
-      const sick = results.find(({ state }) => state === 'fail' || state === 'unknown') ?? resting
+      if (isHealthy(results) && suspended === undefined) return undefined
+      const sick = results.find(({ state }) => state === 'fail' || state === 'unknown') ?? suspended
       return `${sick?.title}: ${sick?.detail}`
     },
     fingerprint: () => takeFingerprint(cluster, place.namespace),

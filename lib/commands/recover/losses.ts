@@ -19,21 +19,21 @@ export const losses: readonly Disaster[] = [
     isObstacle: true,
     title: 'An admission webhook that cannot answer refuses what Flux writes',
     recognise: ({ probed }) => described(damaged(probed, 'webhooks', 'webhook-unanswered')),
-    remedy: (means) => withoutObstacles(means, damaged(means.evidence.probed, 'webhooks', 'webhook-unanswered')),
+    remedy: (remedies) => withoutObstacles(remedies, damaged(remedies.evidence.probed, 'webhooks', 'webhook-unanswered')),
   },
   {
     id: 'webhook-expired',
     isObstacle: true,
     title: 'An admission webhook whose certificates have expired refuses what Flux writes',
     recognise: ({ probed }) => described(damaged(probed, 'certificates', 'webhook-expired')),
-    remedy: (means) => withoutObstacles(means, damaged(means.evidence.probed, 'certificates', 'webhook-expired')),
+    remedy: (remedies) => withoutObstacles(remedies, damaged(remedies.evidence.probed, 'certificates', 'webhook-expired')),
   },
   {
     id: 'quota-zero',
     isObstacle: true,
     title: "A quota of 0 in Flux's namespace",
     recognise: ({ probed }) => described(damaged(probed, 'namespace', 'quota')),
-    remedy: (means) => withoutObstacles(means, damaged(means.evidence.probed, 'namespace', 'quota')),
+    remedy: (remedies) => withoutObstacles(remedies, damaged(remedies.evidence.probed, 'namespace', 'quota')),
   },
   {
     id: 'crds-deleted',
@@ -57,13 +57,13 @@ export const losses: readonly Disaster[] = [
           ({ object }) => object !== `HelmRelease ${namespace}/${releaseNames.instance}`,
         ),
       ),
-    async remedy(means) {
-      const { takeSnapshot, evidence } = means
+    async remedy(remedies) {
+      const { takeSnapshot, evidence } = remedies
       // Without its own account and binding the operator can put nothing back, nor can helm-controller without those that it keeps.
       const isOperators = damaged(evidence.probed, 'inventory', 'part-gone', 'part-emptied').some(({ reason }) =>
         reason.includes('Helm release'),
       )
-      const operator = isOperators ? await orNothing(means.operator) : []
+      const operator = isOperators ? await orNothing(remedies.operator) : []
       return { operator, parts: [ensureParts(takeSnapshot)] }
     },
   },
@@ -84,15 +84,15 @@ function described(found: readonly Trouble[]): string | undefined {
   return `${first.object} ${first.reason}${others.length === 0 ? '' : `; and ${others.length} more: ${others.map(({ object }) => object).join(', ')}`}`
 }
 
-async function scaleUp(means: Remedies): Promise<Remedy> {
-  const { evidence } = means
+async function scaleUp(remedies: Remedies): Promise<Remedy> {
+  const { evidence } = remedies
   const { namespace, controllers, installation, probed } = evidence
   if (!installation.expectsOperator) {
     const next = idle(probed, 'controllers').flatMap((one) => one.next ?? [])
     throw new RemedyNeeds('no operator keeps the controllers of this Flux', next.join('; '))
   }
   const operator =
-    idle(probed, 'operator').length === 0 ? [] : healsOperator(evidence) ? [awaitOperator(namespace)] : await means.operator()
+    idle(probed, 'operator').length === 0 ? [] : healsOperator(evidence) ? [awaitOperator(namespace)] : await remedies.operator()
   return { operator, controllers: [awaitControllers(namespace, controllers.wanted)] }
 }
 

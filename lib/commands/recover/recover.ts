@@ -13,7 +13,7 @@ import { RemedyNeeds } from './remedy-needs.ts'
 import { type Evidence, gatherEvidence, isOutdated } from './evidence.ts'
 import { type Remedies, remediesOf } from './remedies.ts'
 import { untilDecided } from './upgrade-in-progress.ts'
-import { ensureObjectResumed, namedToResume, restingInstance, resumesInstance, verifyNotResting } from './suspended.ts'
+import { ensureObjectResumed, namedToResume, suspendedInstance, resumesInstance, verifyNotSuspended } from './suspended.ts'
 import { knownCluster } from '../../runner/run-store.ts'
 import { rememberedLoop } from './steps/end-loop.ts'
 import { verifyHealth } from '../health-check/steps/verify-health.ts'
@@ -52,30 +52,30 @@ export async function prepareRecovery(surroundings: PrepareContext<typeof recove
   const resumed = namedToResume(own['resume-suspended'], seen)
   const evidence = { ...seen, resumesInstance: resumesInstance(resumed) }
   const found = diagnose(evidence, begun)
-  const resting = evidence.resumesInstance ? undefined : restingInstance(evidence, target.where)
-  if (found.length === 0 && resumed.length === 0 && !isHealthy(seen.probed)) throw nameless(seen.probed, target.where, resting)
-  verifyNotResting(
+  const suspended = evidence.resumesInstance ? undefined : suspendedInstance(evidence, target.where)
+  if (found.length === 0 && resumed.length === 0 && !isHealthy(seen.probed)) throw nameless(seen.probed, target.where, suspended)
+  verifyNotSuspended(
     found.map(({ disaster }) => disaster.id),
-    resting,
+    suspended,
   )
 
-  const means = remediesOf(surroundings, evidence, takeSnapshot)
+  const available = remediesOf(surroundings, evidence, takeSnapshot)
   // One whose own remedy resumes it is left to that.
   const isNamed = found.some(({ disaster }) => disaster.id === 'instance-suspended')
   const resuming = resumed.flatMap((ref) => (isNamed && ref.kind === fluxKinds.fluxInstance.kind ? [] : [ensureObjectResumed(ref)]))
-  const { remedies, impossible } = await remediesFor(found, means)
+  const { remedies, impossible } = await remediesFor(found, available)
   if (remedies.length + resuming.length === 0 && impossible.length > 0) throw noneIsPossible(impossible)
   // What stays as it is does not get well by waiting.
   const verify = verifyHealth(takeSnapshot, allProbes, impossible.length === 0)
-  const rollback = means.rollback()
+  const rollback = available.rollback()
   const disasters = found.map(({ disaster: { id, title }, because }) => ({ id, title, because }))
   return {
     steps: [...resuming, ...inLayers(remedies), verify],
     notices: [
-      ...(resting === undefined ? [] : [`${resting.what}\n   → ${resting.remedy}`]),
+      ...(suspended === undefined ? [] : [`${suspended.what}\n   → ${suspended.remedy}`]),
       ...disasters.map(({ title, because }) => `this is: ${title} (${because})`),
       ...impossible.map(({ title, why, remedy }) => `not repaired: ${title}: ${why}\n   → ${remedy}`),
-      ...means.notices(),
+      ...available.notices(),
     ],
     tell() {
       const kept = tellEvidence(memory)
@@ -94,7 +94,7 @@ interface Impossible {
 /** The remedies that can be carried out here, and what would make the others possible. */
 async function remediesFor(
   found: readonly Diagnosed[],
-  means: Remedies,
+  available: Remedies,
 ): Promise<{ remedies: readonly Remedy[]; impossible: readonly Impossible[] }> {
   const remedies: Remedy[] = []
   const impossible: Impossible[] = []
@@ -105,7 +105,7 @@ async function remediesFor(
   let isPutOff = false
   for (const { disaster } of found) {
     try {
-      remedies.push(await disaster.remedy(means))
+      remedies.push(await disaster.remedy(available))
     } catch (error) {
       if (error instanceof RemedyNeeds) impossible.push({ title: disaster.title, why: error.message, remedy: error.remedy ?? '' })
       else if (isRefused(error)) {
@@ -127,14 +127,14 @@ function noneIsPossible(impossible: readonly Impossible[]): OperatorError {
   })
 }
 
-function nameless(probed: readonly ProbeResult[], where: string, resting: { what: string; remedy: string } | undefined): OperatorError {
+function nameless(probed: readonly ProbeResult[], where: string, suspended: { what: string; remedy: string } | undefined): OperatorError {
   const sick = probed.filter((probe) => !isHealthy([probe]))
   const reported = sick.flatMap(({ title, detail, objects = [] }) =>
     objects.length === 0
       ? [`${title}: ${detail}`]
       : objects.slice(0, 3).map(({ object, reason, next }) => `${object}: ${reason}${next === undefined ? '' : `\n   → ${next}`}`),
   )
-  if (resting !== undefined) reported.push(`${resting.what}\n   → ${resting.remedy}`)
+  if (suspended !== undefined) reported.push(`${suspended.what}\n   → ${suspended.remedy}`)
   return new OperatorError(
     `Flux is not healthy, but this is not a disaster with a remedy of its own; nothing was changed\n${reported.join('\n')}`,
     {

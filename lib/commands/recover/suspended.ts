@@ -24,7 +24,7 @@ export function namedToResume(value: string | undefined, { instance, objects }: 
 }
 
 /** That a person has suspended the FluxInstance, and how to have it resumed; undefined where it is not suspended, or on its way out. */
-export function restingInstance({ instance, going }: Evidence, where: string): { what: string; remedy: string } | undefined {
+export function suspendedInstance({ instance, going }: Evidence, where: string): { what: string; remedy: string } | undefined {
   if (instance === undefined || !isSuspended(instance)) return undefined
   if (going !== undefined || instance.metadata.deletionTimestamp !== undefined) return undefined
   const suspension = suspensionIn(instance.metadata)
@@ -45,10 +45,10 @@ const byOperator = [
   'crds-deleted',
 ]
 
-/** @throws OperatorError `blocked` where a remedy waits for an operator that rests */
-export function verifyNotResting(ids: readonly string[], resting: { what: string; remedy: string } | undefined): void {
-  if (resting === undefined || !ids.some((id) => byOperator.includes(id))) return
-  throw new OperatorError(`${resting.what}; nothing was changed`, { kind: 'blocked', remedy: resting.remedy })
+/** @throws OperatorError `blocked` where a remedy waits for an operator whose reconciliation is disabled */
+export function verifyNotSuspended(ids: readonly string[], suspended: { what: string; remedy: string } | undefined): void {
+  if (suspended === undefined || !ids.some((id) => byOperator.includes(id))) return
+  throw new OperatorError(`${suspended.what}; nothing was changed`, { kind: 'blocked', remedy: suspended.remedy })
 }
 
 /** Resumes one object that a person has suspended, as the flag says. */

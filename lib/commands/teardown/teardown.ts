@@ -12,7 +12,7 @@ import { ensureHelmIdle } from './steps/helm-idle.ts'
 import { ensureClusterScopedGone, ensureContentGone } from './steps/delete-objects.ts'
 import { ensureCrdsGone } from './steps/delete-crds.ts'
 import { startNamespaceDeletion, ensureNamespaceGone } from './steps/delete-namespace.ts'
-import { ensureAtRest, ensureAwake } from './steps/disable-reconciliation.ts'
+import { ensureReconciliationDisabled, ensureReconciliationEnabled } from './steps/disable-reconciliation.ts'
 import { ensureControllersStopped, ensureOperatorStopped, ensureStarted } from './steps/stop-controllers.ts'
 import { noteTeardown, teardownNotes } from './state.ts'
 import { type Proof, verifyNoResidue, verifySurvival } from './steps/verify-gone.ts'
@@ -37,7 +37,7 @@ export function teardown(inputs: TeardownInputs, memory: RunState, afterCapture:
   const residue = verifyNoResidue(namespace, keepsNamespace, belongings)
   const survival = verifySurvival(namespace)
   const steps = [
-    ensureAtRest(namespace),
+    ensureReconciliationDisabled(namespace),
     ensureHelmIdle(namespace),
     ensureOperatorStopped(namespace),
     ensureControllersStopped(namespace),
@@ -79,7 +79,7 @@ export function teardownRollback(namespace: string, memory: RunState): Rollback 
       const { passedReturn, rested, replicas } = teardownNotes(memory)
       return passedReturn === undefined && (rested !== undefined || Object.keys(replicas).length > 0)
     },
-    steps: [ensureStarted(namespace), ensureAwake(namespace)],
+    steps: [ensureStarted(namespace), ensureReconciliationEnabled(namespace)],
   }
 }
 

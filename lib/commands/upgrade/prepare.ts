@@ -116,7 +116,7 @@ export async function prepareUpgrade(session: Session, target: Target, asked: As
     async () => checkSignedCommits(cluster, await cluster.get(source), { remote, folder, branch: asked.branch }),
     () => [
       ...(releaseStateOf(release).isSuspended ? [suspended(nameOf(instanceRelease), place)] : []),
-      ...(isSuspended(live) ? [resting(live, target.where)] : []),
+      ...(isSuspended(live) ? [suspendedFinding(live, target.where)] : []),
     ],
     async () => judgeHealth(await settledHealth(session, place, asked.isForced), asked.isForced),
     () => [...checkFollowsBranch(remote), ...(behind ?? [])],
@@ -202,7 +202,7 @@ export function placeOf(tree: Tree): UpgradeNotes['place'] {
   }
 }
 
-function resting(instance: KubeObject, where: string): Finding {
+function suspendedFinding(instance: KubeObject, where: string): Finding {
   const { kind, namespace, name } = refOf(instance)
   return blocks(
     `${nameOf(refOf(instance))} is ${describeSuspension(suspensionIn(instance.metadata))}: its operator brings no other version`,

@@ -17,7 +17,7 @@ const event = { apiVersion: 'v1', kind: 'Event' }
  * Disables the FluxInstance's reconciliation, and waits until its operator has confirmed it. Who deletes one that is still reconciled has
  * Flux, every object of its kinds and its CRDs taken away by the operator (flux-operator#423).
  */
-export function ensureAtRest(namespace: string): Step {
+export function ensureReconciliationDisabled(namespace: string): Step {
   const ref = instanceIn(namespace)
   return {
     id: 'rest',
@@ -57,11 +57,11 @@ export function ensureAtRest(namespace: string): Step {
 }
 
 /** The rollback: the annotation as it was, and the FluxInstance as Ready as it was. */
-export function ensureAwake(namespace: string): Step {
+export function ensureReconciliationEnabled(namespace: string): Step {
   const ref = instanceIn(namespace)
   return {
     id: 'awake',
-    title: 'Wake the FluxInstance',
+    title: 'Enable the FluxInstance’s reconciliation again',
     risk: 'change',
     async check({ cluster, memory }) {
       const { rested } = teardownNotes(memory)
@@ -93,7 +93,7 @@ function command(namespace: string): string {
  * server's: only what the server has noted is compared. Events last an hour; an annotation older than that was heard long ago.
  */
 async function isHeard(cluster: Cluster, instance: KubeObject): Promise<boolean> {
-  const since = restedAt(instance)
+  const since = disabledAt(instance)
   if (Date.now() - since > 50 * 60_000) return true
   const fields = 'involvedObject.kind=FluxInstance,involvedObject.name=flux,reason=ReconciliationDisabled'
   const { namespace = '' } = instance.metadata
@@ -116,7 +116,7 @@ const managedSchema = v.object({
 })
 
 /** When the annotation was set, to the second; long ago where nobody is on record for it. */
-function restedAt({ metadata: { managedFields } }: KubeObject): number {
+function disabledAt({ metadata: { managedFields } }: KubeObject): number {
   const times = managedFields.flatMap((entry) => {
     const read = v.safeParse(managedSchema, entry)
     const isSetter = read.success && `f:${reconcileAnnotation}` in read.output.fieldsV1['f:metadata']['f:annotations']

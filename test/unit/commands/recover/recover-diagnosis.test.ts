@@ -323,7 +323,7 @@ test.each([
 ])('what is lost outside is named with what brings it back: %s', (_, reason, remedy) => {
   const probes = ['sources', 'instance'].flatMap((id) => seen(id, { object: 'x', reason }).probed)
   const [found] = diagnose({ ...well, probed: probes })
-  expect(() => found?.disaster.remedy(meansWith({ evidence: { ...well, probed: probes } }))).toThrow(expect.objectContaining({ remedy }))
+  expect(() => found?.disaster.remedy(remediesWith({ evidence: { ...well, probed: probes } }))).toThrow(expect.objectContaining({ remedy }))
 })
 
 const step = (id: string, title = id): Step => ({
@@ -334,7 +334,7 @@ const step = (id: string, title = id): Step => ({
   apply: () => Promise.resolve(),
 })
 const none = (): Promise<readonly Step[]> => Promise.resolve([])
-const meansWith = (more: Partial<Remedies>): Remedies => ({
+const remediesWith = (more: Partial<Remedies>): Remedies => ({
   evidence: well,
   clusterFolder: () => 'infra',
   takeSnapshot() {
@@ -385,7 +385,7 @@ describe('the steps of several remedies', () => {
     const releases = [release('a', 'b'), release('b', 'c'), release('c', 'a')]
     const evidence = { ...well, ...seen('helmreleases', ...stuck), objects: new Map(releases.map((one) => [one.name, one])) }
     const remedy = disasters.find(({ id }) => id === 'release-pending')?.remedy
-    const { releases: steps = [] } = (await remedy?.(meansWith({ evidence }))) ?? {}
+    const { releases: steps = [] } = (await remedy?.(remediesWith({ evidence }))) ?? {}
     expect(steps.map(({ title }) => title)).toEqual(
       ['c', 'b', 'a'].map((name) => `Have helm-controller take HelmRelease apps/${name} up again`),
     )
@@ -402,8 +402,8 @@ describe('a deleted operator', () => {
   const remedyFor = async (more: Partial<Evidence>): Promise<string[]> => {
     const objects = new Map([release('True')].map((one) => [one.name, one]))
     const remedy = disasters.find(({ id }) => id === 'operator-deleted')?.remedy
-    const means = meansWith({ evidence: { ...well, objects, ...more }, operator: () => Promise.resolve([step('flux-operator')]) })
-    return ((await remedy?.(means))?.operator ?? []).map(({ id }) => id)
+    const remedies = remediesWith({ evidence: { ...well, objects, ...more }, operator: () => Promise.resolve([step('flux-operator')]) })
+    return ((await remedy?.(remedies))?.operator ?? []).map(({ id }) => id)
   }
   test('is left to helm-controller, where that can put it back', async () => {
     expect(await remedyFor({})).toEqual(['operator'])

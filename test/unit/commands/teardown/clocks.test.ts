@@ -1,6 +1,6 @@
 import { asTyped } from '../../../run-names.ts'
 import { expect, test } from 'vitest'
-import { ensureAtRest } from '../../../../lib/commands/teardown/steps/disable-reconciliation.ts'
+import { ensureReconciliationDisabled } from '../../../../lib/commands/teardown/steps/disable-reconciliation.ts'
 import { hurrier } from '../../../../lib/commands/teardown/steps/stop-controllers.ts'
 import { fluxKinds } from '../../../../lib/flux/kinds.ts'
 import { type Cluster, clusterAt } from '../../../../lib/kubernetes/client.ts'
@@ -66,7 +66,7 @@ test.each<[string, string, string, boolean]>([
     lastTimestamp: stamped,
   })
   const pod = parseObject({ ...kinds.pod, metadata: { namespace, name: 'flux-operator-1' }, spec: { containers: [] } })
-  const status = await ensureAtRest(namespace).check(contextWith({ FluxInstance: [instance], Pod: [pod], Event: [said] }))
+  const status = await ensureReconciliationDisabled(namespace).check(contextWith({ FluxInstance: [instance], Pod: [pod], Event: [said] }))
   expect(status.is).toBe(isHeard ? 'done' : 'waiting')
 })
 
