@@ -22,7 +22,7 @@ const notesSchema = v.object({
   rested: v.optional(v.object({ annotation: v.nullable(v.string()), wasReady: v.boolean() })),
   /** The fingerprint is in the run's folder, and nothing has run since it was taken. */
   isFingerprinted: v.optional(v.boolean(), false),
-  /** What was proven to be Flux's while there still were proofs. */
+  /** What was proven to be Flux's while there still were proofs. The key is that of earlier versions. */
   belongings: v.optional(
     v.array(
       v.object({

@@ -32,22 +32,22 @@ export interface Teardown {
  * @param afterCapture what else needs the kinds of Flux, right after the capture and only where there is one
  */
 export function teardown(inputs: TeardownInputs, memory: RunState, afterCapture: readonly Step[] = []): Teardown {
-  const { namespace, keepsNamespace, belongings, isGone, capture } = inputs
+  const { namespace, keepsNamespace, ownedObjects, isGone, capture } = inputs
   const isFinal = (): boolean => teardownNotes(memory).passedReturn !== undefined
-  const residue = verifyNoResidue(namespace, keepsNamespace, belongings)
+  const residue = verifyNoResidue(namespace, keepsNamespace, ownedObjects)
   const survival = verifySurvival(namespace)
   const steps = [
     ensureReconciliationDisabled(namespace),
     ensureHelmIdle(namespace),
     ensureOperatorStopped(namespace),
     ensureControllersStopped(namespace),
-    recordFingerprint(namespace, belongings, isGone),
+    recordFingerprint(namespace, ownedObjects, isGone),
     ...(capture === undefined ? [] : [ensureCaptured({ ...capture, isFinal }), ...afterCapture]),
-    ...(keepsNamespace ? [] : [startNamespaceDeletion(namespace, belongings)]),
+    ...(keepsNamespace ? [] : [startNamespaceDeletion(namespace, ownedObjects)]),
     ensureFinalizersOff(),
     ensureCrdsGone(),
-    keepsNamespace ? ensureContentGone(namespace, belongings) : ensureNamespaceGone(namespace),
-    ensureClusterScopedGone(namespace, belongings),
+    keepsNamespace ? ensureContentGone(namespace, ownedObjects) : ensureNamespaceGone(namespace),
+    ensureClusterScopedGone(namespace, ownedObjects),
     residue,
     survival,
   ].map(rememberReturn)

@@ -14,7 +14,7 @@ import type { Step } from '../../../runner/step.ts'
  * and the CustomResourceDefinitions go meanwhile (measured: 6.1 s instead of 8.7 s for a thousand objects). What came into it since preflight,
  * and is not Flux's, is judged once more right before.
  */
-export function startNamespaceDeletion(name: string, belongings: readonly OwnedObject[]): Step {
+export function startNamespaceDeletion(name: string, ownedObjects: readonly OwnedObject[]): Step {
   const ref = { ...kinds.namespace, name }
   return {
     id: 'namespace-deletion',
@@ -24,7 +24,7 @@ export function startNamespaceDeletion(name: string, belongings: readonly OwnedO
       const namespace = await cluster.get(ref)
       if (namespace === undefined) return { is: 'done', detail: 'it is gone' }
       if (namespace.metadata.deletionTimestamp !== undefined) return { is: 'done', detail: 'on its way' }
-      const { others, unseen } = await readNamespace(cluster, name, belongings)
+      const { others, unseen } = await readNamespace(cluster, name, ownedObjects)
       const [finding] = [
         ...judgeUnseen(unseen, name, false),
         ...judgeContent(await withoutCommon(cluster, name, others), namespace, isCarriedBy(memory)),

@@ -7,19 +7,19 @@ import { inParallel } from '../../../base/parallel.ts'
 import type { StepStatus, Step } from '../../../runner/step.ts'
 
 /** Those that are still there, each the very same object. */
-export async function remainingOf(cluster: Cluster, belongings: readonly OwnedObject[]): Promise<OwnedObject[]> {
-  const found = await inParallel(belongings, 32, async (one) =>
+export async function remainingOf(cluster: Cluster, ownedObjects: readonly OwnedObject[]): Promise<OwnedObject[]> {
+  const found = await inParallel(ownedObjects, 32, async (one) =>
     (await getMetadata(cluster, one.ref))?.metadata.uid === one.uid ? [one] : [],
   )
   return found.flat()
 }
 
 /**
- * Deletes what is proven to be Flux's outside its namespace: roles, bindings, webhooks. What `belongings` knew of, and what the operator has
+ * Deletes what is proven to be Flux's outside its namespace: roles, bindings, webhooks. What `ownedObjects` names, and what the operator has
  * recreated since, before it was stopped.
  */
-export function ensureClusterScopedGone(namespace: string, belongings: readonly OwnedObject[]): Step {
-  const known = belongings.filter(({ ref }) => ref.namespace === undefined)
+export function ensureClusterScopedGone(namespace: string, ownedObjects: readonly OwnedObject[]): Step {
+  const known = ownedObjects.filter(({ ref }) => ref.namespace === undefined)
   return ensureGone(
     { id: 'cluster-scoped', title: "Delete the cluster-wide roles, bindings and webhooks that are proven to be Flux's" },
     async (cluster) => [...(await remainingOf(cluster, known)), ...(await findByName(cluster, namespace))],
@@ -27,10 +27,10 @@ export function ensureClusterScopedGone(namespace: string, belongings: readonly 
 }
 
 /** Deletes what is proven to be Flux's in its namespace by now, and leaves the namespace and everybody else's objects. */
-export function ensureContentGone(namespace: string, belongings: readonly OwnedObject[]): Step {
+export function ensureContentGone(namespace: string, ownedObjects: readonly OwnedObject[]): Step {
   return ensureGone(
     { id: 'namespace-content', title: `Delete what is Flux's in the namespace ${namespace}, and keep the namespace` },
-    async (cluster) => (await readNamespace(cluster, namespace, belongings)).flux,
+    async (cluster) => (await readNamespace(cluster, namespace, ownedObjects)).flux,
     [{ kind: kinds.deployment, query: { namespace } }],
   )
 }

@@ -20,7 +20,7 @@ export function keptFingerprint(memory: RunState): Fingerprint | undefined {
  * Notes what is to outlive Flux, and what is Flux's: nothing moves any more, and the proofs are still there.
  * @param isGone that there is nothing to tear down
  */
-export function recordFingerprint(namespace: string, belongings: readonly OwnedObject[], isGone: boolean): Step {
+export function recordFingerprint(namespace: string, ownedObjects: readonly OwnedObject[], isGone: boolean): Step {
   return {
     id: 'fingerprint',
     title: 'Take the fingerprint of all that is to stay alive',
@@ -44,7 +44,7 @@ export function recordFingerprint(namespace: string, belongings: readonly OwnedO
     },
     async apply({ cluster, memory }) {
       keepFingerprint(join(memory.folder(), file), await takeFingerprint(cluster, namespace))
-      noteTeardown(memory, { namespace, isFingerprinted: true, belongings: [...belongings] })
+      noteTeardown(memory, { namespace, isFingerprinted: true, belongings: [...ownedObjects] })
     },
   }
 }

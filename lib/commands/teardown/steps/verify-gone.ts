@@ -20,7 +20,7 @@ export interface Proof {
 export function verifyNoResidue(
   namespace: string,
   keepsNamespace: boolean,
-  belongings: readonly OwnedObject[],
+  ownedObjects: readonly OwnedObject[],
 ): ObservingStep<readonly string[]> {
   let observed: Observed<readonly string[]> | undefined
   return {
@@ -29,7 +29,7 @@ export function verifyNoResidue(
     title: 'Look for anything that is left of Flux',
     risk: 'safe',
     async check({ cluster }) {
-      const residue = await findResidue(cluster, namespace, keepsNamespace, belongings)
+      const residue = await findResidue(cluster, namespace, keepsNamespace, ownedObjects)
       observed = { value: residue, at: performance.now() }
       if (residue.length === 0) return { is: 'done', detail: 'nothing is' }
       return { is: 'blocked', reason: `left of Flux: ${residue.join(', ')}`, remedy: 'to look again: --resume' }
@@ -42,11 +42,11 @@ async function findResidue(
   cluster: Cluster,
   namespace: string,
   keepsNamespace: boolean,
-  belongings: readonly OwnedObject[],
+  ownedObjects: readonly OwnedObject[],
 ): Promise<string[]> {
   const [crds, left, named, at, controllers, operators] = await Promise.all([
     listFluxCrds(cluster),
-    remainingOf(cluster, belongings),
+    remainingOf(cluster, ownedObjects),
     findByName(cluster, namespace),
     cluster.get({ ...kinds.namespace, name: namespace }),
     deploymentsOf(cluster, namespace, 'controllers'),
