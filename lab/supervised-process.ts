@@ -35,7 +35,7 @@ export interface KeptProcess {
 const shortestPause = 200
 const longestPause = 10_000
 /** A program that ran this long was well: what ends it now is news, and it is started again at once. */
-const wellAfter = 30_000
+const healthyAfter = 30_000
 
 /**
  * Starts a program and starts it again, ever later, whenever it ends by itself. It cannot outlive this process.
@@ -75,7 +75,7 @@ export function keepRunning(
       const started = Date.now()
       await runOnce()
       if (stopped.signal.aborted) return
-      delay = Date.now() - started > wellAfter ? shortestPause : Math.min(delay * 2, longestPause)
+      delay = Date.now() - started > healthyAfter ? shortestPause : Math.min(delay * 2, longestPause)
       tell(`${program.name} ended by itself (${lastEnd}); it is started again in ${delay} ms`)
       await pause(delay, undefined, { signal: stopped.signal }).catch(() => undefined)
       if (stopped.signal.aborted) return

@@ -55,7 +55,7 @@ export function suspendedTrouble(object: string, suspension: Suspension, next: s
 /** What a probe saw. */
 export interface Found {
   readonly state: State
-  /** One line: what is well, or how much is not. */
+  /** One line: what is healthy, or how much is not. */
   readonly detail: string
   /** That there was nothing to look at here, and the detail says why. */
   readonly applies?: false

@@ -32,13 +32,13 @@ async function judge(cluster: Cluster, release: FluxObject, source: FluxObject |
 }
 
 /**
- * The newest releases that went well, as far back as chart and values are the same: what goes to another version and comes back has a
+ * The newest successful releases, as far back as chart and values are the same: what goes to another version and comes back has a
  * reason for each. What failed is tried again, which is not a circle.
  */
 export function sameAgain(history: readonly HistoryEntry[]): readonly HistoryEntry[] {
-  const well = history.filter(({ status }) => status === 'deployed' || status === 'superseded')
-  const other = well.findIndex(
-    ({ chartVersion, configDigest }) => chartVersion !== well[0]?.chartVersion || configDigest !== well[0].configDigest,
+  const succeeded = history.filter(({ status }) => status === 'deployed' || status === 'superseded')
+  const other = succeeded.findIndex(
+    ({ chartVersion, configDigest }) => chartVersion !== succeeded[0]?.chartVersion || configDigest !== succeeded[0].configDigest,
   )
-  return other === -1 ? well : well.slice(0, other)
+  return other === -1 ? succeeded : succeeded.slice(0, other)
 }

@@ -22,7 +22,7 @@ export function notice(what: string, remedy?: string): Finding {
   return { is: 'notice', what, ...(remedy === undefined ? {} : { remedy }) }
 }
 
-/** One idea that is looked at beforehand; finds nothing where all is well. It never writes. */
+/** One idea that is looked at beforehand; finds nothing where all is in order. It never writes. */
 export type Check = () => Promise<readonly Finding[]> | readonly Finding[]
 
 /** Runs checks, all of them whatever they find, and tells in the order they were asked for. */

@@ -59,7 +59,7 @@ export interface ChangeCommand<F extends Flags, P extends PreparedChange = Prepa
   readonly prepare: (surroundings: PrepareContext<F>) => Promise<P>
   /** What is said where there is nothing to do. */
   readonly unchanged: string
-  /** What is printed when it went well. */
+  /** What is printed when it succeeded. */
   readonly summarize: (run: StepContext, target: Target, prepared: P) => Promise<readonly string[]>
 }
 
@@ -163,7 +163,7 @@ function partingMemory({ memory, console }: StepContext): RunState {
   }
 }
 
-/** Tells what a run that went well has come to. All is done then: a late Ctrl-C has nothing left to stop. */
+/** Tells what a successful run has come to. All is done then: a late Ctrl-C has nothing left to stop. */
 async function summarize({ steps, outcome }: SequenceResult, console: Console, linesOf: () => Promise<readonly string[]>): Promise<void> {
   if (onlyWaits({ steps, outcome }) || (outcome !== 'done' && outcome !== 'unchanged')) return
   console.line()
@@ -174,7 +174,7 @@ function onlyWaits({ steps, outcome }: SequenceResult): boolean {
   return outcome === 'unchanged' && steps.some(({ state }) => state === 'planned')
 }
 
-/** What the last line says of a run that went well; a plan is what a dry run was asked for, and so is that line. */
+/** What the last line says of a successful run; a plan is what a dry run was asked for, and so is that line. */
 function verdictFor(result: SequenceResult, unchanged: string, isDryRun: boolean): Pick<RunResult, 'verdict' | 'isAnswer'> {
   const answer = isDryRun ? ({ isAnswer: true } as const) : {}
   if (onlyWaits(result)) return { verdict: 'nothing would be changed: a run would only wait, for what the plan says', ...answer }

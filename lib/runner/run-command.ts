@@ -206,8 +206,8 @@ function shownAdvice(advice: string, again: Conclusion['again'], target: Target 
 
 /** The line that sums up several clusters. */
 function sayOverall(console: Console, documents: readonly Document[], contexts: readonly (string | undefined)[]): void {
-  const { isWell, text } = overallVerdict(documents, contexts)
+  const { isHealthy, text } = overallVerdict(documents, contexts)
   console.answer.line()
-  if (isWell) console.answer.success(text)
+  if (isHealthy) console.answer.success(text)
   else console.answer.failure(text)
 }

@@ -11,7 +11,7 @@ export interface RunResult {
   readonly telling?: DocumentFields
   /** Nothing is left of it to be resumed, although it did not get to its end: all was put back. */
   readonly isClosed?: true
-  /** What the last line says of a run that went well, where the outcome alone says too little. */
+  /** What the last line says of a successful run, where the outcome alone says too little. */
   readonly verdict?: string
   /** That the last line, a failure too, is what was asked for: it goes where the report went. */
   readonly isAnswer?: true

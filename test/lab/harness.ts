@@ -118,7 +118,7 @@ export interface TestLab {
   readonly close: () => Promise<void>
 }
 
-/** Runs a bootstrap of lab-infra that is to end well. */
+/** Runs a bootstrap of lab-infra that is to succeed. */
 export async function bootstrapInfra(): Promise<void> {
   const { code, stderr } = await script('bootstrap', ['--lab', '--yes'], { home: labHome() })
   if (code !== 0) throw new Error(`the bootstrap that the tests begin with ended with ${code}:\n${stderr}`)

@@ -73,7 +73,7 @@ const everything: readonly Kind[] = [
   fluxKinds.helmRelease,
 ]
 /** Waits until nothing is in trouble any more, nor about to be: for a while, since what is not fixed by then never will be. */
-async function healed(): Promise<void> {
+async function untilHealthy(): Promise<void> {
   await untilRunning(lab)
   const deadline = Date.now() + 120_000
   let still: ProbeResult[] = []
@@ -130,7 +130,7 @@ const suspendSchema = v.object({ spec: v.object({ suspend: v.optional(v.boolean(
 const documentOf = ({ stdout }: Ended): v.InferOutput<typeof documentSchema> =>
   v.parse(v.pipe(v.string(), v.parseJson(), documentSchema), stdout)
 
-beforeEach(healed)
+beforeEach(untilHealthy)
 
 test('a healthy cluster is all ok: exit 0, one line a probe', async () => {
   const ended = await lab.run('health-check', ['--lab', '--json'])

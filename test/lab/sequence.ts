@@ -131,7 +131,7 @@ async function doOne(hands: Hands, operation: Operation): Promise<void> {
   }
 }
 
-/** As a person does, who begins when Flux is well. */
+/** As a person does, who begins when Flux is healthy. */
 async function runs(hands: Hands, script: string, to: string, code: number, ...flags: readonly string[]): Promise<void> {
   await untilHealthy(hands)
   const ended: Ended = await hands.lab.run(script, ['--lab', '--to', to, '--yes', '--json', '--fresh', ...flags])

@@ -69,7 +69,7 @@ async function drillScenarios(stage: DrillStage): Promise<RunResult> {
       const waiting = console.wait(title)
       try {
         const ground = groundOf(stage, place, (text) => waiting.on(`${title}: ${text}`))
-        await reachGoodState(stage, place, ground.ailment, (text) => waiting.on(`${title}: ${text}`))
+        await reachGoodState(stage, place, ground.problem, (text) => waiting.on(`${title}: ${text}`))
         if (target.isLab) await ground.ensureWitness()
         struck = scenario
         const outcome = await rehearse(scenario, objectiveOf(scenario), ground)

@@ -84,14 +84,14 @@ export function groundOf<F extends Flags>(
         if (follows === undefined || remote === undefined) return
         await ensureWitness(held, { namespace, syncName: follows.source.name, remote, folder: session.folder, timeout })
       }),
-    async ailment() {
+    async problem() {
       const results = await runProbes(allProbes, snapshotOf(stage))
       const suspended = results.find(
         ({ id, objects = [] }) => id === 'instance' && objects.some(({ suspension }) => suspension !== undefined),
       )
       if (isHealthy(results) && suspended === undefined) return undefined
-      const sick = results.find(({ state }) => state === 'fail' || state === 'unknown') ?? suspended
-      return `${sick?.title}: ${sick?.detail}`
+      const unhealthy = results.find(({ state }) => state === 'fail' || state === 'unknown') ?? suspended
+      return `${unhealthy?.title}: ${unhealthy?.detail}`
     },
     fingerprint: () => takeFingerprint(cluster, place.namespace),
     // A cluster that is emptied loses the lock along with everything: it is not one of those that are struck under it.

@@ -7,8 +7,8 @@ import type { Scenario } from './scenario.ts'
 
 /** What a rehearsal does to, and asks of, the place it happens in. */
 export interface Ground {
-  /** What is wrong with Flux, in a line; undefined where it is well. */
-  readonly ailment: () => Promise<string | undefined>
+  /** What is wrong with Flux, in a line; undefined where it is healthy. */
+  readonly problem: () => Promise<string | undefined>
   readonly fingerprint: () => Promise<Fingerprint>
   readonly strike: (scenario: Scenario) => Promise<void>
   readonly relent: (scenario: Scenario) => Promise<void>
@@ -28,7 +28,7 @@ const noticeWithin = 180_000
 const between = 500
 
 /**
- * Rehearses one disaster: the strike, until a health-check notices, the remedy, until all is well and a new commit is applied.
+ * Rehearses one disaster: the strike, until a health-check notices, the remedy, until all is healthy and a new commit is applied.
  * @param objectiveMs the time to recovery that is aimed at
  * @returns what it came to; a rehearsal that failed says why
  */
@@ -44,17 +44,17 @@ export async function rehearse(scenario: Scenario, objectiveMs: number, ground: 
     progress(scenario.strikes)
     await ground.strike(scenario)
     while (detectedMs === undefined && since() < Math.min(noticeWithin, timeout)) {
-      const ailment = await ground.ailment()
-      if (ailment !== undefined) {
+      const problem = await ground.problem()
+      if (problem !== undefined) {
         detectedMs = since()
-        progress(`noticed: ${ailment}`)
+        progress(`noticed: ${problem}`)
       } else await pause(between, undefined, { signal })
     }
     if (scenario.relentsOnce === undefined) await ground.relent(scenario)
     await ground.repair(scenario)
-    progress('waiting until all is well and a new commit applied')
+    progress('waiting until all is healthy and a new commit is applied')
     await ground.commitApplied()
-    await untilWell(ground)
+    await untilHealthy(ground)
     recoveredMs = since()
   } catch (thrown) {
     await ground.relent(scenario) // cancelled too: nobody else would end what the lab was made to suffer
@@ -82,9 +82,9 @@ export async function rehearse(scenario: Scenario, objectiveMs: number, ground: 
   }
 }
 
-async function untilWell({ ailment, progress, signal, timeout }: Ground): Promise<void> {
+async function untilHealthy({ problem, progress, signal, timeout }: Ground): Promise<void> {
   const deadline = Date.now() + timeout
-  for (let what = await ailment(); what !== undefined; what = await ailment()) {
+  for (let what = await problem(); what !== undefined; what = await problem()) {
     if (Date.now() > deadline) throw new OperatorError(`gave up waiting: ${what}`)
     progress(`waiting: ${what}`)
     await pause(between, undefined, { signal })

@@ -2,7 +2,7 @@ import { showDuration } from '../../base/duration.ts'
 import type { ClusterResult } from './cluster-results.ts'
 import { countOutcomes, type FleetDocument } from './fleet-document.ts'
 
-/** A cluster that did not end well, or was not begun, and why. */
+/** A cluster that failed, or was not begun, and why. */
 export interface Trouble {
   readonly wave: string
   readonly name: string
@@ -14,7 +14,7 @@ export interface Trouble {
 /** What the reports show beside the clusters themselves. */
 export interface FleetFacts {
   readonly verdict: string
-  readonly isWell: boolean
+  readonly succeeded: boolean
   /** Rows of name and value. */
   readonly head: readonly (readonly [string, string])[]
   /** Version, outcome and how many, the most first. */
@@ -32,7 +32,7 @@ export function factsOf(document: FleetDocument): FleetFacts {
   const took = finishedAt === null ? '' : `, after ${showDuration(Date.parse(finishedAt) - Date.parse(startedAt))}`
   return {
     verdict: countOutcomes(waves),
-    isWell: exitCode === 0,
+    succeeded: exitCode === 0,
     head: [
       ['who', operator],
       ['fleet', `${file} (${digest})`],
@@ -46,11 +46,11 @@ export function factsOf(document: FleetDocument): FleetFacts {
       .flatMap(({ name, wave, durationMs }) => (durationMs === null ? [] : [{ name, wave, tookMs: durationMs }]))
       .sort((one, other) => other.tookMs - one.tookMs)
       .slice(0, slowestShown),
-    troubles: all.flatMap((cluster) => (isWell(cluster) ? [] : [troubleOf(cluster)])),
+    troubles: all.flatMap((cluster) => (succeeded(cluster) ? [] : [troubleOf(cluster)])),
   }
 }
 
-function isWell({ exitCode }: ClusterResult): boolean {
+function succeeded({ exitCode }: ClusterResult): boolean {
   return exitCode === 0
 }
 

@@ -3,7 +3,7 @@ import type { FleetCluster, Wave } from './fleet-file.ts'
 /** Where a cluster is within a run of the fleet. */
 export type Standing =
   | 'not-begun'
-  /** Its command ended well. */
+  /** Its command succeeded. */
   | 'done'
   /** Its command failed, or it was not healthy after the soak. */
   | 'failed'

@@ -31,7 +31,7 @@ export async function checkHealth(stage: CommandContext<typeof healthCheckFlags>
     stage.isOneOfSeveral && healthy ? comparableSettings(await snapshot.installation(), await snapshot.instance()) : undefined
   if (healthy)
     return { outcome: 'done', telling, verdict: wellness(probed), isAnswer: true, ...(settings === undefined ? {} : { settings }) }
-  return { outcome: 'failed', failure: sickness(probed, target, atWork), telling, isAnswer: true }
+  return { outcome: 'failed', failure: unhealthyError(probed, target, atWork), telling, isAnswer: true }
 }
 
 /** What the document says beyond the contract's common fields. */
@@ -63,7 +63,7 @@ function withoutRemedies(probed: readonly ProbeResult[]): ProbeResult[] {
   )
 }
 
-export function sickness(
+export function unhealthyError(
   probed: readonly Pick<ProbeResult, 'id' | 'state'>[],
   { context, where }: Pick<Target, 'context' | 'where'>,
   atWork: Holder | undefined,

@@ -7,7 +7,7 @@ import { awaitControllers, awaitOperator, ensureReleased, ensureInstanceResumed 
 import { ensureFetching } from './steps/fetching.ts'
 import { ensureReleaseMoves } from './steps/stuck-release.ts'
 import type { Evidence } from './evidence.ts'
-import { healsOperator } from './heals-operator.ts'
+import { repairsOperator } from './repairs-operator.ts'
 import type { Remedy } from './layers.ts'
 import { losses } from './losses.ts'
 import { outside } from './outside.ts'
@@ -92,7 +92,7 @@ export const disasters: readonly Disaster[] = [
     title: 'The operator deleted',
     recognise: ({ hasOperator }) => (hasOperator ? undefined : 'there is no Deployment of flux-operator'),
     remedy: async (remedies) => ({
-      operator: healsOperator(remedies.evidence) ? [awaitOperator(remedies.evidence.namespace)] : await remedies.operator(),
+      operator: repairsOperator(remedies.evidence) ? [awaitOperator(remedies.evidence.namespace)] : await remedies.operator(),
     }),
   },
   {

@@ -2,7 +2,7 @@ import { releaseNames } from '../../flux/refs.ts'
 import type { Damage, Trouble } from '../../health/probe.ts'
 import type { Evidence } from './evidence.ts'
 import type { Disaster } from './failures.ts'
-import { healsOperator } from './heals-operator.ts'
+import { repairsOperator } from './repairs-operator.ts'
 import type { Remedy } from './layers.ts'
 import { findObstacles } from './obstacles.ts'
 import type { Remedies } from './remedies.ts'
@@ -92,7 +92,7 @@ async function scaleUp(remedies: Remedies): Promise<Remedy> {
     throw new RemedyNeeds('no operator keeps the controllers of this Flux', next.join('; '))
   }
   const operator =
-    idle(probed, 'operator').length === 0 ? [] : healsOperator(evidence) ? [awaitOperator(namespace)] : await remedies.operator()
+    idle(probed, 'operator').length === 0 ? [] : repairsOperator(evidence) ? [awaitOperator(namespace)] : await remedies.operator()
   return { operator, controllers: [awaitControllers(namespace, controllers.wanted)] }
 }
 

@@ -65,7 +65,7 @@ export async function prepareRecovery(surroundings: PrepareContext<typeof recove
   const resuming = resumed.flatMap((ref) => (isNamed && ref.kind === fluxKinds.fluxInstance.kind ? [] : [ensureObjectResumed(ref)]))
   const { remedies, impossible } = await remediesFor(found, available)
   if (remedies.length + resuming.length === 0 && impossible.length > 0) throw noneIsPossible(impossible)
-  // What stays as it is does not get well by waiting.
+  // What stays as it is does not become healthy by waiting.
   const verify = verifyHealth(takeSnapshot, allProbes, impossible.length === 0)
   const rollback = available.rollback()
   const disasters = found.map(({ disaster: { id, title }, because }) => ({ id, title, because }))
@@ -128,8 +128,8 @@ function noneIsPossible(impossible: readonly Impossible[]): OperatorError {
 }
 
 function nameless(probed: readonly ProbeResult[], where: string, suspended: { what: string; remedy: string } | undefined): OperatorError {
-  const sick = probed.filter((probe) => !isHealthy([probe]))
-  const reported = sick.flatMap(({ title, detail, objects = [] }) =>
+  const unhealthy = probed.filter((probe) => !isHealthy([probe]))
+  const reported = unhealthy.flatMap(({ title, detail, objects = [] }) =>
     objects.length === 0
       ? [`${title}: ${detail}`]
       : objects.slice(0, 3).map(({ object, reason, next }) => `${object}: ${reason}${next === undefined ? '' : `\n   → ${next}`}`),

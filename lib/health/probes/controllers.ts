@@ -35,8 +35,8 @@ export const controllers: Probe = {
       } else if (fail !== undefined) fails.push(fail)
       if (warn !== undefined) warns.push(warn)
     }
-    const well = wanted.length - fails.length
-    return foundAmong(fails.length === 0 ? `${well} available` : `${well} of ${wanted.length} available`, fails, warns)
+    const available = wanted.length - fails.length
+    return foundAmong(fails.length === 0 ? `${available} available` : `${available} of ${wanted.length} available`, fails, warns)
   },
 }
 

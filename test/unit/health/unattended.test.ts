@@ -96,7 +96,7 @@ describe('an object that nobody reconciles', () => {
     const object = made(image)
     const found = unattended([object], { installation, deployments: [], now, runningSince })
     const objects = { all: [object], byName: new Map([[object.name, object]]), kinds: new Set<string>() }
-    expect(judgeAll(objects, now).get(object.name)).toEqual({ is: 'well' })
+    expect(judgeAll(objects, now).get(object.name)).toEqual({ is: 'healthy' })
     expect(judgeAll(objects, now, found).get(object.name)).toMatchObject({ is: 'fails', cause: 'ignored' })
   })
 })

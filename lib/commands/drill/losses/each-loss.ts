@@ -92,7 +92,7 @@ async function begin(stage: LossStage, place: DrillTarget, lab: LabPowers, isCon
   try {
     const ground = groundOf(stage, place, (text) => waiting.on(text))
     if (isContinued) return await putBack(stage, lab, (text) => waiting.on(text))
-    await reachGoodState(stage, place, ground.ailment, (text) => waiting.on(text))
+    await reachGoodState(stage, place, ground.problem, (text) => waiting.on(text))
     await ground.ensureWitness()
     await lab.snapshot(snapshot)
   } finally {
@@ -150,24 +150,24 @@ function lossGround(stage: LossStage, place: DrillTarget, progress: (text: strin
   }
 }
 
-/** Everything as it was at the beginning, clusters and Git, and all well. */
+/** Everything as it was at the beginning, clusters and Git, and all healthy. */
 async function putBack(stage: LossStage, lab: LabPowers, progress: (text: string) => void): Promise<void> {
   progress('putting the lab back')
   await lab.reset(snapshot)
   const deadline = Date.now() + Math.min(stage.timeout, 3 * minute)
   for (;;) {
     const results = await runProbes(allProbes, snapshotOf(stage))
-    const sick = results.find(({ state }) => state === 'fail' || state === 'unknown')
-    if (sick === undefined) return
-    if (Date.now() > deadline) throw new OperatorError(`the lab is not well after it was put back: ${sick.title}: ${sick.detail}`)
-    progress(`putting the lab back: ${sick.title}: ${sick.detail}`)
+    const unhealthy = results.find(({ state }) => state === 'fail' || state === 'unknown')
+    if (unhealthy === undefined) return
+    if (Date.now() > deadline) throw new OperatorError(`the lab is not healthy after it was reset: ${unhealthy.title}: ${unhealthy.detail}`)
+    progress(`resetting the lab: ${unhealthy.title}: ${unhealthy.detail}`)
   }
 }
 
 function describe(title: string, { noticed, detectedMs, harmless, healedBy, recoveredMs, failure, survived }: LossOutcome): string {
   const seen = harmless ?? (noticed === null ? 'not noticed' : `noticed by ${noticed} after ${showDuration(detectedMs ?? 0)}`)
-  const healed = recoveredMs === null ? 'not recovered' : `well after ${showDuration(recoveredMs)}, by ${healedBy}`
-  return `${title}: ${seen}; ${healed}${survived ? '' : '; workloads were lost'}${failure === null ? '' : `; ${failure}`}`
+  const recovery = recoveredMs === null ? 'not recovered' : `healthy after ${showDuration(recoveredMs)}, by ${healedBy}`
+  return `${title}: ${seen}; ${recovery}${survived ? '' : '; workloads were lost'}${failure === null ? '' : `; ${failure}`}`
 }
 
 /** At most a tenth may be harmless: who calls more so does not look closely enough. */
@@ -175,12 +175,10 @@ function endingOf(outcomes: readonly LossOutcome[]): RunResult {
   const missed = outcomes.filter((outcome) => !isMet(outcome))
   const harmless = outcomes.filter((outcome) => outcome.harmless !== null).length
   const isTooMany = outcomes.length >= 10 && harmless > outcomes.length / 10
-  const verdict = `${outcomes.length} losses: ${outcomes.length - missed.length} noticed and healed, or harmless (${harmless})`
+  const verdict = `${outcomes.length} losses: ${outcomes.length - missed.length} noticed and repaired, or harmless (${harmless})`
   if (missed.length === 0 && !isTooMany) return { outcome: 'done', verdict }
   const what =
-    missed.length > 0
-      ? `${missed.length} of ${outcomes.length} losses did not end well`
-      : `${harmless} of ${outcomes.length} are called harmless`
+    missed.length > 0 ? `${missed.length} of ${outcomes.length} losses failed` : `${harmless} of ${outcomes.length} are called harmless`
   return { outcome: 'failed', failure: new OperatorError(what, { remedy: 'report.md of this run names each' }) }
 }
 

@@ -31,7 +31,7 @@ const interval = 60_000
 const patience = interval + 15_000
 const between = 500
 
-/** Has one round of losses happen, sees it noticed and healed, and a new commit applied afterwards. */
+/** Has one round of losses happen, waits until it is noticed and repaired, and a new commit applied afterwards. */
 export async function playRound(planned: Round, objectiveMs: number, ground: LossGround): Promise<LossOutcome> {
   const before = await ground.fingerprint()
   const round = await Promise.all(planned.map((loss) => renewed(loss, ground)))
@@ -40,10 +40,10 @@ export async function playRound(planned: Round, objectiveMs: number, ground: Los
   try {
     ground.progress('struck')
     for (const loss of round) await ground.strike(loss)
-    await heal(round, watch, course, ground)
+    await repair(round, watch, course, ground)
     await ground.commitApplied()
-    if (await watch.untilWell(patience)) course.recoveredMs = watch.since()
-    else course.failure = `not well after a new commit: ${watch.ailment()}`
+    if (await watch.untilHealthy(patience)) course.recoveredMs = watch.since()
+    else course.failure = `not healthy after a new commit: ${watch.problem()}`
   } catch (thrown) {
     ground.signal.throwIfAborted()
     course.failure = messageOf(thrown)
@@ -91,10 +91,10 @@ function newCourse(): Course {
 }
 
 /** Flux first, unless only a person can end it; then recover.ts; then the person, and both again. */
-async function heal(round: Round, watch: Watch, course: Course, ground: LossGround): Promise<void> {
+async function repair(round: Round, watch: Watch, course: Course, ground: LossGround): Promise<void> {
   const isPersons = round.some(({ damage }) => damage.undo !== undefined)
   ground.progress('waiting until it is noticed, or put back')
-  if (await watch.untilWell(patience, isPersons)) {
+  if (await watch.untilHealthy(patience, isPersons)) {
     course.healedBy = 'flux'
     if (watch.noticed() === undefined)
       await proveHarmless(`put back by Flux within ${showDuration(watch.since())}, before a check`, watch, course)
@@ -111,11 +111,11 @@ async function heal(round: Round, watch: Watch, course: Course, ground: LossGrou
     ground.progress('who did it takes it back')
     for (const loss of round) await ground.undo(loss)
     course.healedBy = 'person'
-    if (await watch.untilWell(patience)) return
+    if (await watch.untilHealthy(patience)) return
     if (await callRecover(watch, course, ground)) return
   }
   course.healedBy = 'nobody'
-  course.failure = watch.ailment()
+  course.failure = watch.problem()
 }
 
 async function callRecover(watch: Watch, course: Course, ground: LossGround): Promise<boolean> {
@@ -123,16 +123,16 @@ async function callRecover(watch: Watch, course: Course, ground: LossGround): Pr
   const { isDone, hasChanged, recognised, said } = await ground.recover()
   for (const id of recognised) course.recognised.add(id)
   course.said += said
-  if (!(await watch.untilWell(isDone ? patience : 0))) return false
+  if (!(await watch.untilHealthy(isDone ? patience : 0))) return false
   course.healedBy = hasChanged ? 'recover' : course.healedBy === 'person' ? 'person' : 'flux'
   return true
 }
 
-/** Two intervals after the strike all is well, and stays so. */
+/** Two intervals after the strike all is healthy, and stays so. */
 async function proveHarmless(why: string, watch: Watch, course: Course): Promise<void> {
   await watch.untilOld(2 * interval)
-  if (await watch.isWellNow()) course.harmless = why
-  else course.failure = `said to be harmless, and is not: ${watch.ailment()}`
+  if (await watch.isHealthyNow()) course.harmless = why
+  else course.failure = `said to be harmless, and is not: ${watch.problem()}`
 }
 
 /** What is seen of a round from the strike on. */
@@ -140,10 +140,10 @@ interface Watch {
   readonly since: () => number
   readonly noticed: () => { readonly probe: string; readonly afterMs: number } | undefined
   /** What is still amiss, in words. */
-  readonly ailment: () => string
+  readonly problem: () => string
   /** Until every object is back and nothing new in trouble; false after so long, or as soon as it is noticed where that is asked for. */
-  readonly untilWell: (within: number, orNoticed?: boolean) => Promise<boolean>
-  readonly isWellNow: () => Promise<boolean>
+  readonly untilHealthy: (within: number, orNoticed?: boolean) => Promise<boolean>
+  readonly isHealthyNow: () => Promise<boolean>
   readonly untilOld: (age: number) => Promise<void>
 }
 
@@ -152,7 +152,7 @@ async function watchRound(round: Round, ground: LossGround): Promise<Watch> {
   const began = Date.now()
   const names = round.map(({ object }) => object)
   let noticed: ReturnType<Watch['noticed']>
-  let ailment = ''
+  let problem = ''
   const since = (): number => Date.now() - began
   const check = async (): Promise<{ isBack: boolean; isGreen: boolean }> => {
     const news = newTroubles(troublesOf(await ground.probe()), calm)
@@ -160,17 +160,17 @@ async function watchRound(round: Round, ground: LossGround): Promise<Watch> {
     if (noticed === undefined && probe !== undefined) noticed = { probe, afterMs: since() }
     const back = await Promise.all(round.map(async ({ ref, damage }) => damage.isBack(await ground.live(damage.seen ?? ref))))
     const away = names.filter((_, at) => back[at] !== true)
-    const sick = news.filter(({ state }) => state === 'fail' || state === 'unknown')
-    ailment = [...sick.map(({ object, reason }) => `${object}: ${reason}`), ...away.map((name) => `${name} is not as it was`)]
+    const unhealthy = news.filter(({ state }) => state === 'fail' || state === 'unknown')
+    problem = [...unhealthy.map(({ object, reason }) => `${object}: ${reason}`), ...away.map((name) => `${name} is not as it was`)]
       .slice(0, 3)
       .join('; ')
-    return { isBack: away.length === 0, isGreen: sick.length === 0 }
+    return { isBack: away.length === 0, isGreen: unhealthy.length === 0 }
   }
   return {
     since,
     noticed: () => noticed,
-    ailment: () => ailment,
-    async untilWell(within, orNoticed = false) {
+    problem: () => problem,
+    async untilHealthy(within, orNoticed = false) {
       const deadline = Date.now() + within
       for (;;) {
         const { isBack, isGreen } = await check()
@@ -179,7 +179,7 @@ async function watchRound(round: Round, ground: LossGround): Promise<Watch> {
         await pause(between, undefined, { signal: ground.signal })
       }
     },
-    isWellNow: async () => (await check()).isGreen,
+    isHealthyNow: async () => (await check()).isGreen,
     untilOld: (age) => pause(Math.max(0, age - since()), undefined, { signal: ground.signal }),
   }
 }

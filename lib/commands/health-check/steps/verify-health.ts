@@ -23,9 +23,9 @@ export function verifyHealth(
     async check({ where }) {
       const probed = await runProbes(probes, takeSnapshot())
       observed = { value: probed, at: performance.now() }
-      const sick = probed.filter((probe) => !isHealthy([probe]))
-      if (sick.length === 0) return { is: 'done', detail: `${probed.length} probes, none in trouble` }
-      const reason = sick.map(
+      const unhealthy = probed.filter((probe) => !isHealthy([probe]))
+      if (unhealthy.length === 0) return { is: 'done', detail: `${probed.length} probes, none in trouble` }
+      const reason = unhealthy.map(
         ({ title, detail, objects = [] }) =>
           `${title}: ${objects[0] === undefined ? detail : `${objects[0].object}: ${objects[0].reason}`}`,
       )

@@ -19,14 +19,14 @@ export function noteHealth(snapshot: () => Snapshot): Step {
     title: 'Note what is in trouble now',
     risk: 'safe',
     check({ memory, where }) {
-      const { sick } = rebuildNotes(memory)
-      if (sick === undefined)
+      const { sick: before } = rebuildNotes(memory)
+      if (before === undefined)
         return Promise.resolve({
           is: 'todo',
           change: 'run every probe of the health check',
           commands: [`npx zx scripts/health-check.ts ${where}`],
         })
-      return Promise.resolve({ is: 'done', detail: sick.length === 0 ? 'nothing is' : sick.join(', ') })
+      return Promise.resolve({ is: 'done', detail: before.length === 0 ? 'nothing is' : before.join(', ') })
     },
     async apply({ memory }) {
       noteRebuild(memory, { sick: await inTrouble(snapshot(), deployed) })

@@ -84,14 +84,14 @@ export function compareInventories(open: (run: StepContext) => Promise<Capture>)
       const live = new Map(
         (await run.cluster.list(fluxKinds.kustomization)).map((one) => [`${one.metadata.namespace}/${one.metadata.name}`, one]),
       )
-      const sick = rebuildNotes(run.memory).sick ?? []
+      const unhealthy = rebuildNotes(run.memory).sick ?? []
       const unsettled = old.flatMap(({ ref }) => {
         const now = live.get(`${ref.namespace}/${ref.name}`)
         return now === undefined || readinessOf(now).is === 'ready' ? [] : [{ name: nameOf(ref), now }]
       })
       const awaited = unsettled.flatMap(({ name, now }) => {
         const readiness = readinessOf(now)
-        return readiness.is === 'waiting' && !isSuspended(now) && !sick.includes(name) ? [readiness.on] : []
+        return readiness.is === 'waiting' && !isSuspended(now) && !unhealthy.includes(name) ? [readiness.on] : []
       })
       if (awaited.length > 0) return { is: 'waiting', on: awaited.slice(0, 3).join('; ') }
       const others = unsettled.map(({ name }) => name)

@@ -16,7 +16,7 @@ import { stepStatusOf } from '../../../runner/step-status.ts'
 import { unavailableOf, imageIn } from '../../../flux/components.ts'
 import { componentsOf, type Component } from '../../../flux/instance.ts'
 
-/** Who heals within this much is left to it, in milliseconds. */
+/** What repairs itself within this time is left alone, in milliseconds. */
 const soon = 2 * 60_000
 
 /** What of the Deployments is not as it should be; undefined where all are available. One that is scaled to 0 is Ready, and does nothing. */
@@ -46,8 +46,8 @@ export function awaitControllers(namespace: string, names: readonly string[]): S
       const every = reconcileEvery(instance)
       if (isRequested(instance)) return { is: 'waiting', on: `${missing}; the operator is at it` }
       const busy = busyFor(instance)
-      const heals = (parseDuration(every) ?? Infinity) <= soon
-      if (heals && busy < patience) {
+      const repairsSoon = (parseDuration(every) ?? Infinity) <= soon
+      if (repairsSoon && busy < patience) {
         return { is: 'waiting', on: `${missing}; the operator looks every ${every} and puts back what is missing` }
       }
       if (busy > 0 && busy < patience) return { is: 'waiting', on: `${missing}; the operator is at it` }

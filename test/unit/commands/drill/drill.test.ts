@@ -15,18 +15,18 @@ import type { Fingerprint } from '../../../../lib/continuity/fingerprint.ts'
 const scenario: Scenario = { name: 'x', title: 'X happened', strikes: 'does x', objectiveMs: 60_000, strike: () => Promise.resolve() }
 const alive = { name: 'Deployment shop/cart', uid: 'one', generation: 1, isOwned: false, isPassing: false, restarts: 0 }
 
-/** A place that falls ill when struck and is well again when fixed; says what happened there, in order. */
+/** A cluster that breaks on the fault and is healthy again when repaired; says what happened there, in order. */
 function place(options: { repair?: () => void; after?: Fingerprint } = {}): { ground: Ground; story: string[] } {
   const story: string[] = []
-  let ailment: string | undefined
+  let problem: string | undefined
   let isStruck = false
   return {
     story,
     ground: {
-      ailment: () => Promise.resolve(ailment),
+      problem: () => Promise.resolve(problem),
       fingerprint: () => Promise.resolve(isStruck ? (options.after ?? [alive]) : [alive]),
       strike: () => {
-        ailment = 'controllers: helm-controller 0/1'
+        problem = 'controllers: helm-controller 0/1'
         isStruck = true
         return Promise.resolve(void story.push('strike'))
       },
@@ -35,7 +35,7 @@ function place(options: { repair?: () => void; after?: Fingerprint } = {}): { gr
       repair: () => {
         story.push('repair')
         options.repair?.()
-        ailment = undefined
+        problem = undefined
         return Promise.resolve()
       },
       commitApplied: () => Promise.resolve(void story.push('commit')),
@@ -56,7 +56,7 @@ describe('a rehearsal', () => {
       'noticed: controllers: helm-controller 0/1',
       'relent',
       'repair',
-      'waiting until all is well and a new commit applied',
+      'waiting until all is healthy and a new commit is applied',
       'commit',
       'tidy',
     ])
@@ -65,7 +65,7 @@ describe('a rehearsal', () => {
   })
   test('that nobody notices within --timeout goes on to its remedy', async () => {
     const { ground, story } = place()
-    const outcome = await rehearse(scenario, 60_000, { ...ground, timeout: 20, ailment: () => Promise.resolve(undefined) })
+    const outcome = await rehearse(scenario, 60_000, { ...ground, timeout: 20, problem: () => Promise.resolve(undefined) })
     expect(outcome).toMatchObject({ detectedMs: undefined, met: true })
     expect(story).toContain('repair')
   })

@@ -84,7 +84,7 @@ describe('who noticed', () => {
 
 describe('a round', () => {
   const workload = { name: 'Deployment shop/cart', uid: 'one', generation: 1, isOwned: false, isPassing: false, restarts: 0 }
-  const sick = probed(['inventory', 'fail', 'ServiceAccount flux-system/source-controller'])
+  const unhealthy = probed(['inventory', 'fail', 'ServiceAccount flux-system/source-controller'])
   /** A place where an account is deleted, and is there again after so many looks, or when recover is called. */
   const place = (checksUntilBack: number, more: Partial<LossGround> = {}): LossGround => {
     let live: KubeObject | undefined = account('one')
@@ -93,7 +93,7 @@ describe('a round', () => {
     return {
       probe() {
         if (live === undefined && checks++ >= checksUntilBack) back()
-        return Promise.resolve(live === undefined ? sick : [])
+        return Promise.resolve(live === undefined ? unhealthy : [])
       },
       live: () => Promise.resolve(live),
       strike: () => Promise.resolve(void (live = undefined)),
@@ -106,7 +106,7 @@ describe('a round', () => {
       ...more,
     }
   }
-  test('that Flux ends by itself is noticed, healed by it, and met', async () => {
+  test('that Flux ends by itself is noticed, repaired by it, and met', async () => {
     const outcome = await playRound([lossOf(account('one'), 'deleted')], 60_000, place(1))
     expect(outcome).toMatchObject({ noticed: 'inventory', healedBy: 'flux', harmless: null, survived: true, failure: null })
     expect(isMet(outcome)).toBe(true)
@@ -143,7 +143,7 @@ const outcome: LossOutcome = {
   failure: null,
 }
 
-test('a loss that took too long, or that nobody noticed or healed, is not met', () => {
+test('a loss that took too long, or that nobody noticed or repaired, is not met', () => {
   expect(isMet(outcome)).toBe(true)
   expect(isMet({ ...outcome, recoveredMs: 300_001 })).toBe(false)
   expect(isMet({ ...outcome, noticed: null })).toBe(false)

@@ -79,7 +79,7 @@ describe('waves', () => {
     expect(log).toEqual(['run a', 'run b', 'failed a', 'done b'])
   })
 
-  test('so many failures as are tolerated hold nothing up; only clusters that ended well are checked after the soak', async () => {
+  test('so many failures as are tolerated hold nothing up; only clusters that succeeded are checked after the soak', async () => {
     const { go, log } = world(['a'])
     expect(await go([wave('all', 'a b', { maxFailures: 1, soakMs: 1 }), wave('rest', 'c')])).toEqual({ is: 'done' })
     expect(log.join(', ')).toBe('run a, failed a, run b, done b, soak all, check b, done b, passed all, run c, done c, passed rest')

@@ -40,7 +40,7 @@ describe('the inventories after a rebuild', () => {
   const failing: Status = { conditions: [{ type: 'Ready', status: 'False', reason: 'BuildFailed', message: 'no such folder' }] }
 
   /** What the step says, where the first check finds `live`. */
-  async function check(live: readonly KubeObject[], sick: readonly string[] = []): Promise<StepStatus> {
+  async function check(live: readonly KubeObject[], unhealthy: readonly string[] = []): Promise<StepStatus> {
     const old = ['plain', 'other'].map((name) => kustomization(name, holding('a', 'b')))
     const entries = old.map((object): Entry => ({ ref: refOf(object), role: 'flux', because: [], text: textOf(object, false) }))
     const header = { context: 'infra', server: '', uid: '', namespace: 'flux-system', takenAt: '' }
@@ -53,7 +53,7 @@ describe('the inventories after a rebuild', () => {
       place: 'infra',
       where: '--context infra',
       console: recordingConsole().console,
-      memory: { read: () => ({ rebuild: { sick } }), write: () => undefined, folder: () => '' },
+      memory: { read: () => ({ rebuild: { sick: unhealthy } }), write: () => undefined, folder: () => '' },
       timeout: 0,
       signal,
       clean: (text) => text,

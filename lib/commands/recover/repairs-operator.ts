@@ -3,13 +3,13 @@ import type { Evidence } from './evidence.ts'
 import { troubles } from './stuck-releases.ts'
 
 /**
- * helm-controller puts a deleted operator back by itself, if its HelmRelease goes well, and there is someone to give it the chart: it reads
+ * helm-controller puts a deleted operator back by itself, if its HelmRelease is Ready and source-controller serves the chart: it reads
  * that from source-controller at every reconciliation.
  */
-export function healsOperator({ controllers, objects, namespace, probed }: Evidence): boolean {
+export function repairsOperator({ controllers, objects, namespace, probed }: Evidence): boolean {
   const release = objects.get(`HelmRelease ${namespace}/flux-operator`)
-  const unwell = troubles(probed, 'controllers').map(({ object }) => object)
-  const runs = (name: string): boolean => controllers.there.includes(name) && !unwell.includes(`Deployment ${namespace}/${name}`)
+  const unhealthy = troubles(probed, 'controllers').map(({ object }) => object)
+  const runs = (name: string): boolean => controllers.there.includes(name) && !unhealthy.includes(`Deployment ${namespace}/${name}`)
   if (release === undefined || release.isSuspended || release.deletedAt !== undefined) return false
   return runs('helm-controller') && runs('source-controller') && conditionOf(release, 'Ready')?.status === 'True'
 }
