@@ -1,4 +1,4 @@
-import { stated } from '../kubernetes/manifest.ts'
+import { manifestOf } from '../kubernetes/manifest.ts'
 import { kinds, type KubeObject, type Ref } from '../kubernetes/objects.ts'
 import type { Snapshot } from './snapshot.ts'
 
@@ -21,6 +21,6 @@ export async function fluxWrites(snapshot: Snapshot): Promise<KubeObject[]> {
 }
 
 function labelled(ref: Ref, labels: Readonly<Record<string, string>>): KubeObject {
-  const object = stated(ref)
+  const object = manifestOf(ref)
   return { ...object, metadata: { ...object.metadata, labels: { ...labels } } }
 }

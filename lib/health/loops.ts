@@ -1,5 +1,5 @@
 import { findSuspects, type Suspect } from './changes.ts'
-import { seeGoingOn } from './going-on.ts'
+import { watchSuspects } from './ongoing-writes.ts'
 import { findReleasedAgain } from './released-again.ts'
 import type { Snapshot } from './snapshot.ts'
 
@@ -19,14 +19,14 @@ export async function findAllSuspects(snapshot: Snapshot): Promise<readonly Susp
  */
 export async function findLoops(
   snapshot: Snapshot,
-): Promise<{ readonly goingOn: readonly Suspect[]; readonly perhaps: readonly Suspect[] }> {
+): Promise<{ readonly ongoing: readonly Suspect[]; readonly perhaps: readonly Suspect[] }> {
   const suspects = await findAllSuspects(snapshot)
   const often = suspects.filter(isFrequent)
   const seldom = suspects.filter((suspect) => !isFrequent(suspect))
   const within = Math.max(...often.map(({ interval }) => interval)) + 10_000
-  const seen = often.length === 0 ? [] : await seeGoingOn(snapshot.cluster, often, { writes: 1, within })
+  const seen = often.length === 0 ? [] : await watchSuspects(snapshot.cluster, often, { writes: 1, within })
   return {
-    goingOn: [...seen, ...seldom.filter(({ isUnprovoked }) => isUnprovoked)],
+    ongoing: [...seen, ...seldom.filter(({ isUnprovoked }) => isUnprovoked)],
     perhaps: seldom.filter(({ isUnprovoked }) => !isUnprovoked),
   }
 }

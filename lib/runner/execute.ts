@@ -40,9 +40,9 @@ export interface Hooks {
   /** At each step, before it is carried out: a run that is killed in it has reported where it was. */
   readonly enter: (title: string) => Promise<void>
   /** The same run, which a cancellation does not end: the rollback is carried out on it. */
-  readonly parting: () => StepContext
+  readonly cleanup: () => StepContext
   /** Before the rollback changes anything. */
-  readonly goesBack?: (run: StepContext) => Promise<void>
+  readonly beforeRollback?: (run: StepContext) => Promise<void>
   /** After each step, with what became of all so far. */
   readonly keepSteps?: (records: readonly StepRecord[]) => void
   /** How long the procedure took the last time, in milliseconds. */
@@ -171,13 +171,13 @@ function planned(plan: readonly Planned[]): SequenceResult {
 
 /** Carries out the rollback of a run that ended with `result`, and tells both. */
 async function runRollback(rollback: Rollback, result: SequenceResult, why: 'failed' | 'cancelled', hooks: Hooks): Promise<SequenceResult> {
-  const run = hooks.parting()
+  const run = hooks.cleanup()
   const { steps } = result
   const what = result.failure?.message ?? ''
   if (why === 'failed') run.console.failure(what)
   run.console.action(`${rollback.title}${why === 'cancelled' ? '; Ctrl-C again ends at once and leaves things as they are' : ''}`)
   try {
-    await hooks.goesBack?.(run)
+    await hooks.beforeRollback?.(run)
     for (const step of rollback.steps) {
       await hooks.enter(`${rollback.title}: ${step.title}`)
       await carryOutStep(step, await step.check(run), false, run, steps, freely)

@@ -100,21 +100,21 @@ async function perform<F extends Flags, P extends PreparedChange>(
 
   const lock = lockOf(stage, { earlier, lockNamespace, holder })
   const run = stepContextOf(operation.name, stage, lock)
-  const parting = (): StepContext => partingOf(run, session, lock)
+  const cleanupSession = (): StepContext => cleanupContext(run, session, lock)
   const events = runEvents(prepared.toVersion)
   try {
     // An interrupted run left its lock and its memory behind: they are taken up even if nothing is left to do.
     if (earlier !== undefined) await lock.take()
     const result = await runSteps(prepared, run, consent, {
       begin: () => lock.take().then(() => events.begins(run)),
-      goesBack: events.goesBack,
+      beforeRollback: events.goesBack,
       enter: lock.enter,
-      parting,
+      cleanup: cleanupSession,
       lastTook: lastDuration(target.runs, target.context, operation.name),
       keepSteps: record.keepSteps,
       hasBegun: earlier !== undefined,
     })
-    await summarize(result, console, () => operation.summarize(parting(), target, prepared))
+    await summarize(result, console, () => operation.summarize(cleanupSession(), target, prepared))
     const ending = { ...endingOf(result, prepared), ...verdictFor(result, operation.unchanged, isDryRun) }
     await prepared.atEnd?.(ending)
     return prepared.tell === undefined ? ending : { ...ending, telling: prepared.tell() }
@@ -144,13 +144,13 @@ function stepContextOf<F extends Flags>(script: string, stage: CommandContext<F>
 }
 
 /** The same run for what is done last: nobody can cancel that. */
-function partingOf(run: StepContext, session: Session, lock: RunLock): StepContext {
+function cleanupContext(run: StepContext, session: Session, lock: RunLock): StepContext {
   const { signal: never } = new AbortController()
-  return { ...run, signal: never, cluster: lock.guard(session.clusterUntil(never)), memory: partingMemory(run) }
+  return { ...run, signal: never, cluster: lock.guard(session.clusterUntil(never)), memory: cleanupMemory(run) }
 }
 
 /** A full disk does not end the rollback in the middle: what it notes is kept in this process at least. */
-function partingMemory({ memory, console }: StepContext): RunState {
+function cleanupMemory({ memory, console }: StepContext): RunState {
   return {
     ...memory,
     write(notes) {
@@ -208,7 +208,7 @@ function lockOf<F extends Flags>(
       if (lock !== undefined) return
       // Killed as soon as it has the lock, a run must know that lock for its own.
       if (earlier === undefined) record.keepIn(target.runs)
-      lock = await acquireLock(session.cluster, session.parting, lockNamespace, holder).catch((error: unknown) => {
+      lock = await acquireLock(session.cluster, session.cleanupClient, lockNamespace, holder).catch((error: unknown) => {
         if (earlier === undefined) record.discard()
         throw error
       })

@@ -41,7 +41,7 @@ export function stage(
     memory: { read: () => ({}), write: () => undefined, folder: () => '' },
     cluster,
   }
-  const parting = () => ({
+  const cleanup = () => ({
     ...run,
     signal: new AbortController().signal,
     cluster: clusterAt(socketEndpoint('/nowhere'), patience, new AbortController().signal),
@@ -54,7 +54,7 @@ export function stage(
     lines,
     begun,
     run,
-    result: runSteps({ steps, ...more }, run, consent, { begin, enter: () => Promise.resolve(), parting, ...hooks }),
+    result: runSteps({ steps, ...more }, run, consent, { begin, enter: () => Promise.resolve(), cleanup, ...hooks }),
   }
 }
 

@@ -108,8 +108,8 @@ export async function openStack({ access, folder: own, cluster }: Session, setti
       return parsePreview((await $`pulumi preview --json --refresh ${common}`.catch(failed('preview --refresh', 'blocked'))).stdout)
     },
     async up(tell) {
-      const going = $`pulumi up --refresh --yes --skip-preview ${common}`
-      going.stdout.on('data', (chunk: Buffer) => {
+      const running = $`pulumi up --refresh --yes --skip-preview ${common}`
+      running.stdout.on('data', (chunk: Buffer) => {
         const line = chunk
           .toString()
           .split('\n')
@@ -117,7 +117,7 @@ export async function openStack({ access, folder: own, cluster }: Session, setti
           .findLast((one) => one !== '' && !/^(\.+|@ updating\.*)$/.test(one)) // no more than that it is at work
         if (line !== undefined) tell(line)
       })
-      await going.catch(failed('up --refresh', 'failed'))
+      await running.catch(failed('up --refresh', 'failed'))
     },
     async clearInterrupted() {
       const refresh = () => $`pulumi refresh --clear-pending-creates --yes --skip-preview ${common}`

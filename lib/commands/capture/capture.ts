@@ -1,5 +1,5 @@
 import { join } from 'node:path'
-import { openerApart } from '../../capture/external-identity.ts'
+import { externalDecryptor } from '../../capture/external-identity.ts'
 import { describeCapture, type Entry } from '../../capture/capture.ts'
 import { type Collected, collect } from '../../capture/collect.ts'
 import { destinationOf } from '../../capture/destination.ts'
@@ -42,7 +42,7 @@ export async function capture(stage: CommandContext<typeof captureCommandFlags>)
   } finally {
     waiting.stop()
   }
-  const decryptor = keys.decryptor === undefined ? undefined : await openerApart(keys, collected)
+  const decryptor = keys.decryptor === undefined ? undefined : await externalDecryptor(keys, collected)
   const plan = shared['dry-run'] === true ? console.answer : console
   plan.line()
   plan.line(`Capture of ${context} (${access.server}): ${describeCapture(collected)}`)

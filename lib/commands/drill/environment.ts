@@ -64,7 +64,7 @@ export function groundOf<F extends Flags>(
   }
 
   const underLock = async (run: (cluster: Cluster) => Promise<void>): Promise<void> => {
-    const lock = await acquireLock(cluster, session.parting, settings.LOCK_NAMESPACE ?? 'kube-system', holderOf(record.runId()))
+    const lock = await acquireLock(cluster, session.cleanupClient, settings.LOCK_NAMESPACE ?? 'kube-system', holderOf(record.runId()))
     try {
       const held = withWriteGuard(cluster, () => lock.verifyHeld(cluster))
       await leaveEvent({ cluster: held, id: record.runId(), script: 'drill', console }, undefined)

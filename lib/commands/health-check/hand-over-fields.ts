@@ -68,10 +68,10 @@ function isOwners({ manager, operation, subresource }: Entry, owner: string): bo
 /** The fields that the owner does not state itself: Flux takes them away once they are given to it. */
 export function takenAway(object: KubeObject, foreign: readonly string[]): string[] {
   const entries = v.parse(v.array(entrySchema), object.metadata.managedFields)
-  const stated = entries.find((entry) => isOwners(entry, ownerOf(object)))?.fieldsV1 ?? {}
+  const applied = entries.find((entry) => isOwners(entry, ownerOf(object)))?.fieldsV1 ?? {}
   const theirs = entries.filter((entry) => isGiven(entry, foreign))
   const given = theirs.reduce((fields, entry) => union(fields, partFields(entry.fieldsV1).owned ?? {}), {})
-  const kept = new Set(ownedPaths(stated))
+  const kept = new Set(ownedPaths(applied))
   return ownedPaths(given).filter((path) => !kept.has(path))
 }
 

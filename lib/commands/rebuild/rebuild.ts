@@ -2,10 +2,10 @@ import { openAnnouncer, type Silence } from '../../notify/notifier.ts'
 import { ended, reached } from '../../notify/messages.ts'
 import { type Capture, carries } from '../../capture/capture.ts'
 import { wantsPassphrase } from '../../capture/file.ts'
-import { captureOpener, identityFileOf, type Decryptor } from '../../capture/keys.ts'
+import { captureDecryptor, identityFileOf, type Decryptor } from '../../capture/keys.ts'
 import { identityOf } from '../../flux/inventory.ts'
 import { nameOf, type Ref } from '../../kubernetes/objects.ts'
-import { deployerOf, viaFlag } from '../bootstrap/installers/installers.ts'
+import { installerFor, viaFlag } from '../bootstrap/installers/installers.ts'
 import type { Flags } from '../../terminal/flags.ts'
 import { snapshotOf } from '../../health/snapshot.ts'
 import type { RunState } from '../../runner/run-state.ts'
@@ -22,7 +22,7 @@ import { restoreBeforeFlux, restoreByHand } from '../restore/steps.ts'
 import { keepDefinitions, suspendEarly, suspendedEarly } from './steps/create-suspended.ts'
 import { ensureSuspended, suspendedByHand } from './steps/suspend.ts'
 import { teardownNotes } from '../teardown/state.ts'
-import { compareInventories, verifyAdopted, verifyStillAlive } from './steps/verify-adopted.ts'
+import { compareInventories, verifyAdopted, verifyContinuity } from './steps/verify-adopted.ts'
 import type { Proof } from '../teardown/steps/verify-gone.ts'
 import { prepareTeardown, teardownFlags, type TeardownInputs } from '../teardown/prepare.ts'
 import { type Teardown, teardown, teardownStopped, teardownRollback, tellTeardown } from '../teardown/teardown.ts'
@@ -49,7 +49,7 @@ export async function prepareRebuild(surroundings: RebuildSurroundings): Promise
   const { overrides, isLab, where } = target
   const { folder: cluster, remote } = inGitOf(target, 'rebuild')
   const wanted = { cluster, where, remote, isLab, overrides, settings, redactor, rebuild: { comesBack: captured.carries } }
-  const deployment = await deployerOf(own.via).prepare(session, wanted, { console, isDryRun, memory })
+  const deployment = await installerFor(own.via).prepare(session, wanted, { console, isDryRun, memory })
   const announcer = openAnnouncer(settings, cluster, redactor, console)
   const began = Date.now()
   const subject = { script: 'rebuild', context: target.context }
@@ -59,8 +59,8 @@ export async function prepareRebuild(surroundings: RebuildSurroundings): Promise
   const restoring = captured.restoring
   const definitions = restoring === undefined ? [] : [keepDefinitions(restoring.open)]
   const taking = inputs === undefined ? undefined : teardown(inputs, memory, definitions)
-  const stillAlive = verifyStillAlive(namespace)
-  const proof = (): Proof => proofSoFar(taking, stillAlive)
+  const continuity = verifyContinuity(namespace)
+  const proof = (): Proof => proofSoFar(taking, continuity)
   const steps: Step[] = [
     announceStart(announcer, (held) => {
       silence = held
@@ -73,7 +73,7 @@ export async function prepareRebuild(surroundings: RebuildSurroundings): Promise
     ...(restoring === undefined ? [] : [restoreByHand(restoring), ensureSuspended('suspend', restoring.open)]),
     verifyHealthy(snapshot),
     ...(restoring === undefined ? [] : [verifyAdopted(restoring.open), compareInventories(restoring.open)]),
-    stillAlive,
+    continuity,
     noteBack(say),
     ...(own.record === true ? [ensureRecorded(remote, session.folder, cluster, proof)] : []),
   ]
@@ -116,7 +116,7 @@ async function captureOf(surroundings: RebuildSurroundings, inputs: TeardownInpu
   }
   if (note === undefined) return { carries: () => false, notices: [], restoring: undefined }
   const { own, settings, target, redactor } = surroundings
-  const decryptor = await captureOpener({ own, settings, target, redactor }, await wantsPassphrase(note.file))
+  const decryptor = await captureDecryptor({ own, settings, target, redactor }, await wantsPassphrase(note.file))
   const open = opened(memory, decryptor)
   const capture = await open()
   return {
@@ -150,9 +150,9 @@ function isByHand({ entries }: Pick<Capture, 'entries'>, ref: Ref): boolean {
  */
 export function proofSoFar(
   taking: Pick<Teardown, 'residue' | 'survival'> | undefined,
-  stillAlive: Pick<ObservingStep<Survival>, 'observed'>,
+  continuity: Pick<ObservingStep<Survival>, 'observed'>,
 ): Proof {
-  const [after, before] = [stillAlive.observed(), taking?.survival.observed()]
+  const [after, before] = [continuity.observed(), taking?.survival.observed()]
   const survival = after === undefined || (before !== undefined && before.at > after.at) ? before : after
   return { residue: taking === undefined ? [] : taking.residue.observed()?.value, survival: survival?.value }
 }

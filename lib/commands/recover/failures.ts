@@ -41,7 +41,8 @@ export const disasters: readonly Disaster[] = [
     id: 'namespace-deleted',
     title: "Flux's namespace deleted, and held by finalizers",
     isWhole: true,
-    recognise: ({ going, hasCrds }) => (going !== undefined && (going.isHeld || hasCrds) ? going.because : undefined),
+    recognise: ({ terminating, hasCrds }) =>
+      terminating !== undefined && (terminating.isHeld || hasCrds) ? terminating.because : undefined,
     remedy: async (remedies) => ({ installAgain: await remedies.recreateNamespace() }),
   },
   {

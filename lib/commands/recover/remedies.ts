@@ -17,7 +17,7 @@ import { note, readNotes, type UpgradeNotes } from '../upgrade/state.ts'
 import { type restoreFlags, openForRestore, type Restore } from '../restore/restore.ts'
 import type { Rollback } from '../../runner/execute.ts'
 import type { Step } from '../../runner/step.ts'
-import { ensureFluxInstanceStated, ensureOperator } from '../bootstrap/steps/chart.ts'
+import { ensureFluxInstanceApplied, ensureOperator } from '../bootstrap/steps/chart.ts'
 import { endLoop, rememberedLoop } from './steps/end-loop.ts'
 import { ensureFinalizersOffIn } from '../teardown/steps/finalizers.ts'
 import { ensureInstanceLetGo, ensureUninstallOff, ensureUninstallStopped } from './steps/let-go.ts'
@@ -149,7 +149,7 @@ export function remediesOf(surroundings: PrepareContext<typeof restoreFlags>, ev
     },
     async instance() {
       const { tree, instanceObjects } = await inputs()
-      return [ensureFluxInstanceStated(tree.instance, instanceObjects)]
+      return [ensureFluxInstanceApplied(tree.instance, instanceObjects)]
     },
     async rollBack() {
       const stage = { script: 'recover', session, target, memory, branch: undefined }

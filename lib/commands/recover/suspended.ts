@@ -23,10 +23,10 @@ export function namedToResume(value: string | undefined, { instance, objects }: 
   })
 }
 
-/** That a person has suspended the FluxInstance, and how to have it resumed; undefined where it is not suspended, or on its way out. */
-export function suspendedInstance({ instance, going }: Evidence, where: string): { what: string; remedy: string } | undefined {
+/** That a person has suspended the FluxInstance, and how to have it resumed; undefined where it is not suspended, or being deleted. */
+export function suspendedInstance({ instance, terminating }: Evidence, where: string): { what: string; remedy: string } | undefined {
   if (instance === undefined || !isSuspended(instance)) return undefined
-  if (going !== undefined || instance.metadata.deletionTimestamp !== undefined) return undefined
+  if (terminating !== undefined || instance.metadata.deletionTimestamp !== undefined) return undefined
   const suspension = suspensionIn(instance.metadata)
   const { kind, namespace, name } = refOf(instance)
   return {

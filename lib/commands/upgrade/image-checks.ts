@@ -24,9 +24,9 @@ export function rollbackImages(stage: UpgradeStage, notes: UpgradeNotes): ImageC
   return {
     ...imagesOf(stage, notes, `npx zx scripts/${stage.script}.ts ${target.where} ${flags.join(' ')}`),
     settled() {
-      const { imagesChecked = '', isGoingBack = false } = readNotes(memory) ?? {}
+      const { imagesChecked = '', isGoingBack: isRollingBack = false } = readNotes(memory) ?? {}
       if (imagesChecked !== '') return Promise.resolve(imagesChecked)
-      return Promise.resolve(isGoingBack ? 'not checked: it was begun' : undefined)
+      return Promise.resolve(isRollingBack ? 'not checked: it was begun' : undefined)
     },
   }
 }
@@ -35,7 +35,7 @@ function imagesOf({ session, memory }: UpgradeStage, notes: UpgradeNotes, comman
   return {
     notes,
     checked: (imagesChecked) => note(memory, { imagesChecked }),
-    cleanup: session.parting,
+    cleanup: session.cleanupClient,
     without: `${command} --no-image-check`,
   }
 }

@@ -4,7 +4,7 @@ import { appLabels } from '../../flux/labels.ts'
 import type { Component } from '../../flux/instance.ts'
 import { fieldManager } from '../../kubernetes/client.ts'
 import { type Condition, conditionsOf } from '../../kubernetes/readiness.ts'
-import { stated } from '../../kubernetes/manifest.ts'
+import { manifestOf } from '../../kubernetes/manifest.ts'
 import { kinds, type KubeObject } from '../../kubernetes/objects.ts'
 import { isRefused, readPull } from './steps/missing-images.ts'
 
@@ -64,7 +64,7 @@ export function imagePod({ name, image, spec }: NewImage, namespace: string, run
   const container = containerOf(spec)
   const { nodeSelector, tolerations, affinity, runtimeClassName } = spec
   const secrets = spec.imagePullSecrets.length > 0 ? spec.imagePullSecrets : pullSecrets
-  const pod = stated(
+  const pod = manifestOf(
     { ...kinds.pod, namespace, name: `image-check-${name}-${randomBytes(3).toString('hex')}` },
     {
       spec: {

@@ -63,7 +63,7 @@ async function oldApisByMinor(
   for (const { distribution } of known) {
     for (const flux of distribution.versions.filter((version) => isNewerMinor(version, here.flux))) {
       if (old.has(minorOf(flux))) continue
-      const { found } = await oldApisInGit(checkout, crds, apiChanges(crds, distribution, flux).goesAway)
+      const { found } = await oldApisInGit(checkout, crds, apiChanges(crds, distribution, flux).removedVersions)
       const reported = found.map(({ place, kind, apiVersion }) => `${place}: ${kind} in ${apiVersion}, which goes away`)
       old.set(minorOf(flux), reported)
     }

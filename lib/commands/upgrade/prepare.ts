@@ -94,7 +94,7 @@ export async function prepareUpgrade(session: Session, target: Target, asked: As
   const isKnown = chart?.every(({ is }) => is === 'notice') // else its artifact, missing too, is no finding of its own
   const distribution = isKnown ? await preflight.learn(() => readDistribution(artifact, session.registry, signal)) : undefined
   const changes = distribution === undefined ? undefined : apiChanges(crds, distribution, to.flux)
-  const stale = changes === undefined ? [] : staleObjects(await listFluxObjects(cluster, crds), crds, changes.goesAway)
+  const stale = changes === undefined ? [] : staleObjects(await listFluxObjects(cluster, crds), crds, changes.removedVersions)
   // What may have to be put back: the FluxInstance as the chart makes it of the older versions.
   const older = asked.isBack ? lines.after : lines.before
   const former = await preflight.learn(() => buildTree(remote, tree.commit, name, checkout, tools.kubectl, older))
@@ -142,7 +142,7 @@ function versionNotes(
     served: isBack ? apisIn(distribution, to, crds) : Object.fromEntries(crds.map(({ name, served }) => [name, [...served]])),
     images: Object.fromEntries(stateOf(live).components.map(({ name, tag }) => [name, tag])),
     newImages: Object.fromEntries(distribution?.imagesOf(to) ?? []),
-    goesAway: isBack ? [] : [...(changes?.goesAway ?? [])],
+    goesAway: isBack ? [] : [...(changes?.removedVersions ?? [])],
   }
 }
 
@@ -221,6 +221,6 @@ async function apiFindings(known: {
 }): Promise<Finding[]> {
   const { crds, changes, stale, to, checkout, isForced } = known
   if (changes === undefined) return []
-  const inGit = checkout === undefined ? { found: [], unread: [] } : await oldApisInGit(checkout, crds, changes.goesAway)
+  const inGit = checkout === undefined ? { found: [], unread: [] } : await oldApisInGit(checkout, crds, changes.removedVersions)
   return [...checkStored(crds, changes), ...checkGitApis(inGit, to, isForced), ...tellChanges(changes, stale)]
 }

@@ -35,7 +35,7 @@ export function upgrade(
   const at = followed(change)
   const isMinor = isNewerMinor(to.flux, from.flux)
   const { branch, memory, target } = stage
-  const goesAway = new Set(notes.goesAway)
+  const removedVersions = new Set(notes.goesAway)
   const pauses = createPauses(place.namespace, images)
   const rollback: Rollback = {
     title: `putting Flux back to ${from.flux}`,
@@ -50,7 +50,7 @@ export function upgrade(
     toVersion: to.flux,
     steps: [
       ...(options.checksImages ? [checkImages(upgradeImages(stage, notes, at))] : []),
-      ...(goesAway.size === 0 ? [] : [ensureMigrated(goesAway)]),
+      ...(removedVersions.size === 0 ? [] : [ensureMigrated(removedVersions)]),
       measuring(ensureVersionsInGit(change, at), pauses),
       ...(branch === undefined ? [] : [awaitMerge(change, branch, at)]),
       measuring(ensureFetched(place, inGitOf(target, stage.script).remote, to.flux, at.commit), pauses),

@@ -26,8 +26,8 @@ export const controllers: Probe = {
       }
       const object = nameOf({ ...kinds.deployment, namespace, name })
       const { fail, warn } = await judgeDeployment(deployment, snapshot)
-      const stated = components.find((known) => known.name === component)
-      const image = stated === undefined ? undefined : `${stated.repository}:${stated.tag}`
+      const wantedImage = components.find((known) => known.name === component)
+      const image = wantedImage === undefined ? undefined : `${wantedImage.repository}:${wantedImage.tag}`
       const runs = imageIn(deployment)
       if (image !== undefined && runs !== image) {
         const reason = `runs ${runs}; the FluxInstance says ${image}${fail === undefined ? '' : `; ${fail.reason}`}`

@@ -5,7 +5,7 @@ import { fluxKinds } from '../../../lib/flux/kinds.ts'
 import { socketEndpoint } from '../../../lib/kubernetes/transport.ts'
 import { findSuspects, type Suspect } from '../../../lib/health/changes.ts'
 import { parseFluxObject } from '../../../lib/flux/object.ts'
-import { seeGoingOn } from '../../../lib/health/going-on.ts'
+import { watchSuspects } from '../../../lib/health/ongoing-writes.ts'
 import { sameAgain } from '../../../lib/health/released-again.ts'
 
 const now = Date.parse('2026-01-02T12:00:00Z')
@@ -236,15 +236,15 @@ describe('the second reading', () => {
   }
 
   test('proves it where the same is written again without a new cause', async () => {
-    expect(await seeGoingOn(pulling(true), [suspect], { writes: 1, within: 10_000 })).toEqual([suspect])
+    expect(await watchSuspects(pulling(true), [suspect], { writes: 1, within: 10_000 })).toEqual([suspect])
   })
   test('proves nothing where nothing is written', async () => {
-    expect(await seeGoingOn(pulling(false), [suspect], { writes: 1, within: 500 })).toEqual([])
+    expect(await watchSuspects(pulling(false), [suspect], { writes: 1, within: 500 })).toEqual([])
   })
   test('proves nothing where there was a reason', async () => {
     let reasons = now
     const reasoned = { ...suspect, newestCause: () => Promise.resolve((reasons += 1)) }
-    expect(await seeGoingOn(pulling(true), [reasoned], { writes: 1, within: 500 })).toEqual([])
+    expect(await watchSuspects(pulling(true), [reasoned], { writes: 1, within: 500 })).toEqual([])
   })
 })
 

@@ -19,7 +19,7 @@ import { pulumiUp, wasInterrupted } from '../steps/pulumi-up.ts'
 import { ensureSynced } from '../steps/sync.ts'
 import { verifyControllers } from '../steps/verify-controllers.ts'
 import { buildFolder } from '../../../desired-state/tree.ts'
-import type { Deployer } from './installer.ts'
+import type { BootstrapInstaller } from './installer.ts'
 import { usualNamespace } from '../../../flux/refs.ts'
 
 /** Where the component of pulumi/ puts Flux, and what it calls source and root Kustomization. */
@@ -27,7 +27,7 @@ const namespace = usualNamespace
 const syncName = usualNamespace
 
 /** A stack of the person's own, whose program installs Flux' community chart and points it at Git (pulumi/flux-bootstrap.ts). */
-export const pulumiInstaller: Deployer = {
+export const pulumiInstaller: BootstrapInstaller = {
   async prepare(session, wanted, { console, isDryRun, memory }) {
     const { cluster, access, tools } = session
     const { remote, settings, where } = wanted

@@ -113,7 +113,7 @@ export function ensureFluxInstance(chart: Chart, objects: readonly KubeObject[])
 }
 
 /** Applies the FluxInstance as Git has it, where that it is Ready is waited for later. */
-export function ensureFluxInstanceStated(chart: Chart, objects: readonly KubeObject[]): Step {
+export function ensureFluxInstanceApplied(chart: Chart, objects: readonly KubeObject[]): Step {
   const step = { id: 'flux-instance', title: 'Put the FluxInstance back as Git has it' }
   return ensureChart(step, chart, objects, () => Promise.resolve({ is: 'done', detail: 'it is as Git has it' }), [])
 }

@@ -8,7 +8,7 @@ import { OperatorError } from '../../../base/errors.ts'
 import type { Access } from '../../../connection/kubeconfig.ts'
 import type { Step } from '../../../runner/step.ts'
 import type { Tree } from '../../../desired-state/tree.ts'
-import { stated } from '../../../kubernetes/manifest.ts'
+import { manifestOf } from '../../../kubernetes/manifest.ts'
 import { appLabels } from '../../../flux/labels.ts'
 
 const labelsSchema = v.object({ metadata: v.object({ labels: v.record(v.string(), v.string()) }) })
@@ -69,8 +69,8 @@ export function ensureFirstSync(tree: Tree): Step {
   const secretRef = sync.pullSecret === '' ? {} : { secretRef: { name: sync.pullSecret } }
   // As the operator will make them (flux-operator internal/builder/templates.go), so that adopting changes nothing.
   const objects = [
-    stated(source, { spec: { interval: sync.interval, ref: { name: sync.ref }, url: sync.url, ...secretRef } }),
-    stated(root, {
+    manifestOf(source, { spec: { interval: sync.interval, ref: { name: sync.ref }, url: sync.url, ...secretRef } }),
+    manifestOf(root, {
       spec: { interval: '10m0s', path: sync.path, prune: true, sourceRef: { kind: 'GitRepository', name } },
     }),
   ]

@@ -1,6 +1,6 @@
 import { kinds } from '../../../kubernetes/objects.ts'
 import type { Step } from '../../../runner/step.ts'
-import { stated } from '../../../kubernetes/manifest.ts'
+import { manifestOf } from '../../../kubernetes/manifest.ts'
 
 /** Makes sure that Flux's namespace is there. Git never holds it: pruning would take Flux with it (fluxcd/flux2#4570). */
 export function ensureNamespace(name: string): Step {
@@ -20,7 +20,7 @@ export function ensureNamespace(name: string): Step {
       }
     },
     async apply({ cluster }) {
-      await cluster.apply(stated(ref))
+      await cluster.apply(manifestOf(ref))
     },
     watches: [{ kind: kinds.namespace, query: { fields: `metadata.name=${name}` } }],
   }

@@ -1,7 +1,7 @@
 import * as v from 'valibot'
 import { deletionOf, kinds } from '../../../kubernetes/objects.ts'
 import type { Step } from '../../../runner/step.ts'
-import { stated } from '../../../kubernetes/manifest.ts'
+import { manifestOf } from '../../../kubernetes/manifest.ts'
 import { keeperOf } from '../secret-keeper.ts'
 import type { WantedSecret } from '../secrets.ts'
 
@@ -30,7 +30,7 @@ export function ensureSecret({ id, title, namespace, name, type = 'Opaque', valu
     },
     async apply({ cluster }) {
       const data = Object.fromEntries(wanted.map(({ key, encoded }) => [key, encoded]))
-      await cluster.apply(stated(ref, { type, data }))
+      await cluster.apply(manifestOf(ref, { type, data }))
     },
     watches: [{ kind: kinds.secret, query: { namespace, fields: `metadata.name=${name}` } }],
   }

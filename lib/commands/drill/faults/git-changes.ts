@@ -6,7 +6,7 @@ import { waitUntil } from '../../../kubernetes/wait-until.ts'
 import { fluxKinds } from '../../../flux/kinds.ts'
 import { OperatorError } from '../../../base/errors.ts'
 import { nearestVersions } from '../../../base/version.ts'
-import { stated } from '../../../kubernetes/manifest.ts'
+import { manifestOf } from '../../../kubernetes/manifest.ts'
 import { withVersions } from '../../../desired-state/version-settings.ts'
 import { type Field, minute, type Scenario } from '../scenario.ts'
 import { instanceIn } from '../../../flux/refs.ts'
@@ -36,10 +36,10 @@ export const gitMistakes: readonly Scenario[] = [
       await commit(field, { [`${stuck}/Chart.yaml`]: chart, [`${stuck}/templates/configmap.yaml`]: configMap(stuck, 'stuck') })
       const source = { kind: fluxKinds.gitRepository.kind, name: field.namespace }
       const spec = { interval: '10m', targetNamespace: stuck, chart: { spec: { chart: `./${stuck}`, sourceRef: source } } }
-      await field.cluster.apply(stated(release(field), { spec }))
+      await field.cluster.apply(manifestOf(release(field), { spec }))
     },
     // The cause is fixed, and nobody tries again: that is left to recover.ts.
-    relent: async ({ cluster }) => void (await cluster.apply(stated({ ...kinds.namespace, name: stuck }, {}))),
+    relent: async ({ cluster }) => void (await cluster.apply(manifestOf({ ...kinds.namespace, name: stuck }, {}))),
     tidy: (field) => removeUntilGone(field, release(field), { ...kinds.namespace, name: stuck }),
   },
   {
@@ -53,7 +53,7 @@ export const gitMistakes: readonly Scenario[] = [
       const sourceRef = { kind: fluxKinds.gitRepository.kind, name: field.namespace }
       for (const side of sides) {
         const spec = { interval: '2s', timeout: '20s', prune: true, path: `./${loop}/${side}`, targetNamespace: field.namespace, sourceRef }
-        await field.cluster.apply(stated(pulling(field, side), { spec }))
+        await field.cluster.apply(manifestOf(pulling(field, side), { spec }))
       }
     },
     relentsOnce: {

@@ -1,7 +1,7 @@
 import * as v from 'valibot'
 import type { Cluster } from '../../../kubernetes/client.ts'
 import { kinds, type KubeObject, parseObject, type Ref, refOf } from '../../../kubernetes/objects.ts'
-import { stated } from '../../../kubernetes/manifest.ts'
+import { manifestOf } from '../../../kubernetes/manifest.ts'
 import { additions } from './additions.ts'
 
 /** One way to damage one object. */
@@ -75,7 +75,7 @@ function altered<S extends v.GenericSchema>(
     {
       name,
       strike: async (cluster) =>
-        void (await cluster.apply(parseObject({ ...stated(refOf(live)), ...part.fields(read.output) }), { manager: person })),
+        void (await cluster.apply(parseObject({ ...manifestOf(refOf(live)), ...part.fields(read.output) }), { manager: person })),
       isBack(now) {
         const seen = v.safeParse(part.schema, now)
         return seen.success && JSON.stringify(seen.output) === before
@@ -106,7 +106,7 @@ const labels = (live: KubeObject): Damage[] =>
     schema: labelsSchema,
     fields: ({ metadata }) => ({
       metadata: {
-        ...stated(refOf(live)).metadata,
+        ...manifestOf(refOf(live)).metadata,
         labels: Object.fromEntries(
           Object.keys(metadata.labels)
             .filter(isFluxs)

@@ -134,7 +134,7 @@ async function defineKind(cluster: Cluster, crd: KubeObject): Promise<void> {
 const specSchema = v.looseObject({ spec: v.looseObject({ suspend: v.optional(v.boolean()) }) })
 
 function withoutSuspension(object: KubeObject): KubeObject {
-  const { status: _status, ...stated } = v.parse(specSchema, object)
-  const { suspend: _suspend, ...spec } = stated.spec
-  return parseObject({ ...stated, spec })
+  const { status: _status, ...manifest } = v.parse(specSchema, object)
+  const { suspend: _suspend, ...spec } = manifest.spec
+  return parseObject({ ...manifest, spec })
 }

@@ -41,6 +41,6 @@ export function ensureRecorded(remote: Remote, folder: string, cluster: string, 
 
 function lineOf({ script, memory }: { script: string; memory: RunState }, cluster: string, { survival }: Proof): string {
   const { stoppedAt, away } = describeAway(memory)
-  const alive = survival === undefined ? '' : `${survival.checked}`
-  return `| ${stoppedAt} | ${script} | ${cluster} | done | ${away} | ${alive} |`
+  const survivors = survival === undefined ? '' : `${survival.checked}`
+  return `| ${stoppedAt} | ${script} | ${cluster} | done | ${away} | ${survivors} |`
 }

@@ -23,13 +23,13 @@ export function ensureSuspended(id: string, open: (run: StepContext) => Promise<
     risk: 'change',
     async check(run) {
       const found = await check(run)
-      const going = found.filter(({ live }) => live !== undefined && !isSuspended(live)).map(({ ref }) => ref)
-      if (going.length > 0) {
-        const commands = going.map(
+      const reconciling = found.filter(({ live }) => live !== undefined && !isSuspended(live)).map(({ ref }) => ref)
+      if (reconciling.length > 0) {
+        const commands = reconciling.map(
           (ref) =>
             `kubectl --namespace ${ref.namespace} patch ${kindArgument(ref)} ${ref.name} --type=merge --patch '${JSON.stringify(suspension(ref))}'`,
         )
-        return { is: 'todo', change: `suspend ${going.map(nameOf).join(', ')}`, commands }
+        return { is: 'todo', change: `suspend ${reconciling.map(nameOf).join(', ')}`, commands }
       }
       if (found.length === 0) return { is: 'done', detail: 'nothing was' }
       const absent = found.filter(({ live }) => live === undefined).map(({ ref }) => nameOf(ref))

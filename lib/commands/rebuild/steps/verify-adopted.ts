@@ -120,7 +120,7 @@ function some(names: readonly string[]): string {
 }
 
 /** Takes the fingerprint once more: with Flux at work again everything must still be the very same. Releases have a check of their own. */
-export function verifyStillAlive(namespace: string): ObservingStep<Survival> {
+export function verifyContinuity(namespace: string): ObservingStep<Survival> {
   let observed: Observed<Survival> | undefined
   return {
     observed: () => observed,

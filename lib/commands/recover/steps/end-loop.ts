@@ -5,13 +5,13 @@ import { fluxKinds } from '../../../flux/kinds.ts'
 import { readinessOf } from '../../../flux/readiness.ts'
 import { showDuration } from '../../../base/duration.ts'
 import type { Suspect } from '../../../health/changes.ts'
-import { seeGoingOn } from '../../../health/going-on.ts'
+import { watchSuspects } from '../../../health/ongoing-writes.ts'
 import { isFrequent } from '../../../health/loops.ts'
 import type { RunState } from '../../../runner/run-state.ts'
 import type { StepContext } from '../../../runner/step.ts'
 import type { Step } from '../../../runner/step.ts'
 import { stepStatusOf } from '../../../runner/step-status.ts'
-import { awaitRevision, goesOnAfterwards, revisionFollowed } from './loop-trial.ts'
+import { awaitRevision, loopContinues, revisionFollowed } from './loop-trial.ts'
 
 const refSchema = v.object({ apiVersion: v.string(), kind: v.string(), namespace: v.optional(v.string(), ''), name: v.string() })
 /** A loop that was seen to go on: who was suspended for it, what they changed, and what Git was at. */
@@ -119,10 +119,10 @@ async function prove(run: StepContext, suspects: readonly Suspect[], progress: (
   const seldom = suspects.filter((suspect) => !isFrequent(suspect))
   const within = Math.min(run.timeout, 2 * Math.max(0, ...often.map(({ interval }) => interval)) + 30_000)
   if (often.length > 0) progress(`watching for ${showDuration(within)} at most whether ${objectsOf(often)} is changed without a commit`)
-  const seen = often.length === 0 ? [] : await seeGoingOn(run.cluster, often, { writes: 2, within })
+  const seen = often.length === 0 ? [] : await watchSuspects(run.cluster, often, { writes: 2, within })
   if (seen.length > 0 || seldom.length === 0) return seen
   progress(`asking ${listed(doersOf(seldom))} to reconcile, to see whether they change ${objectsOf(seldom)} without a commit`)
-  return (await goesOnAfterwards(run, doersOf(seldom), seldom)) ? seldom : []
+  return (await loopContinues(run, doersOf(seldom), seldom)) ? seldom : []
 }
 
 async function setSuspended(run: StepContext, refs: readonly Ref[], is: boolean): Promise<void> {
@@ -179,7 +179,7 @@ function resume(source: Ref, course: Course): Step {
         if (loop === undefined) return
         await setSuspended(run, loop.by, false)
         progress(`asking ${listed(loop.by)} to reconcile, to see whether that was the fix`)
-        if (!(await goesOnAfterwards(run, loop.by, loop.changes))) return
+        if (!(await loopContinues(run, loop.by, loop.changes))) return
         const revision = await revisionFollowed(run.cluster, source)
         run.memory.write({ loop: { ...loop, revision } })
         await setSuspended(run, loop.by, true)

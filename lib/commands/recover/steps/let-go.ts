@@ -42,7 +42,7 @@ export function ensureUninstallStopped(namespace: string): Step {
     ...stop,
     async check(run) {
       const instance = await run.cluster.get(instanceIn(namespace))
-      return isGoing(instance) ? stop.check(run) : { is: 'done', detail: 'not needed: it has let the FluxInstance go' }
+      return isTerminating(instance) ? stop.check(run) : { is: 'done', detail: 'not needed: it has let the FluxInstance go' }
     },
   }
 }
@@ -56,7 +56,7 @@ export function ensureInstanceLetGo(namespace: string): Step {
     risk: 'change',
     async check({ cluster }) {
       const instance = await cluster.get(ref)
-      if (instance === undefined || !isGoing(instance)) return { is: 'done', detail: 'the deleted one is gone' }
+      if (instance === undefined || !isTerminating(instance)) return { is: 'done', detail: 'the deleted one is gone' }
       const { hasOwn, foreign } = heldOf(instance)
       if (foreign.length > 0) {
         return {
@@ -74,7 +74,7 @@ export function ensureInstanceLetGo(namespace: string): Step {
     },
     async apply({ cluster, timeout }) {
       const instance = await cluster.get(ref)
-      if (instance === undefined || !isGoing(instance)) return
+      if (instance === undefined || !isTerminating(instance)) return
       // An operator that was started meanwhile takes it off itself: the FluxInstance is suspended.
       if ((await podsOf(cluster, namespace, 'operator')).length > 0) return
       await takeOff(cluster, heldOf(instance), timeout)
@@ -83,6 +83,6 @@ export function ensureInstanceLetGo(namespace: string): Step {
   }
 }
 
-function isGoing(instance: KubeObject | undefined): boolean {
+function isTerminating(instance: KubeObject | undefined): boolean {
   return instance?.metadata.deletionTimestamp !== undefined
 }

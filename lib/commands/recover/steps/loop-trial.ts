@@ -7,7 +7,7 @@ import { isRequested, requestReconcile } from '../../../flux/reconcile-request.t
 import { waitUntil } from '../../../kubernetes/wait-until.ts'
 import { OperatorError } from '../../../base/errors.ts'
 import type { Suspect } from '../../../health/changes.ts'
-import { writeReader } from '../../../health/going-on.ts'
+import { writeReader } from '../../../health/ongoing-writes.ts'
 import type { StepContext } from '../../../runner/step.ts'
 
 const artifactSchema = v.object({ status: v.object({ artifact: v.object({ revision: v.string() }) }) })
@@ -25,7 +25,7 @@ const patience = 2 * 60_000
  * Has all of them reconcile in turn, thrice: twice, so that what a commit has changed is settled, and once to see whether they still write
  * to what they had fought over.
  */
-export async function goesOnAfterwards(
+export async function loopContinues(
   run: StepContext,
   doers: readonly Ref[],
   changes: readonly Pick<Suspect, 'object' | 'by' | 'doer'>[],

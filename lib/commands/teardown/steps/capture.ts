@@ -1,6 +1,6 @@
 import { join } from 'node:path'
 import * as v from 'valibot'
-import { openerApart } from '../../../capture/external-identity.ts'
+import { externalDecryptor } from '../../../capture/external-identity.ts'
 import { type Capture, describeCapture } from '../../../capture/capture.ts'
 import { type CaptureRequest, collect } from '../../../capture/collect.ts'
 import { openCapture } from '../../../capture/file.ts'
@@ -67,7 +67,7 @@ export interface Capturing {
 /**
  * Captures what Flux needs to come back into the run's folder, opens the file again with a key that is not itself captured, and compares.
  * What cannot move any more is worth capturing: disable Flux's reconciliation before. Let a preflight
- * `collect` and ask `openerApart` for what this would fail on, and `carries` for what else is in Flux's namespace.
+ * `collect` and ask `externalDecryptor` for what this would fail on, and `carries` for what else is in Flux's namespace.
  */
 export function ensureCaptured({ request, keys, copyTo, isFinal }: Capturing): Step {
   let isMade = false
@@ -89,7 +89,7 @@ export function ensureCaptured({ request, keys, copyTo, isFinal }: Capturing): S
       const capture = await collect(cluster, request, progress)
       progress('encrypting, and opening it again')
       const file = join(memory.folder(), 'capture.age')
-      await keepCapture(capture, keys.encryptor, await openerApart(keys, capture), { file, copy: copyTo })
+      await keepCapture(capture, keys.encryptor, await externalDecryptor(keys, capture), { file, copy: copyTo })
       const about = {
         holds: describeCapture(capture),
         readers: describeReaders(keys.encryptor),

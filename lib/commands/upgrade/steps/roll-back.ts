@@ -176,7 +176,7 @@ async function putBack(
   const { instance: ref } = refsIn(place)
   const { namespace } = place
   await verifyStored(cluster, former)
-  let stated = wanted
+  let manifest = wanted
   const last = await waitUntil<StepStatus>(cluster, {
     watches: [fluxKinds.fluxInstance, kinds.deployment].map((kind) => ({ kind, query: { namespace } })),
     timeout,
@@ -185,10 +185,10 @@ async function putBack(
       if (live !== undefined && (mustGo(live, version) || refuses(live))) live = await takeAway(run, live)
       // helm-controller may have been in the middle of a release when it was suspended: what it writes late is put right again.
       if (live === undefined || stateOf(live).wanted !== version) {
-        await cluster.apply(stated, { manager: releaseManager })
+        await cluster.apply(manifest, { manager: releaseManager })
         return { is: 'waiting', on: `${nameOf(ref)} to be looked at by the operator` }
       }
-      if (lacksManifests(live)) stated = await withoutArtifact(cluster, stated)
+      if (lacksManifests(live)) manifest = await withoutArtifact(cluster, manifest)
       return controllersStatus(cluster, former, live, pulls)
     },
     isOver: (seen) => seen.is === 'done',

@@ -13,7 +13,7 @@ import { projectRoot } from '../../../../lib/base/paths.ts'
 import type { Fingerprint } from '../../../../lib/continuity/fingerprint.ts'
 
 const scenario: Scenario = { name: 'x', title: 'X happened', strikes: 'does x', objectiveMs: 60_000, strike: () => Promise.resolve() }
-const alive = { name: 'Deployment shop/cart', uid: 'one', generation: 1, isOwned: false, isPassing: false, restarts: 0 }
+const tracked = { name: 'Deployment shop/cart', uid: 'one', generation: 1, isOwned: false, isPassing: false, restarts: 0 }
 
 /** A cluster that breaks on the fault and is healthy again when repaired; says what happened there, in order. */
 function place(options: { repair?: () => void; after?: Fingerprint } = {}): { ground: Ground; story: string[] } {
@@ -24,7 +24,7 @@ function place(options: { repair?: () => void; after?: Fingerprint } = {}): { gr
     story,
     ground: {
       problem: () => Promise.resolve(problem),
-      fingerprint: () => Promise.resolve(isStruck ? (options.after ?? [alive]) : [alive]),
+      fingerprint: () => Promise.resolve(isStruck ? (options.after ?? [tracked]) : [tracked]),
       strike: () => {
         problem = 'controllers: helm-controller 0/1'
         isStruck = true
@@ -108,7 +108,7 @@ describe('a rehearsal', () => {
     expect(await rehearse(scenario, 60_000, { ...ground, tidy })).toMatchObject({ met: false, failure: 'HelmRelease x does not go away' })
   })
   test('that a workload did not survive has not met its objective, and names it', async () => {
-    const outcome = await rehearse(scenario, 60_000, place({ after: [{ ...alive, uid: 'two' }] }).ground)
+    const outcome = await rehearse(scenario, 60_000, place({ after: [{ ...tracked, uid: 'two' }] }).ground)
     expect(outcome).toMatchObject({
       met: false,
       survival: { checked: 1, changed: 1, missing: 0 },

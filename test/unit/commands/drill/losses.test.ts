@@ -43,8 +43,8 @@ describe('the damages of an object', () => {
   })
   test('are over when the object is another and stays, or says again what it said', () => {
     const { damage } = lossOf(account('one'), 'deleted')
-    const going = parseObject({ ...account('two'), metadata: { ...account('two').metadata, deletionTimestamp: '2026-11-30T00:00:00Z' } })
-    expect([undefined, account('one'), going, account('two')].map((live) => damage.isBack(live))).toEqual([false, false, false, true])
+    const running = parseObject({ ...account('two'), metadata: { ...account('two').metadata, deletionTimestamp: '2026-11-30T00:00:00Z' } })
+    expect([undefined, account('one'), running, account('two')].map((live) => damage.isBack(live))).toEqual([false, false, false, true])
     const role = parseObject({ apiVersion: 'x', kind: 'ClusterRole', metadata: { name: 'x' }, rules: [{ verbs: ['get'] }] })
     const emptied = lossOf(role, 'rules emptied').damage
     expect([{ ...role, rules: [] }, role, undefined].map((live) => emptied.isBack(live))).toEqual([false, true, false])
@@ -114,9 +114,9 @@ describe('a round', () => {
   test('that costs a workload which nobody had named is not met', async () => {
     let isFirst = true
     const fingerprint = () => {
-      const alive = isFirst ? [workload] : []
+      const tracked = isFirst ? [workload] : []
       isFirst = false
-      return Promise.resolve(alive)
+      return Promise.resolve(tracked)
     }
     const outcome = await playRound([lossOf(account('one'), 'deleted')], 60_000, place(1, { fingerprint }))
     expect(outcome).toMatchObject({

@@ -28,6 +28,6 @@ test.each([
     { residue: ['Namespace flux-system'], checked: 1 },
   ],
   ['Flux was down before the run was resumed', undefined, observing(survival(2), 9), { residue: [], checked: 2 }],
-])('a rebuild where %s', (_, down, stillAlive, { residue, checked }: { residue?: string[]; checked?: number }) => {
-  expect(proofSoFar(down, stillAlive)).toEqual({ residue, survival: checked === undefined ? undefined : survival(checked) })
+])('a rebuild where %s', (_, down, continuity, { residue, checked }: { residue?: string[]; checked?: number }) => {
+  expect(proofSoFar(down, continuity)).toEqual({ residue, survival: checked === undefined ? undefined : survival(checked) })
 })

@@ -15,7 +15,7 @@ const between = 1000
  * Looks at the suspects again and again, until one of them was seen to write `writes` times without a new cause, or the time is over.
  * @returns those of them that go on, with all others that write to the same objects; none where nothing was seen
  */
-export async function seeGoingOn(
+export async function watchSuspects(
   cluster: Cluster,
   suspects: readonly Suspect[],
   options: { readonly writes: number; readonly within: number },
@@ -39,7 +39,7 @@ export async function seeGoingOn(
     }
     return []
   }
-  return waitUntil(cluster, { watches: [], timeout: options.within, every: between, check, isOver: (goingOn) => goingOn.length > 0 })
+  return waitUntil(cluster, { watches: [], timeout: options.within, every: between, check, isOver: (ongoing) => ongoing.length > 0 })
 }
 
 const releaseSchema = v.object({
