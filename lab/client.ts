@@ -140,7 +140,7 @@ export async function labStatus(): Promise<LabStatus | undefined> {
 }
 
 /** Has the lab carry out a command. Throws `blocked` where it is not up. */
-export async function tellLab(
+export async function reportLab(
   wanted: SupervisorCommand,
   say: (text: string) => void = () => undefined,
   signal?: AbortSignal,

@@ -17,7 +17,7 @@ export interface Keeping {
   /** Aborts when the lab ends, and every kept process with it. */
   readonly signal: AbortSignal
   /** Called each time a program starts, or ends by itself. */
-  readonly tell: (text: string) => void
+  readonly report: (text: string) => void
 }
 
 export interface KeptProcess {
@@ -43,7 +43,7 @@ const healthyAfter = 30_000
  */
 export function keepRunning(
   program: SupervisedProgram,
-  { env, cwd, record, signal, tell }: Keeping,
+  { env, cwd, record, signal, report }: Keeping,
   onStart: () => void = () => undefined,
 ): KeptProcess {
   const stopped = new AbortController()
@@ -76,7 +76,7 @@ export function keepRunning(
       await runOnce()
       if (stopped.signal.aborted) return
       delay = Date.now() - started > healthyAfter ? shortestPause : Math.min(delay * 2, longestPause)
-      tell(`${program.name} ended by itself (${lastEnd}); it is started again in ${delay} ms`)
+      report(`${program.name} ended by itself (${lastEnd}); it is started again in ${delay} ms`)
       await pause(delay, undefined, { signal: stopped.signal }).catch(() => undefined)
       if (stopped.signal.aborted) return
       restarts++

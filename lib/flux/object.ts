@@ -141,7 +141,7 @@ export interface FluxObject {
   /** Where a HelmRelease's storage is, and under which name. */
   readonly release: { readonly namespace: string; readonly name: string }
   /** Whether its kind tells how it is at all: an Alert, a Provider and a HelmRepository of type oci are but settings. */
-  readonly tells: boolean
+  readonly reportsReady: boolean
 }
 
 /** Reads what the probes want to know of an item of a list of the kind, which has a status or has none. */
@@ -184,7 +184,7 @@ export function parseFluxObject(value: unknown, kind: Kind, hasStatus: boolean):
       namespace: spec.storageNamespace ?? ref.namespace,
       name: spec.releaseName ?? (spec.targetNamespace === undefined ? ref.name : `${spec.targetNamespace}-${ref.name}`),
     },
-    tells: hasStatus && !(kind.kind === 'HelmRepository' && spec.type === 'oci'),
+    reportsReady: hasStatus && !(kind.kind === 'HelmRepository' && spec.type === 'oci'),
   }
 }
 

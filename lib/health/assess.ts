@@ -93,7 +93,7 @@ function judge(object: FluxObject, objects: FluxObjects, now: number): Judgement
   if (deletedAt !== undefined)
     return isOld(deletedAt) ? fails('deletion', 'is being deleted, and something holds it: see its finalizers', deletedAt) : { is: 'busy' }
   if (object.isSuspended) return { is: 'suspended', since: object.suspension?.since }
-  if (!object.tells) return { is: 'healthy' }
+  if (!object.reportsReady) return { is: 'healthy' }
   const stalled = conditionOf(object, 'Stalled')
   if (stalled?.status === 'True') return fails('stalled', `stalled: ${worded(stalled)}`, stalled.lastTransitionTime)
   const missing = needsOf(object).find((need) => !objects.byName.has(need) && objects.kinds.has(need.split(' ')[0] ?? ''))

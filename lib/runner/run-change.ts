@@ -47,7 +47,7 @@ export interface PreparedChange extends StepSequence {
   /** What success of the steps counts as, unless as done: a rollback that was interrupted and is gone on with ends rolled back. */
   readonly ending?: 'rolled-back'
   /** What the document says beyond the fields that all have; asked at the end, whatever the outcome. */
-  readonly tell?: () => DocumentFields
+  readonly report?: () => DocumentFields
   /** Done at the very end, whatever the outcome: as to tell people of it. */
   readonly atEnd?: (ending: RunResult) => Promise<void>
 }
@@ -107,7 +107,7 @@ async function perform<F extends Flags, P extends PreparedChange>(
     if (earlier !== undefined) await lock.take()
     const result = await runSteps(prepared, run, consent, {
       begin: () => lock.take().then(() => events.begins(run)),
-      beforeRollback: events.goesBack,
+      beforeRollback: events.rollsBack,
       enter: lock.enter,
       cleanup: cleanupSession,
       lastTook: lastDuration(target.runs, target.context, operation.name),
@@ -117,7 +117,7 @@ async function perform<F extends Flags, P extends PreparedChange>(
     await summarize(result, console, () => operation.summarize(cleanupSession(), target, prepared))
     const ending = { ...endingOf(result, prepared), ...verdictFor(result, operation.unchanged, isDryRun) }
     await prepared.atEnd?.(ending)
-    return prepared.tell === undefined ? ending : { ...ending, telling: prepared.tell() }
+    return prepared.report === undefined ? ending : { ...ending, report: prepared.report() }
   } finally {
     await lock.release().catch((error: unknown) => console.warning(`the lock was not released; it lapses by itself: ${String(error)}`))
   }

@@ -61,7 +61,7 @@ export async function endEach(command: Command, cases: readonly (readonly [Endin
     const titles = left.slice(0, next === -1 ? left.length : next + 1).map(([, { title }]) => title)
     running = await heldAt(command, running, titles)
     console.log(`${command.script}: ${ending} in “${step.title}”`)
-    await strike(command, running, ending)
+    await endRun(command, running, ending)
     if (ending === 'asleep') continue
     await verifyEnded(command, await running.run.ended, ending, { ...step, isLast: at === cases.length - 1 }, before)
     running = undefined
@@ -135,7 +135,7 @@ function stateOf(pid: number): string | undefined {
   }
 }
 
-async function strike(command: Command, { run }: Held, ending: Ending): Promise<void> {
+async function endRun(command: Command, { run }: Held, ending: Ending): Promise<void> {
   const goOn = (): void => run.kill('SIGCONT')
   switch (ending) {
     case 'killed':

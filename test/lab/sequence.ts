@@ -127,7 +127,7 @@ async function doOne(hands: Hands, operation: Operation): Promise<void> {
       return void (await lab.git('update-ref', 'refs/heads/main', commit))
     }
     case 'broken commit':
-      return breakAndMend(hands)
+      return breakAndRepair(hands)
   }
 }
 
@@ -139,7 +139,7 @@ async function runs(hands: Hands, script: string, to: string, code: number, ...f
 }
 
 /** A real failure, which must be seen: a commit that cannot be built; then what takes it back. */
-async function breakAndMend(hands: Hands): Promise<void> {
+async function breakAndRepair(hands: Hands): Promise<void> {
   const { lab, flux } = hands
   const takeBack = await lab.change('kubernetes/clusters/infra/kustomization.yaml', (text) =>
     text.replace('resources:', 'resources:\n  - gone.yaml'),

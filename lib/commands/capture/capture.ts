@@ -49,7 +49,7 @@ export async function capture(stage: CommandContext<typeof captureCommandFlags>)
   for (const line of remarksOn(collected)) plan.line(`  ${line}`)
   for (const what of collected.unreadable) console.warning(what)
   for (const absent of collected.absent) console.warning(`${absent}: referred to, but not there`)
-  if (shared['dry-run'] === true) return { outcome: 'planned', telling: tellCapture(collected, keys.encryptor, { copy }), isAnswer: true }
+  if (shared['dry-run'] === true) return { outcome: 'planned', report: reportCapture(collected, keys.encryptor, { copy }), isAnswer: true }
   record.keepIn(target.runs)
   const file = out ?? join(record.memory.folder(), 'capture.age')
   const writing = console.wait('encrypting it')
@@ -66,7 +66,7 @@ export async function capture(stage: CommandContext<typeof captureCommandFlags>)
   console.line(`To restore from it: ${restore}`)
   for (const one of files) console.answer.line(one)
   const proof = decryptor === undefined ? 'not opened again' : 'opened again and compared, all of it'
-  return { outcome: 'done', telling: tellCapture(collected, keys.encryptor, { file, copy }), verdict: `captured, ${proof}` }
+  return { outcome: 'done', report: reportCapture(collected, keys.encryptor, { file, copy }), verdict: `captured, ${proof}` }
 }
 
 /** Where Flux is; its usual place where there is none. */
@@ -95,7 +95,7 @@ function isExternal({ role, broughtBy }: Entry): boolean {
 }
 
 /** What the document and the report say of a capture: names, never values. */
-export function tellCapture(
+export function reportCapture(
   { entries, absent, unreadable }: Collected,
   encryptor: Encryptor,
   { file, copy }: { readonly file?: string; readonly copy: string | undefined },

@@ -49,7 +49,7 @@ spec:
 `
 
 /** Has the lab's Git hold a few workloads, and Flux deploy them with `prune: true`, so that a drill there has something to lose. */
-export async function ensureWitness(
+export async function ensureCanary(
   cluster: Cluster,
   {
     remote,

@@ -12,7 +12,7 @@ export async function prepareFix(surroundings: PrepareContext<typeof healthCheck
   const verify = verifyHealth(takeSnapshot, probesNamed(surroundings.own.only))
   return {
     steps: [ensureOwnManagers(takeSnapshot), verify],
-    tell() {
+    report() {
       const seen = verify.observed()
       return { fields: seen === undefined ? flux : { ...fieldsOf(seen.value), ...flux } } // what was not looked at is not reported as well
     },

@@ -22,7 +22,7 @@ const lastApplied = 'kubectl.kubernetes.io/last-applied-configuration'
  * generation does not; what Git does not state, Flux then takes away when it next applies it.
  * @param timeout the longest that others may write in between, in milliseconds
  */
-export async function mendManagers(cluster: Cluster, ref: Ref, foreign: readonly string[], timeout: number): Promise<void> {
+export async function handOverAll(cluster: Cluster, ref: Ref, foreign: readonly string[], timeout: number): Promise<void> {
   await retryOnConflict(`give the fields of ${nameOf(ref)} back to Flux`, timeout, async () => {
     const object = await cluster.get(ref)
     if (object === undefined) return

@@ -26,12 +26,12 @@ export async function checkHealth(stage: CommandContext<typeof healthCheckFlags>
   const isVerbose = stage.shared.verbose === true
   showProbes(console.answer, atWork === undefined ? probed : withoutRemedies(probed), snapshot.now, isVerbose)
   const healthy = isHealthy(probed)
-  const telling = { fields: { ...fieldsOf(probed), ...(await fluxField(snapshot)) } }
+  const report = { fields: { ...fieldsOf(probed), ...(await fluxField(snapshot)) } }
   const settings =
     stage.isOneOfSeveral && healthy ? comparableSettings(await snapshot.installation(), await snapshot.instance()) : undefined
   if (healthy)
-    return { outcome: 'done', telling, verdict: wellness(probed), isAnswer: true, ...(settings === undefined ? {} : { settings }) }
-  return { outcome: 'failed', failure: unhealthyError(probed, target, atWork), telling, isAnswer: true }
+    return { outcome: 'done', report, verdict: wellness(probed), isAnswer: true, ...(settings === undefined ? {} : { settings }) }
+  return { outcome: 'failed', failure: unhealthyError(probed, target, atWork), report, isAnswer: true }
 }
 
 /** What the document says beyond the contract's common fields. */

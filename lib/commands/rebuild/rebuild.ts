@@ -25,7 +25,7 @@ import { teardownNotes } from '../teardown/state.ts'
 import { compareInventories, verifyAdopted, verifyContinuity } from './steps/verify-adopted.ts'
 import type { Proof } from '../teardown/steps/verify-gone.ts'
 import { prepareTeardown, teardownFlags, type TeardownInputs } from '../teardown/prepare.ts'
-import { type Teardown, teardown, teardownStopped, teardownRollback, tellTeardown } from '../teardown/teardown.ts'
+import { type Teardown, teardown, teardownStopped, teardownRollback, reportTeardown } from '../teardown/teardown.ts'
 import { inGitOf } from '../../connection/target.ts'
 import { usualNamespace } from '../../flux/refs.ts'
 
@@ -83,7 +83,7 @@ export async function prepareRebuild(surroundings: RebuildSurroundings): Promise
     notices: [...(inputs?.notices ?? []), ...deployment.notices, ...captured.notices],
     rollback: teardownRollback(namespace, memory),
     ifStopped: () => (rebuildNotes(memory).backAt === undefined ? teardownStopped(memory) : undefined),
-    tell: () => tellRebuild(proof(), memory),
+    report: () => reportRebuild(proof(), memory),
     async atEnd({ outcome, failure }) {
       if (silence !== undefined) await announcer.say(ended(subject, outcome, Date.now() - began, failure))
       await silence?.end()
@@ -157,7 +157,7 @@ export function proofSoFar(
   return { residue: taking === undefined ? [] : taking.residue.observed()?.value, survival: survival?.value }
 }
 
-function tellRebuild(proof: Proof, memory: RunState) {
-  const { fields, sections = [] } = tellTeardown(proof, memory)
+function reportRebuild(proof: Proof, memory: RunState) {
+  const { fields, sections = [] } = reportTeardown(proof, memory)
   return { fields, sections: [...sections, { title: 'How long Flux was away', lines: [describeAbsence(memory)] }] }
 }

@@ -9,14 +9,14 @@ import { ensureReleaseMoves } from './steps/stuck-release.ts'
 import type { Evidence } from './evidence.ts'
 import { repairsOperator } from './repairs-operator.ts'
 import type { Remedy } from './layers.ts'
-import { losses } from './losses.ts'
+import { partFailures } from './part-failures.ts'
 import { outside } from './outside.ts'
 import { stuckInOrder, stuckReleases, troubles } from './stuck-releases.ts'
 import type { Remedies } from './remedies.ts'
 import { reconcileAnnotation } from '../../flux/annotations.ts'
 
 /** A disaster that has a name, by what it is known, and what is done about it. */
-export interface Disaster {
+export interface FailureMode {
   /** Stable: reports and drills name it. */
   readonly id: string
   readonly title: string
@@ -36,7 +36,7 @@ export interface Disaster {
 const everything = async (remedies: Remedies): Promise<Remedy> => ({ installAgain: await remedies.everything() })
 
 /** Every disaster with a name, the greatest first. */
-export const disasters: readonly Disaster[] = [
+export const failureModes: readonly FailureMode[] = [
   {
     id: 'namespace-deleted',
     title: "Flux's namespace deleted, and held by finalizers",
@@ -177,7 +177,7 @@ export const disasters: readonly Disaster[] = [
       controllers: [awaitControllers(remedies.evidence.namespace, remedies.evidence.controllers.wanted)],
     }),
   },
-  ...losses,
+  ...partFailures,
   ...outside,
   {
     id: 'release-pending',

@@ -7,7 +7,7 @@ import { isHealthy, type ProbeResult, runProbes } from '../../health/probe.ts'
 import type { Snapshot } from '../../health/snapshot.ts'
 import { snapshotOf } from '../../health/snapshot.ts'
 import type { PreparedChange, PrepareContext } from '../../runner/run-change.ts'
-import { diagnose, type Diagnosed } from './diagnosis.ts'
+import { diagnose, type Diagnosis } from './diagnosis.ts'
 import { inLayers, type Remedy } from './layers.ts'
 import { RemedyNeeds } from './remedy-needs.ts'
 import { type Evidence, gatherEvidence, isOutdated } from './evidence.ts'
@@ -17,7 +17,7 @@ import { ensureObjectResumed, namedToResume, suspendedInstance, resumesInstance,
 import { knownCluster } from '../../runner/run-store.ts'
 import { rememberedLoop } from './steps/end-loop.ts'
 import { verifyHealth } from '../health-check/steps/verify-health.ts'
-import { tellEvidence } from '../upgrade/report-fields.ts'
+import { reportEvidence } from '../upgrade/report-fields.ts'
 import { readNotes } from '../upgrade/state.ts'
 import { restoreFlags } from '../restore/restore.ts'
 
@@ -55,20 +55,20 @@ export async function prepareRecovery(surroundings: PrepareContext<typeof recove
   const suspended = evidence.resumesInstance ? undefined : suspendedInstance(evidence, target.where)
   if (found.length === 0 && resumed.length === 0 && !isHealthy(seen.probed)) throw nameless(seen.probed, target.where, suspended)
   verifyNotSuspended(
-    found.map(({ disaster }) => disaster.id),
+    found.map(({ mode }) => mode.id),
     suspended,
   )
 
   const available = remediesOf(surroundings, evidence, takeSnapshot)
   // One whose own remedy resumes it is left to that.
-  const isNamed = found.some(({ disaster }) => disaster.id === 'instance-suspended')
+  const isNamed = found.some(({ mode }) => mode.id === 'instance-suspended')
   const resuming = resumed.flatMap((ref) => (isNamed && ref.kind === fluxKinds.fluxInstance.kind ? [] : [ensureObjectResumed(ref)]))
   const { remedies, impossible } = await remediesFor(found, available)
   if (remedies.length + resuming.length === 0 && impossible.length > 0) throw noneIsPossible(impossible)
   // What stays as it is does not become healthy by waiting.
   const verify = verifyHealth(takeSnapshot, allProbes, impossible.length === 0)
   const rollback = available.rollback()
-  const disasters = found.map(({ disaster: { id, title }, because }) => ({ id, title, because }))
+  const disasters = found.map(({ mode: { id, title }, because }) => ({ id, title, because }))
   return {
     steps: [...resuming, ...inLayers(remedies), verify],
     notices: [
@@ -77,8 +77,8 @@ export async function prepareRecovery(surroundings: PrepareContext<typeof recove
       ...impossible.map(({ title, why, remedy }) => `not repaired: ${title}: ${why}\n   → ${remedy}`),
       ...available.notices(),
     ],
-    tell() {
-      const kept = tellEvidence(memory)
+    report() {
+      const kept = reportEvidence(memory)
       return { fields: { disasters, ...kept.fields, ...fieldsOf(verify.observed()?.value ?? seen.probed) }, sections: kept.sections }
     },
     ...(rollback === undefined ? {} : { rollback }),
@@ -93,24 +93,24 @@ interface Impossible {
 
 /** The remedies that can be carried out here, and what would make the others possible. */
 async function remediesFor(
-  found: readonly Diagnosed[],
+  found: readonly Diagnosis[],
   available: Remedies,
 ): Promise<{ remedies: readonly Remedy[]; impossible: readonly Impossible[] }> {
   const remedies: Remedy[] = []
   const impossible: Impossible[] = []
   // Preflight asks the server what would be, and a webhook that cannot answer refuses that too: the rest is for a second run.
-  const hasObstacle = found.some(({ disaster }) => disaster.isObstacle === true)
+  const hasObstacle = found.some(({ mode }) => mode.isObstacle === true)
   const isRefused = (error: unknown): boolean => hasObstacle && error instanceof OperatorError && error.kind === 'blocked'
   const again = 'run the same command again, once that is gone'
   let isPutOff = false
-  for (const { disaster } of found) {
+  for (const { mode } of found) {
     try {
-      remedies.push(await disaster.remedy(available))
+      remedies.push(await mode.remedy(available))
     } catch (error) {
-      if (error instanceof RemedyNeeds) impossible.push({ title: disaster.title, why: error.message, remedy: error.remedy ?? '' })
+      if (error instanceof RemedyNeeds) impossible.push({ title: mode.title, why: error.message, remedy: error.remedy ?? '' })
       else if (isRefused(error)) {
         isPutOff = true
-        impossible.push({ title: disaster.title, why: 'what stands in the way refuses it', remedy: again })
+        impossible.push({ title: mode.title, why: 'what stands in the way refuses it', remedy: again })
       } else throw error
     }
   }

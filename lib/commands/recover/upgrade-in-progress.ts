@@ -37,5 +37,5 @@ export async function untilDecided(
 }
 
 function isUndecided(evidence: Evidence, begun: readonly string[]): boolean {
-  return evidence.upgrade !== undefined && diagnose(evidence, begun).every(({ disaster }) => disaster.id === 'controllers-outdated')
+  return evidence.upgrade !== undefined && diagnose(evidence, begun).every(({ mode }) => mode.id === 'controllers-outdated')
 }

@@ -94,7 +94,7 @@ export function teardownStopped(memory: RunState): ReturnType<NonNullable<StepSe
 }
 
 /** What the document says of a teardown. */
-export function tellTeardown({ residue, survival }: Proof, memory: RunState): DocumentFields {
+export function reportTeardown({ residue, survival }: Proof, memory: RunState): DocumentFields {
   const { checked = 0, changed = [], missing = [], reported = [] } = survival ?? {}
   const lines = (title: string, names: readonly string[]): string[] => names.map((name) => `- ${title}: ${name}`)
   return {

@@ -47,7 +47,7 @@ export async function listVersions({ session, target, console }: Asking): Promis
   for (const what of notKnown) console.warning(what)
   const fields = { running: here, versions: choices, notKnown }
   const newer = choices.filter(({ isHere, blockedBy }) => !isHere && blockedBy.length === 0).length
-  return { outcome: 'done', telling: { fields }, isAnswer: true, verdict: `${newer} to upgrade to, and nothing was changed` }
+  return { outcome: 'done', report: { fields }, isAnswer: true, verdict: `${newer} to upgrade to, and nothing was changed` }
 }
 
 const minorOf = (version: string): string => version.slice(0, version.lastIndexOf('.'))

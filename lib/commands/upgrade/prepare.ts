@@ -13,7 +13,7 @@ import { OperatorError } from '../../base/errors.ts'
 import { refsIn } from '../../flux/refs.ts'
 import { renderChart } from '../../desired-state/render-chart.ts'
 import { checkGitApis, oldApisInGit } from './checks/git-api-versions.ts'
-import { apiChanges, type ApiChanges, checkStored, tellChanges } from './checks/api-versions.ts'
+import { apiChanges, type ApiChanges, checkStored, reportChanges } from './checks/api-versions.ts'
 import { checkDistribution } from '../../preflight/distribution.ts'
 import { blocks, createPreflight, type Finding } from '../../preflight/preflight.ts'
 import { checkBehind, checkFollowsBranch } from '../../preflight/git-state.ts'
@@ -214,7 +214,7 @@ function suspendedFinding(instance: KubeObject, where: string): Finding {
 async function apiFindings(known: {
   crds: readonly FluxCrd[]
   changes: ApiChanges | undefined
-  stale: Parameters<typeof tellChanges>[1]
+  stale: Parameters<typeof reportChanges>[1]
   to: string
   checkout: string | undefined
   isForced: boolean
@@ -222,5 +222,5 @@ async function apiFindings(known: {
   const { crds, changes, stale, to, checkout, isForced } = known
   if (changes === undefined) return []
   const inGit = checkout === undefined ? { found: [], unread: [] } : await oldApisInGit(checkout, crds, changes.removedVersions)
-  return [...checkStored(crds, changes), ...checkGitApis(inGit, to, isForced), ...tellChanges(changes, stale)]
+  return [...checkStored(crds, changes), ...checkGitApis(inGit, to, isForced), ...reportChanges(changes, stale)]
 }

@@ -22,14 +22,14 @@ import { settingsFile } from '../../connection/cluster-settings.ts'
 import { inGitOf } from '../../connection/target.ts'
 import type { UpgradeStage } from './stage.ts'
 import { describeState } from './diagnostics.ts'
-import { tellUpgrade } from './report-fields.ts'
+import { reportUpgrade } from './report-fields.ts'
 
 /** From the versions in Git to controllers that run and are verified; and the rollback. */
 export function upgrade(
   stage: UpgradeStage,
   notes: UpgradeNotes,
-  options: { goesBack: boolean; checksImages: boolean },
-): Pick<PreparedChange, 'steps' | 'rollback' | 'alsoDestroys' | 'ifStopped' | 'tell' | 'toVersion'> {
+  options: { rollsBack: boolean; checksImages: boolean },
+): Pick<PreparedChange, 'steps' | 'rollback' | 'alsoDestroys' | 'ifStopped' | 'report' | 'toVersion'> {
   const { from, to, place, images } = notes
   const change = changeOf(stage, notes.after, `chore(flux): upgrade ${whatChanges(notes)}`)
   const at = followed(change)
@@ -44,7 +44,7 @@ export function upgrade(
     shouldRollBack: (why) => why === 'failed' && (at.commit() !== undefined || (branch === undefined && commitOf(memory) !== '')),
     steps: rollbackSteps(stage, notes).map((step) => ({ ...step, id: `back-${step.id}` })),
     remedy: `find out why, fix it, then: ${commandOf(stage, notes)}`,
-    ifFailed: tellState(stage, notes, at),
+    ifFailed: reportState(stage, notes, at),
   }
   return {
     toVersion: to.flux,
@@ -58,13 +58,13 @@ export function upgrade(
       awaitAgreement(place, to),
       verifyVersions(expected(stage, notes, to.flux)),
     ],
-    tell() {
+    report() {
       pauses.stop()
-      return tellUpgrade(memory, notes)
+      return reportUpgrade(memory, notes)
     },
     ...(branch === undefined ? {} : { ifStopped: stoppedAtMerge(stage, notes, { branch, cluster: `Flux still runs ${from.flux}` }) }),
-    ...(options.goesBack ? { rollback } : {}),
-    ...(options.goesBack && isMinor
+    ...(options.rollsBack ? { rollback } : {}),
+    ...(options.rollsBack && isMinor
       ? {
           alsoDestroys: `should Flux ${to.flux} fail, its FluxInstance is deleted and recreated at ${from.flux}, since the operator refuses a minor downgrade; controllers, Flux objects and workloads stay`,
         }
@@ -73,7 +73,7 @@ export function upgrade(
 }
 
 /** What state a rollback that failed leaves things in, and the commands that finish it. */
-function tellState(stage: UpgradeStage, notes: UpgradeNotes, at: Followed): NonNullable<Rollback['ifFailed']> {
+function reportState(stage: UpgradeStage, notes: UpgradeNotes, at: Followed): NonNullable<Rollback['ifFailed']> {
   return async ({ cluster }, thrown) => ({
     state: await describeState(cluster, notes.place, at).catch((error: unknown) => `the cluster cannot be read: ${messageOf(error)}`),
     remedy: (thrown instanceof CannotGoBack ? thrown.remedy : undefined) ?? commandsOf(stage, notes).join('\n    '),
@@ -156,7 +156,7 @@ export function rollbackReturn(stage: UpgradeStage, notes: UpgradeNotes, hasArri
     shouldRollBack: (why) => why === 'failed' && !hasArrived() && readNotes(stage.memory)?.isGoingBack === true,
     steps: returnSteps(stage, notes).map((step) => ({ ...step, id: `back-${step.id}` })),
     remedy: `find out why, fix it, then: the same command; or choose another version: npx zx scripts/rollback.ts ${stage.target.where} --to X.Y.Z`,
-    ifFailed: tellState(stage, back, followed(changeOf(stage, back.before, ''))),
+    ifFailed: reportState(stage, back, followed(changeOf(stage, back.before, ''))),
   }
 }
 
@@ -165,7 +165,7 @@ export function rollBack(
   stage: UpgradeStage,
   notes: UpgradeNotes,
   options: { checksImages: boolean },
-): Pick<PreparedChange, 'steps' | 'rollback' | 'ifStopped' | 'tell' | 'toVersion'> {
+): Pick<PreparedChange, 'steps' | 'rollback' | 'ifStopped' | 'report' | 'toVersion'> {
   const { memory, branch } = stage
   const cluster = `Flux runs ${notes.to.flux}, and its HelmRelease is suspended so that it stays there`
   const pauses = createPauses(notes.place.namespace, notes.images)
@@ -179,9 +179,9 @@ export function rollBack(
     toVersion: notes.to.flux,
     steps:
       options.checksImages && steps.some(({ risk }) => risk !== 'safe') ? [checkImages(rollbackImages(stage, notes)), ...steps] : steps,
-    tell() {
+    report() {
       pauses.stop()
-      return tellUpgrade(memory, notes)
+      return reportUpgrade(memory, notes)
     },
     ...(branch === undefined ? {} : { ifStopped: stoppedAtMerge(stage, notes, { branch: `${branch}-rollback`, cluster }) }),
     ...(rollback === undefined ? {} : { rollback }),

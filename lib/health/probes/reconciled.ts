@@ -42,7 +42,8 @@ export const others: Probe = {
   async check(snapshot) {
     const [pending, judged] = await Promise.all([pendingDeletions(snapshot), snapshot.judged()])
     // What is but a setting tells nothing, and matters where nobody goes by it.
-    const isToTell = ({ name, tells, isSuspended }: FluxObject): boolean => tells || isSuspended || judged.get(name)?.is === 'fails'
-    return foundReconciled(snapshot, 'others', (object) => !ownProbes.includes(object.ref.kind) && isToTell(object), pending)
+    const isReported = ({ name, reportsReady, isSuspended }: FluxObject): boolean =>
+      reportsReady || isSuspended || judged.get(name)?.is === 'fails'
+    return foundReconciled(snapshot, 'others', (object) => !ownProbes.includes(object.ref.kind) && isReported(object), pending)
   },
 }

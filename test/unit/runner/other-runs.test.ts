@@ -7,7 +7,7 @@ import { kinds, parseObject } from '../../../lib/kubernetes/objects.ts'
 import { socketEndpoint } from '../../../lib/kubernetes/transport.ts'
 import { unhealthyError } from '../../../lib/commands/health-check/health-check.ts'
 import { teardownStopped } from '../../../lib/commands/teardown/teardown.ts'
-import { findOtherRuns, tellOtherRuns } from '../../../lib/runner/other-runs.ts'
+import { findOtherRuns, reportOtherRuns } from '../../../lib/runner/other-runs.ts'
 import { contextFolder, lastInterrupted, remember } from '../../../lib/runner/run-store.ts'
 import { recordingConsole } from '../../recording-console.ts'
 
@@ -96,7 +96,7 @@ describe('what is said first', () => {
   async function said(get: Cluster['get'], script = 'health-check'): Promise<string[]> {
     const { console, lines } = recordingConsole()
     const place = { lockNamespace: 'kube-system', home, context: 'infra', uid: 'one' }
-    tellOtherRuns(await findOtherRuns({ cluster: clusterWith(get), ...place }), { where: '--context infra', script, console })
+    reportOtherRuns(await findOtherRuns({ cluster: clusterWith(get), ...place }), { where: '--context infra', script, console })
     return lines
   }
 

@@ -10,7 +10,7 @@ export interface BootstrapInstaller {
    * Looks at everything beforehand; writes nothing to the cluster.
    * @throws OperatorError `blocked` with all findings
    */
-  readonly prepare: (session: Session, wanted: BootstrapRequest, telling: InstallContext) => Promise<PreparedInstallation>
+  readonly prepare: (session: Session, wanted: BootstrapRequest, context: InstallContext) => Promise<PreparedInstallation>
 }
 
 /** From whatever there is to a Flux that follows Git, verified. */

@@ -39,7 +39,7 @@ function added(title: string, ref: Ref, fields: Record<string, unknown>): Damage
   return {
     name: title,
     seen: ref,
-    strike: async (cluster) => void (await cluster.apply(manifestOf(ref, fields), { manager: 'kubectl-edit' })),
+    inject: async (cluster) => void (await cluster.apply(manifestOf(ref, fields), { manager: 'kubectl-edit' })),
     isBack: (now) => now === undefined,
     undo: (cluster) => remove(cluster, ref),
   }

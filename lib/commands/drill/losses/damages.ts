@@ -8,7 +8,7 @@ import { additions } from './additions.ts'
 export interface Damage {
   /** Stable: reports name it, and a resumed drill goes by it. */
   readonly name: string
-  readonly strike: (cluster: Cluster) => Promise<void>
+  readonly inject: (cluster: Cluster) => Promise<void>
   /** Whether the object is as it was before; undefined is an object that does not exist. */
   readonly isBack: (live: KubeObject | undefined) => boolean
   /** Takes back what only who did it can take back; a damage without it is for Flux and recover.ts alone. */
@@ -36,7 +36,7 @@ function deleted(live: KubeObject): Damage {
   const { uid = '' } = live.metadata
   return {
     name: 'deleted',
-    strike: (cluster) => cluster.remove(refOf(live), { uid }),
+    inject: (cluster) => cluster.remove(refOf(live), { uid }),
     isBack: (now) => now !== undefined && now.metadata.uid !== uid && now.metadata.deletionTimestamp === undefined,
   }
 }
@@ -46,7 +46,7 @@ function held(live: KubeObject): Damage {
   const { uid = '', finalizers } = live.metadata
   return {
     name: 'deleted, held',
-    async strike(cluster) {
+    async inject(cluster) {
       await cluster.patch(ref, { metadata: { finalizers: [...finalizers, finalizer] } })
       await cluster.remove(ref, { uid })
     },
@@ -74,7 +74,7 @@ function altered<S extends v.GenericSchema>(
   return [
     {
       name,
-      strike: async (cluster) =>
+      inject: async (cluster) =>
         void (await cluster.apply(parseObject({ ...manifestOf(refOf(live)), ...part.fields(read.output) }), { manager: person })),
       isBack(now) {
         const seen = v.safeParse(part.schema, now)

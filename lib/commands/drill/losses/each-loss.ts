@@ -1,15 +1,15 @@
 import { join } from 'node:path'
 import * as v from 'valibot'
-import { groundOf, type DrillTarget } from '../environment.ts'
+import { environmentOf, type DrillTarget } from '../environment.ts'
 import { drillFlags, eachLoss } from '../flags.ts'
 import { findPlace, reachGoodState } from '../place.ts'
 import { minute, type LabPowers } from '../scenario.ts'
 import { callRecover } from './call-recover.ts'
 import { drawMatrix } from './matrix-page.ts'
-import { tellLosses } from './matrix.ts'
+import { reportLosses } from './matrix.ts'
 import { keyOf, lossesOf, type Round, roundsOf } from './objects.ts'
 import { isMet, type LossOutcome, lossSchema } from './outcome.ts'
-import { type LossGround, playRound } from './round.ts'
+import { type LossEnvironment, playRound } from './round.ts'
 import { parseDuration, showDuration } from '../../../base/duration.ts'
 import { messageOf, OperatorError } from '../../../base/errors.ts'
 import { putFile } from '../../../base/write-atomic.ts'
@@ -42,7 +42,7 @@ export async function drillEachLoss(stage: LossStage): Promise<RunResult> {
   if (shared['dry-run'] === true) {
     const rounds = roundsOf(await lossesOf(snapshotOf(stage), own.only), draw)
     for (const round of rounds) console.answer.line(keyOf(round))
-    return { outcome: 'planned', telling: tellLosses([]), isAnswer: true, verdict: `${rounds.length} losses would be rehearsed` }
+    return { outcome: 'planned', report: reportLosses([]), isAnswer: true, verdict: `${rounds.length} losses would be rehearsed` }
   }
   const earlier = await earlierRun(stage)
   if (earlier !== undefined) record.continueAs(earlier)
@@ -66,10 +66,10 @@ export async function drillEachLoss(stage: LossStage): Promise<RunResult> {
       record.memory.write({ losses: outcomes })
       keepPage(stage, outcomes)
     }
-    return { ...endingOf(outcomes), telling: tellLosses(outcomes) }
+    return { ...endingOf(outcomes), report: reportLosses(outcomes) }
   } catch (thrown) {
     const { outcome, failure } = failedWith(thrown, stage.signal, true, again)
-    return { outcome, ...(failure === undefined ? {} : { failure }), telling: tellLosses(outcomes) }
+    return { outcome, ...(failure === undefined ? {} : { failure }), report: reportLosses(outcomes) }
   } finally {
     keepPage(stage, outcomes)
   }
@@ -90,10 +90,10 @@ async function earlierRun({ target, session, shared, again }: LossStage): Return
 async function begin(stage: LossStage, place: DrillTarget, lab: LabPowers, isContinued: boolean): Promise<void> {
   const waiting = stage.console.wait('the good state that each loss begins from')
   try {
-    const ground = groundOf(stage, place, (text) => waiting.on(text))
+    const environment = environmentOf(stage, place, (text) => waiting.on(text))
     if (isContinued) return await putBack(stage, lab, (text) => waiting.on(text))
-    await reachGoodState(stage, place, ground.problem, (text) => waiting.on(text))
-    await ground.ensureWitness()
+    await reachGoodState(stage, place, environment.problem, (text) => waiting.on(text))
+    await environment.ensureCanary()
     await lab.snapshot(snapshot)
   } finally {
     waiting.stop()
@@ -112,7 +112,7 @@ async function rehearseRound(
   try {
     const isLarge = round.some(({ ref }) => largeKinds.includes(ref.kind))
     const objective = own.objective === undefined ? undefined : parseDuration(own.objective)
-    const outcome = await playRound(round, objective ?? (isLarge ? 15 : 5) * minute, lossGround(stage, place, progress))
+    const outcome = await playRound(round, objective ?? (isLarge ? 15 : 5) * minute, lossEnvironment(stage, place, progress))
     if (isMet(outcome)) waiting.success(describe(title, outcome))
     else waiting.failure(describe(title, outcome))
     const isClean = isMet(outcome) && outcome.survived && outcome.healedBy !== 'nobody'
@@ -123,9 +123,9 @@ async function rehearseRound(
   }
 }
 
-function lossGround(stage: LossStage, place: DrillTarget, progress: (text: string) => void): LossGround {
+function lossEnvironment(stage: LossStage, place: DrillTarget, progress: (text: string) => void): LossEnvironment {
   const { session, signal, console, record } = stage
-  const ground = groundOf(stage, place, progress)
+  const environment = environmentOf(stage, place, progress)
   const reported = (line: string): void => {
     record.log(`recover: ${line}`)
     if (console.isTerminal) progress(line)
@@ -133,18 +133,18 @@ function lossGround(stage: LossStage, place: DrillTarget, progress: (text: strin
   return {
     probe: () => runProbes(allProbes, snapshotOf(stage)),
     live: (ref) => session.cluster.get(ref),
-    strike: ({ object, damage }) =>
-      ground.strike({
+    inject: ({ object, damage }) =>
+      environment.inject({
         name: eachLoss,
         title: object,
-        strikes: damage.name,
+        injects: damage.name,
         objectiveMs: 0,
-        strike: ({ cluster }) => damage.strike(cluster),
+        inject: ({ cluster }) => damage.inject(cluster),
       }),
     undo: async ({ damage }) => damage.undo?.(session.cluster),
     recover: () => callRecover(place.flags, reported, signal),
-    fingerprint: ground.fingerprint,
-    commitApplied: ground.commitApplied,
+    fingerprint: environment.fingerprint,
+    commitApplied: environment.commitApplied,
     progress,
     signal,
   }

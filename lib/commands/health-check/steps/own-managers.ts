@@ -1,7 +1,7 @@
 import { getMetadata } from '../../../kubernetes/metadata.ts'
 import { kindArgument, nameOf } from '../../../kubernetes/objects.ts'
 import { findForeign } from '../../../health/foreign-managers.ts'
-import { mendManagers, takenAway } from '../hand-over-fields.ts'
+import { handOverAll, takenAway } from '../hand-over-fields.ts'
 import type { Snapshot } from '../../../health/snapshot.ts'
 import { inParallel } from '../../../base/parallel.ts'
 import type { Step } from '../../../runner/step.ts'
@@ -51,7 +51,7 @@ export function ensureOwnManagers(takeSnapshot: () => Snapshot): Step {
     async apply({ cluster, timeout }, progress) {
       const found = await findForeign(takeSnapshot())
       for (const [at, { ref, managers }] of found.entries()) {
-        await mendManagers(cluster, ref, managers, timeout)
+        await handOverAll(cluster, ref, managers, timeout)
         progress(`${at + 1} of ${found.length} objects`)
       }
     },

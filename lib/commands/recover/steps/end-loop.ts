@@ -42,7 +42,7 @@ export function endLoop(suspects: readonly Suspect[], namespace: string): Step[]
     isOver: async (run) =>
       rememberedLoop(run.memory) === undefined && (course.hasEnded || (await suspended(run, doersOf(suspects), false)).length === 0),
   }
-  return [suspend(suspects, source, course), awaitMend(source, course), resume(source, course)]
+  return [suspend(suspects, source, course), awaitFix(source, course), resume(source, course)]
 }
 
 /** What became of a loop between the plan and its suspension. */
@@ -129,7 +129,7 @@ async function setSuspended(run: StepContext, refs: readonly Ref[], is: boolean)
   for (const ref of await suspended(run, refs, !is)) await run.cluster.patch(ref, { spec: { suspend: is ? true : null } })
 }
 
-function awaitMend(source: Ref, course: Course): Step {
+function awaitFix(source: Ref, course: Course): Step {
   return {
     id: 'mend',
     title: 'Fix it in Git',

@@ -43,7 +43,7 @@ export function checkStored(crds: readonly FluxCrd[], { removedVersions }: ApiCh
 }
 
 /** What the plan says of the APIs. */
-export function tellChanges({ added, removed }: ApiChanges, used: readonly KubeObject[]): Finding[] {
+export function reportChanges({ added, removed }: ApiChanges, used: readonly KubeObject[]): Finding[] {
   const names = used.slice(0, 5).map((object) => nameOf(refOf(object)))
   const more = used.length > 5 ? ` and ${used.length - 5} more` : ''
   return [

@@ -17,7 +17,7 @@ import { rolloutStatus } from './rollout.ts'
 export interface Expected {
   readonly place: FluxPlace
   readonly version: string
-  /** The controllers' tags before, for the telling. */
+  /** The controllers' tags before, for the report. */
   readonly images: Readonly<Record<string, string>>
   readonly before: () => Before
   readonly access: Access

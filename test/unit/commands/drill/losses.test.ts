@@ -1,10 +1,10 @@
 import { describe, expect, test } from 'vitest'
 import { damagesOf } from '../../../../lib/commands/drill/losses/damages.ts'
 import { drawMatrix } from '../../../../lib/commands/drill/losses/matrix-page.ts'
-import { tellLosses } from '../../../../lib/commands/drill/losses/matrix.ts'
+import { reportLosses } from '../../../../lib/commands/drill/losses/matrix.ts'
 import { keyOf, type Loss, roundsOf } from '../../../../lib/commands/drill/losses/objects.ts'
 import { isMet, lossField, type LossOutcome } from '../../../../lib/commands/drill/losses/outcome.ts'
-import { type LossGround, playRound } from '../../../../lib/commands/drill/losses/round.ts'
+import { type LossEnvironment, playRound } from '../../../../lib/commands/drill/losses/round.ts'
 import { newTroubles, noticedBy, troublesOf } from '../../../../lib/commands/drill/losses/troubles.ts'
 import type { ProbeResult } from '../../../../lib/health/probe.ts'
 import { kinds, type KubeObject, nameOf, parseObject, refOf } from '../../../../lib/kubernetes/objects.ts'
@@ -86,7 +86,7 @@ describe('a round', () => {
   const workload = { name: 'Deployment shop/cart', uid: 'one', generation: 1, isOwned: false, isPassing: false, restarts: 0 }
   const unhealthy = probed(['inventory', 'fail', 'ServiceAccount flux-system/source-controller'])
   /** A place where an account is deleted, and is there again after so many looks, or when recover is called. */
-  const place = (checksUntilBack: number, more: Partial<LossGround> = {}): LossGround => {
+  const place = (checksUntilBack: number, more: Partial<LossEnvironment> = {}): LossEnvironment => {
     let live: KubeObject | undefined = account('one')
     let checks = 0
     const back = (): void => void (live = account('two'))
@@ -96,7 +96,7 @@ describe('a round', () => {
         return Promise.resolve(live === undefined ? unhealthy : [])
       },
       live: () => Promise.resolve(live),
-      strike: () => Promise.resolve(void (live = undefined)),
+      inject: () => Promise.resolve(void (live = undefined)),
       undo: () => Promise.resolve(),
       recover: () => Promise.resolve({ isDone: true, hasChanged: true, recognised: ['parts-gone'], said: '' }),
       fingerprint: () => Promise.resolve([workload]),
@@ -169,7 +169,7 @@ test('the reports list what was not met, and what is harmless and why; the page 
     harmless: 'nothing of Flux goes by it',
   }
   const all = [outcome, lost, quiet]
-  expect((tellLosses(all).sections ?? []).map(({ title, lines }) => [title, lines])).toEqual([
+  expect((reportLosses(all).sections ?? []).map(({ title, lines }) => [title, lines])).toEqual([
     ['Losses', ['2 of 3 ended as they should.']],
     ['Not met', ['- ServiceAccount flux-system/<x> (deleted, held): still <gone>']],
     ['Harmless', ['- ServiceAccount flux-system/<x> (labels altered): nothing of Flux goes by it']],

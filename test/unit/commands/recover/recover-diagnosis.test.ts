@@ -6,7 +6,7 @@ import { fluxKinds } from '../../../../lib/flux/kinds.ts'
 import type { Installation } from '../../../../lib/flux/installation.ts'
 import { problems } from '../../../../lib/health/problems.ts'
 import { diagnose } from '../../../../lib/commands/recover/diagnosis.ts'
-import { disasters } from '../../../../lib/commands/recover/failures.ts'
+import { failureModes } from '../../../../lib/commands/recover/failures.ts'
 import type { Evidence } from '../../../../lib/commands/recover/evidence.ts'
 import { inLayers } from '../../../../lib/commands/recover/layers.ts'
 import type { Remedies } from '../../../../lib/commands/recover/remedies.ts'
@@ -296,11 +296,11 @@ test.each<[string, Partial<Evidence>, string[]]>([
   ],
   ['a loop', seen('loop', { object: 'ConfigMap apps/shop', reason: 'was changed', problem: 'Recursive reconciliation loop' }), ['loop']],
 ])('%s', (_, evidence, ids) => {
-  expect(diagnose({ ...healthy, ...evidence }).map(({ disaster }) => disaster.id)).toEqual(ids)
+  expect(diagnose({ ...healthy, ...evidence }).map(({ mode }) => mode.id)).toEqual(ids)
 })
 
 test('a loop that an earlier run has suspended is gone on with, though it cannot be seen any more', () => {
-  expect(diagnose(healthy, ['loop']).map(({ disaster }) => disaster.id)).toEqual(['loop'])
+  expect(diagnose(healthy, ['loop']).map(({ mode }) => mode.id)).toEqual(['loop'])
 })
 
 test('a FluxInstance that is being deleted is reported with what follows', () => {
@@ -323,9 +323,7 @@ test.each([
 ])('what is lost outside is named with what brings it back: %s', (_, reason, remedy) => {
   const probes = ['sources', 'instance'].flatMap((id) => seen(id, { object: 'x', reason }).probed)
   const [found] = diagnose({ ...healthy, probed: probes })
-  expect(() => found?.disaster.remedy(remediesWith({ evidence: { ...healthy, probed: probes } }))).toThrow(
-    expect.objectContaining({ remedy }),
-  )
+  expect(() => found?.mode.remedy(remediesWith({ evidence: { ...healthy, probed: probes } }))).toThrow(expect.objectContaining({ remedy }))
 })
 
 const step = (id: string, title = id): Step => ({
@@ -386,7 +384,7 @@ describe('the steps of several remedies', () => {
       )
     const releases = [release('a', 'b'), release('b', 'c'), release('c', 'a')]
     const evidence = { ...healthy, ...seen('helmreleases', ...stuck), objects: new Map(releases.map((one) => [one.name, one])) }
-    const remedy = disasters.find(({ id }) => id === 'release-pending')?.remedy
+    const remedy = failureModes.find(({ id }) => id === 'release-pending')?.remedy
     const { releases: steps = [] } = (await remedy?.(remediesWith({ evidence }))) ?? {}
     expect(steps.map(({ title }) => title)).toEqual(
       ['c', 'b', 'a'].map((name) => `Have helm-controller take HelmRelease apps/${name} up again`),
@@ -403,7 +401,7 @@ describe('a deleted operator', () => {
     )
   const remedyFor = async (more: Partial<Evidence>): Promise<string[]> => {
     const objects = new Map([release('True')].map((one) => [one.name, one]))
-    const remedy = disasters.find(({ id }) => id === 'operator-deleted')?.remedy
+    const remedy = failureModes.find(({ id }) => id === 'operator-deleted')?.remedy
     const remedies = remediesWith({ evidence: { ...healthy, objects, ...more }, operator: () => Promise.resolve([step('flux-operator')]) })
     return ((await remedy?.(remedies))?.operator ?? []).map(({ id }) => id)
   }

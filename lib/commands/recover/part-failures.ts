@@ -1,7 +1,7 @@
 import { releaseNames } from '../../flux/refs.ts'
 import type { Damage, Trouble } from '../../health/probe.ts'
 import type { Evidence } from './evidence.ts'
-import type { Disaster } from './failures.ts'
+import type { FailureMode } from './failures.ts'
 import { repairsOperator } from './repairs-operator.ts'
 import type { Remedy } from './layers.ts'
 import { findObstacles } from './obstacles.ts'
@@ -13,7 +13,7 @@ import { awaitControllers, awaitOperator } from './steps/repair.ts'
 import { troubles } from './stuck-releases.ts'
 
 /** Losses of single objects that Flux consists of, and what keeps it from putting them back. */
-export const losses: readonly Disaster[] = [
+export const partFailures: readonly FailureMode[] = [
   {
     id: 'webhook-orphaned',
     isObstacle: true,
