@@ -39,7 +39,7 @@ export interface LabAccess {
 }
 
 /**
- * Has these clusters up, with Git and registry: builds, starts and heals whatever it takes.
+ * Has these clusters up, with Git and registry: builds, starts and repairs whatever it takes.
  * @throws OperatorError `usage` for a cluster that is neither the tree's nor the lab's: a wrong name starts none
  */
 export async function ensureLab(clusters: readonly string[], console: Console, signal?: AbortSignal): Promise<LabAccess> {
@@ -140,7 +140,7 @@ export async function labStatus(): Promise<LabStatus | undefined> {
 }
 
 /** Has the lab carry out a command. Throws `blocked` where it is not up. */
-export async function tellLab(
+export async function reportLab(
   wanted: SupervisorCommand,
   say: (text: string) => void = () => undefined,
   signal?: AbortSignal,

@@ -106,13 +106,13 @@ function commandFor(verb: string, ref: Ref): string {
 export async function putBack(cluster: Cluster, entry: Entry): Promise<void> {
   const { was, object: captured } = read(entry)
   const object = restorable(captured)
-  const { status: _status, ...stated } = object
+  const { status: _status, ...manifest } = object
   const owners = await Promise.all(
     was.ownerReferences.map(async (owner) => ((await ownerOf(cluster, entry.ref, owner))?.metadata.uid === owner.uid ? [owner] : [])),
   )
   const ownerReferences = owners.flat()
   await cluster.create(
-    parseObject({ ...stated, metadata: { ...object.metadata, ...(ownerReferences.length === 0 ? {} : { ownerReferences }) } }),
+    parseObject({ ...manifest, metadata: { ...object.metadata, ...(ownerReferences.length === 0 ? {} : { ownerReferences }) } }),
   )
   await giveBack(cluster, entry.ref, was)
 }
@@ -122,9 +122,9 @@ export async function changeBack(cluster: Cluster, entry: Entry, live: KubeObjec
   const { was, object: captured } = read(entry)
   const object = restorable(captured, live)
   const { uid, resourceVersion, finalizers, ownerReferences } = live.metadata
-  const { status: _status, ...stated } = object
+  const { status: _status, ...manifest } = object
   const kept = { uid, resourceVersion, finalizers, ...(ownerReferences === undefined ? {} : { ownerReferences }) }
-  await cluster.replace(parseObject({ ...stated, metadata: { ...object.metadata, ...kept } }))
+  await cluster.replace(parseObject({ ...manifest, metadata: { ...object.metadata, ...kept } }))
   await giveBack(cluster, entry.ref, was)
 }
 

@@ -28,7 +28,7 @@ async function keysWithin(entries: readonly Entry[]): Promise<Map<string, string
  * What opens a capture of this once its cluster's secrets are gone: of the identities given, those that are not themselves captured.
  * @throws OperatorError `blocked` where there is none, or none that fits
  */
-export async function openerApart({ encryptor, decryptor }: CaptureKeys, { entries }: Pick<Capture, 'entries'>): Promise<Decryptor> {
+export async function externalDecryptor({ encryptor, decryptor }: CaptureKeys, { entries }: Pick<Capture, 'entries'>): Promise<Decryptor> {
   if (decryptor === undefined) {
     throw blocked('nothing here opens the capture again, so nobody would know that it can be opened', giveIdentity)
   }

@@ -10,7 +10,7 @@ import { shellQuote } from '../base/shell-line.ts'
 /**
  * Writes a capture into a file, and into a second one where that is wanted; opens each again where there is something that opens it, and
  * compares what is read with what was captured.
- * @param decryptor of `openerApart`: what still opens it when the cluster's secrets are gone
+ * @param decryptor of `externalDecryptor`: what still opens it when the cluster's secrets are gone
  */
 export async function keepCapture(
   capture: Capture,

@@ -22,7 +22,7 @@ export async function summarizeFlux({ cluster, script }: StepContext, target: Ta
 
 const sourceSchema = v.object({ spec: v.object({ url: v.string() }) })
 
-/** The lines of it. A source-controller that has only just started has no artifact for a moment, and a run that went well is none the worse. */
+/** The lines of it. A source-controller that has only just started has no artifact for a moment, and a successful run does not fail for it. */
 export function describeFlux(
   instance: KubeObject,
   source: KubeObject,

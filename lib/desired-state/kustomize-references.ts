@@ -34,7 +34,7 @@ export const kustomizationFiles = ['kustomization.yaml', 'kustomization.yml', 'K
 /**
  * Finds what the build of a folder would take from outside the repository: from a server, or from another folder of this machine. A plain
  * remote base over https is legal in kustomize, and Flux builds it. Here it counts too: what is planned, compared and checked must be what
- * the commit has, and a look at a repository must not make this machine fetch, or with git run, what the repository says.
+ * the commit has, and reading a repository must not make this machine fetch, or with git run, what the repository says.
  * @param folder from the top of the repository
  */
 export async function findOutside(root: string, folder: string): Promise<OutsideReference[]> {

@@ -41,14 +41,14 @@ type Candidate = Pick<VersionPlace, 'of' | 'is'> & {
 }
 
 /** Only these words can make a file hold a version of Flux or of its operator. */
-const telling = /distribution|flux-operator|flux-instance|fluxcd\/flux2|postBuild|kind: ConfigMap/
+const specific = /distribution|flux-operator|flux-instance|fluxcd\/flux2|postBuild|kind: ConfigMap/
 
 /**
  * Every place that says which version of Flux or of its operator runs, by kind and chart, not by name or place. Where a place takes its
  * version from a variable, it is the ConfigMap or Kustomization that sets the variable.
  */
 export function findVersionPlaces(files: readonly TextFile[]): VersionPlace[] {
-  const parsed = files.filter(({ file, text }) => !isComponents(file) && telling.test(text)).flatMap(documentsOf)
+  const parsed = files.filter(({ file, text }) => !isComponents(file) && specific.test(text)).flatMap(documentsOf)
   const found = parsed.flatMap((one) => candidatesIn(one).flatMap((candidate) => resolved(one, candidate, parsed)))
   const unique = new Map(found.map((place) => [`${place.file} ${place.document} ${place.path.join('.')}`, place]))
   return [...unique.values(), ...files.filter(({ file }) => isComponents(file)).flatMap(componentsPlace)]

@@ -3,7 +3,7 @@ import { kinds, type KubeObject, type Ref } from '../kubernetes/objects.ts'
 import { controllerNames, isSharded } from './components.ts'
 import { operatorCrds, readFluxCrds } from './crds.ts'
 import { findFollowed, type Followed, followedKinds } from './followed.ts'
-import { type FluxThere, lookForFlux } from './installations.ts'
+import { type FluxThere, readFlux } from './installations.ts'
 import { componentsIn, installerOf, type Installer, shardsIn } from './installer.ts'
 import { shardingOf, wantedComponents } from './instance.ts'
 import { appLabels } from './labels.ts'
@@ -38,7 +38,7 @@ export interface FluxEvidence extends FluxThere {
 
 /** Reads what there is of Flux in a cluster. */
 export async function readInstallation(cluster: Cluster): Promise<Installation> {
-  const [there, crds] = await Promise.all([lookForFlux(cluster), readFluxCrds(cluster)])
+  const [there, crds] = await Promise.all([readFlux(cluster), readFluxCrds(cluster)])
   const evidence = { ...there, crds }
   const ofRoots = crds.filter(({ metadata }) => followedKinds.some((plural) => metadata.name.startsWith(`${plural}.`)))
   return completeInstallation(cluster, evidence, await readFluxObjects(cluster, ofRoots))

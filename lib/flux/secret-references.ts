@@ -61,8 +61,8 @@ export function referencesIn(object: KubeObject): Reference[] {
       )
     }
   }
-  const { metadata: _metadata, status: _status, ...stated } = object
-  visit(stated, '')
+  const { metadata: _metadata, status: _status, ...written } = object
+  visit(written, '')
   return found
 }
 

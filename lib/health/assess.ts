@@ -5,7 +5,7 @@ import type { FluxObjects } from '../flux/read-objects.ts'
 
 /** How one object of Flux is. */
 export type Judgement =
-  | { readonly is: 'well' }
+  | { readonly is: 'healthy' }
   /** On its way, and not for too long yet. */
   | { readonly is: 'busy' }
   | { readonly is: 'suspended'; readonly since: string | undefined }
@@ -56,7 +56,7 @@ export function judgeAll(
   const judged = new Map<string, Judgement>()
   for (const object of objects.all) {
     const judgement = judge(object, objects, now)
-    const isSilent = judgement.is === 'well' || judgement.is === 'busy'
+    const isSilent = judgement.is === 'healthy' || judgement.is === 'busy'
     judged.set(object.name, (isSilent ? unattended.get(object.name) : undefined) ?? judgement)
   }
   for (const object of objects.all) {
@@ -64,21 +64,21 @@ export function judgeAll(
     const ready = conditionOf(object, 'Ready')
     if (judgement?.is !== 'fails' || ready === undefined || !waitingReasons.includes(ready.reason)) continue
     const needs = needsOf(object)
-    const on = needs.filter((need) => isUnwell(judged.get(need)))
+    const on = needs.filter((need) => isUnhealthy(judged.get(need)))
     if (on.length > 0) judged.set(object.name, { is: 'waits', on, since: judgement.since })
     // What it waited for has come about: its controller tries again within half a minute.
     else if (
       (ready.reason !== 'ArtifactFailed' || ready.message.startsWith('Source not ready')) &&
       now - Date.parse(judgement.since) < minute &&
-      needs.every((need) => judged.get(need)?.is === 'well')
+      needs.every((need) => judged.get(need)?.is === 'healthy')
     )
       judged.set(object.name, { is: 'busy' })
   }
   return judged
 }
 
-function isUnwell(judgement: Judgement | undefined): boolean {
-  return judgement !== undefined && judgement.is !== 'well'
+function isUnhealthy(judgement: Judgement | undefined): boolean {
+  return judgement !== undefined && judgement.is !== 'healthy'
 }
 
 function needsOf({ source, dependsOn }: FluxObject): readonly string[] {
@@ -93,14 +93,14 @@ function judge(object: FluxObject, objects: FluxObjects, now: number): Judgement
   if (deletedAt !== undefined)
     return isOld(deletedAt) ? fails('deletion', 'is being deleted, and something holds it: see its finalizers', deletedAt) : { is: 'busy' }
   if (object.isSuspended) return { is: 'suspended', since: object.suspension?.since }
-  if (!object.tells) return { is: 'well' }
+  if (!object.reportsReady) return { is: 'healthy' }
   const stalled = conditionOf(object, 'Stalled')
   if (stalled?.status === 'True') return fails('stalled', `stalled: ${worded(stalled)}`, stalled.lastTransitionTime)
   const missing = needsOf(object).find((need) => !objects.byName.has(need) && objects.kinds.has(need.split(' ')[0] ?? ''))
   if (missing !== undefined) return fails('missing', `needs ${missing}, which does not exist`, writtenAt)
 
   const ready = conditionOf(object, 'Ready')
-  // The condition's own generation first: the status has none before the first attempt that went well.
+  // The condition's own generation first: the status has none before the first successful attempt.
   const seen = ready?.observedGeneration ?? object.observedGeneration ?? generation
   const isSeen = ready !== undefined && (ready.status === 'False' || seen >= generation)
   if (!isSeen)
@@ -122,7 +122,7 @@ function judge(object: FluxObject, objects: FluxObjects, now: number): Judgement
   }
   if (object.askedAt !== undefined && isOld(object.askedAt))
     return fails('ignored', 'was asked to reconcile, and its controller has not', object.askedAt)
-  return behindItsSource(object, objects, isOld) ?? { is: 'well' }
+  return behindItsSource(object, objects, isOld) ?? { is: 'healthy' }
 }
 
 /**

@@ -9,11 +9,11 @@ import { parseDuration, showDuration } from '../base/duration.ts'
 import { type FluxObject, parseFluxObject } from '../flux/object.ts'
 import { lastWriteBy } from './last-write.ts'
 import { newestCause, requestedAt, timeOf } from './newest-cause.ts'
-import type { Scene } from './snapshot.ts'
+import type { Snapshot } from './snapshot.ts'
 import { versionChanges } from '../runner/run-event.ts'
 import { reconcileEvery } from '../flux/annotations.ts'
 
-/** Something of Flux that keeps writing to an object, as far as one look can tell. */
+/** Something of Flux that keeps writing to an object, as far as one reading can tell. */
 export interface Suspect {
   /** What is written: `ConfigMap apps/shop` */
   readonly object: string
@@ -52,13 +52,13 @@ const minute = 60_000
  * What may keep changing without a cause. kustomize-controller, helm-controller and the operator tell of each change that they made in an
  * Event; the API counts those that are alike. How many causes there were meanwhile cannot be counted: a Kustomization's history merges
  * builds that are alike, Events of sources expire and are rationed. So a change counts as explained if nothing was changed since the newest
- * cause but by its own application; else it is a suspicion, which only a second look can prove.
+ * cause but by its own application; else it is a suspicion, which only a second reading can prove.
  */
-export async function findSuspects(scene: Pick<Scene, 'cluster' | 'objects' | 'instance' | 'now'>): Promise<Suspect[]> {
-  const { cluster, now } = scene
-  const instance = await scene.instance()
+export async function findSuspects(snapshot: Pick<Snapshot, 'cluster' | 'objects' | 'instance' | 'now'>): Promise<Suspect[]> {
+  const { cluster, now } = snapshot
+  const instance = await snapshot.instance()
   const [{ byName }, versions, ...events] = await Promise.all([
-    scene.objects(),
+    snapshot.objects(),
     versionChanges(cluster, instance?.metadata.namespace ?? ''),
     eventsOf(cluster, fluxKinds.kustomization.kind, 'Progressing'),
     eventsOf(cluster, fluxKinds.fluxInstance.kind, 'ReconciliationSucceeded'),

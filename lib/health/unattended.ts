@@ -30,7 +30,7 @@ export function unattended(objects: readonly FluxObject[], attendance: Attendanc
       const reason = whyUnattended(object, attendance)
       if (reason !== undefined) return [[object.name, { is: 'fails', cause: 'ignored', reason, since: object.writtenAt }]]
       const late = whyLate(object, attendance)
-      return late === undefined ? [] : [[object.name, { is: 'fails', cause: 'ignored', reason: late, since: object.lookedAt ?? '' }]]
+      return late === undefined ? [] : [[object.name, { is: 'fails', cause: 'ignored', reason: late, since: object.lastHandledAt ?? '' }]]
     }),
   )
 }
@@ -52,10 +52,10 @@ function whyUnattended({ ref, labels }: FluxObject, { installation, deployments 
 }
 
 /** One that has only just started looks at everything first. */
-function whyLate({ ref, interval, timeout, lookedAt }: FluxObject, { now, runningSince }: Attendance): string | undefined {
+function whyLate({ ref, interval, timeout, lastHandledAt }: FluxObject, { now, runningSince }: Attendance): string | undefined {
   const every = parseDuration(interval)
-  if (lookedAt === undefined || every === undefined) return undefined
-  const age = now - Date.parse(lookedAt)
+  if (lastHandledAt === undefined || every === undefined) return undefined
+  const age = now - Date.parse(lastHandledAt)
   const waited = Math.min(age, now - runningSince(controllerOf(ref) ?? ''))
   if (waited <= 2 * every + (parseDuration(timeout) ?? defaultTimeout) + minute) return undefined
   return `its controller last looked at it ${showDuration(age)} ago, and is to look every ${interval}`

@@ -19,7 +19,7 @@ export function reached(subject: Subject, milestone: string, milliseconds: numbe
   return `◎ ${about(subject)}, after ${showDuration(milliseconds)}: ${milestone}`
 }
 
-/** How a run ended; and what is to be done next where it did not go well. */
+/** How a run ended; and what is to be done next where it failed. */
 export function ended(
   subject: Subject,
   outcome: string,

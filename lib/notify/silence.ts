@@ -33,7 +33,7 @@ export const patience = 10_000
  * @throws where Alertmanager does not answer, or refuses
  */
 export async function prolongSilence(alertmanager: Alertmanager, memory: RunState, { lasts, ...silenced }: Silenced): Promise<void> {
-  const there = await lookForOwn(alertmanager, memory)
+  const there = await findOwn(alertmanager, memory)
   const made = await ask(alertmanager, 'POST', 'silences', {
     ...silenced,
     startsAt: new Date().toISOString(),
@@ -46,12 +46,12 @@ export async function prolongSilence(alertmanager: Alertmanager, memory: RunStat
 
 /** Ends the run's silence, unless it has ended by itself. */
 export async function endSilence(alertmanager: Alertmanager, memory: RunState): Promise<void> {
-  const there = await lookForOwn(alertmanager, memory)
+  const there = await findOwn(alertmanager, memory)
   if (there !== undefined) await ask(alertmanager, 'DELETE', `silence/${there.id}`)
 }
 
 /** The silence that the run remembers; undefined where there is none, or it is over. */
-async function lookForOwn(alertmanager: Alertmanager, memory: RunState): Promise<{ id: string; startsAt: string } | undefined> {
+async function findOwn(alertmanager: Alertmanager, memory: RunState): Promise<{ id: string; startsAt: string } | undefined> {
   const id = v.parse(notedSchema, memory.read()).silence?.id
   const found = id === undefined ? undefined : await ask(alertmanager, 'GET', `silence/${id}`)
   if (id === undefined || found === undefined) return undefined

@@ -28,8 +28,8 @@ export interface Content {
 const passing = ['Event', 'Endpoints', 'EndpointSlice', 'Lease', 'PodMetrics']
 
 /** What is in the namespace, and whose it is. */
-export async function readNamespace(cluster: Cluster, namespace: string, belongings: readonly OwnedObject[]): Promise<Content> {
-  const proven = new Map(belongings.map((one) => [one.uid, one]))
+export async function readNamespace(cluster: Cluster, namespace: string, ownedObjects: readonly OwnedObject[]): Promise<Content> {
+  const proven = new Map(ownedObjects.map((one) => [one.uid, one]))
   const flux: OwnedObject[] = []
   const others: Ref[] = []
   const { objects, unseen } = await listAll(cluster, namespace)

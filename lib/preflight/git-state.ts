@@ -56,13 +56,13 @@ export async function checkPushed(
 ): Promise<Finding[]> {
   if (!(await comesFrom(root, remote.url, signal))) return []
   const { unpushed, uncommitted } = await standingOf(root, commit, 'kubernetes', signal)
-  const goesBy = `this run goes by ${remote.ref} at ${commit.slice(0, 12)}`
+  const basis = `this run goes by ${remote.ref} at ${commit.slice(0, 12)}`
   const found: Finding[] = []
-  if (unpushed === undefined) found.push(notice(`this checkout does not know the remote's head; ${goesBy}`, 'git pull'))
+  if (unpushed === undefined) found.push(notice(`this checkout does not know the remote's head; ${basis}`, 'git pull'))
   else if (unpushed.length > 0) {
-    found.push(notice(`${count(unpushed, 'commit')} of this checkout not pushed (${few(unpushed)}); ${goesBy}`, 'git push'))
+    found.push(notice(`${count(unpushed, 'commit')} of this checkout not pushed (${few(unpushed)}); ${basis}`, 'git push'))
   }
-  if (uncommitted.length > 0) found.push(notice(`not committed in this checkout: ${few(uncommitted)}; ${goesBy}`, 'git status'))
+  if (uncommitted.length > 0) found.push(notice(`not committed in this checkout: ${few(uncommitted)}; ${basis}`, 'git status'))
   return found
 }
 

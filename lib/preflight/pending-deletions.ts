@@ -19,7 +19,7 @@ interface Undoing {
   readonly keep: (namespace: string, name: string) => string
 }
 
-/** The kinds whose finalizers delete what was deployed; those of sources only tidy up storage. */
+/** The kinds whose finalizers delete what was deployed; those of sources only clean up storage. */
 const undoings: readonly Undoing[] = [
   {
     kind: fluxKinds.kustomization,

@@ -40,8 +40,8 @@ export const clusterFlags = {
   version: { type: 'boolean', help: 'show the version' },
 } as const satisfies Flags
 
-/** What a script refuses that only looks. */
-export const lookingRefuses = {
+/** What a script that only reads refuses. */
+export const readOnlyRefuses = {
   resume: 'there is nothing to resume, each run looks at everything again',
   fresh: 'each run looks at everything again',
 } as const satisfies RefusedFlags

@@ -36,7 +36,7 @@ export async function findOtherRuns({ cluster, lockNamespace, home, context, uid
  * @param where the flags that name the cluster
  * @param script what runs now; a run of its own that was interrupted is offered where it is asked for
  */
-export function tellOtherRuns(
+export function reportOtherRuns(
   { atWork, interrupted }: OtherRuns,
   { where, script, console }: { where: string; script: string; console: Console },
 ): void {

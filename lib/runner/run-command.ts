@@ -13,7 +13,7 @@ import { clusterFlags, type CommandSyntax, contextsOf, helpPageOf, parseCommand 
 import { failedWith } from './execute.ts'
 import { createRedactor, type Redactor } from '../base/redactor.ts'
 import { openJournal, type RunJournal } from './run-journal.ts'
-import { findOtherRuns, tellOtherRuns } from './other-runs.ts'
+import { findOtherRuns, reportOtherRuns } from './other-runs.ts'
 import type { Holder } from './lock.ts'
 import { type RunResult } from './run-result.ts'
 import { type Document, showJson } from './report.ts'
@@ -151,7 +151,7 @@ async function onCluster<F extends Flags>(
     const { where, runs: home } = target
     const lockNamespace = settings.LOCK_NAMESPACE ?? 'kube-system'
     const others = await findOtherRuns({ cluster: session.cluster, lockNamespace, home, context: target.context, uid: session.uid })
-    tellOtherRuns(others, { where, script: script.name, console })
+    reportOtherRuns(others, { where, script: script.name, console })
     return await script.perform({ ...surroundings, session, target, settings, timeout, shared, own, atWork: others.atWork })
   } finally {
     await session.close()
@@ -206,8 +206,8 @@ function shownAdvice(advice: string, again: Conclusion['again'], target: Target 
 
 /** The line that sums up several clusters. */
 function sayOverall(console: Console, documents: readonly Document[], contexts: readonly (string | undefined)[]): void {
-  const { isWell, text } = overallVerdict(documents, contexts)
+  const { isHealthy, text } = overallVerdict(documents, contexts)
   console.answer.line()
-  if (isWell) console.answer.success(text)
+  if (isHealthy) console.answer.success(text)
   else console.answer.failure(text)
 }

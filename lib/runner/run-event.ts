@@ -43,13 +43,13 @@ export async function leaveEvent(
 }
 
 /** The Events of one run: before its first change, and before it goes back. */
-export function runEvents(to: string | undefined): Record<'begins' | 'goesBack', (run: StepContext) => Promise<void>> {
+export function runEvents(to: string | undefined): Record<'begins' | 'rollsBack', (run: StepContext) => Promise<void>> {
   let left: VersionChange | undefined
   return {
     async begins(run) {
       left = await leaveEvent(run, to)
     },
-    async goesBack(run) {
+    async rollsBack(run) {
       await leaveEvent(run, left?.from, 'back')
     },
   }

@@ -60,7 +60,7 @@ test.each([
 describe('the person’s own checkout', () => {
   const reported = async (commitId: string): Promise<string[]> =>
     (await checkPushed(mine, { commit: commitId, remote }, signal)).map(({ what, remedy }) => `${what} → ${remedy}`)
-  const goesBy = (): string => `this run goes by refs/heads/main at ${second.slice(0, 12)}`
+  const basis = (): string => `this run goes by refs/heads/main at ${second.slice(0, 12)}`
 
   test('that is as Git is says nothing', async () => {
     expect(await reported(second)).toEqual([])
@@ -70,8 +70,8 @@ describe('the person’s own checkout', () => {
     commit(mine, 'README.md', 'no matter of a cluster')
     writeFileSync(join(mine, 'kubernetes/clusters/infra/a.yaml'), 'four')
     expect(await reported(second)).toEqual([
-      `1 commit of this checkout not pushed (${own.slice(0, 7)} Change kubernetes/clusters/infra/a.yaml); ${goesBy()} → git push`,
-      `not committed in this checkout: kubernetes/clusters/infra/a.yaml; ${goesBy()} → git status`,
+      `1 commit of this checkout not pushed (${own.slice(0, 7)} Change kubernetes/clusters/infra/a.yaml); ${basis()} → git push`,
+      `not committed in this checkout: kubernetes/clusters/infra/a.yaml; ${basis()} → git status`,
     ])
     git(mine, 'reset', '--quiet', '--hard', second)
   })

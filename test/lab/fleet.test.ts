@@ -30,7 +30,7 @@ const waves = `${clusters}waves:
 const kubeconfigSchema = v.looseObject({ contexts: v.array(v.unknown()) })
 
 describe('one command on two clusters, in two waves', () => {
-  test('ends well: the document, the reports, and what is left of it', async () => {
+  test('succeeds: the document, the reports, and what is left of it', async () => {
     const ended = await fleet.run(['health-check', '--only', 'api', '--json'], waves)
     expect(ended, ended.stderr).toMatchObject({ code: 0 })
     const document = fleetDocument(ended)

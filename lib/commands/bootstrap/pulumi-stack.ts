@@ -29,7 +29,7 @@ export interface Stack {
   readonly showDiff: () => Promise<string>
   readonly preview: () => Promise<readonly Change[]>
   /** Carries it out, and tells each line that Pulumi says. */
-  readonly up: (tell: (line: string) => void) => Promise<void>
+  readonly up: (report: (line: string) => void) => Promise<void>
   /** Takes away the locks of processes that are gone, and the note of operations that they had begun. */
   readonly clearInterrupted: () => Promise<void>
 }
@@ -107,17 +107,17 @@ export async function openStack({ access, folder: own, cluster }: Session, setti
     async preview() {
       return parsePreview((await $`pulumi preview --json --refresh ${common}`.catch(failed('preview --refresh', 'blocked'))).stdout)
     },
-    async up(tell) {
-      const going = $`pulumi up --refresh --yes --skip-preview ${common}`
-      going.stdout.on('data', (chunk: Buffer) => {
+    async up(report) {
+      const running = $`pulumi up --refresh --yes --skip-preview ${common}`
+      running.stdout.on('data', (chunk: Buffer) => {
         const line = chunk
           .toString()
           .split('\n')
           .map((one) => one.trim())
           .findLast((one) => one !== '' && !/^(\.+|@ updating\.*)$/.test(one)) // no more than that it is at work
-        if (line !== undefined) tell(line)
+        if (line !== undefined) report(line)
       })
-      await going.catch(failed('up --refresh', 'failed'))
+      await running.catch(failed('up --refresh', 'failed'))
     },
     async clearInterrupted() {
       const refresh = () => $`pulumi refresh --clear-pending-creates --yes --skip-preview ${common}`

@@ -43,7 +43,7 @@ function drawOutcome(outcome: DrillOutcome): string {
     ['objective', showDuration(objectiveMs)],
     ['fixed by', mendedBy],
     ['workloads', survival.checked === 0 ? 'a new cluster: none to compare' : `${survival.checked} looked at, ${lost} lost or replaced`],
-    ['struck', struckAt],
+    ['injected', struckAt],
   ])
   return `<section>
 <h2>${escapeHtml(title)} <small>${escapeHtml(name)}</small> <span class="verdict ${met ? 'good' : 'bad'}">${met ? '✔ met' : '✗ not met'}</span></h2>

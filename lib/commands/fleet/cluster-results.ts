@@ -71,7 +71,7 @@ export function standingOf(record: ClusterRecord | undefined): Standing {
   return record.end.exitCode === exitCodes.done && (record.health?.exitCode ?? exitCodes.done) === exitCodes.done ? 'done' : 'failed'
 }
 
-/** The records as a resumed run begins with them: what ended well is not done twice, all else is begun or checked again. */
+/** The records as a resumed run begins with them: what succeeded is not done twice, all else is begun or checked again. */
 export function recordsToResume(records: FleetRun['clusters']): FleetRun['clusters'] {
   return Object.fromEntries(
     Object.entries(records).map(([name, { spans, process: left, end }]) => [

@@ -97,7 +97,7 @@ function defined(flags: GivenFlags): Record<string, string | boolean> {
   return Object.fromEntries(Object.entries(flags).flatMap(([name, value]) => (value === undefined ? [] : [[name, value]])))
 }
 
-/** What the run remembers from now on: a new run, or the resumed one with what did not end well to be done again. */
+/** What the run remembers from now on: a new run, or the resumed one with what failed to be done again. */
 export function runOf(
   prepared: PreparedFleet,
   { startedAt, operator }: { readonly startedAt: string; readonly operator: string },

@@ -3,7 +3,7 @@ import type { FleetCluster, Wave } from './fleet-file.ts'
 /** Where a cluster is within a run of the fleet. */
 export type Standing =
   | 'not-begun'
-  /** Its command ended well. */
+  /** Its command succeeded. */
   | 'done'
   /** Its command failed, or it was not healthy after the soak. */
   | 'failed'
@@ -77,13 +77,13 @@ async function runWave(wave: Wave, actions: FleetActions): Promise<WavesResult> 
 }
 
 /** Acts on each, at most so many at a time; begins none any more once it may not. */
-async function inLanes<T>(items: readonly T[], atOnce: number, mayBegin: () => boolean, act: (item: T) => Promise<void>): Promise<void> {
+async function inLanes<T>(items: readonly T[], atOnce: number, mayBegin: () => boolean, run: (item: T) => Promise<void>): Promise<void> {
   let next = 0
   const lane = async (): Promise<void> => {
     while (next < items.length && mayBegin()) {
       const item = items[next]
       next += 1
-      if (item !== undefined) await act(item)
+      if (item !== undefined) await run(item)
     }
   }
   await Promise.all(Array.from({ length: Math.min(atOnce, items.length) }, lane))

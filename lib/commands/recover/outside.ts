@@ -1,6 +1,6 @@
 import type { Trouble } from '../../health/probe.ts'
 import type { Evidence } from './evidence.ts'
-import type { Disaster } from './failures.ts'
+import type { FailureMode } from './failures.ts'
 import type { Remedies } from './remedies.ts'
 import { RemedyNeeds } from './remedy-needs.ts'
 import { troubles } from './stuck-releases.ts'
@@ -67,7 +67,7 @@ function policyIn(reason: string): string {
 }
 
 /** The losses outside, as failure modes. */
-export const outside: readonly Disaster[] = kinds.map(({ id, title, probes, words, why, remedy }) => {
+export const outside: readonly FailureMode[] = kinds.map(({ id, title, probes, words, why, remedy }) => {
   const find = ({ probed }: Evidence): Trouble | undefined =>
     probes.flatMap((probe) => troubles(probed, probe)).find(({ reason }) => words.test(reason))
   return {

@@ -6,7 +6,7 @@ import { inParallel } from '../../base/parallel.ts'
 import { printable } from '../../base/shell-line.ts'
 import { blocks, type Finding } from '../../preflight/preflight.ts'
 import type { StepContext } from '../../runner/step.ts'
-import type { Look, Step } from '../../runner/step.ts'
+import type { StepStatus, Step } from '../../runner/step.ts'
 
 /** Where the capture is from; asked when a step looks, as a run may make the capture only after its plan. Open it once (`once`). */
 export interface Restoring {
@@ -48,8 +48,8 @@ function ensureRestored({ open, file, identityFile }: Restoring, roles: readonly
     id,
     title,
     risk: 'change',
-    look: async (run) => lookAt(await judged(run), commandFor(file, identityFile, roles)),
-    async act(run, progress) {
+    check: async (run) => statusOf(await judged(run), commandFor(file, identityFile, roles)),
+    async apply(run, progress) {
       let restored = 0
       const all = await judged(run)
       await inParallel(all, atOnce, async ({ entry, verdict }) => {
@@ -62,7 +62,7 @@ function ensureRestored({ open, file, identityFile }: Restoring, roles: readonly
   }
 }
 
-function lookAt(judged: readonly Judged[], command: string): Look {
+function statusOf(judged: readonly Judged[], command: string): StepStatus {
   const blocked = judged.flatMap(({ verdict }) => (verdict.is === 'blocked' ? [verdict] : []))[0]
   if (blocked !== undefined) return blocked
   const missing = judged.filter(({ verdict }) => verdict.is === 'missing').map(({ entry }) => nameOf(entry.ref))

@@ -1,4 +1,4 @@
-import { openerApart } from '../../capture/external-identity.ts'
+import { externalDecryptor } from '../../capture/external-identity.ts'
 import { type Collected, type CaptureRequest, collect } from '../../capture/collect.ts'
 import { destinationOf } from '../../capture/destination.ts'
 import { captureFlags, type CaptureKeys, captureKeys, type Decryptor, splitList } from '../../capture/keys.ts'
@@ -40,7 +40,7 @@ export async function planCapture(
   const request = { context: target.context, server: access.server, uid, namespace, include }
   const collected = await preflight.learn(() => collect(cluster, request))
   if (keys === undefined || collected === undefined) return undefined
-  const decryptor = await preflight.learn(() => openerApart(keys, collected))
+  const decryptor = await preflight.learn(() => externalDecryptor(keys, collected))
   await preflight.check(() => [
     ...collected.unreadable.map((what) => notice(what)),
     ...collected.absent.map((what) => notice(`${what}: referred to, but not there, so not captured`)),

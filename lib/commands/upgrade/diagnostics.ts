@@ -21,7 +21,7 @@ export async function describeState(cluster: Cluster, place: FluxPlace, git: Fol
   const state = instance === undefined ? undefined : stateOf(instance)
   const waiting = await unavailableOf(cluster, deployments.map(refOf))
   const isSuspended = release !== undefined && releaseStateOf(release).isSuspended
-  const inGit = await git.look(AbortSignal.timeout(patience)).then(
+  const inGit = await git.read(AbortSignal.timeout(patience)).then(
     ({ now }) => `Git says ${shown(now)}`,
     (error: unknown) => `what Git says is not known: ${messageOf(error)}`,
   )

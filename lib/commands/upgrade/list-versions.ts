@@ -17,7 +17,7 @@ import type { Flags } from '../../terminal/flags.ts'
 import { listTags, parseArtifact } from '../../tools/registry.ts'
 import { apiChanges } from './checks/api-versions.ts'
 import { oldApisInGit } from './checks/git-api-versions.ts'
-import { choicesFrom, type Here, linesOfChoices, type OperatorChoice, operatorsWorthALook } from './list.ts'
+import { choicesFrom, type Here, linesOfChoices, type OperatorChoice, operatorsToRead } from './list.ts'
 import { placeOf } from './prepare.ts'
 
 const versionSchema = v.object({ gitVersion: v.string() })
@@ -47,7 +47,7 @@ export async function listVersions({ session, target, console }: Asking): Promis
   for (const what of notKnown) console.warning(what)
   const fields = { running: here, versions: choices, notKnown }
   const newer = choices.filter(({ isHere, blockedBy }) => !isHere && blockedBy.length === 0).length
-  return { outcome: 'done', telling: { fields }, isAnswer: true, verdict: `${newer} to upgrade to, and nothing was changed` }
+  return { outcome: 'done', report: { fields }, isAnswer: true, verdict: `${newer} to upgrade to, and nothing was changed` }
 }
 
 const minorOf = (version: string): string => version.slice(0, version.lastIndexOf('.'))
@@ -63,7 +63,7 @@ async function oldApisByMinor(
   for (const { distribution } of known) {
     for (const flux of distribution.versions.filter((version) => isNewerMinor(version, here.flux))) {
       if (old.has(minorOf(flux))) continue
-      const { found } = await oldApisInGit(checkout, crds, apiChanges(crds, distribution, flux).goesAway)
+      const { found } = await oldApisInGit(checkout, crds, apiChanges(crds, distribution, flux).removedVersions)
       const reported = found.map(({ place, kind, apiVersion }) => `${place}: ${kind} in ${apiVersion}, which goes away`)
       old.set(minorOf(flux), reported)
     }
@@ -97,7 +97,7 @@ async function operatorsOf(
   if (tags === undefined) return { known, notKnown: [`which newer operators there are: the registry of ${tree.operator.url} does not say`] }
   const notKnown: string[] = []
   const isTagged = running !== '' && artifact.split('@')[0]?.endsWith(`:v${running}`) === true
-  for (const newer of operatorsWorthALook(tags, running)) {
+  for (const newer of operatorsToRead(tags, running)) {
     const moved = isTagged ? (artifact.split('@')[0] ?? '').replace(/:v[^:/]+$/, `:v${newer}`) : ''
     const distribution = moved === '' ? undefined : await readDistribution(moved, registry, signal)
     if (distribution === undefined) notKnown.push(`which Flux flux-operator ${newer} brings: its artifact cannot be read from here`)

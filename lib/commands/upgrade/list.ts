@@ -53,8 +53,8 @@ function isPlain(version: string): boolean {
 /** How many newer minors of the operator are looked into: each is a download of a megabyte. */
 const mostMinors = 4
 
-/** Of the tags of the operator's chart those that are worth a look: the newest patch of each minor from the one that runs on. */
-export function operatorsWorthALook(tags: readonly string[], running: string): string[] {
+/** Of the tags of the operator's chart those that are worth reading: the newest patch of each minor from the one that runs on. */
+export function operatorsToRead(tags: readonly string[], running: string): string[] {
   const newest = new Map<string, string>()
   for (const tag of tags.filter((one) => isPlain(one) && order(one, running) > 0).toSorted(order)) {
     newest.set(tag.slice(0, tag.lastIndexOf('.')), tag)

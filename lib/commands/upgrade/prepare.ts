@@ -13,7 +13,7 @@ import { OperatorError } from '../../base/errors.ts'
 import { refsIn } from '../../flux/refs.ts'
 import { renderChart } from '../../desired-state/render-chart.ts'
 import { checkGitApis, oldApisInGit } from './checks/git-api-versions.ts'
-import { apiChanges, type ApiChanges, checkStored, tellChanges } from './checks/api-versions.ts'
+import { apiChanges, type ApiChanges, checkStored, reportChanges } from './checks/api-versions.ts'
 import { checkDistribution } from '../../preflight/distribution.ts'
 import { blocks, createPreflight, type Finding } from '../../preflight/preflight.ts'
 import { checkBehind, checkFollowsBranch } from '../../preflight/git-state.ts'
@@ -94,7 +94,7 @@ export async function prepareUpgrade(session: Session, target: Target, asked: As
   const isKnown = chart?.every(({ is }) => is === 'notice') // else its artifact, missing too, is no finding of its own
   const distribution = isKnown ? await preflight.learn(() => readDistribution(artifact, session.registry, signal)) : undefined
   const changes = distribution === undefined ? undefined : apiChanges(crds, distribution, to.flux)
-  const stale = changes === undefined ? [] : staleObjects(await listFluxObjects(cluster, crds), crds, changes.goesAway)
+  const stale = changes === undefined ? [] : staleObjects(await listFluxObjects(cluster, crds), crds, changes.removedVersions)
   // What may have to be put back: the FluxInstance as the chart makes it of the older versions.
   const older = asked.isBack ? lines.after : lines.before
   const former = await preflight.learn(() => buildTree(remote, tree.commit, name, checkout, tools.kubectl, older))
@@ -116,7 +116,7 @@ export async function prepareUpgrade(session: Session, target: Target, asked: As
     async () => checkSignedCommits(cluster, await cluster.get(source), { remote, folder, branch: asked.branch }),
     () => [
       ...(releaseStateOf(release).isSuspended ? [suspended(nameOf(instanceRelease), place)] : []),
-      ...(isSuspended(live) ? [resting(live, target.where)] : []),
+      ...(isSuspended(live) ? [suspendedFinding(live, target.where)] : []),
     ],
     async () => judgeHealth(await settledHealth(session, place, asked.isForced), asked.isForced),
     () => [...checkFollowsBranch(remote), ...(behind ?? [])],
@@ -142,7 +142,7 @@ function versionNotes(
     served: isBack ? apisIn(distribution, to, crds) : Object.fromEntries(crds.map(({ name, served }) => [name, [...served]])),
     images: Object.fromEntries(stateOf(live).components.map(({ name, tag }) => [name, tag])),
     newImages: Object.fromEntries(distribution?.imagesOf(to) ?? []),
-    goesAway: isBack ? [] : [...(changes?.goesAway ?? [])],
+    goesAway: isBack ? [] : [...(changes?.removedVersions ?? [])],
   }
 }
 
@@ -202,7 +202,7 @@ export function placeOf(tree: Tree): UpgradeNotes['place'] {
   }
 }
 
-function resting(instance: KubeObject, where: string): Finding {
+function suspendedFinding(instance: KubeObject, where: string): Finding {
   const { kind, namespace, name } = refOf(instance)
   return blocks(
     `${nameOf(refOf(instance))} is ${describeSuspension(suspensionIn(instance.metadata))}: its operator brings no other version`,
@@ -214,13 +214,13 @@ function resting(instance: KubeObject, where: string): Finding {
 async function apiFindings(known: {
   crds: readonly FluxCrd[]
   changes: ApiChanges | undefined
-  stale: Parameters<typeof tellChanges>[1]
+  stale: Parameters<typeof reportChanges>[1]
   to: string
   checkout: string | undefined
   isForced: boolean
 }): Promise<Finding[]> {
   const { crds, changes, stale, to, checkout, isForced } = known
   if (changes === undefined) return []
-  const inGit = checkout === undefined ? { found: [], unread: [] } : await oldApisInGit(checkout, crds, changes.goesAway)
-  return [...checkStored(crds, changes), ...checkGitApis(inGit, to, isForced), ...tellChanges(changes, stale)]
+  const inGit = checkout === undefined ? { found: [], unread: [] } : await oldApisInGit(checkout, crds, changes.removedVersions)
+  return [...checkStored(crds, changes), ...checkGitApis(inGit, to, isForced), ...reportChanges(changes, stale)]
 }

@@ -23,13 +23,13 @@ export interface SubjectCheck {
 export async function validateSubject(
   subject: Subject,
   { rules, given }: SubjectCheck,
-  findMeans: () => Promise<ValidationTools>,
+  findTools: () => Promise<ValidationTools>,
 ): Promise<Validation> {
-  if (subject.is === 'checkout' && rules !== 'flux') return validate(projectRoot, subject.scope, findMeans, given)
+  if (subject.is === 'checkout' && rules !== 'flux') return validate(projectRoot, subject.scope, findTools, given)
   const check = { rules: rules ?? 'flux', given, name: subject.is === 'checkout' ? projectRoot : subject.name }
   if (subject.is !== 'remote') {
     const { root, covers } = subject.is === 'folder' ? subject : { root: projectRoot, covers: subject.scope.covers }
-    const { findings, warnings, ...rest } = await validateRepository(root, await findMeans(), check)
+    const { findings, warnings, ...rest } = await validateRepository(root, await findTools(), check)
     const covered = (found: readonly Diagnostic[]): Diagnostic[] => found.filter(({ file }) => covers(file))
     return { findings: covered(findings), warnings: covered(warnings), ...rest }
   }
@@ -39,7 +39,7 @@ export async function validateSubject(
     const checkout = join(folder, 'checkout')
     await mkdir(checkout)
     await checkOut(remote, await headOf(remote), '.', checkout)
-    return await validateRepository(checkout, await findMeans(), check)
+    return await validateRepository(checkout, await findTools(), check)
   } finally {
     await rm(folder, { recursive: true, force: true })
   }

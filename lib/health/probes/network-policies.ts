@@ -23,12 +23,12 @@ const usual = ['allow-egress', 'allow-scraping', 'allow-webhooks'] as const
 export const networkPolicies: Probe = {
   id: 'network-policies',
   title: 'NetworkPolicies',
-  async look(scene) {
-    const namespace = await scene.namespace()
+  async check(snapshot) {
+    const namespace = await snapshot.namespace()
     const [policies, instance, { expectsOperator }] = await Promise.all([
-      scene.cluster.list(networkPolicy, { namespace }),
-      scene.instance(),
-      scene.installed(),
+      snapshot.cluster.list(networkPolicy, { namespace }),
+      snapshot.instance(),
+      snapshot.installed(),
     ])
     // Anyone who else installs Flux makes all of them or none.
     const isAsked = instance === undefined ? policies.some(isFluxs) : v.parse(instanceSchema, instance).spec.cluster.networkPolicy
@@ -38,12 +38,12 @@ export const networkPolicies: Probe = {
       object: nameOf({ ...networkPolicy, namespace, name }),
       reason: expectsOperator ? 'does not exist: the operator puts it back, if it runs' : 'does not exist, and no operator puts it back',
       next: expectsOperator
-        ? `${scene.kubectl} --namespace ${namespace} describe fluxinstance flux`
-        : `${scene.kubectl} --namespace ${namespace} get networkpolicies`,
+        ? `${snapshot.kubectl} --namespace ${namespace} describe fluxinstance flux`
+        : `${snapshot.kubectl} --namespace ${namespace} get networkpolicies`,
     }))
     const warns =
       missing.includes(usual[0]) || !expected.includes(usual[0])
-        ? policies.filter(keepsIn).map((policy) => shut(policy, scene.kubectl))
+        ? policies.filter(keepsIn).map((policy) => shut(policy, snapshot.kubectl))
         : []
     return foundAmong(missing.length === 0 ? inPlace(expected, isAsked) : `${missing.length} of ${expected.length} missing`, fails, warns)
   },

@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { generateX25519Identity, identityToRecipient } from 'age-encryption'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { destinationOf } from '../../../lib/capture/destination.ts'
-import { askNewPassphrase, captureKeys, captureOpener } from '../../../lib/capture/keys.ts'
+import { askNewPassphrase, captureKeys, captureDecryptor } from '../../../lib/capture/keys.ts'
 import { createRedactor } from '../../../lib/base/redactor.ts'
 
 const folder = realpathSync(mkdtempSync(join(tmpdir(), 'capture-keys-')))
@@ -49,7 +49,7 @@ describe('the keys of a capture', () => {
     const made = join(folder, 'capture-identity.txt')
     expect(statSync(made).mode & 0o777).toBe(0o600)
     expect(await captureKeys(asked({}, {}, true))).toEqual(keys)
-    expect(await captureOpener(asked({}, {}, true), false)).toEqual(keys.decryptor)
+    expect(await captureDecryptor(asked({}, {}, true), false)).toEqual(keys.decryptor)
     // Anyone who names another recipient could not open it with the lab's.
     expect((await captureKeys(asked({ recipient }, {}, true))).decryptor).toBeUndefined()
   })
@@ -70,10 +70,10 @@ describe('the keys of a capture', () => {
       () => captureKeys(asked({ identity: join(folder, 'none') })),
       `the identity ${join(folder, 'none')} cannot be read`,
     ],
-    ['to open, without any', () => captureOpener(asked({}), false), 'the capture opens with an age identity, and none is given'],
+    ['to open, without any', () => captureDecryptor(asked({}), false), 'the capture opens with an age identity, and none is given'],
     [
       'to open with a passphrase, without a terminal',
-      () => captureOpener(asked({}), true),
+      () => captureDecryptor(asked({}), true),
       'the capture opens with a passphrase, and there is no terminal to ask for it on',
     ],
   ])('are refused %s', async (_how, asking, message) => {

@@ -5,7 +5,7 @@ import { fluxKinds } from '../../../lib/flux/kinds.ts'
 import { socketEndpoint } from '../../../lib/kubernetes/transport.ts'
 import { findSuspects, type Suspect } from '../../../lib/health/changes.ts'
 import { parseFluxObject } from '../../../lib/flux/object.ts'
-import { seeGoingOn } from '../../../lib/health/going-on.ts'
+import { watchSuspects } from '../../../lib/health/ongoing-writes.ts'
 import { sameAgain } from '../../../lib/health/released-again.ts'
 
 const now = Date.parse('2026-01-02T12:00:00Z')
@@ -163,7 +163,7 @@ describe('what was changed again and again', () => {
     expect(await suspects([reported], objects)).toEqual([])
   })
 
-  test('is one that a second look must prove, where the last change has no cause and those before may', async () => {
+  test('is one that a second reading must prove, where the last change has no cause and those before may', async () => {
     const found = await suspects(
       [{ count: 7, first: 60, last: 1 }],
       [made(root, { spec: { ...following, interval: '1m' } }), made(git, fetched(20))],
@@ -191,7 +191,7 @@ describe('what was changed again and again', () => {
     expect(await suspects(reported, [pulled, made(git, fetched(10)), made(settings)])).toEqual([])
   })
 
-  test('is one however often someone asks for a look that changes nothing of it', async () => {
+  test('is one however often someone requests a reconciliation that changes nothing of it', async () => {
     const asked = {
       manager: 'flux',
       time: ago(0.5),
@@ -202,7 +202,7 @@ describe('what was changed again and again', () => {
   })
 })
 
-describe('the second look', () => {
+describe('the second reading', () => {
   const written = (second: number): KubeObject =>
     made(settings, {
       metadata: {
@@ -224,27 +224,27 @@ describe('the second look', () => {
   const inventory = { status: { inventory: { entries: [{ id: `${namespace}_${settings.name}__ConfigMap`, v: 'v1' }] } } }
   /** A cluster whose ConfigMap is written each time that it is looked at, or never. */
   function pulling(isPulled: boolean): Cluster {
-    let looks = 0
-    const cluster = clusterWith(() => [made(root, inventory), written(isPulled ? looks : 0)])
+    let checks = 0
+    const cluster = clusterWith(() => [made(root, inventory), written(isPulled ? checks : 0)])
     return {
       ...cluster,
       read: async (path) => {
-        looks += 1
+        checks += 1
         return cluster.read(path)
       },
     }
   }
 
   test('proves it where the same is written again without a new cause', async () => {
-    expect(await seeGoingOn(pulling(true), [suspect], { writes: 1, within: 10_000 })).toEqual([suspect])
+    expect(await watchSuspects(pulling(true), [suspect], { writes: 1, within: 10_000 })).toEqual([suspect])
   })
   test('proves nothing where nothing is written', async () => {
-    expect(await seeGoingOn(pulling(false), [suspect], { writes: 1, within: 500 })).toEqual([])
+    expect(await watchSuspects(pulling(false), [suspect], { writes: 1, within: 500 })).toEqual([])
   })
   test('proves nothing where there was a reason', async () => {
     let reasons = now
     const reasoned = { ...suspect, newestCause: () => Promise.resolve((reasons += 1)) }
-    expect(await seeGoingOn(pulling(true), [reasoned], { writes: 1, within: 500 })).toEqual([])
+    expect(await watchSuspects(pulling(true), [reasoned], { writes: 1, within: 500 })).toEqual([])
   })
 })
 

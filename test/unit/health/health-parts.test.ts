@@ -58,7 +58,7 @@ test.each([
   [true, 'with --force', { 'f:annotations': { '.': {}, 'f:reconcile.fluxcd.io/requestedAt': {}, 'f:reconcile.fluxcd.io/forceAt': {} } }],
   [false, 'another annotation too', { 'f:annotations': { 'f:reconcile.fluxcd.io/requestedAt': {}, 'f:by': {} } }],
   [false, 'a label too', { 'f:annotations': { 'f:reconcile.fluxcd.io/requestedAt': {} }, 'f:labels': { 'f:by': {} } }],
-])('anyone who asks for a look owns nothing: %s for %s', (is, _, metadata) => {
+])('anyone who requests a reconciliation owns nothing: %s for %s', (is, _, metadata) => {
   expect(isRequestAlone({ 'f:metadata': metadata })).toBe(is)
   expect(isRequestAlone({ 'f:metadata': metadata, 'f:spec': { 'f:suspend': {} } })).toBe(false)
 })

@@ -6,7 +6,7 @@ import { certificates } from '../../../lib/health/probes/certificates.ts'
 import { inventory } from '../../../lib/health/probes/inventory.ts'
 import { namespace as namespaceProbe } from '../../../lib/health/probes/namespace.ts'
 import { describeRules, webhooks } from '../../../lib/health/probes/webhooks.ts'
-import { setScene } from '../../../lib/health/snapshot.ts'
+import { createSnapshot } from '../../../lib/health/snapshot.ts'
 import { fluxKinds } from '../../../lib/flux/kinds.ts'
 import { type Cluster, clusterAt } from '../../../lib/kubernetes/client.ts'
 import { ApiError } from '../../../lib/kubernetes/http.ts'
@@ -52,7 +52,7 @@ function clusterOf(objects: readonly KubeObject[]): Cluster {
 /** What the probe says of Flux in a cluster of these objects. */
 function found(probe: Probe, objects: readonly KubeObject[], now = ends - 100 * day): Promise<Found> {
   const cluster = clusterOf(objects)
-  const scene = setScene({
+  const snapshot = createSnapshot({
     cluster,
     kubectl: 'kubectl',
     where: '',
@@ -61,8 +61,8 @@ function found(probe: Probe, objects: readonly KubeObject[], now = ends - 100 * 
     monitoring: undefined,
     now,
   })
-  return probe.look({
-    ...scene,
+  return probe.check({
+    ...snapshot,
     namespace: () => Promise.resolve(namespace),
     installed: () => Promise.resolve(keptByOperator),
     installation: () => Promise.resolve({ ...keptByOperator, follows: undefined }),
@@ -177,9 +177,16 @@ describe('installed objects', () => {
   /** The probe reads metadata by path, which the cluster of this test makes of kind and namespace. */
   const served = (objects: readonly KubeObject[]): Promise<Found> => {
     const cluster = clusterOf(objects)
-    const scene = setScene({ cluster, kubectl: 'kubectl', where: '', login: { kind: 'none' }, folder: '/nowhere', monitoring: undefined })
-    return inventory.look({
-      ...scene,
+    const snapshot = createSnapshot({
+      cluster,
+      kubectl: 'kubectl',
+      where: '',
+      login: { kind: 'none' },
+      folder: '/nowhere',
+      monitoring: undefined,
+    })
+    return inventory.check({
+      ...snapshot,
       cluster: {
         ...cluster,
         read(path) {

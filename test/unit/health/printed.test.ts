@@ -77,14 +77,14 @@ test("what a push to the lab's Git would change is said", async () => {
   ])
 })
 
-test('a look that was not taken is no ✔; one that failed says what is next, and what is next for all is said once', () => {
+test('a probe that does not apply has no ✔; one that failed says what is next, and what is next for all is said once', () => {
   const { console, lines } = recordingConsole()
   const next = 'npx zx scripts/health-check.ts --context infra --fix'
   showProbes(
     console,
     [
       { id: 'alerts', title: 'Alerts', state: 'ok', applies: false, detail: 'not looked at' },
-      { id: 'revision', title: 'Revision', state: 'unknown', detail: 'the look failed: no network', next: 'git ls-remote' },
+      { id: 'revision', title: 'Revision', state: 'unknown', detail: 'the check failed: no network', next: 'git ls-remote' },
       {
         id: 'managers',
         title: 'Field managers',
@@ -97,7 +97,7 @@ test('a look that was not taken is no ✔; one that failed says what is next, an
   )
   expect(lines).toEqual([
     '– Alerts: not looked at',
-    '✗ Revision: the look failed: no network',
+    '✗ Revision: the check failed: no network',
     '    → git ls-remote',
     '✗ Field managers: 2 objects',
     '    a: is owned',

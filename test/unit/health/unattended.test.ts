@@ -13,13 +13,13 @@ const alert = { apiVersion: 'notification.toolkit.fluxcd.io/v1beta3', kind: 'Ale
 
 interface Made {
   readonly shard?: string
-  readonly lookedAt?: string
+  readonly lastHandledAt?: string
   readonly spec?: object
 }
-function made(kind: { apiVersion: string; kind: string }, { shard, lookedAt, spec = {} }: Made = {}): FluxObject {
+function made(kind: { apiVersion: string; kind: string }, { shard, lastHandledAt, spec = {} }: Made = {}): FluxObject {
   const labels = shard === undefined ? {} : { 'sharding.fluxcd.io/key': shard }
   const conditions = [{ type: 'Ready', status: 'True', reason: 'Succeeded', message: '' }]
-  const history = lookedAt === undefined ? [] : [{ lastReconciled: '2026-11-28T00:00:00Z' }, { lastReconciled: lookedAt }]
+  const history = lastHandledAt === undefined ? [] : [{ lastReconciled: '2026-11-28T00:00:00Z' }, { lastReconciled: lastHandledAt }]
   const metadata = { name: 'shop', namespace: 'apps', labels, creationTimestamp: '2026-11-01T00:00:00Z' }
   return parseFluxObject({ metadata, spec: { interval: '10m', ...spec }, status: { conditions, history } }, kind, kind !== alert)
 }
@@ -79,12 +79,12 @@ describe('an object that nobody reconciles', () => {
     expect(whyOf(made(fluxKinds.kustomization, { shard: 'green' }), [main, source, both])).toBeUndefined()
   })
   test('has not been looked at for longer than its interval allows', () => {
-    const late = made(fluxKinds.kustomization, { lookedAt: '2026-11-29T11:00:00Z' })
+    const late = made(fluxKinds.kustomization, { lastHandledAt: '2026-11-29T11:00:00Z' })
     const justStarted = { installation, deployments: [], now, runningSince: () => now - 60_000 }
     expect(unattended([late], justStarted).size).toBe(0)
-    const looked = (lookedAt: string) => whyOf(made(fluxKinds.kustomization, { lookedAt, spec: { timeout: '1m' } }))
-    expect(looked('2026-11-29T11:38:01Z')).toBeUndefined()
-    expect(looked('2026-11-29T11:37:00Z')).toBe('its controller last looked at it 23 m 00 s ago, and is to look every 10m')
+    const last = (lastHandledAt: string) => whyOf(made(fluxKinds.kustomization, { lastHandledAt, spec: { timeout: '1m' } }))
+    expect(last('2026-11-29T11:38:01Z')).toBeUndefined()
+    expect(last('2026-11-29T11:37:00Z')).toBe('its controller last looked at it 23 m 00 s ago, and is to look every 10m')
     const scanned = parseFluxObject(
       { metadata: { name: 'shop' }, spec: { interval: '1m' }, status: { lastScanResult: { scanTime: '2026-11-29T11:00:00Z' } } },
       image,
@@ -96,7 +96,7 @@ describe('an object that nobody reconciles', () => {
     const object = made(image)
     const found = unattended([object], { installation, deployments: [], now, runningSince })
     const objects = { all: [object], byName: new Map([[object.name, object]]), kinds: new Set<string>() }
-    expect(judgeAll(objects, now).get(object.name)).toEqual({ is: 'well' })
+    expect(judgeAll(objects, now).get(object.name)).toEqual({ is: 'healthy' })
     expect(judgeAll(objects, now, found).get(object.name)).toMatchObject({ is: 'fails', cause: 'ignored' })
   })
 })

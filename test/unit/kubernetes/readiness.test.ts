@@ -34,7 +34,7 @@ describe('an object of Flux', () => {
     ],
     ['is not looked at yet when its status is', { observed: 1, conditions: [ready] }, { is: 'waiting', on: `${name}: not looked at yet` }],
     [
-      'says why it is not ready, even when its first look failed',
+      'says why it is not ready, even when its first check failed',
       { observed: -1, conditions: [{ ...ready, status: 'False', reason: 'GitOperationFailed', message: 'connection refused' }] },
       {
         is: 'waiting',

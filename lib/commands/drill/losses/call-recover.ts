@@ -21,11 +21,11 @@ const documentSchema = v.object({
 /** Calls recover.ts as a person would, with every consent; that it refuses is not an error here. */
 export async function callRecover(flags: readonly string[], progress: (line: string) => void, signal: AbortSignal): Promise<Recovered> {
   const said: string[] = []
-  const tell = (line: string): void => {
+  const report = (line: string): void => {
     said.push(line)
     progress(line)
   }
-  const ended = await callScript('recover', [...flags, '--json', '--fresh'], tell, signal).then(
+  const ended = await callScript('recover', [...flags, '--json', '--fresh'], report, signal).then(
     (written) => ({ isDone: true, written }),
     (error: unknown) => {
       if (!(error instanceof ScriptFailed)) throw error

@@ -18,9 +18,9 @@ export function drawMatrix(facts: DrillFacts, outcomes: readonly LossOutcome[]):
   return htmlPage(
     `Every loss on ${facts.context}`,
     style,
-    `<p class="${met === outcomes.length ? 'met' : 'missed'}"><b>${met} of ${outcomes.length}</b> noticed and healed, or harmless</p>
+    `<p class="${met === outcomes.length ? 'met' : 'missed'}"><b>${met} of ${outcomes.length}</b> noticed and repaired, or harmless</p>
 <p class="faint">${escapeHtml(`${facts.server}, ${facts.operator}, run ${facts.runId}, ${facts.startedAt} to ${facts.finishedAt}`)}</p>
-<p class="faint"><span class="met">✔</span> as it should be <span class="harmless">○</span> harmless <span class="missed">✗</span> not noticed, not healed, or a workload lost. Each cell: the probe that noticed and when, who healed it and when.</p>
+<p class="faint"><span class="met">✔</span> as it should be <span class="harmless">○</span> harmless <span class="missed">✗</span> not noticed, not repaired, or a workload lost. Each cell: the probe that noticed and when, who repaired it and when.</p>
 ${
   isOfPairs
     ? outcomes.map(drawPair).join('\n')

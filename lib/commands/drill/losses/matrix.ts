@@ -2,9 +2,9 @@ import { showDuration } from '../../../base/duration.ts'
 import type { DocumentFields } from '../../../runner/report.ts'
 import { isMet, lossField, type LossOutcome } from './outcome.ts'
 
-/** What the document and report.md say of the losses: all of them, then what did not end well, and what is harmless and why. */
-export function tellLosses(outcomes: readonly LossOutcome[]): DocumentFields {
-  const head = ['object', 'damage', 'noticed by', 'after', 'healed by', 'after', 'workloads', '']
+/** What the document and report.md say of the losses: all of them, then what failed, and what is harmless and why. */
+export function reportLosses(outcomes: readonly LossOutcome[]): DocumentFields {
+  const head = ['object', 'damage', 'noticed by', 'after', 'repaired by', 'after', 'workloads', '']
   const rows = outcomes.map((outcome) => [
     outcome.objects.join(' + '),
     outcome.damages.join(' + '),

@@ -29,7 +29,7 @@ function ensureOff(title: string, isMeant: (held: Held) => boolean): Step {
     id: 'finalizers',
     title,
     risk: 'destroy',
-    async look({ cluster }) {
+    async check({ cluster }) {
       const { count, held } = await readHeldObjects(cluster)
       const own = heldByFlux(held)
       if (own.length === 0)
@@ -45,7 +45,7 @@ function ensureOff(title: string, isMeant: (held: Held) => boolean): Step {
         details: own.slice(0, 20).map(({ ref }) => `${ref.kind} ${ref.namespace}/${ref.name}`),
       }
     },
-    async act({ cluster, timeout }, progress) {
+    async apply({ cluster, timeout }, progress) {
       const own = heldByFlux((await readHeldObjects(cluster)).held)
       let done = 0
       await inParallel(own, atOnce, async (held) => {

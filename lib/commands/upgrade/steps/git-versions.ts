@@ -28,7 +28,7 @@ export interface GitVersions {
 /** What the branch that Flux follows has. */
 export interface Followed {
   /** The commit at its head, and whether that says the versions. Throws where Git cannot be reached. */
-  readonly look: (signal: AbortSignal) => Promise<{ commit: string; isSo: boolean; now: VersionLines }>
+  readonly read: (signal: AbortSignal) => Promise<{ commit: string; isSo: boolean; now: VersionLines }>
   /** The commit that was last seen, or pushed, to say the versions: what Flux is to get to. */
   readonly commit: () => string | undefined
   readonly pushed: (commit: string) => void
@@ -43,7 +43,7 @@ export function followed({ remote, file, versions, folder }: Pick<GitVersions, '
     pushed(commit) {
       known = commit
     },
-    async look(signal) {
+    async read(signal) {
       const commit = await headOf(remote, signal)
       const now = read.get(commit) ?? versionsIn(await contentAt(remote, commit, file, folder, signal), file)
       read.set(commit, now)
@@ -77,15 +77,15 @@ export function ensureVersionsInGit(change: GitVersions, at: Followed): Step {
     id: 'git',
     title: branch === undefined ? `Change the version in Git (${target})` : `Propose the version in Git, on branch ${branch}`,
     risk: 'change',
-    async look({ signal }) {
+    async check({ signal }) {
       const pushed = at.commit()
-      const seen = await at.look(signal).catch((error: unknown) => {
+      const seen = await at.read(signal).catch((error: unknown) => {
         if (pushed === undefined) throw error
         return { commit: pushed, isSo: true, now: versions } // Git has gone away since; what was pushed there stays
       })
       const { commit, isSo, now } = seen
       if (isSo) return { is: 'done', detail: `${branchOf(remote)} says ${shown(versions, now)} at ${commit.slice(0, 12)}` }
-      const there = await proposed?.look(signal).catch(() => undefined) // no such branch yet
+      const there = await proposed?.read(signal).catch(() => undefined) // no such branch yet
       if (there?.isSo === true)
         return { is: 'done', detail: `${branch} says ${shown(versions, there.now)} at ${there.commit.slice(0, 12)}` }
       const lines = Object.entries(versions).flatMap(([key, value]) => [
@@ -99,7 +99,7 @@ export function ensureVersionsInGit(change: GitVersions, at: Followed): Step {
         details: lines,
       }
     },
-    act: ({ signal, console }) =>
+    apply: ({ signal, console }) =>
       inClone(remote, folder, signal, async (clone) => {
         const commit = await clone.commit(file, withVersions(await clone.read(file), file, versions), message)
         for (const line of (await clone.diff(clone.head, commit)).split('\n')) console.faint(`  ${line}`)
@@ -123,13 +123,13 @@ export function awaitMerge({ remote, versions }: Pick<GitVersions, 'remote' | 'v
     id: 'merge',
     title: `Wait until ${branch} is merged into ${into}`,
     risk: 'safe',
-    async look({ signal }) {
-      const seen = await at.look(signal).catch((error: unknown) => messageOf(error))
+    async check({ signal }) {
+      const seen = await at.read(signal).catch((error: unknown) => messageOf(error))
       if (typeof seen === 'string') return { is: 'waiting', on: seen }
       if (seen.isSo) return { is: 'done', detail: `${into} says ${shown(versions, seen.now)} at ${seen.commit.slice(0, 12)}` }
       return { is: 'waiting', on: `someone to open and merge the request: ${where}` }
     },
-    act: () => Promise.resolve(),
+    apply: () => Promise.resolve(),
     watches: [], // Git tells nobody: it is asked every few seconds
   }
 }
@@ -144,16 +144,16 @@ export function ensureReverted(change: GitVersions, at: Followed, finish: () => 
     title:
       branch === undefined ? `Take the version back in Git (${target})` : `Propose in Git to take the version back, on branch ${target}`,
     risk: 'change',
-    async look({ signal }) {
-      const seen = await at.look(signal).catch((error: unknown) => messageOf(error))
+    async check({ signal }) {
+      const seen = await at.read(signal).catch((error: unknown) => messageOf(error))
       if (typeof seen === 'string' && at.commit() !== undefined) return { is: 'done', detail: `pushed ${at.commit()?.slice(0, 12)}` }
       if (typeof seen === 'string') return { is: 'todo', change: `once Git answers (${seen}): ${shown(versions)}`, commands: finish() }
       if (seen.isSo) return { is: 'done', detail: `${branchOf(remote)} says ${shown(versions, seen.now)} at ${seen.commit.slice(0, 12)}` }
-      if (proposed !== undefined && (await proposed.look(signal).catch(() => undefined))?.isSo === true)
+      if (proposed !== undefined && (await proposed.read(signal).catch(() => undefined))?.isSo === true)
         return { is: 'done', detail: `${target} says ${shown(versions)}` }
       return { is: 'todo', change: `${file} on top of ${seen.commit.slice(0, 12)}: ${shown(versions)}`, commands: finish() }
     },
-    async act(run, progress) {
+    async apply(run, progress) {
       const commit = await untilPushed(run, progress, change, target, finish)
       if (branch === undefined) at.pushed(commit)
     },

@@ -7,7 +7,7 @@ import { OperatorError } from '../../../base/errors.ts'
 /** The tag of each controller, by its name. */
 export type Tags = Readonly<Record<string, string>>
 
-/** Remembers, from one look to the next, which images the nodes report as missing. */
+/** Remembers, from one check to the next, which images the nodes report as missing. */
 export interface Pulls {
   /**
    * Throws OperatorError where the Deployment's pods want an image that is in no registry: no waiting helps. Whatever else keeps an image

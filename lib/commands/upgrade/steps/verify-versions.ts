@@ -11,13 +11,13 @@ import { complaintOf, shell } from '../../../process/command.ts'
 import { type FluxPlace, refsIn } from '../../../flux/refs.ts'
 import type { Access } from '../../../connection/kubeconfig.ts'
 import type { Step } from '../../../runner/step.ts'
-import { lookAtRollout } from './rollout.ts'
+import { rolloutStatus } from './rollout.ts'
 
 /** What must be so once a version runs. */
 export interface Expected {
   readonly place: FluxPlace
   readonly version: string
-  /** The controllers' tags before, for the telling. */
+  /** The controllers' tags before, for the report. */
   readonly images: Readonly<Record<string, string>>
   readonly before: () => Before
   readonly access: Access
@@ -37,13 +37,13 @@ export function verifyVersions(expected: Expected): Step {
     id: 'verify',
     title: `Verify Flux ${version}`,
     risk: 'safe',
-    async look({ cluster }) {
+    async check({ cluster }) {
       const instance = await cluster.get(ref)
       if (instance === undefined) return { is: 'waiting', on: 'the FluxInstance' }
       const crds = await listControllerCrds(cluster)
       const before = expected.before()
       const judged = judgeObjects(await listFluxObjects(cluster, crds), before)
-      const rollout = await lookAtRollout(cluster, namespace, instance, version, images)
+      const rollout = await rolloutStatus(cluster, namespace, instance, version, images)
       // The operator looks at the FluxInstance again and again: what fails says more than that it is at it just now.
       const failing = judged.version.find((reported) => !reported.startsWith(nameOf(ref)))
       if (rollout.is !== 'done') return failing === undefined ? rollout : { is: 'waiting', on: failing }
@@ -66,7 +66,7 @@ export function verifyVersions(expected: Expected): Step {
         detail: `${components.length} controllers at their images, ${crds.length} CRDs, ${readyAgain(judged, before)}${cli}`,
       }
     },
-    act: () => Promise.resolve(),
+    apply: () => Promise.resolve(),
     watches: [fluxKinds.fluxInstance, kinds.deployment, fluxKinds.kustomization, fluxKinds.helmRelease].map((kind) => ({
       kind,
       query: {},
