@@ -3,7 +3,7 @@ import type { ClusterResult } from './cluster-results.ts'
 import { countOutcomes, type FleetDocument } from './fleet-document.ts'
 
 /** A cluster that failed, or was not begun, and why. */
-export interface Trouble {
+export interface ClusterTrouble {
   readonly wave: string
   readonly name: string
   readonly outcome: string
@@ -20,7 +20,7 @@ export interface FleetFacts {
   /** Version, outcome and how many, the most first. */
   readonly byVersion: readonly { readonly version: string; readonly outcome: string; readonly names: readonly string[] }[]
   readonly slowest: readonly { readonly name: string; readonly wave: string; readonly tookMs: number }[]
-  readonly troubles: readonly Trouble[]
+  readonly troubles: readonly ClusterTrouble[]
 }
 
 const slowestShown = 10
@@ -54,7 +54,7 @@ function succeeded({ exitCode }: ClusterResult): boolean {
   return exitCode === 0
 }
 
-function troubleOf({ wave, name, outcome, error }: ClusterResult & { readonly wave: string }): Trouble {
+function troubleOf({ wave, name, outcome, error }: ClusterResult & { readonly wave: string }): ClusterTrouble {
   return { wave, name, outcome, why: error?.message ?? '', next: error?.remedy ?? '' }
 }
 

@@ -11,7 +11,7 @@ import { troubles } from './stuck-releases.ts'
  */
 
 /** One loss outside: by which words it is known, and what is to be done about it. */
-interface Outside {
+interface OutsideProblem {
   readonly id: string
   readonly title: string
   readonly probes: readonly string[]
@@ -20,7 +20,7 @@ interface Outside {
   readonly remedy: (trouble: Trouble, evidence: Evidence) => string
 }
 
-const kinds: readonly Outside[] = [
+const kinds: readonly OutsideProblem[] = [
   {
     id: 'git-branch-gone',
     title: 'The branch that Flux follows gone from Git',
