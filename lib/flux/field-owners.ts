@@ -7,7 +7,7 @@ import { isOperatorLever, isRequestAnnotation } from './annotations.ts'
 export type Fields = Readonly<Record<string, unknown>>
 const fieldsSchema = v.record(v.string(), v.unknown())
 
-/** What a person moves to have Flux act or rest, by whatever program: it is written to be seen by the controllers, and is no one's field. */
+/** What a person sets to have Flux reconcile or not, by whatever program: it is written to be seen by the controllers, and is no one's field. */
 function isLever(path: string): boolean {
   if (!path.startsWith(annotations)) return path === 'f:spec f:suspend'
   const name = path.slice(annotations.length)

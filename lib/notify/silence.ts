@@ -28,7 +28,7 @@ const thereSchema = v.object({ startsAt: v.string(), status: v.object({ state: v
 export const silencePatience = 10_000
 
 /**
- * Silences the alerts from now on, or for longer where the run, or the one it goes on with, has a silence already. A renewed silence
+ * Silences the alerts from now on, or for longer where the run, or the one it resumes, has a silence already. A renewed silence
  * keeps its id as long as it says the second it started in (alertmanager silence/silence.go, canUpdate).
  * @throws where Alertmanager does not answer, or refuses
  */

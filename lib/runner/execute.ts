@@ -53,7 +53,7 @@ export interface Hooks {
 
 /**
  * The result of what was thrown; whatever was under way when the person cancelled is a cancellation.
- * @param hasBegun that the run may have changed something, in this call or in one before that it goes on with
+ * @param hasBegun that the run may have changed something, in this call or in an earlier one that it resumes
  * @param again makes the command that resumes it
  */
 export function failedWith(

@@ -57,3 +57,7 @@ test('no exported name of lib/ has two meanings', () => {
     .map(([, name]) => name)
   expect(names.filter((name, at) => names.indexOf(name) !== at)).toEqual([])
 })
+
+test.each(files.filter((file) => file.startsWith('docs/')))('%s says in its third line whom it is for', (file) => {
+  expect((contents.get(file) ?? '').split('\n')[2]).toMatch(/^For .*:|^For (?:any|every)one .*/)
+})

@@ -26,7 +26,7 @@ const kinds: readonly OutsideProblem[] = [
     title: 'The branch that Flux follows gone from Git',
     probes: ['sources', 'revision'],
     words: /couldn't find remote ref|reference not found|could ?n.t find remote|Remote branch .* not found/i,
-    why: 'only Git can have it back; Flux goes on with what it has applied',
+    why: 'only Git can restore it; Flux keeps what it has applied',
     remedy: (_, { installation: { follows } }) =>
       `git push ${follows?.url ?? 'URL'} COMMIT:${follows?.ref ?? 'refs/heads/main'}   # COMMIT: what the root Kustomization applied last, from any clone`,
   },

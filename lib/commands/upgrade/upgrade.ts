@@ -145,7 +145,7 @@ export function returnSteps(stage: UpgradeStage, notes: UpgradeNotes): Step[] {
 
 /**
  * The rollback of a rollback that fails: to where it began. None for one that an earlier version of this script began.
- * @param hasArrived whether the older version runs: then only Git is left to be changed, which the run goes on with when it is resumed
+ * @param hasArrived whether the older version runs: then only Git is left to be changed, which the run continues with when it is resumed
  */
 export function rollbackReturn(stage: UpgradeStage, notes: UpgradeNotes, hasArrived: () => boolean): Rollback | undefined {
   const { start } = notes
