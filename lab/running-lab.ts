@@ -22,7 +22,7 @@ import { type LabStatus, type ProcessStatus, processStatusOf } from './status.ts
 type Say = (text: string) => void
 
 /** What `up` is asked for. */
-interface Wanted {
+interface UpRequest {
   readonly clusters: readonly string[]
   readonly executables: Executables
   /** The helm that scripts use from now on; unless it is given, the one they have used, at first that of the executables. */
@@ -34,7 +34,7 @@ interface Wanted {
 /** Everything of a lab that runs. Its methods are called one at a time, but for `status`. */
 export interface RunningLab {
   /** Starts what is not running of these clusters, and of those that were there before. Tells which were started, or had to be waited for. */
-  readonly up: (wanted: Wanted, say: Say) => Promise<string[]>
+  readonly up: (wanted: UpRequest, say: Say) => Promise<string[]>
   readonly status: () => Promise<LabStatus>
   readonly setFault: (fault: Fault) => Promise<void>
   /** Tells which were cleared. */

@@ -43,7 +43,7 @@ if (await claimSocket(server, join(sockets, 'control'))) {
   // Anyone who deletes the lab's home has not asked for processes without one.
   setInterval(() => existsSync(layout.home) || void leave(), 3000).unref()
 } else {
-  report('another supervisor is there already')
+  report('another supervisor is running already')
   announce()
 }
 

@@ -46,7 +46,7 @@ export interface LabNode {
   readonly processes: () => ProcessInfo[]
   /**
    * Replaces the faults. A partition cuts off and reconnects what runs; a crash or an unreachable image counts from the next start on.
-   * What backs off looks again at once.
+   * What backs off retries at once.
    */
   readonly setFaults: (faults: Faults) => void
 }

@@ -30,7 +30,7 @@ async function keysWithin(entries: readonly Entry[]): Promise<Map<string, string
  */
 export async function externalDecryptor({ encryptor, decryptor }: CaptureKeys, { entries }: Pick<Capture, 'entries'>): Promise<Decryptor> {
   if (decryptor === undefined) {
-    throw blocked('nothing here opens the capture again, so nobody would know that it can be opened', giveIdentity)
+    throw blocked('nothing here opens the capture again, so it cannot be verified', giveIdentity)
   }
   if (decryptor.is === 'passphrase' || encryptor.is === 'passphrase') return decryptor
   const within = await keysWithin(entries)

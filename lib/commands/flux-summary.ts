@@ -1,6 +1,6 @@
 import * as v from 'valibot'
 import { describeSuspension, isSuspended, suspensionIn } from '../flux/suspension.ts'
-import { stateOf } from '../flux/instance.ts'
+import { instanceStateOf } from '../flux/instance.ts'
 import type { KubeObject } from '../kubernetes/objects.ts'
 import { fluxKinds } from '../flux/kinds.ts'
 import type { StepContext } from '../runner/step.ts'
@@ -29,7 +29,7 @@ export function describeFlux(
   { context, isLab, kubectl }: Pick<Target, 'context' | 'isLab' | 'kubectl'>,
   script: string,
 ): string[] {
-  const { applied, components } = stateOf(instance)
+  const { applied, components } = instanceStateOf(instance)
   const { spec } = v.parse(sourceSchema, source)
   const revision = fetchedRevision(source)
   return [

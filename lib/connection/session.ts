@@ -90,14 +90,17 @@ export async function openSession(options: {
   }
 }
 
-interface Way {
+interface ApiAccess {
   readonly access: Access
   readonly endpoint: Endpoint
   readonly close: () => Promise<void>
 }
 
 /** The way to the API: straight there where the kubeconfig has all that takes, which saves two starts of kubectl; else by its proxy. */
-async function openWay({ tools, context, kubeconfig, redactor, signal }: Parameters<typeof openSession>[0], folder: string): Promise<Way> {
+async function openWay(
+  { tools, context, kubeconfig, redactor, signal }: Parameters<typeof openSession>[0],
+  folder: string,
+): Promise<ApiAccess> {
   const login = findStaticLogin(context, kubeconfig)
   if (login === undefined) {
     const access = await findAccess(tools.kubectl, context, kubeconfig)

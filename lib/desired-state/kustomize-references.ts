@@ -64,7 +64,7 @@ async function startWalk(root: string): Promise<Walk> {
 }
 
 /** One YAML document, and the folder that its paths begin at. */
-interface Written {
+interface KustomizeDocument {
   readonly folder: string
   readonly file: string
   readonly lines: LineCounter
@@ -108,7 +108,7 @@ async function walkText(walk: Walk, folder: string, file: string, text: string):
 /** Looks at every text below a node. Go reads the names of fields in any case. */
 async function walkNode(
   walk: Walk,
-  written: Written,
+  written: KustomizeDocument,
   node: unknown = written.document.contents,
   field = '',
   above: readonly unknown[] = [],
@@ -127,12 +127,12 @@ async function walkNode(
   if (isScalar(node) && typeof node.value === 'string') await judge(walk, written, node.value, placeOf(written, node, field))
 }
 
-function placeOf({ file, lines }: Written, node: unknown, field: string): Place {
+function placeOf({ file, lines }: KustomizeDocument, node: unknown, field: string): Place {
   const offset = isScalar(node) ? node.range?.[0] : undefined
   return { file, line: offset === undefined ? 1 : lines.linePos(offset).line, field }
 }
 
-async function judge(walk: Walk, { folder }: Written, text: string, place: Place): Promise<void> {
+async function judge(walk: Walk, { folder }: KustomizeDocument, text: string, place: Place): Promise<void> {
   const field = place.field.toLowerCase()
   const isFolder = folders.includes(field)
   if (!isFolder && !files.test(field)) return

@@ -34,7 +34,7 @@ export type Cause =
   | 'outdated'
   /** It waits for others, and they for it. */
   | 'circle'
-  /** A Helm release of it is pending, and nobody is at work on it. */
+  /** A Helm release of it is pending, and no controller is working on it. */
   | 'pending-release'
 
 const minute = 60_000
@@ -104,7 +104,7 @@ function judge(object: FluxObject, objects: FluxObjects, now: number): Judgement
   const seen = ready?.observedGeneration ?? object.observedGeneration ?? generation
   const isSeen = ready !== undefined && (ready.status === 'False' || seen >= generation)
   if (!isSeen)
-    return isOld(writtenAt) ? fails('ignored', `its controller has not looked at generation ${generation}`, writtenAt) : { is: 'busy' }
+    return isOld(writtenAt) ? fails('ignored', `its controller has not observed generation ${generation}`, writtenAt) : { is: 'busy' }
   const since = ready.lastTransitionTime
   // A new commit took its place, and is tried next; bounded, for a HelmRelease has stuck so (fluxcd/helm-controller#1429).
   if (ready.reason === 'HealthCheckCanceled' && !isOld(since)) return { is: 'busy' }
@@ -160,5 +160,5 @@ function worded({ reason, message }: Condition): string {
 /** How old what a failing source still offers is, against how often it looks. */
 function ageOf({ artifactAt, interval }: FluxObject, now: number): string {
   if (artifactAt === undefined) return ''
-  return ` (its artifact is ${showDuration(now - Date.parse(artifactAt))} old; it looks every ${interval})`
+  return ` (its artifact is ${showDuration(now - Date.parse(artifactAt))} old; its interval is ${interval})`
 }

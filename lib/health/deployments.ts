@@ -73,7 +73,7 @@ export async function judgeDeployment(
   const deletion = deletionOf(deployment)
   if (deletion !== undefined) return { fail: { object, reason: deletion, next: describe } }
   if (spec.replicas === 0) {
-    const reason = 'is scaled to 0: nobody does its work'
+    const reason = 'is scaled to 0: its work is not done'
     return { fail: { object, reason, next: scaleUp(deployment, snapshot.kubectl), damage: 'scaled-to-zero' } }
   }
   if (status.availableReplicas < spec.replicas) {

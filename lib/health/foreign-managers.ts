@@ -2,7 +2,7 @@ import { foreignManagersOf } from '../flux/field-owners.ts'
 import { type Ref, refOf } from '../kubernetes/objects.ts'
 import { managersOf, owners } from '../flux/field-managers.ts'
 import type { FluxObject } from '../flux/object.ts'
-import type { Installed } from '../flux/installation.ts'
+import type { InstalledFlux } from '../flux/installation.ts'
 import type { Snapshot } from './snapshot.ts'
 
 /** An object of Flux that someone else owns fields of. */
@@ -13,7 +13,7 @@ export interface ForeignOwned {
 
 /** What is looked at for owners that are not Flux's. */
 export interface ForeignSnapshot extends Pick<Snapshot, 'crds' | 'instance' | 'objects'> {
-  readonly installed: () => Promise<Pick<Installed, 'expectsOperator' | 'installedBy'>>
+  readonly installed: () => Promise<Pick<InstalledFlux, 'expectsOperator' | 'installedBy'>>
 }
 
 /** Flux's CRDs, its FluxInstance, and all of its objects that Git or the operator put there, with owners that are neither. */

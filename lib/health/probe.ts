@@ -8,7 +8,7 @@ import type { Snapshot } from './snapshot.ts'
 export type State = 'ok' | 'warn' | 'fail' | 'unknown'
 
 /** A loss that has a remedy of its own. */
-export type Damage =
+export type DamageKind =
   /** A webhook that must answer and cannot. */
   | 'webhook-unanswered'
   /** A webhook whose CA certificates have all expired. */
@@ -41,7 +41,7 @@ export interface Trouble {
   /** The runbook's name for it. */
   readonly problem?: Problem
   /** What is lost or altered, for those that decide by it. */
-  readonly damage?: Damage
+  readonly damage?: DamageKind
   /** That it is suspended, and by whom: a person's decision, and no trouble of Flux's. */
   readonly suspension?: Suspension
 }
@@ -53,7 +53,7 @@ export function suspendedTrouble(object: string, suspension: Suspension, next: s
 }
 
 /** What a probe saw. */
-export interface Found {
+export interface ProbeFindings {
   readonly state: State
   /** One line: what is healthy, or how much is not. */
   readonly detail: string
@@ -70,10 +70,10 @@ export interface Probe {
   /** Stable: `--only`, reports and tests name it. */
   readonly id: string
   readonly title: string
-  readonly check: (snapshot: Snapshot) => Promise<Found>
+  readonly check: (snapshot: Snapshot) => Promise<ProbeFindings>
 }
 
-export interface ProbeResult extends Found {
+export interface ProbeResult extends ProbeFindings {
   readonly id: string
   readonly title: string
 }
@@ -100,12 +100,12 @@ export function isHealthy(probed: readonly Pick<ProbeResult, 'state'>[]): boolea
 }
 
 /** What a probe says that has nothing to look at on this cluster: that is not trouble, and one line says why. */
-export function doesNotApply(why: string): Found {
+export function doesNotApply(why: string): ProbeFindings {
   return { state: 'ok', applies: false, detail: why }
 }
 
 /** What a probe saw that judges objects one by one: any that fails makes it fail, else any to know of makes it warn. */
-export function foundAmong(detail: string, fails: readonly Trouble[], warns: readonly Trouble[] = []): Found {
+export function foundAmong(detail: string, fails: readonly Trouble[], warns: readonly Trouble[] = []): ProbeFindings {
   if (fails.length === 0 && warns.length === 0) return { state: 'ok', detail }
   return { state: fails.length > 0 ? 'fail' : 'warn', detail, objects: [...fails, ...warns] }
 }

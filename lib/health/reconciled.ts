@@ -4,7 +4,7 @@ import type { Judgement } from './assess.ts'
 import type { Suspension } from '../flux/suspension.ts'
 import { apiGroups, isOfGroup } from '../flux/api-groups.ts'
 import { reconcileAnnotation } from '../flux/annotations.ts'
-import { type Found, foundAmong, suspendedTrouble, type Trouble } from './probe.ts'
+import { type ProbeFindings, foundAmong, suspendedTrouble, type Trouble } from './probe.ts'
 import { problems } from './problems.ts'
 import { rootCauses } from './root-causes.ts'
 import type { Snapshot } from './snapshot.ts'
@@ -21,7 +21,7 @@ export async function foundReconciled(
   what: string,
   mine: (object: FluxObject) => boolean,
   more: ReadonlyMap<string, Judgement> = new Map(),
-): Promise<Found> {
+): Promise<ProbeFindings> {
   const [{ all }, read, namespace] = await Promise.all([snapshot.objects(), snapshot.judged(), snapshot.namespace()])
   const judged = new Map([...read, ...more])
   const own = all.filter(mine)

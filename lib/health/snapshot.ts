@@ -9,7 +9,7 @@ import { judgeAll, type Judgement } from './assess.ts'
 import type { Session } from '../connection/session.ts'
 import type { Settings } from '../connection/settings.ts'
 import type { Target } from '../connection/target.ts'
-import { completeInstallation, type Installation, type Installed, judgeInstallation } from '../flux/installation.ts'
+import { completeInstallation, type Installation, type InstalledFlux, judgeInstallation } from '../flux/installation.ts'
 import { readFlux } from '../flux/installations.ts'
 import { wantedDeployments } from '../flux/wanted-deployments.ts'
 import { runningSince } from './deployments.ts'
@@ -33,7 +33,7 @@ export interface Snapshot {
   readonly monitoring: string | undefined
   readonly version: () => Promise<string>
   /** How Flux was installed, and what it is made of. */
-  readonly installed: () => Promise<Installed>
+  readonly installed: () => Promise<InstalledFlux>
   /** The same, with what it follows. */
   readonly installation: () => Promise<Installation>
   /** The FluxInstance, or undefined where there is none. */

@@ -22,7 +22,7 @@ export async function stuckReleases({ cluster, now, objects }: Snapshot): Promis
     found.set(owner.name, {
       is: 'fails',
       cause: 'pending-release',
-      reason: `Helm release ${name} is ${status} at revision ${version}, and nobody is at work on it`,
+      reason: `Helm release ${name} is ${status} at revision ${version}, and no controller is working on it`,
       since,
     })
   }

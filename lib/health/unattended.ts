@@ -39,7 +39,7 @@ function whyUnattended({ ref, labels }: FluxObject, { installation, deployments 
   const { components, shardLabel, version } = installation
   const controller = controllerOf(ref)
   if (controller === undefined || components.length === 0) return undefined
-  if (!components.includes(controller)) return `nobody reconciles it: this Flux has no ${controller}`
+  if (!components.includes(controller)) return `no controller reconciles it: this Flux has no ${controller}`
   const shard = labels[shardLabel]
   if (shard === undefined || !isSharded(controller, version)) return undefined
   const shouldRollBack = deployments.some(({ name, component, deployment }) => {
@@ -48,7 +48,7 @@ function whyUnattended({ ref, labels }: FluxObject, { installation, deployments 
     if (!componentsIn(deployment).includes(controller)) return false
     return shardsIn(deployment).includes(shard) || !selectsByLabel(deployment)
   })
-  return shouldRollBack ? undefined : `nobody reconciles it: it is for shard ${shard}, for which no ${controller} is there`
+  return shouldRollBack ? undefined : `no controller reconciles it: it is for shard ${shard}, for which there is no ${controller}`
 }
 
 /** One that has only just started looks at everything first. */
@@ -58,5 +58,5 @@ function whyLate({ ref, interval, timeout, lastHandledAt }: FluxObject, { now, r
   const age = now - Date.parse(lastHandledAt)
   const waited = Math.min(age, now - runningSince(controllerOf(ref) ?? ''))
   if (waited <= 2 * every + (parseDuration(timeout) ?? defaultTimeout) + minute) return undefined
-  return `its controller last looked at it ${showDuration(age)} ago, and is to look every ${interval}`
+  return `its controller last reconciled it ${showDuration(age)} ago; its interval is ${interval}`
 }

@@ -206,7 +206,7 @@ function rootOf(apiVersion: string): string {
 }
 
 /**
- * The page of a list that took so long that its snapshot is gone: an empty one, from which the list goes on with what there is now. What else
+ * The page of a list that took so long that its snapshot is gone: an empty one, from which the list continues with what there is now. What else
  * failed is thrown again.
  * @param from where the page was asked from; the first of a list never expires
  */

@@ -1,9 +1,9 @@
 import type { Cluster } from './client.ts'
-import { onChange, type Watched } from './watch.ts'
+import { onChange, type WatchTarget } from './watch.ts'
 
 export interface Wait<T> {
   /** Where a change shows that may end the wait; nothing where it shows in no collection, and is only asked for again and again. */
-  readonly watches: readonly Watched[]
+  readonly watches: readonly WatchTarget[]
   /** The longest it may take, in milliseconds. */
   readonly timeout: number
   /** The check is repeated at least this often in case a watch misses something, in milliseconds; 2 s unless given. */

@@ -104,7 +104,7 @@ async function* changesSince(
   }
 }
 
-export interface Watched {
+export interface WatchTarget {
   readonly kind: Kind
   readonly query: Query
 }
@@ -115,7 +115,7 @@ export interface Watched {
  */
 export function onChange(
   cluster: Cluster,
-  watched: readonly Watched[],
+  watched: readonly WatchTarget[],
 ): { next: (milliseconds: number) => Promise<void>; stop: () => void } {
   const stopped = new AbortController()
   const signal = AbortSignal.any([cluster.signal, stopped.signal])
@@ -123,7 +123,7 @@ export function onChange(
   let failure: unknown
   let wake: () => void = () => undefined
   signal.addEventListener('abort', () => wake(), { once: true })
-  const follow = async ({ kind, query }: Watched): Promise<void> => {
+  const follow = async ({ kind, query }: WatchTarget): Promise<void> => {
     for await (const _ of watch(cluster, kind, query, signal)) {
       changed = true
       wake()

@@ -12,7 +12,7 @@ export interface Alertmanager {
   readonly caFile: string | undefined
 }
 
-export interface Silenced {
+export interface SilenceOptions {
   readonly matchers: readonly Matcher[]
   readonly createdBy: string
   readonly comment: string
@@ -25,14 +25,14 @@ const madeSchema = v.object({ silenceID: v.string() })
 const thereSchema = v.object({ startsAt: v.string(), status: v.object({ state: v.string() }) })
 
 /** The longest one request may take: a run does not wait for those who only watch it. */
-export const patience = 10_000
+export const silencePatience = 10_000
 
 /**
- * Silences the alerts from now on, or for longer where the run, or the one it goes on with, has a silence already. A renewed silence
+ * Silences the alerts from now on, or for longer where the run, or the one it resumes, has a silence already. A renewed silence
  * keeps its id as long as it says the second it started in (alertmanager silence/silence.go, canUpdate).
  * @throws where Alertmanager does not answer, or refuses
  */
-export async function prolongSilence(alertmanager: Alertmanager, memory: RunState, { lasts, ...silenced }: Silenced): Promise<void> {
+export async function prolongSilence(alertmanager: Alertmanager, memory: RunState, { lasts, ...silenced }: SilenceOptions): Promise<void> {
   const there = await findOwn(alertmanager, memory)
   const made = await ask(alertmanager, 'POST', 'silences', {
     ...silenced,
@@ -71,7 +71,7 @@ async function ask(alertmanager: Alertmanager, method: 'GET' | 'POST' | 'DELETE'
     },
     ...(body === undefined ? {} : { body: JSON.stringify(body) }),
     caFile,
-    deadline: patience,
+    deadline: silencePatience,
   })
   const said = answer.body.toString()
   if (answer.status === 404 && method !== 'POST') return undefined

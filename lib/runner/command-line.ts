@@ -42,8 +42,8 @@ export const clusterFlags = {
 
 /** What a script that only reads refuses. */
 export const readOnlyRefuses = {
-  resume: 'there is nothing to resume, each run looks at everything again',
-  fresh: 'each run looks at everything again',
+  resume: 'there is nothing to resume, each run checks everything again',
+  fresh: 'each run checks everything again',
 } as const satisfies RefusedFlags
 
 /** `--context` of a script that takes several. */

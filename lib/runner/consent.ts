@@ -1,6 +1,6 @@
 import { OperatorError } from '../base/errors.ts'
 import { askText, canAsk } from '../terminal/prompt.ts'
-import type { Planned } from './plan.ts'
+import type { PlanEntry } from './plan.ts'
 import type { StepContext } from './step.ts'
 import type { StepStatus, Step, TodoStatus } from './step.ts'
 
@@ -32,7 +32,7 @@ export function consentOf(flags: { yes?: boolean; destroy?: string; 'dry-run'?: 
  * @throws OperatorError `usage` where a job lacks a flag, or the name typed is another
  */
 export async function verifyConsent(
-  plan: readonly Planned[],
+  plan: readonly PlanEntry[],
   consent: Exclude<Consent, 'dry-run'>,
   run: StepContext,
   alsoDestroys: string | undefined,

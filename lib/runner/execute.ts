@@ -1,7 +1,7 @@
 import { carryOutStep, freely, record } from './execute-step.ts'
 import { type Consent, isUnforeseen, verifyConsent, verifyConsentTo } from './consent.ts'
 import { messageOf, OperatorError } from '../base/errors.ts'
-import { makePlan, type Planned, showPlan } from './plan.ts'
+import { makePlan, type PlanEntry, showPlan } from './plan.ts'
 import { choose } from '../terminal/prompt.ts'
 import type { StepContext } from './step.ts'
 import type { SequenceResult } from './run-result.ts'
@@ -53,7 +53,7 @@ export interface Hooks {
 
 /**
  * The result of what was thrown; whatever was under way when the person cancelled is a cancellation.
- * @param hasBegun that the run may have changed something, in this call or in one before that it goes on with
+ * @param hasBegun that the run may have changed something, in this call or in an earlier one that it resumes
  * @param again makes the command that resumes it
  */
 export function failedWith(
@@ -161,7 +161,7 @@ function withState(result: SequenceResult, now: ReturnType<NonNullable<StepSeque
 }
 
 /** What only waits happens by itself, as Flux looks at itself every minute. */
-function planned(plan: readonly Planned[]): SequenceResult {
+function planned(plan: readonly PlanEntry[]): SequenceResult {
   const steps = plan.map(({ step, status }) => {
     const detail = status === undefined ? '(known after apply)' : detailOf(status)
     return record(step, status?.is === 'done' ? 'already' : 'planned', Date.now(), detail)

@@ -34,7 +34,7 @@ export interface Lock {
 }
 
 /** Who holds a cluster's lock. */
-export interface Holder {
+export interface LockHolder {
   /** `user@host RUN` */
   readonly holder: string
   readonly runId: string
@@ -42,7 +42,7 @@ export interface Holder {
 }
 
 /** Who holds the lock now; undefined where nobody does, or it cannot be read. */
-export async function readHolder(cluster: Cluster, namespace: string): Promise<Holder | undefined> {
+export async function readHolder(cluster: Cluster, namespace: string): Promise<LockHolder | undefined> {
   const lease = await cluster.get(leaseRef(namespace)).catch(() => {
     cluster.signal.throwIfAborted()
     return undefined // what changes something asks again, and is not content with that

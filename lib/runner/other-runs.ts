@@ -2,13 +2,13 @@ import { hostname } from 'node:os'
 import { printable } from '../base/shell-line.ts'
 import type { Cluster } from '../kubernetes/client.ts'
 import type { Console } from '../terminal/console.ts'
-import { type Holder, readHolder } from './lock.ts'
+import { type LockHolder, readHolder } from './lock.ts'
 import { captureOf, type EarlierRun, hasPassedReturn, lastInterrupted } from './run-store.ts'
 
 /** What else was begun on a cluster, and has not ended. */
 export interface OtherRuns {
   /** Who holds its lock now. */
-  readonly atWork: Holder | undefined
+  readonly atWork: LockHolder | undefined
   /** The run that last changed something, where it was interrupted. */
   readonly interrupted: EarlierRun | undefined
 }

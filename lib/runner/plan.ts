@@ -7,16 +7,16 @@ import { detailOf, type StepStatus, type Step } from './step.ts'
  * A step, and how things are before anything is changed; undefined where that can't be known: after something is destroyed, and where an
  * earlier step of the plan will undo it, or change what it verifies.
  */
-export interface Planned {
+export interface PlanEntry {
   readonly step: Step
   readonly status: StepStatus | undefined
 }
 
 /** Checks every step in turn. Past the first that will destroy something, nothing read now would still be true: nothing is checked. */
-export async function makePlan(steps: readonly Step[], run: StepContext): Promise<Planned[]> {
+export async function makePlan(steps: readonly Step[], run: StepContext): Promise<PlanEntry[]> {
   const waiting = run.console.wait('reading the cluster')
   try {
-    const plan: Planned[] = []
+    const plan: PlanEntry[] = []
     let isPast = false
     for (const step of steps) {
       const seen = isPast ? undefined : await step.check(run)
@@ -31,7 +31,7 @@ export async function makePlan(steps: readonly Step[], run: StepContext): Promis
 }
 
 /** Whether what a step finds done now says nothing of when its turn comes. */
-function isOpen({ risk, undoneBy = [] }: Step, before: readonly Planned[]): boolean {
+function isOpen({ risk, undoneBy = [] }: Step, before: readonly PlanEntry[]): boolean {
   const changes = before.filter(({ step, status }) => status?.is === 'todo' && step.risk !== 'safe')
   return (risk === 'safe' && changes.length > 0) || changes.some(({ step }) => undoneBy.includes(step.id))
 }
@@ -40,7 +40,7 @@ function isOpen({ risk, undoneBy = [] }: Step, before: readonly Planned[]): bool
  * Shows the plan, numbered. What comes after a change can't be known for sure before it, and says so.
  * @param lastTook how long it took the last time, in milliseconds
  */
-export function showPlan(plan: readonly Planned[], { place }: StepContext, lastTook: number | undefined, output: Output): void {
+export function showPlan(plan: readonly PlanEntry[], { place }: StepContext, lastTook: number | undefined, output: Output): void {
   output.line()
   output.line(`Plan for ${place}${lastTook === undefined ? '' : `; last time it took ${showDuration(lastTook)}`}`)
   const noReturn = plan.findIndex(({ step, status }) => step.risk === 'destroy' && status?.is !== 'done')

@@ -88,7 +88,7 @@ async function perform<F extends Flags, P extends PreparedChange>(
   const earlier = isDryRun || !isResumable ? undefined : await chooseRun(place, operation.name, shared.resume, shared.fresh === true)
   if (earlier !== undefined) {
     record.continueAs(earlier)
-    console.action(`going on with the run ${earlier.runId}`)
+    console.action(`resuming the run ${earlier.runId}`)
   }
   const holder = holderOf(record.runId())
   const lockNamespace = settings.LOCK_NAMESPACE ?? 'kube-system'

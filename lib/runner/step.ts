@@ -1,5 +1,5 @@
 import type { Cluster } from '../kubernetes/client.ts'
-import type { Watched } from '../kubernetes/watch.ts'
+import type { WatchTarget } from '../kubernetes/watch.ts'
 import type { Console } from '../terminal/console.ts'
 import type { RunState } from './run-state.ts'
 
@@ -49,18 +49,18 @@ export interface Step {
   /** The ids of earlier steps that undo what this one does: where one of them acts, this one has to. */
   readonly undoneBy?: readonly string[]
   /** Where the change shows that the step waits for; nothing where `apply` is over when it returns. */
-  readonly watches?: readonly Watched[]
+  readonly watches?: readonly WatchTarget[]
 }
 
 /** What a step's last check saw, beyond its status, and when, in the milliseconds of `performance.now()`. */
-export interface Observed<T> {
+export interface Observation<T> {
   readonly value: T
   readonly at: number
 }
 
 /** A step whose last check the report includes; undefined until it has checked. */
 export interface ObservingStep<T> extends Step {
-  readonly observed: () => Observed<T> | undefined
+  readonly observed: () => Observation<T> | undefined
 }
 
 export type StepState = 'done' | 'already' | 'skipped' | 'failed' | 'planned'

@@ -21,12 +21,12 @@ export function verdictOf({ script, context, outcome, startedAt, finishedAt }: D
 export function overallVerdict(
   documents: readonly Document[],
   contexts: readonly (string | undefined)[],
-): { readonly isHealthy: boolean; readonly text: string } {
+): { readonly succeeded: boolean; readonly text: string } {
   const done = documents.filter(({ exitCode }) => exitCode === exitCodes.done)
   const each = contexts.map((context = '', at) => `${context} ${documents[at]?.outcome ?? 'not begun'}`)
   const script = documents[0]?.script ?? ''
   return {
-    isHealthy: done.length === contexts.length,
+    succeeded: done.length === contexts.length,
     text: `${script}: ${done.length} of ${contexts.length} clusters: ${each.join(', ')}`,
   }
 }

@@ -123,7 +123,7 @@ test('what goes by a folder names it, and what does not', async () => {
   const ended = await run('upgrade', '--to', '2.9.5', '--json')
   expect(ended.code).toBe(2)
   expect(documentOf(ended).error).toEqual({
-    message: `there is no kubernetes/clusters/${context}/settings.yaml: upgrade goes by what Git says of a cluster`,
+    message: `there is no kubernetes/clusters/${context}/settings.yaml: upgrade needs the cluster's folder in Git`,
     remedy:
       'name the folder below kubernetes/clusters with --cluster NAME; without one health-check, capture, restore, teardown, recover, drill work',
   })

@@ -217,7 +217,7 @@ describe('a capture', () => {
     expect(held.stderr).toContain(`sops.key is itself among what is captured (${nameOf(sopsAge)}): once that is gone, nothing would open`)
     const over = await capture('--out', file)
     expect(over.code).toBe(2)
-    expect(over.stderr).toContain(`${file} is there already, and may be the only good capture`)
+    expect(over.stderr).toContain(`${file} exists already, and may be the only good capture`)
     const tracked = await capture('--out', join(projectRoot, 'docs/x.capture'))
     expect(tracked.code).toBe(2)
     expect(tracked.stderr).toMatch(/docs\/x\.capture is in a Git checkout, .*, which does not ignore it: a capture never goes into Git/)
@@ -365,7 +365,7 @@ describe('a restore', () => {
     await infra.patch(subst, { data: { REGION: 'us' } })
     const ended = await restore('--yes')
     expect(ended.code).toBe(3)
-    expect(ended.stderr).toContain(`${nameOf(fixed)} differs in data[.dockerconfigjson], which the API lets nobody change`)
+    expect(ended.stderr).toContain(`${nameOf(fixed)} differs in data[.dockerconfigjson], which is immutable`)
     expect(ended.stderr).toContain(
       'to have the captured one: npx zx scripts/lab.ts kubectl --context lab-infra -- --namespace team-a delete secret registry',
     )

@@ -53,7 +53,7 @@ export async function endEach(command: Command, cases: readonly (readonly [Endin
   const since = new Date()
   await command.begin()
   const before = await command.state()
-  let running: Held | undefined
+  let running: StoppedRun | undefined
   for (const [at, [ending, step]] of cases.entries()) {
     // One that sleeps goes on by itself: the same process is stopped at the next step too. Any other is to come to its end.
     const left = cases.slice(at)
@@ -88,14 +88,14 @@ export function threeByChance(steps: readonly PlannedStep[], seed: number): (rea
   return chosen.flatMap((step, at) => (endingsOf[at] === undefined ? [] : [[endingsOf[at], step] as const]))
 }
 
-interface Held {
+interface StoppedRun {
   readonly run: Running
   /** Where it has not been stopped yet. */
   readonly titles: readonly string[]
 }
 
 /** A run that stands still in the first of these steps, and in the next ones once it goes on; the Lease says in which. */
-async function heldAt(command: Command, process: Held | undefined, titles: readonly string[]): Promise<Held> {
+async function heldAt(command: Command, process: StoppedRun | undefined, titles: readonly string[]): Promise<StoppedRun> {
   const [title = ''] = titles
   const goOn = process ?? start(command, titles, flagsOf(command))
   if (await isStopped(goOn.run)) return verified(command, goOn, title)
@@ -108,12 +108,12 @@ async function heldAt(command: Command, process: Held | undefined, titles: reado
   throw new Error(`it never came to “${title}”:\n${(await again.run.ended).stderr}`)
 }
 
-function start({ lab, script }: Command, titles: readonly string[], flags: readonly string[]): Held {
+function start({ lab, script }: Command, titles: readonly string[], flags: readonly string[]): StoppedRun {
   const env = { NODE_OPTIONS: `--import=${new URL('hold.mjs', import.meta.url).href}`, HOLD_AT: JSON.stringify(titles) }
   return { run: lab.start(script, flags, env), titles }
 }
 
-async function verified(command: Command, held: Held, title: string): Promise<Held> {
+async function verified(command: Command, held: StoppedRun, title: string): Promise<StoppedRun> {
   expect((await command.cluster().get(lease))?.metadata.annotations).toMatchObject({ 'flux-runbook/phase': title })
   return held
 }
@@ -135,7 +135,7 @@ function stateOf(pid: number): string | undefined {
   }
 }
 
-async function endRun(command: Command, { run }: Held, ending: Ending): Promise<void> {
+async function endRun(command: Command, { run }: StoppedRun, ending: Ending): Promise<void> {
   const goOn = (): void => run.kill('SIGCONT')
   switch (ending) {
     case 'killed':

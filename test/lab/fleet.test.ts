@@ -141,7 +141,7 @@ describe('nothing is begun, and everything is said at once', () => {
         '3 problems with the fleet; nothing was begun:',
         `  ${file}:4: the cluster infra is named twice, first in line 2`,
         `  ${file}:4: there is no wave cannary; did you mean canary?`,
-        `  ${file}:7: soak wants a duration such as 10m`,
+        `  ${file}:7: soak must be a duration such as 10m`,
       ].join('\n'),
     )
   })

@@ -363,7 +363,7 @@ test('helmreleases: a chart that is not there; a release left pending, recognise
   const [found] = await turned({ only: 'helmreleases', now: Date.now() + 600_000 })
   expect(found?.objects?.[0]).toMatchObject({
     object: 'HelmRelease flux-system/flux-operator',
-    reason: 'Helm release flux-operator is pending-upgrade at revision 7, and nobody is at work on it',
+    reason: 'Helm release flux-operator is pending-upgrade at revision 7, and no controller is working on it',
     problem: 'Operator HelmRelease stuck reconciling',
   })
   await remove(pending)

@@ -150,7 +150,7 @@ describe('the lock', () => {
 
     await cluster.remove(lease, { uid: (await cluster.get(lease))?.metadata.uid ?? '' })
     const resumed = lab.start('bootstrap', ['--lab', '--yes', '--resume'])
-    await resumed.said(`going on with the run ${known}`)
+    await resumed.said(`resuming the run ${known}`)
     await resumed.said('✔ Create the namespace')
     resumed.kill('SIGTERM')
     expect((await resumed.ended).code).toBe(130)

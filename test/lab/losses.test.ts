@@ -58,7 +58,7 @@ test('a webhook left behind, a quota of 0, an account gone, operator and control
 
   const checked = documentOf(await lab.run('health-check', ['--lab', '--json', '--only', 'namespace,webhooks,operator,inventory']))
   expect(checked.probes).toMatchObject([
-    { id: 'operator', state: 'fail', objects: [{ reason: 'is scaled to 0: nobody does its work' }] },
+    { id: 'operator', state: 'fail', objects: [{ reason: 'is scaled to 0: its work is not done' }] },
     {
       id: 'namespace',
       state: 'fail',

@@ -1,6 +1,6 @@
 import { expect } from 'vitest'
 import type { Cluster } from '../../lib/kubernetes/client.ts'
-import { stateOf } from '../../lib/flux/instance.ts'
+import { instanceStateOf } from '../../lib/flux/instance.ts'
 import { kinds, type Ref } from '../../lib/kubernetes/objects.ts'
 import { fluxKinds } from '../../lib/flux/kinds.ts'
 import { readinessOf } from '../../lib/flux/readiness.ts'
@@ -31,7 +31,7 @@ export async function startMinorLab(clusters: readonly string[]): Promise<TestLa
 export async function applied(cluster: Cluster): Promise<string | undefined> {
   const read = async (): Promise<{ is: string; applied: string } | undefined> => {
     const object = await cluster.get(instance)
-    return object && { is: readinessOf(object).is, applied: stateOf(object).applied }
+    return object && { is: readinessOf(object).is, applied: instanceStateOf(object).applied }
   }
   await expect.poll(read, { timeout: 60_000 }).toMatchObject({ is: 'ready' })
   return (await read())?.applied

@@ -111,7 +111,7 @@ test('controllers deleted: it waits for the operator, and changes nothing itself
   const { ids, steps, reported } = await recover()
   expect(ids[0]).toBe('controllers-deleted') // a release that helm-controller was at may be stuck as well
   expect(steps[0]).toBe('controllers already')
-  expect(reported).toContain('the operator looks every 1m and puts back what is missing')
+  expect(reported).toContain('the operator reconciles every 1m and recreates what is missing')
 })
 
 test('controllers deleted, and an operator that would look in an hour only: they are back all the same', async () => {
@@ -131,7 +131,7 @@ test('the operator deleted: it waits for helm-controller', async () => {
   const { ids, steps, reported } = await recover()
   expect(ids[0]).toBe('operator-deleted')
   expect(steps[0]).toBe('operator already')
-  expect(reported).toContain('helm-controller looks every 1m and puts back what is missing')
+  expect(reported).toContain('helm-controller reconciles every 1m and recreates what is missing')
 })
 
 test('all of Flux deleted a moment ago, its namespace still on its way out: that is waited for, and Flux is bootstrapped', async () => {

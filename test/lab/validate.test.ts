@@ -155,8 +155,7 @@ describe('the script', () => {
     expect({ code, stdout, stderr }).toEqual({
       code: 2,
       stdout: '',
-      stderr:
-        '✗ lib is not a part of what validate looks at\n  → name paths below kubernetes/ or docs/, README.md, or another repository\n',
+      stderr: '✗ lib is not part of what validate checks\n  → name paths below kubernetes/ or docs/, README.md, or another repository\n',
     })
   })
 })

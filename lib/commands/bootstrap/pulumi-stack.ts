@@ -9,7 +9,7 @@ import { shellQuote } from '../../base/shell-line.ts'
 import type { Session } from '../../connection/session.ts'
 import { type Settings } from '../../connection/settings.ts'
 import { expandHome } from '../../base/paths.ts'
-import { type Holder, holdersIn, readLocks } from './pulumi-locks.ts'
+import { type PulumiLockHolder, holdersIn, readLocks } from './pulumi-locks.ts'
 import { type Change, parsePreview, parseState, type StackState } from './pulumi-output.ts'
 
 /** One stack of a Pulumi project, reached through Pulumi's command line on one cluster. */
@@ -22,7 +22,7 @@ export interface Stack {
   readonly readConfig: () => Promise<Readonly<Record<string, { readonly isSecret: boolean }>>>
   readonly readState: () => Promise<StackState>
   /** Who holds the stack's lock, where its backend is a folder; no other tells before it is asked for the lock. */
-  readonly readLocks: () => Promise<readonly Holder[]>
+  readonly readLocks: () => Promise<readonly PulumiLockHolder[]>
   /** Builds the project where a command for that is configured. */
   readonly build: () => Promise<void>
   /** What `pulumi up` would change, in full, as people read it. */

@@ -1,7 +1,7 @@
 import { join } from 'node:path'
 import { externalDecryptor } from '../../capture/external-identity.ts'
 import { describeCapture, type Entry } from '../../capture/capture.ts'
-import { type Collected, collect } from '../../capture/collect.ts'
+import { type CollectedCapture, collect } from '../../capture/collect.ts'
 import { destinationOf } from '../../capture/destination.ts'
 import { fileLines, keepCapture } from '../../capture/write-verified.ts'
 import { captureFlags, captureKeys, describeReaders, identityFileOf, type Encryptor, splitList } from '../../capture/keys.ts'
@@ -36,7 +36,7 @@ export async function capture(stage: CommandContext<typeof captureCommandFlags>)
   await verifyRights(cluster, captureRights(namespace))
   const include = await findNamed(cluster, namespace, splitList(own.include ?? ''))
   const waiting = console.wait(`reading what Flux needs to come back on ${context}`)
-  let collected: Collected
+  let collected: CollectedCapture
   try {
     collected = await collect(cluster, { context, server: access.server, uid, namespace, include }, (text) => waiting.on(text))
   } finally {
@@ -76,7 +76,7 @@ async function fluxNamespace(cluster: Cluster): Promise<string> {
 }
 
 /** What a person should know of, by name. */
-function remarksOn({ entries }: Collected): string[] {
+function remarksOn({ entries }: CollectedCapture): string[] {
   const remark = (what: string, which: (entry: Entry) => boolean): string[] => {
     const names = entries.filter(which).map(({ ref }) => nameOf(ref))
     return names.length === 0
@@ -96,7 +96,7 @@ function isExternal({ role, broughtBy }: Entry): boolean {
 
 /** What the document and the report say of a capture: names, never values. */
 export function reportCapture(
-  { entries, absent, unreadable }: Collected,
+  { entries, absent, unreadable }: CollectedCapture,
   encryptor: Encryptor,
   { file, copy }: { readonly file?: string; readonly copy: string | undefined },
 ): DocumentFields {

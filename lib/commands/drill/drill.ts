@@ -135,7 +135,7 @@ export function reportDrill(outcomes: readonly DrillOutcome[]): DocumentFields {
     recoveredMs === undefined ? 'no' : showDuration(recoveredMs),
     showDuration(objectiveMs),
     met ? 'met' : 'not met',
-    `${survival.checked} looked at, ${survival.changed + survival.missing} lost`,
+    `${survival.checked} checked, ${survival.changed + survival.missing} lost`,
   ])
   const head = ['disaster', 'noticed after', 'recovered after', 'objective', '', 'workloads']
   return {

@@ -1,7 +1,7 @@
 import type { Cluster } from '../../kubernetes/client.ts'
 import { leaveEvent } from '../../runner/run-event.ts'
 import { withWriteGuard } from '../../kubernetes/write-guard.ts'
-import type { Followed } from '../../flux/followed.ts'
+import type { FluxSource } from '../../flux/followed.ts'
 import { fluxKinds } from '../../flux/kinds.ts'
 import { readinessOf } from '../../flux/readiness.ts'
 import { appliedRevision } from '../../flux/revision.ts'
@@ -28,7 +28,7 @@ export interface DrillTarget {
   /** The namespace that Flux lives in. */
   readonly namespace: string
   /** The root source, and the Kustomization that applies it; undefined where Flux follows nothing. */
-  readonly follows: Pick<Followed, 'source' | 'root'> | undefined
+  readonly follows: Pick<FluxSource, 'source' | 'root'> | undefined
   /** Where a commit can be pushed for Flux to apply; undefined where there is no login for that. */
   readonly remote: Remote | undefined
   readonly gitSecret: string | undefined

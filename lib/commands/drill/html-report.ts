@@ -42,7 +42,7 @@ function drawOutcome(outcome: DrillOutcome): string {
     ['recovered', recoveredMs === undefined ? 'no' : `after ${showDuration(recoveredMs)}`],
     ['objective', showDuration(objectiveMs)],
     ['fixed by', mendedBy],
-    ['workloads', survival.checked === 0 ? 'a new cluster: none to compare' : `${survival.checked} looked at, ${lost} lost or replaced`],
+    ['workloads', survival.checked === 0 ? 'a new cluster: none to compare' : `${survival.checked} checked, ${lost} lost or replaced`],
     ['injected', struckAt],
   ])
   return `<section>

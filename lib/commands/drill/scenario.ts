@@ -1,6 +1,6 @@
 import type { Cluster } from '../../kubernetes/client.ts'
 import type { KubeObject } from '../../kubernetes/objects.ts'
-import type { Watched } from '../../kubernetes/watch.ts'
+import type { WatchTarget } from '../../kubernetes/watch.ts'
 import type { Distribution } from '../../flux/distribution.ts'
 import type { GitClone } from '../../tools/git-clone.ts'
 
@@ -60,7 +60,7 @@ export interface Scenario {
   /** Ends what someone else has to end in life, as a Git server's outage: once it was noticed, or as soon as `undoOnce` is so. */
   readonly undo?: (field: Field) => Promise<void>
   /** What recover.ts does before it waits for that. */
-  readonly undoOnce?: { readonly watches: readonly Watched[]; readonly isSo: (field: Field) => Promise<boolean> }
+  readonly undoOnce?: { readonly watches: readonly WatchTarget[]; readonly isSo: (field: Field) => Promise<boolean> }
   /** Takes away what the rehearsal alone had brought, however it ended. */
   readonly cleanUp?: (field: Field) => Promise<void>
 }

@@ -3,7 +3,7 @@ import { showDuration } from '../../base/duration.ts'
 import { exitCodes, messageOf } from '../../base/errors.ts'
 import { startOwnScript } from '../../process/own-script.ts'
 import { checkWordsFor, type FleetConsent, wordsFor } from './cluster-call.ts'
-import { standingOf } from './cluster-results.ts'
+import { clusterState } from './cluster-results.ts'
 import { type ClusterWorker, createWorker } from './cluster-worker.ts'
 import type { FleetCommand } from './fleet-commands.ts'
 import type { FleetCluster, Wave } from './fleet-file.ts'
@@ -32,7 +32,7 @@ export interface FleetWork {
 }
 
 /** The same, while it is carried out. */
-interface Underway extends FleetWork {
+interface RunningFleet extends FleetWork {
   readonly call: ClusterWorker
   readonly shown: FleetProgress
   readonly keep: () => void
@@ -59,10 +59,10 @@ export async function carryOut(work: FleetWork): Promise<WavesResult> {
   const recordOf = ({ name }: FleetCluster): ClusterRecord => (run.clusters[name] ??= { spans: [] })
   const say = (text: () => string): void => void (note = text)
   const forget = reportStops(stops, shown, say)
-  const underway: Underway = { ...work, call, shown, keep, recordOf, say }
+  const underway: RunningFleet = { ...work, call, shown, keep, recordOf, say }
   try {
     return await runWaves(waves, {
-      standingOf: ({ name }) => standingOf(run.clusters[name]),
+      standingOf: ({ name }) => clusterState(run.clusters[name]),
       isStopping: () => stops.stop.aborted,
       run: (cluster, wave) => runCluster(cluster, wave, underway),
       hasSoaked: ({ name }) => run.passed[name] !== undefined,
@@ -95,7 +95,7 @@ function keeper(kept: KeptRun, shown: FleetProgress): () => void {
 }
 
 /** Says what each Ctrl-C comes to. */
-function reportStops({ stop, cancel }: StopSignals, shown: FleetProgress, say: Underway['say']): () => void {
+function reportStops({ stop, cancel }: StopSignals, shown: FleetProgress, say: RunningFleet['say']): () => void {
   const report = (text: string) => (): void => {
     say(() => text)
     shown.event('warning', text)
@@ -110,7 +110,7 @@ function reportStops({ stop, cancel }: StopSignals, shown: FleetProgress, say: U
   }
 }
 
-async function runCluster(cluster: FleetCluster, wave: Wave, underway: Underway): Promise<void> {
+async function runCluster(cluster: FleetCluster, wave: Wave, underway: RunningFleet): Promise<void> {
   const { kept, command, consent, runs, call, shown, keep, recordOf } = underway
   const { own, shared, command: name } = kept.run
   const record = recordOf(cluster)
@@ -132,7 +132,7 @@ async function runCluster(cluster: FleetCluster, wave: Wave, underway: Underway)
   reportEnd(shown, cluster, wave, record.end)
 }
 
-async function soak({ name, clusters, soakMs }: Wave, { stops, shown, say, recordOf }: Underway): Promise<void> {
+async function soak({ name, clusters, soakMs }: Wave, { stops, shown, say, recordOf }: RunningFleet): Promise<void> {
   const until = lastEnd(clusters.map(recordOf)) + soakMs
   const left = (): number => Math.max(0, until - Date.now())
   say(() => `${name} soaks for ${showDuration(soakMs)}, ${showDuration(left())} left`)
@@ -141,7 +141,7 @@ async function soak({ name, clusters, soakMs }: Wave, { stops, shown, say, recor
   if (!stops.stop.aborted) say(() => `${name} has soaked: its health is checked again`)
 }
 
-async function checkCluster(cluster: FleetCluster, wave: Wave, { kept, call, shown, keep, recordOf }: Underway): Promise<void> {
+async function checkCluster(cluster: FleetCluster, wave: Wave, { kept, call, shown, keep, recordOf }: RunningFleet): Promise<void> {
   const record = recordOf(cluster)
   record.health = await call('health-check', cluster, record, checkWordsFor(cluster, kept.run.shared))
   keep()

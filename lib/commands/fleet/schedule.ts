@@ -1,7 +1,7 @@
 import type { FleetCluster, Wave } from './fleet-file.ts'
 
 /** Where a cluster is within a run of the fleet. */
-export type Standing =
+export type ClusterState =
   | 'not-begun'
   /** Its command succeeded. */
   | 'done'
@@ -10,7 +10,7 @@ export type Standing =
 
 /** What the schedule asks of the outside world. None of these rejects: what fails on a cluster is its standing. */
 export interface FleetActions {
-  readonly standingOf: (cluster: FleetCluster) => Standing
+  readonly standingOf: (cluster: FleetCluster) => ClusterState
   /** Runs the command on a cluster, to its end. */
   readonly run: (cluster: FleetCluster, wave: Wave) => Promise<void>
   /** Whether the wave has soaked in an earlier attempt of this run, and was healthy after it. */
@@ -45,7 +45,7 @@ export async function runWaves(waves: readonly Wave[], actions: FleetActions): P
 
 async function runWave(wave: Wave, actions: FleetActions): Promise<WavesResult> {
   const { standingOf, isStopping } = actions
-  const withStanding = (wanted: Standing): FleetCluster[] => wave.clusters.filter((cluster) => standingOf(cluster) === wanted)
+  const withStanding = (wanted: ClusterState): FleetCluster[] => wave.clusters.filter((cluster) => standingOf(cluster) === wanted)
   const hasTooMany = (): boolean => withStanding('failed').length > wave.maxFailures
   const remaining = withStanding('not-begun')
   await inLanes(

@@ -3,7 +3,7 @@ import type { Flags } from '../../terminal/flags.ts'
 import type { CommandContext } from '../../runner/run-command.ts'
 import type { RunResult } from '../../runner/run-result.ts'
 import { probesNamed } from '../../health/all-probes.ts'
-import type { Holder } from '../../runner/lock.ts'
+import type { LockHolder } from '../../runner/lock.ts'
 import type { Target } from '../../connection/target.ts'
 import { isHealthy, type ProbeResult, runProbes } from '../../health/probe.ts'
 import { probesField, showProbes, suspendedField } from '../../health/print.ts'
@@ -66,7 +66,7 @@ function withoutRemedies(probed: readonly ProbeResult[]): ProbeResult[] {
 export function unhealthyError(
   probed: readonly Pick<ProbeResult, 'id' | 'state'>[],
   { context, where }: Pick<Target, 'context' | 'where'>,
-  atWork: Holder | undefined,
+  atWork: LockHolder | undefined,
 ): OperatorError {
   const named = (state: ProbeResult['state']): string[] => probed.filter((probe) => probe.state === state).map(({ id }) => id)
   const [fails, unknown] = [named('fail'), named('unknown')]

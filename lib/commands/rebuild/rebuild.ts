@@ -91,7 +91,7 @@ export async function prepareRebuild(surroundings: RebuildSurroundings): Promise
   }
 }
 
-interface Captured {
+interface CaptureAndRestore {
   readonly carries: (ref: Ref) => boolean
   readonly notices: readonly string[]
   /** Undefined where there was nothing to capture: nothing will be restored. */
@@ -105,7 +105,7 @@ interface Captured {
 }
 
 /** What will come back: what is captured now, or what this run captured before it was interrupted. */
-async function captureOf(surroundings: RebuildSurroundings, inputs: TeardownInputs | undefined): Promise<Captured> {
+async function captureOf(surroundings: RebuildSurroundings, inputs: TeardownInputs | undefined): Promise<CaptureAndRestore> {
   const { memory } = surroundings
   const note = notedCapture(memory)
   const planned = inputs?.capture

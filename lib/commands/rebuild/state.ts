@@ -36,7 +36,7 @@ export function noteTornDown(say: (milestone: string) => Promise<void>): Step {
     },
     async apply({ memory }) {
       noteTeardown(memory, { isOver: new Date().toISOString() })
-      await say('Flux is down, and what it had deployed is alive')
+      await say('Flux is down, and what it deployed is still running')
     },
   }
 }

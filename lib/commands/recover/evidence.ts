@@ -1,7 +1,7 @@
 import type { Cluster } from '../../kubernetes/client.ts'
 import type { Installation } from '../../flux/installation.ts'
 import { wantedDeployments } from '../../flux/wanted-deployments.ts'
-import { releaseStateOf, stateOf } from '../../flux/instance.ts'
+import { releaseStateOf, instanceStateOf } from '../../flux/instance.ts'
 import { releaseNames } from '../../flux/refs.ts'
 import { isOperator } from '../../flux/labels.ts'
 import { kinds, type KubeObject, refOf } from '../../kubernetes/objects.ts'
@@ -89,7 +89,7 @@ async function terminatingOf(cluster: Cluster, namespace: string): Promise<Evide
 }
 
 async function upgradeOf(instance: KubeObject, byName: Evidence['objects'], cluster: Cluster): Promise<Evidence['upgrade']> {
-  const { wanted, applied } = stateOf(instance)
+  const { wanted, applied } = instanceStateOf(instance)
   const ref = byName.get(`${fluxKinds.helmRelease.kind} ${instance.metadata.namespace}/${releaseNames.instance}`)?.ref
   if (applied === '' || applied === wanted || ref === undefined) return undefined
   const release = await cluster.get(ref)

@@ -11,7 +11,7 @@ import { repairsOperator } from './repairs-operator.ts'
 import type { Remedy } from './layers.ts'
 import { partFailures } from './part-failures.ts'
 import { outside } from './outside.ts'
-import { stuckInOrder, stuckReleases, troubles } from './stuck-releases.ts'
+import { stuckInOrder, troubledReleases, troubles } from './stuck-releases.ts'
 import type { Remedies } from './remedies.ts'
 import { reconcileAnnotation } from '../../flux/annotations.ts'
 
@@ -60,14 +60,14 @@ export const failureModes: readonly FailureMode[] = [
     title: 'The whole cluster lost',
     isWhole: true,
     recognise: ({ hasCrds, isEmpty }) =>
-      !hasCrds && isEmpty ? 'nothing of Flux is there, and the cluster is a new or empty one' : undefined,
+      !hasCrds && isEmpty ? 'there is nothing of Flux, and the cluster is a new or empty one' : undefined,
     remedy: everything,
   },
   {
     id: 'flux-deleted',
     title: 'All of Flux deleted, with its CRDs',
     isWhole: true,
-    recognise: ({ hasCrds }) => (hasCrds ? undefined : "none of Flux's CRDs is there"),
+    recognise: ({ hasCrds }) => (hasCrds ? undefined : "none of Flux's CRDs exists"),
     remedy: everything,
   },
   {
@@ -76,7 +76,7 @@ export const failureModes: readonly FailureMode[] = [
     title: 'The operator and every controller deleted',
     isWhole: true,
     recognise: ({ hasOperator, controllers: { there } }) =>
-      !hasOperator && there.length === 0 ? 'neither the operator nor any controller is there' : undefined,
+      !hasOperator && there.length === 0 ? 'neither the operator nor any controller exists' : undefined,
     remedy: everything,
   },
   {
@@ -182,7 +182,7 @@ export const failureModes: readonly FailureMode[] = [
   {
     id: 'release-pending',
     title: 'A Helm release stuck',
-    recognise: ({ probed }) => stuckReleases(probed)[0]?.reason,
+    recognise: ({ probed }) => troubledReleases(probed)[0]?.reason,
     remedy: ({ evidence: { probed, objects }, takeSnapshot }) => ({
       releases: stuckInOrder(probed, objects).map(({ ref }) => ensureReleaseMoves(ref, takeSnapshot)),
     }),

@@ -1,5 +1,5 @@
 import { releaseNames } from '../../flux/refs.ts'
-import type { Damage, Trouble } from '../../health/probe.ts'
+import type { DamageKind, Trouble } from '../../health/probe.ts'
 import type { Evidence } from './evidence.ts'
 import type { FailureMode } from './failures.ts'
 import { repairsOperator } from './repairs-operator.ts'
@@ -69,7 +69,7 @@ export const partFailures: readonly FailureMode[] = [
   },
 ]
 
-function damaged(probed: Evidence['probed'], id: string, ...kinds: readonly Damage[]): readonly Trouble[] {
+function damaged(probed: Evidence['probed'], id: string, ...kinds: readonly DamageKind[]): readonly Trouble[] {
   return troubles(probed, id).filter(({ damage }) => damage !== undefined && kinds.includes(damage))
 }
 

@@ -85,7 +85,7 @@ export async function prepareRecovery(surroundings: PrepareContext<typeof recove
   }
 }
 
-interface Impossible {
+interface ImpossibleRemedy {
   readonly title: string
   readonly why: string
   readonly remedy: string
@@ -95,9 +95,9 @@ interface Impossible {
 async function remediesFor(
   found: readonly Diagnosis[],
   available: Remedies,
-): Promise<{ remedies: readonly Remedy[]; impossible: readonly Impossible[] }> {
+): Promise<{ remedies: readonly Remedy[]; impossible: readonly ImpossibleRemedy[] }> {
   const remedies: Remedy[] = []
-  const impossible: Impossible[] = []
+  const impossible: ImpossibleRemedy[] = []
   // Preflight asks the server what would be, and a webhook that cannot answer refuses that too: the rest is for a second run.
   const hasObstacle = found.some(({ mode }) => mode.isObstacle === true)
   const isRefused = (error: unknown): boolean => hasObstacle && error instanceof OperatorError && error.kind === 'blocked'
@@ -119,7 +119,7 @@ async function remediesFor(
   return { remedies, impossible }
 }
 
-function noneIsPossible(impossible: readonly Impossible[]): OperatorError {
+function noneIsPossible(impossible: readonly ImpossibleRemedy[]): OperatorError {
   const reported = impossible.map(({ title, why }) => `${title}: ${why}`)
   return new OperatorError(`this cannot be repaired from here; nothing was changed\n${reported.join('\n')}`, {
     kind: 'blocked',
@@ -139,7 +139,7 @@ function nameless(probed: readonly ProbeResult[], where: string, suspended: { wh
     `Flux is not healthy, but this is not a disaster with a remedy of its own; nothing was changed\n${reported.join('\n')}`,
     {
       kind: 'blocked',
-      remedy: `npx zx scripts/health-check.ts ${where}   # tells all of it`,
+      remedy: `npx zx scripts/health-check.ts ${where}   # reports all of it`,
     },
   )
 }

@@ -203,7 +203,7 @@ async function seenLoop(snapshot: Snapshot, { objects, probed }: Evidence): Prom
       `${[...new Set(reported)].join(', ')} is changed over and over by the operator itself, which cannot be suspended alone. Nothing was changed`,
       {
         kind: 'blocked',
-        remedy: 'leave it to one owner in Git: npx zx scripts/health-check.ts --only loop tells who changes it',
+        remedy: 'leave it to one owner in Git: npx zx scripts/health-check.ts --only loop reports who changes it',
       },
     )
   }

@@ -60,7 +60,7 @@ export function ensureObjectResumed(ref: Ref): Step {
     risk: 'change',
     async check({ cluster }) {
       const object = await cluster.get(ref)
-      if (object === undefined) return { is: 'blocked', reason: `${name} is gone meanwhile`, remedy: 'run recover again' }
+      if (object === undefined) return { is: 'blocked', reason: `${name} has been deleted meanwhile`, remedy: 'run recover again' }
       if (!isSuspended(object)) return { is: 'done', detail: 'it is not suspended' }
       const suspension = suspensionIn(object.metadata)
       if (suspension.via === 'Git') {

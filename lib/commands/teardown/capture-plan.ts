@@ -1,5 +1,5 @@
 import { externalDecryptor } from '../../capture/external-identity.ts'
-import { type Collected, type CaptureRequest, collect } from '../../capture/collect.ts'
+import { type CollectedCapture, type CaptureRequest, collect } from '../../capture/collect.ts'
 import { destinationOf } from '../../capture/destination.ts'
 import { captureFlags, type CaptureKeys, captureKeys, type Decryptor, splitList } from '../../capture/keys.ts'
 import { findNamed } from '../../capture/include.ts'
@@ -16,7 +16,7 @@ export interface PlannedCapture {
   readonly decryptor: Decryptor
   readonly copyTo: string | undefined
   /** What would be captured now: it will be read again once all is still. */
-  readonly collected: Collected
+  readonly collected: CollectedCapture
 }
 
 type CaptureSurroundings = Pick<PrepareContext<typeof captureFlags>, 'session' | 'target' | 'settings' | 'redactor' | 'memory'> & {

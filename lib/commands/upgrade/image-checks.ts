@@ -1,11 +1,11 @@
 import { commandOf } from './commands.ts'
 import type { UpgradeStage } from './stage.ts'
 import { commitOf, note, readNotes, type UpgradeNotes } from './state.ts'
-import type { Followed } from './steps/git-versions.ts'
+import type { BranchVersions } from './steps/git-versions.ts'
 import type { ImageCheck } from './steps/image-check.ts'
 
 /** The images of an upgrade. Where Git says the new version already, Flux is on its way to it: then it is followed, and taken back if it fails. */
-export function upgradeImages(stage: UpgradeStage, notes: UpgradeNotes, at: Followed): ImageCheck {
+export function upgradeImages(stage: UpgradeStage, notes: UpgradeNotes, at: BranchVersions): ImageCheck {
   return {
     ...imagesOf(stage, notes, commandOf(stage, notes)),
     async settled(signal) {

@@ -134,7 +134,7 @@ const podSchema = v.object({
 const forGood = ['InvalidImageName', 'ErrImageNeverPull', 'CreateContainerConfigError']
 
 /** What a pod of the check, or its absence, says of its image. */
-export function verdictOf(pod: KubeObject | undefined, { name }: Pick<NewImage, 'name'>): Verdict {
+export function podVerdict(pod: KubeObject | undefined, { name }: Pick<NewImage, 'name'>): Verdict {
   if (pod === undefined) return { is: 'unable', words: 'its pod was deleted by another' }
   const { status } = v.parse(podSchema, pod)
   const { waiting, terminated } = status.containerStatuses.find((one) => one.name === name)?.state ?? {}

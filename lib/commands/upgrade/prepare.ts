@@ -2,7 +2,7 @@ import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import * as v from 'valibot'
 import { describeSuspension, isSuspended, suspensionIn } from '../../flux/suspension.ts'
-import { releaseStateOf, stateOf } from '../../flux/instance.ts'
+import { releaseStateOf, instanceStateOf } from '../../flux/instance.ts'
 import { listFluxObjects } from '../../flux/object-status.ts'
 import { changedWith, type FluxCrd, listControllerCrds } from '../../flux/crds.ts'
 import type { Cluster } from '../../kubernetes/client.ts'
@@ -26,7 +26,7 @@ import { checkInstancesStay } from '../../preflight/terminating.ts'
 import { checkVersions } from './checks/versions.ts'
 import { checkChart, digestAt } from './checks/operator-chart.ts'
 import { checkVersionPlaces, readYaml } from './checks/version-place.ts'
-import { linesOf } from './version-lines.ts'
+import { changedLinesOf } from './version-lines.ts'
 import type { Session } from '../../connection/session.ts'
 import { staleObjects } from './steps/migrate-apis.ts'
 import { settingsFile } from '../../connection/cluster-settings.ts'
@@ -43,7 +43,7 @@ export interface Versions {
 }
 
 /** What is asked for on the command line; what is left out stays. */
-export interface Asked {
+export interface UpgradeRequest {
   readonly flux: string | undefined
   readonly operator: string | undefined
   /** An unhealthy cluster all the same. */
@@ -70,7 +70,7 @@ const versionSchema = v.object({ gitVersion: v.string() })
  * Looks at all that could stand in the way of other versions.
  * @throws OperatorError `blocked` with every finding, not just the first
  */
-export async function prepareUpgrade(session: Session, target: Target, asked: Asked): Promise<UpgradeInputs> {
+export async function prepareUpgrade(session: Session, target: Target, asked: UpgradeRequest): Promise<UpgradeInputs> {
   const { cluster, tools, folder } = session
   const { signal } = cluster
   const { remote, folder: name } = inGitOf(target, 'upgrade')
@@ -84,7 +84,7 @@ export async function prepareUpgrade(session: Session, target: Target, asked: As
   const { instanceRelease, source } = refsIn(place)
   const { live, release } = await readInstalled(cluster, place, target)
   const { from, to } = versionsOf(asked, tree, live, release)
-  const { findings: ofPins, ...lines } = await linesOf(tree, from, to, (url) => digestAt(session, url))
+  const { findings: ofPins, ...lines } = await changedLinesOf(tree, from, to, (url) => digestAt(session, url))
 
   const artifact = lines.after.distribution_artifact ?? tree.distribution.artifact
   const crds = changedWith(live, await listControllerCrds(cluster))
@@ -133,14 +133,14 @@ export async function prepareUpgrade(session: Session, target: Target, asked: As
 
 /** What the controllers and the API versions are before, and are to be. */
 function versionNotes(
-  { isBack }: Asked,
+  { isBack }: UpgradeRequest,
   to: string,
   found: { live: KubeObject; crds: readonly FluxCrd[]; distribution: Distribution | undefined; changes: ApiChanges | undefined },
 ): Pick<UpgradeNotes, 'served' | 'images' | 'newImages' | 'goesAway'> {
   const { live, crds, distribution, changes } = found
   return {
     served: isBack ? apisIn(distribution, to, crds) : Object.fromEntries(crds.map(({ name, served }) => [name, [...served]])),
-    images: Object.fromEntries(stateOf(live).components.map(({ name, tag }) => [name, tag])),
+    images: Object.fromEntries(instanceStateOf(live).components.map(({ name, tag }) => [name, tag])),
     newImages: Object.fromEntries(distribution?.imagesOf(to) ?? []),
     goesAway: isBack ? [] : [...(changes?.removedVersions ?? [])],
   }
@@ -169,8 +169,8 @@ async function readInstalled(
 }
 
 /** Which versions are left, and which are gone to. */
-function versionsOf(asked: Asked, tree: Tree, live: KubeObject, release: KubeObject): { from: Versions; to: Versions } {
-  const now = stateOf(live)
+function versionsOf(asked: UpgradeRequest, tree: Tree, live: KubeObject, release: KubeObject): { from: Versions; to: Versions } {
+  const now = instanceStateOf(live)
   const released = releaseStateOf(release).chart
   const inGit = exactVersion(tree.operator) ?? released ?? tree.operator.version
   const to = { flux: asked.flux ?? tree.distribution.version, operator: asked.operator ?? inGit }
@@ -205,7 +205,7 @@ export function placeOf(tree: Tree): UpgradeNotes['place'] {
 function suspendedFinding(instance: KubeObject, where: string): Finding {
   const { kind, namespace, name } = refOf(instance)
   return blocks(
-    `${nameOf(refOf(instance))} is ${describeSuspension(suspensionIn(instance.metadata))}: its operator brings no other version`,
+    `${nameOf(refOf(instance))} is ${describeSuspension(suspensionIn(instance.metadata))}: its operator installs no other version`,
     `find out why, then: npx zx scripts/recover.ts ${where} --resume-suspended ${kind}/${namespace}/${name}`,
   )
 }

@@ -5,8 +5,8 @@ import { measuring, remembering } from './measured-steps.ts'
 import { ownObjects } from '../../flux/own-objects.ts'
 import type { PreparedChange } from '../../runner/run-change.ts'
 import { awaitAgreement, ensureFetched } from './steps/follow-git.ts'
-import { awaitMerge, ensureReverted, ensureVersionsInGit, followed, type Followed, type GitVersions } from './steps/git-versions.ts'
-import type { Before } from './judge-objects.ts'
+import { awaitMerge, ensureReverted, ensureVersionsInGit, followed, type BranchVersions, type GitVersions } from './steps/git-versions.ts'
+import type { Baseline } from './judge-objects.ts'
 import { rollbackImages, upgradeImages } from './image-checks.ts'
 import { checkImages } from './steps/image-check.ts'
 import { ensureMigrated } from './steps/migrate-apis.ts'
@@ -73,7 +73,7 @@ export function upgrade(
 }
 
 /** What state a rollback that failed leaves things in, and the commands that finish it. */
-function reportState(stage: UpgradeStage, notes: UpgradeNotes, at: Followed): NonNullable<Rollback['ifFailed']> {
+function reportState(stage: UpgradeStage, notes: UpgradeNotes, at: BranchVersions): NonNullable<Rollback['ifFailed']> {
   return async ({ cluster }, thrown) => ({
     state: await describeState(cluster, notes.place, at).catch((error: unknown) => `the cluster cannot be read: ${messageOf(error)}`),
     remedy: (thrown instanceof CannotGoBack ? thrown.remedy : undefined) ?? commandsOf(stage, notes).join('\n    '),
@@ -90,7 +90,7 @@ export function rollbackSteps(stage: UpgradeStage, notes: UpgradeNotes, options:
   const { target, memory, branch } = stage
   const { ran = true, arrived = () => undefined } = options
   const change = changeOf(stage, notes.before, `chore(flux): take Flux back to v${from.flux}`)
-  const at: Followed = followed(change)
+  const at: BranchVersions = followed(change)
   return [
     ensureReleaseSuspended(place, () => note(memory, { isGoingBack: true })),
     ensurePutBack({
@@ -145,7 +145,7 @@ export function returnSteps(stage: UpgradeStage, notes: UpgradeNotes): Step[] {
 
 /**
  * The rollback of a rollback that fails: to where it began. None for one that an earlier version of this script began.
- * @param hasArrived whether the older version runs: then only Git is left to be changed, which the run goes on with when it is resumed
+ * @param hasArrived whether the older version runs: then only Git is left to be changed, which the run continues with when it is resumed
  */
 export function rollbackReturn(stage: UpgradeStage, notes: UpgradeNotes, hasArrived: () => boolean): Rollback | undefined {
   const { start } = notes
@@ -215,6 +215,6 @@ function whatChanges({ from, to }: UpgradeNotes): string {
 
 function expected({ session, memory }: UpgradeStage, notes: UpgradeNotes, version: string): Expected {
   const { place, images, ready, isBehind } = notes
-  const before = (): Before => ({ ready, isBehind, own: ownObjects(place), commit: commitOf(memory) })
+  const before = (): Baseline => ({ ready, isBehind, own: ownObjects(place), commit: commitOf(memory) })
   return { place, version, images, before, access: session.access, flux: session.tools.flux }
 }

@@ -7,7 +7,7 @@ import { makeTemporaryFolder } from '../../process/temporary-folder.ts'
 import { checkOut, gitAt, headOf, type Remote } from '../../tools/git.ts'
 import type { Diagnostic } from './diagnostic.ts'
 import type { GivenValues } from './given-values.ts'
-import type { Subject } from './paths.ts'
+import type { ValidationSubject } from './paths.ts'
 import { validateRepository } from './repository.ts'
 import type { Rules } from './rules.ts'
 import { validate, type Validation, type ValidationTools } from './validate.ts'
@@ -21,7 +21,7 @@ export interface SubjectCheck {
 
 /** Validates what the command line names: this checkout, a repository in a folder, or one on a server, which is fetched first. */
 export async function validateSubject(
-  subject: Subject,
+  subject: ValidationSubject,
   { rules, given }: SubjectCheck,
   findTools: () => Promise<ValidationTools>,
 ): Promise<Validation> {
@@ -46,7 +46,7 @@ export async function validateSubject(
 }
 
 /** The repository, with the person's login if that is for its server, and the full name of the branch or tag. */
-async function remoteOf({ url, ref }: Extract<Subject, { is: 'remote' }>): Promise<Remote> {
+async function remoteOf({ url, ref }: Extract<ValidationSubject, { is: 'remote' }>): Promise<Remote> {
   const { settings } = await readSettings(createRedactor())
   const remote = { url, ref, login: gitLoginOf(settings, settings.GIT_ORIGIN) }
   if (ref === 'HEAD' || ref.startsWith('refs/')) return remote

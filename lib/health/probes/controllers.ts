@@ -1,10 +1,10 @@
 import { kinds, nameOf } from '../../kubernetes/objects.ts'
 import { judgeDeployment } from '../deployments.ts'
-import { type Found, foundAmong, type Probe, type Trouble } from '../probe.ts'
+import { type ProbeFindings, foundAmong, type Probe, type Trouble } from '../probe.ts'
 import { problems } from '../problems.ts'
 import type { Snapshot } from '../snapshot.ts'
 import { componentsOf } from '../../flux/instance.ts'
-import type { Installed } from '../../flux/installation.ts'
+import type { InstalledFlux } from '../../flux/installation.ts'
 import { wantedDeployments } from '../../flux/wanted-deployments.ts'
 import { imageIn } from '../../flux/components.ts'
 
@@ -12,7 +12,7 @@ import { imageIn } from '../../flux/components.ts'
 export const controllers: Probe = {
   id: 'controllers',
   title: 'Controllers',
-  async check(snapshot): Promise<Found> {
+  async check(snapshot): Promise<ProbeFindings> {
     const [all, instance, installation] = await Promise.all([snapshot.deployments(), snapshot.instance(), snapshot.installed()])
     const wanted = wantedDeployments(installation, all)
     const components = componentsOf(instance)
@@ -40,20 +40,20 @@ export const controllers: Probe = {
   },
 }
 
-function missing(name: string, installation: Installed, snapshot: Snapshot): Trouble {
+function missing(name: string, installation: InstalledFlux, snapshot: Snapshot): Trouble {
   const { namespace, expectsOperator } = installation
   const object = nameOf({ ...kinds.deployment, namespace, name })
   if (expectsOperator) {
-    const reason = 'does not exist: the operator puts it back, if it runs'
+    const reason = 'does not exist: the operator recreates it, if it runs'
     return { object, reason, next: describeInstance(installation, snapshot) }
   }
   return {
     object,
-    reason: 'does not exist, and no operator puts it back',
+    reason: 'does not exist, and no operator recreates it',
     next: `${snapshot.kubectl} --namespace ${namespace} get deployments`,
   }
 }
 
-function describeInstance({ namespace }: Installed, { kubectl }: Snapshot): string {
+function describeInstance({ namespace }: InstalledFlux, { kubectl }: Snapshot): string {
   return `${kubectl} --namespace ${namespace} describe fluxinstance flux`
 }

@@ -63,7 +63,7 @@ export const instance: Probe = {
     const neglected = neglectOf(flux, (await snapshot.pods()).filter(isOperator), now)
     if (neglected !== undefined) {
       const logs = `${kubectl} --namespace ${namespace} logs --selector ${operatorSelector} --tail=50`
-      return foundAmong(`Flux ${running}, and not looked at`, [{ object, ...neglected, next: logs }])
+      return foundAmong(`Flux ${running}, and not reconciled`, [{ object, ...neglected, next: logs }])
     }
     // Labelled by helm-controller: then Git speaks to it through a HelmRelease, which must be there.
     const releasedBy = flux.metadata.labels[appliedBy.helmRelease.name]
@@ -92,7 +92,7 @@ async function ignoredBeside(main: KubeObject, { cluster, kubectl }: Snapshot): 
   const others = (await cluster.list(fluxKinds.fluxInstance)).filter(({ metadata }) => metadata.uid !== main.metadata.uid)
   return others.map((one) => ({
     object: nameOf(refOf(one)),
-    reason: `is ignored: the operator looks at ${nameOf(refOf(main))} alone`,
+    reason: `is ignored: the operator reconciles ${nameOf(refOf(main))} alone`,
     next: `${kubectl} --namespace ${one.metadata.namespace} describe fluxinstance ${one.metadata.name}`,
   }))
 }
@@ -118,7 +118,7 @@ function troubleOf(flux: KubeObject, conditions: readonly Condition[], now: numb
       .sort()
       .at(-1)
     const since = written ?? flux.metadata.creationTimestamp ?? ''
-    return now - Date.parse(since) < patience ? undefined : { reason: `the operator has not looked at generation ${generation}`, since }
+    return now - Date.parse(since) < patience ? undefined : { reason: `the operator has not observed generation ${generation}`, since }
   }
   const since = ready.lastTransitionTime
   if (ready.status === 'False') return { reason: `${ready.reason}: ${ready.message}`, since }
@@ -140,7 +140,7 @@ export function neglectOf(flux: KubeObject, operators: readonly KubeObject[], no
   const started = operators.map((pod) => Date.parse(readySince(pod))).filter((time) => !Number.isNaN(time))
   const last = Math.max(Date.parse(since), ...started)
   if (!(now - last > 3 * (parseDuration(every) ?? hour) + minute)) return undefined
-  return { reason: `the operator looks at it every ${every}, and has not since: it may not reach the API`, since }
+  return { reason: `the operator reconciles it every ${every}, and has not since: it may not reach the API`, since }
 }
 
 /** `2.9.5`, and not `2.x`. */

@@ -21,7 +21,7 @@ export const inventory: Probe = {
   title: 'Installed objects',
   async check(snapshot) {
     const [parts, { byName }, stale] = await Promise.all([partsOf(snapshot), snapshot.objects(), staleTokens(snapshot)])
-    const read = await inParallel(parts, 16, async (part): Promise<Seen> => {
+    const read = await inParallel(parts, 16, async (part): Promise<PartState> => {
       if (!isFluxKind(part.ref)) return checkObject(part, snapshot)
       const known = byName.get(nameOf(part.ref))
       return { part, fail: known === undefined && !hasOwnProbe(part.ref) ? gone(part, snapshot) : undefined, warn: undefined }
@@ -43,13 +43,13 @@ async function staleTokens({ cluster, kubectl, pods }: Snapshot): Promise<Troubl
   }))
 }
 
-interface Seen {
+interface PartState {
   readonly part: Part
   readonly fail: Trouble | undefined
   readonly warn: Trouble | undefined
 }
 
-async function checkObject(part: Part, snapshot: Snapshot): Promise<Seen> {
+async function checkObject(part: Part, snapshot: Snapshot): Promise<PartState> {
   const { cluster } = snapshot
   const isRbac = part.ref.apiVersion.startsWith(`${rbac}/`)
   const live = isRbac ? await cluster.get(part.ref) : await getMetadata(cluster, part.ref)
@@ -88,7 +88,7 @@ async function emptied(live: KubeObject, { cluster, namespace: find }: Snapshot)
     const { rules, aggregationRule } = v.parse(roleSchema, live)
     return (rules ?? []).length === 0 && (aggregationRule === undefined || aggregationRule === null) ? 'has no rules' : undefined
   }
-  if ((v.parse(bindingSchema, live).subjects ?? []).length === 0) return 'binds nobody'
+  if ((v.parse(bindingSchema, live).subjects ?? []).length === 0) return 'binds no one'
   const namespace = await find()
   const accounts = accountsOf(live, namespace)
   // Flux's own binding names the accounts of controllers that this Flux may not have.

@@ -41,7 +41,7 @@ function closedBy(object: KubeObject, kubectl: string): Trouble[] {
     {
       object: nameOf(refOf(object)),
       reason: `limits ${limits}: a pod of Flux that ends does not come back`,
-      next: `${kubectl} --namespace ${namespace} describe resourcequota ${name}; if nobody wants it: ${kubectl} --namespace ${namespace} delete resourcequota ${name}`,
+      next: `${kubectl} --namespace ${namespace} describe resourcequota ${name}; if it is not needed: ${kubectl} --namespace ${namespace} delete resourcequota ${name}`,
       damage: 'quota',
     },
   ]

@@ -36,7 +36,7 @@ export const networkPolicies: Probe = {
     const missing = expected.filter((name) => !policies.some(({ metadata }) => metadata.name === name))
     const fails = missing.map((name): Trouble => ({
       object: nameOf({ ...networkPolicy, namespace, name }),
-      reason: expectsOperator ? 'does not exist: the operator puts it back, if it runs' : 'does not exist, and no operator puts it back',
+      reason: expectsOperator ? 'does not exist: the operator recreates it, if it runs' : 'does not exist, and no operator recreates it',
       next: expectsOperator
         ? `${snapshot.kubectl} --namespace ${namespace} describe fluxinstance flux`
         : `${snapshot.kubectl} --namespace ${namespace} get networkpolicies`,
@@ -76,7 +76,7 @@ function shut({ metadata }: KubeObject, kubectl: string): Trouble {
   const { namespace, name } = metadata
   return {
     object: nameOf({ ...networkPolicy, name, ...(namespace === undefined ? {} : { namespace }) }),
-    reason: 'lets nothing out of the namespace, and no other policy does: the controllers reach neither Git nor the API',
+    reason: 'allows no egress from the namespace, nor does any other policy: the controllers reach neither Git nor the API',
     next: `${kubectl} --namespace ${namespace} describe networkpolicy ${name}`,
   }
 }

@@ -30,7 +30,7 @@ export const operator: Probe = {
     if (deployment === undefined) {
       const next = `${kubectl} --namespace ${namespace} describe helmrelease flux-operator`
       return foundAmong('does not run', [
-        { object, reason: 'does not exist: helm-controller puts it back within a minute, if it runs', next },
+        { object, reason: 'does not exist: helm-controller recreates it within a minute, if it runs', next },
       ])
     }
     const { fail, warn } = await judgeDeployment(deployment, snapshot)

@@ -5,9 +5,9 @@ import { fluxKinds } from '../../flux/kinds.ts'
 import { parseDuration, showDuration } from '../../base/duration.ts'
 import { git, gitAt, headOf, type Remote } from '../../tools/git.ts'
 import { loginFor, whyNoLogin } from '../../tools/git-login.ts'
-import { doesNotApply, type Found, foundAmong, type Probe, type Trouble } from '../probe.ts'
+import { doesNotApply, type ProbeFindings, foundAmong, type Probe, type Trouble } from '../probe.ts'
 import type { Snapshot } from '../snapshot.ts'
-import type { Followed } from '../../flux/followed.ts'
+import type { FluxSource } from '../../flux/followed.ts'
 import { requestedAtAnnotation } from '../../flux/annotations.ts'
 import { appliedRevision, fetchedRevision } from '../../flux/revision.ts'
 
@@ -58,10 +58,10 @@ export const revision: Probe = {
   },
 }
 
-async function compareWithHead(snapshot: Snapshot, follows: Followed, source: KubeObject): Promise<Found> {
+async function compareWithHead(snapshot: Snapshot, follows: FluxSource, source: KubeObject): Promise<ProbeFindings> {
   const { cluster, kubectl, login, now, folder } = snapshot
   const { spec } = v.parse(sourceSchema, source)
-  const remote: Remote = { url: spec.url, ref: refOf(spec.ref, fetchedRevision(source)), login }
+  const remote: Remote = { url: spec.url, ref: gitRefOf(spec.ref, fetchedRevision(source)), login }
   const [root, head] = await Promise.all([cluster.get(follows.root), spec.ref.commit ?? headOf(remote, cluster.signal)])
   const fetched = commitOf(fetchedRevision(source))
   const applied = commitOf(appliedRevision(root))
@@ -84,7 +84,7 @@ async function compareWithHead(snapshot: Snapshot, follows: Followed, source: Ku
  * The ref that a source follows, as source-controller decides it: a commit before a name, that before a range, a tag and a branch. Of a
  * range it is the tag that was chosen, so that a tag which was moved shows.
  */
-export function refOf({ name, branch, tag, semver }: v.InferOutput<typeof sourceSchema>['spec']['ref'], fetched: string): string {
+export function gitRefOf({ name, branch, tag, semver }: v.InferOutput<typeof sourceSchema>['spec']['ref'], fetched: string): string {
   if (name !== undefined) return name
   if (semver !== undefined) return `refs/tags/${fetched.split('@')[0] ?? ''}`
   return tag === undefined ? `refs/heads/${branch ?? 'master'}` : `refs/tags/${tag}`

@@ -1,7 +1,7 @@
 import { generateX25519Identity, identityToRecipient } from 'age-encryption'
 import { beforeAll, expect, test } from 'vitest'
 import { externalDecryptor } from '../../../lib/capture/external-identity.ts'
-import { type Entry, textOf } from '../../../lib/capture/capture.ts'
+import { type Entry, entryText } from '../../../lib/capture/capture.ts'
 import type { Identity, Decryptor, Encryptor } from '../../../lib/capture/keys.ts'
 import { kinds, parseObject, refOf } from '../../../lib/kubernetes/objects.ts'
 import { OperatorError } from '../../../lib/base/errors.ts'
@@ -25,7 +25,7 @@ function holding(text: string): { entries: Entry[] } {
     metadata: { name: 'sops-age', namespace: 'flux-system' },
     data: { 'age.agekey': Buffer.from(text).toString('base64') },
   })
-  return { entries: [{ ref: refOf(object), role: 'referred', because: [], text: textOf(object, true) }] }
+  return { entries: [{ ref: refOf(object), role: 'referred', because: [], text: entryText(object, true) }] }
 }
 const identities = (...some: Identity[]): Decryptor => ({ is: 'identities', identities: some, file: '/keys/age.key' })
 const forRecipients = (...some: Identity[]): Encryptor => ({ is: 'recipients', recipients: some.map(({ recipient }) => recipient) })
@@ -63,7 +63,7 @@ test('a key that does not fit the recipients is reported before anything is writ
 })
 test('no key at all is refused', async () => {
   expect(await refusal(externalDecryptor({ encryptor: forRecipients(safe), decryptor: undefined }, holding('')))).toBe(
-    'nothing here opens the capture again, so nobody would know that it can be opened',
+    'nothing here opens the capture again, so it cannot be verified',
   )
 })
 test('a passphrase is nobody’s secret but the person’s', async () => {

@@ -19,8 +19,8 @@ beforeAll(async () => {
   writeFileSync(file, `# created: today\n# public key: ${recipient}\n${secret}\n`)
 })
 
-type Asked = Parameters<typeof captureKeys>[0]
-const asked = (own: Asked['own'], settings: Asked['settings'] = {}, isLab = false): Asked => {
+type KeySources = Parameters<typeof captureKeys>[0]
+const asked = (own: KeySources['own'], settings: KeySources['settings'] = {}, isLab = false): KeySources => {
   return { own, settings, target: { isLab, runs: join(folder, 'runs') }, redactor: createRedactor() }
 }
 
@@ -54,7 +54,7 @@ describe('the keys of a capture', () => {
     expect((await captureKeys(asked({ recipient }, {}, true))).decryptor).toBeUndefined()
   })
   test.each([
-    ['without any', () => captureKeys(asked({})), 'a capture is encrypted, and nobody is named who could open it'],
+    ['without any', () => captureKeys(asked({})), 'a capture is encrypted, and no recipient is given'],
     [
       'for what is not a recipient',
       () => captureKeys(asked({ recipient: 'age1nobody' })),
@@ -143,7 +143,7 @@ describe('where a capture goes', () => {
   })
   test('not over another', async () => {
     writeFileSync(join(folder, 'old.age'), '')
-    const message = `${join(folder, 'old.age')} is there already, and may be the only good capture`
+    const message = `${join(folder, 'old.age')} exists already, and may be the only good capture`
     await expect(destinationOf(join(folder, 'old.age'), 'infra', false)).rejects.toMatchObject({ message, kind: 'usage' })
     expect(readFileSync(join(folder, 'old.age'), 'utf8')).toBe('')
   })

@@ -88,7 +88,7 @@ describe('one object', () => {
       { kind: 'HelmRelease', status: { ...ready('Unknown', 'Progressing', 1), observedGeneration: -1, failures: 2 } },
       { is: 'fails', reason: 'tries again after 2 failures: Progressing' },
     ],
-    ['never looked at', {}, { is: 'fails', cause: 'ignored', reason: 'its controller has not looked at generation 1', since: ago(90) }],
+    ['never looked at', {}, { is: 'fails', cause: 'ignored', reason: 'its controller has not observed generation 1', since: ago(90) }],
     ['made just now', { metadata: { creationTimestamp: ago(1) } }, { is: 'busy' }],
     [
       'stalled, though Ready',
@@ -134,7 +134,7 @@ describe('one object', () => {
         spec: { interval: '1m' },
         status: { ...ready('False', 'GitOperationFailed', 5), artifact: { revision: 'a', lastUpdateTime: ago(30) } },
       },
-      { is: 'fails', reason: 'GitOperationFailed (its artifact is 30 m 00 s old; it looks every 1m)' },
+      { is: 'fails', reason: 'GitOperationFailed (its artifact is 30 m 00 s old; its interval is 1m)' },
     ],
   ])('%s', (_, made, expected) => {
     expect(one(made)).toMatchObject(expected)

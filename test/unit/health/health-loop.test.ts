@@ -13,7 +13,7 @@ const ago = (minutes: number): string => new Date(now - minutes * 60_000).toISOS
 const namespace = 'flux-system'
 
 /** Events as kustomize-controller and the operator leave them; times are minutes ago. */
-interface Reported {
+interface ReportedEvent {
   readonly by?: Ref
   readonly line?: string
   readonly count: number
@@ -49,7 +49,7 @@ function runEvent(eventTime: string): KubeObject {
   return parseObject({ apiVersion: 'v1', kind: 'Event', metadata: { name: 'run', namespace, annotations }, eventTime })
 }
 
-function clusterWith(objects: () => readonly KubeObject[], reported: readonly Reported[] = []): Cluster {
+function clusterWith(objects: () => readonly KubeObject[], reported: readonly ReportedEvent[] = []): Cluster {
   const patience = { milliseconds: 0, trouble: () => undefined, over: () => undefined }
   const get = (ref: Ref): Promise<KubeObject | undefined> =>
     Promise.resolve(objects().find(({ kind, metadata }) => kind === ref.kind && metadata.name === ref.name))
@@ -72,7 +72,7 @@ function clusterWith(objects: () => readonly KubeObject[], reported: readonly Re
   }
 }
 
-async function suspects(reported: readonly Reported[], objects: readonly KubeObject[]): Promise<Suspect[]> {
+async function suspects(reported: readonly ReportedEvent[], objects: readonly KubeObject[]): Promise<Suspect[]> {
   const cluster = clusterWith(() => objects, reported)
   const all = objects.flatMap((object) =>
     ['ConfigMap', 'FluxInstance', 'Deployment'].includes(object.kind)
@@ -93,7 +93,7 @@ describe('what was changed again and again', () => {
   const follower = (more: Made = {}): KubeObject =>
     made(root, { spec: { ...following, ...more.spec }, metadata: { ...more.metadata }, status: { history, ...more.status } })
 
-  test.each<[string, Reported, readonly KubeObject[]]>([
+  test.each<[string, ReportedEvent, readonly KubeObject[]]>([
     [
       'each time for a commit, the last of which explains the last',
       { count: 4, first: 31, last: 2 },

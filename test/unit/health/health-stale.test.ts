@@ -26,7 +26,7 @@ describe('a FluxInstance that says it is Ready', () => {
 
   test('and at which the operator has not looked for three intervals, as one that is cut off does not, is not', () => {
     expect(neglectOf(instance(11, everyMinute), [pod(60)], now)).toEqual({
-      reason: 'the operator looks at it every 1m, and has not since: it may not reach the API',
+      reason: 'the operator reconciles it every 1m, and has not since: it may not reach the API',
       since: ago(11),
     })
     expect(neglectOf(instance(3 * 60 + 2), [pod(600)], now)).toMatchObject({ since: ago(182) })

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { certificateEnds, tokenEnds } from '../../../lib/base/certificates.ts'
 import { endingsIn } from '../../../lib/health/expiry.ts'
-import type { Found, Probe } from '../../../lib/health/probe.ts'
+import type { ProbeFindings, Probe } from '../../../lib/health/probe.ts'
 import { certificates } from '../../../lib/health/probes/certificates.ts'
 import { inventory } from '../../../lib/health/probes/inventory.ts'
 import { namespace as namespaceProbe } from '../../../lib/health/probes/namespace.ts'
@@ -50,7 +50,7 @@ function clusterOf(objects: readonly KubeObject[]): Cluster {
 }
 
 /** What the probe says of Flux in a cluster of these objects. */
-function found(probe: Probe, objects: readonly KubeObject[], now = ends - 100 * day): Promise<Found> {
+function found(probe: Probe, objects: readonly KubeObject[], now = ends - 100 * day): Promise<ProbeFindings> {
   const cluster = clusterOf(objects)
   const snapshot = createSnapshot({
     cluster,
@@ -129,7 +129,7 @@ describe('certificates', () => {
     ])
   })
   test.each([
-    [ends - 15 * day, 'ok', '1 looked at, none ends within 14 days'],
+    [ends - 15 * day, 'ok', '1 checked, none expires within 14 days'],
     [ends - 13 * day, 'warn', '0 expired, 1 to know of, of 1'],
     [ends + 1, 'fail', '1 expired, 0 to know of, of 1'],
   ])('of a webhook at %s are %s', async (now, state, detail) => {
@@ -175,7 +175,7 @@ describe('installed objects', () => {
     subjects: [subject],
   })
   /** The probe reads metadata by path, which the cluster of this test makes of kind and namespace. */
-  const served = (objects: readonly KubeObject[]): Promise<Found> => {
+  const served = (objects: readonly KubeObject[]): Promise<ProbeFindings> => {
     const cluster = clusterOf(objects)
     const snapshot = createSnapshot({
       cluster,
@@ -241,7 +241,7 @@ describe('installed objects', () => {
   test('a role without rules, and a binding of nobody, are named', async () => {
     expect(await reasons(account, { ...role, rules: [] }, { ...binding, subjects: [] })).toEqual([
       'ClusterRole crd-controller-flux-system has no rules (part-emptied)',
-      'ClusterRoleBinding cluster-reconciler-flux-system binds nobody (part-emptied)',
+      'ClusterRoleBinding cluster-reconciler-flux-system binds no one (part-emptied)',
     ])
   })
   test('one that is being deleted is named with what holds it, and one that someone else wrote to is to know of', async () => {

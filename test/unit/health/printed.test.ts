@@ -6,7 +6,7 @@ import { withoutLogPrefix } from '../../../lib/commands/validate/builds.ts'
 import { checkSettings } from '../../../lib/commands/validate/settings-form.ts'
 import { readSource } from '../../../lib/commands/validate/source.ts'
 import { commandFor } from '../../../lib/commands/restore/steps.ts'
-import { shown } from '../../../lib/commands/upgrade/steps/git-versions.ts'
+import { shownLines } from '../../../lib/commands/upgrade/steps/git-versions.ts'
 import { kindArgument, kinds } from '../../../lib/kubernetes/objects.ts'
 import { fluxKinds } from '../../../lib/flux/kinds.ts'
 import { checkLabPushed } from '../../../lib/preflight/git-state.ts'
@@ -33,8 +33,8 @@ test('the command that restores names the identity that opens the capture, and n
 })
 
 test('a version that Git has already is named, where no line of it is to change', () => {
-  expect(shown({}, { flux_version: '2.9.5' })).toBe('flux_version 2.9.5')
-  expect(shown({ flux_version: '2.9.4' }, { flux_version: '2.9.5' })).toBe('flux_version 2.9.4')
+  expect(shownLines({}, { flux_version: '2.9.5' })).toBe('flux_version 2.9.5')
+  expect(shownLines({ flux_version: '2.9.4' }, { flux_version: '2.9.5' })).toBe('flux_version 2.9.4')
 })
 
 test('a kind is named with its group, unless it is one of Kubernetes itself', () => {
@@ -125,7 +125,7 @@ test('one line says how a run ended, and one more how several clusters did, thos
   )
   const failed = { ...document, outcome: 'failed', exitCode: 1 } as const
   expect(overallVerdict([document, failed], ['infra', 'apps', 'edge'])).toEqual({
-    isWell: false,
+    succeeded: false,
     text: 'health-check: 1 of 3 clusters: infra done, apps failed, edge not begun',
   })
 })

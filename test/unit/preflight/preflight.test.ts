@@ -110,7 +110,7 @@ describe('the programs', () => {
     expect(judgePrograms({ ...fine, helm, git: 'git version 2.30.0' }, needs)).toEqual([])
   })
   test('a program that tells nothing is a finding', () => {
-    expect(reported(judgePrograms({ ...fine, helm: '' }, needs))).toEqual(['blocks: helm does not tell its version: it says ""'])
+    expect(reported(judgePrograms({ ...fine, helm: '' }, needs))).toEqual(['blocks: helm does not report its version: it says ""'])
   })
 })
 
@@ -168,7 +168,7 @@ describe('a Flux that is there already', () => {
   test('another FluxInstance blocks, with the way to orphan it', () => {
     expect(judgeFlux({ ...none, instances: [instance('flux-system', 'main')] }, 'flux-system', where)).toEqual([
       blocks(
-        "FluxInstance flux-system/main is there; this runbook's is flux-system/flux, and a cluster has but one",
+        "FluxInstance flux-system/main exists; this runbook's is flux-system/flux, and a cluster has only one",
         'take it away without what it installed: kubectl --namespace flux-system annotate fluxinstance main fluxcd.controlplane.io/reconcile=disabled, then kubectl --namespace flux-system delete fluxinstance main',
       ),
     ])
@@ -239,7 +239,7 @@ describe('what an earlier Flux left', () => {
   })
   test('is reported: a FluxInstance without its operator', () => {
     expect(reported(judgeLeftovers(18, [], { ...none, instances: [instance], controllers: [controller] }))).toEqual([
-      'notice: FluxInstance flux-system/flux is there without its operator, which will take it up again as Git has it',
+      'notice: FluxInstance flux-system/flux exists without its operator, which will reconcile it again as Git has it',
     ])
   })
   test('and follows something else, is reported', () => {

@@ -112,7 +112,7 @@ describe('a procedure', () => {
     expect(failure).toMatchObject({ message: 'stopped; in the middle of: Do two' })
   })
 
-  test('cancelled before it changes anything says so; one that goes on with an earlier run does not', async () => {
+  test('cancelled before it changes anything says so; one that resumes an earlier run does not', async () => {
     const failureOf = async (more: { hasBegun?: boolean }): Promise<unknown> => {
       const cancel = new AbortController()
       const checking = { ...step('one'), check: () => Promise.resolve(todo).finally(() => cancel.abort()) }

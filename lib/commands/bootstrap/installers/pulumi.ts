@@ -63,7 +63,7 @@ export const pulumiInstaller: BootstrapInstaller = {
 function checkNoInstance({ instances }: FluxThere): Finding[] {
   return instances.map(({ metadata }) =>
     blocks(
-      `FluxInstance ${metadata.namespace}/${metadata.name} is there: its operator owns Flux, and would fight with Pulumi over it`,
+      `FluxInstance ${metadata.namespace}/${metadata.name} exists: its operator owns Flux, and would fight with Pulumi over it`,
       'leave --via pulumi out; or remove that Flux first',
     ),
   )

@@ -6,7 +6,7 @@ import { fluxKinds } from '../../../flux/kinds.ts'
 import { deploymentReadiness, isTrue } from '../../../kubernetes/readiness.ts'
 import { readinessOf } from '../../../flux/readiness.ts'
 import { isRequested } from '../../../flux/reconcile-request.ts'
-import type { Watched } from '../../../kubernetes/watch.ts'
+import type { WatchTarget } from '../../../kubernetes/watch.ts'
 import type { StepContext } from '../../../runner/step.ts'
 import type { StepStatus, Step } from '../../../runner/step.ts'
 import type { Chart } from '../../../desired-state/chart.ts'
@@ -27,7 +27,7 @@ function ensureChart(
   chart: Chart,
   objects: readonly KubeObject[],
   ready: Step['check'],
-  watches: Watched[],
+  watches: WatchTarget[],
 ): Step {
   const version = `${chart.url} ${chart.version}`
   return {
@@ -140,7 +140,7 @@ export function awaitInstanceReady(namespace: string): Step {
 export function awaitFluxInstance(namespace: string): Step {
   return {
     id: 'flux-instance',
-    title: 'Let Git bring the operator, and the operator adopt Flux',
+    title: 'Let Git install the operator, and the operator adopt Flux',
     risk: 'safe',
     check: (run) => instanceStatus(run, namespace),
     apply: () => Promise.resolve(),
@@ -175,7 +175,7 @@ async function notSynced(cluster: Cluster, namespace: string): Promise<string | 
   return found.flatMap((readiness) => (readiness.is === 'waiting' ? [readiness.on] : []))[0]
 }
 
-function instanceWatches(namespace: string): Watched[] {
+function instanceWatches(namespace: string): WatchTarget[] {
   return [fluxKinds.fluxInstance, kinds.deployment, kinds.pod, fluxKinds.gitRepository].map((kind) => ({ kind, query: { namespace } }))
 }
 

@@ -1,5 +1,5 @@
 import * as v from 'valibot'
-import { stateOf } from '../../../flux/instance.ts'
+import { instanceStateOf } from '../../../flux/instance.ts'
 import { isSuspended } from '../../../flux/suspension.ts'
 import { kinds, nameOf, type Ref } from '../../../kubernetes/objects.ts'
 import { waitUntil } from '../../../kubernetes/wait-until.ts'
@@ -95,7 +95,7 @@ async function breakUpgrade({ cluster, namespace, lab }: Field): Promise<void> {
   const distribution = await lab?.distribution()
   if (lab === undefined || instance === undefined || distribution === undefined)
     throw new OperatorError('there is no other Flux to ask for')
-  const { wanted } = stateOf(instance)
+  const { wanted } = instanceStateOf(instance)
   const version = nearestVersions(wanted, distribution.versions).find((other) => other !== wanted) ?? wanted
   await lab.setFault(`image=source-controller:${distribution.imagesOf(version).get('source-controller') ?? ''}`)
   await lab.inGit(async (clone) => {

@@ -2,7 +2,7 @@ import * as v from 'valibot'
 import { callScript, ScriptFailed } from '../call-script.ts'
 
 /** What recover.ts has made of a damage. */
-export interface Recovered {
+export interface RecoverResult {
   /** It ended with exit code 0. */
   readonly isDone: boolean
   /** It did something itself, beside waiting. */
@@ -19,7 +19,7 @@ const documentSchema = v.object({
 })
 
 /** Calls recover.ts as a person would, with every consent; that it refuses is not an error here. */
-export async function callRecover(flags: readonly string[], progress: (line: string) => void, signal: AbortSignal): Promise<Recovered> {
+export async function callRecover(flags: readonly string[], progress: (line: string) => void, signal: AbortSignal): Promise<RecoverResult> {
   const said: string[] = []
   const report = (line: string): void => {
     said.push(line)

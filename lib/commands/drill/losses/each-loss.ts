@@ -75,7 +75,7 @@ export async function drillEachLoss(stage: LossStage): Promise<RunResult> {
   }
 }
 
-/** The run to go on with; one of another drill is none. */
+/** The run to resume; one of another drill is none. */
 async function earlierRun({ target, session, shared, again }: LossStage): ReturnType<typeof chooseRun> {
   const found = findInterrupted(target.runs, target.context, 'drill', shared.resume)
   if (shared.resume === undefined && (found === undefined || !v.is(notesSchema, found.notes))) return undefined

@@ -1,7 +1,7 @@
 import { htmlPage } from '../../../base/html-page.ts'
 import { escapeHtml } from '../../../base/outside-text.ts'
 import type { DrillFacts } from '../html-report.ts'
-import { shown } from './matrix.ts'
+import { shownTime } from './matrix.ts'
 import { isMet, type LossOutcome } from './outcome.ts'
 
 /** The matrix of a drill of every loss as one page: objects by damages; on a phone each object is a list. */
@@ -44,10 +44,10 @@ function drawCell(damage: string, outcome: LossOutcome | undefined): string {
 function drawOutcome(outcome: LossOutcome): string {
   const { noticed, detectedMs, harmless, healedBy, recoveredMs, survived, failure } = outcome
   const mark = !isMet(outcome) ? ['missed', '✗'] : harmless !== null ? ['harmless', '○'] : ['met', '✔']
-  const seen = harmless ?? (noticed === null ? 'not noticed' : `${noticed}, ${shown(detectedMs)}`)
+  const seen = harmless ?? (noticed === null ? 'not noticed' : `${noticed}, ${shownTime(detectedMs)}`)
   const reported = [
     seen,
-    `${healedBy}, ${shown(recoveredMs)}`,
+    `${healedBy}, ${shownTime(recoveredMs)}`,
     ...(survived ? [] : ['workloads lost']),
     ...(failure === null ? [] : [failure]),
   ]

@@ -9,9 +9,9 @@ export function reportLosses(outcomes: readonly LossOutcome[]): DocumentFields {
     outcome.objects.join(' + '),
     outcome.damages.join(' + '),
     outcome.noticed ?? (outcome.harmless === null ? 'nobody' : 'harmless'),
-    shown(outcome.detectedMs),
+    shownTime(outcome.detectedMs),
     outcome.healedBy,
-    shown(outcome.recoveredMs),
+    shownTime(outcome.recoveredMs),
     outcome.survived ? 'the same' : outcome.announced ? 'lost, as announced' : 'lost',
     isMet(outcome) ? 'met' : 'not met',
   ])
@@ -37,6 +37,6 @@ function listed(title: string, outcomes: readonly LossOutcome[], line: (one: Los
 }
 
 /** A time in a table. */
-export function shown(milliseconds: number | null): string {
+export function shownTime(milliseconds: number | null): string {
   return milliseconds === null ? '–' : showDuration(milliseconds)
 }

@@ -5,7 +5,7 @@ import { compareSurvival } from '../../../continuity/compare.ts'
 import type { Fingerprint } from '../../../continuity/fingerprint.ts'
 import type { ProbeResult } from '../../../health/probe.ts'
 import type { KubeObject, Ref } from '../../../kubernetes/objects.ts'
-import type { Recovered } from './call-recover.ts'
+import type { RecoverResult } from './call-recover.ts'
 import { damagesOf } from './damages.ts'
 import type { Loss, Round } from './objects.ts'
 import type { LossOutcome } from './outcome.ts'
@@ -17,7 +17,7 @@ export interface LossEnvironment {
   readonly live: (ref: Ref) => Promise<KubeObject | undefined>
   readonly inject: (loss: Loss) => Promise<void>
   readonly undo: (loss: Loss) => Promise<void>
-  readonly recover: () => Promise<Recovered>
+  readonly recover: () => Promise<RecoverResult>
   readonly fingerprint: () => Promise<Fingerprint>
   /** Commits something new; returns when Flux has applied it. */
   readonly commitApplied: () => Promise<void>
@@ -77,7 +77,7 @@ async function renewed({ ref, object, damage }: Loss, { live }: LossEnvironment)
 }
 
 /** What has come of a round so far. */
-interface Course {
+interface RoundState {
   healedBy: LossOutcome['healedBy']
   harmless: string | undefined
   recoveredMs: number | null
@@ -86,12 +86,12 @@ interface Course {
   readonly recognised: Set<string>
 }
 
-function newCourse(): Course {
+function newCourse(): RoundState {
   return { healedBy: 'nobody', harmless: undefined, recoveredMs: null, failure: undefined, said: '', recognised: new Set() }
 }
 
 /** Flux first, unless only a person can end it; then recover.ts; then the person, and both again. */
-async function repair(round: Round, watch: Watch, course: Course, environment: LossEnvironment): Promise<void> {
+async function repair(round: Round, watch: Watch, course: RoundState, environment: LossEnvironment): Promise<void> {
   const isPersons = round.some(({ damage }) => damage.undo !== undefined)
   environment.progress('waiting until it is noticed, or put back')
   if (await watch.untilHealthy(patience, isPersons)) {
@@ -101,7 +101,7 @@ async function repair(round: Round, watch: Watch, course: Course, environment: L
     return
   }
   if (watch.noticed() === undefined) {
-    await proveHarmless('nothing of Flux goes by it', watch, course)
+    await proveHarmless('nothing of Flux depends on it', watch, course)
     for (const loss of round) await environment.undo(loss)
     course.healedBy = isPersons ? 'person' : 'nobody'
     return
@@ -118,7 +118,7 @@ async function repair(round: Round, watch: Watch, course: Course, environment: L
   course.failure = watch.problem()
 }
 
-async function callRecover(watch: Watch, course: Course, environment: LossEnvironment): Promise<boolean> {
+async function callRecover(watch: Watch, course: RoundState, environment: LossEnvironment): Promise<boolean> {
   environment.progress(`noticed by ${watch.noticed()?.probe}: recover.ts is called`)
   const { isDone, hasChanged, recognised, said } = await environment.recover()
   for (const id of recognised) course.recognised.add(id)
@@ -129,7 +129,7 @@ async function callRecover(watch: Watch, course: Course, environment: LossEnviro
 }
 
 /** Two intervals after the damage all is healthy, and stays so. */
-async function proveHarmless(why: string, watch: Watch, course: Course): Promise<void> {
+async function proveHarmless(why: string, watch: Watch, course: RoundState): Promise<void> {
   await watch.untilOld(2 * interval)
   if (await watch.isHealthyNow()) course.harmless = why
   else course.failure = `said to be harmless, and is not: ${watch.problem()}`

@@ -2,7 +2,7 @@ import { isHealthy, type Probe, type ProbeResult, runProbes } from '../../../hea
 import { kinds } from '../../../kubernetes/objects.ts'
 import { fluxKinds } from '../../../flux/kinds.ts'
 import type { Snapshot } from '../../../health/snapshot.ts'
-import type { Observed, ObservingStep } from '../../../runner/step.ts'
+import type { Observation, ObservingStep } from '../../../runner/step.ts'
 
 /**
  * Checks that every probe is content.
@@ -14,7 +14,7 @@ export function verifyHealth(
   probes: readonly Probe[],
   isPatient = false,
 ): ObservingStep<readonly ProbeResult[]> {
-  let observed: Observed<readonly ProbeResult[]> | undefined
+  let observed: Observation<readonly ProbeResult[]> | undefined
   return {
     observed: () => observed,
     id: 'health',
@@ -33,7 +33,7 @@ export function verifyHealth(
       return {
         is: 'blocked',
         reason: reason.join('; '),
-        remedy: `npx zx scripts/health-check.ts ${where}   # tells each object, and what to do`,
+        remedy: `npx zx scripts/health-check.ts ${where}   # reports each object, and what to do`,
       }
     },
     apply: () => Promise.resolve(),

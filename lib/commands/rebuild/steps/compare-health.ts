@@ -38,7 +38,7 @@ export function noteHealth(snapshot: () => Snapshot): Step {
 export function verifyHealthy(snapshot: () => Snapshot): Step {
   return {
     id: 'health',
-    title: 'Verify that all is as healthy as it was',
+    title: 'Verify that everything is as healthy as before',
     risk: 'safe',
     async check({ memory }) {
       const before = rebuildNotes(memory).sick ?? []

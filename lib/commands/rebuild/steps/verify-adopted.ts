@@ -6,7 +6,7 @@ import { metadataPages } from '../../../kubernetes/metadata.ts'
 import type { Cluster } from '../../../kubernetes/client.ts'
 import { apiGroups, isOfGroup } from '../../../flux/api-groups.ts'
 import { kinds, nameOf } from '../../../kubernetes/objects.ts'
-import type { Observed, ObservingStep, Step, StepContext } from '../../../runner/step.ts'
+import type { Observation, ObservingStep, Step, StepContext } from '../../../runner/step.ts'
 import { compareSurvival, type Survival } from '../../../continuity/compare.ts'
 import { isRelease, takeFingerprint } from '../../../continuity/fingerprint.ts'
 import { readinessOf } from '../../../flux/readiness.ts'
@@ -121,7 +121,7 @@ function some(names: readonly string[]): string {
 
 /** Takes the fingerprint once more: with Flux at work again everything must still be the very same. Releases have a check of their own. */
 export function verifyContinuity(namespace: string): ObservingStep<Survival> {
-  let observed: Observed<Survival> | undefined
+  let observed: Observation<Survival> | undefined
   return {
     observed: () => observed,
     id: 'still-alive',

@@ -37,7 +37,7 @@ export function rememberedLoop(memory: RunState): Loop | undefined {
  */
 export function endLoop(suspects: readonly Suspect[], namespace: string): Step[] {
   const source: Ref = { ...fluxKinds.gitRepository, namespace, name: namespace }
-  const course: Course = {
+  const course: LoopState = {
     hasEnded: false,
     isOver: async (run) =>
       rememberedLoop(run.memory) === undefined && (course.hasEnded || (await suspended(run, doersOf(suspects), false)).length === 0),
@@ -46,7 +46,7 @@ export function endLoop(suspects: readonly Suspect[], namespace: string): Step[]
 }
 
 /** What became of a loop between the plan and its suspension. */
-interface Course {
+interface LoopState {
   /** It was looked at again, and does not go on. */
   hasEnded: boolean
   /** There is nothing to suspend, nor was anything. */
@@ -75,7 +75,7 @@ function doersOf(suspects: readonly Suspect[]): Ref[] {
   return [...new Map(suspects.map(({ doer }) => [shown(doer), doer])).values()]
 }
 
-function suspend(suspects: readonly Suspect[], source: Ref, course: Course): Step {
+function suspend(suspects: readonly Suspect[], source: Ref, course: LoopState): Step {
   return {
     id: 'suspend',
     title: 'Suspend what runs in a circle',
@@ -129,7 +129,7 @@ async function setSuspended(run: StepContext, refs: readonly Ref[], is: boolean)
   for (const ref of await suspended(run, refs, !is)) await run.cluster.patch(ref, { spec: { suspend: is ? true : null } })
 }
 
-function awaitFix(source: Ref, course: Course): Step {
+function awaitFix(source: Ref, course: LoopState): Step {
   return {
     id: 'mend',
     title: 'Fix it in Git',
@@ -151,7 +151,7 @@ function awaitFix(source: Ref, course: Course): Step {
   }
 }
 
-function resume(source: Ref, course: Course): Step {
+function resume(source: Ref, course: LoopState): Step {
   return {
     id: 'resume',
     title: 'Resume what was suspended',

@@ -18,7 +18,7 @@ import type { StepStatus, Step } from '../../../runner/step.ts'
  * back starts again, since the API refuses its old token.
  */
 export function ensureParts(takeSnapshot: () => Snapshot): Step {
-  const asking = askKeepers({ id: 'parts', title: 'Have what Flux consists of put back' }, takeSnapshot, async (snapshot) => {
+  const asking = askKeepers({ id: 'parts', title: 'Have the parts of Flux recreated' }, takeSnapshot, async (snapshot) => {
     const { objects = [] } = await inventory.check(snapshot)
     return objects.filter(({ damage }) => damage !== undefined && damage !== 'stale-token')
   })
@@ -54,7 +54,7 @@ export function ensureParts(takeSnapshot: () => Snapshot): Step {
 
 /** Has the CustomResourceDefinitions back, and then, from Git, the objects of their kinds. */
 export function ensureCrds(takeSnapshot: () => Snapshot): Step {
-  return askKeepers({ id: 'crds', title: 'Have the CustomResourceDefinitions put back' }, takeSnapshot, async (snapshot) => {
+  return askKeepers({ id: 'crds', title: 'Have the CustomResourceDefinitions recreated' }, takeSnapshot, async (snapshot) => {
     const { objects = [] } = await crds.check(snapshot)
     return objects.filter(({ damage }) => damage !== undefined)
   })

@@ -35,7 +35,7 @@ function ensureReinstalled(
   const refs = components.map((name) => ({ ...kinds.deployment, namespace, name }))
   return {
     id: 'controllers',
-    title: 'Have the flux CLI put the controllers back',
+    title: 'Have the flux CLI reinstall the controllers',
     risk: 'change',
     async check({ cluster }) {
       const live = await Promise.all(refs.map((ref) => cluster.get(ref)))

@@ -34,7 +34,7 @@ export function awaitControllers(namespace: string, names: readonly string[]): S
   const instanceRef = instanceIn(namespace)
   return {
     id: 'controllers',
-    title: 'Have the operator put the controllers back',
+    title: 'Have the operator recreate the controllers',
     risk: 'change',
     async check({ cluster }) {
       const instance = await cluster.get(instanceRef)
@@ -48,7 +48,7 @@ export function awaitControllers(namespace: string, names: readonly string[]): S
       const busy = busyFor(instance)
       const repairsSoon = (parseDuration(every) ?? Infinity) <= soon
       if (repairsSoon && busy < patience) {
-        return { is: 'waiting', on: `${missing}; the operator looks every ${every} and puts back what is missing` }
+        return { is: 'waiting', on: `${missing}; the operator reconciles every ${every} and recreates what is missing` }
       }
       if (busy > 0 && busy < patience) return { is: 'waiting', on: `${missing}; the operator is at it` }
       return {
@@ -94,18 +94,18 @@ export function awaitOperator(namespace: string): Step {
   const ref: Ref = { ...fluxKinds.helmRelease, namespace, name: releaseNames.operator }
   return {
     id: 'operator',
-    title: 'Have helm-controller put the operator back',
+    title: 'Have helm-controller reinstall the operator',
     risk: 'change',
     async check({ cluster }) {
       const missing = await lacking(cluster, namespace, [operatorName])
       if (missing === undefined) return { is: 'done', detail: 'flux-operator is available' }
       const release = await cluster.get(ref)
-      if (release === undefined) return { is: 'blocked', reason: 'its HelmRelease is gone meanwhile', remedy: 'run recover again' }
+      if (release === undefined) return { is: 'blocked', reason: 'its HelmRelease has been deleted meanwhile', remedy: 'run recover again' }
       const deletion = beingDeleted(release)
       if (deletion !== undefined) return deletion
       const every = v.parse(intervalSchema, release).spec.interval
       if ((parseDuration(every) ?? Infinity) <= soon) {
-        return { is: 'waiting', on: `${missing}; helm-controller looks every ${every} and puts back what is missing` }
+        return { is: 'waiting', on: `${missing}; helm-controller reconciles every ${every} and recreates what is missing` }
       }
       if (isRequested(release)) return { is: 'waiting', on: `${missing}; helm-controller is at it` }
       return {
@@ -130,7 +130,8 @@ export function ensureInstanceResumed(namespace: string): Step {
     risk: 'change',
     async check({ cluster }) {
       const instance = await cluster.get(ref)
-      if (instance === undefined) return { is: 'blocked', reason: 'the FluxInstance is gone meanwhile', remedy: 'run recover again' }
+      if (instance === undefined)
+        return { is: 'blocked', reason: 'the FluxInstance has been deleted meanwhile', remedy: 'run recover again' }
       const deletion = beingDeleted(instance)
       if (deletion !== undefined) return deletion
       if (isReconcileDisabled(instance)) {
@@ -140,7 +141,7 @@ export function ensureInstanceResumed(namespace: string): Step {
           commands: [`kubectl --namespace ${namespace} annotate fluxinstance flux ${reconcileAnnotation}-`],
         }
       }
-      return { is: 'done', detail: 'the operator looks at it again' }
+      return { is: 'done', detail: 'the operator reconciles it again' }
     },
     async apply({ cluster }) {
       await cluster.patch(ref, { metadata: { annotations: { [reconcileAnnotation]: null } } })

@@ -22,7 +22,7 @@ export function ensureReleaseMoves(ref: Ref, takeSnapshot: () => Snapshot): Step
       const trouble = objects.find(({ object }) => object === name)
       if (trouble === undefined) return { is: 'done', detail: `${name} is Ready` }
       const release = await cluster.get(ref)
-      if (release === undefined) return { is: 'blocked', reason: `${name} is gone meanwhile`, remedy: 'run recover again' }
+      if (release === undefined) return { is: 'blocked', reason: `${name} has been deleted meanwhile`, remedy: 'run recover again' }
       if (isRequested(release)) return { is: 'waiting', on: `${name}: ${trouble.reason}` }
       return {
         is: 'todo',

@@ -1,5 +1,5 @@
 import type { OwnedObject } from '../../../ownership/owned-objects.ts'
-import type { Held } from '../../../flux/held-objects.ts'
+import type { HeldObject } from '../../../flux/held-objects.ts'
 import type { Cluster } from '../../../kubernetes/client.ts'
 import { ApiError } from '../../../kubernetes/http.ts'
 import { kinds, type KubeObject, nameOf, type Ref, refOf } from '../../../kubernetes/objects.ts'
@@ -14,7 +14,7 @@ export interface ToDelete {
   readonly crds: readonly KubeObject[]
   readonly namespace: KubeObject | undefined
   readonly ownedObjects: readonly OwnedObject[]
-  readonly held: readonly Held[]
+  readonly held: readonly HeldObject[]
   readonly deployments: readonly KubeObject[]
 }
 

@@ -52,7 +52,7 @@ export async function openNoted(memory: RunState, decryptor: Decryptor): Promise
   return openCapture(note.file, decryptor)
 }
 
-export interface Capturing {
+export interface CaptureInputs {
   readonly request: CaptureRequest
   readonly keys: CaptureKeys
   /** A second file. */
@@ -69,7 +69,7 @@ export interface Capturing {
  * What cannot move any more is worth capturing: disable Flux's reconciliation before. Let a preflight
  * `collect` and ask `externalDecryptor` for what this would fail on, and `carries` for what else is in Flux's namespace.
  */
-export function ensureCaptured({ request, keys, copyTo, isFinal }: Capturing): Step {
+export function ensureCaptured({ request, keys, copyTo, isFinal }: CaptureInputs): Step {
   let isMade = false
   return {
     id: 'capture',

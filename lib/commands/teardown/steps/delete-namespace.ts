@@ -61,7 +61,7 @@ export function ensureNamespaceGone(name: string): Step {
       if (isAsked) return { is: 'waiting', on: await holding(cluster, namespace) }
       return {
         is: 'todo',
-        change: 'have Kubernetes look again at what is left in it, and wait',
+        change: 'have Kubernetes check again what is left in it, and wait',
         commands: [`kubectl annotate namespace ${name} flux-runbook/asked-at=now`, `kubectl wait --for=delete namespace/${name}`],
       }
     },

@@ -1,5 +1,5 @@
 import { counted } from '../../../base/counted.ts'
-import { type Held, readHeldObjects, withoutOwn } from '../../../flux/held-objects.ts'
+import { type HeldObject, readHeldObjects, withoutOwn } from '../../../flux/held-objects.ts'
 import { type Cluster, ignoreNotFound } from '../../../kubernetes/client.ts'
 import { nameOf, type Ref } from '../../../kubernetes/objects.ts'
 import { retryOnConflict } from '../../../kubernetes/retry-conflict.ts'
@@ -23,8 +23,8 @@ export function ensureFinalizersOffIn(namespace: string): Step {
   return ensureOff(`Take Flux's finalizers off its objects in the namespace ${namespace}`, ({ ref }) => ref.namespace === namespace)
 }
 
-function ensureOff(title: string, isMeant: (held: Held) => boolean): Step {
-  const heldByFlux = (held: readonly Held[]): Held[] => held.filter((one) => one.hasOwn && isMeant(one))
+function ensureOff(title: string, isMeant: (held: HeldObject) => boolean): Step {
+  const heldByFlux = (held: readonly HeldObject[]): HeldObject[] => held.filter((one) => one.hasOwn && isMeant(one))
   return {
     id: 'finalizers',
     title,
@@ -61,7 +61,7 @@ function ensureOff(title: string, isMeant: (held: Held) => boolean): Step {
  * Takes Flux's finalizers off one object. Writes only what was looked at: an object that has moved since is looked at again.
  * @param timeout the longest that may go on, in milliseconds
  */
-export async function takeOff(cluster: Cluster, { ref, resourceVersion, foreign }: Held, timeout: number): Promise<void> {
+export async function takeOff(cluster: Cluster, { ref, resourceVersion, foreign }: HeldObject, timeout: number): Promise<void> {
   let seen: { readonly version: string; readonly finalizers: readonly string[] } | undefined = {
     version: resourceVersion,
     finalizers: foreign,

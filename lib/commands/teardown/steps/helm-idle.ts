@@ -26,7 +26,10 @@ export function ensureHelmIdle(namespace: string): Step {
       if (releases.length === 0) return { is: 'done', detail: 'none is' }
       const runs = (await podsOf(cluster, namespace, 'controllers')).some((pod) => runsController(pod, 'helm-controller'))
       if (runs) return { is: 'waiting', on: `helm-controller to finish ${releases.join(', ')}` }
-      return { is: 'done', detail: `nobody is left to finish ${releases.join(', ')}; the next helm-controller unlocks what is pending` }
+      return {
+        is: 'done',
+        detail: `no controller is left to finish ${releases.join(', ')}; the next helm-controller unlocks what is pending`,
+      }
     },
     apply: () => Promise.resolve(),
     watches: [{ kind: kinds.secret, query: { labels: pendingLabels } }],

@@ -3,7 +3,7 @@ import { findByName } from '../../../ownership/owned-objects.ts'
 import type { Cluster } from '../../../kubernetes/client.ts'
 import { kinds, nameOf } from '../../../kubernetes/objects.ts'
 import { listFluxCrds } from '../../../flux/crds.ts'
-import type { Observed, ObservingStep } from '../../../runner/step.ts'
+import type { Observation, ObservingStep } from '../../../runner/step.ts'
 import { compareSurvival, type Survival } from '../../../continuity/compare.ts'
 import { takeFingerprint } from '../../../continuity/fingerprint.ts'
 import { keptFingerprint } from './fingerprint.ts'
@@ -22,7 +22,7 @@ export function verifyNoResidue(
   keepsNamespace: boolean,
   ownedObjects: readonly OwnedObject[],
 ): ObservingStep<readonly string[]> {
-  let observed: Observed<readonly string[]> | undefined
+  let observed: Observation<readonly string[]> | undefined
   return {
     observed: () => observed,
     id: 'residue',
@@ -63,7 +63,7 @@ async function findResidue(
 
 /** Takes the fingerprint again: what stood for itself must be there, and be the very same. */
 export function verifySurvival(namespace: string): ObservingStep<Survival> {
-  let observed: Observed<Survival> | undefined
+  let observed: Observation<Survival> | undefined
   return {
     observed: () => observed,
     id: 'survival',

@@ -1,14 +1,14 @@
 import * as v from 'valibot'
 import { showDuration } from '../../../base/duration.ts'
 import { messageOf, OperatorError } from '../../../base/errors.ts'
-import { stateOf } from '../../../flux/instance.ts'
+import { instanceStateOf } from '../../../flux/instance.ts'
 import { refsIn } from '../../../flux/refs.ts'
 import type { Cluster } from '../../../kubernetes/client.ts'
 import { ApiError } from '../../../kubernetes/http.ts'
 import { kinds, type KubeObject, refOf } from '../../../kubernetes/objects.ts'
 import { waitUntil } from '../../../kubernetes/wait-until.ts'
 import type { Step, StepContext } from '../../../runner/step.ts'
-import { imageCheckLabel, imageDeadline, imagePod, type NewImage, newImageOf, type Verdict, verdictOf } from '../image-pods.ts'
+import { imageCheckLabel, imageDeadline, imagePod, type NewImage, newImageOf, type Verdict, podVerdict } from '../image-pods.ts'
 import type { UpgradeNotes } from '../state.ts'
 
 /** What is checked, and what is known of it. */
@@ -76,7 +76,7 @@ function nothingNew({ from, to, newImages: tags }: ImageCheck['notes']): string 
 /** The images that are to come: the controllers', and the operator's where its tag is its version. */
 async function newImages(cluster: Cluster, { from, to, place, newImages: tags }: ImageCheck['notes']): Promise<NewImage[]> {
   const instance = await cluster.get(refsIn(place).instance)
-  const controllers = instance === undefined ? [] : stateOf(instance).components
+  const controllers = instance === undefined ? [] : instanceStateOf(instance).components
   const operator = { name: place.operatorRelease, repository: '', tag: `v${from.operator}` }
   const wanted = [
     ...controllers.map((component) => ({ component, tag: tags[component.name] })),
@@ -113,7 +113,7 @@ async function startAll(
       const pods = new Map((await run.cluster.list(kinds.pod, query)).map((pod) => [pod.metadata.name, pod]))
       return images.map((image, at): Verdict => {
         const pod = made[at]
-        return typeof pod === 'string' ? verdictOf(pods.get(pod), image) : (pod ?? { is: 'unable', words: '' })
+        return typeof pod === 'string' ? podVerdict(pods.get(pod), image) : (pod ?? { is: 'unable', words: '' })
       })
     },
     isOver: (seen) => seen.some(({ is }) => is === 'fails' || is === 'unable') || seen.every(({ is }) => is === 'starts'),

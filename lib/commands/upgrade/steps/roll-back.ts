@@ -1,7 +1,7 @@
 import * as v from 'valibot'
 import type { Cluster } from '../../../kubernetes/client.ts'
 import { reconcileAnnotation } from '../../../flux/annotations.ts'
-import { releaseStateOf, stateOf } from '../../../flux/instance.ts'
+import { releaseStateOf, instanceStateOf } from '../../../flux/instance.ts'
 import { kinds, type KubeObject, nameOf, parseObject, refOf } from '../../../kubernetes/objects.ts'
 import { waitUntil } from '../../../kubernetes/wait-until.ts'
 import { fluxKinds } from '../../../flux/kinds.ts'
@@ -71,7 +71,7 @@ export function ensureReleaseResumed(place: FluxPlace): Step {
 }
 
 /** What the cluster is to be put back to. */
-export interface Former {
+export interface RollbackTarget {
   readonly place: FluxPlace
   readonly version: string
   /** The FluxInstance as Git's chart makes it of that version. */
@@ -91,7 +91,7 @@ export interface Former {
 }
 
 /** Has the operator alone bring the old controllers back: neither Git nor source-controller need work for it. */
-export function ensurePutBack(former: Former): Step {
+export function ensurePutBack(former: RollbackTarget): Step {
   const { place, version, isReinstall } = former
   const { instance: ref } = refsIn(place)
   const { namespace } = place
@@ -103,7 +103,7 @@ export function ensurePutBack(former: Former): Step {
     risk: isReinstall ? 'destroy' : 'change',
     async check({ cluster }) {
       const live = await cluster.get(ref)
-      if (live !== undefined && stateOf(live).wanted === version && !refuses(live)) {
+      if (live !== undefined && instanceStateOf(live).wanted === version && !refuses(live)) {
         const status = await controllersStatus(cluster, former, live, pulls)
         if (status.is === 'done') former.arrived()
         return status
@@ -134,7 +134,7 @@ export function ensurePutBack(former: Former): Step {
  * Whether the old controllers run. The FluxInstance itself cannot be asked: it is Ready only once Git was fetched, and Git may be away.
  * Where their tags are not known, it is all there is to ask.
  */
-async function controllersStatus(cluster: Cluster, former: Former, live: KubeObject, pulls: Pulls): Promise<StepStatus> {
+async function controllersStatus(cluster: Cluster, former: RollbackTarget, live: KubeObject, pulls: Pulls): Promise<StepStatus> {
   const { place, version, images, ran } = former
   const { namespace } = place
   if (!ran) return { is: 'done', detail: `${nameOf(refOf(live))} asks for ${version}, which did not run before` }
@@ -155,7 +155,7 @@ async function controllersStatus(cluster: Cluster, former: Former, live: KubeObj
 
 /** Whether the operator has applied a newer minor, from which it goes back to none. */
 function mustGo(live: KubeObject, version: string): boolean {
-  return isNewerMinor(stateOf(live).applied, version)
+  return isNewerMinor(instanceStateOf(live).applied, version)
 }
 
 /** Whether the operator has refused to go back to what it is asked for: its reason is BuildFailed, so that only its message tells. */
@@ -167,7 +167,7 @@ function refuses(live: KubeObject): boolean {
 async function putBack(
   run: StepContext,
   progress: (text: string) => void,
-  former: Former,
+  former: RollbackTarget,
   wanted: KubeObject,
   pulls: Pulls,
 ): Promise<void> {
@@ -184,9 +184,9 @@ async function putBack(
       let live = await cluster.get(ref)
       if (live !== undefined && (mustGo(live, version) || refuses(live))) live = await takeAway(run, live)
       // helm-controller may have been in the middle of a release when it was suspended: what it writes late is put right again.
-      if (live === undefined || stateOf(live).wanted !== version) {
+      if (live === undefined || instanceStateOf(live).wanted !== version) {
         await cluster.apply(manifest, { manager: releaseManager })
-        return { is: 'waiting', on: `${nameOf(ref)} to be looked at by the operator` }
+        return { is: 'waiting', on: `${nameOf(ref)} to be reconciled by the operator` }
       }
       if (lacksManifests(live)) manifest = await withoutArtifact(cluster, manifest)
       return controllersStatus(cluster, former, live, pulls)

@@ -1,5 +1,5 @@
 import type { Cluster } from '../../../kubernetes/client.ts'
-import { stateOf } from '../../../flux/instance.ts'
+import { instanceStateOf } from '../../../flux/instance.ts'
 import { kinds, type KubeObject, nameOf, type Ref } from '../../../kubernetes/objects.ts'
 import { fluxKinds } from '../../../flux/kinds.ts'
 import { deploymentReadiness } from '../../../kubernetes/readiness.ts'
@@ -52,7 +52,7 @@ export async function rolloutStatus(
   before: Readonly<Record<string, string>>,
   pulls?: Pulls,
 ): Promise<StepStatus> {
-  const { wanted, applied, components } = stateOf(instance)
+  const { wanted, applied, components } = instanceStateOf(instance)
   if (wanted !== version) return { is: 'waiting', on: `the FluxInstance to ask for ${version}; it asks for ${wanted}` }
   const status = stepStatusOf(readinessOf(instance), `kubectl --namespace ${namespace} describe fluxinstance flux`)
   if (status.is === 'blocked') return status

@@ -147,9 +147,9 @@ test('a loss that took too long, or that nobody noticed or repaired, is not met'
   expect(isMet(outcome)).toBe(true)
   expect(isMet({ ...outcome, recoveredMs: 300_001 })).toBe(false)
   expect(isMet({ ...outcome, noticed: null })).toBe(false)
-  expect(isMet({ ...outcome, noticed: null, harmless: 'nothing of Flux goes by it' })).toBe(true)
+  expect(isMet({ ...outcome, noticed: null, harmless: 'nothing of Flux depends on it' })).toBe(true)
   expect(isMet({ ...outcome, healedBy: 'nobody' })).toBe(false)
-  expect(isMet({ ...outcome, noticed: null, harmless: 'nothing of Flux goes by it', healedBy: 'nobody' })).toBe(true)
+  expect(isMet({ ...outcome, noticed: null, harmless: 'nothing of Flux depends on it', healedBy: 'nobody' })).toBe(true)
   expect(isMet({ ...outcome, survived: false, announced: true })).toBe(true)
 })
 
@@ -166,13 +166,13 @@ test('the reports list what was not met, and what is harmless and why; the page 
     noticed: null,
     detectedMs: null,
     damages: ['labels altered'],
-    harmless: 'nothing of Flux goes by it',
+    harmless: 'nothing of Flux depends on it',
   }
   const all = [outcome, lost, quiet]
   expect((reportLosses(all).sections ?? []).map(({ title, lines }) => [title, lines])).toEqual([
     ['Losses', ['2 of 3 ended as they should.']],
     ['Not met', ['- ServiceAccount flux-system/<x> (deleted, held): still <gone>']],
-    ['Harmless', ['- ServiceAccount flux-system/<x> (labels altered): nothing of Flux goes by it']],
+    ['Harmless', ['- ServiceAccount flux-system/<x> (labels altered): nothing of Flux depends on it']],
   ])
   const facts = { context: 'lab-infra', server: 'https://127.0.0.1', operator: 'me@here', runId: 'run', startedAt: 'a', finishedAt: 'b' }
   const page = drawMatrix(facts, all)

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import type { FleetCluster, Wave } from '../../../../lib/commands/fleet/fleet-file.ts'
-import { runWaves, type Standing } from '../../../../lib/commands/fleet/schedule.ts'
+import { runWaves, type ClusterState } from '../../../../lib/commands/fleet/schedule.ts'
 
 function wave(name: string, clusters: string, more: Partial<Wave> = {}): Wave {
   const members = clusters.split(' ').map((one) => ({ name: one, context: one, cluster: undefined, line: 1 }))
@@ -10,7 +10,7 @@ function wave(name: string, clusters: string, more: Partial<Wave> = {}): Wave {
 /** A fleet whose clusters end when the test says so, with all that happened in order. */
 function world(fails: readonly string[] = [], { unhealthy = [], done = [], soaked = [] }: Partial<Record<string, string[]>> = {}) {
   const log: string[] = []
-  const standings = new Map<string, Standing>(done.map((name) => [name, 'done']))
+  const standings = new Map<string, ClusterState>(done.map((name) => [name, 'done']))
   const running = new Map<string, () => void>()
   let most = 0
   let isStopping = false

@@ -1,6 +1,6 @@
 import { asTyped } from '../../../run-names.ts'
 import { describe, expect, test } from 'vitest'
-import { type Entry, textOf } from '../../../../lib/capture/capture.ts'
+import { type Entry, entryText } from '../../../../lib/capture/capture.ts'
 import { fluxKinds } from '../../../../lib/flux/kinds.ts'
 import { clusterAt } from '../../../../lib/kubernetes/client.ts'
 import { type KubeObject, parseObject, refOf } from '../../../../lib/kubernetes/objects.ts'
@@ -42,7 +42,7 @@ describe('the inventories after a rebuild', () => {
   /** What the step says, where the first check finds `live`. */
   async function check(live: readonly KubeObject[], unhealthy: readonly string[] = []): Promise<StepStatus> {
     const old = ['plain', 'other'].map((name) => kustomization(name, holding('a', 'b')))
-    const entries = old.map((object): Entry => ({ ref: refOf(object), role: 'flux', because: [], text: textOf(object, false) }))
+    const entries = old.map((object): Entry => ({ ref: refOf(object), role: 'flux', because: [], text: entryText(object, false) }))
     const header = { context: 'infra', server: '', uid: '', namespace: 'flux-system', takenAt: '' }
     const patience = { milliseconds: 0, trouble: () => undefined, over: () => undefined }
     const signal = new AbortController().signal
@@ -66,7 +66,7 @@ describe('the inventories after a rebuild', () => {
   test('are waited for where a Kustomization that was restored has not reconciled yet', async () => {
     expect(await check([kustomization('plain', {}), kustomization('other', holding('a', 'b'))])).toEqual({
       is: 'waiting',
-      on: 'Kustomization apps/plain: not looked at yet',
+      on: 'Kustomization apps/plain: not reconciled yet',
     })
   })
   test('are compared once all have; what one lost is named', async () => {

@@ -66,7 +66,7 @@ describe('matchers', () => {
 
 const there = '{"startsAt":"2026-11-24T22:00:00.000Z","status":{"state":"active"}}'
 
-interface Seen {
+interface ReceivedCall {
   readonly request: string
   readonly authorization: string | undefined
   readonly body: string
@@ -74,7 +74,7 @@ interface Seen {
 
 let server: Server
 let origin: string
-let seen: Seen[]
+let seen: ReceivedCall[]
 let status: number
 
 beforeEach(async () => {

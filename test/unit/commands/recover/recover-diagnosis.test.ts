@@ -195,7 +195,7 @@ test.each<[string, Partial<Evidence>, string[]]>([
     seen('helmreleases', {
       object: 'HelmRelease apps/shop',
       cause: 'pending-release',
-      reason: 'Helm release shop is pending-upgrade at revision 7, and nobody is at work on it',
+      reason: 'Helm release shop is pending-upgrade at revision 7, and no controller is working on it',
     }),
     ['release-pending'],
   ],
@@ -250,7 +250,7 @@ test.each<[string, Partial<Evidence>, string[]]>([
   ],
   [
     'a controller scaled to 0',
-    seen('controllers', { object: 'Deployment flux-system/x', reason: 'is scaled to 0: nobody does its work', damage: 'scaled-to-zero' }),
+    seen('controllers', { object: 'Deployment flux-system/x', reason: 'is scaled to 0: its work is not done', damage: 'scaled-to-zero' }),
     ['scaled-to-zero'],
   ],
   [

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
-import { choicesFrom, type Here, linesOfChoices, operatorsToRead } from '../../../../lib/commands/upgrade/list.ts'
+import { choicesFrom, type InstalledVersions, linesOfChoices, operatorsToRead } from '../../../../lib/commands/upgrade/list.ts'
 
-const here: Here = { flux: '2.9.4', operator: '0.59.0', kubernetes: 'v1.34.1' }
+const here: InstalledVersions = { flux: '2.9.4', operator: '0.59.0', kubernetes: 'v1.34.1' }
 const brings = (operator: string, ...versions: string[]) => ({ operator, distribution: { versions } })
 const operators = [brings('0.60.0', '2.9.4', '2.9.5', '2.10.0'), brings('0.59.0', '2.8.8', '2.9.4', '2.9.5', '2.10.0-rc.1')]
 const none = (): readonly string[] => []

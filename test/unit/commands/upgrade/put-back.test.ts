@@ -74,7 +74,7 @@ function puttingBack(first: KubeObject, letsGo: boolean, timeout: number): { sto
   return { story, result: step.apply(run, (text) => void story.push(text)) }
 }
 
-const reported = 'FluxInstance flux-system/flux to be looked at by the operator'
+const reported = 'FluxInstance flux-system/flux to be reconciled by the operator'
 
 test.each([
   ['that has applied a newer minor', instance('old', '2.9.0', '2.9.0')],
