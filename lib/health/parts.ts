@@ -7,23 +7,23 @@ import { releaseNames } from '../flux/refs.ts'
 import { kinds, type KubeObject, nameOf, type Ref, refOf } from '../kubernetes/objects.ts'
 import { partsOfCli } from './cli-parts.ts'
 import type { Part, PartKeeper } from './part.ts'
-import type { Scene } from './snapshot.ts'
+import type { Snapshot } from './snapshot.ts'
 
 /**
  * Every object that this Flux consists of, as those say that have installed it: the inventory of the FluxInstance, the Helm releases of the
  * operator and of the FluxInstance, the inventory of the root Kustomization and of those that apply the two HelmReleases. `flux install`
  * keeps no such list.
  */
-export async function partsOf(scene: Scene): Promise<Part[]> {
-  const { cluster } = scene
+export async function partsOf(snapshot: Snapshot): Promise<Part[]> {
+  const { cluster } = snapshot
   const [instance, namespace, { follows }, { byName }] = await Promise.all([
-    scene.instance(),
-    scene.namespace(),
-    scene.installation(),
-    scene.objects(),
+    snapshot.instance(),
+    snapshot.namespace(),
+    snapshot.installation(),
+    snapshot.objects(),
   ])
   const names = Object.values(releaseNames)
-  const releases = await Promise.all((await releasesOf(scene)).map((release) => deployedRelease(scene, release)))
+  const releases = await Promise.all((await releasesOf(snapshot)).map((release) => deployedRelease(snapshot, release)))
   const appliers = names.flatMap((name) => {
     const labels = byName.get(nameOf({ ...fluxKinds.helmRelease, namespace, name }))?.labels ?? {}
     const [applier, at] = [labels[appliedBy.kustomization.name], labels[appliedBy.kustomization.namespace]]
@@ -34,7 +34,7 @@ export async function partsOf(scene: Scene): Promise<Part[]> {
     [...new Map(keepers.map((ref) => [identityOf(ref), ref])).values()].map((ref) => cluster.get(ref)),
   )
   const said = [instance, ...kustomizations].flatMap((keeper) => (keeper === undefined ? [] : inventoryIn(keeper)))
-  const parts = [...said, ...releases.flat(), ...(await partsOfCli(scene))]
+  const parts = [...said, ...releases.flat(), ...(await partsOfCli(snapshot))]
   return [...new Map(parts.map((part) => [identityWithoutScope(part.ref), part])).values()]
 }
 
@@ -44,23 +44,23 @@ function inventoryIn(keeper: KubeObject): Part[] {
 }
 
 /** The Helm releases of the operator and the FluxInstance, by whatever name: Git's, where what is there does not say. */
-async function releasesOf(scene: Scene): Promise<{ namespace: string; name: string }[]> {
-  const [namespace, deployments, instance] = await Promise.all([scene.namespace(), scene.deployments(), scene.instance()])
+async function releasesOf(snapshot: Snapshot): Promise<{ namespace: string; name: string }[]> {
+  const [namespace, deployments, instance] = await Promise.all([snapshot.namespace(), snapshot.deployments(), snapshot.instance()])
   const usual = Object.values(releaseNames).map((name) => ({ namespace, name }))
   const said = [deployments.find(isOperator), instance].flatMap((object) => (object === undefined ? [] : (releaseOf(object) ?? [])))
   return [...new Map([...usual, ...said].map((release) => [`${release.namespace}/${release.name}`, release])).values()]
 }
 
 /** What Helm has deployed; a release that is still being made may name what is not there yet. */
-async function deployedRelease(scene: Scene, { namespace, name }: { namespace: string; name: string }): Promise<Part[]> {
-  const [secret] = await scene.cluster.list(kinds.secret, { namespace, labels: `owner=helm,name=${name},status=deployed` })
+async function deployedRelease(snapshot: Snapshot, { namespace, name }: { namespace: string; name: string }): Promise<Part[]> {
+  const [secret] = await snapshot.cluster.list(kinds.secret, { namespace, labels: `owner=helm,name=${name},status=deployed` })
   if (secret === undefined) return []
-  const keeper = await keeperOf(scene, { ...fluxKinds.helmRelease, namespace, name }, secret.metadata.labels.version ?? '')
+  const keeper = await keeperOf(snapshot, { ...fluxKinds.helmRelease, namespace, name }, secret.metadata.labels.version ?? '')
   return objectsOfRelease(secret, namespace).map((ref) => ({ ref, by: `Helm release ${namespace}/${name}`, keeper }))
 }
 
 /** Where no HelmRelease keeps it, a rollback to the revision that is deployed puts back what is gone. */
-async function keeperOf({ objects, where }: Scene, ref: Ref, revision: string): Promise<PartKeeper> {
+async function keeperOf({ objects, where }: Snapshot, ref: Ref, revision: string): Promise<PartKeeper> {
   if ((await objects()).byName.has(nameOf(ref))) return { is: 'flux', ref }
   const place = where.replace(/^(--lab )?--context/, '--kube-context')
   return { is: 'person', command: `helm rollback ${ref.name} ${revision} --namespace ${ref.namespace} ${place}` }

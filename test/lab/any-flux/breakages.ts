@@ -1,4 +1,4 @@
-import { stated } from '../../../lib/kubernetes/manifest.ts'
+import { manifestOf } from '../../../lib/kubernetes/manifest.ts'
 import { kinds, nameOf, parseObject, type Ref } from '../../../lib/kubernetes/objects.ts'
 import { fluxKinds } from '../../../lib/flux/kinds.ts'
 import { instanceIn, usualNamespace as namespace } from '../../../lib/flux/refs.ts'
@@ -169,8 +169,10 @@ async function tokenless(world: World): Promise<Broken> {
   const { cluster } = world
   const ref: Ref = { apiVersion: 'notification.toolkit.fluxcd.io/v1', kind: 'Receiver', namespace: 'default', name: 'hook' }
   const secret: Ref = { ...kinds.secret, namespace: 'default', name: 'hook' }
-  await cluster.apply(stated(secret))
-  await cluster.apply(stated(ref, { spec: { type: 'generic', secretRef: { name: 'hook' }, resources: [{ kind: 'Bucket', name: 'any' }] } }))
+  await cluster.apply(manifestOf(secret))
+  await cluster.apply(
+    manifestOf(ref, { spec: { type: 'generic', secretRef: { name: 'hook' }, resources: [{ kind: 'Bucket', name: 'any' }] } }),
+  )
   const message = "invalid token secret 'default/hook': invalid 'token' field"
   const condition = { type: 'Ready', status: 'False', reason: 'TokenNotFound', message, observedGeneration: 1 }
   await cluster.patch(ref, { status: { conditions: [{ ...condition, lastTransitionTime: new Date().toISOString() }] } }, 'status')

@@ -1,4 +1,4 @@
-import { stated } from '../../../lib/kubernetes/manifest.ts'
+import { manifestOf } from '../../../lib/kubernetes/manifest.ts'
 import { kinds, type Ref } from '../../../lib/kubernetes/objects.ts'
 import { fluxKinds } from '../../../lib/flux/kinds.ts'
 import type { World } from './world.ts'
@@ -47,10 +47,10 @@ export async function followOwnFiles({ lab, cluster }: World): Promise<void> {
   const { git } = await lab.access()
   const ref = { namespace: 'default', name: 'own' }
   await cluster.apply(
-    stated({ ...fluxKinds.gitRepository, ...ref }, { spec: { interval: '1h', url: git.anonymousUrl, ref: { branch: 'main' } } }),
+    manifestOf({ ...fluxKinds.gitRepository, ...ref }, { spec: { interval: '1h', url: git.anonymousUrl, ref: { branch: 'main' } } }),
   )
   const sourceRef = { kind: 'GitRepository', name: 'own' }
   await cluster.apply(
-    stated({ ...fluxKinds.kustomization, ...ref }, { spec: { interval: '1h', path: `./${ownPath}`, prune: true, sourceRef } }),
+    manifestOf({ ...fluxKinds.kustomization, ...ref }, { spec: { interval: '1h', path: `./${ownPath}`, prune: true, sourceRef } }),
   )
 }

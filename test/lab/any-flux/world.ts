@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { gitLoginOf } from '../../../lib/connection/settings.ts'
 import { probesNamed } from '../../../lib/health/all-probes.ts'
 import { type ProbeResult, runProbes } from '../../../lib/health/probe.ts'
-import { setScene } from '../../../lib/health/snapshot.ts'
+import { createSnapshot } from '../../../lib/health/snapshot.ts'
 import type { Cluster } from '../../../lib/kubernetes/client.ts'
 import { kinds, type Kind } from '../../../lib/kubernetes/objects.ts'
 import { onChange } from '../../../lib/kubernetes/watch.ts'
@@ -49,7 +49,7 @@ export async function openWorld(lab: TestLab, options: WorkstationOptions): Prom
     cluster,
     workstation,
     async turned({ only, monitoring } = {}) {
-      return (await runProbes(probesNamed(only), setScene({ ...scene, monitoring }))).filter(({ state }) => state !== 'ok')
+      return (await runProbes(probesNamed(only), createSnapshot({ ...scene, monitoring }))).filter(({ state }) => state !== 'ok')
     },
     async until(isSo) {
       const changes = onChange(

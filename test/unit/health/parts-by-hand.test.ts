@@ -2,7 +2,7 @@ import { expect, test } from 'vitest'
 import { fluxKinds } from '../../../lib/flux/kinds.ts'
 import { partsOf } from '../../../lib/health/parts.ts'
 import { findForeign } from '../../../lib/health/foreign-managers.ts'
-import { type Scene, setScene } from '../../../lib/health/snapshot.ts'
+import { type Snapshot, createSnapshot } from '../../../lib/health/snapshot.ts'
 import { clusterAt } from '../../../lib/kubernetes/client.ts'
 import { kinds, type KubeObject, nameOf, parseObject } from '../../../lib/kubernetes/objects.ts'
 import { socketEndpoint } from '../../../lib/kubernetes/transport.ts'
@@ -23,7 +23,7 @@ function deployment(name: string, annotations: Record<string, string> = {}): Kub
   })
 }
 
-function sceneOf(installedBy: 'cli' | 'operator', deployments: readonly KubeObject[], secrets: readonly KubeObject[] = []): Scene {
+function snapshotOf(installedBy: 'cli' | 'operator', deployments: readonly KubeObject[], secrets: readonly KubeObject[] = []): Snapshot {
   const patience = { milliseconds: 0, trouble: () => undefined, over: () => undefined }
   const cluster = {
     ...clusterAt(socketEndpoint('/nowhere'), patience, new AbortController().signal),
@@ -31,7 +31,7 @@ function sceneOf(installedBy: 'cli' | 'operator', deployments: readonly KubeObje
     get: () => Promise.resolve(undefined),
   }
   const where = '--context prod --kubeconfig /home/me/kube'
-  const scene = setScene({ cluster, kubectl: 'kubectl', where, login: { kind: 'none' }, folder: '/nowhere', monitoring: undefined })
+  const scene = createSnapshot({ cluster, kubectl: 'kubectl', where, login: { kind: 'none' }, folder: '/nowhere', monitoring: undefined })
   const installed = {
     installedBy,
     version: '2.9.5',
@@ -53,7 +53,7 @@ function sceneOf(installedBy: 'cli' | 'operator', deployments: readonly KubeObje
 }
 
 test('flux install keeps no list: the controllers need their accounts, Services and role, and the same command puts them back', async () => {
-  const parts = await partsOf(sceneOf('cli', [deployment('source-controller'), deployment('notification-controller')]))
+  const parts = await partsOf(snapshotOf('cli', [deployment('source-controller'), deployment('notification-controller')]))
   expect(parts.map(({ ref }) => nameOf(ref))).toEqual([
     'ServiceAccount flux-system/source-controller',
     'Service flux-system/source-controller',
@@ -76,7 +76,7 @@ test('what Helm has installed, by whatever release name, comes back by its rollb
     metadata: { namespace, name: 'sh.helm.release.v1.operator.v3', labels: { owner: 'helm', name: 'operator', version: '3' } },
     data: { release: Buffer.from(stored).toString('base64') },
   })
-  const parts = await partsOf(sceneOf('operator', [deployment('flux-operator', release)], [secret]))
+  const parts = await partsOf(snapshotOf('operator', [deployment('flux-operator', release)], [secret]))
   expect(parts).toEqual([
     {
       ref: { apiVersion: 'v1', kind: 'Service', namespace, name: 'flux-operator' },
@@ -95,6 +95,6 @@ test.each([
 ])('a FluxInstance %s has owners that are not Flux: %j', async (_, labels, managers) => {
   const written = { manager: 'kubectl-client-side-apply', operation: 'Update', fieldsV1: { 'f:spec': { 'f:distribution': {} } } }
   const instance = parseObject({ ...fluxKinds.fluxInstance, metadata: { namespace, name: 'flux', labels, managedFields: [written] } })
-  const scene = { ...sceneOf('operator', []), crds: () => Promise.resolve([]), instance: () => Promise.resolve(instance) }
+  const scene = { ...snapshotOf('operator', []), crds: () => Promise.resolve([]), instance: () => Promise.resolve(instance) }
   expect((await findForeign(scene)).flatMap((one) => one.managers)).toEqual(managers)
 })

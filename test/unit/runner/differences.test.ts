@@ -3,7 +3,7 @@ import { comparableSettings } from '../../../lib/flux/comparable-settings.ts'
 import { judgeInstallation } from '../../../lib/flux/installation.ts'
 import { fluxKinds } from '../../../lib/flux/kinds.ts'
 import { kinds, type KubeObject, parseObject } from '../../../lib/kubernetes/objects.ts'
-import { type Compared, differencesBetween, showDifferences } from '../../../lib/runner/differences.ts'
+import { type ClusterSettings, differencesBetween, showDifferences } from '../../../lib/runner/differences.ts'
 import { recordingConsole } from '../../recording-console.ts'
 
 function operatorOf(tag: string): KubeObject {
@@ -15,7 +15,7 @@ function operatorOf(tag: string): KubeObject {
   })
 }
 
-function clusterWith(context: string, version: string, cluster: object, operator = 'v0.59.0'): Compared {
+function clusterWith(context: string, version: string, cluster: object, operator = 'v0.59.0'): ClusterSettings {
   const instance = parseObject({
     ...fluxKinds.fluxInstance,
     metadata: { name: 'flux', namespace: 'flux-system' },
