@@ -5,7 +5,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { inParallel } from '../../lib/base/parallel.ts'
 import { projectRoot } from '../../lib/base/paths.ts'
 import { shellQuote } from '../../lib/base/shell-line.ts'
-import { checkProbe, probesOf, readHealth, untilHealed } from './any-flux/lifecycle.ts'
+import { checkProbe, probesOf, readHealth, untilHealthy } from './any-flux/lifecycle.ts'
 import { readOnlyCalls } from './any-flux/every-script.ts'
 import { installations } from './any-flux/installations.ts'
 import { ownPath, ownWork } from './any-flux/own-work.ts'
@@ -25,7 +25,7 @@ beforeAll(async () => {
   await lab.snapshot('empty')
   world = await openWorld(lab, unusualWorkstation)
   await kind.install(world)
-  await untilHealed(world)
+  await untilHealthy(world)
 })
 afterAll(() => world.close())
 
@@ -96,7 +96,7 @@ test('taken away, it comes back by the command that is printed, and by what was 
   expect(commands.map((command) => command.split(' ')[0])).toEqual(['flux', 'npx'])
   await workstation.type(commands[0] ?? '')
   await workstation.type(`${commands[1]} --yes`)
-  await untilHealed(world)
+  await untilHealthy(world)
   expect(await readHealth(world)).toMatchObject({ code: 0, health: { flux: { installedBy: 'cli', version: '2.9.5' } } })
   expect((await cluster.get(ownWork))?.metadata.uid).toBe(uid)
 })
@@ -114,7 +114,7 @@ describe('a Flux that flux bootstrap has made', () => {
     world.workstation.remove()
     world = await openWorld(lab, unusualWorkstation)
     await bootstrapped.install(world)
-    await untilHealed(world)
+    await untilHealthy(world)
   })
 
   test('is healthy, at the head of what it follows, and comes back by the command that is printed', async () => {
@@ -135,7 +135,7 @@ describe('a Flux that flux bootstrap has made', () => {
     ])
     await workstation.type(`${commands[0]} --yes`)
     await workstation.type(commands[1] ?? '')
-    await untilHealed(world)
+    await untilHealthy(world)
     expect(await readHealth(world)).toMatchObject({ code: 0, health: { healthy: true, flux: { installedBy: 'cli', follows } } })
   })
 })

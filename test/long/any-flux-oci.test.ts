@@ -4,7 +4,7 @@ import { requestReconcile } from '../../lib/flux/reconcile-request.ts'
 import { instanceIn } from '../../lib/flux/refs.ts'
 import { kinds } from '../../lib/kubernetes/objects.ts'
 import { applied, removeNow } from '../lab/any-flux/broken.ts'
-import { testInstallation, untilHealed } from '../lab/any-flux/lifecycle.ts'
+import { testInstallation, untilHealthy } from '../lab/any-flux/lifecycle.ts'
 import { unusualWorkstation } from '../lab/any-flux/workstation.ts'
 
 const namespace = 'flux-system'
@@ -25,7 +25,7 @@ testInstallation('a FluxInstance on an OCI artifact, with a shard', unusualWorks
       { id: 'controllers', state: 'fail', objects: [{ object: `Deployment ${namespace}/kustomize-controller-shard1` }] },
     ])
     await requestReconcile(cluster, instanceIn(namespace))
-    await untilHealed(world())
+    await untilHealthy(world())
   })
 
   test('an object for a shard that there is, is reconciled; one for a shard that there is not, nobody looks at', async () => {

@@ -30,7 +30,7 @@ export async function readHealth({
 }
 
 /** Waits until nothing is in trouble any more; what still is by then never will be well. */
-export async function untilHealed({ lab, cluster, turned, until }: World): Promise<void> {
+export async function untilHealthy({ lab, cluster, turned, until }: World): Promise<void> {
   await untilRunning(lab)
   const deadline = Date.now() + 180_000
   let still: ProbeResult[] = []
@@ -59,7 +59,7 @@ export async function checkProbe(world: World, kind: FluxKind, id: string): Prom
   } finally {
     await undo()
   }
-  await untilHealed(world)
+  await untilHealthy(world)
 }
 
 /** The probes that have something to look at on this kind of cluster. */
@@ -90,7 +90,7 @@ export async function checkLifecycle(world: World, kind: FluxKind): Promise<void
     `npx zx scripts/restore.ts --context ${shellQuote(workstation.context)} --from ${shellQuote(capture)} --yes --json`,
   )
   expect(documentOf({ code: 0, stdout: restored, stderr: '' })).toMatchObject({ exitCode: 0 })
-  await untilHealed(world)
+  await untilHealthy(world)
   const { code, stderr, health } = await readHealth(world)
   expect(code, stderr).toBe(0)
   expect(health).toMatchObject({ healthy: true, flux: { installedBy: kind.installedBy, version: '2.9.5', shards: kind.shards } })
@@ -118,7 +118,7 @@ export async function checkDrill(world: World, { installedBy }: FluxKind): Promi
     'controllers-deleted true',
     ...(installedBy === 'operator' ? ['instance-suspended true'] : []),
   ])
-  await untilHealed(world)
+  await untilHealthy(world)
 }
 
 /** What the plan says has to be kept before it is gone. */
@@ -153,7 +153,7 @@ export function testInstallation(
   beforeAll(async () => {
     world = await openWorld(await startLab(['infra']), options)
     await kind.install(world)
-    await untilHealed(world)
+    await untilHealthy(world)
   })
   afterAll(() => world.close())
 

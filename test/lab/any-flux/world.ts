@@ -29,7 +29,7 @@ export interface LookOptions {
   readonly monitoring?: string | undefined
 }
 
-/** What changes while Flux breaks and heals. */
+/** What changes while Flux breaks and is repaired. */
 const watched: readonly Kind[] = [kinds.deployment, kinds.crd, kinds.pod, fluxKinds.gitRepository, fluxKinds.kustomization]
 
 export async function openWorld(lab: TestLab, options: WorkstationOptions): Promise<World> {
@@ -37,7 +37,7 @@ export async function openWorld(lab: TestLab, options: WorkstationOptions): Prom
   const cluster = await lab.cluster('lab-infra')
   const { git } = await lab.access()
   const folder = mkdtempSync(join(tmpdir(), 'frb-health-'))
-  const scene = {
+  const snapshot = {
     cluster,
     kubectl: 'kubectl',
     where: `--context ${options.context}`,
@@ -49,7 +49,7 @@ export async function openWorld(lab: TestLab, options: WorkstationOptions): Prom
     cluster,
     workstation,
     async turned({ only, monitoring } = {}) {
-      return (await runProbes(probesNamed(only), createSnapshot({ ...scene, monitoring }))).filter(({ state }) => state !== 'ok')
+      return (await runProbes(probesNamed(only), createSnapshot({ ...snapshot, monitoring }))).filter(({ state }) => state !== 'ok')
     },
     async until(isSo) {
       const changes = onChange(

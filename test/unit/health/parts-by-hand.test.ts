@@ -31,7 +31,7 @@ function snapshotOf(installedBy: 'cli' | 'operator', deployments: readonly KubeO
     get: () => Promise.resolve(undefined),
   }
   const where = '--context prod --kubeconfig /home/me/kube'
-  const scene = createSnapshot({ cluster, kubectl: 'kubectl', where, login: { kind: 'none' }, folder: '/nowhere', monitoring: undefined })
+  const snapshot = createSnapshot({ cluster, kubectl: 'kubectl', where, login: { kind: 'none' }, folder: '/nowhere', monitoring: undefined })
   const installed = {
     installedBy,
     version: '2.9.5',
@@ -42,7 +42,7 @@ function snapshotOf(installedBy: 'cli' | 'operator', deployments: readonly KubeO
     expectsOperator: installedBy === 'operator',
   }
   return {
-    ...scene,
+    ...snapshot,
     namespace: () => Promise.resolve(namespace),
     installed: () => Promise.resolve(installed),
     installation: () => Promise.resolve({ ...installed, follows: undefined }),
@@ -95,6 +95,6 @@ test.each([
 ])('a FluxInstance %s has owners that are not Flux: %j', async (_, labels, managers) => {
   const written = { manager: 'kubectl-client-side-apply', operation: 'Update', fieldsV1: { 'f:spec': { 'f:distribution': {} } } }
   const instance = parseObject({ ...fluxKinds.fluxInstance, metadata: { namespace, name: 'flux', labels, managedFields: [written] } })
-  const scene = { ...snapshotOf('operator', []), crds: () => Promise.resolve([]), instance: () => Promise.resolve(instance) }
-  expect((await findForeign(scene)).flatMap((one) => one.managers)).toEqual(managers)
+  const snapshot = { ...snapshotOf('operator', []), crds: () => Promise.resolve([]), instance: () => Promise.resolve(instance) }
+  expect((await findForeign(snapshot)).flatMap((one) => one.managers)).toEqual(managers)
 })
