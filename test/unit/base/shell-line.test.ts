@@ -101,6 +101,22 @@ test('a line to be pasted has no newline of ours in it, whatever the width', () 
   }
 })
 
+test('advice is broken between words, and never within a command, which stands on a line of its own where it does not fit', () => {
+  expect(wrap('  → the commands above, the first probe first; or what repairs most failures: npx zx scripts/recover.ts --lab', 56)).toEqual(
+    ['  → the commands above, the first probe first; or what', '    repairs most failures:', '    npx zx scripts/recover.ts --lab'],
+  )
+  expect(wrap('  → npx zx scripts/upgrade.ts --lab --to 2.9.5; or another version: npx zx scripts/rollback.ts --lab', 80)).toEqual([
+    '  → npx zx scripts/upgrade.ts --lab --to 2.9.5;',
+    '    or another version: npx zx scripts/rollback.ts --lab',
+  ])
+  const long = `npx zx scripts/restore.ts --context infra --from /home/jane/${'captures/'.repeat(8)}infra.age`
+  expect(wrap(`To restore from it: ${long}`, 60)).toEqual(['To restore from it:', long])
+  expect(wrap('  → fix it in Git; push, and then look at what the flux CLI says of it', 40)).toEqual([
+    '  → fix it in Git; push, and then look',
+    '    at what the flux CLI says of it',
+  ])
+})
+
 test('no command in the code is cut short: what is meant to be pasted has no …', () => {
   const files = readdirSync('lib', { recursive: true, encoding: 'utf8' }).filter((path) => path.endsWith('.ts'))
   const cut = files.flatMap((path) =>
