@@ -67,8 +67,8 @@ export function failedWith(
   if (isCancelled) {
     // What was cut off by the cancellation has nothing to advise.
     const own = thrown instanceof OperatorError && thrown.kind === 'cancelled' ? thrown.remedy : undefined
-    const remedy = hasBegun ? `to go on from here: ${again('--resume')}` : 'nothing is left to do or undo'
-    const failure = new OperatorError(describeStop(steps, hasBegun), { kind: 'cancelled', remedy: own ?? remedy })
+    const remedy = own ?? (hasBegun ? `to go on from here: ${again('--resume')}` : undefined)
+    const failure = new OperatorError(describeStop(steps, hasBegun), { kind: 'cancelled', ...(remedy === undefined ? {} : { remedy }) })
     return { outcome: 'cancelled', steps, failure }
   }
   const failure = thrown instanceof OperatorError ? thrown : new OperatorError(messageOf(thrown), { cause: thrown })
@@ -194,7 +194,7 @@ async function runRollback(rollback: Rollback, result: SequenceResult, why: 'fai
     return { outcome: 'failed', steps, failure }
   }
   if (why === 'cancelled') {
-    const failure = new OperatorError('stopped; everything is as it was', { kind: 'cancelled', remedy: 'nothing is left to do or undo' })
+    const failure = new OperatorError('stopped; everything is as it was', { kind: 'cancelled' })
     return { outcome: 'cancelled', steps, failure, isClosed: true }
   }
   const remedy = rollback.remedy ?? result.failure?.remedy

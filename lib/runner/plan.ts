@@ -44,16 +44,28 @@ export function showPlan(plan: readonly Planned[], { place }: StepContext, lastT
   output.line()
   output.line(`Plan for ${place}${lastTook === undefined ? '' : `; last time it took ${showDuration(lastTook)}`}`)
   const noReturn = plan.findIndex(({ step, look }) => step.risk === 'destroy' && look?.is !== 'done')
-  let changed = false
-  for (const [at, { step, look }] of plan.entries()) {
+  const first = plan.findIndex(({ look }) => look?.is !== 'done')
+  const rows = plan.map((planned, at) => rowOf(planned, first !== -1 && at > first))
+  for (const [at, { sign, text }] of rows.entries()) {
     if (at === noReturn) output.line('      ── point of no return: what is done from here on cannot be undone ──')
-    const number = `${at + 1}.`.padStart(4)
-    if (look?.is === 'done') output.line(`${number} ✔ ${step.title}: ${look.detail}`)
-    else if (look?.is === 'todo') output.line(`${number} ${step.risk === 'destroy' ? '✖' : '✚'} ${step.title}: ${look.change}`)
-    else if (look === undefined || changed)
-      output.line(`${number} ${step.risk === 'destroy' ? '✖' : '◎'} ${step.title}: (known after apply)`)
-    else output.line(`${number} ${look.is === 'waiting' ? '◎' : '✗'} ${step.title}: ${detailOf(look)}`)
-    if (look?.is !== 'done') changed = true
+    output.line(`${`${at + 1}.`.padStart(4)} ${sign} ${text}`)
   }
+  const legend = Object.entries(meanings).flatMap(([sign, meaning]) =>
+    rows.some((row) => row.sign === sign) ? [`${sign} ${meaning}`] : [],
+  )
+  output.faint(`      ${legend.join('   ')}`)
   output.line()
+}
+
+/** What the sign before a step of the plan means. */
+const meanings = { '✔': 'is so already', '✚': 'changes something', '✖': 'destroys something', '◎': 'waits', '✗': 'is in the way' } as const
+
+/** @param isLater that it comes after what is not done yet: what it waits for, or what is in its way, may be another thing then */
+function rowOf({ step, look }: Planned, isLater: boolean): { readonly sign: keyof typeof meanings; readonly text: string } {
+  const destroys = step.risk === 'destroy'
+  if (look === undefined || (isLater && (look.is === 'waiting' || look.is === 'blocked'))) {
+    return { sign: destroys ? '✖' : '◎', text: `${step.title}: (known after apply)` }
+  }
+  const signs = { done: '✔', todo: destroys ? '✖' : '✚', waiting: '◎', blocked: '✗' } as const
+  return { sign: signs[look.is], text: `${step.title}: ${detailOf(look)}` }
 }

@@ -17,8 +17,10 @@ export interface Choice<Name extends string> {
  * @throws OperatorError `cancelled` for Ctrl-C, Esc and a closed terminal
  */
 export async function choose<Name extends string>(message: string, choices: readonly Choice<Name>[]): Promise<Name> {
-  const answer = await ask({ type: 'select', message, choices: choices.map(({ name, message: text }) => ({ name, message: text })) })
-  const chosen = choices.find(({ name }) => name === answer)
+  // enquirer shows the name of what was chosen, so that is the text; no ✔ before it, for it may be to stop.
+  const shown = choices.map(({ message: text }) => ({ name: text, message: text }))
+  const answer = await ask({ type: 'select', message, prefix: '?', choices: shown })
+  const chosen = choices.find(({ message: text }) => text === answer)
   if (chosen === undefined) throw cancelled()
   return chosen.name
 }

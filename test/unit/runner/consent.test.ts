@@ -43,7 +43,7 @@ const answers = (...given: readonly string[]): void => {
 
 describe('a person who consents', () => {
   test('to all that remain is asked of what the plan did not show', async () => {
-    answers('all', 'stop')
+    answers('Run this and all that remain', 'Stop here')
     const unforeseen = seen('two', [done, todoOf('delete everything')])
     const { outcome } = await stage([step('one'), unforeseen], ask).result
     expect(outcome).toBe('cancelled')
@@ -52,7 +52,7 @@ describe('a person who consents', () => {
   })
 
   test('to one thing is asked again where it has become another meanwhile', async () => {
-    answers('run', 'run')
+    answers('Run this step', 'Run this step')
     const moving = seen('one', [todoOf('delete a'), todoOf('delete a'), todoOf('delete a and b'), todoOf('delete a and b')])
     expect((await stage([moving], ask).result).outcome).toBe('done')
     expect(moving.acted()).toEqual(['delete a and b'])
