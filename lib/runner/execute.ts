@@ -211,6 +211,7 @@ async function askFor(step: Step, look: Todo, run: StepContext, position: string
   run.console.action(`Step ${position}: ${step.title}`)
   run.console.line(`  ${look.change}`)
   for (const command of look.commands) run.console.faint(`  $ ${run.addressed(command)}`)
+  for (const command of look.byHand ?? []) run.console.faint(`  by hand: ${run.addressed(command)}`)
   for (;;) {
     const answer = await choose('What now?', [
       { name: 'run', message: 'Run this step' },

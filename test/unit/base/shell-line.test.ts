@@ -26,6 +26,11 @@ describe('a printed command goes to the cluster of the run', () => {
     ['kubectl delete crd a b', 'kubectl --context infra delete crd a b'],
     ['jq .object | kubectl create -f -', 'jq .object | kubectl --context infra create -f -'],
     ['flux resume kustomization shop', 'flux --context infra resume kustomization shop'],
+    ['flux migrate', 'flux --context infra migrate'],
+    [
+      'flux --namespace flux-system create secret git a --url=b',
+      'flux --context infra --namespace flux-system create secret git a --url=b',
+    ],
     ['helm history shop --namespace shop', 'helm --kube-context infra history shop --namespace shop'],
     ['wait; then: kubectl wait --for=delete crd/a', 'wait; then: kubectl --context infra wait --for=delete crd/a'],
     // What names its cluster, or is not a call, is left alone.

@@ -39,7 +39,13 @@ function ensureChart(
       const { change, details } = describeDifferences(found)
       const render = `helm template ${chart.releaseName} ${chart.url} --version ${chart.version} --namespace ${chart.namespace} --no-hooks --values values.yaml`
       const apply = `kubectl apply --server-side --force-conflicts --field-manager=${releaseManager} -f -`
-      return { is: 'todo', change: `${change} (${version})`, commands: [`${render} | ${apply}`], details }
+      return {
+        is: 'todo',
+        change: `${change} (${version})`,
+        commands: [],
+        byHand: [`${render} | ${apply}   # values.yaml: those of its HelmRelease`],
+        details,
+      }
     },
     async act({ cluster }) {
       await applyObjects(cluster, objects, releaseManager)

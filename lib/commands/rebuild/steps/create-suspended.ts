@@ -95,7 +95,8 @@ export function suspendEarly(open: (run: StepContext) => Promise<Capture>): Step
       return {
         is: 'todo',
         change: `create, suspended: ${left.map(({ ref }) => nameOf(ref)).join(', ')}`,
-        commands: ['kubectl create -f OBJECT   # with spec.suspend: true'],
+        commands: [],
+        byHand: ['kubectl create -f OBJECT   # with spec.suspend: true'],
       }
     },
     async act(run) {
