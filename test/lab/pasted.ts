@@ -1,3 +1,5 @@
+import { shellQuote } from '../../lib/base/shell-line.ts'
+
 /** A line that a person copies from the screen: behind `$` or `→`, or a command that stands on a line of its own. */
 const copied = /^\s*(?:[►✗⚠✔◎] )?(?:(?:\$|→) (.+)|((?:npx zx scripts\/|(?:\/\S*\/)?(?:kubectl|flux|helm) ).*))$/
 
@@ -24,7 +26,7 @@ export function harmless(command: string): string {
   if (script === 'health-check') return command
   if (script !== '' && script !== 'lab') return `${command.replace(/ --(?:resume|fresh)\b(?! *-suspended)(?: \d\S*)?/g, '')} --dry-run`
   if (/(^|\/)flux .*\b(install|create|suspend|resume|reconcile|uninstall)\b/.test(command)) return `${command} --help`
-  if (/^git /.test(command)) return `git --version`
-  if (/^age /.test(command)) return `bash -n <<'E'\n${command}\nE`
+  if (command.startsWith('git ')) return 'git --version'
+  if (command.startsWith('age ')) return `bash -n -c ${shellQuote(command)}`
   return changes.test(command) || /\| .*kubectl/.test(command) ? `${command} --dry-run=server` : command
 }

@@ -7,7 +7,7 @@ import { projectRoot } from '../../lib/base/paths.ts'
 export const columns = 80
 
 /** Keys as a terminal sends them. */
-export const keys = { enter: '\r', down: '\u001B[B', ctrlC: '\u0003' } as const
+export const keys = { enter: '\r', down: `${String.fromCharCode(27)}[B`, ctrlC: String.fromCharCode(3) } as const
 
 /** A command that runs in a terminal, with a person before it. */
 export interface TerminalSession {
@@ -56,12 +56,17 @@ export function inTerminal(command: string, env: Readonly<Record<string, string>
   }
 }
 
+const escape = String.fromCharCode(27)
+/** What a program sends to draw over what it has drawn, and to colour it. */
+const redraws = new RegExp(`${escape}\\[(?:1G|2?K|0?J)`, 'g')
+const sequences = new RegExp(`${escape}(?:\\[[0-9;?]*[A-Za-z]|[78=>])`, 'g')
+
 /** The lines that a terminal ends up with: what was drawn over is gone, and colours are not seen. */
 function screenOf(written: string): string {
   return written
     .replaceAll('\r\n', '\n')
-    .replaceAll(/\u001B\[(?:1G|2?K|0?J)/g, '\r')
-    .replaceAll(/\u001B(?:\[[0-9;?]*[A-Za-z]|[78=>])/g, '')
+    .replaceAll(redraws, '\r')
+    .replaceAll(sequences, '')
     .split('\n')
     .map((line) => line.split('\r').findLast((drawn) => drawn !== '') ?? '')
     .join('\n')
