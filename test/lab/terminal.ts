@@ -61,6 +61,9 @@ const escape = String.fromCharCode(27)
 const redraws = new RegExp(`${escape}\\[(?:1G|2?K|0?J)`, 'g')
 const sequences = new RegExp(`${escape}(?:\\[[0-9;?]*[A-Za-z]|[78=>])`, 'g')
 
+/** Ours, and npm's. */
+const spinner = /^[\u2800-\u28FF]/
+
 /** The lines that a terminal ends up with: what was drawn over is gone, and colours are not seen. */
 function screenOf(written: string): string {
   return written
@@ -69,5 +72,6 @@ function screenOf(written: string): string {
     .replaceAll(sequences, '')
     .split('\n')
     .map((line) => line.split('\r').findLast((drawn) => drawn !== '') ?? '')
+    .filter((line) => !spinner.test(line))
     .join('\n')
 }
