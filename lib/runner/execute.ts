@@ -1,7 +1,7 @@
 import { carryOutStep, freely, record } from './execute-step.ts'
 import { type Consent, isUnforeseen, verifyConsent, verifyConsentTo } from './consent.ts'
 import { messageOf, OperatorError } from '../base/errors.ts'
-import { makePlan, type Planned, showPlan } from './plan.ts'
+import { makePlan, type Planned, saidOf, showPlan } from './plan.ts'
 import { choose } from '../terminal/prompt.ts'
 import type { StepContext } from './step.ts'
 import type { SequenceResult } from './run-result.ts'
@@ -120,7 +120,7 @@ export async function runSteps(procedure: StepSequence, run: StepContext, consen
       const ready = async (todo: Todo): Promise<Look> => {
         for (let seen = todo; ;) {
           await verifyConsentTo(step, seen, foreseen, consent, run)
-          const isAsked = asks || (consent.changes === 'ask' && isUnforeseen(foreseen))
+          const isAsked = asks || (consent.changes === 'ask' && isUnforeseen(saidOf(plan, at)))
           if (isAsked) asks = (await askFor(step, seen, run, `${at + 1}/${steps.length}`)) === 'one'
           const locked = await begin()
           if (!isAsked && locked === 'before') return seen

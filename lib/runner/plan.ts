@@ -44,8 +44,7 @@ export function showPlan(plan: readonly Planned[], { place }: StepContext, lastT
   output.line()
   output.line(`Plan for ${place}${lastTook === undefined ? '' : `; last time it took ${showDuration(lastTook)}`}`)
   const noReturn = plan.findIndex(({ step, look }) => step.risk === 'destroy' && look?.is !== 'done')
-  const first = plan.findIndex(({ look }) => look?.is !== 'done')
-  const rows = plan.map((planned, at) => rowOf(planned, first !== -1 && at > first))
+  const rows = plan.map(({ step }, at) => rowOf(step, saidOf(plan, at)))
   for (const [at, { sign, text }] of rows.entries()) {
     if (at === noReturn) output.line('      ── point of no return: what is done from here on cannot be undone ──')
     output.line(`${`${at + 1}.`.padStart(4)} ${sign} ${text}`)
@@ -60,12 +59,19 @@ export function showPlan(plan: readonly Planned[], { place }: StepContext, lastT
 /** What the sign before a step of the plan means. */
 const meanings = { '✔': 'is so already', '✚': 'changes something', '✖': 'destroys something', '◎': 'waits', '✗': 'is in the way' } as const
 
-/** @param isLater that it comes after what is not done yet: what it waits for, or what is in its way, may be another thing then */
-function rowOf({ step, look }: Planned, isLater: boolean): { readonly sign: keyof typeof meanings; readonly text: string } {
+/**
+ * What the plan says of a step; undefined where that is known after apply: behind what is not done yet, what it waits for, or what is in its
+ * way, may be another thing.
+ */
+export function saidOf(plan: readonly Planned[], at: number): Look | undefined {
+  const look = plan[at]?.look
+  const isLater = plan.slice(0, at).some((before) => before.look?.is !== 'done')
+  return isLater && (look?.is === 'waiting' || look?.is === 'blocked') ? undefined : look
+}
+
+function rowOf(step: Step, look: Look | undefined): { readonly sign: keyof typeof meanings; readonly text: string } {
   const destroys = step.risk === 'destroy'
-  if (look === undefined || (isLater && (look.is === 'waiting' || look.is === 'blocked'))) {
-    return { sign: destroys ? '✖' : '◎', text: `${step.title}: (known after apply)` }
-  }
+  if (look === undefined) return { sign: destroys ? '✖' : '◎', text: `${step.title}: (known after apply)` }
   const signs = { done: '✔', todo: destroys ? '✖' : '✚', waiting: '◎', blocked: '✗' } as const
   return { sign: signs[look.is], text: `${step.title}: ${detailOf(look)}` }
 }

@@ -51,6 +51,16 @@ describe('a person who consents', () => {
     expect(prompt).toHaveBeenCalledTimes(2)
   })
 
+  test('to all that remain is not asked again of what the plan said is known after apply', async () => {
+    answers('Run this and all that remain')
+    const later = seen('two', [{ is: 'waiting', on: 'one' }, todoOf('ask for it now'), todoOf('ask for it now')])
+    const { result, lines } = stage([step('one'), later], ask)
+    expect((await result).outcome).toBe('done')
+    expect(lines).toContain('  2. ◎ Do two: (known after apply)')
+    expect(later.acted()).toEqual(['ask for it now'])
+    expect(prompt).toHaveBeenCalledTimes(1)
+  })
+
   test('to one thing is asked again where it has become another meanwhile', async () => {
     answers('Run this step', 'Run this step')
     const moving = seen('one', [todoOf('delete a'), todoOf('delete a'), todoOf('delete a and b'), todoOf('delete a and b')])
