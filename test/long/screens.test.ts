@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { startLab, type TestLab, untilRunning } from '../lab/harness.ts'
+import { bootstrapInfra, startLab, type TestLab, untilRunning } from '../lab/harness.ts'
 import { personAt, type Person } from '../lab/person.ts'
 import { keys } from '../lab/terminal.ts'
 
@@ -8,7 +8,7 @@ let lab: TestLab
 let person: Person
 
 beforeAll(async () => {
-  lab = await startLab(['infra'], { olderFlux: ['2.9.4'] })
+  lab = await startLab(['infra'], { olderFlux: ['2.9.4'], start: { name: 'bootstrapped', make: bootstrapInfra } })
   person = personAt(lab)
 })
 afterAll(async () => {
@@ -24,15 +24,20 @@ async function stopAtEach(line: string): Promise<void> {
   for (let resumed = ''; (await person.stopsAfter(line + resumed, 1)) !== undefined;) resumed = ' --resume'
 }
 
+async function reset(): Promise<void> {
+  await lab.reset('bootstrapped-infra')
+  await untilRunning(lab)
+}
+
 test('bootstrap', async () => {
+  await lab.reset('empty-infra')
   await stopAtEach('bootstrap.ts --lab')
   await see('bootstrap.ts --lab --dry-run', 0)
-  await see('health-check.ts --lab', 0)
-  await untilRunning(lab)
-  await lab.snapshot('screens')
 })
 
 test('health-check and recover', async () => {
+  await reset()
+  await see('health-check.ts --lab', 0)
   await lab.kubectl('--namespace=flux-system', 'delete', 'deployments', '--all')
   expect(await see('health-check.ts --lab', 1)).toMatch(/\n✗ lab-infra is not healthy[^]*\n {2}→ /)
   await stopAtEach('recover.ts --lab')
@@ -40,8 +45,7 @@ test('health-check and recover', async () => {
 })
 
 test('upgrade, and back', async () => {
-  await lab.reset('screens')
-  await untilRunning(lab)
+  await reset()
   for (const call of ['rollback.ts --lab --to 2.9.4', 'upgrade.ts --lab --to 2.9.5']) {
     for (const steps of [0, 2]) await person.stopsAfter(call, steps)
     await see(`${call} --yes`, 0)
@@ -49,8 +53,7 @@ test('upgrade, and back', async () => {
 })
 
 test('rebuild', async () => {
-  await lab.reset('screens')
-  await untilRunning(lab)
+  await reset()
   const asked = "type the context's name, lab-infra:"
   for (const [typed, code] of [
     [keys.ctrlC, 130],
