@@ -26,7 +26,7 @@ const labelled = /^ +[a-z]+ {2,}/
 export function wrap(text: string, width: number): string[] {
   return text.split('\n').flatMap((line) => {
     if (line.length <= width || pasted.test(line)) return [line]
-    const hanging = ' '.repeat((labelled.exec(line) ?? /^ *(\d+\. +)?(\S )?/.exec(line))?.[0].length ?? 0)
+    const hanging = ' '.repeat((labelled.exec(line) ?? /^ *(\d+\. +)?([^\w\s] )?/.exec(line))?.[0].length ?? 0)
     const lines: string[] = []
     let current = /^ */.exec(line)?.[0] ?? ''
     let words = 0
