@@ -57,7 +57,13 @@ export function showPlan(plan: readonly Planned[], { place }: StepContext, lastT
 }
 
 /** What the sign before a step of the plan means. */
-const meanings = { '✔': 'is so already', '✚': 'changes something', '✖': 'destroys something', '◎': 'waits', '✗': 'is in the way' } as const
+const meanings = {
+  '✔': 'is so already',
+  '✚': 'changes something',
+  '✖': 'destroys something',
+  '◎': 'waits, or not known yet',
+  '✗': 'is in the way',
+} as const
 
 /**
  * What the plan says of a step; undefined where that is known after apply: behind what is not done yet, what it waits for, or what is in its
