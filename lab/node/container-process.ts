@@ -6,7 +6,7 @@ import type { Cluster } from '../../lib/kubernetes/client.ts'
 import { kinds, parseObject } from '../../lib/kubernetes/objects.ts'
 import { spawnTied, type TiedProcess } from '../../lib/process/child-process.ts'
 import { listenAnywhere } from '../ports.ts'
-import { environmentOf, expandVariables, type ReadEntries } from './environment.ts'
+import { containerEnvironment, expandVariables, type ReadEntries } from './environment.ts'
 import type { ContainerSpec, Pod } from './pod-spec.ts'
 import type { Places, PodPorts, PodProgram } from './programs.ts'
 
@@ -41,7 +41,7 @@ export async function startProgram(
   const home = join(places.folder, 'home')
   const temporary = join(places.folder, 'tmp')
   for (const folder of [home, temporary, places.storage]) mkdirSync(folder, { recursive: true, mode: 0o700 })
-  const asked = await environmentOf(container, pod, places.ip, entriesReader(cluster, pod.metadata.namespace))
+  const asked = await containerEnvironment(container, pod, places.ip, entriesReader(cluster, pod.metadata.namespace))
   // A container has a /tmp of its own.
   for (const [name, value] of Object.entries(asked)) asked[name] = value.replace(/^\/tmp(?=\/|$)/, temporary)
   const ports = await portsFor(program, places.artifactPort)

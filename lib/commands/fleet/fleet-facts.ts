@@ -2,8 +2,8 @@ import { showDuration } from '../../base/duration.ts'
 import type { ClusterResult } from './cluster-results.ts'
 import { countOutcomes, type FleetDocument } from './fleet-document.ts'
 
-/** A cluster that did not end well, or was not begun, and why. */
-export interface Trouble {
+/** A cluster that failed, or was not begun, and why. */
+export interface ClusterTrouble {
   readonly wave: string
   readonly name: string
   readonly outcome: string
@@ -14,13 +14,13 @@ export interface Trouble {
 /** What the reports show beside the clusters themselves. */
 export interface FleetFacts {
   readonly verdict: string
-  readonly isWell: boolean
+  readonly succeeded: boolean
   /** Rows of name and value. */
   readonly head: readonly (readonly [string, string])[]
   /** Version, outcome and how many, the most first. */
   readonly byVersion: readonly { readonly version: string; readonly outcome: string; readonly names: readonly string[] }[]
   readonly slowest: readonly { readonly name: string; readonly wave: string; readonly tookMs: number }[]
-  readonly troubles: readonly Trouble[]
+  readonly troubles: readonly ClusterTrouble[]
 }
 
 const slowestShown = 10
@@ -32,7 +32,7 @@ export function factsOf(document: FleetDocument): FleetFacts {
   const took = finishedAt === null ? '' : `, after ${showDuration(Date.parse(finishedAt) - Date.parse(startedAt))}`
   return {
     verdict: countOutcomes(waves),
-    isWell: exitCode === 0,
+    succeeded: exitCode === 0,
     head: [
       ['who', operator],
       ['fleet', `${file} (${digest})`],
@@ -46,15 +46,15 @@ export function factsOf(document: FleetDocument): FleetFacts {
       .flatMap(({ name, wave, durationMs }) => (durationMs === null ? [] : [{ name, wave, tookMs: durationMs }]))
       .sort((one, other) => other.tookMs - one.tookMs)
       .slice(0, slowestShown),
-    troubles: all.flatMap((cluster) => (isWell(cluster) ? [] : [troubleOf(cluster)])),
+    troubles: all.flatMap((cluster) => (succeeded(cluster) ? [] : [troubleOf(cluster)])),
   }
 }
 
-function isWell({ exitCode }: ClusterResult): boolean {
+function succeeded({ exitCode }: ClusterResult): boolean {
   return exitCode === 0
 }
 
-function troubleOf({ wave, name, outcome, error }: ClusterResult & { readonly wave: string }): Trouble {
+function troubleOf({ wave, name, outcome, error }: ClusterResult & { readonly wave: string }): ClusterTrouble {
   return { wave, name, outcome, why: error?.message ?? '', next: error?.remedy ?? '' }
 }
 

@@ -6,7 +6,7 @@ import { drawFleetTimeline } from './fleet-timeline.ts'
 
 /** The report of a fleet as one page that needs nothing else: no script, no font, no request leaves it. It prints on A4. */
 export function drawFleetPage(document: FleetDocument): string {
-  const { verdict, isWell, head, byVersion, slowest, troubles } = factsOf(document)
+  const { verdict, succeeded, head, byVersion, slowest, troubles } = factsOf(document)
   const title = `Fleet ${document.command}`
   return `<!doctype html>
 <html lang="en">
@@ -19,7 +19,7 @@ export function drawFleetPage(document: FleetDocument): string {
 <body>
 <main>
 <h1>${escapeHtml(title)}</h1>
-<p class="verdict ${isWell ? 'good' : 'bad'}">${escapeHtml(verdict)}</p>
+<p class="verdict ${succeeded ? 'good' : 'bad'}">${escapeHtml(verdict)}</p>
 <dl>${head.map(([name, value]) => `<div><dt>${name}</dt><dd>${escapeHtml(value)}</dd></div>`).join('')}</dl>
 ${section(
   'Clusters by outcome and version',
@@ -84,6 +84,6 @@ pre { white-space: pre-wrap; overflow-wrap: anywhere; font-size: .85rem; }
 svg { display: block; width: 100%; height: auto; }
 svg text { font-size: 11px; fill: var(--ink); text-anchor: end; } svg text.tick { fill: var(--faint); text-anchor: middle; } svg text.last { fill: var(--faint); }
 svg line { stroke: var(--line); }
-rect.well { fill: var(--blue); } rect.failed { fill: var(--red); }
+rect.succeeded { fill: var(--blue); } rect.failed { fill: var(--red); }
 @media print { body { font-size: 10pt; } * { print-color-adjust: exact; -webkit-print-color-adjust: exact; } }
 `

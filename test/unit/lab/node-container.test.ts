@@ -53,7 +53,7 @@ function fail(): never {
 }
 
 /** Ends a back-off early, as setting faults does. */
-function lookAgain(): void {
+function checkAgain(): void {
   const before = again
   again = new AbortController()
   before.abort()
@@ -94,10 +94,10 @@ describe('a container', () => {
     const { container, seen } = containerOn({ find: () => found })
     await vi.waitFor(() => expect(seen).toEqual(['ErrImagePull']))
     expect(container.log(false)).toContain('waiting to start: not found')
-    lookAgain()
+    checkAgain()
     await vi.waitFor(() => expect(seen).toEqual(['ErrImagePull', 'ImagePullBackOff']))
     found = { is: 'stand-in' }
-    lookAgain()
+    checkAgain()
     await vi.waitFor(() => expect(container.state).toMatchObject({ is: 'running' }))
     expect(container.facts.restarts).toBe(0)
     ending.abort()
@@ -107,7 +107,7 @@ describe('a container', () => {
     const { container, seen, life } = containerOn({ find: real, start: async () => run('echo said; exit 3') })
     await vi.waitFor(() => expect(seen).toEqual(['running true', 'CrashLoopBackOff']))
     expect(container.facts.last).toMatchObject({ exitCode: 3 })
-    lookAgain()
+    checkAgain()
     await vi.waitFor(() => expect(seen).toHaveLength(4))
     expect(container.facts.restarts).toBe(1)
     expect(readFileSync(join(folder, 'manager.previous.log'), 'utf8')).toBe('said\n')
