@@ -129,7 +129,7 @@ export function awaitInstanceReady(namespace: string): Step {
   const ref = instanceIn(namespace)
   return {
     id: 'instance-ready',
-    title: 'See the FluxInstance Ready',
+    title: 'Wait until the FluxInstance is Ready',
     risk: 'safe',
     async check(run) {
       const live = await run.cluster.get(ref)
