@@ -107,11 +107,9 @@ test('a line to be pasted has no newline of ours in it, whatever the width', () 
 })
 
 test('advice is broken between words, and never within a command, which stands on a line of its own where it does not fit', () => {
-  expect(wrap('  → the commands above, the first probe first; or what repairs most failures: npx zx scripts/recover.ts --lab', 56)).toEqual([
-    '  → the commands above, the first probe first; or what',
-    '    repairs most failures:',
-    '    npx zx scripts/recover.ts --lab',
-  ])
+  expect(wrap('  → the commands above, the first probe first; or what repairs most failures: npx zx scripts/recover.ts --lab', 56)).toEqual(
+    ['  → the commands above, the first probe first; or what', '    repairs most failures:', '    npx zx scripts/recover.ts --lab'],
+  )
   expect(wrap('  → npx zx scripts/upgrade.ts --lab --to 2.9.5; or another version: npx zx scripts/rollback.ts --lab', 80)).toEqual([
     '  → npx zx scripts/upgrade.ts --lab --to 2.9.5;',
     '    or another version: npx zx scripts/rollback.ts --lab',
