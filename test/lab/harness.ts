@@ -119,8 +119,11 @@ export interface TestLab {
 }
 
 /** Runs a bootstrap of lab-infra that is to succeed. */
-export async function bootstrapInfra(): Promise<void> {
-  const { code, stderr } = await script('bootstrap', ['--lab', '--yes'], { home: labHome() })
+export const bootstrapInfra = (): Promise<void> => bootstrapCluster('lab-infra')
+
+/** Runs a bootstrap of a cluster of the lab that is to succeed. */
+export async function bootstrapCluster(context: string): Promise<void> {
+  const { code, stderr } = await script('bootstrap', ['--lab', '--context', context, '--yes'], { home: labHome() })
   if (code !== 0) throw new Error(`the bootstrap that the tests begin with ended with ${code}:\n${stderr}`)
 }
 

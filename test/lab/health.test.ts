@@ -141,7 +141,7 @@ test('a healthy cluster is all ok: exit 0, one line a probe', async () => {
   expect(ended.stderr).toContain('✔ Kubernetes API: Kubernetes v1.')
   const lines = ended.stderr.trim().split('\n')
   expect(lines).toHaveLength(allProbes.length + 2)
-  expect(lines.at(-1)).toMatch(/^✔ health-check on lab-infra: healthy, of \d+ probes none in trouble \(.*\)$/)
+  expect(lines.at(-1)).toMatch(/^✔ health-check on lab-infra: healthy: \d+ probes, none failed \(.*\)$/)
 })
 
 test('a probe that there is not is a usage error that names the nearest', async () => {

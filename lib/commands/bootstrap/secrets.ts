@@ -94,7 +94,7 @@ export async function gitSecret(
     namespace,
     name: sync.pullSecret,
     values,
-    command: `flux create secret git ${sync.pullSecret} --url=${sync.url}${gitFlags(login)}`,
+    command: `flux --namespace ${namespace} create secret git ${sync.pullSecret} --url=${sync.url}${gitFlags(login)}`,
   }
 }
 
@@ -112,7 +112,7 @@ function registrySecrets(login: RegistryLogin, { namespace, distribution, operat
     name,
     type,
     values: { '.dockerconfigjson': config },
-    command: `kubectl --namespace ${namespace} create secret generic ${name} --type=${type} --from-file=.dockerconfigjson=FILE`,
+    command: `kubectl --namespace ${namespace} create secret generic ${name} --type=${type} --from-file=.dockerconfigjson="$HOME/.docker/config.json"`,
   }))
 }
 
@@ -126,11 +126,11 @@ async function gitValues(login: GitLogin, redactor: Redactor): Promise<Record<st
   return login.kind === 'none' ? trust : { username: login.username, password: login.password, ...trust }
 }
 
-/** The same for the flux CLI, without a password. */
+/** The same for the flux CLI; the password is the shell's. */
 function gitFlags(login: GitLogin): string {
   if (login.kind === 'ssh') return ` --private-key-file=${login.keyFile}`
   const trust = login.caFile === undefined ? '' : ` --ca-crt-file=${login.caFile}`
-  return login.kind === 'none' ? trust : ` --username=${login.username} --password=PASSWORD${trust}`
+  return login.kind === 'none' ? trust : ` --username=${login.username} --password="$GIT_PASSWORD"${trust}`
 }
 
 async function readSecretFile(variable: string, path: string, redactor: Redactor): Promise<string> {

@@ -1,3 +1,4 @@
+import { counted } from '../../base/counted.ts'
 import { OperatorError } from '../../base/errors.ts'
 import type { Flags } from '../../terminal/flags.ts'
 import type { CommandContext } from '../../runner/run-command.ts'
@@ -56,7 +57,7 @@ export async function fluxField({ installation, cluster }: Snapshot): Promise<Re
 
 function wellness(probed: readonly ProbeResult[]): string {
   const warnings = probed.filter(({ state }) => state === 'warn').map(({ id }) => id)
-  return `healthy, of ${probed.length} probes none in trouble${warnings.length === 0 ? '' : `; to know of: ${warnings.join(', ')}`}`
+  return `healthy: ${counted(probed.length, 'probe')}, none failed${warnings.length === 0 ? '' : `; warnings: ${warnings.join(', ')}`}`
 }
 
 /** While a run is at work, what is in trouble is what it works on: a person who fixed it would work against it. */
@@ -86,6 +87,6 @@ export function unhealthyError(
     })
   }
   return new OperatorError(`${context} is not healthy; ${what.join('; ')}`, {
-    remedy: `the commands above, the first probe first; or what repairs most failures: npx zx scripts/recover.ts ${where}`,
+    remedy: `begin with the first command above; or, to repair what can be repaired: npx zx scripts/recover.ts ${where}`,
   })
 }

@@ -39,7 +39,13 @@ function ensureChart(
       const { change, details } = describeDifferences(found)
       const render = `helm template ${chart.releaseName} ${chart.url} --version ${chart.version} --namespace ${chart.namespace} --no-hooks --values values.yaml`
       const apply = `kubectl apply --server-side --force-conflicts --field-manager=${releaseManager} -f -`
-      return { is: 'todo', change: `${change} (${version})`, commands: [`${render} | ${apply}`], details }
+      return {
+        is: 'todo',
+        change: `${change} (${version})`,
+        commands: [],
+        byHand: [`${render} | ${apply}   # values.yaml: those of its HelmRelease`],
+        details,
+      }
     },
     async apply({ cluster }) {
       await applyObjects(cluster, objects, releaseManager)
@@ -123,7 +129,7 @@ export function awaitInstanceReady(namespace: string): Step {
   const ref = instanceIn(namespace)
   return {
     id: 'instance-ready',
-    title: 'See the FluxInstance Ready',
+    title: 'Wait until the FluxInstance is Ready',
     risk: 'safe',
     async check(run) {
       const live = await run.cluster.get(ref)

@@ -25,7 +25,12 @@ export function ensureRecorded(remote: Remote, folder: string, cluster: string, 
     check({ memory }) {
       const { recordedIn } = rebuildNotes(memory)
       if (recordedIn !== undefined) return Promise.resolve({ is: 'done', detail: `in ${path()}, commit ${recordedIn.slice(0, 12)}` })
-      return Promise.resolve({ is: 'todo', change: `add a line to ${path()} on ${branch}`, commands: [`git commit ${path()} && git push`] })
+      return Promise.resolve({
+        is: 'todo',
+        change: `add a line to ${path()} on ${branch}`,
+        commands: [],
+        byHand: [`git commit ${path()} && git push`],
+      })
     },
     async apply(run) {
       const line = lineOf(run, cluster, proof())

@@ -78,7 +78,7 @@ function doersOf(suspects: readonly Suspect[]): Ref[] {
 function suspend(suspects: readonly Suspect[], source: Ref, course: LoopState): Step {
   return {
     id: 'suspend',
-    title: 'Suspend what runs in a circle',
+    title: 'Suspend what loops',
     risk: 'change',
     async check(run) {
       const loop = rememberedLoop(run.memory)

@@ -95,7 +95,8 @@ export function ensureVersionsInGit(change: GitVersions, at: BranchVersions): St
       return {
         is: 'todo',
         change: `${file} on top of ${commit.slice(0, 12)}: ${lines.join(' ')}`,
-        commands: [`git commit -m '${message}' -- ${file}`, `git push origin HEAD:${target}`],
+        commands: [],
+        byHand: [`git commit -m '${message}' -- ${file} && git push origin HEAD:${target}`],
         details: lines,
       }
     },
