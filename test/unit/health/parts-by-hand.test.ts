@@ -31,7 +31,14 @@ function snapshotOf(installedBy: 'cli' | 'operator', deployments: readonly KubeO
     get: () => Promise.resolve(undefined),
   }
   const where = '--context prod --kubeconfig /home/me/kube'
-  const snapshot = createSnapshot({ cluster, kubectl: 'kubectl', where, login: { kind: 'none' }, folder: '/nowhere', monitoring: undefined })
+  const snapshot = createSnapshot({
+    cluster,
+    kubectl: 'kubectl',
+    where,
+    login: { kind: 'none' },
+    folder: '/nowhere',
+    monitoring: undefined,
+  })
   const installed = {
     installedBy,
     version: '2.9.5',
