@@ -31,7 +31,7 @@ export function resumption(object: Pick<KubeObject, 'apiVersion'>): Record<strin
   return { metadata: { annotations }, ...(isOperators ? {} : { spec: { suspend: null } }) }
 }
 
-/** Whether the object rests, no matter who wanted it so. */
+/** Whether the object is suspended, no matter by whom. */
 export function isSuspended(object: KubeObject): boolean {
   if (isReconcileDisabled(object)) return true
   const read = v.safeParse(suspendSchema, object)
@@ -96,23 +96,23 @@ const entrySchema = v.object({
   fieldsV1: v.unknown(),
 })
 
-interface Written {
+interface ObjectMetadata {
   readonly annotations: Readonly<Record<string, string | undefined>>
   readonly managedFields: readonly unknown[]
 }
 
 /** Who has written `spec.suspend`, or the operator's annotation, into the metadata of an object that is suspended. */
-export function suspensionIn(metadata: Written): Suspension {
+export function suspensionIn(metadata: ObjectMetadata): Suspension {
   return { ...writerIn(metadata, suspends), user: metadata.annotations[suspendedByAnnotation] }
 }
 
 /** Who has marked an object so that kustomize-controller leaves it as it is. */
-export function detachmentIn(metadata: Written): Suspension {
+export function detachmentIn(metadata: ObjectMetadata): Suspension {
   return { ...writerIn(metadata, detaches), user: undefined }
 }
 
 /** The last who wrote such fields. */
-function writerIn({ managedFields }: Written, isSuch: (fieldsV1: unknown) => boolean): Omit<Suspension, 'user'> {
+function writerIn({ managedFields }: ObjectMetadata, isSuch: (fieldsV1: unknown) => boolean): Omit<Suspension, 'user'> {
   const [latest] = managedFields
     .flatMap((entry) => {
       const read = v.safeParse(entrySchema, entry)

@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { type GitServer, startGitServer } from '../../lab/git-server.ts'
 import { createPorts } from '../../lab/ports.ts'
-import { ensureLogin, placeOf } from '../../lib/commands/recover/steps/login.ts'
+import { ensureLogin, loginPlaceOf } from '../../lib/commands/recover/steps/login.ts'
 import { type Cluster, clusterAt } from '../../lib/kubernetes/client.ts'
 import { kinds, type KubeObject, parseObject } from '../../lib/kubernetes/objects.ts'
 import { socketEndpoint } from '../../lib/kubernetes/transport.ts'
@@ -52,14 +52,14 @@ async function lookAt(live: KubeObject | undefined) {
     values: { username: 'me', password: 'mine' },
     command: '',
   }
-  const step = ensureLogin(wanted, placeOf(url, { kind: 'none' }), { hide: (text) => void hidden.push(text) })
-  return { look: await step.look(run), hidden }
+  const step = ensureLogin(wanted, loginPlaceOf(url, { kind: 'none' }), { hide: (text) => void hidden.push(text) })
+  return { status: await step.check(run), hidden }
 }
 
 test("a login of Flux's own that the server takes is left as it is, though the server refused it a moment ago", async () => {
-  const { look, hidden } = await lookAt(secret({ username: base64(username), password: base64(password) }))
+  const { status, hidden } = await lookAt(secret({ username: base64(username), password: base64(password) }))
   const origin = `http://127.0.0.1:${git.port}`
-  expect(look).toEqual({ is: 'done', detail: `Secret git has a login that ${origin} takes, and is left as it is` })
+  expect(status).toEqual({ is: 'done', detail: `Secret git has a login that ${origin} takes, and is left as it is` })
   expect(hidden).toEqual([password])
 })
 
@@ -72,5 +72,5 @@ test.each<[string, KubeObject | undefined, string]>([
   ['without a password', secret({ username: base64(username) }), 'change Secret flux-system/git: username, password'],
   ['that is gone', undefined, 'create Secret flux-system/git: username, password'],
 ])('a login %s is made from the settings', async (_, live, change) => {
-  expect((await lookAt(live)).look).toMatchObject({ is: 'todo', change })
+  expect((await lookAt(live)).status).toMatchObject({ is: 'todo', change })
 })

@@ -16,24 +16,28 @@ const chartSchema = v.object({
 export const operator: Probe = {
   id: 'operator',
   title: 'flux-operator',
-  async look(scene) {
-    const { cluster, kubectl } = scene
-    const namespace = await scene.namespace()
+  async check(snapshot) {
+    const { cluster, kubectl, where } = snapshot
+    const namespace = await snapshot.namespace()
     const [deployments, release] = await Promise.all([
-      scene.deployments(),
+      snapshot.deployments(),
       cluster.get({ ...fluxKinds.helmRelease, namespace, name: releaseNames.operator }),
     ])
     const deployment = deployments.find(isOperator)
     const object = nameOf({ ...kinds.deployment, namespace, name: operatorName })
-    const { expectsOperator, installedBy } = await scene.installed()
+    const { expectsOperator, installedBy } = await snapshot.installed()
     if (deployment === undefined && !expectsOperator) return doesNotApply(`Flux was installed by ${installerTitles[installedBy]}`)
     if (deployment === undefined) {
-      const next = `${kubectl} --namespace ${namespace} describe ${kindArgument(fluxKinds.helmRelease)} flux-operator`
-      return foundAmong('does not run', [
-        { object, reason: 'does not exist: helm-controller puts it back within a minute, if it runs', next },
-      ])
+      const isReleased = release !== undefined
+      const reason = isReleased
+        ? 'does not exist: helm-controller recreates it within a minute, if it runs'
+        : 'does not exist, and no HelmRelease puts it back'
+      const next = isReleased
+        ? `${kubectl} --namespace ${namespace} describe ${kindArgument(fluxKinds.helmRelease)} flux-operator`
+        : `npx zx scripts/recover.ts ${where}`
+      return foundAmong('does not run', [{ object, reason, next }])
     }
-    const { fail, warn } = await judgeDeployment(deployment, scene)
+    const { fail, warn } = await judgeDeployment(deployment, snapshot)
     if (fail !== undefined) return foundAmong('is not available', [fail])
     const image = imageIn(deployment)
     const tag = image.split(':').at(-1) ?? ''

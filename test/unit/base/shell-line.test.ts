@@ -26,6 +26,11 @@ describe('a printed command goes to the cluster of the run', () => {
     ['kubectl delete crd a b', 'kubectl --context infra delete crd a b'],
     ['jq .object | kubectl create -f -', 'jq .object | kubectl --context infra create -f -'],
     ['flux resume kustomization shop', 'flux --context infra resume kustomization shop'],
+    ['flux migrate', 'flux --context infra migrate'],
+    [
+      'flux --namespace flux-system create secret git a --url=b',
+      'flux --context infra --namespace flux-system create secret git a --url=b',
+    ],
     ['helm history shop --namespace shop', 'helm --kube-context infra history shop --namespace shop'],
     ['wait; then: kubectl wait --for=delete crd/a', 'wait; then: kubectl --context infra wait --for=delete crd/a'],
     // What names its cluster, or is not a call, is left alone.
@@ -99,6 +104,22 @@ test('a line to be pasted has no newline of ours in it, whatever the width', () 
   for (const line of [`  $ ${command}`, `  → ${command}`, `  ${command}`, `  npx zx scripts/rebuild.ts ${command}`]) {
     expect(wrap(line, 40)).toEqual([line])
   }
+})
+
+test('advice is broken between words, and never within a command, which stands on a line of its own where it does not fit', () => {
+  expect(wrap('  → the commands above, the first probe first; or what repairs most failures: npx zx scripts/recover.ts --lab', 56)).toEqual(
+    ['  → the commands above, the first probe first; or what', '    repairs most failures:', '    npx zx scripts/recover.ts --lab'],
+  )
+  expect(wrap('  → npx zx scripts/upgrade.ts --lab --to 2.9.5; or another version: npx zx scripts/rollback.ts --lab', 80)).toEqual([
+    '  → npx zx scripts/upgrade.ts --lab --to 2.9.5;',
+    '    or another version: npx zx scripts/rollback.ts --lab',
+  ])
+  const long = `npx zx scripts/restore.ts --context infra --from /home/jane/${'captures/'.repeat(8)}infra.age`
+  expect(wrap(`To restore from it: ${long}`, 60)).toEqual(['To restore from it:', long])
+  expect(wrap('  → fix it in Git; push, and then look at what the flux CLI says of it', 40)).toEqual([
+    '  → fix it in Git; push, and then look',
+    '    at what the flux CLI says of it',
+  ])
 })
 
 test('no command in the code is cut short: what is meant to be pasted has no …', () => {

@@ -16,7 +16,7 @@ export interface LoginPlace {
 }
 
 /** The place of a repository whose server the person's settings know. */
-export function placeOf(url: string, login: GitLogin): LoginPlace {
+export function loginPlaceOf(url: string, login: GitLogin): LoginPlace {
   return { url, caFile: login.kind === 'ssh' ? undefined : login.caFile }
 }
 
@@ -30,14 +30,14 @@ export function ensureLogin(secret: WantedSecret, place: LoginPlace, redactor: P
   let isTaken: Promise<boolean> | undefined
   return {
     ...step,
-    async look(run) {
-      const look = await step.look(run)
-      if (look.is !== 'todo') return look
+    async check(run) {
+      const status = await step.check(run)
+      if (status.is !== 'todo') return status
       const live = await run.cluster.get(ref)
       const login = live === undefined ? undefined : loginIn(live, place, redactor)
-      if (login === undefined) return look
+      if (login === undefined) return status
       isTaken ??= takes({ url: place.url, ref: 'HEAD', login }, run.signal)
-      if (!(await isTaken)) return look
+      if (!(await isTaken)) return status
       return { is: 'done', detail: `Secret ${secret.name} has a login that ${originOf(place.url)} takes, and is left as it is` }
     },
   }
