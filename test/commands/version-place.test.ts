@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { type PlaceInGit, readPlace } from '../../lib/commands/upgrade/place-in-git.ts'
-import { type RepositoryAccess, repositoryOf } from '../../lib/commands/upgrade/repository.ts'
+import { type RepositoryAccess, versionRepository } from '../../lib/commands/upgrade/repository.ts'
 import { ensureReverted, ensureVersionsInGit, followed, type GitVersions } from '../../lib/commands/upgrade/steps/git-versions.ts'
 import { given, stage } from '../unit/run-stage.ts'
 
@@ -58,12 +58,15 @@ function accessOf(flux: string | undefined): RepositoryAccess & { session: Param
   }
 }
 
-function read(version: string, { flux, installs = 'instance', ref = 'refs/heads/main' }: Partial<Wanted> = {}): Promise<PlaceInGit> {
+function read(
+  version: string,
+  { flux, installs = 'instance', ref = 'refs/heads/main' }: Partial<WrittenVersion> = {},
+): Promise<PlaceInGit> {
   const place = { namespace: 'flux-system', syncName: 'flux-system', kustomizations: [], installs }
   const { session, target } = accessOf(flux)
   return readPlace(session, target, { url, ref, folders: ['own'], place, installed: { version: '2.9.4' } }, { of: 'flux', version })
 }
-interface Wanted {
+interface WrittenVersion {
   readonly flux: string | undefined
   readonly installs: 'instance' | 'manifests'
   readonly ref: string
@@ -73,7 +76,7 @@ interface Wanted {
 async function change(found: PlaceInGit, version: string, flux: string | undefined, isBack = false): Promise<string> {
   const stands = { url, ref: 'refs/heads/main', at: { ...found.at, path: [...found.at.path] } }
   const wanted: GitVersions = {
-    ...repositoryOf(accessOf(flux), { stands }),
+    ...versionRepository(accessOf(flux), { stands }),
     versions: { [found.name]: version },
     message: `say ${version}`,
     branch: undefined,
@@ -142,6 +145,6 @@ test('manifests that Flux fetches from a server are not changed: what is to stan
 test('where Flux follows a tag nothing can be changed', async () => {
   await expect(read('2.9.5', { ref: 'refs/tags/v1' })).rejects.toMatchObject({
     kind: 'blocked',
-    message: `nothing can be changed in Git where Flux looks: it follows refs/tags/v1 of ${url}, which is not a branch`,
+    message: `nothing can be changed in Git: Flux follows refs/tags/v1 of ${url}, which is not a branch`,
   })
 })

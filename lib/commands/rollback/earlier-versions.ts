@@ -7,7 +7,7 @@ import { versionsIn } from '../../desired-state/version-settings.ts'
 import { isInSettings } from '../upgrade/in-settings.ts'
 import { locateFlux } from '../upgrade/locate.ts'
 import { readPlace } from '../upgrade/place-in-git.ts'
-import { repositoryOf } from '../upgrade/repository.ts'
+import { versionRepository } from '../upgrade/repository.ts'
 
 interface EarlierVersions {
   readonly flux: string
@@ -42,7 +42,7 @@ async function earlierAtPlace(session: Session, target: Target): Promise<Earlier
   const located = await locateFlux(cluster, 'flux', target.where)
   const { at, name, remote } = await readPlace(session, target, located, { of: 'flux', version: undefined })
   const stands = { url: remote.url, ref: remote.ref, at: { ...at, path: [...at.path] } }
-  const { file } = repositoryOf({ session, target, script: 'rollback' }, { stands })
+  const { file } = versionRepository({ session, target, script: 'rollback' }, { stands })
   return inClone(remote, folder, cluster.signal, async (clone) => {
     for (const commit of await clone.history(file.path)) {
       const then = file.read(await clone.show(commit, file.path).catch(() => ''))[name] // a commit that took the file away

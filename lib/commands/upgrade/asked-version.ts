@@ -1,5 +1,5 @@
 import { deploymentsOf } from '../../flux/components.ts'
-import { releaseStateOf, stateOf } from '../../flux/instance.ts'
+import { releaseStateOf, instanceStateOf } from '../../flux/instance.ts'
 import { appLabels } from '../../flux/labels.ts'
 import { type FluxPlace, refsIn } from '../../flux/refs.ts'
 import type { Cluster } from '../../kubernetes/client.ts'
@@ -24,7 +24,7 @@ export async function readAskedVersion(cluster: Cluster, place: FluxPlace): Prom
   }
   if (instance !== undefined) {
     const live = await cluster.get(instance)
-    return { by: nameOf(instance), version: live && stateOf(live).wanted }
+    return { by: nameOf(instance), version: live && instanceStateOf(live).wanted }
   }
   const deployments = await deploymentsOf(cluster, place.namespace, 'controllers')
   const labelled = deployments.map((one) => ({

@@ -7,10 +7,10 @@ import { refsIn } from '../../flux/refs.ts'
 import { fluxCommand } from './steps/flux-command.ts'
 
 /** What its own command is made of. */
-type Typed = Pick<UpgradeStage, 'script' | 'branch'> & { readonly target: Pick<Target, 'context' | 'where'> }
+type CommandParts = Pick<UpgradeStage, 'script' | 'branch'> & { readonly target: Pick<Target, 'context' | 'where'> }
 
 /** What a person types to try again. */
-export function commandOf({ script, target, branch }: Typed, { from, to }: Pick<UpgradeNotes, 'from' | 'to'>): string {
+export function commandOf({ script, target, branch }: CommandParts, { from, to }: Pick<UpgradeNotes, 'from' | 'to'>): string {
   const flags = [
     ...(from.flux === to.flux ? [] : [`--to ${to.flux}`]),
     ...(from.operator === to.operator ? [] : [`--operator ${to.operator}`]),
@@ -21,7 +21,7 @@ export function commandOf({ script, target, branch }: Typed, { from, to }: Pick<
 
 /** What is so, and what is next, where a run stops while it waits for a merge. */
 export function stoppedAtMerge(
-  stage: Typed,
+  stage: CommandParts,
   notes: Pick<UpgradeNotes, 'from' | 'to'>,
   open: { readonly branch: string; readonly into: string; readonly cluster: string },
 ): NonNullable<StepSequence['ifStopped']> {

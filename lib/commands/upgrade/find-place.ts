@@ -17,7 +17,7 @@ const ofManifests: readonly VersionPlace['is'][] = ['components', 'remote-base']
  * @param located what is brought from there
  * @throws OperatorError `blocked` where it says it nowhere, or in several places: all are named, and none is changed
  */
-export async function findPlace(
+export async function locateVersion(
   checkout: string,
   { url, folders, place: { installs } }: Pick<LocatedFlux, 'url' | 'folders' | 'place'>,
   of: VersionPlace['of'],

@@ -3,7 +3,7 @@ import type { Session } from '../../connection/session.ts'
 import { settingsFile } from '../../connection/cluster-settings.ts'
 import type { Target } from '../../connection/target.ts'
 import { versionsIn } from '../../desired-state/version-settings.ts'
-import { lookForFlux } from '../../flux/installations.ts'
+import { readFlux } from '../../flux/installations.ts'
 import type { Cluster } from '../../kubernetes/client.ts'
 import { headOf, PathMissing, readAt } from '../../tools/git.ts'
 
@@ -35,7 +35,7 @@ const syncSchema = v.object({ spec: v.object({ sync: v.optional(v.object({ path:
 
 /** Whether there is a Flux, and it follows another folder than the cluster's own; where there is none, nothing does. */
 async function followsElsewhere(cluster: Cluster, name: string): Promise<boolean> {
-  const { instances, controllers } = await lookForFlux(cluster)
+  const { instances, controllers } = await readFlux(cluster)
   const paths = instances.map((instance) => v.parse(syncSchema, instance).spec.sync.path ?? '')
   if (paths.length === 0) return controllers.length > 0
   return !paths.some((path) => path.replace(/^(\.?\/)+|\/+$/g, '') === `kubernetes/clusters/${name}`)

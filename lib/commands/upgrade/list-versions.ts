@@ -9,7 +9,7 @@ import { exactVersion } from '../../desired-state/chart.ts'
 import { fetchTree } from '../../desired-state/tree.ts'
 import { changedWith, type FluxCrd, listControllerCrds } from '../../flux/crds.ts'
 import { type Distribution, readDistribution } from '../../flux/distribution.ts'
-import { artifactOf, stateOf } from '../../flux/instance.ts'
+import { artifactOf, instanceStateOf } from '../../flux/instance.ts'
 import type { KubeObject } from '../../kubernetes/objects.ts'
 import type { TextFile } from '../../desired-state/version-places.ts'
 import { isInSettings } from './in-settings.ts'
@@ -23,33 +23,33 @@ import type { Flags } from '../../terminal/flags.ts'
 import { listTags, parseArtifact } from '../../tools/registry.ts'
 import { apiChanges } from './checks/api-versions.ts'
 import { oldApisIn, readYaml } from './checks/git-api-versions.ts'
-import { choicesFrom, type Here, linesOfChoices, type OperatorChoice, operatorsWorthALook } from './list.ts'
+import { choicesFrom, type InstalledVersions, linesOfChoices, type OperatorChoice, operatorsToRead } from './list.ts'
 
 const versionSchema = v.object({ gitVersion: v.string() })
-type Asking = Pick<CommandContext<Flags>, 'session' | 'target' | 'console'>
+type ListContext = Pick<CommandContext<Flags>, 'session' | 'target' | 'console'>
 
 /**
  * Shows which versions of Flux there are to upgrade to, what each needs, and what stands in the way here. Nothing is changed.
  * @throws OperatorError `blocked` where Git, the cluster or the distribution cannot be read
  */
-export async function listVersions({ session, target, console }: Asking): Promise<RunResult> {
+export async function listVersions({ session, target, console }: ListContext): Promise<RunResult> {
   const { cluster } = session
   const { gitVersion: kubernetes } = v.parse(versionSchema, await cluster.read('/version'))
   const isOwn = await isInSettings(session, target, { flux: '', operator: undefined })
   const subject = isOwn ? await readOwnTree(session, target) : await readElsewhere(session, target)
   const { live, operator, files } = subject
-  const running = live === undefined ? undefined : stateOf(live)
-  const here: Here = { flux: running?.applied || subject.flux, operator, kubernetes }
+  const running = live === undefined ? undefined : instanceStateOf(live)
+  const here: InstalledVersions = { flux: running?.applied || subject.flux, operator, kubernetes }
   const { known, notKnown } = await operatorsOf(session, subject)
   const crds = live === undefined ? [] : changedWith(live, await listControllerCrds(cluster))
   const old = oldApisByMinor(files, crds, known, here)
   const choices = choicesFrom(here, known, (flux) => old.get(minorOf(flux)) ?? [])
   console.answer.line(`Versions of Flux for ${target.context}, where ${here.flux} runs on Kubernetes ${kubernetes}`)
-  for (const line of linesOfChoices(choices, here)) console.answer.line(line)
+  for (const line of linesOfChoices(choices, here, target.where)) console.answer.line(line)
   for (const what of notKnown) console.warning(what)
   const fields = { running: here, versions: choices, notKnown }
   const newer = choices.filter(({ isHere, blockedBy }) => !isHere && blockedBy.length === 0).length
-  return { outcome: 'done', telling: { fields }, isAnswer: true, verdict: `${newer} to upgrade to, and nothing was changed` }
+  return { outcome: 'done', report: { fields }, isAnswer: true, verdict: `${newer} to upgrade to, and nothing was changed` }
 }
 
 /** What there is to choose from, and what stands in the way. */
@@ -101,14 +101,14 @@ const minorOf = (version: string): string => version.slice(0, version.lastIndexO
 function oldApisByMinor(
   files: readonly TextFile[],
   crds: readonly FluxCrd[],
-  known: readonly Known[],
-  here: Here,
+  known: readonly OperatorDistribution[],
+  here: InstalledVersions,
 ): ReadonlyMap<string, readonly string[]> {
   const old = new Map<string, readonly string[]>()
   for (const { distribution } of known) {
     for (const flux of distribution.versions.filter((version) => isNewerMinor(version, here.flux))) {
       if (old.has(minorOf(flux))) continue
-      const { found } = oldApisIn(files, crds, apiChanges(crds, distribution, flux).goesAway)
+      const { found } = oldApisIn(files, crds, apiChanges(crds, distribution, flux).removedVersions)
       const reported = found.map(({ place, kind, apiVersion }) => `${place}: ${kind} in ${apiVersion}, which goes away`)
       old.set(minorOf(flux), reported)
     }
@@ -117,7 +117,7 @@ function oldApisByMinor(
 }
 
 /** An operator, and all that its distribution holds. */
-interface Known extends OperatorChoice {
+interface OperatorDistribution extends OperatorChoice {
   readonly distribution: Distribution
 }
 
@@ -125,7 +125,7 @@ interface Known extends OperatorChoice {
 async function operatorsOf(
   { registry, cluster: { signal } }: Session,
   { artifact, chart: url, operator: running }: Subject,
-): Promise<{ known: Known[]; notKnown: string[] }> {
+): Promise<{ known: OperatorDistribution[]; notKnown: string[] }> {
   const own = await readDistribution(artifact, registry, signal)
   if (own === undefined) {
     const where = artifact === '' ? "the manifests are inside the operator's image" : `${artifact} cannot be read from here`
@@ -133,7 +133,7 @@ async function operatorsOf(
   }
   const chart = url === '' ? undefined : parseArtifact(`${url}:${running}`)
   const tags = chart === undefined ? undefined : await listTags(chart, registry, signal)
-  const known: Known[] = [{ operator: running, distribution: own }]
+  const known: OperatorDistribution[] = [{ operator: running, distribution: own }]
   if (tags === undefined)
     return {
       known,
@@ -143,7 +143,7 @@ async function operatorsOf(
     }
   const unread: string[] = []
   const isTagged = running !== '' && artifact.split('@')[0]?.endsWith(`:v${running}`) === true
-  for (const newer of operatorsWorthALook(tags, running)) {
+  for (const newer of operatorsToRead(tags, running)) {
     const moved = isTagged ? (artifact.split('@')[0] ?? '').replace(/:v[^:/]+$/, `:v${newer}`) : ''
     const distribution = moved === '' ? undefined : await readDistribution(moved, registry, signal)
     if (distribution === undefined) unread.push(`which Flux flux-operator ${newer} brings: its artifact cannot be read from here`)

@@ -2,17 +2,17 @@ import { OperatorError } from '../../base/errors.ts'
 import { type Bringers, readBringers, readsFrom } from '../../flux/brought-by.ts'
 import { readFluxCrds } from '../../flux/crds.ts'
 import { describeSource } from '../../flux/followed.ts'
-import { type Installed, judgeInstallation } from '../../flux/installation.ts'
-import { type FluxThere, lookForFlux } from '../../flux/installations.ts'
+import { type InstalledFlux, judgeInstallation } from '../../flux/installation.ts'
+import { type FluxThere, readFlux } from '../../flux/installations.ts'
 import { componentsIn, installerTitles, shardsIn } from '../../flux/installer.ts'
 import { fluxKinds } from '../../flux/kinds.ts'
 import { type FluxPlace, mainInstance, nameIn } from '../../flux/refs.ts'
 import type { Cluster } from '../../kubernetes/client.ts'
-import { type KubeObject, nameOf, type Ref, refOf } from '../../kubernetes/objects.ts'
+import { kindArgument, type KubeObject, nameOf, type Ref, refOf } from '../../kubernetes/objects.ts'
 
 /** A Flux that Git brings into a cluster, from whatever repository and in whatever layout. */
 export interface LocatedFlux {
-  readonly installed: Installed
+  readonly installed: InstalledFlux
   readonly place: FluxPlace
   /** The FluxInstance; undefined where Git has Flux's own manifests. */
   readonly instance: KubeObject | undefined
@@ -32,7 +32,7 @@ export interface LocatedFlux {
  * @throws OperatorError `blocked` where no Git repository says it
  */
 export async function locateFlux(cluster: Cluster, of: 'flux' | 'operator', where: string): Promise<LocatedFlux> {
-  const there = await lookForFlux(cluster)
+  const there = await readFlux(cluster)
   const installed = judgeInstallation({ ...there, crds: await readFluxCrds(cluster) })
   const instance = mainInstance(there.instances)
   const flux = versionedObject(installed, instance, there, where)
@@ -70,7 +70,7 @@ export async function locateFlux(cluster: Cluster, of: 'flux' | 'operator', wher
 
 /** The object whose version Flux's is: its FluxInstance, or one of the controllers that the flux CLI's manifests bring. */
 function versionedObject(
-  { installedBy }: Installed,
+  { installedBy }: InstalledFlux,
   instance: KubeObject | undefined,
   { controllers }: FluxThere,
   where: string,
@@ -103,7 +103,7 @@ async function bringersOf(cluster: Cluster, object: KubeObject): Promise<Bringer
 function notBrought(name: string): OperatorError {
   return blocked(
     `${name} is applied by none of Flux's Kustomizations, so nothing in Git says its version`,
-    `kubectl get --all-namespaces kustomizations.${fluxKinds.kustomization.apiVersion.split('/')[0]}; commit it to a folder that one of them applies, or change it where it was applied from`,
+    `kubectl get --all-namespaces ${kindArgument(fluxKinds.kustomization)}; commit it to a folder that one of them applies, or change it where it was applied from`,
   )
 }
 

@@ -7,12 +7,13 @@ import { parseObjects } from '../../kubernetes/manifest.ts'
 import type { KubeObject } from '../../kubernetes/objects.ts'
 import type { Session } from '../../connection/session.ts'
 import { OperatorError } from '../../base/errors.ts'
+import { shellQuote } from '../../base/shell-line.ts'
 import type { Remote } from '../../tools/git.ts'
 import { inClone } from '../../tools/git-clone.ts'
-import { findPlace, type FoundPlace } from './find-place.ts'
-import type { Installed } from '../../flux/installation.ts'
+import { locateVersion, type FoundPlace } from './find-place.ts'
+import type { InstalledFlux } from '../../flux/installation.ts'
 import type { LocatedFlux } from './locate.ts'
-import { type RepositoryAccess, repositoryOf } from './repository.ts'
+import { type RepositoryAccess, versionRepository } from './repository.ts'
 import { nameAt } from './version-file.ts'
 
 /** Where the head of a repository says the version. */
@@ -22,11 +23,11 @@ export interface PlaceInGit extends FoundPlace {
   /** What the version is called there. */
   readonly name: string
   /** Where Git has Flux's own manifests: what they come to now, of the version that runs, and of the one that is wanted. */
-  readonly manifests: Manifests | undefined
+  readonly manifests: FluxManifests | undefined
 }
 
 /** Flux's own manifests, with what their kustomization adds. */
-export interface Manifests {
+export interface FluxManifests {
   readonly now: readonly KubeObject[]
   readonly running: readonly KubeObject[]
   readonly wanted: readonly KubeObject[]
@@ -39,12 +40,12 @@ export interface Manifests {
 export async function readPlace(
   session: Pick<Session, 'tools' | 'folder'> & RepositoryAccess['session'],
   target: RepositoryAccess['target'],
-  located: Pick<LocatedFlux, 'url' | 'ref' | 'folders' | 'place'> & { readonly installed: Pick<Installed, 'version'> },
+  located: Pick<LocatedFlux, 'url' | 'ref' | 'folders' | 'place'> & { readonly installed: Pick<InstalledFlux, 'version'> },
   wanted: { readonly of: 'flux' | 'operator'; readonly version: string | undefined },
 ): Promise<PlaceInGit> {
   const { url, ref } = located
   if (!ref.startsWith('refs/heads/')) {
-    throw new OperatorError(`nothing can be changed in Git where Flux looks: it follows ${ref} of ${url}, which is not a branch`, {
+    throw new OperatorError(`nothing can be changed in Git: Flux follows ${ref} of ${url}, which is not a branch`, {
       kind: 'blocked',
       remedy: 'let Flux follow a branch; or change the version on a branch, tag it, and have Flux follow the new tag',
     })
@@ -52,9 +53,9 @@ export async function readPlace(
   const { login, signingKey } = target
   const remote: Remote = { url, ref, login, ...(signingKey === undefined ? {} : { signingKey }) }
   return inClone(remote, session.folder, session.cluster.signal, async (clone) => {
-    const found = await findPlace(clone.folder, located, wanted.of)
+    const found = await locateVersion(clone.folder, located, wanted.of)
     const stands = { url, ref, at: { ...found.at, path: [...found.at.path] } }
-    const { file } = repositoryOf({ session, target, script: '' }, { stands })
+    const { file } = versionRepository({ session, target, script: '' }, { stands })
     const name = nameAt(found.at)
     const at = { ...found, remote, commit: clone.head, name }
     if (wanted.version === undefined) return { ...at, manifests: undefined }
@@ -75,7 +76,7 @@ function fromServer({ file, line }: FoundPlace['at'], next: string): OperatorErr
     `${file}:${line} takes Flux's manifests from a server: what its versions hold, and so how to go back, is not known here`,
     {
       kind: 'blocked',
-      remedy: `have it say "${next.split('\n')[line - 1]?.trim()}", commit and push it, and Flux follows; to go back: git revert. Or copy the manifests into the repository: flux install --export > ${componentsFile}`,
+      remedy: `have it say "${next.split('\n')[line - 1]?.trim()}", commit and push it, and Flux follows; to go back: git revert. Or copy the manifests into the repository: flux install --export > ${shellQuote(componentsFile)}`,
     },
   )
 }

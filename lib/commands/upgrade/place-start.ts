@@ -21,7 +21,7 @@ export function instanceAt({ apiVersion, kind, metadata, spec }: KubeObject, ver
 }
 
 /** What is seen of a Flux before it is taken back. */
-interface Seen {
+interface FluxBeforeRollback {
   readonly namespace: string
   readonly components: readonly { readonly name: string }[]
   readonly isApplied: boolean
@@ -35,7 +35,7 @@ interface Seen {
 /** What a rollback finds, and puts back if it fails: what Git and the cluster say, whether or not that ran. */
 export async function readStartAt(
   cluster: Cluster,
-  { namespace, components, isApplied, versions, name, says }: Seen,
+  { namespace, components, isApplied, versions, name, says }: FluxBeforeRollback,
 ): Promise<NonNullable<UpgradeNotes['start']>> {
   const readiness = await Promise.all(
     components.map((one) => deploymentReadiness(cluster, { ...kinds.deployment, namespace, name: one.name })),

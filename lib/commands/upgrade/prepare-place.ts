@@ -7,16 +7,16 @@ import { fluxKinds } from '../../flux/kinds.ts'
 import { listFluxObjects } from '../../flux/object-status.ts'
 import { refsIn } from '../../flux/refs.ts'
 import { isSuspended } from '../../flux/suspension.ts'
-import type { KubeObject } from '../../kubernetes/objects.ts'
 import { checkBehindHead } from '../../preflight/git-state.ts'
 import { checkKubernetesVersion } from '../../preflight/kubernetes-version.ts'
-import { createPreflight, type Finding } from '../../preflight/preflight.ts'
+import { createPreflight } from '../../preflight/preflight.ts'
 import { checkPrograms } from '../../preflight/programs.ts'
 import { checkRights } from '../../preflight/rights.ts'
 import { checkSignedCommits } from '../../preflight/signed-commits.ts'
 import { checkInstancesStay } from '../../preflight/terminating.ts'
 import { apiChanges } from './checks/api-versions.ts'
-import { judgeHealth, readyOf, settledHealth, suspended } from './checks/health.ts'
+import { checkChain } from './checks/chain.ts'
+import { judgeHealth, readyOf, settledHealth } from './checks/health.ts'
 import { checkChart } from './checks/operator-chart.ts'
 import { checkCanPush, checkPlace } from './checks/version-place.ts'
 import { upgradeRights } from './checks/rights.ts'
@@ -25,10 +25,10 @@ import { type LocatedFlux, locateFlux } from './locate.ts'
 import { operatorOf, type RunningOperator } from './running-operator.ts'
 import { readRunning, type RunningFlux, runningVersions } from './running-flux.ts'
 import { type PlaceInGit, readPlace } from './place-in-git.ts'
-import type { Asked, UpgradeInputs } from './prepare.ts'
+import type { UpgradeRequest, UpgradeInputs } from './prepare.ts'
 import type { UpgradeNotes } from './state.ts'
 import { staleObjects } from './steps/migrate-apis.ts'
-import { apiFindings, leaving, nothingDone, resting, versionNotes, type Versions } from './version-notes.ts'
+import { apiFindings, leaving, nothingDone, suspendedFinding, versionNotes, type Versions } from './version-notes.ts'
 
 const versionSchema = v.object({ gitVersion: v.string() })
 
@@ -36,7 +36,7 @@ const versionSchema = v.object({ gitVersion: v.string() })
  * Looks at all that could stand in the way of another version of a Flux that any repository says, at whatever place.
  * @throws OperatorError `blocked` with every finding, not just the first
  */
-export async function preparePlace(session: Session, target: Target, asked: Asked): Promise<UpgradeInputs> {
+export async function preparePlace(session: Session, target: Target, asked: UpgradeRequest): Promise<UpgradeInputs> {
   const { cluster, tools, folder } = session
   const preflight = createPreflight(cluster.signal)
   const { gitVersion } = v.parse(versionSchema, await cluster.read('/version'))
@@ -45,7 +45,7 @@ export async function preparePlace(session: Session, target: Target, asked: Aske
   const { located, operator, git, from, to, running } = read
   const { instance: live } = located
   const { place, folders } = located
-  const { source, applier } = refsIn(place)
+  const { source } = refsIn(place)
   const { commit, remote, at, files } = git
   const lines = linesAt(git, { from, to })
 
@@ -54,9 +54,8 @@ export async function preparePlace(session: Session, target: Target, asked: Aske
   const crds = live === undefined ? all : changedWith(live, all)
   const changes = distribution === undefined ? undefined : apiChanges(crds, distribution, to.flux)
   const objects = await listFluxObjects(cluster, crds)
-  const stale = changes === undefined ? [] : staleObjects(objects, crds, changes.goesAway)
+  const stale = changes === undefined ? [] : staleObjects(objects, crds, changes.removedVersions)
   const behind = await preflight.learn(() => checkBehindHead(cluster, { source, remote, commit, folders }, folder))
-  const applied = await cluster.get(applier)
   await preflight.check(
     () => checkPrograms(tools, { kubernetes: gitVersion, flux: to.flux, insecure: false }),
     () => checkKubernetesVersion(gitVersion, to.flux),
@@ -66,7 +65,8 @@ export async function preparePlace(session: Session, target: Target, asked: Aske
     () => [...checkPlace(at, artifact, { from, to }), ...checkCanPush(remote)],
     async () => checkInstancesStay(await cluster.list(fluxKinds.fluxInstance), target.where),
     async () => checkSignedCommits(cluster, await cluster.get(source), { remote, folder, branch: asked.branch }),
-    () => restingFindings(applied, live, target.where),
+    () => (live !== undefined && isSuspended(live) ? [suspendedFinding(live, target.where)] : []),
+    () => checkChain(cluster, place, to.operator !== from.operator),
     async () => judgeHealth(await settledHealth(session, place, asked.isForced), asked.isForced),
     () => behind ?? [],
     () => apiFindings({ ...asked, crds, changes, stale, to: to.flux, files: asked.isBack ? [] : files, folder: '.' }),
@@ -97,7 +97,7 @@ interface PlaceAndFlux {
   readonly to: Versions
 }
 
-async function readPlaceAndFlux(session: Session, target: Target, asked: Asked): Promise<PlaceAndFlux> {
+async function readPlaceAndFlux(session: Session, target: Target, asked: UpgradeRequest): Promise<PlaceAndFlux> {
   if (asked.flux !== undefined && asked.operator !== undefined) {
     throw new OperatorError('Flux and its operator have a place each in this repository: they are changed one after the other', {
       kind: 'blocked',
@@ -127,11 +127,4 @@ function linesAt(
   if (old === wanted && isSo(wanted)) return { before: {}, after: {} }
   // A digest that stands there too is put back with its tag.
   return { before: { [name]: isSo(old) ? at.says : old }, after: { [name]: wanted } }
-}
-
-function restingFindings(applier: KubeObject | undefined, live: KubeObject | undefined, where: string): Finding[] {
-  return [
-    ...(applier !== undefined && isSuspended(applier) ? [suspended(applier)] : []),
-    ...(live !== undefined && isSuspended(live) ? [resting(live, where)] : []),
-  ]
 }

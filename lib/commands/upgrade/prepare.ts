@@ -2,7 +2,7 @@ import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import * as v from 'valibot'
 import { isSuspended } from '../../flux/suspension.ts'
-import { componentsOf, releaseStateOf, stateOf } from '../../flux/instance.ts'
+import { componentsOf, releaseStateOf, instanceStateOf } from '../../flux/instance.ts'
 import { listFluxObjects } from '../../flux/object-status.ts'
 import { changedWith, listControllerCrds } from '../../flux/crds.ts'
 import type { Cluster } from '../../kubernetes/client.ts'
@@ -22,23 +22,24 @@ import { checkSignedCommits } from '../../preflight/signed-commits.ts'
 import { checkRights } from '../../preflight/rights.ts'
 import { upgradeRights } from './checks/rights.ts'
 import { checkInstancesStay } from '../../preflight/terminating.ts'
+import { checkChain } from './checks/chain.ts'
 import { checkVersions } from './checks/versions.ts'
 import { checkChart, digestAt } from './checks/operator-chart.ts'
-import { linesOf } from './version-lines.ts'
+import { changedLinesOf } from './version-lines.ts'
 import type { Session } from '../../connection/session.ts'
 import { staleObjects } from './steps/migrate-apis.ts'
 import { inGitOf, type Target } from '../../connection/target.ts'
 import { fetchTree, type Tree } from '../../desired-state/tree.ts'
 import { exactVersion } from '../../desired-state/chart.ts'
-import { apiFindings, leaving, nothingDone, resting, versionNotes, type Versions } from './version-notes.ts'
+import { apiFindings, leaving, nothingDone, suspendedFinding, versionNotes, type Versions } from './version-notes.ts'
 import { isInSettings } from './in-settings.ts'
 import { preparePlace } from './prepare-place.ts'
 import { readStart, renderInstance } from './rollback-start.ts'
 import type { UpgradeNotes } from './state.ts'
-import { judgeHealth, readyOf, settledHealth, suspended } from './checks/health.ts'
+import { judgeHealth, readyOf, settledHealth } from './checks/health.ts'
 
 /** What is asked for on the command line; what is left out stays. */
-export interface Asked {
+export interface UpgradeRequest {
   readonly flux: string | undefined
   readonly operator: string | undefined
   /** An unhealthy cluster all the same. */
@@ -66,11 +67,11 @@ const versionSchema = v.object({ gitVersion: v.string() })
  * Looks at all that could stand in the way of other versions.
  * @throws OperatorError `blocked` with every finding, not just the first
  */
-export async function prepareUpgrade(session: Session, target: Target, asked: Asked): Promise<UpgradeInputs> {
+export async function prepareUpgrade(session: Session, target: Target, asked: UpgradeRequest): Promise<UpgradeInputs> {
   return (await isInSettings(session, target, asked)) ? prepareOwnTree(session, target, asked) : preparePlace(session, target, asked)
 }
 
-async function prepareOwnTree(session: Session, target: Target, asked: Asked): Promise<UpgradeInputs> {
+async function prepareOwnTree(session: Session, target: Target, asked: UpgradeRequest): Promise<UpgradeInputs> {
   const { cluster, tools, folder } = session
   const { signal } = cluster
   const { remote, folder: name } = inGitOf(target, 'upgrade')
@@ -84,7 +85,7 @@ async function prepareOwnTree(session: Session, target: Target, asked: Asked): P
   const { source } = refsIn(place)
   const { live, release } = await readInstalled(cluster, tree, target)
   const { from, to } = versionsOf(asked, tree, live, release)
-  const { findings: ofPins, ...lines } = await linesOf(tree, from, to, (url) => digestAt(session, url))
+  const { findings: ofPins, ...lines } = await changedLinesOf(tree, from, to, (url) => digestAt(session, url))
 
   const artifact = lines.after.distribution_artifact ?? tree.distribution.artifact
   const crds = changedWith(live, await listControllerCrds(cluster))
@@ -94,7 +95,7 @@ async function prepareOwnTree(session: Session, target: Target, asked: Asked): P
   const isKnown = chart?.every(({ is }) => is === 'notice') // else its artifact, missing too, is no finding of its own
   const distribution = isKnown ? await preflight.learn(() => readDistribution(artifact, session.registry, signal)) : undefined
   const changes = distribution === undefined ? undefined : apiChanges(crds, distribution, to.flux)
-  const stale = changes === undefined ? [] : staleObjects(await listFluxObjects(cluster, crds), crds, changes.goesAway)
+  const stale = changes === undefined ? [] : staleObjects(await listFluxObjects(cluster, crds), crds, changes.removedVersions)
   // What may have to be put back: the FluxInstance as the chart makes it of the older versions.
   const older = asked.isBack ? lines.after : lines.before
   const instance = await preflight.learn(() => renderInstance(session, { tree, checkout, gitVersion }, older))
@@ -113,10 +114,8 @@ async function prepareOwnTree(session: Session, target: Target, asked: Asked): P
     () => [...(isNewChart ? ofPins : []), ...(chart ?? [])],
     async () => checkInstancesStay(await cluster.list(fluxKinds.fluxInstance), target.where),
     async () => checkSignedCommits(cluster, await cluster.get(source), { remote, folder, branch: asked.branch }),
-    () => [
-      ...(releaseStateOf(release).isSuspended ? [suspended(release)] : []),
-      ...(isSuspended(live) ? [resting(live, target.where)] : []),
-    ],
+    () => (isSuspended(live) ? [suspendedFinding(live, target.where)] : []),
+    () => checkChain(cluster, place, isNewChart),
     async () => judgeHealth(await settledHealth(session, place, asked.isForced), asked.isForced),
     () => [...checkFollowsBranch(remote), ...(behind ?? [])],
     () => apiFindings({ ...asked, crds, changes, stale, to: to.flux, files }),
@@ -151,8 +150,8 @@ async function readInstalled(
 }
 
 /** Which versions are left, and which are gone to. */
-function versionsOf(asked: Asked, tree: Tree, live: KubeObject, release: KubeObject): { from: Versions; to: Versions } {
-  const now = stateOf(live)
+function versionsOf(asked: UpgradeRequest, tree: Tree, live: KubeObject, release: KubeObject): { from: Versions; to: Versions } {
+  const now = instanceStateOf(live)
   const released = releaseStateOf(release).chart
   const inGit = exactVersion(tree.operator) ?? released ?? tree.operator.version
   const to = { flux: asked.flux ?? tree.distribution.version, operator: asked.operator ?? inGit }

@@ -20,7 +20,10 @@ export interface RepositoryAccess {
 }
 
 /** The repository that the cluster follows, and the file there: the cluster's settings.yaml, or wherever else the version stands. */
-export function repositoryOf({ session, target, script }: RepositoryAccess, { stands }: Pick<UpgradeNotes, 'stands'>): VersionRepository {
+export function versionRepository(
+  { session, target, script }: RepositoryAccess,
+  { stands }: Pick<UpgradeNotes, 'stands'>,
+): VersionRepository {
   if (stands === undefined) {
     const { folder, remote } = inGitOf(target, script)
     return { remote, file: settingsVersions(settingsFile(folder)) }

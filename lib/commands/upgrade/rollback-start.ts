@@ -1,4 +1,4 @@
-import { stateOf } from '../../flux/instance.ts'
+import { instanceStateOf } from '../../flux/instance.ts'
 import { kinds, type KubeObject } from '../../kubernetes/objects.ts'
 import { fluxKinds } from '../../flux/kinds.ts'
 import { deploymentReadiness } from '../../kubernetes/readiness.ts'
@@ -33,7 +33,7 @@ export async function renderInstance(
  */
 export async function readStart(session: Session, built: BuiltTree, live: KubeObject, after: VersionLines): Promise<UpgradeNotes['start']> {
   const { tree } = built
-  const { wanted, applied, components } = stateOf(live)
+  const { wanted, applied, components } = instanceStateOf(live)
   const lines = Object.fromEntries(Object.keys(after).map((key) => [key, tree.settings[key] ?? '']))
   const instance = await renderInstance(session, built, { ...lines, flux_version: wanted })
   if (instance === undefined) return undefined

@@ -2,7 +2,7 @@ import type { Session } from '../../connection/session.ts'
 import { imageIn } from '../../flux/components.ts'
 import { type Distribution, readDistribution } from '../../flux/distribution.ts'
 import { asAppliedBy, distributionOf, packed } from '../../flux/install-manifests.ts'
-import { artifactOf, componentsOf, stateOf } from '../../flux/instance.ts'
+import { artifactOf, componentsOf, instanceStateOf } from '../../flux/instance.ts'
 import { refsIn } from '../../flux/refs.ts'
 import type { KubeObject } from '../../kubernetes/objects.ts'
 import type { LocatedFlux } from './locate.ts'
@@ -23,7 +23,7 @@ export interface RunningFlux {
 /** The version that runs, and the one that was asked for last: where that never came to run, they differ. */
 export function runningVersions({ instance, installed }: LocatedFlux): { readonly runs: string; readonly wanted: string } {
   if (instance === undefined) return { runs: installed.version ?? '', wanted: installed.version ?? '' }
-  const { applied, wanted } = stateOf(instance)
+  const { applied, wanted } = instanceStateOf(instance)
   return { runs: applied === '' ? wanted : applied, wanted }
 }
 
@@ -47,7 +47,7 @@ async function ofInstance(
   const artifact = artifactOf(live)
   const components = componentsOf(live)
   const { namespace = '' } = live.metadata
-  const { applied, wanted } = stateOf(live)
+  const { applied, wanted } = instanceStateOf(live)
   const seen = { namespace, components, isApplied: applied === wanted, versions: { flux: wanted, operator }, name, says }
   const start = isBack ? { start: { ...(await readStartAt(cluster, seen)), instance: instanceAt(live, wanted) } } : {}
   return {

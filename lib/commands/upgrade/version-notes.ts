@@ -1,4 +1,4 @@
-import { type ApiChanges, checkStored, tellChanges } from './checks/api-versions.ts'
+import { type ApiChanges, checkStored, reportChanges } from './checks/api-versions.ts'
 import { checkGitApis, oldApisIn } from './checks/git-api-versions.ts'
 import type { TextFile } from '../../desired-state/version-places.ts'
 import type { FluxCrd } from '../../flux/crds.ts'
@@ -35,7 +35,7 @@ export function versionNotes(
     served: isBack ? apisIn(distribution, to, crds) : Object.fromEntries(crds.map(({ name, served }) => [name, [...served]])),
     images: Object.fromEntries(components.map(({ name, tag }) => [name, tag])),
     newImages: Object.fromEntries(distribution?.imagesOf(to) ?? []),
-    goesAway: isBack ? [] : [...(changes?.goesAway ?? [])],
+    goesAway: isBack ? [] : [...(changes?.removedVersions ?? [])],
   }
 }
 
@@ -53,10 +53,10 @@ function apisIn(distribution: Distribution | undefined, version: string, crds: r
 }
 
 /** That the operator is not to act on its FluxInstance. */
-export function resting(instance: KubeObject, where: string): Finding {
+export function suspendedFinding(instance: KubeObject, where: string): Finding {
   const { kind, namespace, name } = refOf(instance)
   return blocks(
-    `${nameOf(refOf(instance))} is ${describeSuspension(suspensionIn(instance.metadata))}: its operator brings no other version`,
+    `${nameOf(refOf(instance))} is ${describeSuspension(suspensionIn(instance.metadata))}: its operator installs no other version`,
     `find out why, then: npx zx scripts/recover.ts ${where} --resume-suspended ${kind}/${namespace}/${name}`,
   )
 }
@@ -75,6 +75,6 @@ export function apiFindings(known: {
 }): Finding[] {
   const { crds, changes, stale, to, files, folder, isForced } = known
   if (changes === undefined) return []
-  const inGit = oldApisIn(files, crds, changes.goesAway)
-  return [...checkStored(crds, changes), ...checkGitApis(inGit, to, isForced, folder), ...tellChanges(changes, stale)]
+  const inGit = oldApisIn(files, crds, changes.removedVersions)
+  return [...checkStored(crds, changes), ...checkGitApis(inGit, to, isForced, folder), ...reportChanges(changes, stale)]
 }

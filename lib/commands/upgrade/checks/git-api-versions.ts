@@ -4,6 +4,7 @@ import * as v from 'valibot'
 import { LineCounter, parseAllDocuments } from 'yaml'
 import type { TextFile } from '../../../desired-state/version-places.ts'
 import type { FluxCrd } from '../../../flux/crds.ts'
+import { shellQuote } from '../../../base/shell-line.ts'
 import { parseVersion } from '../../../base/version.ts'
 import { blocks, type Finding, notice } from '../../../preflight/preflight.ts'
 
@@ -24,10 +25,10 @@ export interface OldApisInGit {
 const objectSchema = v.object({ apiVersion: v.string(), kind: v.string() })
 
 /** Finds, with file and line, each object of the files that is written in an API version which goes away. */
-export function oldApisIn(files: readonly TextFile[], crds: readonly FluxCrd[], goesAway: ReadonlySet<string>): OldApisInGit {
-  if (goesAway.size === 0) return { found: [], unread: [] }
+export function oldApisIn(files: readonly TextFile[], crds: readonly FluxCrd[], removedVersions: ReadonlySet<string>): OldApisInGit {
+  if (removedVersions.size === 0) return { found: [], unread: [] }
   const concerned = files.filter(({ text }) => crds.some(({ group }) => text.includes(`${group}/`)))
-  const read = concerned.map(({ file, text }) => lookInto(file, text, crds, goesAway))
+  const read = concerned.map(({ file, text }) => oldApisInFile(file, text, crds, removedVersions))
   return { found: read.flatMap(({ found }) => found), unread: read.flatMap(({ unread }) => unread) }
 }
 
@@ -37,7 +38,7 @@ export async function readYaml(root: string, folder: string): Promise<TextFile[]
   return Promise.all(paths.map(async (path) => ({ file: join(folder, path), text: await readFile(join(root, folder, path), 'utf8') })))
 }
 
-function lookInto(file: string, text: string, crds: readonly FluxCrd[], goesAway: ReadonlySet<string>): OldApisInGit {
+function oldApisInFile(file: string, text: string, crds: readonly FluxCrd[], removedVersions: ReadonlySet<string>): OldApisInGit {
   const lineCounter = new LineCounter()
   const documents = [...parseAllDocuments(text, { lineCounter, logLevel: 'silent' })]
   if (documents.some(({ errors }) => errors.length > 0)) return { found: [], unread: [file] }
@@ -47,7 +48,7 @@ function lookInto(file: string, text: string, crds: readonly FluxCrd[], goesAway
     const { apiVersion, kind } = object.output
     const [group, version] = apiVersion.split('/')
     const crd = crds.find((one) => one.group === group && one.kind === kind)
-    if (crd === undefined || !goesAway.has(`${crd.name} ${version}`)) return []
+    if (crd === undefined || !removedVersions.has(`${crd.name} ${version}`)) return []
     const at = document.range[0] + text.slice(document.range[0]).search(/^apiVersion:/m)
     return [{ place: `${file}:${lineCounter.linePos(at).line}`, kind, apiVersion }]
   })
@@ -58,7 +59,7 @@ function lookInto(file: string, text: string, crds: readonly FluxCrd[], goesAway
 export function checkGitApis({ found, unread }: OldApisInGit, flux: string, isForced: boolean, folder = 'kubernetes'): Finding[] {
   const minor = parseVersion(flux)
   const shown = found.map(({ place, kind, apiVersion }) => `\n     ${place}: ${kind} in ${apiVersion}`)
-  const migrate = `flux migrate --path ${folder} --version ${minor?.major}.${minor?.minor}`
+  const migrate = `flux migrate --path ${shellQuote(folder)} --version ${minor?.major}.${minor?.minor}`
   const what = `Git has objects in API versions that Flux ${flux} does not have, so that it could not apply them:${shown.join('')}`
   const remedy = `in a checkout, with the flux CLI of ${flux}: ${migrate}; look at git diff, commit, push, and run again; or, if nothing follows them: --force`
   return [

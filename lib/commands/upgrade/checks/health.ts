@@ -6,9 +6,8 @@ import { ownObjects } from '../../../flux/own-objects.ts'
 import type { Session } from '../../../connection/session.ts'
 import { type Finding, notice, blocks } from '../../../preflight/preflight.ts'
 import type { FluxPlace } from '../../../flux/refs.ts'
-import { kinds, type KubeObject, nameOf, refOf } from '../../../kubernetes/objects.ts'
+import { kinds, refOf } from '../../../kubernetes/objects.ts'
 import { deploymentsOf, unavailableOf } from '../../../flux/components.ts'
-import { fluxCommand } from '../steps/flux-command.ts'
 import { waitUntil } from '../../../kubernetes/wait-until.ts'
 
 export function readyOf(objects: Parameters<typeof healthOf>[0]): Record<string, string> {
@@ -27,12 +26,12 @@ export async function settledHealth({ cluster }: Session, place: FluxPlace, isFo
     watches: [],
     timeout: isForced ? 0 : settling,
     every: 1000,
-    look: () => lookAtHealth(cluster, place),
+    check: () => findUnhealthy(cluster, place),
     isOver: ({ own }) => own.length === 0,
   })
 }
 
-async function lookAtHealth(cluster: Cluster, place: FluxPlace): Promise<Unhealthy> {
+async function findUnhealthy(cluster: Cluster, place: FluxPlace): Promise<Unhealthy> {
   const { namespace } = place
   const [controllers, operators, all] = await Promise.all([
     deploymentsOf(cluster, namespace, 'controllers'),
@@ -69,15 +68,6 @@ function some(wrong: readonly string[]): string {
     .map(([first, ...others]) => `${others.length === 0 ? '' : `${others.length + 1} objects, as `}${firstCause(first)}`)
   const left = groups.slice(5).flat().length
   return `${reported.join('; ')}${left === 0 ? '' : `; and ${left} more`}`
-}
-
-/** That what applies Flux is suspended. */
-export function suspended(object: KubeObject): Finding {
-  const ref = refOf(object)
-  return blocks(
-    `${nameOf(ref)} is suspended: nothing that Git says of Flux reaches the cluster`,
-    `find out why, then: ${fluxCommand('resume', ref)}`,
-  )
 }
 
 /** How long what is not Ready is given to become so by itself, in milliseconds. */

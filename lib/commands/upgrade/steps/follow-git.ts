@@ -2,14 +2,14 @@ import type { Cluster } from '../../../kubernetes/client.ts'
 import { releaseStateOf } from '../../../flux/instance.ts'
 import { kinds, type KubeObject, nameOf, type Ref } from '../../../kubernetes/objects.ts'
 import { operatorName } from '../../../flux/labels.ts'
-import type { Watched } from '../../../kubernetes/watch.ts'
+import type { WatchTarget } from '../../../kubernetes/watch.ts'
 import { readAskedVersion } from '../asked-version.ts'
 import { readinessOf } from '../../../flux/readiness.ts'
 import { requestReconcile } from '../../../flux/reconcile-request.ts'
 import { type FluxPlace, refsIn } from '../../../flux/refs.ts'
 import { headOf, type Remote } from '../../../tools/git.ts'
-import type { Look, Step } from '../../../runner/step.ts'
-import { urgeFetch } from '../../../flux/artifact.ts'
+import type { StepStatus, Step } from '../../../runner/step.ts'
+import { nudgeFetch } from '../../../flux/artifact.ts'
 import { watchPulls } from './missing-images.ts'
 import { fetchedRevision } from '../../../flux/revision.ts'
 
@@ -23,7 +23,7 @@ export function ensureFetched(place: FluxPlace, remote: Remote, version: string,
     id: 'sync',
     title: 'Let Flux fetch and apply it',
     risk: 'change',
-    async look({ cluster, signal }) {
+    async check({ cluster, signal }) {
       const wanted = commit()
       if (wanted === undefined) return { is: 'waiting', on: 'the commit' }
       const repository = await cluster.get(source)
@@ -43,7 +43,7 @@ export function ensureFetched(place: FluxPlace, remote: Remote, version: string,
       const behind = await unreadyOf(cluster, kustomizations)
       return { is: 'waiting', on: behind ?? `${by} to ask for Flux ${version}; it asks for ${says ?? 'nothing'}` }
     },
-    act: ({ cluster }) => requestReconcile(cluster, source),
+    apply: ({ cluster }) => requestReconcile(cluster, source),
     watches: watchesOf(place),
   }
 }
@@ -77,13 +77,13 @@ export function awaitAgreement(place: FluxPlace, versions: { flux: string; opera
   const pulls = watchPulls({ [operator.name]: `v${versions.operator}` }, {})
   return {
     id: 'agreement',
-    title: 'See Git and the cluster agree',
+    title: 'Verify that Git and the cluster agree',
     risk: 'safe',
-    async look({ cluster }) {
+    async check({ cluster }) {
       // helm-controller waits for its pods, and says nothing of them
       if (operatorRelease !== undefined) await pulls.verify(cluster, operator)
       for (const ref of releases) {
-        const on = await lookAtRelease(cluster, ref, versions.flux, withVersion.includes(ref) ? versions.operator : undefined)
+        const on = await releaseWait(cluster, ref, versions.flux, withVersion.includes(ref) ? versions.operator : undefined)
         if (on !== undefined) return { is: 'waiting', on }
       }
       const behind = await unreadyOf(cluster, [source, ...kustomizations, ...releases])
@@ -91,10 +91,10 @@ export function awaitAgreement(place: FluxPlace, versions: { flux: string; opera
       const { by, version = 'nothing' } = await readAskedVersion(cluster, place)
       if (version !== versions.flux) return { is: 'waiting', on: `${by} to ask for Flux ${versions.flux}; it asks for ${version}` }
       const also = versions.operator === '' ? '' : `, flux-operator ${versions.operator}`
-      return { is: 'done', detail: `Git and the cluster say Flux ${versions.flux}${also}` } satisfies Look
+      return { is: 'done', detail: `Git and the cluster say Flux ${versions.flux}${also}` } satisfies StepStatus
     },
-    act: () => Promise.resolve(),
-    ...(instance === undefined ? {} : { urge: urgeFetch(instance) }),
+    apply: () => Promise.resolve(),
+    ...(instance === undefined ? {} : { nudge: nudgeFetch(instance) }),
     watches: watchesOf(place),
   }
 }
@@ -105,7 +105,7 @@ export function operatorIn({ namespace, operatorRelease = operatorName }: FluxPl
 }
 
 /** What a HelmRelease still has to come to; undefined where it has released the versions. */
-async function lookAtRelease(cluster: Cluster, ref: Ref, version: string, wanted: string | undefined): Promise<string | undefined> {
+async function releaseWait(cluster: Cluster, ref: Ref, version: string, wanted: string | undefined): Promise<string | undefined> {
   const release = await cluster.get(ref)
   if (release === undefined) return `${nameOf(ref)} to be applied from Git`
   const { flux, chart, isSuspended } = releaseStateOf(release)
@@ -117,7 +117,7 @@ async function lookAtRelease(cluster: Cluster, ref: Ref, version: string, wanted
 }
 
 /** The objects that bring a version, wherever they are. */
-function watchesOf(place: FluxPlace): Watched[] {
+function watchesOf(place: FluxPlace): WatchTarget[] {
   const { source, kustomizations, operatorRelease, instanceRelease, instance } = refsIn(place)
   const refs = [source, ...kustomizations, operatorRelease, instanceRelease, instance].filter((ref) => ref !== undefined)
   const watched = new Map(

@@ -7,29 +7,29 @@ import { applyObjects } from '../../../kubernetes/apply.ts'
 import type { Cluster } from '../../../kubernetes/client.ts'
 import { kinds } from '../../../kubernetes/objects.ts'
 import { waitUntil } from '../../../kubernetes/wait-until.ts'
-import type { Look, Step } from '../../../runner/step.ts'
+import type { StepStatus, Step } from '../../../runner/step.ts'
 import { keepEvidence } from '../evidence.ts'
 import { watchPulls } from './missing-images.ts'
-import type { Former } from './roll-back.ts'
-import { lookAtTags } from './rollout.ts'
+import type { RollbackTarget } from './roll-back.ts'
+import { tagsStatus } from './rollout.ts'
 import { verifyStored } from './stored-versions.ts'
 
 /** The version that is put back, by Flux's own manifests of it. */
-export type FormerManifests = Omit<Former, 'instance' | 'isReinstall'> & {
+export type RollbackManifests = Omit<RollbackTarget, 'instance' | 'isReinstall'> & {
   /** Packed. */
   readonly manifests: string
 }
 
 /** Applies Flux's own manifests of the old version, as its Kustomization will from Git: neither Git nor a controller need work for it. */
-export function ensureManifestsPutBack(former: FormerManifests): Step {
+export function ensureManifestsPutBack(former: RollbackManifests): Step {
   const { place, version } = former
   const { namespace } = place
   const pulls = watchPulls(former.images, former.leftImages)
-  const look = async (cluster: Cluster): Promise<Look> => {
+  const statusOf = async (cluster: Cluster): Promise<StepStatus> => {
     const others = await differing(cluster, place, former.images)
     if (others.length === 0) {
       if (!former.ran) return { is: 'done', detail: `the controllers are at ${version}, which did not run before` }
-      const seen = await lookAtTags(cluster, namespace, former.images, pulls)
+      const seen = await tagsStatus(cluster, namespace, former.images, pulls)
       if (seen.is === 'done') former.arrived()
       return seen
     }
@@ -43,16 +43,16 @@ export function ensureManifestsPutBack(former: FormerManifests): Step {
     id: 'put-back',
     title: `Put Flux back to ${version}`,
     risk: 'change',
-    look: ({ cluster }) => look(cluster),
-    async act(run, progress) {
+    check: ({ cluster }) => statusOf(cluster),
+    async apply(run, progress) {
       const { cluster, timeout } = run
       await keepEvidence(run, namespace)
       await verifyStored(cluster, former)
       await applyObjects(cluster, unpacked(former.manifests), appliers.kustomize)
-      const last = await waitUntil<Look>(cluster, {
+      const last = await waitUntil<StepStatus>(cluster, {
         watches: [kinds.deployment, kinds.pod].map((kind) => ({ kind, query: { namespace } })),
         timeout,
-        look: () => look(cluster),
+        check: () => statusOf(cluster),
         isOver: ({ is }) => is === 'done',
         meanwhile(seen) {
           if (seen.is === 'waiting') progress(seen.on)

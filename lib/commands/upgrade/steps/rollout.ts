@@ -1,12 +1,12 @@
 import type { Cluster } from '../../../kubernetes/client.ts'
-import { stateOf } from '../../../flux/instance.ts'
+import { instanceStateOf } from '../../../flux/instance.ts'
 import { kinds, type KubeObject, nameOf, type Ref } from '../../../kubernetes/objects.ts'
 import { fluxKinds } from '../../../flux/kinds.ts'
 import { deploymentReadiness } from '../../../kubernetes/readiness.ts'
 import { readinessOf } from '../../../flux/readiness.ts'
 import { type FluxPlace, refsIn } from '../../../flux/refs.ts'
-import type { Look, Step } from '../../../runner/step.ts'
-import { urgeFetch } from '../../../flux/artifact.ts'
+import type { StepStatus, Step } from '../../../runner/step.ts'
+import { nudgeFetch } from '../../../flux/artifact.ts'
 import { watchStarts } from './failing-starts.ts'
 import type { Pulls, Tags } from './missing-images.ts'
 import { deploymentsOf, imageOf } from '../../../flux/components.ts'
@@ -24,9 +24,9 @@ export function awaitRollout(place: FluxPlace, version: string, before: Tags, im
     id: 'rollout',
     title: `Follow the rollout of Flux ${version}`,
     risk: 'safe',
-    look: ({ cluster }) => lookAtVersion(cluster, place, version, { before, images }, pulls),
-    act: () => Promise.resolve(),
-    ...(instance === undefined ? {} : { urge: urgeFetch(instance) }),
+    check: ({ cluster }) => versionStatus(cluster, place, version, { before, images }, pulls),
+    apply: () => Promise.resolve(),
+    ...(instance === undefined ? {} : { nudge: nudgeFetch(instance) }),
     watches: [fluxKinds.fluxInstance, kinds.deployment, kinds.pod, fluxKinds.helmRelease].map((kind) => ({ kind, query: { namespace } })),
   }
 }
@@ -35,25 +35,25 @@ export function awaitRollout(place: FluxPlace, version: string, before: Tags, im
  * How far a version is: by what its FluxInstance says, or, where Git has Flux's manifests themselves, by its Deployments.
  * @param tags.images the version's tags
  */
-export async function lookAtVersion(
+export async function versionStatus(
   cluster: Cluster,
   place: FluxPlace,
   version: string,
   { before, images }: { readonly before: Tags; readonly images: Tags },
   pulls?: Pulls,
-): Promise<Look> {
+): Promise<StepStatus> {
   const { instance: ref } = refsIn(place)
   if (ref === undefined) {
-    const look = await lookAtTags(cluster, place.namespace, images, pulls)
-    return look.is === 'done' ? { ...look, detail: arrows(images, before) } : look
+    const status = await tagsStatus(cluster, place.namespace, images, pulls)
+    return status.is === 'done' ? { ...status, detail: arrows(images, before) } : status
   }
   const instance = await cluster.get(ref)
   if (instance === undefined) return { is: 'waiting', on: `${nameOf(ref)} to exist` }
-  return lookAtRollout(cluster, place.namespace, instance, version, before, pulls)
+  return rolloutStatus(cluster, place.namespace, instance, version, before, pulls)
 }
 
 /** Whether each controller runs the image of its tag. */
-export async function lookAtTags(cluster: Cluster, namespace: string, images: Tags, pulls: Pulls | undefined): Promise<Look> {
+export async function tagsStatus(cluster: Cluster, namespace: string, images: Tags, pulls: Pulls | undefined): Promise<StepStatus> {
   for (const [name, tag] of Object.entries(images)) {
     const ref = { ...kinds.deployment, namespace, name }
     const readiness = await deploymentReadiness(cluster, ref)
@@ -72,15 +72,15 @@ export async function lookAtTags(cluster: Cluster, namespace: string, images: Ta
  * How far the operator is with a version.
  * @param pulls throws where an image of it never runs
  */
-export async function lookAtRollout(
+export async function rolloutStatus(
   cluster: Cluster,
   namespace: string,
   instance: KubeObject,
   version: string,
   before: Tags,
   pulls?: Pulls,
-): Promise<Look> {
-  const { wanted, applied, components } = stateOf(instance)
+): Promise<StepStatus> {
+  const { wanted, applied, components } = instanceStateOf(instance)
   if (wanted !== version) return { is: 'waiting', on: `the FluxInstance to ask for ${version}; it asks for ${wanted}` }
   const status = stepStatusOf(readinessOf(instance), `kubectl --namespace ${namespace} describe fluxinstance flux`)
   if (status.is === 'blocked') return status

@@ -1,7 +1,7 @@
 import { counted } from '../../../base/counted.ts'
 import * as v from 'valibot'
 import { settling } from '../checks/health.ts'
-import { type Before, type Judged, judgeObjects } from '../judge-objects.ts'
+import { type Baseline, type UnreadyObjects, judgeObjects } from '../judge-objects.ts'
 import { listFluxObjects } from '../../../flux/object-status.ts'
 import { listControllerCrds } from '../../../flux/crds.ts'
 import { componentsOf } from '../../../flux/instance.ts'
@@ -13,7 +13,7 @@ import { type FluxPlace, refsIn } from '../../../flux/refs.ts'
 import type { Access } from '../../../connection/kubeconfig.ts'
 import type { Step } from '../../../runner/step.ts'
 import type { Tags } from './missing-images.ts'
-import { lookAtVersion } from './rollout.ts'
+import { versionStatus } from './rollout.ts'
 
 /** What must be so once a version runs. */
 export interface Expected {
@@ -23,7 +23,7 @@ export interface Expected {
   readonly images: Tags
   /** Those of the version; empty where they are not known. */
   readonly newImages: Tags
-  readonly before: () => Before
+  readonly before: () => Baseline
   readonly access: Access
   readonly flux: string | undefined
 }
@@ -40,11 +40,11 @@ export function verifyVersions(expected: Expected): Step {
     id: 'verify',
     title: `Verify Flux ${version}`,
     risk: 'safe',
-    async look({ cluster }) {
+    async check({ cluster }) {
       const crds = await listControllerCrds(cluster)
       const before = expected.before()
       const judged = judgeObjects(await listFluxObjects(cluster, crds), before)
-      const rollout = await lookAtVersion(cluster, place, version, { before: images, images: newImages })
+      const rollout = await versionStatus(cluster, place, version, { before: images, images: newImages })
       // The operator looks at the FluxInstance again and again: what fails says more than that it is at it just now.
       const failing = judged.version.find((reported) => ref === undefined || !reported.startsWith(nameOf(ref)))
       if (rollout.is !== 'done') return failing === undefined ? rollout : { is: 'waiting', on: failing }
@@ -67,7 +67,7 @@ export function verifyVersions(expected: Expected): Step {
         detail: `${components.length} controllers at their images, ${crds.length} CRDs, ${readyAgain(judged, before)}${cli}`,
       }
     },
-    act: () => Promise.resolve(),
+    apply: () => Promise.resolve(),
     watches: [fluxKinds.fluxInstance, kinds.deployment, fluxKinds.kustomization, fluxKinds.helmRelease].map((kind) => ({
       kind,
       query: {},
@@ -82,7 +82,7 @@ async function componentsAt(cluster: Cluster, { place, newImages }: Expected): P
   return componentsOf(await cluster.get(ref))
 }
 
-function readyAgain({ elsewhere }: Judged, { ready }: Before): string {
+function readyAgain({ elsewhere }: UnreadyObjects, { ready }: Baseline): string {
   const count = `${counted(Object.keys(ready).length - elsewhere.length, 'object')} Ready as before`
   return elsewhere.length === 0 ? count : `${count}; not Ready for reasons of their own: ${elsewhere.join('; ')}`
 }
@@ -100,7 +100,7 @@ async function askFlux(
   if (access.login !== undefined && asked.stderr.includes('getting credentials: exec')) return undefined
   if (asked.exitCode !== 0) return `flux version: ${complaintOf(asked)}`
   const said = v.safeParse(versionsSchema, asked.stdout)
-  if (!said.success) return `flux version says what is not understood: ${asked.stdout.trim()}`
+  if (!said.success) return `the output of flux version is not understood: ${asked.stdout.trim()}`
   const other = components.find(({ name, tag }) => said.output[name]?.split('@')[0] !== tag)
   return other === undefined ? undefined : `flux version to say ${other.name} ${other.tag}; it says ${said.output[other.name] ?? 'nothing'}`
 }

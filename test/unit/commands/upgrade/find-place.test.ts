@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { projectRoot } from '../../../../lib/base/paths.ts'
-import { findPlace } from '../../../../lib/commands/upgrade/find-place.ts'
+import { locateVersion } from '../../../../lib/commands/upgrade/find-place.ts'
 import type { FluxPlace } from '../../../../lib/flux/refs.ts'
 
 const url = 'https://git.example.com/fleet'
@@ -29,7 +29,7 @@ async function found(
   folders: readonly string[],
   { of = 'flux', installs = 'instance' }: { of?: 'flux' | 'operator'; installs?: 'instance' | 'manifests' } = {},
 ): Promise<string> {
-  const { at } = await findPlace(root, { url, folders, place: flux(installs) }, of)
+  const { at } = await locateVersion(root, { url, folders, place: flux(installs) }, of)
   return `${at.is} ${at.file}:${at.line} ${at.says}`
 }
 
