@@ -149,7 +149,8 @@ export function awaitFluxInstance(namespace: string): Step {
   }
 }
 
-async function lookAtInstance({ cluster, where }: StepContext, namespace: string): Promise<Look> {
+/** Whether the operator has brought the FluxInstance about, and what it still waits for. */
+export async function lookAtInstance({ cluster, where }: StepContext, namespace: string): Promise<Look> {
   const live = await cluster.get(instanceIn(namespace))
   if (live === undefined) return { is: 'waiting', on: 'the FluxInstance to exist' }
   const readiness = readinessOf(live)
@@ -175,7 +176,8 @@ async function notSynced(cluster: Cluster, namespace: string): Promise<string | 
   return found.flatMap((readiness) => (readiness.is === 'waiting' ? [readiness.on] : []))[0]
 }
 
-function instanceWatches(namespace: string): Watched[] {
+/** What a FluxInstance that is being brought about is seen by. */
+export function instanceWatches(namespace: string): Watched[] {
   return [fluxKinds.fluxInstance, kinds.deployment, kinds.pod, fluxKinds.gitRepository].map((kind) => ({ kind, query: { namespace } }))
 }
 
