@@ -19,6 +19,7 @@ const stuck = 'drill-stuck'
 export const gitMistakes: readonly Scenario[] = [
   {
     name: 'upgrade-broken',
+    needsSettings: true,
     title: 'An upgrade broken halfway',
     strikes: 'asks in Git for another version of Flux, whose source-controller cannot be pulled',
     objectiveMs: 5 * minute,
