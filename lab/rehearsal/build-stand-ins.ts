@@ -1,6 +1,5 @@
-import { existsSync, readFileSync, writeFileSync } from 'node:fs'
-import { writeFile } from 'node:fs/promises'
-import { join } from 'node:path'
+import { existsSync, readFileSync } from 'node:fs'
+import { join, posix } from 'node:path'
 import { isSeq, parseDocument } from 'yaml'
 import { findFluxIn } from '../../lib/commands/bootstrap/flux-in-tree.ts'
 import { createBuilder } from '../../lib/commands/validate/builds.ts'
@@ -10,13 +9,16 @@ import { fluxRoots } from '../../lib/commands/validate/flux-roots.ts'
 import { nothingGiven } from '../../lib/commands/validate/given-values.ts'
 import { readManifests } from '../../lib/commands/validate/manifests.ts'
 import { withoutServers } from '../../lib/commands/validate/remote-bases.ts'
+import type { SourceFile } from '../../lib/commands/validate/source.ts'
 import { kustomizationFiles } from '../../lib/desired-state/kustomize-references.ts'
+import { findVersionPlaces } from '../../lib/desired-state/version-places.ts'
 import { absentDefinitions, absentValues, manifestOf, unfulfilled } from './absent-objects.ts'
 import { type Addresses, standInsFolder } from './addresses.ts'
 import type { ChosenRoot } from './choose-roots.ts'
 import { type Needs, needsOf } from './needs.ts'
 import type { NeededArtifact } from './record.ts'
 import type { StandIn } from './stand-in.ts'
+import { verifyInside, writeInside } from './write-inside.ts'
 
 /** The file beside a cluster's tree with what the lab has to make itself. */
 const standInsFile = 'lab-stand-ins.yaml'
@@ -29,6 +31,8 @@ interface BuiltStandIns {
   readonly standIns: readonly StandIn[]
   /** What nothing stands in for. */
   readonly warnings: readonly string[]
+  /** The versions of Flux that the tree asks for, where it asks for one. */
+  readonly fluxVersions: readonly string[]
 }
 
 /** Builds the clusters of a rewritten copy as Flux will, and adds to it what the build shows to be missing. */
@@ -40,9 +44,10 @@ export async function buildStandIns(
   const removed = await takeOutServers(copy)
   const manifests = await readManifests(copy, '.')
   const starts = fluxRoots(copy, manifests)
-  const all: Omit<BuiltStandIns, 'roots'>[] = []
+  const all: Omit<BuiltStandIns, 'roots' | 'fluxVersions'>[] = []
   const roots = new Map<string, { url: string; hasOperator: boolean }>()
   for (const folder of new Set(chosen.map(({ start }) => start.cluster))) {
+    verifyInside(copy, posix.join(folder, standInsFile))
     const before = chosen.find(({ start }) => start.cluster === folder)?.start
     const start = starts.find(({ cluster }) => cluster === folder) ?? before
     if (start === undefined) continue
@@ -51,7 +56,7 @@ export async function buildStandIns(
     const { tree, values } = await buildWithValues(workshop, (one) => buildCluster(one, start), start.root.namespace)
     const definitions = absentDefinitions(tree)
     const objects = [...definitions.objects, ...values.objects]
-    if (objects.length > 0) await addManifests(copy, folder, manifestOf(objects))
+    if (objects.length > 0) addManifests(copy, folder, manifestOf(objects))
     roots.set(folder, { url: start.url ?? '', hasOperator: holdsFlux(tree, folder) })
     all.push({
       needs: needsOf(tree, addresses),
@@ -73,7 +78,13 @@ export async function buildStandIns(
       ...Object.keys(needs.branches).map(branched),
     ],
     warnings: all.flatMap((one) => one.warnings),
+    fluxVersions: fluxVersionsIn(manifests.files),
   }
+}
+
+function fluxVersionsIn(files: readonly SourceFile[]): string[] {
+  const said = findVersionPlaces(files).flatMap(({ of, says }) => (of === 'flux' ? [says.replace(/^v/, '')] : []))
+  return [...new Set(said)].filter((version) => /^\d+\.\d+\.\d+$/.test(version))
 }
 
 function holdsFlux(tree: ClusterTree, folder: string): boolean {
@@ -122,18 +133,18 @@ function merged(needs: readonly Needs[]): Needs {
 async function takeOutServers(copy: string): Promise<StandIn[]> {
   const { files } = await readManifests(copy, '.')
   const rewritten = withoutServers(files)
-  await Promise.all(rewritten.map(({ file, text }) => writeFile(join(copy, file), text)))
+  for (const { file, text } of rewritten) writeInside(copy, file, text)
   return rewritten.flatMap(({ leftOut }) => leftOut.map((what): StandIn => ({ kind: 'removed', name: what, inPlaceOf: 'nothing' })))
 }
 
 /** Adds a file to what Flux applies of a folder. */
-async function addManifests(copy: string, folder: string, text: string): Promise<void> {
-  await writeFile(join(copy, folder, standInsFile), text)
-  const kustomization = kustomizationFiles.map((name) => join(copy, folder, name)).find((path) => existsSync(path))
+function addManifests(copy: string, folder: string, text: string): void {
+  writeInside(copy, posix.join(folder, standInsFile), text)
+  const kustomization = kustomizationFiles.map((name) => posix.join(folder, name)).find((path) => existsSync(join(copy, path)))
   if (kustomization === undefined) return
-  const document = parseDocument(readFileSync(kustomization, 'utf8'))
+  const document = parseDocument(readFileSync(join(copy, kustomization), 'utf8'))
   const resources = document.get('resources')
   if (isSeq(resources)) resources.add(standInsFile)
   else document.set('resources', [standInsFile])
-  writeFileSync(kustomization, document.toString({ lineWidth: 0 }))
+  writeInside(copy, kustomization, document.toString({ lineWidth: 0 }))
 }

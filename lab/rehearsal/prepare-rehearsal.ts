@@ -45,6 +45,8 @@ export interface PreparedRehearsal {
   readonly branches: Needs['branches']
   /** What nothing stands in for, and Flux will miss. */
   readonly warnings: readonly string[]
+  /** The versions of Flux that the tree asks for. */
+  readonly fluxVersions: readonly string[]
 }
 
 /**
@@ -83,6 +85,7 @@ export async function prepareRehearsal(git: Git, request: RehearsalRequest): Pro
       rewritten,
       branches: built.needs.branches,
       warnings: built.warnings,
+      fluxVersions: built.fluxVersions,
     }
   } finally {
     rmSync(work, { recursive: true, force: true })

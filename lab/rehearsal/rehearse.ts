@@ -3,6 +3,7 @@ import { OperatorError } from '../../lib/base/errors.ts'
 import { shellQuote } from '../../lib/base/shell-line.ts'
 import { labEnvironment, type Layout } from '../layout.ts'
 import { branchHead, gitOf } from '../repository.ts'
+import { olderFlux } from '../build/recipe.ts'
 import type { SettingValues } from '../settings.ts'
 import type { LabStatus } from '../status.ts'
 import { type Committed, commitCopies, makeBranch } from './git-copy.ts'
@@ -47,7 +48,7 @@ export async function rehearse({ layout, status, settings, index }: RunningPlace
   const isTaken = before === undefined && (await branchHead(git)) !== undefined
   if (isTaken) throw taken('the tree of flux-runbook', wanted)
   const { url, privateUrl } = status.git
-  const { rehearsal, rewritten, branches, warnings } = await prepareRehearsal(git, {
+  const { rehearsal, rewritten, branches, warnings, fluxVersions } = await prepareRehearsal(git, {
     from: wanted.from,
     path: wanted.path,
     clusters: status.clusters.map(({ name }) => name),
@@ -71,7 +72,21 @@ export async function rehearse({ layout, status, settings, index }: RunningPlace
   for (const [name, files] of Object.entries(branches)) await makeBranch(git, name, files, index)
   saveRehearsal(layout, rehearsal)
   const committed = await commitCopies(git, { original: rehearsal.original, rewritten, message, overwrite: wanted.overwrite === true })
-  return { committed, rehearsal, warnings }
+  return { committed, rehearsal, warnings: [...warnings, ...notBuilt(fluxVersions, status)] }
+}
+
+/** Versions of Flux that the lab has no programs for: their pods would end in ImagePullBackOff. */
+export function notBuilt(versions: readonly string[], { images }: Pick<LabStatus, 'images'>): string[] {
+  // Flux 2.9.5 has source-controller 1.9.5.
+  const isThere = (version: string): boolean =>
+    images.some(({ image, tag }) => image === 'source-controller' && tag === `v1${version.slice(version.indexOf('.'))}`)
+  return versions
+    .filter((version) => !isThere(version))
+    .map((version) => {
+      const isBuildable = olderFlux.some((one) => one === version)
+      const remedy = isBuildable ? `build it: npx zx scripts/lab.ts up --flux ${version}` : 'ask for another version in your own repository'
+      return `Flux ${version}, which the tree asks for, has no programs in this lab; ${remedy}`
+    })
 }
 
 /** Clusters may follow what is there. */

@@ -130,9 +130,18 @@ async function originHere(signal: AbortSignal): Promise<string | undefined> {
  * @throws OperatorError `usage` naming the folder, and the scripts that need none
  */
 export function inGitOf({ context, inGit }: Pick<Target, 'context' | 'inGit'>, script: string): ClusterInGit {
+  if (inGit?.path !== undefined && editsSettings.some((one) => one === script)) {
+    throw new OperatorError(`${script} changes the cluster's settings.yaml, and the tree that it follows, at ${inGit.path}, has none`, {
+      kind: 'usage',
+      remedy: 'change the version where that tree has it; npx zx scripts/validate.ts PATH names the places',
+    })
+  }
   if (inGit !== undefined) return inGit
   throw noFolder(context, `${script} goes by what Git says of a cluster`)
 }
+
+/** What goes by this project's own layout alone. */
+const editsSettings = ['upgrade', 'rollback'] as const
 
 function noFolder(name: string, why: string): OperatorError {
   return new OperatorError(`there is no ${settingsFile(name)}: ${why}`, {

@@ -1,8 +1,6 @@
-import { execFile } from 'node:child_process'
-import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { promisify } from 'node:util'
 import * as v from 'valibot'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { ensureExecutables, type Executables } from '../../lab/build/executables.ts'
@@ -62,9 +60,10 @@ async function checkedOut({ rewritten }: PreparedRehearsal): Promise<string> {
 describe('a copy of a repository', () => {
   test('in the style of flux bootstrap has charts and definitions that stand in, and the root of a cluster is chosen by its name', async () => {
     const prepared = await prepare(join(trees, 'bootstrap'), undefined, ['staging', 'production'])
+    const rest = { url: addresses.privateGit, hasOperator: false }
     expect(prepared.rehearsal.clusters).toEqual([
-      { name: 'staging', path: 'clusters/staging' },
-      { name: 'production', path: 'clusters/production' },
+      { name: 'staging', path: 'clusters/staging', ...rest },
+      { name: 'production', path: 'clusters/production', ...rest },
     ])
     expect(standInsOf(prepared)).toEqual([
       'source: HelmRepository storefront',
@@ -135,21 +134,48 @@ describe('a copy of a repository', () => {
     })
   })
 
-  test('holds what is on disk, what Git ignores left out; a link in it is never written through', async () => {
-    const from = mkdtempSync(join(root, 'own-'))
-    cpSync(join(trees, 'bootstrap'), from, { recursive: true })
+  test('holds what is on disk, and what Git ignores is left out', async () => {
+    const from = ownCopy()
     mkdirSync(join(from, 'private'))
     writeFileSync(join(from, '.gitignore'), 'private/\n')
     writeFileSync(join(from, 'private/key.yaml'), 'key: of mine\n')
-    const before = await promisify(execFile)('find', [from, '-type', 'f', '-newer', join(from, 'README.md'), '-print'])
+    writeFileSync(join(from, 'apps/new.yaml'), 'new: true\n')
     const folder = await checkedOut(await prepare(from, 'clusters/staging'))
-    const kept = await promisify(execFile)('find', [folder, '-name', 'key.yaml'])
-    expect(kept.stdout).toBe('')
-    expect((await promisify(execFile)('find', [from, '-type', 'f', '-newer', join(from, 'README.md'), '-print'])).stdout).toBe(
-      before.stdout,
-    )
+    expect([existsSync(join(folder, 'private')), existsSync(join(folder, 'apps/new.yaml'))]).toEqual([false, true])
+  })
+
+  test.each([
+    [
+      'a link',
+      (from: string, outside: string) => symlinkSync(outside, join(from, 'clusters/staging/lab-stand-ins.yaml')),
+      'clusters/staging/lab-stand-ins.yaml',
+    ],
+    [
+      'a folder that is a link',
+      (from: string, outside: string) => {
+        renameSync(join(from, 'clusters/staging'), `${outside}.folder`)
+        symlinkSync(`${outside}.folder`, join(from, 'clusters/staging'))
+      },
+      'clusters/staging/lab-stand-ins.yaml',
+    ],
+  ])('with %s where the lab has to write is refused: it could lead anywhere on this machine', async (_, make, file) => {
+    const from = ownCopy()
+    const outside = join(root, 'outside.yaml')
+    writeFileSync(outside, 'mine\n')
+    make(from, outside)
+    await expect(prepare(from, 'clusters/staging')).rejects.toMatchObject({
+      kind: 'blocked',
+      message: `the repository has a link at ${file}, or on the way to it, and the lab has to write there`,
+    })
+    expect(readFileSync(outside, 'utf8')).toBe('mine\n')
   })
 })
+
+function ownCopy(): string {
+  const from = mkdtempSync(join(root, 'own-'))
+  cpSync(join(trees, 'bootstrap'), from, { recursive: true })
+  return from
+}
 
 test('bootstrap says why a tree is not one that it can install from', async () => {
   const read = (name: string, path: string): Promise<unknown> =>

@@ -1,6 +1,7 @@
 import { gunzipSync } from 'node:zlib'
 import { expect, test } from 'vitest'
 import { parse } from 'yaml'
+import { notBuilt } from '../../../lab/rehearsal/rehearse.ts'
 import { chartArtifact, manifestsArtifact } from '../../../lab/rehearsal/stub-chart.ts'
 import { tarArchive } from '../../../lab/rehearsal/tar-archive.ts'
 import { versionInRange } from '../../../lab/rehearsal/version-in-range.ts'
@@ -25,6 +26,14 @@ test.each([
   ['3.x || 4.x', '3.0.0'],
 ])('a chart at "%s" is stood in for by version %s', (range, version) => {
   expect(versionInRange(range)).toBe(version)
+})
+
+test('a Flux that the lab has no programs for is warned of, with what to do', () => {
+  const images = [{ image: 'source-controller', tag: 'v1.9.5', kind: 'real' as const }]
+  expect(notBuilt(['2.9.5', '2.9.4', '2.8.1'], { images })).toEqual([
+    'Flux 2.9.4, which the tree asks for, has no programs in this lab; build it: npx zx scripts/lab.ts up --flux 2.9.4',
+    'Flux 2.8.1, which the tree asks for, has no programs in this lab; ask for another version in your own repository',
+  ])
 })
 
 test('an archive holds its files, names of more than a hundred bytes too, and the same bytes each time', () => {
