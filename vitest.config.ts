@@ -8,9 +8,12 @@ export default defineConfig({
       {
         test: {
           name: 'unit',
+          globalSetup: 'test/unit/ask-help.ts',
+          setupFiles: 'test/unit/what-is-printed.ts',
           include: ['test/unit/**/*.test.ts'],
           isolate: false, // a process for each file takes longer than its tests
-          testTimeout: 30_000, // a busy machine is slow
+          testTimeout: 120_000, // a busy machine is slow
+          expect: { poll: { timeout: 20_000 } },
         },
       },
       {
@@ -18,7 +21,8 @@ export default defineConfig({
           name: 'commands', // what works through git or go, and starts them dozens of times
           include: ['test/commands/**/*.test.ts'],
           isolate: false,
-          testTimeout: 30_000,
+          testTimeout: 120_000,
+          expect: { poll: { timeout: 20_000 } },
         },
       },
       {
@@ -38,7 +42,7 @@ export default defineConfig({
           sequence: { groupOrder: 1 },
           testTimeout: 600_000, // a busy machine takes four times as long as a quiet one
           hookTimeout: 600_000,
-          expect: { poll: { interval: 250 } },
+          expect: { poll: { interval: 250, timeout: 60_000 } },
         },
       },
     ],

@@ -1,8 +1,8 @@
 import { inGitOf } from '../lib/connection/target.ts'
-import { placeOf } from '../lib/commands/bootstrap/inputs.ts'
-import { findPlace } from '../lib/commands/bootstrap/place-in-git.ts'
-import { deployerOf, viaFlag } from '../lib/commands/bootstrap/installers/installers.ts'
-import { tellSuspended } from '../lib/commands/bootstrap/checks/suspended.ts'
+import { treeLocationOf } from '../lib/commands/bootstrap/inputs.ts'
+import { findTreeLocation } from '../lib/commands/bootstrap/place-in-git.ts'
+import { installerFor, viaFlag } from '../lib/commands/bootstrap/installers/installers.ts'
+import { checkSuspended } from '../lib/commands/bootstrap/checks/suspended.ts'
 import { runChangeCommand } from '../lib/runner/run-change.ts'
 import { summarizeFlux } from '../lib/commands/flux-summary.ts'
 import { argumentsOf, main } from '../lib/terminal/main.ts'
@@ -26,10 +26,10 @@ await main(() =>
       async prepare({ session, target, settings, redactor, own, memory, console, isDryRun }) {
         const { overrides, isLab, where } = target
         const shared = { where, isLab, overrides, settings, redactor }
-        const place = own.path === undefined ? undefined : await findPlace(own.path, own.via, target, session)
-        const wanted = { ...shared, ...placeOf(place ?? inGitOf(target, 'bootstrap')) }
-        const deployment = await deployerOf(own.via).prepare(session, wanted, { console, isDryRun, memory })
-        return { ...deployment, notices: [...deployment.notices, ...(await tellSuspended(session.cluster, where))] }
+        const place = own.path === undefined ? undefined : await findTreeLocation(own.path, own.via, target, session)
+        const wanted = { ...shared, ...treeLocationOf(place ?? inGitOf(target, 'bootstrap')) }
+        const deployment = await installerFor(own.via).prepare(session, wanted, { console, isDryRun, memory })
+        return { ...deployment, notices: [...deployment.notices, ...(await checkSuspended(session.cluster, where))] }
       },
       isWithoutFolder: (own) => own.path !== undefined,
       isNewCluster: (own) => own['new-cluster'] === true,

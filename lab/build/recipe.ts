@@ -85,7 +85,7 @@ export function defaultRecipe(folder: string, goMod: string): DefaultRecipe {
         inPods: true,
         variables: { 'main.VERSION': versionOf(operator) },
       },
-      ...controllersOf(goMod),
+      ...controllersOf(versionOf),
       {
         name: 'helm',
         package: `${helm}/cmd/helm`,
@@ -116,35 +116,44 @@ export const olderFlux = ['2.9.4', '2.7.0'] as const
 const inPlaceOf: Readonly<Record<string, Readonly<Record<string, string>>>> = { '2.7.0': { 'kustomize-controller': 'v1.7.0' } }
 
 /** The recipe of an older Flux: its three controllers. */
-export async function readFluxRecipe(version: string): Promise<Recipe> {
-  const folder = join(packageRoot, 'lab', `flux-${version}`)
-  const goMod = await readFile(join(folder, 'go.mod'), 'utf8')
+export function readFluxRecipe(version: string): Promise<Recipe> {
   const tags = inPlaceOf[version] ?? {}
-  return {
+  return readModuleRecipe(`flux-${version}`, (versionOf) => ({
     name: `flux-${version}`,
     title: `the controllers of Flux ${version}`,
     usually: 'some five minutes, once',
-    folder,
-    files: ['go.mod', 'go.sum'],
-    modules: requirements(goMod),
-    programs: controllersOf(goMod).map((program) => {
+    programs: controllersOf(versionOf).map((program) => {
       const tag = tags[program.name]
       return { ...program, ...(tag === undefined ? {} : { tag }) }
     }),
-    embedded: [],
-    beside: [],
-  }
+  }))
 }
 
-function controllersOf(goMod: string): BuiltProgram[] {
+function controllersOf(versionOf: (module: string) => string): BuiltProgram[] {
   return ['source-controller', 'kustomize-controller', 'helm-controller'].map((name) => {
     const module = `github.com/fluxcd/${name}`
-    return { name, package: module, version: requiredVersion(goMod, module), inPods: true }
+    return { name, package: module, version: versionOf(module), inPods: true }
   })
 }
 
+/** What is particular to a recipe whose module is a folder of the lab. */
+type ModuleRecipe = Pick<Recipe, 'name' | 'title' | 'usually' | 'programs'> &
+  Partial<Pick<Recipe, 'files' | 'tags' | 'embedded' | 'beside'>>
+
+/**
+ * The recipe of a module of its own, which not every lab wants.
+ * @param path the module's folder below lab/
+ * @param particular what to make of it, from the versions that its go.mod requires
+ */
+export async function readModuleRecipe(path: string, particular: (versionOf: (module: string) => string) => ModuleRecipe): Promise<Recipe> {
+  const folder = join(packageRoot, 'lab', path)
+  const goMod = await readFile(join(folder, 'go.mod'), 'utf8')
+  const { files = ['go.mod', 'go.sum'], embedded = [], beside = [], ...own } = particular((module) => requiredVersion(goMod, module))
+  return { folder, modules: requirements(goMod), files, embedded, beside, ...own }
+}
+
 /** How many modules a go.mod requires. */
-export function requirements(goMod: string): number {
+function requirements(goMod: string): number {
   return goMod.match(/^(require)?\s+\S+ v\d\S*( \/\/ indirect)?$/gm)?.length ?? 0
 }
 
@@ -156,7 +165,7 @@ export function kubernetesVersion(version: string): Record<string, string> {
 }
 
 /** The version that a go.mod requires of a module. */
-export function requiredVersion(goMod: string, module: string): string {
+function requiredVersion(goMod: string, module: string): string {
   const words = goMod.split('\n').map((line) =>
     line
       .replace(/^require/, '')

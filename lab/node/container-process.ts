@@ -6,8 +6,8 @@ import type { Cluster } from '../../lib/kubernetes/client.ts'
 import { kinds, parseObject } from '../../lib/kubernetes/objects.ts'
 import { spawnTied, type TiedProcess } from '../../lib/process/child-process.ts'
 import { listenAnywhere } from '../ports.ts'
-import { environmentOf, expandVariables, type ReadEntries } from './environment.ts'
-import type { ContainerSpec, Pod } from './pod-spec.ts'
+import { containerEnvironment, expandVariables, type ReadEntries } from './environment.ts'
+import { type ContainerSpec, deploymentOf, type Pod } from './pod-spec.ts'
 import type { Places, PodPorts, PodProgram } from './programs.ts'
 
 /** Where one pod finds what a kubelet would have mounted for it. */
@@ -19,7 +19,7 @@ export interface PodPlaces extends Places {
   readonly ca: string
   readonly token: string
   /** The port source-controller serves artifacts on: sources keep it in their status, so that it outlives the pod. */
-  readonly artifactPort: number
+  readonly artifactPort: (deployment: string) => Promise<number>
 }
 
 export interface RunningProcess extends TiedProcess {
@@ -41,10 +41,10 @@ export async function startProgram(
   const home = join(places.folder, 'home')
   const temporary = join(places.folder, 'tmp')
   for (const folder of [home, temporary, places.storage]) mkdirSync(folder, { recursive: true, mode: 0o700 })
-  const asked = await environmentOf(container, pod, places.ip, entriesReader(cluster, pod.metadata.namespace))
+  const asked = await containerEnvironment(container, pod, places.ip, entriesReader(cluster, pod.metadata.namespace))
   // A container has a /tmp of its own.
   for (const [name, value] of Object.entries(asked)) asked[name] = value.replace(/^\/tmp(?=\/|$)/, temporary)
-  const ports = await portsFor(program, places.artifactPort)
+  const ports = await portsFor(program, () => places.artifactPort(deploymentOf(pod)))
   const args = [...container.args.map((arg) => expandVariables(arg, asked)), ...program.flags(ports, places)]
   const env = { PATH: systemPath, ...asked, HOME: home, TMPDIR: temporary, KUBECONFIG: kubeconfig, ...program.env }
   return { ...spawnLogged([path, ...args], env, places.folder, container.name), ports }
@@ -84,11 +84,11 @@ export function openLog(folder: string, container: string): number {
   return openSync(logFile(folder, container, false), 'a', 0o600)
 }
 
-async function portsFor(program: PodProgram, artifactPort: number): Promise<PodPorts> {
+async function portsFor(program: PodProgram, artifactPort: () => Promise<number>): Promise<PodPorts> {
   const servers = [createServer(), createServer()] // both at once, so that they differ
   const [metrics = 0, health = 0] = await Promise.all(servers.map((server) => listenAnywhere(server)))
   await Promise.all(servers.map((server) => new Promise((resolve) => server.close(resolve))))
-  return { metrics, health, ...(program.containerPorts.storage === undefined ? {} : { storage: artifactPort }) }
+  return { metrics, health, ...(program.containerPorts.storage === undefined ? {} : { storage: await artifactPort() }) }
 }
 
 const tokenSchema = v.object({ status: v.object({ token: v.string() }) })

@@ -31,8 +31,8 @@ export interface NodeOptions {
   readonly operatorData: string
   /** The pair of the port that `kubectl logs` reaches; the API server must present the same one (`--kubelet-client-certificate`). */
   readonly certificate: { readonly cert: string; readonly key: string }
-  /** Where source-controller serves artifacts: sources keep this address in their status. */
-  readonly artifactPort: number
+  /** Where a Deployment of source-controller serves artifacts, one for each shard: sources keep this address in their status. */
+  readonly artifactPort: (deployment: string) => Promise<number>
   /** What is to fail from the first pod on. */
   readonly faults?: Faults
   /** Called whenever `processes()` may have changed. */
@@ -45,8 +45,8 @@ export interface LabNode {
   readonly stop: (graceSeconds?: number) => Promise<void>
   readonly processes: () => ProcessInfo[]
   /**
-   * Replaces the faults. A partition cuts and heals what runs; a crash or an unreachable image counts from the next start on.
-   * What backs off looks again at once.
+   * Replaces the faults. A partition cuts off and reconnects what runs; a crash or an unreachable image counts from the next start on.
+   * What backs off retries at once.
    */
   readonly setFaults: (faults: Faults) => void
 }

@@ -6,7 +6,7 @@ import { nameOf, parseObject } from '../../lib/kubernetes/objects.ts'
 import { messageOf } from '../../lib/base/errors.ts'
 import { isCrashing } from '../faults.ts'
 import { listenAnywhere } from '../ports.ts'
-import { type Relay, startRelay } from '../tcp-proxy.ts'
+import { type TcpProxy, startTcpProxy } from '../tcp-proxy.ts'
 import { Container, type ContainerRun } from './container.ts'
 import { podToken, startProgram } from './container-process.ts'
 import { type Executable, findImage, isReal } from './images.ts'
@@ -46,7 +46,7 @@ export interface PodContext {
   readonly folder: string
   readonly executables: readonly Executable[]
   readonly operatorData: string
-  readonly artifactPort: number
+  readonly artifactPort: (deployment: string) => Promise<number>
   readonly faults: () => Faults
   readonly faultsChanged: () => AbortSignal
   /** Aborts when the node stops: then nothing more is reported to the API. */
@@ -69,7 +69,7 @@ export class LabPod {
   #conditions: readonly PodCondition[]
   #published = ''
   #publishing: Promise<void> | undefined
-  #relay: Promise<Relay> | undefined
+  #proxy: Promise<TcpProxy> | undefined
   #token: string | undefined
   #ended: Promise<void> | undefined
 
@@ -153,7 +153,7 @@ export class LabPod {
     this.#ending.abort()
     for (const container of this.#containers) container.end('SIGTERM')
     await this.#lives
-    await (await this.#relay)?.cut()
+    await (await this.#proxy)?.block()
   }
 
   async #delete(graceSeconds: number): Promise<void> {
@@ -188,12 +188,12 @@ export class LabPod {
 
   async #start(container: ContainerSpec, name: string, path: string): Promise<ContainerRun> {
     const { cluster, ca, artifactPort, operatorData, apiPort } = this.#context
-    this.#relay ??= startRelay({ listen: (_, server) => listenAnywhere(server) }, `Pod ${this.name}`)
-    const relay = await this.#relay
-    relay.leadTo(apiPort)
+    this.#proxy ??= startTcpProxy({ listen: (_, server) => listenAnywhere(server) }, `Pod ${this.name}`)
+    const proxy = await this.#proxy
+    proxy.setTarget(apiPort)
     await this.#applyPartition()
     this.#token ??= await podToken(cluster, this.#pod) // once: a container starts again without the API's help
-    const server = `https://127.0.0.1:${relay.port}`
+    const server = `https://127.0.0.1:${proxy.port}`
     const storage = join(this.#folder, 'storage')
     const places = { folder: this.#folder, ip: this.ip, server, ca, token: this.#token, artifactPort, operatorData, storage }
     const program = programOf(name)
@@ -204,13 +204,13 @@ export class LabPod {
 
   /** Cuts the pod off from the API, or joins it again. */
   async #applyPartition(): Promise<void> {
-    const relay = await this.#relay
+    const proxy = await this.#proxy
     try {
-      await (this.#context.faults().partition.includes(deploymentOf(this.#pod)) ? relay?.cut() : relay?.unblock())
+      await (this.#context.faults().partition.includes(deploymentOf(this.#pod)) ? proxy?.block() : proxy?.unblock())
     } catch (error) {
-      // Someone took the relay's port meanwhile: the programs start again, with another relay.
+      // Another process took the proxy's port meanwhile: the programs start again, with another proxy.
       this.#context.log(`joining Pod ${this.name} to the API again: ${messageOf(error)}`)
-      this.#relay = undefined
+      this.#proxy = undefined
       for (const container of this.#containers) container.end('SIGKILL')
     }
   }

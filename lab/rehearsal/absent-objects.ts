@@ -1,7 +1,7 @@
 import { stringify } from 'yaml'
 import { listAt, textAt } from '../../lib/commands/validate/at.ts'
 import { buildFields } from '../../lib/commands/validate/builds.ts'
-import type { ClusterTree, Placed, Workshop } from '../../lib/commands/validate/cluster-tree.ts'
+import type { ClusterTree, ManifestObject, Workshop } from '../../lib/commands/validate/cluster-tree.ts'
 import { variablesOf, textsOf } from '../../lib/commands/validate/variables.ts'
 import { evaluate } from '../../lib/desired-state/substitution.ts'
 import { isFluxKind } from '../../lib/flux/api-groups.ts'
@@ -73,7 +73,7 @@ export function absentDefinitions({ placed }: ClusterTree): AbsentObjects {
       return textAt(object, 'kind') === 'CustomResourceDefinition' ? [`${group} ${kind}`] : []
     }),
   )
-  const kinds = new Map<string, { group: string; kind: string; of: Placed[] }>()
+  const kinds = new Map<string, { group: string; kind: string; of: ManifestObject[] }>()
   for (const one of placed) {
     const group = groupOf(one)
     const key = `${group} ${one.kind}`
@@ -90,12 +90,12 @@ export function absentDefinitions({ placed }: ClusterTree): AbsentObjects {
   }
 }
 
-function groupOf({ object }: Placed): string {
+function groupOf({ object }: ManifestObject): string {
   const [group = '', version] = textAt(object, 'apiVersion').split('/')
   return version === undefined ? '' : group
 }
 
-function definition(group: string, kind: string, of: readonly Placed[]): unknown {
+function definition(group: string, kind: string, of: readonly ManifestObject[]): unknown {
   const singular = kind.toLowerCase()
   const plural = /(s|x|ch|sh)$/.test(singular)
     ? `${singular}es`

@@ -1,7 +1,7 @@
 import { posix } from 'node:path'
 import { stringify } from 'yaml'
 import { at, textAt } from '../../lib/commands/validate/at.ts'
-import { type ClusterTree, folderOf, type Placed } from '../../lib/commands/validate/cluster-tree.ts'
+import { type ClusterTree, folderOf, type ManifestObject } from '../../lib/commands/validate/cluster-tree.ts'
 import { unknownValue } from '../../lib/commands/validate/variables.ts'
 import { fluxKinds } from '../../lib/flux/kinds.ts'
 import { type Addresses, standInsFolder } from './addresses.ts'
@@ -18,7 +18,7 @@ export interface Needs {
 
 /** What a source that stands in for another is asked for. */
 interface Use {
-  readonly source: Placed
+  readonly source: ManifestObject
   readonly chart?: { readonly name: string; readonly version: string }
   readonly files: Readonly<Record<string, string>>
 }
@@ -26,12 +26,12 @@ interface Use {
 /** All that Flux will fetch of a cluster's tree, as rewritten, and that only stand-ins can give it. */
 export function needsOf({ placed }: ClusterTree, addresses: Pick<Addresses, 'registry' | 'standInsGit'>): Needs {
   const prefix = `oci://${addresses.registry}/${standInsFolder}/`
-  const find = (from: Placed, ...path: string[]): Placed | undefined => {
+  const find = (from: ManifestObject, ...path: string[]): ManifestObject | undefined => {
     const ref = at(from.object, ...path)
     const namespace = textAt(ref, 'namespace') || from.namespace
     return placed.find((one) => one.kind === textAt(ref, 'kind') && one.name === textAt(ref, 'name') && one.namespace === namespace)
   }
-  const isLed = ({ object }: Placed): boolean => {
+  const isLed = ({ object }: ManifestObject): boolean => {
     const url = textAt(object, 'spec', 'url')
     return url.startsWith(prefix) || url === addresses.standInsGit
   }
@@ -60,7 +60,7 @@ export function needsOf({ placed }: ClusterTree, addresses: Pick<Addresses, 'reg
   }
 }
 
-function usesOf(one: Placed, find: (from: Placed, ...path: string[]) => Placed | undefined): Use[] {
+function usesOf(one: ManifestObject, find: (from: ManifestObject, ...path: string[]) => ManifestObject | undefined): Use[] {
   if (one.kind === fluxKinds.kustomization.kind) {
     const source = find(one, 'spec', 'sourceRef')
     const path = textAt(one.object, 'spec', 'path')
@@ -76,7 +76,7 @@ function usesOf(one: Placed, find: (from: Placed, ...path: string[]) => Placed |
 }
 
 /** One object in the folder that a Kustomization applies. */
-function manifestsFor({ object, name, namespace }: Placed, folder: string): Record<string, string> {
+function manifestsFor({ object, name, namespace }: ManifestObject, folder: string): Record<string, string> {
   const target = textAt(object, 'spec', 'targetNamespace') || namespace
   return below(folder, {
     [`stand-in-${name}.yaml`]: stubManifests(`stand-in-${name}`, `what Kustomization ${namespace}/${name} applies`, target),

@@ -5,7 +5,7 @@ import { textAt } from '../../lib/commands/validate/at.ts'
 import type { ClusterRoot } from '../../lib/commands/validate/cluster-tree.ts'
 import { fluxRoots } from '../../lib/commands/validate/flux-roots.ts'
 import { readManifests } from '../../lib/commands/validate/manifests.ts'
-import { type Subject, subjectOf } from '../../lib/commands/validate/paths.ts'
+import { type ValidationSubject, subjectOf } from '../../lib/commands/validate/paths.ts'
 import { fetchRepository } from '../../lib/commands/validate/subject.ts'
 import type { Git } from '../repository.ts'
 import type { SettingValues } from '../settings.ts'
@@ -92,7 +92,7 @@ export async function prepareRehearsal(git: Git, request: RehearsalRequest): Pro
   }
 }
 
-async function originalTree(git: Git, subject: Subject, fetched: string, index: string): Promise<string> {
+async function originalTree(git: Git, subject: ValidationSubject, fetched: string, index: string): Promise<string> {
   if (subject.is === 'folder') return treeOfFolder(git, subject.root, index, false)
   if (subject.is === 'checkout') return treeOfFolder(git, projectRoot, index, false)
   await fetchRepository(subject, fetched)
@@ -100,7 +100,7 @@ async function originalTree(git: Git, subject: Subject, fetched: string, index: 
 }
 
 /** How a tree names its own repository: by the sources that its clusters follow. */
-function ownRepository(subject: Subject, chosen: readonly ChosenRoot[], roots: readonly ClusterRoot[]): OwnRepository {
+function ownRepository(subject: ValidationSubject, chosen: readonly ChosenRoot[], roots: readonly ClusterRoot[]): OwnRepository {
   const urls = [...roots.map(({ url }) => url ?? ''), subject.is === 'remote' ? subject.url : '']
   const sources = chosen.map(({ start: { root } }) => {
     const ref = (field: string): string => textAt(root.object, 'spec', 'sourceRef', field)

@@ -7,7 +7,7 @@ import { readRehearsal, type Rehearsal } from './record.ts'
 import type { Rehearsed } from './rehearse.ts'
 
 /** Says what the lab's Git has now, and what Flux will miss. */
-export function tellRehearsed({ committed, rehearsal, warnings }: Rehearsed, console: Console): void {
+export function reportRehearsed({ committed, rehearsal, warnings }: Rehearsed, console: Console): void {
   const { from, clusters, standIns } = rehearsal
   const paths = clusters.map(({ name, path }) => `${name} follows ${path}`).join(', ')
   const commit = committed.commit.slice(0, 12)

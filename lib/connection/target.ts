@@ -137,7 +137,7 @@ export function inGitOf({ context, inGit }: Pick<Target, 'context' | 'inGit'>, s
     })
   }
   if (inGit !== undefined) return inGit
-  throw noFolder(context, `${script} goes by what Git says of a cluster`)
+  throw noFolder(context, `${script} needs the cluster's folder in Git`)
 }
 
 /** What goes by this project's own layout alone. */

@@ -3,12 +3,22 @@ import { type Condition, conditionSchema } from '../kubernetes/readiness.ts'
 import { type Reference, referencesIn } from './secret-references.ts'
 import { type Kind, kinds, type KubeObject, nameOf, type Ref } from '../kubernetes/objects.ts'
 import { fluxKinds } from './kinds.ts'
-import { reconcileAnnotation, requestedAtAnnotation, suspendedByAnnotation } from './annotations.ts'
-import { type Suspension, suspensionIn } from './suspension.ts'
+import {
+  detachAnnotation,
+  isDetached,
+  reconcileAnnotation,
+  requestedAtAnnotation,
+  suspendedByAnnotation,
+  timeoutAnnotation,
+} from './annotations.ts'
+import { attemptOf } from './attempt.ts'
+import { detachmentIn, type Suspension, suspensionIn } from './suspension.ts'
 import { isForeign } from './field-owners.ts'
 
 const text = v.optional(v.string(), '')
 const referred = v.object({ kind: text, name: text, namespace: v.optional(v.string()) })
+/** Of a HelmRelease. */
+const action = v.fallback(v.optional(v.object({ timeout: text })), undefined)
 const historySchema = v.object({
   /** Of a Kustomization: what was built, of which revision, when first, and how it ended the last time, after how long. */
   metadata: v.optional(v.object({ revision: text }), {}),
@@ -38,6 +48,8 @@ const itemSchema = v.object({
         [requestedAtAnnotation]: v.optional(v.string()),
         [reconcileAnnotation]: v.optional(v.string()),
         [suspendedByAnnotation]: v.optional(v.string()),
+        [detachAnnotation]: v.optional(v.string()),
+        [timeoutAnnotation]: text,
       }),
       {},
     ),
@@ -60,6 +72,11 @@ const itemSchema = v.object({
       suspend: v.optional(v.boolean(), false),
       interval: text,
       timeout: text,
+      install: action,
+      upgrade: action,
+      rollback: action,
+      uninstall: action,
+      test: action,
       sourceRef: v.optional(referred),
       chartRef: v.optional(referred),
       chart: v.optional(v.unknown()),
@@ -112,16 +129,20 @@ export interface FluxObject {
   readonly isSuspended: boolean
   /** By whom and since when it is suspended, where it is. */
   readonly suspension: Suspension | undefined
+  /** By whom and since when it is marked so that Git's changes do not reach it, where it is. */
+  readonly detachment: Suspension | undefined
   /** When spec or metadata was last written. */
   readonly writtenAt: string
   readonly interval: string
   readonly timeout: string
+  /** How long its controller may be at one attempt, in milliseconds. */
+  readonly attempt: number
   readonly conditions: readonly Condition[]
   /** The revision of its artifact, or the one it applied last. */
   readonly revision: string
   /** When its artifact last changed. */
   readonly artifactAt: string | undefined
-  /** That someone asked for a look at this time, which its controller has not taken yet. */
+  /** When someone requested a reconciliation that its controller has not started yet. */
   readonly askedAt: string | undefined
   /** For which request it has looked last. */
   readonly handledAt: string | undefined
@@ -135,13 +156,13 @@ export interface FluxObject {
   /** The newest first. */
   readonly history: readonly HistoryEntry[]
   /** When its controller last looked at it, RFC 3339, for the kinds that tell: Kustomizations, since Flux 2.7, and image automation. */
-  readonly lookedAt: string | undefined
+  readonly lastHandledAt: string | undefined
   /** How often a HelmRelease has failed since it last succeeded. */
   readonly failures: number
   /** Where a HelmRelease's storage is, and under which name. */
   readonly release: { readonly namespace: string; readonly name: string }
   /** Whether its kind tells how it is at all: an Alert, a Provider and a HelmRepository of type oci are but settings. */
-  readonly tells: boolean
+  readonly reportsReady: boolean
 }
 
 /** Reads what the probes want to know of an item of a list of the kind, which has a status or has none. */
@@ -165,9 +186,16 @@ export function parseFluxObject(value: unknown, kind: Kind, hasStatus: boolean):
     labels: metadata.labels,
     isSuspended,
     suspension: isSuspended ? suspensionIn(metadata) : undefined,
+    detachment: isDetached({ metadata }) ? detachmentIn(metadata) : undefined,
     writtenAt: latest(own) ?? metadata.creationTimestamp,
     interval: spec.interval,
     timeout: spec.timeout,
+    attempt: attemptOf(kind, {
+      interval: spec.interval,
+      timeout: spec.timeout,
+      actions: [spec.install, spec.upgrade, spec.rollback, spec.uninstall, spec.test].map((one) => one?.timeout ?? ''),
+      annotated: metadata.annotations[timeoutAnnotation],
+    }),
     conditions: status.conditions,
     revision: status.artifact?.revision ?? status.lastAppliedRevision,
     artifactAt: status.artifact?.lastUpdateTime,
@@ -179,16 +207,16 @@ export function parseFluxObject(value: unknown, kind: Kind, hasStatus: boolean):
     managers: own.map((entry) => ({ manager: entry.manager, apiVersion: entry.apiVersion, time: entry.time, isForeign: isForeign(entry) })),
     history: status.history,
     failures: status.failures,
-    lookedAt: lookedAt(status),
+    lastHandledAt: lastHandledAt(status),
     release: {
       namespace: spec.storageNamespace ?? ref.namespace,
       name: spec.releaseName ?? (spec.targetNamespace === undefined ? ref.name : `${spec.targetNamespace}-${ref.name}`),
     },
-    tells: hasStatus && !(kind.kind === 'HelmRepository' && spec.type === 'oci'),
+    reportsReady: hasStatus && !(kind.kind === 'HelmRepository' && spec.type === 'oci'),
   }
 }
 
-function lookedAt({ history, lastScanResult, lastAutomationRunTime }: Item['status']): string | undefined {
+function lastHandledAt({ history, lastScanResult, lastAutomationRunTime }: Item['status']): string | undefined {
   const times = [...history.map(({ lastReconciled }) => lastReconciled), lastScanResult?.scanTime ?? '', lastAutomationRunTime ?? '']
   return latest(times.filter((time) => time !== '').map((time) => ({ time })))
 }

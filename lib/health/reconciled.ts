@@ -3,11 +3,11 @@ import type { FluxObject } from '../flux/object.ts'
 import type { Judgement } from './assess.ts'
 import type { Suspension } from '../flux/suspension.ts'
 import { apiGroups, isOfGroup } from '../flux/api-groups.ts'
-import { reconcileAnnotation } from '../flux/annotations.ts'
-import { type Found, foundAmong, suspendedTrouble, type Trouble } from './probe.ts'
+import { detachAnnotation, reconcileAnnotation } from '../flux/annotations.ts'
+import { type ProbeFindings, foundAmong, suspendedTrouble, type Trouble } from './probe.ts'
 import { problems } from './problems.ts'
 import { rootCauses } from './root-causes.ts'
-import type { Scene } from './snapshot.ts'
+import type { Snapshot } from './snapshot.ts'
 import { releaseNames } from '../flux/refs.ts'
 
 /**
@@ -17,12 +17,12 @@ import { releaseNames } from '../flux/refs.ts'
  * @param more troubles that the objects themselves do not tell of, by the object's name
  */
 export async function foundReconciled(
-  scene: Scene,
+  snapshot: Snapshot,
   what: string,
   mine: (object: FluxObject) => boolean,
   more: ReadonlyMap<string, Judgement> = new Map(),
-): Promise<Found> {
-  const [{ all }, read, namespace] = await Promise.all([scene.objects(), scene.judged(), scene.namespace()])
+): Promise<ProbeFindings> {
+  const [{ all }, read, namespace] = await Promise.all([snapshot.objects(), snapshot.judged(), snapshot.namespace()])
   const judged = new Map([...read, ...more])
   const own = all.filter(mine)
   const names = new Set(own.map(({ name }) => name))
@@ -40,16 +40,21 @@ export async function foundReconciled(
   })
   causes.sort((one, other) => waitingFor(other.object.name) - waitingFor(one.object.name))
   const fails = causes.flatMap(({ object, judgement }) => [
-    troubleOf(object, judgement, scene.kubectl, namespace),
+    troubleOf(object, judgement, snapshot.kubectl, namespace),
     ...foldedBelow(object.name),
   ])
   const reported = new Set(causes.map(({ object }) => object.name))
   const elsewhere = [...waiting.keys()].filter((root) => !reported.has(root) && judged.get(root)?.is !== 'busy')
   const suspended = own.flatMap((object) => {
     const { suspension } = object
-    return judged.get(object.name)?.is === 'suspended' && suspension !== undefined ? [suspendedOf(object, suspension, scene.kubectl)] : []
+    return judged.get(object.name)?.is === 'suspended' && suspension !== undefined
+      ? [suspendedOf(object, suspension, snapshot.kubectl)]
+      : []
   })
-  return foundAmong(describe(what, own, judged), fails, [...elsewhere.flatMap(foldedBelow), ...suspended])
+  const detached = own.flatMap((object) =>
+    object.detachment === undefined ? [] : [detachedOf(object, object.detachment, snapshot.kubectl)],
+  )
+  return foundAmong(describe(what, own, judged), fails, [...elsewhere.flatMap(foldedBelow), ...suspended, ...detached])
 }
 
 /** Why an object fails by itself: what was seen of it, or that it waits for others that wait for it. */
@@ -102,6 +107,17 @@ function suspendedOf({ ref, name }: FluxObject, suspension: Suspension, kubectl:
     ? `${place} annotate ${kind} ${ref.name} ${reconcileAnnotation}-`
     : `${place} patch ${kind} ${ref.name} --type=merge --patch '{"spec":{"suspend":null}}'`
   return suspendedTrouble(name, suspension, next)
+}
+
+function detachedOf({ ref, name }: FluxObject, suspension: Suspension, kubectl: string): Trouble {
+  const { by, via, since } = suspension
+  return {
+    object: name,
+    reason: `is left as it is, whatever Git says of it: annotated ${detachAnnotation}: disabled by ${by} (${via})`,
+    ...(since === undefined ? {} : { since }),
+    next: `${kubectl} --namespace ${ref.namespace} annotate ${kindArgument(ref)} ${ref.name} ${detachAnnotation}-`,
+    suspension,
+  }
 }
 
 /** All that only wait for one object, in one line. */

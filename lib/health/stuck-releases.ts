@@ -1,13 +1,13 @@
 import { listMetadata } from '../kubernetes/metadata.ts'
 import { kinds } from '../kubernetes/objects.ts'
 import { fluxKinds } from '../flux/kinds.ts'
-import { parseDuration } from '../base/duration.ts'
+import { usualTimeout } from '../flux/attempt.ts'
 import type { Judgement } from './assess.ts'
-import type { Scene } from './snapshot.ts'
+import type { Snapshot } from './snapshot.ts'
 import { pendingLabels } from '../flux/helm-storage.ts'
 
 /** HelmReleases with a Helm release that has been pending for longer than it may take: anyone who worked on it is gone. */
-export async function stuckReleases({ cluster, now, objects }: Scene): Promise<ReadonlyMap<string, Judgement>> {
+export async function stuckReleases({ cluster, now, objects }: Snapshot): Promise<ReadonlyMap<string, Judgement>> {
   const path = await cluster.collection(kinds.secret, { labels: pendingLabels })
   const [{ objects: secrets }, { all }] = await Promise.all([listMetadata(cluster, path, kinds.secret), objects()])
   const found = new Map<string, Judgement>()
@@ -17,12 +17,12 @@ export async function stuckReleases({ cluster, now, objects }: Scene): Promise<R
       ({ ref, release }) => ref.kind === fluxKinds.helmRelease.kind && release.namespace === metadata.namespace && release.name === name,
     )
     const since = metadata.creationTimestamp ?? ''
-    const patience = (parseDuration(owner?.timeout ?? '') ?? 5 * 60_000) + 60_000
+    const patience = (owner?.attempt ?? usualTimeout) + 60_000
     if (owner === undefined || now - Date.parse(since) < patience) continue
     found.set(owner.name, {
       is: 'fails',
       cause: 'pending-release',
-      reason: `Helm release ${name} is ${status} at revision ${version}, and nobody is at work on it`,
+      reason: `Helm release ${name} is ${status} at revision ${version}, and no controller is working on it`,
       since,
     })
   }

@@ -1,3 +1,4 @@
+import { shellQuote } from '../base/shell-line.ts'
 import type { ProcessOutput } from 'zx/core'
 import { complaintOf, shell } from '../process/command.ts'
 import { childEnvironment } from '../process/environment.ts'
@@ -14,7 +15,7 @@ export interface Remote {
   readonly signingKey?: string
 }
 
-interface Where {
+interface GitOptions {
   readonly cwd?: string
   readonly env?: Readonly<Record<string, string>>
   readonly signal?: AbortSignal
@@ -25,17 +26,17 @@ interface Where {
  * @returns its standard output
  * @throws OperatorError with git's own last words
  */
-export function git(args: readonly string[], where: Where = {}): Promise<string> {
+export function git(args: readonly string[], where: GitOptions = {}): Promise<string> {
   return run(args, { ...where, settings: ownConfiguration.args, env: { ...ownConfiguration.env, ...where.env } })
 }
 
 /** The same in the person's own checkout, as they have configured it. */
-export function gitOfPerson(args: readonly string[], where: Where): Promise<string> {
+export function gitOfPerson(args: readonly string[], where: GitOptions): Promise<string> {
   return run(args, { ...where, settings: [], env: { GIT_CONFIG_NOSYSTEM: '1', GIT_TERMINAL_PROMPT: '0' } })
 }
 
 /** The same for a command that talks to the remote, with the login if it is the remote's. */
-export async function gitAt(remote: Remote, args: readonly string[], where: Where = {}): Promise<string> {
+export async function gitAt(remote: Remote, args: readonly string[], where: GitOptions = {}): Promise<string> {
   const login = loginFor(remote.login, remote.url)
   const env = { ...ownConfiguration.env, ...(await wayTo(remote.url)), ...loginEnvironment(login) }
   if (login.kind !== 'password') return run(args, { ...where, settings: ownConfiguration.args, env })
@@ -46,13 +47,13 @@ export async function gitAt(remote: Remote, args: readonly string[], where: Wher
   return run(args, { ...where, settings: [...ownConfiguration.args, '-c', helper], env, handover })
 }
 
-interface Prepared extends Where {
+interface GitCall extends GitOptions {
   readonly settings: readonly string[]
   readonly env: Record<string, string>
   readonly handover?: string
 }
 
-async function run(args: readonly string[], { settings, env, ...options }: Prepared): Promise<string> {
+async function run(args: readonly string[], { settings, env, ...options }: GitCall): Promise<string> {
   const ended = await shell(childEnvironment(env), options)`git ${[...settings, ...args]}`.nothrow()
   options.signal?.throwIfAborted()
   if (ended.exitCode === 0) return ended.stdout
@@ -130,7 +131,10 @@ export async function headOf(remote: Remote, signal?: AbortSignal): Promise<stri
   if (commit !== undefined) return commit
   const names = refs.flatMap(([, name]) => (name?.startsWith(branches) === true ? [name.slice(branches.length)] : []))
   const there = names.length === 0 ? 'it has no branch at all' : `it has ${names.slice(0, 8).join(', ')}`
-  throw new OperatorError(`${remote.url} has no ${remote.ref}: ${there}`, { kind: 'blocked', remedy: `git ls-remote ${remote.url}` })
+  throw new OperatorError(`${remote.url} has no ${remote.ref}: ${there}`, {
+    kind: 'blocked',
+    remedy: `git ls-remote ${shellQuote(remote.url)}`,
+  })
 }
 
 /** What a Git server that could not be read most likely means, and what to do about it. */
@@ -165,7 +169,7 @@ function explained(error: unknown, { url, login }: Remote): OperatorError {
   }
   const { what, remedy } = explanations.find(({ sign }) => sign.test(words)) ?? {
     what: 'Git cannot be reached at',
-    remedy: `git ls-remote ${url}`,
+    remedy: `git ls-remote ${shellQuote(url)}`,
   }
   return new OperatorError(`${what} ${url}: ${words}`, { kind: 'blocked', remedy })
 }

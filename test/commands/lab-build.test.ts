@@ -143,7 +143,7 @@ describe('a build that is stopped', () => {
     standIn({ build: 'echo k8s.io/api/core/v1 >&2; echo $$ > $HERE/pid; exec sleep 60' })
     const stopping = new AbortController()
     const stopped = ensureExecutables(recordingConsole().console, stopping.signal)
-    await vi.waitUntil(() => existsSync(join(home, 'pid')), { timeout: 5000 })
+    await vi.waitUntil(() => existsSync(join(home, 'pid')), { timeout: 20_000 })
     stopping.abort(new Error('stopped by Ctrl-C'))
     await expect(stopped).rejects.toThrow('stopped by Ctrl-C')
     expect(made()).toEqual([])
@@ -157,7 +157,9 @@ describe('a build that is stopped', () => {
     const { console, lines } = recordingConsole()
     const stopping = new AbortController()
     const stopped = ensureExecutables(console, stopping.signal)
-    await vi.waitUntil(() => lines.includes(`◎ waiting for process ${process.pid}, which is building the lab's executables`))
+    await vi.waitUntil(() => lines.includes(`◎ waiting for process ${process.pid}, which is building the lab's executables`), {
+      timeout: 20_000,
+    })
     stopping.abort(new Error('stopped by Ctrl-C'))
     await expect(stopped).rejects.toThrow('stopped by Ctrl-C')
   })

@@ -20,7 +20,7 @@ export async function killBootstrap(lab: TestLab, moments: readonly string[]): P
       expect(undecided.code).toBe(2)
       expect(undecided.stderr).toContain('→ to resume it: npx zx scripts/bootstrap.ts --lab --yes --resume\n')
     }
-    await expect.poll(() => proxies(lab), { timeout: 15_000 }).toBe(own)
+    await expect.poll(() => proxies(lab), { timeout: 60_000 }).toBe(own)
   }
   const resumed = await lab.run('bootstrap', ['--lab', '--yes', '--resume', '--json'])
   expect(resumed, resumed.stderr).toMatchObject({ code: 0 })

@@ -202,13 +202,13 @@ describe('what is killed', () => {
     process.kill(before, 'SIGKILL')
     expect((await lab.run('lab', ['up'])).code).toBe(0)
     expect(await infra.get(noteRef)).toMatchObject({ data: { is: 'here' } })
-    await expect.poll(() => pidOf(name, 'infra'), { timeout: 20_000 }).not.toBe(before)
+    await expect.poll(() => pidOf(name, 'infra'), { timeout: 60_000 }).not.toBe(before)
   })
 
   test('the registry is started again, and filled again', async () => {
     const before = await status()
     process.kill(await pidOf('registry'), 'SIGKILL')
-    await expect.poll(async () => (await status()).registry, { timeout: 20_000 }).toEqual(before.registry)
+    await expect.poll(async () => (await status()).registry, { timeout: 60_000 }).toEqual(before.registry)
   })
 
   test('a lab whose supervisor was killed is cleared and comes back whole, at the same addresses', async () => {
@@ -302,9 +302,9 @@ describe('faults', () => {
     await infra.apply(parseObject({ ...deployment, spec: { selector: { matchLabels: labels }, template } }))
     const podOf = async (): Promise<unknown> => (await infra.list(kinds.pod, { namespace: 'default', labels: 'app=web' }))[0]?.status
     const waiting = { containerStatuses: [{ state: { waiting: { reason: expect.stringMatching(/ImagePull/) } } }] }
-    await expect.poll(podOf, { timeout: 20_000 }).toMatchObject(waiting)
+    await expect.poll(podOf, { timeout: 60_000 }).toMatchObject(waiting)
     await clear()
-    await expect.poll(podOf, { timeout: 20_000 }).toMatchObject({ containerStatuses: [{ ready: true }] })
+    await expect.poll(podOf, { timeout: 60_000 }).toMatchObject({ containerStatuses: [{ ready: true }] })
   })
 })
 

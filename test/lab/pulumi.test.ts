@@ -143,14 +143,14 @@ describe('bootstrap --via pulumi', () => {
     const crd: unknown = parse(readFileSync(join(operatorConfig, 'crd/bases/fluxcd.controlplane.io_fluxinstances.yaml'), 'utf8'))
     const manager = 'a-colleague'
     await cluster.apply(parseObject(crd), { manager })
-    await expect.poll(() => cluster.isInstalled(fluxKinds.fluxInstance), { timeout: 30_000 }).toBe(true)
+    await expect.poll(() => cluster.isInstalled(fluxKinds.fluxInstance), { timeout: 120_000 }).toBe(true)
     const spec = { distribution: { version: '2.9.5', registry: 'ghcr.io/fluxcd' } }
     const instance = { ...fluxKinds.fluxInstance, metadata: { name: 'flux', namespace: 'flux-system' }, spec }
     await cluster.apply(parseObject(instance), { manager })
     const ended = await bootstrap('--cluster', 'plain', '--yes')
     expect(ended.code, ended.stderr).toBe(3)
     expect(documentOf(ended).error?.message).toContain(
-      'FluxInstance flux-system/flux is there: its operator owns Flux, and would fight with Pulumi over it',
+      'FluxInstance flux-system/flux exists: its operator owns Flux, and would fight with Pulumi over it',
     )
     expect(ups()).toHaveLength(2)
   })

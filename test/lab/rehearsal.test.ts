@@ -186,7 +186,7 @@ test('bootstrap says why a tree is not one that it can install from', async () =
   })
   await expect(read('fleet', 'clusters/staging')).rejects.toMatchObject({
     kind: 'blocked',
-    message: 'Flux would follow OCIRepository oci://registry.example/platform/fleet, and this run goes by what is in Git',
+    message: 'Flux would follow OCIRepository oci://registry.example/platform/fleet, and this run uses what is in Git',
   })
   await expect(read('home', 'kubernetes/cluster')).rejects.toMatchObject({ message: 'this checkout has no folder kubernetes/cluster' })
 })

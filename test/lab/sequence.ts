@@ -67,17 +67,21 @@ export async function carryOut(hands: Hands, sequence: readonly Operation[]): Pr
   return healthy
 }
 
-/** What the flux CLI and the Deployments have to complain of. */
+/** How often is looked whether the cluster is healthy, in milliseconds: the flux CLI is a process each time. */
+const interval = 3000
+
+/** What the Deployments have to complain of or, where that is nothing, the flux CLI. */
 async function troubles({ cluster, flux }: Hands): Promise<string[]> {
-  const unready = await flux('get', 'all', '--all-namespaces', '--status-selector', 'ready=false', '--no-header').catch(String)
   const deployments = await cluster.list(kinds.deployment, { namespace })
   const readiness = await Promise.all(deployments.map((one) => deploymentReadiness(cluster, refOf(one))))
   const waiting = readiness.flatMap((one) => (one.is === 'waiting' ? [one.on] : one.is === 'failed' ? [one.reason] : []))
-  return [...unready.split('\n').filter((line) => line.trim() !== ''), ...waiting]
+  if (waiting.length > 0) return waiting
+  const unready = await flux('get', 'all', '--all-namespaces', '--status-selector', 'ready=false', '--no-header').catch(String)
+  return unready.split('\n').filter((line) => line.trim() !== '')
 }
 
 async function untilHealthy(hands: Hands): Promise<void> {
-  await expect.poll(() => troubles(hands), { timeout: 300_000, interval: 1000 }).toEqual([])
+  await expect.poll(() => troubles(hands), { timeout: 300_000, interval }).toEqual([])
 }
 
 /** Where the cluster is healthy before and after: that health-check says so, recover does nothing, and neither writes to it. */
@@ -85,8 +89,10 @@ async function isLeftAlone(hands: Hands, soFar: string): Promise<boolean> {
   const { lab } = hands
   if ((await troubles(hands)).length > 0) return false
   const since = new Date()
-  const checked = await lab.run('health-check', ['--lab', '--json'])
-  const recovered = await lab.run('recover', ['--lab', '--yes', '--json'])
+  const [checked, recovered] = await Promise.all([
+    lab.run('health-check', ['--lab', '--json']),
+    lab.run('recover', ['--lab', '--yes', '--json']),
+  ])
   const writes = writesSince(lab.home, since).filter(({ isLock }) => !isLock)
   if ((await troubles(hands)).length > 0) return false
   expect(checked.code, `${soFar}: ${checked.stderr}\n${checked.stdout}`).toBe(0)
@@ -127,11 +133,11 @@ async function doOne(hands: Hands, operation: Operation): Promise<void> {
       return void (await lab.git('update-ref', 'refs/heads/main', commit))
     }
     case 'broken commit':
-      return breakAndMend(hands)
+      return breakAndRepair(hands)
   }
 }
 
-/** As a person does, who begins when Flux is well. */
+/** As a person does, who begins when Flux is healthy. */
 async function runs(hands: Hands, script: string, to: string, code: number, ...flags: readonly string[]): Promise<void> {
   await untilHealthy(hands)
   const ended: Ended = await hands.lab.run(script, ['--lab', '--to', to, '--yes', '--json', '--fresh', ...flags])
@@ -139,13 +145,13 @@ async function runs(hands: Hands, script: string, to: string, code: number, ...f
 }
 
 /** A real failure, which must be seen: a commit that cannot be built; then what takes it back. */
-async function breakAndMend(hands: Hands): Promise<void> {
+async function breakAndRepair(hands: Hands): Promise<void> {
   const { lab, flux } = hands
   const takeBack = await lab.change('kubernetes/clusters/infra/kustomization.yaml', (text) =>
     text.replace('resources:', 'resources:\n  - gone.yaml'),
   )
   await flux('reconcile', 'source', 'git', 'flux-system', '--namespace', namespace)
-  await expect.poll(async () => (await troubles(hands)).join('\n'), { timeout: 180_000, interval: 1000 }).toContain('gone.yaml')
+  await expect.poll(async () => (await troubles(hands)).join('\n'), { timeout: 180_000, interval }).toContain('gone.yaml')
   const checked = await lab.run('health-check', ['--lab', '--json'])
   expect(checked.code, checked.stderr).toBe(1)
   await takeBack()

@@ -9,7 +9,7 @@ export default defineConfig({
     maxWorkers: 1,
     testTimeout: 1_200_000,
     hookTimeout: 1_200_000,
-    expect: { poll: { interval: 250 } },
+    expect: { poll: { interval: 250, timeout: 60_000 } },
     reporters: ['default', './test/closing-line.ts'],
   },
 })

@@ -4,7 +4,7 @@ import { isInstanceChart, isOperatorChart } from '../../flux/charts.ts'
 import { fluxKinds } from '../../flux/kinds.ts'
 import { type KubeObject, kinds, parseObject } from '../../kubernetes/objects.ts'
 import { at, isFields, textAt } from '../validate/at.ts'
-import type { ClusterTree, Placed } from '../validate/cluster-tree.ts'
+import type { ClusterTree, ManifestObject } from '../validate/cluster-tree.ts'
 import type { Diagnostic } from '../validate/diagnostic.ts'
 
 /** What Flux is installed by, in a tree of any layout. */
@@ -16,7 +16,7 @@ export interface FluxInTree {
   /** The FluxInstance's spec, or the values that its chart makes it of. */
   readonly spec: unknown
   /** The objects that Flux is made of, each with the Flux Kustomization that applies it; the root where there is none. */
-  readonly parts: readonly { readonly one: Placed; readonly by: string | undefined }[]
+  readonly parts: readonly { readonly one: ManifestObject; readonly by: string | undefined }[]
 }
 
 /**
@@ -44,7 +44,7 @@ export function findFluxIn(tree: ClusterTree, where: string, findings: readonly 
   }
 }
 
-function only(found: readonly Placed[], what: string, where: string, findings: readonly Diagnostic[]): Placed {
+function only(found: readonly ManifestObject[], what: string, where: string, findings: readonly Diagnostic[]): ManifestObject {
   const [first] = found
   if (first !== undefined && found.length === 1) return first
   const [broken] = findings
@@ -66,7 +66,7 @@ function only(found: readonly Placed[], what: string, where: string, findings: r
 }
 
 /** The address of a HelmRelease's chart; "" where its source is not in the tree. */
-function chartOf(release: Placed, placed: readonly Placed[]): string {
+function chartOf(release: ManifestObject, placed: readonly ManifestObject[]): string {
   const referred = sourceOf(release, placed, 'spec', 'chartRef')
   if (referred !== undefined) return textAt(referred.object, 'spec', 'url')
   const source = sourceOf(release, placed, 'spec', 'chart', 'spec', 'sourceRef')
@@ -74,14 +74,14 @@ function chartOf(release: Placed, placed: readonly Placed[]): string {
   return source?.kind === 'HelmRepository' ? `${textAt(source.object, 'spec', 'url').replace(/\/$/, '')}/${chart}` : ''
 }
 
-function sourceOf(from: Placed, placed: readonly Placed[], ...path: string[]): Placed | undefined {
+function sourceOf(from: ManifestObject, placed: readonly ManifestObject[], ...path: string[]): ManifestObject | undefined {
   const ref = at(from.object, ...path)
   const namespace = textAt(ref, 'namespace') || from.namespace
   return placed.find((one) => one.kind === textAt(ref, 'kind') && one.name === textAt(ref, 'name') && one.namespace === namespace)
 }
 
 /** The chart as the rest of bootstrap takes it; a HelmRepository in a registry is read as the OCIRepository that it stands for. */
-function chartFor(release: Placed, placed: readonly Placed[]): Omit<Chart, 'tracksDigest'> {
+function chartFor(release: ManifestObject, placed: readonly ManifestObject[]): Omit<Chart, 'tracksDigest'> {
   const { file } = release.place('spec')
   const values = placed.filter((one) => [kinds.configMap.kind, kinds.secret.kind].some((kind) => kind === one.kind))
   const beside = values.filter(({ namespace }) => namespace === release.namespace).map(({ object }) => parseObject(object))
@@ -108,7 +108,7 @@ function chartFor(release: Placed, placed: readonly Placed[]): Omit<Chart, 'trac
 }
 
 /** The Flux Kustomization that leads to an object: of what a ResourceSet makes, the one that applies that. */
-function appliedBy(one: Placed): string | undefined {
+function appliedBy(one: ManifestObject): string | undefined {
   const { by } = one
   if (by === undefined) return undefined
   return by.kind === fluxKinds.kustomization.kind ? by.name : appliedBy(by)

@@ -17,7 +17,7 @@ export interface BootstrapInputs {
 }
 
 /** Where Git says what is to be installed, as a request has it. */
-export function placeOf({ folder, path, remote }: ClusterInGit): Pick<BootstrapRequest, 'cluster' | 'path' | 'remote'> {
+export function treeLocationOf({ folder, path, remote }: ClusterInGit): Pick<BootstrapRequest, 'cluster' | 'path' | 'remote'> {
   return { cluster: folder, remote, ...(path === undefined ? {} : { path }) }
 }
 

@@ -12,7 +12,7 @@ import { checkOut, headOf, PathMissing, type Remote } from '../../tools/git.ts'
 import { at, textAt } from '../validate/at.ts'
 import { createBuilder } from '../validate/builds.ts'
 import { workshopOf } from '../validate/check-clusters.ts'
-import { buildCluster, type ClusterTree, folderOf, type Placed } from '../validate/cluster-tree.ts'
+import { buildCluster, type ClusterTree, folderOf, type ManifestObject } from '../validate/cluster-tree.ts'
 import { bareRoot, fluxRoots } from '../validate/flux-roots.ts'
 import { nothingGiven } from '../validate/given-values.ts'
 import { readManifests } from '../validate/manifests.ts'
@@ -97,7 +97,7 @@ function treeOf(tree: ClusterTree, { operator, instance, spec, parts }: FluxInTr
   if (!read.success) throw blocked(`${what} are not understood: ${v.summarize(read.issues)}`)
   const { sync, distribution, components } = read.output
   if (sync.kind !== fluxKinds.gitRepository.kind) {
-    throw blocked(`Flux would follow ${sync.kind} ${sync.url}, and this run goes by what is in Git`, 'let it follow a GitRepository')
+    throw blocked(`Flux would follow ${sync.kind} ${sync.url}, and this run uses what is in Git`, 'let it follow a GitRepository')
   }
   if (instance.is === 'manifest' && !isInstanceName(instance.object.metadata.name)) {
     throw blocked(`FluxInstance ${instance.object.metadata.name} is one that the operator ignores`, 'call it flux')
@@ -130,9 +130,9 @@ function treeOf(tree: ClusterTree, { operator, instance, spec, parts }: FluxInTr
   }
 }
 
-const hasPath = ({ object }: Placed): boolean => textAt(object, 'spec', 'path') !== ''
+const hasPath = ({ object }: ManifestObject): boolean => textAt(object, 'spec', 'path') !== ''
 
-function objectOf({ object }: Placed): KubeObject {
+function objectOf({ object }: ManifestObject): KubeObject {
   return parseObject(object)
 }
 

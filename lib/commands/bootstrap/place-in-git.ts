@@ -16,9 +16,9 @@ import { readOtherTree } from './other-tree.ts'
  * is to follow.
  * @throws OperatorError `usage` where there is no such folder, or another installer than the operator is to take it
  */
-export async function findPlace(folder: string, via: string | undefined, target: Target, session: Session): Promise<ClusterInGit> {
+export async function findTreeLocation(folder: string, via: string | undefined, target: Target, session: Session): Promise<ClusterInGit> {
   if (via !== undefined && via !== 'operator') {
-    throw new OperatorError(`--path goes by what a tree says of the operator, and --via ${via} installs without one`, {
+    throw new OperatorError(`--path uses what a tree says of the operator, and --via ${via} installs without one`, {
       kind: 'usage',
       remedy: 'leave --via out',
     })

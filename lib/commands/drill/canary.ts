@@ -1,13 +1,14 @@
 import type { Cluster } from '../../kubernetes/client.ts'
 import { appliers } from '../../flux/field-managers.ts'
 import { fluxKinds } from '../../flux/kinds.ts'
+import { kindArgument } from '../../kubernetes/objects.ts'
 import { requestReconcile } from '../../flux/reconcile-request.ts'
 import { waitUntil } from '../../kubernetes/wait-until.ts'
 import { readinessOf } from '../../flux/readiness.ts'
 import { OperatorError } from '../../base/errors.ts'
 import { inClone } from '../../tools/git-clone.ts'
 import { branchOf, type Remote } from '../../tools/git.ts'
-import { stated } from '../../kubernetes/manifest.ts'
+import { manifestOf } from '../../kubernetes/manifest.ts'
 
 const name = 'drill-witness'
 const file = 'drill/witness.yaml'
@@ -50,7 +51,7 @@ spec:
 `
 
 /** Has the lab's Git hold a few workloads, and Flux deploy them with `prune: true`, so that a drill there has something to lose. */
-export async function ensureWitness(
+export async function ensureCanary(
   cluster: Cluster,
   {
     remote,
@@ -71,11 +72,11 @@ export async function ensureWitness(
   // Where tenants are locked down, one that names no account gets the tenants' own, which may not make a namespace.
   const serviceAccountName = appliers.kustomize
   const spec = { interval: '10m', retryInterval: '5s', path: './drill', prune: true, wait: true, sourceRef, serviceAccountName }
-  await cluster.apply(stated(ref, { spec }))
+  await cluster.apply(manifestOf(ref, { spec }))
   const readiness = await waitUntil(cluster, {
     watches: [{ kind: fluxKinds.kustomization, query: { namespace } }],
     timeout,
-    async look() {
+    async check() {
       const live = await cluster.get(ref)
       return live === undefined ? undefined : readinessOf(live)
     },
@@ -84,6 +85,6 @@ export async function ensureWitness(
   if (readiness?.is === 'ready') return
   const why = readiness?.is === 'waiting' ? readiness.on : (readiness?.reason ?? 'it is gone')
   throw new OperatorError(`the drill's own workloads do not get Ready, so nothing was broken: ${why}`, {
-    remedy: `npx zx scripts/lab.ts kubectl -- --namespace ${namespace} describe kustomization ${name}`,
+    remedy: `npx zx scripts/lab.ts kubectl -- --namespace ${namespace} describe ${kindArgument(fluxKinds.kustomization)} ${name}`,
   })
 }

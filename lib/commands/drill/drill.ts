@@ -1,5 +1,5 @@
 import { join } from 'node:path'
-import { groundOf } from './environment.ts'
+import { environmentOf } from './environment.ts'
 import { drawReport } from './html-report.ts'
 import type { DrillOutcome } from './outcome.ts'
 import { drillEachLoss } from './losses/each-loss.ts'
@@ -7,7 +7,7 @@ import { eachLoss, type drillFlags } from './flags.ts'
 import { findPlace, reachGoodState } from './place.ts'
 import { rehearse } from './rehearse.ts'
 import type { Scenario } from './scenario.ts'
-import { chooseScenarios, type DrillGround, scenarios } from './faults/scenarios.ts'
+import { chooseScenarios, type DrillEnvironment, scenarios } from './faults/scenarios.ts'
 import { parseDuration, showDuration } from '../../base/duration.ts'
 import { messageOf, OperatorError } from '../../base/errors.ts'
 import { putFile } from '../../base/write-atomic.ts'
@@ -29,7 +29,7 @@ export async function drill(stage: DrillStage): Promise<RunResult> {
 }
 
 /** What decides which disasters can be rehearsed on this cluster. */
-function drillGroundOf({ target, session }: DrillStage, { expectsOperator, installedBy }: Installation): DrillGround {
+function drillEnvironmentOf({ target, session }: DrillStage, { expectsOperator, installedBy }: Installation): DrillEnvironment {
   return {
     isLab: target.isLab,
     isOperators: expectsOperator,
@@ -49,17 +49,17 @@ async function drillScenarios(stage: DrillStage): Promise<RunResult> {
     })
   }
   const installation = await readInstallation(stage.session.cluster)
-  const chosen = chooseScenarios(own.scenario, again, drillGroundOf(stage, installation))
+  const chosen = chooseScenarios(own.scenario, again, drillEnvironmentOf(stage, installation))
   const objectiveOf = ({ objectiveMs }: Scenario): number =>
     own.objective === undefined ? objectiveMs : (parseDuration(own.objective) ?? 0)
   const plan = shared['dry-run'] === true ? console.answer : console
   plan.line()
   plan.line(`Drill on ${target.context} (${target.isLab ? 'the lab' : 'a real cluster'}, ${stage.session.access.server})`)
   for (const [at, scenario] of chosen.entries()) {
-    plan.line(`${`${at + 1}.`.padStart(4)} ✖ ${scenario.title}: ${scenario.strikes}; objective ${showDuration(objectiveOf(scenario))}`)
+    plan.line(`${`${at + 1}.`.padStart(4)} ✖ ${scenario.title}: ${scenario.injects}; objective ${showDuration(objectiveOf(scenario))}`)
   }
   plan.line()
-  if (shared['dry-run'] === true) return { outcome: 'planned', telling: tellDrill([]), isAnswer: true }
+  if (shared['dry-run'] === true) return { outcome: 'planned', report: reportDrill([]), isAnswer: true }
   verifyAskable(stage)
   const { context, isLab, runs: home, where } = target
   const cluster = { home, context, server: stage.session.access.server, uid: stage.session.uid, again }
@@ -67,19 +67,19 @@ async function drillScenarios(stage: DrillStage): Promise<RunResult> {
   const place = await findPlace(stage, installation)
   record.keepIn(target.runs)
   const outcomes: DrillOutcome[] = []
-  let struck: Scenario | undefined
+  let current: Scenario | undefined
   try {
     for (const [at, scenario] of chosen.entries()) {
       await consentTo(scenario, stage)
       const title = `${at + 1}/${chosen.length} ${scenario.title}`
       const waiting = console.wait(title)
       try {
-        const ground = groundOf(stage, place, (text) => waiting.on(`${title}: ${text}`))
-        await reachGoodState(stage, place, ground.ailment, (text) => waiting.on(`${title}: ${text}`))
-        if (target.isLab) await ground.ensureWitness()
-        struck = scenario
-        const outcome = await rehearse(scenario, objectiveOf(scenario), ground)
-        struck = undefined
+        const environment = environmentOf(stage, place, (text) => waiting.on(`${title}: ${text}`))
+        await reachGoodState(stage, place, environment.problem, (text) => waiting.on(`${title}: ${text}`))
+        if (target.isLab) await environment.ensureCanary()
+        current = scenario
+        const outcome = await rehearse(scenario, objectiveOf(scenario), environment)
+        current = undefined
         outcomes.push(outcome)
         if (outcome.met) waiting.success(describe(outcome))
         else waiting.failure(describe(outcome))
@@ -88,9 +88,9 @@ async function drillScenarios(stage: DrillStage): Promise<RunResult> {
       }
       if (outcomes.at(-1)?.recoveredMs === undefined) break
     }
-    return { ...endingOf(outcomes, chosen, stage), telling: tellDrill(outcomes) }
+    return { ...endingOf(outcomes, chosen, stage), report: reportDrill(outcomes) }
   } catch (thrown) {
-    return { ...brokenOff(thrown, struck, stage), telling: tellDrill(outcomes) }
+    return { ...brokenOff(thrown, current, stage), report: reportDrill(outcomes) }
   } finally {
     keepPage(stage, outcomes)
   }
@@ -103,16 +103,16 @@ function describe({ title, detectedMs, recoveredMs, objectiveMs, failure }: Dril
 }
 
 /** The command that comes after a drill which left a cluster broken. */
-function recoverIt({ target }: Pick<DrillStage, 'target'>): string {
+function recoverIt({ target }: { readonly target: Pick<DrillStage['target'], 'where'> }): string {
   return `npx zx scripts/recover.ts ${target.where}`
 }
 
-/** What was cancelled, or failed, outside a rehearsal's own account; `struck` had struck by then, and was not seen fixed. */
-function brokenOff(thrown: unknown, struck: Scenario | undefined, stage: DrillStage): RunResult {
-  const { outcome, failure } = failedWith(thrown, stage.signal, struck !== undefined, stage.again)
+/** What was cancelled, or failed, outside a rehearsal's own account; `current` was injected by then, and was not seen repaired. */
+function brokenOff(thrown: unknown, current: Scenario | undefined, stage: DrillStage): RunResult {
+  const { outcome, failure } = failedWith(thrown, stage.signal, current !== undefined, stage.again)
   const what = outcome === 'cancelled' ? 'stopped' : messageOf(thrown)
-  if (struck !== undefined) {
-    const state = `${stage.target.context} is as ${struck.name} left it`
+  if (current !== undefined) {
+    const state = `${stage.target.context} is as ${current.name} left it`
     const kind = outcome === 'cancelled' ? 'cancelled' : 'failed'
     return { outcome: kind, failure: new OperatorError(`${what}; ${state}`, { kind, remedy: recoverIt(stage), cause: thrown }) }
   }
@@ -134,14 +134,14 @@ function endingOf(outcomes: readonly DrillOutcome[], chosen: readonly Scenario[]
 }
 
 /** What the document and the report say of the disasters. */
-export function tellDrill(outcomes: readonly DrillOutcome[]): DocumentFields {
+export function reportDrill(outcomes: readonly DrillOutcome[]): DocumentFields {
   const rows = outcomes.map(({ title, detectedMs, recoveredMs, objectiveMs, met, survival }) => [
     title,
     detectedMs === undefined ? 'not before it was over' : showDuration(detectedMs),
     recoveredMs === undefined ? 'no' : showDuration(recoveredMs),
     showDuration(objectiveMs),
     met ? 'met' : 'not met',
-    `${survival.checked} looked at, ${survival.changed + survival.missing} lost`,
+    `${survival.checked} checked, ${survival.changed + survival.missing} lost`,
   ])
   const head = ['disaster', 'noticed after', 'recovered after', 'objective', '', 'workloads']
   return {
@@ -164,7 +164,7 @@ function keepPage({ record, target, session, redactor, console }: DrillStage, ou
   }
 }
 
-/** A lab is there to be broken; a real cluster's name has to be typed before each strike, unless --destroy names it. */
+/** A lab is there to be broken; a real cluster's name has to be typed before each fault, unless --destroy names it. */
 function verifyAskable({ target, shared, session, again }: DrillStage): void {
   if (target.isLab || shared.destroy === target.context || canAsk()) return
   throw new OperatorError(`nothing was changed: a drill breaks ${target.context} (${session.access.server}), a real cluster, on purpose`, {
@@ -173,9 +173,9 @@ function verifyAskable({ target, shared, session, again }: DrillStage): void {
   })
 }
 
-async function consentTo({ title, strikes }: Scenario, { target, shared, session, console, again }: DrillStage): Promise<void> {
+async function consentTo({ title, injects }: Scenario, { target, shared, session, console, again }: DrillStage): Promise<void> {
   if (target.isLab || shared.destroy === target.context) return
-  console.warning(`${title}: this ${strikes}, on ${target.context} (a real cluster, ${session.access.server})`)
+  console.warning(`${title}: this ${injects}, on ${target.context} (a real cluster, ${session.access.server})`)
   if ((await askText(`To consent, type the context's name, ${target.context}:`)) === target.context) return
   throw new OperatorError(`that is not ${target.context}; this disaster was not begun`, {
     kind: 'usage',
@@ -184,7 +184,12 @@ async function consentTo({ title, strikes }: Scenario, { target, shared, session
 }
 
 /** @throws OperatorError `usage` for what means something beside each-loss alone */
-function verifyNoneOfEachLoss({ own, shared, target, again }: DrillStage): void {
+export function verifyNoneOfEachLoss({
+  own,
+  shared,
+  target,
+  again,
+}: Pick<DrillStage, 'own' | 'shared' | 'again'> & { readonly target: Pick<DrillStage['target'], 'where'> }): void {
   const refuse = (what: string, remedy: string): OperatorError => new OperatorError(what, { kind: 'usage', remedy })
   if (own.scenario?.split(',').includes(eachLoss) === true) {
     throw refuse(`--scenario ${own.scenario}: each-loss stands alone`, again('--scenario', eachLoss))

@@ -1,4 +1,5 @@
 import { showDuration } from '../../base/duration.ts'
+import { htmlDefinitions, htmlPage } from '../../base/html-page.ts'
 import { escapeHtml } from '../../base/outside-text.ts'
 import type { DrillOutcome } from './outcome.ts'
 import { drawTimeline } from './timeline.ts'
@@ -13,79 +14,62 @@ export interface DrillFacts {
   readonly finishedAt: string
 }
 
-/** The report of a drill as one page that needs nothing else: no script, no font, no request leaves it. It prints on A4. */
+/** The report of a drill as one page. It prints on A4. */
 export function drawReport(facts: DrillFacts, outcomes: readonly DrillOutcome[]): string {
   const met = outcomes.filter((outcome) => outcome.met).length
-  const rows = [
+  const head = htmlDefinitions([
     ['cluster', `${facts.context}, ${facts.server}`],
     ['who', facts.operator],
     ['began', facts.startedAt],
     ['ended', `${facts.finishedAt}, after ${showDuration(Date.parse(facts.finishedAt) - Date.parse(facts.startedAt))}`],
     ['run', facts.runId],
-  ]
-  return `<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<title>Disaster drill on ${escapeHtml(facts.context)}</title>
-<style>${style}</style>
-</head>
-<body>
-<main>
-<h1>Disaster drill on ${escapeHtml(facts.context)}</h1>
-<p class="verdict ${met === outcomes.length ? 'good' : 'bad'}">${met} of ${outcomes.length} objectives met</p>
-<dl>${rows.map(([name = '', value = '']) => `<div><dt>${name}</dt><dd>${escapeHtml(value)}</dd></div>`).join('')}</dl>
+  ])
+  return htmlPage(
+    `Disaster drill on ${facts.context}`,
+    style,
+    `<p class="verdict ${met === outcomes.length ? 'good' : 'bad'}">${met} of ${outcomes.length} objectives met</p>
+${head}
 <p class="legend"><span><i class="unnoticed"></i>until it was noticed</span> <span><i class="fixing"></i>until everything was Ready and a new commit applied</span> <span><i class="objective"></i>objective</span></p>
-${outcomes.map(drawOutcome).join('\n')}
-</main>
-</body>
-</html>
-`
+${outcomes.map(drawOutcome).join('\n')}`,
+  )
 }
 
 function drawOutcome(outcome: DrillOutcome): string {
   const { name, title, struckAt, detectedMs, recoveredMs, objectiveMs, met, mendedBy, survival, failure } = outcome
   const lost = survival.changed + survival.missing
-  const facts = [
+  const facts = htmlDefinitions([
     ['noticed', detectedMs === undefined ? 'not before it was over' : `after ${showDuration(detectedMs)}`],
     ['recovered', recoveredMs === undefined ? 'no' : `after ${showDuration(recoveredMs)}`],
     ['objective', showDuration(objectiveMs)],
     ['fixed by', mendedBy],
-    ['workloads', survival.checked === 0 ? 'a new cluster: none to compare' : `${survival.checked} looked at, ${lost} lost or replaced`],
-    ['struck', struckAt],
-  ]
+    ['workloads', survival.checked === 0 ? 'a new cluster: none to compare' : `${survival.checked} checked, ${lost} lost or replaced`],
+    ['injected', struckAt],
+  ])
   return `<section>
 <h2>${escapeHtml(title)} <small>${escapeHtml(name)}</small> <span class="verdict ${met ? 'good' : 'bad'}">${met ? '✔ met' : '✗ not met'}</span></h2>
 ${drawTimeline(outcome)}
-<dl>${facts.map(([term = '', value = '']) => `<div><dt>${term}</dt><dd>${escapeHtml(value)}</dd></div>`).join('')}</dl>
+${facts}
 ${failure === undefined ? '' : `<p class="failure">${escapeHtml(failure)}</p>`}
 </section>`
 }
 
 const style = `
-:root { --ink: #1c2430; --faint: #667085; --line: #d0d5dd; --amber: #d98a00; --blue: #2f6fd6; --red: #c4320a; --green: #1a7f4b; }
-* { box-sizing: border-box; }
-body { margin: 0; font: 16px/1.45 system-ui, -apple-system, "Segoe UI", Roboto, sans-serif; color: var(--ink); background: #fff; }
-main { max-width: 60rem; margin: 0 auto; padding: 1.5rem 1rem 3rem; }
-h1 { font-size: 1.6rem; margin: 0 0 .25rem; }
+main { max-width: 60rem; }
 h2 { font-size: 1.1rem; margin: 0 0 .5rem; }
 h2 small { color: var(--faint); font-weight: normal; font-family: ui-monospace, monospace; font-size: .85rem; }
-.verdict { font-weight: 600; margin: 0 0 1rem; }
 h2 .verdict { float: right; font-size: .95rem; }
-.good { color: var(--green); } .bad, .failure { color: var(--red); }
+.failure { color: var(--red); }
 section { border-top: 1px solid var(--line); padding: 1rem 0; break-inside: avoid; }
 svg { display: block; width: 100%; height: auto; min-height: 3.5rem; overflow: visible; }
 svg text { font-size: 12px; fill: var(--faint); text-anchor: middle; }
 .axis, .tick { stroke: var(--line); } line.objective { stroke: var(--ink); stroke-width: 2; stroke-dasharray: 4 3; }
-rect.unnoticed, i.unnoticed { fill: var(--amber); background: var(--amber); }
+rect.unnoticed, i.unnoticed { fill: #d98a00; background: #d98a00; }
 rect.fixing, i.fixing { fill: var(--blue); background: var(--blue); }
 rect.lost { fill: var(--red); }
 .legend { color: var(--faint); font-size: .9rem; display: flex; flex-wrap: wrap; gap: .1rem 1rem; }
 i { display: inline-block; width: .9em; height: .9em; margin-right: .4em; vertical-align: -.1em; }
 i.objective { width: 0; border-left: 2px dashed var(--ink); }
 dl { display: grid; grid-template-columns: repeat(auto-fit, minmax(15rem, 1fr)); gap: .35rem 1rem; margin: .5rem 0; font-size: .95rem; }
-dl div { display: flex; gap: .5rem; } dt { color: var(--faint); flex: none; } dd { margin: 0; overflow-wrap: anywhere; }
 @media (max-width: 40rem) { h2 .verdict { float: none; display: block; } svg text { font-size: 17px; } }
-@media print { body { font-size: 11pt; } * { print-color-adjust: exact; -webkit-print-color-adjust: exact; } }
+@media print { body { font-size: 11pt; } }
 `

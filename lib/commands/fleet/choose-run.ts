@@ -3,7 +3,7 @@ import { exitCodes, OperatorError } from '../../base/errors.ts'
 import { scriptCall } from '../../base/shell-line.ts'
 import { canAsk, choose } from '../../terminal/prompt.ts'
 import type { FleetCall } from './fleet-syntax.ts'
-import { findRun, type FleetRun, type KeptRun, stateOf } from './fleet-run.ts'
+import { findRun, type FleetRun, type KeptRun, fleetStateOf } from './fleet-run.ts'
 import type { Effect, GivenFlags } from './fleet-commands.ts'
 
 type RunCall = Extract<FleetCall, { is: 'run' }>
@@ -39,7 +39,7 @@ export function runToResume(runs: string, { name, given, own }: RunCall): KeptRu
 }
 
 function verifyNotRunning({ run, runId }: KeptRun): void {
-  const state = stateOf(run)
+  const state = fleetStateOf(run)
   if (state === 'running') {
     throw new OperatorError(`the run ${runId} is still carried out by process ${run.pid}`, {
       kind: 'locked',
@@ -87,7 +87,7 @@ export async function interruptedFleet(
 }
 
 function isInterrupted(run: FleetRun): boolean {
-  return run.outcome === 'cancelled' || stateOf(run) === 'interrupted'
+  return run.outcome === 'cancelled' || fleetStateOf(run) === 'interrupted'
 }
 
 /** The command that resumes a run, with the consent that was given to it. */

@@ -2,25 +2,22 @@ import { showDuration } from '../../base/duration.ts'
 import type { ClusterResult } from './cluster-results.ts'
 import { countOutcomes, type FleetDocument } from './fleet-document.ts'
 
-/** A cluster that did not end well, or was not begun, and why. */
-export interface Trouble {
-  readonly wave: string
-  readonly name: string
-  readonly outcome: string
-  readonly why: string
-  readonly next: string
-}
-
 /** What the reports show beside the clusters themselves. */
 export interface FleetFacts {
   readonly verdict: string
-  readonly isWell: boolean
+  readonly succeeded: boolean
   /** Rows of name and value. */
   readonly head: readonly (readonly [string, string])[]
-  /** Version, outcome and how many, the most first. */
-  readonly byVersion: readonly { readonly version: string; readonly outcome: string; readonly names: readonly string[] }[]
-  readonly slowest: readonly { readonly name: string; readonly wave: string; readonly tookMs: number }[]
-  readonly troubles: readonly Trouble[]
+  readonly byVersion: FactTable
+  readonly troubles: FactTable
+  readonly slowest: FactTable
+}
+
+/** A part of the report. One without rows has nothing to show. */
+export interface FactTable {
+  readonly title: string
+  readonly columns: readonly string[]
+  readonly rows: readonly (readonly string[])[]
 }
 
 const slowestShown = 10
@@ -32,7 +29,7 @@ export function factsOf(document: FleetDocument): FleetFacts {
   const took = finishedAt === null ? '' : `, after ${showDuration(Date.parse(finishedAt) - Date.parse(startedAt))}`
   return {
     verdict: countOutcomes(waves),
-    isWell: exitCode === 0,
+    succeeded: exitCode === 0,
     head: [
       ['who', operator],
       ['fleet', `${file} (${digest})`],
@@ -41,24 +38,38 @@ export function factsOf(document: FleetDocument): FleetFacts {
       ['ended', finishedAt === null ? 'not yet' : `${finishedAt}${took}`],
       ['outcome', `${document.outcome ?? 'not known yet'}, exit code ${exitCode ?? 'not known yet'}`],
     ],
-    byVersion: groupsOf(all),
-    slowest: all
-      .flatMap(({ name, wave, durationMs }) => (durationMs === null ? [] : [{ name, wave, tookMs: durationMs }]))
-      .sort((one, other) => other.tookMs - one.tookMs)
-      .slice(0, slowestShown),
-    troubles: all.flatMap((cluster) => (isWell(cluster) ? [] : [troubleOf(cluster)])),
+    byVersion: {
+      title: 'Clusters by outcome and version',
+      columns: ['Flux', 'outcome', 'clusters', ''],
+      rows: groupsOf(all).map(({ version, outcome, names }) => [version, outcome, String(names.length), names.join(', ')]),
+    },
+    troubles: {
+      title: 'What failed, and why',
+      columns: ['wave', 'cluster', 'outcome', 'why', 'next'],
+      rows: all
+        .filter((cluster) => !succeeded(cluster))
+        .map(({ wave, name, outcome, error }) => [wave, name, outcome, error?.message ?? '', error?.remedy ?? '']),
+    },
+    slowest: {
+      title: 'The slowest',
+      columns: ['cluster', 'wave', 'took'],
+      rows: all
+        .flatMap(({ name, wave, durationMs }) => (durationMs === null ? [] : [{ name, wave, durationMs }]))
+        .sort((one, other) => other.durationMs - one.durationMs)
+        .slice(0, slowestShown)
+        .map(({ name, wave, durationMs }) => [name, wave, showDuration(durationMs)]),
+    },
   }
 }
 
-function isWell({ exitCode }: ClusterResult): boolean {
+function succeeded({ exitCode }: ClusterResult): boolean {
   return exitCode === 0
 }
 
-function troubleOf({ wave, name, outcome, error }: ClusterResult & { readonly wave: string }): Trouble {
-  return { wave, name, outcome, why: error?.message ?? '', next: error?.remedy ?? '' }
-}
-
-function groupsOf(clusters: readonly ClusterResult[]): FleetFacts['byVersion'] {
+/** Version, outcome and the clusters' names, the most first. */
+function groupsOf(
+  clusters: readonly ClusterResult[],
+): readonly { readonly version: string; readonly outcome: string; readonly names: readonly string[] }[] {
   const groups = new Map<string, { version: string; outcome: string; names: string[] }>()
   for (const { name, outcome, version = '' } of clusters) {
     const key = `${version} ${outcome}`

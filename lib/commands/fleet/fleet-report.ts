@@ -2,7 +2,7 @@ import { showDuration } from '../../base/duration.ts'
 import { escapeMarkdown, inOneLine } from '../../base/outside-text.ts'
 import type { ClusterResult } from './cluster-results.ts'
 import type { FleetDocument } from './fleet-document.ts'
-import { factsOf } from './fleet-facts.ts'
+import { type FactTable, factsOf } from './fleet-facts.ts'
 
 /** The report that people read, as Markdown. */
 export function describeFleet(document: FleetDocument): string {
@@ -11,31 +11,9 @@ export function describeFleet(document: FleetDocument): string {
     `# fleet ${document.command}: ${cell(document.outcome ?? 'not ended')}\n`,
     `${cell(verdict)}\n`,
     table(['', ''], head),
-    section(
-      'Clusters by outcome and version',
-      table(
-        ['Flux', 'outcome', 'clusters', ''],
-        byVersion.map(({ version, outcome, names }) => [version, outcome, String(names.length), names.join(', ')]),
-      ),
-    ),
-    troubles.length === 0
-      ? ''
-      : section(
-          'What failed, and why',
-          table(
-            ['wave', 'cluster', 'outcome', 'why', 'next'],
-            troubles.map(({ wave, name, outcome, why, next }) => [wave, name, outcome, why, next]),
-          ),
-        ),
-    slowest.length === 0
-      ? ''
-      : section(
-          'The slowest',
-          table(
-            ['cluster', 'wave', 'took'],
-            slowest.map(({ name, wave, tookMs }) => [name, wave, showDuration(tookMs)]),
-          ),
-        ),
+    tableOf(byVersion),
+    tableOf(troubles),
+    tableOf(slowest),
     section('Timeline', table(['wave', 'cluster', 'began', 'took', 'outcome', 'run'], timelineRows(document))),
     document.error === undefined ? '' : section('What went wrong', errorText(document.error)),
   ]
@@ -69,6 +47,10 @@ function errorText({ message, remedy }: NonNullable<FleetDocument['error']>): st
 
 function section(title: string, content: string): string {
   return `## ${title}\n\n${content}`
+}
+
+function tableOf({ title, columns, rows }: FactTable): string {
+  return rows.length === 0 ? '' : section(title, table(columns, rows))
 }
 
 function table(head: readonly string[], rows: readonly (readonly string[])[]): string {

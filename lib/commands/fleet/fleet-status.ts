@@ -8,7 +8,7 @@ import { exitCodeOf, resumeCommand } from './choose-run.ts'
 import { resultsOf } from './cluster-results.ts'
 import { countOutcomes, type FleetDocument, printDocument } from './fleet-document.ts'
 import { parseFleet } from './fleet-file.ts'
-import { fleetHome, findRun, type KeptRun, stateOf } from './fleet-run.ts'
+import { fleetHome, findRun, type KeptRun, fleetStateOf } from './fleet-run.ts'
 import type { FleetCall } from './fleet-syntax.ts'
 
 /**
@@ -28,7 +28,7 @@ export function showFleetStatus(
     })
   }
   const document = statusDocument(kept)
-  const state = stateOf(kept.run)
+  const state = fleetStateOf(kept.run)
   const { answer } = console
   answer.line(
     `Fleet ${kept.run.command}, run ${kept.runId}: ${state === 'ended' ? document.outcome : state}; ${countOutcomes(document.waves)}`,

@@ -60,10 +60,10 @@ export async function prepareFleet(
   return { ...chosen, ...opened, runs }
 }
 
-type Asked = Omit<PreparedFleet, 'waves' | 'seen' | 'runs'> & { readonly chosen: readonly string[] }
+type FleetRequest = Omit<PreparedFleet, 'waves' | 'seen' | 'runs'> & { readonly chosen: readonly string[] }
 type RunCall = Parameters<typeof prepareFleet>[0]
 
-function newFleet({ name = '', given, own, shared }: RunCall, commands: FleetCommands): Asked {
+function newFleet({ name = '', given, own, shared }: RunCall, commands: FleetCommands): FleetRequest {
   const command = commandNamed(name, commands)
   const lack = command.lacks?.(own)
   if (lack !== undefined) throw new OperatorError(lack.what, { kind: 'usage', remedy: lack.remedy })
@@ -73,7 +73,7 @@ function newFleet({ name = '', given, own, shared }: RunCall, commands: FleetCom
 }
 
 /** A resumed run goes by the copy of FILE that it has kept. */
-function resumedFleet({ shared }: RunCall, earlier: KeptRun, commands: FleetCommands): Asked {
+function resumedFleet({ shared }: RunCall, earlier: KeptRun, commands: FleetCommands): FleetRequest {
   const { run, folder } = earlier
   const content = readFileSync(join(folder, 'fleet.yaml'), 'utf8')
   return {
@@ -97,7 +97,7 @@ function defined(flags: GivenFlags): Record<string, string | boolean> {
   return Object.fromEntries(Object.entries(flags).flatMap(([name, value]) => (value === undefined ? [] : [[name, value]])))
 }
 
-/** What the run remembers from now on: a new run, or the resumed one with what did not end well to be done again. */
+/** What the run remembers from now on: a new run, or the resumed one with what failed to be done again. */
 export function runOf(
   prepared: PreparedFleet,
   { startedAt, operator }: { readonly startedAt: string; readonly operator: string },

@@ -1,7 +1,7 @@
-import { foreignFinalizers, type Holder } from '../../flux/finalizers.ts'
+import { foreignFinalizers, type FinalizerHolder } from '../../flux/finalizers.ts'
 import { readHolders } from '../../ownership/namespace-content.ts'
 import type { Cluster } from '../../kubernetes/client.ts'
-import { kinds, type KubeObject, nameOf, type Ref, refOf } from '../../kubernetes/objects.ts'
+import { kinds, type KubeObject, nameOf, type Ref, refOf, kubectlCall } from '../../kubernetes/objects.ts'
 import { fluxKinds } from '../../flux/kinds.ts'
 import { fluxGroups } from '../../flux/api-groups.ts'
 import { blocks, createPreflight, type Finding } from '../../preflight/preflight.ts'
@@ -32,7 +32,7 @@ export async function verifyInstanceLetGo(cluster: Cluster, instance: KubeObject
   preflight.conclude()
 }
 
-async function holdersOf(cluster: Cluster, name: string): Promise<Holder[]> {
+async function holdersOf(cluster: Cluster, name: string): Promise<FinalizerHolder[]> {
   const ref: Ref = { ...kinds.namespace, name }
   const [live, inside] = await Promise.all([cluster.get(ref), readHolders(cluster, name)])
   return [{ ref, finalizers: live?.metadata.finalizers ?? [] }, ...inside]
@@ -40,18 +40,17 @@ async function holdersOf(cluster: Cluster, name: string): Promise<Holder[]> {
 
 /** What only someone else can let go: who put a finalizer there wanted to do something first, and may not have. */
 export function judgeHolders(
-  holders: readonly Holder[],
+  holders: readonly FinalizerHolder[],
   state = "is held by a finalizer that is not Flux's, and holds the namespace",
 ): Finding[] {
   return holders.flatMap((holder) => {
     const foreign = foreignFinalizers(holder)
     if (foreign.length === 0) return []
     const { ref } = holder
-    const where = ref.namespace === undefined ? '' : `--namespace ${ref.namespace} `
     return [
       blocks(
         `${nameOf(ref)} ${state}: ${foreign.join(', ')}`,
-        `let anyone who put it there finish; if that is gone for good: kubectl ${where}edit ${ref.kind} ${ref.name}, and take it out of metadata.finalizers`,
+        `let anyone who put it there finish; if that is gone for good: ${kubectlCall('edit', ref)}, and take it out of metadata.finalizers`,
       ),
     ]
   })

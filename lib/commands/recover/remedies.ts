@@ -2,14 +2,14 @@ import { OperatorError } from '../../base/errors.ts'
 import type { Suspect } from '../../health/changes.ts'
 import { findAllSuspects } from '../../health/loops.ts'
 import { problems } from '../../health/problems.ts'
-import type { Scene } from '../../health/snapshot.ts'
+import type { Snapshot } from '../../health/snapshot.ts'
 import type { PrepareContext } from '../../runner/run-change.ts'
 import { createPreflight } from '../../preflight/preflight.ts'
 import { once } from '../../base/once.ts'
-import { lookForFlux } from '../../flux/installations.ts'
+import { readFlux } from '../../flux/installations.ts'
 import { checkPendingDeletions } from '../../preflight/pending-deletions.ts'
 import { prepareBootstrap } from '../bootstrap/prepare.ts'
-import { type BootstrapInputs, placeOf } from '../bootstrap/inputs.ts'
+import { type BootstrapInputs, treeLocationOf } from '../bootstrap/inputs.ts'
 import { bootstrap } from '../bootstrap/bootstrap.ts'
 import { returnSteps, rollBackSteps, rollbackReturn } from '../upgrade/upgrade.ts'
 import { prepareUpgrade } from '../upgrade/prepare.ts'
@@ -17,13 +17,13 @@ import { note, readNotes, type UpgradeNotes } from '../upgrade/state.ts'
 import { type restoreFlags, openForRestore, type Restore } from '../restore/restore.ts'
 import type { Rollback } from '../../runner/execute.ts'
 import type { Step } from '../../runner/step.ts'
-import { ensureFluxInstanceStated, ensureOperator } from '../bootstrap/steps/chart.ts'
-import { ensurePlainInstanceStated } from '../bootstrap/steps/plain-instance.ts'
+import { ensureFluxInstanceApplied, ensureOperator } from '../bootstrap/steps/chart.ts'
+import { ensurePlainInstanceApplied } from '../bootstrap/steps/plain-instance.ts'
 import { endLoop, rememberedLoop } from './steps/end-loop.ts'
 import { ensureFinalizersOffIn } from '../teardown/steps/finalizers.ts'
 import { ensureInstanceLetGo, ensureUninstallOff, ensureUninstallStopped } from './steps/let-go.ts'
 import { ensureNamespaceGone } from '../teardown/steps/delete-namespace.ts'
-import { ensureSecret } from '../bootstrap/steps/secret.ts'
+import { ensureLogin, loginPlaceOf } from './steps/login.ts'
 import { ensureControllersStopped } from '../teardown/steps/stop-controllers.ts'
 import { settingsFile } from '../../connection/cluster-settings.ts'
 import type { ClusterInGit } from '../../connection/target.ts'
@@ -41,8 +41,8 @@ export interface Remedies {
   readonly evidence: Evidence
   /** The folder below kubernetes/clusters. Throws `RemedyNeeds` where the tree has none for the cluster. */
   readonly clusterFolder: () => string
-  /** Reads the scene again. */
-  readonly look: () => Scene
+  /** Takes a new snapshot. */
+  readonly takeSnapshot: () => Snapshot
   /** From whatever there is to a Flux that follows Git: a capture's content first, where one is given, then bootstrap. */
   readonly everything: () => Promise<readonly Step[]>
   /** The same, after Flux's namespace is gone that its objects hold; objects and workloads elsewhere stay. */
@@ -59,7 +59,7 @@ export interface Remedies {
   readonly rollback: () => Rollback | undefined
   /** Gives Flux the login for Git: from the capture, where one is given, and from the settings. */
   readonly gitLogin: () => Promise<readonly Step[]>
-  /** Puts back the controllers that no operator keeps, by the program that had installed them. */
+  /** Puts back what of Flux no object in the cluster keeps, by the program that had installed it. */
   readonly reinstall: () => Promise<readonly Step[]>
   /** Throws `blocked` where a controller that comes back would first of all undo what was deployed. */
   readonly verifyNothingPending: () => Promise<void>
@@ -70,7 +70,7 @@ export interface Remedies {
 }
 
 // oxlint-disable-next-line max-lines-per-function -- one set of remedies: they share what is read once
-export function remediesOf(surroundings: PrepareContext<typeof restoreFlags>, evidence: Evidence, look: () => Scene): Remedies {
+export function remediesOf(surroundings: PrepareContext<typeof restoreFlags>, evidence: Evidence, takeSnapshot: () => Snapshot): Remedies {
   const { session, target, settings, redactor, own, memory, console } = surroundings
   const notices: string[] = []
   const { namespace } = evidence
@@ -91,7 +91,7 @@ export function remediesOf(surroundings: PrepareContext<typeof restoreFlags>, ev
   })
   const inputs = once(async (): Promise<BootstrapInputs> => {
     const { overrides, isLab, where } = target
-    const place = placeOf(inGit())
+    const place = treeLocationOf(inGit())
     const capture = (await restore())?.capture
     const reached = { ...session, cluster: capture === undefined ? seen : asRestored(seen, capture) }
     const read = await prepareBootstrap(reached, { ...place, isLab, overrides, settings, redactor, where })
@@ -103,7 +103,7 @@ export function remediesOf(surroundings: PrepareContext<typeof restoreFlags>, ev
     const installing = bootstrap(read, session)
     return opened === undefined ? installing : [...opened.beforeFlux, ...installing, opened.byHand]
   }
-  const lookBack = async (): Promise<UpgradeNotes> => {
+  const readBack = async (): Promise<UpgradeNotes> => {
     inGit()
     const read = await prepareUpgrade(session, target, {
       flux: evidence.upgrade?.from,
@@ -122,7 +122,7 @@ export function remediesOf(surroundings: PrepareContext<typeof restoreFlags>, ev
   return {
     evidence,
     clusterFolder: () => inGit().folder,
-    look,
+    takeSnapshot,
     notices: () => notices,
     async everything() {
       await awaitNamespaceGone(session.cluster, namespace, console)
@@ -151,19 +151,19 @@ export function remediesOf(surroundings: PrepareContext<typeof restoreFlags>, ev
     async instance() {
       const { tree, instanceObjects } = await inputs()
       const { plainInstance } = tree
-      if (plainInstance !== undefined) return [ensurePlainInstanceStated(plainInstance)]
-      return [ensureFluxInstanceStated(tree.instance, instanceObjects)]
+      if (plainInstance !== undefined) return [ensurePlainInstanceApplied(plainInstance)]
+      return [ensureFluxInstanceApplied(tree.instance, instanceObjects)]
     },
     async rollBack() {
       const stage = { script: 'recover', session, target, memory, branch: undefined }
-      const looked = readNotes(memory) ?? (await lookBack())
-      if (looked.isReturning === true) return returnSteps(stage, looked)
+      const notes = readNotes(memory) ?? (await readBack())
+      if (notes.isReturning === true) return returnSteps(stage, notes)
       let hasArrived = false
       const arrived = (): void => {
         hasArrived = true
       }
-      rollback = rollbackReturn(stage, looked, () => hasArrived)
-      return rollBackSteps(stage, looked, arrived)
+      rollback = rollbackReturn(stage, notes, () => hasArrived)
+      return rollBackSteps(stage, notes, arrived)
     },
     rollback: () => rollback,
     async gitLogin() {
@@ -171,16 +171,17 @@ export function remediesOf(surroundings: PrepareContext<typeof restoreFlags>, ev
       const [opened, { tree, secrets }] = await Promise.all([restore(), inputs()])
       const login = secrets.filter(({ name }) => name === tree.sync.pullSecret)
       if (opened === undefined && login.length === 0) throw noLogin(tree.sync.pullSecret)
-      return [...(opened?.beforeFlux ?? []), ...login.map(ensureSecret)]
+      const place = loginPlaceOf(tree.sync.url, inGit().remote.login)
+      return [...(opened?.beforeFlux ?? []), ...login.map((secret) => ensureLogin(secret, place, redactor))]
     },
-    reinstall: () => reinstallSteps(session, target, evidence.installation),
+    reinstall: () => reinstallSteps(session, target, evidence.installation, takeSnapshot),
     async verifyNothingPending() {
       const preflight = createPreflight(session.cluster.signal)
-      await preflight.check(async () => checkPendingDeletions(session.cluster, await lookForFlux(session.cluster), namespace))
+      await preflight.check(async () => checkPendingDeletions(session.cluster, await readFlux(session.cluster), namespace))
       preflight.conclude()
     },
     async endLoop() {
-      const suspects = rememberedLoop(memory) === undefined ? await seenLoop(look(), evidence) : []
+      const suspects = rememberedLoop(memory) === undefined ? await seenLoop(takeSnapshot(), evidence) : []
       return endLoop(suspects, evidence.namespace)
     },
   }
@@ -197,16 +198,16 @@ function noLogin(secret: string): OperatorError {
 }
 
 /** Those who were seen to change something over and over. */
-async function seenLoop(scene: Scene, { objects, probed }: Evidence): Promise<readonly Suspect[]> {
+async function seenLoop(snapshot: Snapshot, { objects, probed }: Evidence): Promise<readonly Suspect[]> {
   const troubles = probed.find(({ id }) => id === 'loop')?.objects ?? []
   const reported = troubles.flatMap(({ object, problem }) => (problem === problems.loop ? [object] : []))
-  const suspects = (await findAllSuspects(scene)).filter(({ object }) => reported.includes(object))
+  const suspects = (await findAllSuspects(snapshot)).filter(({ object }) => reported.includes(object))
   if (suspects.length > 0 && suspects.every(({ by }) => !objects.has(by))) {
     throw new OperatorError(
       `${[...new Set(reported)].join(', ')} is changed over and over by the operator itself, which cannot be suspended alone. Nothing was changed`,
       {
         kind: 'blocked',
-        remedy: 'leave it to one owner in Git: npx zx scripts/health-check.ts --only loop tells who changes it',
+        remedy: 'leave it to one owner in Git: npx zx scripts/health-check.ts --only loop reports who changes it',
       },
     )
   }

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { type Entry, textOf } from '../../../lib/capture/capture.ts'
+import { type Entry, entryText } from '../../../lib/capture/capture.ts'
 import { changeBack, compareAll, putBack } from '../../../lib/capture/compare.ts'
 import { type Cluster, clusterAt } from '../../../lib/kubernetes/client.ts'
 import { kinds, type KubeObject, parseObject } from '../../../lib/kubernetes/objects.ts'
@@ -10,7 +10,7 @@ const project = { 'field.cattle.io/projectId': 'c-m-1:p-1' }
 const namespace = (annotations: Record<string, string>, labels: Record<string, string> = {}): KubeObject =>
   parseObject({ ...kinds.namespace, metadata: { name: ref.name, uid: '1', resourceVersion: '7', annotations, labels } })
 const captured = namespace({ ...project, 'lifecycle.cattle.io/create.namespace-auth': 'true', 'cattle.io/status': '{"Conditions":[]}' })
-const entry: Entry = { ref, role: 'namespace', because: [], text: textOf(captured, false) }
+const entry: Entry = { ref, role: 'namespace', because: [], text: entryText(captured, false) }
 
 /** A cluster with one namespace, or none, that remembers what is written. */
 function clusterWith(live: KubeObject | undefined): { cluster: Cluster; written: KubeObject[] } {
@@ -50,4 +50,21 @@ test('what it has noted on the new one is not a difference, and stays through a 
   await changeBack(cluster, entry, live)
   expect(written[0]?.metadata).toMatchObject({ uid: '1', annotations: { ...project, ...noted } })
   expect(Object.keys(written[0]?.metadata.annotations ?? {})).toHaveLength(2)
+})
+
+test('a Secret that another program has changed since is left to it; one of a person is made what was captured', async () => {
+  const secret = (metadata: object, password: string): KubeObject =>
+    parseObject({ ...kinds.secret, metadata: { name: 'git', namespace: 'flux-system', ...metadata }, data: { password } })
+  const login: Entry = { ref: { ...kinds.secret, namespace: 'flux-system', name: 'git' }, role: 'referred', because: [], text: '' }
+  const verdict = async (metadata: object): Promise<unknown> => {
+    const { cluster } = clusterWith(secret(metadata, 'bmV3'))
+    return (await compareAll(cluster, [{ ...login, text: entryText(secret(metadata, 'b2xk'), true) }]))[0]?.verdict
+  }
+  const sealed = { apiVersion: 'bitnami.com/v1alpha1', kind: 'SealedSecret', name: 'git', uid: '1' }
+  expect(await verdict({ ownerReferences: [sealed] })).toEqual({ is: 'left', why: 'SealedSecret git writes it' })
+  expect(await verdict({ annotations: { 'cert-manager.io/certificate-name': 'git' } })).toEqual({
+    is: 'left',
+    why: 'Certificate flux-system/git writes it',
+  })
+  expect(await verdict({})).toMatchObject({ is: 'different', fields: ['data.password'] })
 })

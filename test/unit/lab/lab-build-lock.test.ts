@@ -56,7 +56,7 @@ test('it waits for a holder that lives, and takes over when it was killed', asyn
     (one) => waitedFor.push(one),
     async () => void (had = true),
   )
-  await vi.waitFor(() => expect(waitedFor.length).toBeGreaterThan(1))
+  await expect.poll(() => waitedFor.length).toBeGreaterThan(1)
   expect(had).toBe(false)
   holder.kill('SIGKILL')
   await got

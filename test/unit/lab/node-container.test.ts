@@ -53,7 +53,7 @@ function fail(): never {
 }
 
 /** Ends a back-off early, as setting faults does. */
-function lookAgain(): void {
+function checkAgain(): void {
   const before = again
   again = new AbortController()
   before.abort()
@@ -92,23 +92,23 @@ describe('a container', () => {
   test('whose image is absent backs off until it is there', async () => {
     let found: FoundImage = { is: 'absent', message: 'not found' }
     const { container, seen } = containerOn({ find: () => found })
-    await vi.waitFor(() => expect(seen).toEqual(['ErrImagePull']))
+    await expect.poll(() => seen).toEqual(['ErrImagePull'])
     expect(container.log(false)).toContain('waiting to start: not found')
-    lookAgain()
-    await vi.waitFor(() => expect(seen).toEqual(['ErrImagePull', 'ImagePullBackOff']))
+    checkAgain()
+    await expect.poll(() => seen).toEqual(['ErrImagePull', 'ImagePullBackOff'])
     found = { is: 'stand-in' }
-    lookAgain()
-    await vi.waitFor(() => expect(container.state).toMatchObject({ is: 'running' }))
+    checkAgain()
+    await expect.poll(() => container.state).toMatchObject({ is: 'running' })
     expect(container.facts.restarts).toBe(0)
     ending.abort()
   })
 
   test('that exits is started again, and tells how it ended', async () => {
     const { container, seen, life } = containerOn({ find: real, start: async () => run('echo said; exit 3') })
-    await vi.waitFor(() => expect(seen).toEqual(['running true', 'CrashLoopBackOff']))
+    await expect.poll(() => seen).toEqual(['running true', 'CrashLoopBackOff'])
     expect(container.facts.last).toMatchObject({ exitCode: 3 })
-    lookAgain()
-    await vi.waitFor(() => expect(seen).toHaveLength(4))
+    checkAgain()
+    await expect.poll(() => seen).toHaveLength(4)
     expect(container.facts.restarts).toBe(1)
     expect(readFileSync(join(folder, 'manager.previous.log'), 'utf8')).toBe('said\n')
     ending.abort()
@@ -124,7 +124,7 @@ describe('a container', () => {
 
   test('ends with its pod, and is not started again', async () => {
     const { container, seen, life } = containerOn({ find: real, start: async () => run('exec sleep 60') })
-    await vi.waitFor(() => expect(container.run).toBeDefined())
+    await expect.poll(() => container.run).toBeDefined()
     ending.abort()
     container.end('SIGKILL')
     await life
@@ -133,13 +133,13 @@ describe('a container', () => {
 
   test('that cannot be started says why', async () => {
     const { container } = containerOn({ find: real, start: () => Promise.reject(new Error('secret "x" not found')) })
-    await vi.waitFor(() => expect(container.state).toMatchObject({ reason: 'CreateContainerConfigError', message: 'secret "x" not found' }))
+    await expect.poll(() => container.state).toMatchObject({ reason: 'CreateContainerConfigError', message: 'secret "x" not found' })
     ending.abort()
   })
 
   test('under the fault crash exits on start, stand-ins too', async () => {
     const { container, seen, life } = containerOn({ crashes: () => true })
-    await vi.waitFor(() => expect(seen).toEqual(['running false', 'CrashLoopBackOff']))
+    await expect.poll(() => seen).toEqual(['running false', 'CrashLoopBackOff'])
     expect(container.facts.last).toMatchObject({ exitCode: 1 })
     ending.abort()
     await life
@@ -150,11 +150,11 @@ describe('a container', () => {
     const server = createServer((_, response) => response.writeHead(code).end())
     const url = `http://127.0.0.1:${await listenOn(server, 0)}/`
     const { container, seen, life } = containerOn({ find: real, start: async () => run('exec sleep 60', url) })
-    await vi.waitFor(() => expect(seen).toEqual(['running false']))
+    await expect.poll(() => seen).toEqual(['running false'])
     code = 200
-    await vi.waitFor(() => expect(seen).toEqual(['running false', 'running true']))
+    await expect.poll(() => seen).toEqual(['running false', 'running true'])
     code = 500
-    await vi.waitFor(() => expect(seen).toEqual(['running false', 'running true', 'running false']), { timeout: 3000 })
+    await expect.poll(() => seen).toEqual(['running false', 'running true', 'running false'])
     ending.abort()
     container.end('SIGTERM')
     await life

@@ -1,7 +1,7 @@
 import { PassThrough } from 'node:stream'
 import { beforeEach, describe, expect, onTestFinished, test, vi } from 'vitest'
 import type { Consent } from '../../../lib/runner/consent.ts'
-import type { Look, Step } from '../../../lib/runner/step.ts'
+import type { StepStatus, Step } from '../../../lib/runner/step.ts'
 import { done, given, stage, step, todo } from '../run-stage.ts'
 
 const { prompt } = vi.hoisted(() => ({ prompt: vi.fn() }))
@@ -21,17 +21,17 @@ beforeEach(() => {
 })
 
 const ask: Consent = { changes: 'ask', destroys: 'ask' }
-const todoOf = (change: string): Look => ({ is: 'todo', change, commands: [] })
+const todoOf = (change: string): StepStatus => ({ is: 'todo', change, commands: [] })
 
-/** A step whose looks are these, and then done; `acted` says of which look it acted. */
-function seen(id: string, looks: readonly Look[], more: Partial<Step> = {}): Step & { acted: () => readonly string[] } {
-  let last: Look = done
-  const left = [...looks]
+/** A step with these statuses in turn, and then done; `acted` says on which status it was applied. */
+function seen(id: string, statuses: readonly StepStatus[], more: Partial<Step> = {}): Step & { acted: () => readonly string[] } {
+  let last: StepStatus = done
+  const left = [...statuses]
   const acted: string[] = []
   return {
     ...step(id),
-    look: () => Promise.resolve((last = left.shift() ?? done)),
-    act: () => Promise.resolve(void acted.push(last.is === 'todo' ? last.change : last.is)),
+    check: () => Promise.resolve((last = left.shift() ?? done)),
+    apply: () => Promise.resolve(void acted.push(last.is === 'todo' ? last.change : last.is)),
     acted: () => acted,
     ...more,
   }
@@ -43,7 +43,7 @@ const answers = (...given: readonly string[]): void => {
 
 describe('a person who consents', () => {
   test('to all that remain is asked of what the plan did not show', async () => {
-    answers('all', 'stop')
+    answers('Run this and all that remain', 'Stop here')
     const unforeseen = seen('two', [done, todoOf('delete everything')])
     const { outcome } = await stage([step('one'), unforeseen], ask).result
     expect(outcome).toBe('cancelled')
@@ -51,8 +51,18 @@ describe('a person who consents', () => {
     expect(prompt).toHaveBeenCalledTimes(2)
   })
 
+  test('to all that remain is not asked again of what the plan said is known after apply', async () => {
+    answers('Run this and all that remain')
+    const later = seen('two', [{ is: 'waiting', on: 'one' }, todoOf('ask for it now'), todoOf('ask for it now')])
+    const { result, lines } = stage([step('one'), later], ask)
+    expect((await result).outcome).toBe('done')
+    expect(lines).toContain('  2. ◎ Do two: (known after apply)')
+    expect(later.acted()).toEqual(['ask for it now'])
+    expect(prompt).toHaveBeenCalledTimes(1)
+  })
+
   test('to one thing is asked again where it has become another meanwhile', async () => {
-    answers('run', 'run')
+    answers('Run this step', 'Run this step')
     const moving = seen('one', [todoOf('delete a'), todoOf('delete a'), todoOf('delete a and b'), todoOf('delete a and b')])
     expect((await stage([moving], ask).result).outcome).toBe('done')
     expect(moving.acted()).toEqual(['delete a and b'])

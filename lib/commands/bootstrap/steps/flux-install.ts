@@ -1,3 +1,4 @@
+import { printable } from '../../../base/shell-line.ts'
 import { counted } from '../../../base/counted.ts'
 import * as v from 'valibot'
 import { kinds, type KubeObject, type Ref } from '../../../kubernetes/objects.ts'
@@ -8,7 +9,7 @@ import { OperatorError } from '../../../base/errors.ts'
 import type { Access } from '../../../connection/kubeconfig.ts'
 import type { Step } from '../../../runner/step.ts'
 import type { Tree } from '../../../desired-state/tree.ts'
-import { stated } from '../../../kubernetes/manifest.ts'
+import { manifestOf } from '../../../kubernetes/manifest.ts'
 import { appLabels } from '../../../flux/labels.ts'
 
 const labelsSchema = v.object({ metadata: v.object({ labels: v.record(v.string(), v.string()) }) })
@@ -27,7 +28,7 @@ export function ensureFluxInstalled(tree: Tree, access: Access, flux: string | u
     id: 'flux-install',
     title: `Install Flux ${version} with its CLI`,
     risk: 'change',
-    async look({ cluster }) {
+    async check({ cluster }) {
       if (flux === undefined) {
         return { is: 'blocked', reason: '--via flux needs the flux CLI, which is not on PATH', remedy: 'install flux, or leave --via out' }
       }
@@ -35,14 +36,14 @@ export function ensureFluxInstalled(tree: Tree, access: Access, flux: string | u
         const ref: Ref = { ...kinds.deployment, namespace, name }
         const deployment = await cluster.get(ref)
         if (deployment === undefined || versionOf(deployment) !== version) {
-          return { is: 'todo', change: `install ${components.join(', ')} ${version}`, commands: [`flux install ${flags.join(' ')}`] }
+          return { is: 'todo', change: `install ${components.join(', ')} ${version}`, commands: [printable(['flux', 'install', ...flags])] }
         }
         const readiness = await deploymentReadiness(cluster, ref)
         if (readiness.is === 'waiting') return readiness
       }
       return { is: 'done', detail: `${counted(components.length, 'controller')} of ${version} available` }
     },
-    async act({ timeout, signal }) {
+    async apply({ timeout, signal }) {
       const limit = `--timeout=${Math.ceil(timeout / 1000)}s`
       await shell(access.env, { signal })`${flux ?? 'flux'} install --context=${access.context} ${flags} ${limit}`.catch(
         (error: unknown) => {
@@ -69,8 +70,8 @@ export function ensureFirstSync(tree: Tree): Step {
   const secretRef = sync.pullSecret === '' ? {} : { secretRef: { name: sync.pullSecret } }
   // As the operator will make them (flux-operator internal/builder/templates.go), so that adopting changes nothing.
   const objects = [
-    stated(source, { spec: { interval: sync.interval, ref: { name: sync.ref }, url: sync.url, ...secretRef } }),
-    stated(root, {
+    manifestOf(source, { spec: { interval: sync.interval, ref: { name: sync.ref }, url: sync.url, ...secretRef } }),
+    manifestOf(root, {
       spec: { interval: '10m0s', path: sync.path, prune: true, sourceRef: { kind: 'GitRepository', name } },
     }),
   ]
@@ -78,20 +79,30 @@ export function ensureFirstSync(tree: Tree): Step {
     id: 'first-sync',
     title: `Point Flux at Git: ${sync.ref} at ${commit.slice(0, 12)}`,
     risk: 'change',
-    async look({ cluster }) {
+    async check({ cluster }) {
       const live = await Promise.all([cluster.get(source), cluster.get(root)])
       if (live.every((object) => object !== undefined)) return { is: 'done', detail: `GitRepository and Kustomization ${name} exist` }
-      const secret = sync.pullSecret === '' ? '' : ` --secret-ref=${sync.pullSecret}`
+      const secret = sync.pullSecret === '' ? [] : [`--secret-ref=${sync.pullSecret}`]
+      const call = ['flux', '--namespace', namespace, 'create']
       return {
         is: 'todo',
         change: `create GitRepository and Kustomization ${namespace}/${name}`,
         commands: [
-          `flux create source git ${name} --url=${sync.url} --ref-name=${sync.ref} --interval=${sync.interval}${secret}`,
-          `flux create kustomization ${name} --source=GitRepository/${name} --path=${sync.path} --prune --interval=10m`,
+          printable([
+            ...call,
+            'source',
+            'git',
+            name,
+            `--url=${sync.url}`,
+            `--ref-name=${sync.ref}`,
+            `--interval=${sync.interval}`,
+            ...secret,
+          ]),
+          printable([...call, 'kustomization', name, `--source=GitRepository/${name}`, `--path=${sync.path}`, '--prune', '--interval=10m']),
         ],
       }
     },
-    async act({ cluster }) {
+    async apply({ cluster }) {
       for (const object of objects) await cluster.apply(object)
     },
     watches: [],

@@ -1,4 +1,4 @@
-import { urgeFetch } from '../../../flux/artifact.ts'
+import { nudgeFetch } from '../../../flux/artifact.ts'
 import { appliers } from '../../../flux/field-managers.ts'
 import { appliedBy } from '../../../flux/labels.ts'
 import { instanceIn } from '../../../flux/refs.ts'
@@ -6,21 +6,21 @@ import { applyObjects, describeDifferences, differences } from '../../../kuberne
 import type { Cluster } from '../../../kubernetes/client.ts'
 import type { KubeObject } from '../../../kubernetes/objects.ts'
 import type { Step } from '../../../runner/step.ts'
-import { instanceWatches, lookAtInstance } from './chart.ts'
+import { instanceWatches, instanceStatus } from './chart.ts'
 
 /** Applies a FluxInstance that Git has as a manifest, as the Kustomization will that owns it from then on, and waits until it is Ready. */
 export function ensurePlainInstance(instance: KubeObject, namespace: string): Step {
-  const stated = ensurePlainInstanceStated(instance)
+  const applied = ensurePlainInstanceApplied(instance)
   return {
-    ...stated,
+    ...applied,
     title: 'Install Flux: apply the FluxInstance',
-    async look(run) {
+    async check(run) {
       // What applies it gives it labels: once Git does, what it says is Git's business.
-      if (await isAppliedByGit(run.cluster, namespace)) return lookAtInstance(run, namespace)
-      const status = await stated.look(run)
-      return status.is === 'done' ? lookAtInstance(run, namespace) : status
+      if (await isAppliedByGit(run.cluster, namespace)) return instanceStatus(run, namespace)
+      const status = await applied.check(run)
+      return status.is === 'done' ? instanceStatus(run, namespace) : status
     },
-    urge: urgeFetch(instanceIn(namespace)),
+    nudge: nudgeFetch(instanceIn(namespace)),
     watches: instanceWatches(namespace),
   }
 }
@@ -31,19 +31,19 @@ async function isAppliedByGit(cluster: Cluster, namespace: string): Promise<bool
 }
 
 /** The same, where that it is Ready is waited for later. */
-export function ensurePlainInstanceStated(instance: KubeObject): Step {
+export function ensurePlainInstanceApplied(instance: KubeObject): Step {
   return {
     id: 'flux-instance',
     title: 'Put the FluxInstance back as Git has it',
     risk: 'change',
-    async look(run) {
+    async check(run) {
       const found = await differences(run.cluster, [instance], appliers.kustomize)
       if (found.length === 0) return { is: 'done', detail: 'it is as Git has it' }
       const { change, details } = describeDifferences(found)
       const apply = `kubectl apply --server-side --force-conflicts --field-manager=${appliers.kustomize} -f FILE`
-      return { is: 'todo', change, commands: [apply], details }
+      return { is: 'todo', change, commands: [], byHand: [`${apply}   # FILE: its manifest in Git`], details }
     },
-    async act({ cluster }) {
+    async apply({ cluster }) {
       await applyObjects(cluster, [instance], appliers.kustomize)
     },
     watches: [],

@@ -1,13 +1,13 @@
 import * as v from 'valibot'
 import type { Cluster } from '../../../kubernetes/client.ts'
-import type { KubeObject, Ref } from '../../../kubernetes/objects.ts'
+import { kubectlCall, type KubeObject, type Ref } from '../../../kubernetes/objects.ts'
 import { fluxKinds } from '../../../flux/kinds.ts'
 import { appliedBy } from '../../../flux/labels.ts'
 import { instanceIn } from '../../../flux/refs.ts'
 import { readinessOf } from '../../../flux/readiness.ts'
 import { requestReconcile } from '../../../flux/reconcile-request.ts'
 import { headOf } from '../../../tools/git.ts'
-import type { Look, Step } from '../../../runner/step.ts'
+import type { StepStatus, Step } from '../../../runner/step.ts'
 import { exactVersion } from '../../../desired-state/chart.ts'
 import type { Tree } from '../../../desired-state/tree.ts'
 import { stepStatusOf } from '../../../runner/step-status.ts'
@@ -22,11 +22,11 @@ export function ensureSynced(tree: Pick<Tree, 'namespace' | 'syncName' | 'commit
     id: 'sync',
     title: `Follow Git at ${tree.commit.slice(0, 12)}`,
     risk: 'change',
-    async look({ cluster, signal }) {
+    async check({ cluster, signal }) {
       const [repository, kustomization] = await Promise.all([cluster.get(source), cluster.get(root)])
       if (repository === undefined) return { is: 'waiting', on: `GitRepository ${source.name} to be created` }
       const fetched = fetchedRevision(repository)
-      const behind = unready(repository, `kubectl --namespace ${namespace} describe gitrepository ${source.name}`)
+      const behind = unready(repository, source)
       if (behind !== undefined) return behind
       // Someone may have pushed since this run began: then the newer head is as good.
       const head = fetched.endsWith(tree.commit) ? tree.commit : await headOf(tree.remote, signal)
@@ -38,14 +38,14 @@ export function ensureSynced(tree: Pick<Tree, 'namespace' | 'syncName' | 'commit
         }
       }
       if (kustomization === undefined) return { is: 'waiting', on: `Kustomization ${root.name} to be created` }
-      const applying = unready(kustomization, `kubectl --namespace ${namespace} describe kustomization ${root.name}`)
+      const applying = unready(kustomization, root)
       if (applying !== undefined) return applying
       const applied = appliedRevision(kustomization)
       if (!applied.endsWith(head))
         return { is: 'waiting', on: `Kustomization ${root.name} to apply ${head.slice(0, 12)}; it is at ${applied}` }
       return { is: 'done', detail: `GitRepository and Kustomization ${root.name} are Ready at ${head.slice(0, 12)}` }
     },
-    act: ({ cluster }) => requestReconcile(cluster, source),
+    apply: ({ cluster }) => requestReconcile(cluster, source),
     watches: [
       { kind: fluxKinds.gitRepository, query: { namespace } },
       { kind: fluxKinds.kustomization, query: { namespace } },
@@ -53,8 +53,8 @@ export function ensureSynced(tree: Pick<Tree, 'namespace' | 'syncName' | 'commit
   }
 }
 
-function unready(object: KubeObject, remedy: string): Look | undefined {
-  const status = stepStatusOf(readinessOf(object), remedy)
+function unready(object: KubeObject, ref: Ref): StepStatus | undefined {
+  const status = stepStatusOf(readinessOf(object), kubectlCall('describe', ref))
   return status.is === 'done' ? undefined : status
 }
 
@@ -78,12 +78,12 @@ export function ensureTakenOver(tree: Tree): Step {
       ? 'Hand over to Git: its HelmRelease owns the operator, and its Kustomization the FluxInstance'
       : 'Hand over to Git: its HelmReleases own the operator and the FluxInstance',
     risk: 'safe',
-    async look({ cluster }) {
+    async check({ cluster }) {
       for (const { chart, ref } of releases) {
         const release = await cluster.get(ref)
         if (release === undefined) return { is: 'waiting', on: `HelmRelease ${ref.name} to be applied from Git` }
-        const look = unready(release, `kubectl --namespace ${ref.namespace} describe helmrelease ${ref.name}`)
-        if (look !== undefined) return look
+        const status = unready(release, ref)
+        if (status !== undefined) return status
         const version = v.parse(historySchema, release).status.history[0]?.chartVersion.split('+')[0]
         const wanted = exactVersion(chart)
         if (wanted !== undefined && version !== wanted)
@@ -92,13 +92,13 @@ export function ensureTakenOver(tree: Tree): Step {
       for (const ref of kustomizations) {
         const kustomization = await cluster.get(ref)
         if (kustomization === undefined) return { is: 'waiting', on: `Kustomization ${ref.name} to be applied from Git` }
-        const look = unready(kustomization, `kubectl --namespace ${ref.namespace ?? namespace} describe kustomization ${ref.name}`)
-        if (look !== undefined) return look
+        const status = unready(kustomization, ref)
+        if (status !== undefined) return status
       }
-      if (isPlain) return lookAtOwnInstance(cluster, tree)
+      if (isPlain) return ownInstanceStatus(cluster, tree)
       return { is: 'done', detail: `HelmReleases ${releases.map(({ ref }) => ref.name).join(' and ')} are Ready and own their releases` }
     },
-    act: () => Promise.resolve(),
+    apply: () => Promise.resolve(),
     watches: [
       { kind: fluxKinds.helmRelease, query: { namespace } },
       { kind: fluxKinds.kustomization, query: { namespace } },
@@ -107,7 +107,7 @@ export function ensureTakenOver(tree: Tree): Step {
 }
 
 /** A FluxInstance of no chart is Git's own once a Kustomization has put its label on it. */
-async function lookAtOwnInstance(cluster: Pick<Cluster, 'get'>, { operator, namespace }: Tree): Promise<Look> {
+async function ownInstanceStatus(cluster: Pick<Cluster, 'get'>, { operator, namespace }: Tree): Promise<StepStatus> {
   const owner = (await cluster.get(instanceIn(namespace)))?.metadata.labels[appliedBy.kustomization.name]
   if (owner === undefined) return { is: 'waiting', on: 'the FluxInstance to be applied from Git' }
   return {

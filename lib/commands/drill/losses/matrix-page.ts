@@ -1,9 +1,10 @@
+import { htmlPage } from '../../../base/html-page.ts'
 import { escapeHtml } from '../../../base/outside-text.ts'
 import type { DrillFacts } from '../html-report.ts'
-import { shown } from './matrix.ts'
+import { shownTime } from './matrix.ts'
 import { isMet, type LossOutcome } from './outcome.ts'
 
-/** The matrix of a drill of every loss as one page that needs nothing else: objects by damages; on a phone each object is a list. */
+/** The matrix of a drill of every loss as one page: objects by damages; on a phone each object is a list. */
 export function drawMatrix(facts: DrillFacts, outcomes: readonly LossOutcome[]): string {
   const met = outcomes.filter(isMet).length
   const damages = [...new Set(outcomes.map(({ damages: all }) => all.join(' + ')))]
@@ -14,20 +15,12 @@ export function drawMatrix(facts: DrillFacts, outcomes: readonly LossOutcome[]):
     return `<tr><th scope="row">${escapeHtml(object)}</th>${cells.join('')}</tr>`
   }
   const isOfPairs = outcomes.some((one) => one.objects.length > 1)
-  return `<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<title>Every loss on ${escapeHtml(facts.context)}</title>
-<style>${style}</style>
-</head>
-<body>
-<main>
-<h1>Every loss on ${escapeHtml(facts.context)}</h1>
-<p class="${met === outcomes.length ? 'met' : 'missed'}"><b>${met} of ${outcomes.length}</b> noticed and healed, or harmless</p>
+  return htmlPage(
+    `Every loss on ${facts.context}`,
+    style,
+    `<p class="${met === outcomes.length ? 'met' : 'missed'}"><b>${met} of ${outcomes.length}</b> noticed and repaired, or harmless</p>
 <p class="faint">${escapeHtml(`${facts.server}, ${facts.operator}, run ${facts.runId}, ${facts.startedAt} to ${facts.finishedAt}`)}</p>
-<p class="faint"><span class="met">✔</span> as it should be <span class="harmless">○</span> harmless <span class="missed">✗</span> not noticed, not healed, or a workload lost. Each cell: the probe that noticed and when, who healed it and when.</p>
+<p class="faint"><span class="met">✔</span> as it should be <span class="harmless">○</span> harmless <span class="missed">✗</span> not noticed, not repaired, or a workload lost. Each cell: the probe that noticed and when, who repaired it and when.</p>
 ${
   isOfPairs
     ? outcomes.map(drawPair).join('\n')
@@ -35,11 +28,8 @@ ${
 <tbody>
 ${objects.map(row).join('\n')}
 </tbody></table>`
-}
-</main>
-</body>
-</html>
-`
+}`,
+  )
 }
 
 function drawPair(outcome: LossOutcome): string {
@@ -54,10 +44,10 @@ function drawCell(damage: string, outcome: LossOutcome | undefined): string {
 function drawOutcome(outcome: LossOutcome): string {
   const { noticed, detectedMs, harmless, healedBy, recoveredMs, survived, failure } = outcome
   const mark = !isMet(outcome) ? ['missed', '✗'] : harmless !== null ? ['harmless', '○'] : ['met', '✔']
-  const seen = harmless ?? (noticed === null ? 'not noticed' : `${noticed}, ${shown(detectedMs)}`)
+  const seen = harmless ?? (noticed === null ? 'not noticed' : `${noticed}, ${shownTime(detectedMs)}`)
   const reported = [
     seen,
-    `${healedBy}, ${shown(recoveredMs)}`,
+    `${healedBy}, ${shownTime(recoveredMs)}`,
     ...(survived ? [] : ['workloads lost']),
     ...(failure === null ? [] : [failure]),
   ]
@@ -65,11 +55,8 @@ function drawOutcome(outcome: LossOutcome): string {
 }
 
 const style = `
-:root { --ink: #1c2430; --faint: #667085; --line: #d0d5dd; --amber: #b54708; --red: #c4320a; --green: #1a7f4b; }
-* { box-sizing: border-box; }
-body { margin: 0; font: 15px/1.4 system-ui, -apple-system, "Segoe UI", Roboto, sans-serif; color: var(--ink); background: #fff; }
-main { max-width: 100rem; margin: 0 auto; padding: 1.5rem 1rem 3rem; }
-h1 { font-size: 1.5rem; margin: 0 0 .25rem; } h2 { font-size: 1rem; margin: 1rem 0 .25rem; overflow-wrap: anywhere; }
+main { max-width: 100rem; }
+h2 { font-size: 1rem; margin: 1rem 0 .25rem; overflow-wrap: anywhere; }
 .faint { color: var(--faint); font-size: .9rem; overflow-wrap: anywhere; }
 .met { color: var(--green); } .missed { color: var(--red); } .harmless { color: var(--amber); }
 table { border-collapse: collapse; width: 100%; font-size: .85rem; }

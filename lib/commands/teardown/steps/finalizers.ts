@@ -1,7 +1,7 @@
 import { counted } from '../../../base/counted.ts'
-import { type Held, readHeldObjects, withoutOwn } from '../../../flux/held-objects.ts'
+import { type HeldObject, readHeldObjects, withoutOwn } from '../../../flux/held-objects.ts'
 import { type Cluster, ignoreNotFound } from '../../../kubernetes/client.ts'
-import { nameOf, type Ref } from '../../../kubernetes/objects.ts'
+import { kindArgument, nameOf, type Ref } from '../../../kubernetes/objects.ts'
 import { retryOnConflict } from '../../../kubernetes/retry-conflict.ts'
 import { getMetadata } from '../../../kubernetes/metadata.ts'
 import { inParallel } from '../../../base/parallel.ts'
@@ -23,13 +23,16 @@ export function ensureFinalizersOffIn(namespace: string): Step {
   return ensureOff(`Take Flux's finalizers off its objects in the namespace ${namespace}`, ({ ref }) => ref.namespace === namespace)
 }
 
-function ensureOff(title: string, isMeant: (held: Held) => boolean): Step {
-  const heldByFlux = (held: readonly Held[]): Held[] => held.filter((one) => one.hasOwn && isMeant(one))
+const letGo = (ref: Ref): string =>
+  `kubectl${ref.namespace === undefined ? '' : ` --namespace ${ref.namespace}`} patch ${kindArgument(ref)} ${ref.name} --type=merge --patch '{"metadata":{"finalizers":null}}'`
+
+function ensureOff(title: string, isMeant: (held: HeldObject) => boolean): Step {
+  const heldByFlux = (held: readonly HeldObject[]): HeldObject[] => held.filter((one) => one.hasOwn && isMeant(one))
   return {
     id: 'finalizers',
     title,
     risk: 'destroy',
-    async look({ cluster }) {
+    async check({ cluster }) {
       const { count, held } = await readHeldObjects(cluster)
       const own = heldByFlux(held)
       if (own.length === 0)
@@ -39,13 +42,11 @@ function ensureOff(title: string, isMeant: (held: Held) => boolean): Step {
       return {
         is: 'todo',
         change: `${counted(own.length, 'object')} of ${counted(kinds.size, 'kind')} in ${counted(namespaces.size, 'namespace')}; what they deployed stays`,
-        commands: [
-          `kubectl --namespace NAMESPACE patch KIND NAME --type=merge --patch '{"metadata":{"finalizers":null}}'   # each of them`,
-        ],
+        commands: own.slice(0, 1).map(({ ref }) => `${letGo(ref)}   # and so on for each of them`),
         details: own.slice(0, 20).map(({ ref }) => `${ref.kind} ${ref.namespace}/${ref.name}`),
       }
     },
-    async act({ cluster, timeout }, progress) {
+    async apply({ cluster, timeout }, progress) {
       const own = heldByFlux((await readHeldObjects(cluster)).held)
       let done = 0
       await inParallel(own, atOnce, async (held) => {
@@ -61,7 +62,7 @@ function ensureOff(title: string, isMeant: (held: Held) => boolean): Step {
  * Takes Flux's finalizers off one object. Writes only what was looked at: an object that has moved since is looked at again.
  * @param timeout the longest that may go on, in milliseconds
  */
-export async function takeOff(cluster: Cluster, { ref, resourceVersion, foreign }: Held, timeout: number): Promise<void> {
+export async function takeOff(cluster: Cluster, { ref, resourceVersion, foreign }: HeldObject, timeout: number): Promise<void> {
   let seen: { readonly version: string; readonly finalizers: readonly string[] } | undefined = {
     version: resourceVersion,
     finalizers: foreign,

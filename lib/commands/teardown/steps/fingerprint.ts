@@ -20,31 +20,31 @@ export function keptFingerprint(memory: RunState): Fingerprint | undefined {
  * Notes what is to outlive Flux, and what is Flux's: nothing moves any more, and the proofs are still there.
  * @param isGone that there is nothing to tear down
  */
-export function recordFingerprint(namespace: string, belongings: readonly OwnedObject[], isGone: boolean): Step {
+export function recordFingerprint(namespace: string, ownedObjects: readonly OwnedObject[], isGone: boolean): Step {
   return {
     id: 'fingerprint',
     title: 'Take the fingerprint of all that is to stay alive',
     risk: 'safe',
-    look({ memory }) {
+    check({ memory }) {
       if (isGone && teardownNotes(memory).passedReturn === undefined)
         return Promise.resolve({ is: 'done', detail: 'nothing is taken away' })
       const kept = keptFingerprint(memory)
       if (kept !== undefined)
         return Promise.resolve({
           is: 'done',
-          detail: `${counted(kept.length, 'object')}, of which those that stand for themselves must be the same afterwards`,
+          detail: `${counted(kept.length, 'object')}, of which those without an owner must be the same afterwards`,
         })
       return Promise.resolve({
         is: 'todo',
-        change: `note the UIDs of all workloads, Services, claims and Helm releases outside ${namespace}`,
+        change: `note the UIDs of all workloads, Services, PersistentVolumeClaims and Helm releases outside ${namespace}`,
         commands: [
           'kubectl get deployments,statefulsets,daemonsets,jobs,cronjobs,pods,services,persistentvolumeclaims --all-namespaces --output json > before.json',
         ],
       })
     },
-    async act({ cluster, memory }) {
+    async apply({ cluster, memory }) {
       keepFingerprint(join(memory.folder(), file), await takeFingerprint(cluster, namespace))
-      noteTeardown(memory, { namespace, isFingerprinted: true, belongings: [...belongings] })
+      noteTeardown(memory, { namespace, isFingerprinted: true, belongings: [...ownedObjects] })
     },
   }
 }

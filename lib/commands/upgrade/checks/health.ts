@@ -26,12 +26,12 @@ export async function settledHealth({ cluster }: Session, place: FluxPlace, isFo
     watches: [],
     timeout: isForced ? 0 : settling,
     every: 1000,
-    look: () => lookAtHealth(cluster, place),
+    check: () => findUnhealthy(cluster, place),
     isOver: ({ own }) => own.length === 0,
   })
 }
 
-async function lookAtHealth(cluster: Cluster, place: FluxPlace): Promise<Unhealthy> {
+async function findUnhealthy(cluster: Cluster, place: FluxPlace): Promise<Unhealthy> {
   const { namespace } = place
   const [controllers, operators, all] = await Promise.all([
     deploymentsOf(cluster, namespace, 'controllers'),
@@ -70,11 +70,5 @@ function some(wrong: readonly string[]): string {
   return `${reported.join('; ')}${left === 0 ? '' : `; and ${left} more`}`
 }
 
-export function suspended(what: string, place: FluxPlace): Finding {
-  return blocks(
-    `${what} is suspended: nothing that Git says of Flux reaches the cluster`,
-    `find out why, then: flux --namespace ${place.namespace} resume helmrelease ${place.instanceRelease}`,
-  )
-}
 /** How long what is not Ready is given to become so by itself, in milliseconds. */
 export const settling = 30000
