@@ -8,11 +8,12 @@ const namespaces = 20
 /**
  * Fills a cluster with Flux objects that look as a working fleet's do, with status and inventory: of ten, four Kustomizations, three
  * HelmReleases, two GitRepositories and one OCIRepository. They are suspended, so that no controller works while others are timed.
+ * @param from how many are there already
  */
-export async function fill(cluster: Cluster, count: number, progress: (done: number) => void): Promise<void> {
+export async function fill(cluster: Cluster, from: number, count: number, progress: (done: number) => void): Promise<void> {
   for (let at = 0; at < namespaces; at++)
     await cluster.apply(object({ apiVersion: 'v1', kind: 'Namespace', metadata: { name: `team-${at}` } }))
-  let next = 0
+  let next = from
   const work = async (): Promise<void> => {
     while (next < count) {
       const at = next++

@@ -12,6 +12,8 @@ import { labTreeRoot, projectRoot } from '../lib/base/paths.ts'
 import { checkCluster, checkClusterName } from './cluster-names.ts'
 import { commitClusterFolders } from './cluster-folders.ts'
 import { controlSocket, keysFolder, labEnvironment, type Layout, layoutOf, makeFolders } from './layout.ts'
+import { readRehearsal, type Rehearsal } from './rehearsal/record.ts'
+import { type Rehearsed, rehearse, type WantedRepository } from './rehearsal/rehearse.ts'
 import { gitOf } from './repository.ts'
 import { isPushed, type PushResult, pushTree } from './seed.ts'
 import { labSettings, type SettingValues } from './settings.ts'
@@ -30,6 +32,8 @@ export interface LabAccess {
   readonly registry: string
   /** What the lab's Git has in each cluster's settings.yaml in place of the checkout's own values. */
   readonly settings: SettingValues
+  /** Where Git has a copy of a repository of any layout: what each cluster follows of it. */
+  readonly rehearsed: Rehearsal['clusters'] | undefined
   /** The folder with the lab's kubectl, helm and flux. */
   readonly bin: string
   /** The helm to use, which may be another than the one in that folder. */
@@ -56,6 +60,8 @@ export interface LabChoice {
   readonly helm?: string | undefined
   /** The minor version of kubectl. */
   readonly kubectl?: string | undefined
+  /** A repository to have a copy of in Git, in place of this checkout's tree. */
+  readonly repository?: WantedRepository | undefined
 }
 
 /** As `ensureLab`, with this choice; tells which clusters had to be started. */
@@ -63,8 +69,8 @@ export async function bringUp(
   clusters: readonly string[],
   console: Console,
   signal?: AbortSignal,
-  { olderFlux = [], helm: major, kubectl: minor }: LabChoice = {},
-): Promise<{ started: string[]; status: LabStatus }> {
+  { olderFlux = [], helm: major, kubectl: minor, repository }: LabChoice = {},
+): Promise<{ started: string[]; status: LabStatus; rehearsed?: Rehearsed }> {
   const layout = layoutOf(labHome())
   for (const name of clusters) checkClusterName(name)
   const executables = await ensureExecutables(console, signal, olderFlux)
@@ -91,20 +97,23 @@ export async function bringUp(
       await command(socket, { do: 'up', clusters: [...clusters], executables, helm, kubectl }, say, signal),
     )
     let status = await readStatus(socket)
-    if (status.git.head === undefined) {
+    const rehearsed = repository === undefined ? undefined : await rehearseIn(layout, status, repository, say)
+    if (rehearsed !== undefined) status = await readStatus(socket)
+    else if (status.git.head === undefined) {
       if (labTreeRoot() !== projectRoot)
         console.faint(`there is no kubernetes/clusters in ${projectRoot}: the lab's Git begins with the tree of flux-runbook`)
       await pushInto(layout, status, { message: 'The tree as the lab found it', overwrite: false })
       status = await readStatus(socket)
     }
-    await commitClusterFolders(gitOf(layout.repository, labEnvironment(layout)), namesOf(status), indexOf(layout))
+    if (readRehearsal(layout) === undefined)
+      await commitClusterFolders(gitOf(layout.repository, labEnvironment(layout)), namesOf(status), indexOf(layout))
     if (status.bin !== executables.bin) {
       console.warning(
         'the lab runs with executables of another build; npx zx scripts/lab.ts down ends it, and the next up takes the new ones',
       )
     }
     waiting?.success(`the lab is up: ${describeClusters(status)}`)
-    return { started, status }
+    return { started, status, ...(rehearsed === undefined ? {} : { rehearsed }) }
   } catch (error) {
     waiting?.stop()
     throw signal?.aborted === true ? stoppedWaiting('starting') : error
@@ -153,14 +162,24 @@ export async function reportLab(
   })
 }
 
-/** Commits this checkout's `kubernetes/` to the lab's Git, with the lab's own addresses in it. */
+/** Commits this checkout's `kubernetes/` to the lab's Git, with the lab's own addresses in it; or the repository that Git has a copy of, again. */
 export async function push(options: { message: string; overwrite: boolean }): Promise<PushResult> {
-  return pushInto(layoutOf(labHome()), await upStatus(), options)
+  const layout = layoutOf(labHome())
+  const status = await upStatus()
+  const rehearsal = readRehearsal(layout)
+  if (rehearsal === undefined) return pushInto(layout, status, options)
+  return (await rehearseIn(layout, status, { ...options, from: rehearsal.from, path: rehearsal.path })).committed
 }
 
-/** Whether the lab's Git has this checkout's `kubernetes/` as it is on disk. */
+function rehearseIn(layout: Layout, status: LabStatus, wanted: WantedRepository, say?: (text: string) => void): Promise<Rehearsed> {
+  say?.(`copying ${wanted.from}`)
+  return rehearse({ layout, status, settings: settingsOf(status), index: indexOf(layout) }, wanted)
+}
+
+/** Whether the lab's Git has this checkout's `kubernetes/` as it is on disk; of another repository that is not asked. */
 export async function isTreePushed(status: LabStatus): Promise<boolean> {
   const layout = layoutOf(labHome())
+  if (readRehearsal(layout) !== undefined) return true
   const git = gitOf(layout.repository, labEnvironment(layout))
   return isPushed(git, { root: labTreeRoot(), values: settingsOf(status), clusters: namesOf(status), index: indexOf(layout) })
 }
@@ -210,6 +229,7 @@ function accessOf(layout: Layout, status: LabStatus): LabAccess {
     contexts: status.clusters.map(({ context }) => context),
     git: { url, anonymousUrl, username, password: readFileSync(layout.gitPassword, 'utf8').trim() },
     registry: status.registry.address,
+    rehearsed: readRehearsal(layout)?.clusters,
     settings: settingsOf(status),
     bin: status.bin,
     helm: status.helm,

@@ -1,6 +1,8 @@
 import { OperatorError } from '../lib/base/errors.ts'
+import { shellQuote } from '../lib/base/shell-line.ts'
 import { olderKubectl } from './build/optional-recipes.ts'
 import { olderFlux } from './build/recipe.ts'
+import type { WantedRepository } from './rehearsal/rehearse.ts'
 
 export const context = {
   type: 'string',
@@ -31,6 +33,29 @@ export const pulumi = {
   type: 'boolean',
   help: 'Pulumi too: engine, provider and language host, built if necessary in some twenty minutes (280 MB), and the chart flux2',
 } as const
+
+export const repository = {
+  type: 'string',
+  value: 'PATH|URL[#REF]',
+  help: "a repository to rehearse with, of any layout: the lab's Git gets a copy of it in place of this tree",
+} as const
+
+export const repositoryPath = {
+  type: 'string',
+  value: 'DIR',
+  help: 'the path of that repository that the clusters follow, where it has several',
+} as const
+
+/** The repository that `--repository` and `--path` name, if they do. Throws a usage error for a path of none. */
+export function repositoryOf(given: Readonly<Record<string, string | boolean | undefined>>): WantedRepository | undefined {
+  const { repository: from, path } = given
+  if (typeof from === 'string') return { from, path: typeof path === 'string' ? path : undefined }
+  if (path === undefined) return undefined
+  throw new OperatorError('--path is a path of the repository that --repository names', {
+    kind: 'usage',
+    remedy: `npx zx scripts/lab.ts up --repository PATH --path ${shellQuote(String(path))}`,
+  })
+}
 
 /** A flag's text, or what it stands for where it is not given. */
 export function textOf(value: string | boolean | undefined, otherwise: string): string {

@@ -9,12 +9,14 @@ import { labEnvironment, layoutOf } from './layout.ts'
 import { runInteractively, showLogs } from './logs.ts'
 import { leftovers } from './process-record.ts'
 import { olderKubectl } from './build/optional-recipes.ts'
-import { context, flux, helm, kubectl, pulumi, textOf, versionsOf } from './command-flags.ts'
+import { context, flux, helm, kubectl, pulumi, repository, repositoryOf, repositoryPath, textOf, versionsOf } from './command-flags.ts'
 import { describePulumi } from './pulumi/tools.ts'
 import { bringUpPulumi } from './pulumi/up.ts'
 import { describeStatus } from './show-status.ts'
 import { checkCluster } from './cluster-names.ts'
 import { checkSnapshot, checkSnapshotName } from './snapshots.ts'
+import { readRehearsal } from './rehearsal/record.ts'
+import { describeRehearsal, rehearsalFields, reportRehearsed } from './rehearsal/show-rehearsal.ts'
 import { takeDown } from './take-down.ts'
 
 const none = { least: 0, most: 0 }
@@ -30,15 +32,20 @@ export const labCommands: Readonly<Record<string, LabCommand>> = {
       helm,
       kubectl,
       pulumi,
+      repository,
+      path: repositoryPath,
       json,
     },
     async run({ given, console, signal }) {
+      const wanted = repositoryOf(given)
       const clusters = textOf(given.clusters, 'infra').split(',')
-      const { started, status } = await bringUp(clusters, console, signal, {
+      const { started, status, rehearsed } = await bringUp(clusters, console, signal, {
         olderFlux: versionsOf(given.flux),
         helm: typeof given.helm === 'string' ? given.helm : undefined,
         kubectl: typeof given.kubectl === 'string' ? given.kubectl : undefined,
+        repository: wanted,
       })
+      if (rehearsed !== undefined) reportRehearsed(rehearsed, console)
       if (given.pulumi === true) await bringUpPulumi(layoutOf(labHome()), status.registry.address, console, signal)
       if (started.length === 0) console.success(`the lab is up already: ${describeClusters(status)}; nothing to do`)
       if (given.helm !== undefined) console.success(`the scripts use ${status.helm}`)
@@ -46,7 +53,10 @@ export const labCommands: Readonly<Record<string, LabCommand>> = {
       if (status.faults.length > 0) console.warning(`faults are set: ${status.faults.join(', ')}; npx zx scripts/lab.ts fault clear`)
       if (!(await isTreePushed(status))) console.warning("kubernetes/ is not what the lab's Git has: npx zx scripts/lab.ts push")
       if (started.length > 0) console.faint('eval "$(npx zx scripts/lab.ts env)" lets kubectl, helm, flux and git reach it')
-      return { ...(started.length === 0 ? unchanged : done), document: { up: true, home: labHome(), ...status, started } }
+      return {
+        ...(started.length === 0 ? unchanged : done),
+        document: { up: true, home: labHome(), ...status, ...rehearsalFields(), started },
+      }
     },
   },
   down: {
@@ -76,8 +86,10 @@ export const labCommands: Readonly<Record<string, LabCommand>> = {
     async run({ given }) {
       const status = await labStatus()
       if (status !== undefined) {
-        if (given.json !== true) print(describeStatus(status, labHome(), process.stdout.columns ?? 1000))
-        return { ...done, document: { up: true, home: labHome(), kubeconfig: layoutOf(labHome()).kubeconfig, ...status } }
+        const width = process.stdout.columns ?? 1000
+        const layout = layoutOf(labHome())
+        if (given.json !== true) print([...describeStatus(status, labHome(), width), ...describeRehearsal(readRehearsal(layout), width)])
+        return { ...done, document: { up: true, home: labHome(), kubeconfig: layout.kubeconfig, ...status, ...rehearsalFields() } }
       }
       const left = leftovers(layoutOf(labHome()).processes)
       const names = left.map(({ name, pid }) => `${name} (${pid})`).join(', ')
@@ -112,7 +124,8 @@ export const labCommands: Readonly<Record<string, LabCommand>> = {
     },
     async run({ given, console }) {
       const pushed = await push({ message: textOf(given.message, 'Change the tree'), overwrite: given.overwrite === true })
-      if (pushed.is === 'pushed') console.success(`kubernetes/ is in the lab's Git, commit ${pushed.commit.slice(0, 12)}`)
+      const what = readRehearsal(layoutOf(labHome()))?.from ?? 'kubernetes/'
+      if (pushed.is === 'pushed') console.success(`${what} is in the lab's Git, commit ${pushed.commit.slice(0, 12)}`)
       else console.success(`the lab's Git has this very tree already, commit ${pushed.commit.slice(0, 12)}`)
       return { ...(pushed.is === 'pushed' ? done : unchanged), document: { commit: pushed.commit } }
     },

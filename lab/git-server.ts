@@ -55,11 +55,14 @@ export async function startGitServer(ports: Ports, options: GitServerOptions): P
 }
 
 const privately = '/private'
+/** The same repository under another address, as which Flux follows branches that stand in for other people's repositories. */
+const standingIn = '/stand-ins'
 
 function serve(request: IncomingMessage, response: ServerResponse, options: GitServerOptions): void {
   const { pathname, search } = new URL(request.url ?? '/', 'http://localhost')
   const isPrivate = pathname.startsWith(`${privately}/`)
-  const path = decodeURIComponent(isPrivate ? pathname.slice(privately.length) : pathname)
+  const prefix = [privately, standingIn].find((one) => pathname.startsWith(`${one}/`)) ?? ''
+  const path = decodeURIComponent(pathname.slice(prefix.length))
   const isKnown = isAllowed(request.headers.authorization, options)
   if (!isKnown && (isPrivate || isWrite(path, search))) {
     response.writeHead(401, { 'www-authenticate': 'Basic realm="the lab\'s Git"' }).end('that takes the user and password of the lab\n')

@@ -6,6 +6,8 @@ import { promisify } from 'node:util'
 import { request } from 'undici'
 import * as v from 'valibot'
 import { messageOf, OperatorError } from '../lib/base/errors.ts'
+import { pushStandIns, readRehearsal } from './rehearsal/record.ts'
+import type { Layout } from './layout.ts'
 import { packageCharts } from './charts.ts'
 import { type Keeping, type KeptProcess, keepRunning } from './supervised-process.ts'
 import type { Ports } from './ports.ts'
@@ -22,9 +24,7 @@ export interface Contents {
 
 export interface RegistryOptions {
   readonly executable: string
-  readonly log: string
-  /** For the charts' archives. */
-  readonly folder: string
+  readonly layout: Layout
   readonly contents: Contents
   readonly keeping: Keeping
   readonly proxy: TcpProxy
@@ -41,7 +41,8 @@ export interface Registry {
 
 /** Starts the OCI registry and fills it. It keeps things in memory, so it is filled again whenever it had to be started again. */
 export async function startRegistry(options: RegistryOptions): Promise<Registry> {
-  const { executable, log, keeping, proxy } = options
+  const { executable, layout, keeping, proxy } = options
+  const log = join(layout.logs, 'registry.log')
   const port = await options.ports.free('registry behind its proxy')
   const address = `127.0.0.1:${port}`
   let filling = Promise.resolve()
@@ -62,7 +63,7 @@ export async function startRegistry(options: RegistryOptions): Promise<Registry>
  * Pushes the lab's two charts and the distribution artifact, whose layout is the operator's own image's: `flux/VERSION`, `flux-images`.
  * The same input gets the same digests.
  */
-async function fill(address: string, { contents, folder, keeping }: RegistryOptions): Promise<void> {
+async function fill(address: string, { contents, layout, keeping }: RegistryOptions): Promise<void> {
   const { helm, flux, operatorConfig, operatorVersion } = contents
   const run = async (what: string, file: string, args: readonly string[]): Promise<void> => {
     // The clusters are starting at the same time, and people wait for those.
@@ -73,6 +74,7 @@ async function fill(address: string, { contents, folder, keeping }: RegistryOpti
       })
     })
   }
+  const folder = join(layout.temporary, 'charts')
   const pushCharts = async (): Promise<void> => {
     mkdirSync(folder, { recursive: true })
     const names = ['flux-operator', 'flux-instance'].map((name) => join(folder, `${name}-${operatorVersion}.tgz`))
@@ -88,6 +90,7 @@ async function fill(address: string, { contents, folder, keeping }: RegistryOpti
   await untilListening(address)
   await pushCharts()
   await pushManifests()
+  await pushStandIns(address, readRehearsal(layout)?.artifacts ?? [])
 }
 
 async function untilListening(address: string): Promise<void> {

@@ -134,8 +134,7 @@ export async function startLab(layout: Layout, sockets: string, keeping: Keeping
       if (registry === undefined) {
         registry = await startRegistry({
           executable: executables.controlPlane,
-          log: join(layout.logs, 'registry.log'),
-          folder: join(layout.temporary, 'charts'),
+          layout,
           contents: executables,
           keeping,
           proxy: registryProxy,

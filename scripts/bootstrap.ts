@@ -1,4 +1,6 @@
 import { inGitOf } from '../lib/connection/target.ts'
+import { treeLocationOf } from '../lib/commands/bootstrap/inputs.ts'
+import { findTreeLocation } from '../lib/commands/bootstrap/place-in-git.ts'
 import { installerFor, viaFlag } from '../lib/commands/bootstrap/installers/installers.ts'
 import { checkSuspended } from '../lib/commands/bootstrap/checks/suspended.ts'
 import { runChangeCommand } from '../lib/runner/run-change.ts'
@@ -13,16 +15,23 @@ await main(() =>
       summary: 'Installs flux-operator and Flux, hands both over to Git, and verifies that Flux manages itself.',
       flags: {
         'new-cluster': { type: 'boolean', help: "confirm that the context's name now means another cluster" },
+        path: {
+          type: 'string',
+          value: 'DIR',
+          help: 'the folder that the cluster follows, in a repository of any layout; the operator installs from it',
+        },
         via: viaFlag,
       },
-      examples: ['--context infra', '--context infra --dry-run', '--lab --via flux --yes'],
+      examples: ['--context infra', '--context infra --dry-run', '--context prod --path ../fleet/clusters/prod', '--lab --via flux --yes'],
       async prepare({ session, target, settings, redactor, own, memory, console, isDryRun }) {
         const { overrides, isLab, where } = target
-        const { folder: cluster, remote } = inGitOf(target, 'bootstrap')
-        const wanted = { cluster, where, remote, isLab, overrides, settings, redactor }
+        const shared = { where, isLab, overrides, settings, redactor }
+        const place = own.path === undefined ? undefined : await findTreeLocation(own.path, own.via, target, session)
+        const wanted = { ...shared, ...treeLocationOf(place ?? inGitOf(target, 'bootstrap')) }
         const deployment = await installerFor(own.via).prepare(session, wanted, { console, isDryRun, memory })
         return { ...deployment, notices: [...deployment.notices, ...(await checkSuspended(session.cluster, where))] }
       },
+      isWithoutFolder: (own) => own.path !== undefined,
       isNewCluster: (own) => own['new-cluster'] === true,
       unchanged: 'nothing to do: everything is as Git says',
       summarize: summarizeFlux,

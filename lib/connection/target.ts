@@ -14,8 +14,10 @@ import { readLocalSettings, settingsFile } from './cluster-settings.ts'
 
 /** A cluster that the tree has a folder for. */
 export interface ClusterInGit {
-  /** The folder below kubernetes/clusters. */
+  /** The folder below kubernetes/clusters; of another layout, the path below. */
   readonly folder: string
+  /** In a repository of any layout: the path of it that the cluster follows. Such a tree has no settings.yaml. */
+  readonly path?: string
   /** The repository that it is in. */
   readonly remote: Remote
 }
@@ -25,6 +27,8 @@ export interface Target {
   readonly context: string
   /** What the tree says of it; undefined where that has no folder for it. */
   readonly inGit: ClusterInGit | undefined
+  /** The lab's Git, whatever it holds. */
+  readonly labGit?: Remote
   /** The person's login for Git, whatever a cluster follows: it is shown to its own origin alone. */
   readonly login: GitLogin
   /** What the person's commits are signed with, if they are. */
@@ -182,9 +186,11 @@ async function findLabTarget(
   // A login of the environment may stand in for the lab's own, but not one that says it is for another server.
   const given = gitLoginOf({ ...own, ...settings }, lab.git.url)
   const login = isForOther(given, lab.git.url) ? gitLoginOf(own, lab.git.url) : given
+  const labGit = { url: lab.git.url, ref: 'refs/heads/main', login, ...signingKeyOf(settings) }
   return {
     context,
-    inGit: { folder: flags.cluster ?? name, remote: { url: lab.git.url, ref: 'refs/heads/main', login, ...signingKeyOf(settings) } },
+    inGit: lab.rehearsed === undefined ? { folder: flags.cluster ?? name, remote: labGit } : rehearsedIn(lab.rehearsed, name, labGit),
+    labGit,
     login,
     ...signingKeyOf(settings),
     isLab: true,
@@ -196,4 +202,14 @@ async function findLabTarget(
     overrides: lab.settings,
     runs: join(lab.home, 'runs'),
   }
+}
+
+/** What a repository that the lab holds a copy of says of a cluster; undefined where that has no operator, by which scripts could go. */
+function rehearsedIn(
+  clusters: readonly { readonly name: string; readonly path: string; readonly url: string; readonly hasOperator: boolean }[],
+  name: string,
+  remote: Remote,
+): ClusterInGit | undefined {
+  const found = clusters.find((one) => one.name === name)
+  return found?.hasOperator === true ? { folder: found.path, path: found.path, remote: { ...remote, url: found.url } } : undefined
 }

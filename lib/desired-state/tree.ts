@@ -39,6 +39,10 @@ export interface Tree {
   readonly components: readonly string[]
   /** The name of the GitRepository and the root Kustomization, which the operator makes. */
   readonly syncName: string
+  /** Whether it is of another layout than this project's, without a folder below kubernetes/clusters. */
+  readonly isOther?: true
+  /** The FluxInstance, where Git has it as a manifest; `instance` then only says what it is called, where it is, and its spec. */
+  readonly plainInstance?: KubeObject
 }
 
 const syncSchema = v.object({

@@ -72,9 +72,10 @@ export async function checkPushed(
   root: string,
   { commit, remote }: Pick<Tree, 'commit' | 'remote'>,
   signal: AbortSignal,
+  folder = 'kubernetes',
 ): Promise<Finding[]> {
   if (!(await comesFrom(root, remote.url, signal))) return []
-  const { unpushed, uncommitted } = await checkoutState(root, commit, 'kubernetes', signal)
+  const { unpushed, uncommitted } = await checkoutState(root, commit, folder, signal)
   const basis = `this run uses ${remote.ref} at ${commit.slice(0, 12)}`
   const found: Finding[] = []
   if (unpushed === undefined) found.push(notice(`this checkout does not know the remote's head; ${basis}`, 'git pull'))

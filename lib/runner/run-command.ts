@@ -50,6 +50,8 @@ export interface CommandContext<F extends Flags> {
 /** A script that looks at clusters or changes them. */
 export interface Script<F extends Flags> extends CommandSyntax<F> {
   readonly perform: (stage: CommandContext<F>) => Promise<RunResult>
+  /** Whether these flags say what the cluster's folder says otherwise. */
+  readonly isWithoutFolder?: ((own: Values<F>) => boolean) | undefined
 }
 
 /**
@@ -130,7 +132,7 @@ async function onCluster<F extends Flags>(
   for (const warning of warnings) console.warning(warning)
   const target = await findTarget(shared, settings, redactor, console, signal)
   reached(target)
-  if (script.needsFolder === true) inGitOf(target, script.name)
+  if (script.needsFolder === true && script.isWithoutFolder?.(own) !== true) inGitOf(target, script.name)
   record.know({ context: target.context, flags: flagWords(own) })
   const { registry } = target
   if (registry.password !== undefined) redactor.hide(`${registry.username}:${registry.password}`) // as registries' logins are written

@@ -305,8 +305,8 @@ const fleet: readonly TreeMistake[] = [
     change: to('          - name: infra-controllers', '          - name: infra-controller'),
     expected: [
       'tenants/infra.yaml:76: depends-on: Kustomization cert-manager/infra-configs refers to Kustomization cert-manager/infra-controller, which cluster clusters/prod does not have; fix the name, or add the Kustomization to what the cluster applies',
-      'tenants/infra.yaml:76: depends-on: Kustomization monitoring/infra-configs refers to Kustomization monitoring/infra-controller, which cluster clusters/prod does not have; fix the name, or add the Kustomization to what the cluster applies',
       'tenants/infra.yaml:76: depends-on: Kustomization cert-manager/infra-configs refers to Kustomization cert-manager/infra-controller, which cluster clusters/staging does not have; fix the name, or add the Kustomization to what the cluster applies',
+      'tenants/infra.yaml:76: depends-on: Kustomization monitoring/infra-configs refers to Kustomization monitoring/infra-controller, which cluster clusters/prod does not have; fix the name, or add the Kustomization to what the cluster applies',
       'tenants/infra.yaml:76: depends-on: Kustomization monitoring/infra-configs refers to Kustomization monitoring/infra-controller, which cluster clusters/staging does not have; fix the name, or add the Kustomization to what the cluster applies',
     ],
   },
@@ -315,8 +315,8 @@ const fleet: readonly TreeMistake[] = [
     file: 'tenants/apps.yaml',
     change: to('        targetNamespace:', '        targetNamespaces:'),
     expected: [
-      'tenants/apps.yaml:61: schema: Kustomization frontend/apps: there is no field spec.targetNamespaces; did you mean targetNamespace?',
       'tenants/apps.yaml:61: schema: Kustomization backend/apps: there is no field spec.targetNamespaces; did you mean targetNamespace?',
+      'tenants/apps.yaml:61: schema: Kustomization frontend/apps: there is no field spec.targetNamespaces; did you mean targetNamespace?',
     ],
   },
   {

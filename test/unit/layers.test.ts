@@ -23,6 +23,7 @@ const layers = [
 ]
 /** A command builds on another one only where it runs it. */
 const commands: Readonly<Record<string, readonly string[]>> = {
+  bootstrap: ['validate'],
   rebuild: ['teardown', 'bootstrap', 'restore'],
   rollback: ['upgrade'],
   recover: ['upgrade', 'teardown', 'bootstrap', 'restore', 'health-check'],

@@ -60,6 +60,7 @@ async function rowOf(kind: string): Promise<string[]> {
   const environment = {
     isLab: false,
     hasFolder: false,
+    hasSettings: false,
     isOperators: installation.expectsOperator,
     hasInstaller: installation.expectsOperator || installation.installedBy === 'cli',
   }

@@ -1,6 +1,7 @@
 import type { Session } from '../../connection/session.ts'
 import type { Step } from '../../runner/step.ts'
 import { awaitFluxInstance, ensureFluxInstance, ensureOperator } from './steps/chart.ts'
+import { ensurePlainInstance } from './steps/plain-instance.ts'
 import { ensureFirstSync, ensureFluxInstalled } from './steps/flux-install.ts'
 import { ensureNamespace } from './steps/namespace.ts'
 import { ensureSecret } from './steps/secret.ts'
@@ -14,7 +15,9 @@ export function bootstrap({ tree, operatorObjects, instanceObjects, secrets }: B
     ensureNamespace(tree.namespace),
     ...secrets.map(ensureSecret),
     ensureOperator(tree.operator, operatorObjects),
-    ensureFluxInstance(tree.instance, instanceObjects),
+    tree.plainInstance === undefined
+      ? ensureFluxInstance(tree.instance, instanceObjects)
+      : ensurePlainInstance(tree.plainInstance, tree.namespace),
     ensureSynced(tree),
     ensureTakenOver(tree),
     verifyFlux(tree.namespace, access, tools.flux),

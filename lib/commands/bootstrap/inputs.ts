@@ -1,4 +1,5 @@
 import type { KubeObject, Ref } from '../../kubernetes/objects.ts'
+import type { ClusterInGit } from '../../connection/target.ts'
 import type { Remote } from '../../tools/git.ts'
 import type { Redactor } from '../../base/redactor.ts'
 import type { Settings } from '../../connection/settings.ts'
@@ -15,11 +16,18 @@ export interface BootstrapInputs {
   readonly notices: readonly string[]
 }
 
+/** Where Git says what is to be installed, as a request has it. */
+export function treeLocationOf({ folder, path, remote }: ClusterInGit): Pick<BootstrapRequest, 'cluster' | 'path' | 'remote'> {
+  return { cluster: folder, remote, ...(path === undefined ? {} : { path }) }
+}
+
 export interface BootstrapRequest {
   /** The flags that name the cluster, for commands that people are asked to type. */
   readonly where: string
   /** The folder below kubernetes/clusters. */
   readonly cluster: string
+  /** In a repository of any layout, the path of it that the cluster follows; the folder above is then none. */
+  readonly path?: string
   readonly remote: Remote
   readonly isLab: boolean
   readonly settings: Settings

@@ -29,6 +29,7 @@ import { manifestOf } from '../../kubernetes/manifest.ts'
 import { buildTree, fetchTree, type Tree } from '../../desired-state/tree.ts'
 import { type Chart } from '../../desired-state/chart.ts'
 import { findAgeKey } from './age-keys.ts'
+import { fetchOtherTree } from './other-tree.ts'
 import { findSecrets } from './secrets.ts'
 import type { BootstrapRequest, BootstrapInputs } from './inputs.ts'
 
@@ -40,20 +41,20 @@ const versionSchema = v.object({ gitVersion: v.string() })
  */
 export async function prepareBootstrap(session: Session, wanted: BootstrapRequest): Promise<BootstrapInputs> {
   const { tools, cluster, folder } = session
-  const { cluster: name, remote, isLab, overrides, settings, redactor, rebuild, where } = wanted
+  const { settings, redactor, rebuild, where } = wanted
   const { signal } = cluster
   const checkout = join(folder, 'tree')
   await mkdir(checkout)
   const { gitVersion } = v.parse(versionSchema, await cluster.read('/version'))
   const preflight = createPreflight(signal)
 
-  const fetched = await preflight.learn(() => fetchTree(remote, name, checkout, tools.kubectl, signal))
-  // Where Git can't be read, the person's own checkout tells which charts to ask the registry for: all findings at once.
-  const tree = fetched ?? (await buildTree(remote, 'this checkout', name, projectRoot, tools.kubectl, overrides).catch(() => undefined))
+  const fetched = await preflight.learn(() => fetchWanted(wanted, checkout, tools.kubectl, signal))
+  const tree = fetched ?? (await treeOfCheckout(wanted, tools.kubectl))
   if (tree === undefined) throw preflight.blocked()
 
   const render = (chart: Chart): Promise<KubeObject[] | undefined> => preflight.learn(() => renderChart(session, chart, gitVersion))
-  const rendering = Promise.all([render(tree.operator), render(tree.instance)])
+  const { plainInstance } = tree
+  const rendering = Promise.all([render(tree.operator), plainInstance === undefined ? render(tree.instance) : [plainInstance]])
   const rendered = async (): Promise<KubeObject[]> => (await rendering).flatMap((objects) => objects ?? [])
   const bringing = preflight.learn(() => findSecrets(session, wanted, tree))
   const crds = once(() => listFluxCrds(cluster))
@@ -62,7 +63,7 @@ export async function prepareBootstrap(session: Session, wanted: BootstrapReques
   const checksOfGit = (): Check[] => [
     () => checkFollowable(tree, checkout),
     () => checkBehind(cluster, tree, folder),
-    () => (isLab ? checkLabPushed(labTreeRoot(), checkout, overrides) : checkPushed(projectRoot, tree, signal)),
+    () => checkHere(tree, wanted, checkout, signal),
     () => checkSopsKey(tree, checkout, keyOf),
   ]
   const keyOf: KeyOf = async (secret) =>
@@ -96,15 +97,34 @@ export async function prepareBootstrap(session: Session, wanted: BootstrapReques
   return { tree, operatorObjects, instanceObjects, secrets, notices }
 }
 
+function fetchWanted({ remote, cluster, path }: BootstrapRequest, folder: string, kubectl: string, signal: AbortSignal): Promise<Tree> {
+  if (path === undefined) return fetchTree(remote, cluster, folder, kubectl, signal)
+  return fetchOtherTree(remote, { path, folder, kubectl }, signal)
+}
+
+/** Where Git can't be read, the person's own checkout tells which charts to ask the registry for: all findings at once. */
+async function treeOfCheckout({ remote, cluster, path, overrides }: BootstrapRequest, kubectl: string): Promise<Tree | undefined> {
+  if (path !== undefined) return undefined // it is read already, and not by this project's layout
+  return buildTree(remote, 'this checkout', cluster, projectRoot, kubectl, overrides).catch(() => undefined)
+}
+
+/** What is here, and not in Git, which is all that a run goes by. */
+async function checkHere(tree: Tree, { isLab, overrides }: BootstrapRequest, checkout: string, signal: AbortSignal): Promise<Finding[]> {
+  if (tree.isOther === true) return isLab ? [] : checkPushed(process.cwd(), tree, signal, '.')
+  return isLab ? checkLabPushed(labTreeRoot(), checkout, overrides) : checkPushed(projectRoot, tree, signal)
+}
+
 /** Flux will follow what the FluxInstance says: it must be what was read here, and be there. */
 async function checkFollowable(tree: Tree, checkout: string): Promise<Finding[]> {
-  const { sync, remote, commit, cluster } = tree
+  const { sync, remote, commit, cluster, isOther } = tree
   const at = commit.slice(0, 12)
   const found: Finding[] = []
   if (sync.url !== remote.url) {
-    const settings = `kubernetes/clusters/${cluster}/settings.yaml`
+    const settings = isOther === true ? `the FluxInstance of ${cluster}` : `kubernetes/clusters/${cluster}/settings.yaml`
     const what = `Flux would follow ${sync.url}, as ${settings} at ${at} says, but this run read ${remote.url}`
-    found.push(blocks(what, `make git_url in ${settings} the same here and in Git, and push`))
+    found.push(
+      blocks(what, `make ${isOther === true ? 'the url of its sync' : `git_url in ${settings}`} the same here and in Git, and push`),
+    )
   }
   if (sync.ref !== remote.ref) await headOf({ ...remote, ref: sync.ref })
   const isFolder = await stat(join(checkout, sync.path)).then(
@@ -112,7 +132,9 @@ async function checkFollowable(tree: Tree, checkout: string): Promise<Finding[]>
     () => false,
   )
   if (!isFolder) {
-    const remedy = `fix instance.sync.path of HelmRelease ${tree.instance.name}, push, and run again`
+    const sayer =
+      tree.plainInstance === undefined ? `instance.sync.path of HelmRelease ${tree.instance.name}` : 'sync.path of the FluxInstance'
+    const remedy = `fix ${sayer}, push, and run again`
     found.push(blocks(`${remote.url} has no folder ${sync.path} at ${at}, which Flux would follow`, remedy))
   }
   return found

@@ -1,4 +1,5 @@
 import type { Cluster } from '../../kubernetes/client.ts'
+import { appliers } from '../../flux/field-managers.ts'
 import { fluxKinds } from '../../flux/kinds.ts'
 import { kindArgument } from '../../kubernetes/objects.ts'
 import { requestReconcile } from '../../flux/reconcile-request.ts'
@@ -68,9 +69,10 @@ export async function ensureCanary(
   const ref = { ...fluxKinds.kustomization, namespace, name }
   await requestReconcile(cluster, { ...fluxKinds.gitRepository, namespace, name: syncName })
   const sourceRef = { kind: fluxKinds.gitRepository.kind, name: syncName }
-  await cluster.apply(
-    manifestOf(ref, { spec: { interval: '10m', retryInterval: '5s', path: './drill', prune: true, wait: true, sourceRef } }),
-  )
+  // Where tenants are locked down, one that names no account gets the tenants' own, which may not make a namespace.
+  const serviceAccountName = appliers.kustomize
+  const spec = { interval: '10m', retryInterval: '5s', path: './drill', prune: true, wait: true, sourceRef, serviceAccountName }
+  await cluster.apply(manifestOf(ref, { spec }))
   const readiness = await waitUntil(cluster, {
     watches: [{ kind: fluxKinds.kustomization, query: { namespace } }],
     timeout,

@@ -7,7 +7,7 @@ import { eachLoss, type drillFlags } from './flags.ts'
 import { findPlace, reachGoodState } from './place.ts'
 import { rehearse } from './rehearse.ts'
 import type { Scenario } from './scenario.ts'
-import { chooseScenarios, scenarios } from './faults/scenarios.ts'
+import { chooseScenarios, type DrillEnvironment, scenarios } from './faults/scenarios.ts'
 import { parseDuration, showDuration } from '../../base/duration.ts'
 import { messageOf, OperatorError } from '../../base/errors.ts'
 import { putFile } from '../../base/write-atomic.ts'
@@ -17,7 +17,7 @@ import { verifySameCluster } from '../../runner/resume.ts'
 import { askText, canAsk } from '../../terminal/prompt.ts'
 import type { RunResult } from '../../runner/run-result.ts'
 import type { DocumentFields } from '../../runner/report.ts'
-import { readInstallation } from '../../flux/installation.ts'
+import { type Installation, readInstallation } from '../../flux/installation.ts'
 
 type DrillStage = CommandContext<typeof drillFlags>
 
@@ -26,6 +26,17 @@ export async function drill(stage: DrillStage): Promise<RunResult> {
   if (stage.own.scenario === eachLoss) return drillEachLoss(stage)
   verifyNoneOfEachLoss(stage)
   return drillScenarios(stage)
+}
+
+/** What decides which disasters can be rehearsed on this cluster. */
+function drillEnvironmentOf({ target, session }: DrillStage, { expectsOperator, installedBy }: Installation): DrillEnvironment {
+  return {
+    isLab: target.isLab,
+    isOperators: expectsOperator,
+    hasInstaller: expectsOperator || (installedBy === 'cli' && session.tools.flux !== undefined),
+    hasFolder: target.inGit !== undefined,
+    hasSettings: target.inGit !== undefined && target.inGit.path === undefined,
+  }
 }
 
 /** Rehearses one disaster after the other, from one good state to the next; stops where a cluster does not come back. */
@@ -38,12 +49,7 @@ async function drillScenarios(stage: DrillStage): Promise<RunResult> {
     })
   }
   const installation = await readInstallation(stage.session.cluster)
-  const chosen = chooseScenarios(own.scenario, again, {
-    isLab: target.isLab,
-    isOperators: installation.expectsOperator,
-    hasInstaller: installation.expectsOperator || (installation.installedBy === 'cli' && stage.session.tools.flux !== undefined),
-    hasFolder: target.inGit !== undefined,
-  })
+  const chosen = chooseScenarios(own.scenario, again, drillEnvironmentOf(stage, installation))
   const objectiveOf = ({ objectiveMs }: Scenario): number =>
     own.objective === undefined ? objectiveMs : (parseDuration(own.objective) ?? 0)
   const plan = shared['dry-run'] === true ? console.answer : console

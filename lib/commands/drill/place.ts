@@ -3,12 +3,14 @@ import { join } from 'node:path'
 import * as v from 'valibot'
 import { callScript } from './call-script.ts'
 import type { DrillTarget } from './environment.ts'
+import type { LabPowers } from './scenario.ts'
 import { OperatorError } from '../../base/errors.ts'
 import type { Flags } from '../../terminal/flags.ts'
 import type { CommandContext } from '../../runner/run-command.ts'
 import type { ClusterInGit } from '../../connection/target.ts'
 import type { Installation } from '../../flux/installation.ts'
 import { fluxKinds } from '../../flux/kinds.ts'
+import { findInstance } from '../../flux/refs.ts'
 import { loginFor } from '../../tools/git-login.ts'
 import { fetchTree } from '../../desired-state/tree.ts'
 
@@ -40,7 +42,8 @@ export async function findPlace<F extends Flags>(stage: CommandContext<F>, { nam
     '--yes',
     `--destroy=${target.context}`,
   ]
-  if (target.inGit !== undefined) return { ...(await findPlaceInGit(stage, target.inGit)), flags }
+  const { inGit } = target
+  if (inGit !== undefined && inGit.path === undefined) return { ...(await findPlaceInGit(stage, inGit)), flags }
   const source = follows === undefined ? undefined : await session.cluster.get(follows.source)
   const isPushable =
     follows?.source.kind === fluxKinds.gitRepository.kind &&
@@ -48,8 +51,29 @@ export async function findPlace<F extends Flags>(stage: CommandContext<F>, { nam
     loginFor(target.login, follows.url).kind !== 'none'
   const remote = isPushable ? { url: follows.url, ref: follows.ref, login: target.login } : undefined
   const gitSecret = source === undefined ? undefined : v.parse(secretSchema, source).spec.secretRef?.name
-  return { namespace, follows, remote, gitSecret, lab: undefined, flags }
+  const lab =
+    target.isLab && inGit !== undefined && follows !== undefined ? await labPowers(stage, namespace, follows.source.name) : undefined
+  return { namespace, follows, remote: inGit?.remote ?? remote, gitSecret, lab, flags }
 }
+
+/** The same powers over a cluster that follows a tree of another layout. */
+async function labPowers<F extends Flags>(stage: CommandContext<F>, namespace: string, syncName: string): Promise<LabPowers> {
+  const instance = await findInstance(stage.session.cluster)
+  const { distribution } = v.parse(instanceSchema, instance).spec
+  return (await import('./lab-powers.ts')).labPowersOver(stage, { namespace, syncName, distribution })
+}
+
+const instanceSchema = v.object({
+  spec: v.object({
+    distribution: v.object({
+      version: v.string(),
+      registry: v.string(),
+      artifact: v.optional(v.string(), ''),
+      artifactPullSecret: v.optional(v.string(), ''),
+      imagePullSecret: v.optional(v.string(), ''),
+    }),
+  }),
+})
 const secretSchema = v.object({ spec: v.object({ secretRef: v.optional(v.object({ name: v.string() })) }) })
 
 async function findPlaceInGit<F extends Flags>(

@@ -54,6 +54,8 @@ export interface Scenario {
   readonly needsInstaller?: true
   /** recover.ts takes what Git says of the cluster to repair it: the tree has to have a folder for it. */
   readonly needsFolder?: true
+  /** It changes the version in the cluster's settings.yaml, or recover.ts reads there what to go back to. */
+  readonly needsSettings?: true
   /** It suspends the FluxInstance, which recover.ts resumes only where it is asked to. */
   readonly isSuspension?: true
   readonly inject: (field: Field) => Promise<void>

@@ -5,6 +5,7 @@ import { wantsPassphrase } from '../../capture/file.ts'
 import { captureDecryptor, identityFileOf, type Decryptor } from '../../capture/keys.ts'
 import { identityOf } from '../../flux/inventory.ts'
 import { nameOf, type Ref } from '../../kubernetes/objects.ts'
+import { treeLocationOf } from '../bootstrap/inputs.ts'
 import { installerFor, viaFlag } from '../bootstrap/installers/installers.ts'
 import type { Flags } from '../../terminal/flags.ts'
 import { snapshotOf } from '../../health/snapshot.ts'
@@ -47,8 +48,9 @@ export async function prepareRebuild(surroundings: RebuildSurroundings): Promise
   const namespace = inputs?.namespace ?? down.namespace ?? usualNamespace
   const captured = await captureOf(surroundings, inputs)
   const { overrides, isLab, where } = target
-  const { folder: cluster, remote } = inGitOf(target, 'rebuild')
-  const wanted = { cluster, where, remote, isLab, overrides, settings, redactor, rebuild: { comesBack: captured.carries } }
+  const place = treeLocationOf(inGitOf(target, 'rebuild'))
+  const { cluster, remote } = place
+  const wanted = { ...place, where, isLab, overrides, settings, redactor, rebuild: { comesBack: captured.carries } }
   const deployment = await installerFor(own.via).prepare(session, wanted, { console, isDryRun, memory })
   const announcer = openAnnouncer(settings, cluster, redactor, console)
   const began = Date.now()

@@ -9,7 +9,7 @@ import { once } from '../../base/once.ts'
 import { readFlux } from '../../flux/installations.ts'
 import { checkPendingDeletions } from '../../preflight/pending-deletions.ts'
 import { prepareBootstrap } from '../bootstrap/prepare.ts'
-import { type BootstrapInputs } from '../bootstrap/inputs.ts'
+import { type BootstrapInputs, treeLocationOf } from '../bootstrap/inputs.ts'
 import { bootstrap } from '../bootstrap/bootstrap.ts'
 import { returnSteps, rollBackSteps, rollbackReturn } from '../upgrade/upgrade.ts'
 import { prepareUpgrade } from '../upgrade/prepare.ts'
@@ -18,6 +18,7 @@ import { type restoreFlags, openForRestore, type Restore } from '../restore/rest
 import type { Rollback } from '../../runner/execute.ts'
 import type { Step } from '../../runner/step.ts'
 import { ensureFluxInstanceApplied, ensureOperator } from '../bootstrap/steps/chart.ts'
+import { ensurePlainInstanceApplied } from '../bootstrap/steps/plain-instance.ts'
 import { endLoop, rememberedLoop } from './steps/end-loop.ts'
 import { ensureFinalizersOffIn } from '../teardown/steps/finalizers.ts'
 import { ensureInstanceLetGo, ensureUninstallOff, ensureUninstallStopped } from './steps/let-go.ts'
@@ -90,10 +91,10 @@ export function remediesOf(surroundings: PrepareContext<typeof restoreFlags>, ev
   })
   const inputs = once(async (): Promise<BootstrapInputs> => {
     const { overrides, isLab, where } = target
-    const { folder: cluster, remote } = inGit()
+    const place = treeLocationOf(inGit())
     const capture = (await restore())?.capture
     const reached = { ...session, cluster: capture === undefined ? seen : asRestored(seen, capture) }
-    const read = await prepareBootstrap(reached, { cluster, remote, isLab, overrides, settings, redactor, where })
+    const read = await prepareBootstrap(reached, { ...place, isLab, overrides, settings, redactor, where })
     notices.push(...read.notices)
     return read
   })
@@ -149,6 +150,8 @@ export function remediesOf(surroundings: PrepareContext<typeof restoreFlags>, ev
     },
     async instance() {
       const { tree, instanceObjects } = await inputs()
+      const { plainInstance } = tree
+      if (plainInstance !== undefined) return [ensurePlainInstanceApplied(plainInstance)]
       return [ensureFluxInstanceApplied(tree.instance, instanceObjects)]
     },
     async rollBack() {

@@ -16,7 +16,8 @@ export async function isInSettings(
   { inGit }: Pick<Target, 'inGit'>,
   asked: { readonly flux: string | undefined; readonly operator: string | undefined },
 ): Promise<boolean> {
-  if (inGit === undefined || (await followsElsewhere(cluster, inGit.folder))) return false
+  // A tree of another layout has no settings.yaml.
+  if (inGit === undefined || inGit.path !== undefined || (await followsElsewhere(cluster, inGit.folder))) return false
   const { remote, folder: name } = inGit
   const { signal } = cluster
   const file = settingsFile(name)

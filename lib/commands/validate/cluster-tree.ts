@@ -51,6 +51,8 @@ export interface ClusterRoot extends Omit<SettingsOf, 'cluster'> {
   readonly cluster: string
   /** The root Kustomization. */
   readonly root: ManifestObject
+  /** The address of the repository, where the tree says it. */
+  readonly url?: string
   /** How a path of a Kustomization is one of the repository, by what is known to be placed; undefined for what is not of it. */
   readonly artifactOf: (
     kustomization: ManifestObject,

@@ -110,6 +110,7 @@ function rootOf({ document, path, folder, object, url }: FoundRoot, documents: r
   return {
     cluster: folder,
     root,
+    url,
     where: 'a ConfigMap that the Kustomization names in substituteFrom',
     artifactOf(one, placed) {
       if (one === root) return folderOf
@@ -132,7 +133,8 @@ function folders({ files }: Manifests): string[] {
   return kustomizations.map(({ file }) => posix.dirname(file)).filter((folder) => !taken.has(folder))
 }
 
-function bareRoot(folder: string): ClusterRoot {
+/** A root of which the tree says nothing but that the folder is there. */
+export function bareRoot(folder: string): ClusterRoot {
   const object = { ...fluxKinds.kustomization, metadata: { name: usualNamespace, namespace: usualNamespace }, spec: { path: folder } }
   const place = () => ({ file: folder, line: 1 })
   const root = { object, kind: object.kind, name: usualNamespace, namespace: usualNamespace, by: undefined, place }

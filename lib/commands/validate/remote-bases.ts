@@ -22,7 +22,7 @@ const fields = ['resources', 'components', 'bases']
  * whose kustomizations have those lines taken out; all else is checked.
  */
 export async function withoutRemoteBases(root: string, files: readonly SourceFile[]): Promise<LocalRepository> {
-  const rewritten = files.filter(({ file, problems }) => isKustomizationFile(file) && problems === 0).flatMap(rewrite)
+  const rewritten = withoutServers(files)
   if (rewritten.length === 0) return { root, leftOut: [], remove: () => Promise.resolve() }
   const copy = await realpath(await mkdtemp(join(tmpdir(), 'flux-runbook-')))
   const isKept = (path: string): boolean => !['.git', 'node_modules'].includes(posix.basename(path))
@@ -33,6 +33,11 @@ export async function withoutRemoteBases(root: string, files: readonly SourceFil
     leftOut: rewritten.flatMap(({ leftOut }) => leftOut),
     remove: () => rm(copy, { recursive: true, force: true }),
   }
+}
+
+/** The kustomizations that take something from a server, without those lines; and what was left out. */
+export function withoutServers(files: readonly SourceFile[]): { file: string; text: string; leftOut: string[] }[] {
+  return files.filter(({ file, problems }) => isKustomizationFile(file) && problems === 0).flatMap(rewrite)
 }
 
 /** A patch of what was left out would fail the build; one with a target only finds nothing. An empty kustomization would fail it too. */

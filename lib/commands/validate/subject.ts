@@ -35,14 +35,19 @@ export async function validateSubject(
   }
   const folder = await makeTemporaryFolder()
   try {
-    const remote = await remoteOf(subject)
     const checkout = join(folder, 'checkout')
-    await mkdir(checkout)
-    await checkOut(remote, await headOf(remote), '.', checkout)
+    await fetchRepository(subject, checkout)
     return await validateRepository(checkout, await findTools(), check)
   } finally {
     await rm(folder, { recursive: true, force: true })
   }
+}
+
+/** Fetches a repository on a server into a new folder, with the person's login if that is for its server. */
+export async function fetchRepository(subject: Extract<ValidationSubject, { is: 'remote' }>, folder: string): Promise<void> {
+  const remote = await remoteOf(subject)
+  await mkdir(folder)
+  await checkOut(remote, await headOf(remote), '.', folder)
 }
 
 /** The repository, with the person's login if that is for its server, and the full name of the branch or tag. */

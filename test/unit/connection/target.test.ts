@@ -20,6 +20,12 @@ test('a cluster is named again as it was named', async () => {
   })
 })
 
+test('a cluster that follows a tree of another layout is reinstalled from it', () => {
+  const remote = { url: 'https://git.example/fleet', ref: 'refs/heads/main', login: { kind: 'none' as const } }
+  const target = { context: 'lab-infra', inGit: { folder: 'clusters/prod', path: 'clusters/prod', remote } }
+  expect(inGitOf(target, 'rebuild')).toBe(target.inGit)
+})
+
 test('a cluster that the tree has no folder for can be used, but for what goes by its folder', async () => {
   const context = 'arn:aws:eks:eu-central-1:111122223333:cluster/prod'
   const target = await find({ context })

@@ -22,7 +22,7 @@ describe('the flags of', () => {
     const { flags, env } = programOf('flux-operator')
     expect(flags(ports, places)).toContain('--storage-path=/operator/data')
     expect(flags(ports, places).join()).not.toContain('events-addr')
-    expect(env).toMatchObject({ GODEBUG: 'fips140=on' })
+    expect(env).toMatchObject({ GODEBUG: 'fips140=on', WEB_SERVER_PORT: '0' })
   })
   test('any other Flux program stay on loopback', () => {
     const addresses = programOf('helm-controller')

@@ -156,7 +156,8 @@ export function awaitFluxInstance(namespace: string): Step {
   }
 }
 
-async function instanceStatus({ cluster, where }: StepContext, namespace: string): Promise<StepStatus> {
+/** Whether the operator has brought the FluxInstance about, and what it still waits for. */
+export async function instanceStatus({ cluster, where }: StepContext, namespace: string): Promise<StepStatus> {
   const live = await cluster.get(instanceIn(namespace))
   if (live === undefined) return { is: 'waiting', on: 'the FluxInstance to exist' }
   const readiness = readinessOf(live)
@@ -182,7 +183,8 @@ async function notSynced(cluster: Cluster, namespace: string): Promise<string | 
   return found.flatMap((readiness) => (readiness.is === 'waiting' ? [readiness.on] : []))[0]
 }
 
-function instanceWatches(namespace: string): WatchTarget[] {
+/** What a FluxInstance that is being brought about is seen by. */
+export function instanceWatches(namespace: string): WatchTarget[] {
   return [fluxKinds.fluxInstance, kinds.deployment, kinds.pod, fluxKinds.gitRepository].map((kind) => ({ kind, query: { namespace } }))
 }
 

@@ -1,6 +1,9 @@
 import * as v from 'valibot'
+import type { Cluster } from '../../../kubernetes/client.ts'
 import { kubectlCall, type KubeObject, type Ref } from '../../../kubernetes/objects.ts'
 import { fluxKinds } from '../../../flux/kinds.ts'
+import { appliedBy } from '../../../flux/labels.ts'
+import { instanceIn } from '../../../flux/refs.ts'
 import { readinessOf } from '../../../flux/readiness.ts'
 import { requestReconcile } from '../../../flux/reconcile-request.ts'
 import { headOf } from '../../../tools/git.ts'
@@ -63,14 +66,17 @@ export function ensureTakenOver(tree: Tree): Step {
   const { namespace } = tree
   const kustomizations = tree.kustomizations
     .filter(({ metadata }) => tree.applied.some(({ by }) => by === metadata.name))
-    .map(({ metadata }): Ref => ({ ...fluxKinds.kustomization, namespace, name: metadata.name }))
-  const releases = [tree.operator, tree.instance].map((chart) => ({
+    .map(({ metadata }): Ref => ({ ...fluxKinds.kustomization, namespace: metadata.namespace ?? namespace, name: metadata.name }))
+  const isPlain = tree.plainInstance !== undefined
+  const releases = [tree.operator, ...(isPlain ? [] : [tree.instance])].map((chart) => ({
     chart,
     ref: { ...fluxKinds.helmRelease, namespace: chart.namespace, name: chart.name },
   }))
   return {
     id: 'takeover',
-    title: 'Hand over to Git: its HelmReleases own the operator and the FluxInstance',
+    title: isPlain
+      ? 'Hand over to Git: its HelmRelease owns the operator, and its Kustomization the FluxInstance'
+      : 'Hand over to Git: its HelmReleases own the operator and the FluxInstance',
     risk: 'safe',
     async check({ cluster }) {
       for (const { chart, ref } of releases) {
@@ -89,6 +95,7 @@ export function ensureTakenOver(tree: Tree): Step {
         const status = unready(kustomization, ref)
         if (status !== undefined) return status
       }
+      if (isPlain) return ownInstanceStatus(cluster, tree)
       return { is: 'done', detail: `HelmReleases ${releases.map(({ ref }) => ref.name).join(' and ')} are Ready and own their releases` }
     },
     apply: () => Promise.resolve(),
@@ -96,6 +103,16 @@ export function ensureTakenOver(tree: Tree): Step {
       { kind: fluxKinds.helmRelease, query: { namespace } },
       { kind: fluxKinds.kustomization, query: { namespace } },
     ],
+  }
+}
+
+/** A FluxInstance of no chart is Git's own once a Kustomization has put its label on it. */
+async function ownInstanceStatus(cluster: Pick<Cluster, 'get'>, { operator, namespace }: Tree): Promise<StepStatus> {
+  const owner = (await cluster.get(instanceIn(namespace)))?.metadata.labels[appliedBy.kustomization.name]
+  if (owner === undefined) return { is: 'waiting', on: 'the FluxInstance to be applied from Git' }
+  return {
+    is: 'done',
+    detail: `HelmRelease ${operator.name} is Ready and owns its release; Kustomization ${owner} applies the FluxInstance`,
   }
 }
 

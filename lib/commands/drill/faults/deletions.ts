@@ -59,6 +59,7 @@ export const deletions: readonly Scenario[] = [
     name: 'instance-release-deleted',
     isOperators: true,
     needsFolder: true,
+    needsSettings: true,
     title: "The FluxInstance's HelmRelease deleted",
     injects: 'deletes the HelmRelease flux-instance; its FluxInstance stays, for its chart asks for that',
     objectiveMs: 5 * minute,

@@ -19,6 +19,7 @@ const stuck = 'drill-stuck'
 export const gitMisconfigurations: readonly Scenario[] = [
   {
     name: 'upgrade-broken',
+    needsSettings: true,
     title: 'An upgrade broken halfway',
     injects: 'asks in Git for another version of Flux, whose source-controller cannot be pulled',
     objectiveMs: 5 * minute,

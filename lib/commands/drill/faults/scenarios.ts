@@ -15,17 +15,22 @@ export interface DrillEnvironment {
   /** An operator keeps its Flux. */
   readonly isOperators: boolean
   readonly hasFolder: boolean
+  /** The tree is of this project's layout, with a settings.yaml for the cluster. */
+  readonly hasSettings: boolean
   /** Controllers that are gone come back: by the operator, or by a flux CLI that is there. */
   readonly hasInstaller: boolean
 }
 
 /** Why a scenario is not for this cluster; undefined where it is. What recover.ts could not repair is never broken. */
-function whyNot(scenario: Scenario, { isLab, isOperators, hasFolder, hasInstaller }: DrillEnvironment): string | undefined {
+function whyNot(scenario: Scenario, { isLab, isOperators, hasFolder, hasSettings, hasInstaller }: DrillEnvironment): string | undefined {
   if (scenario.isLabOnly === true && !isLab) return 'can be brought about in the lab only'
   if (scenario.isOperators === true && !isOperators) return 'is about what only an operator keeps, and none keeps the Flux of this cluster'
   if (scenario.needsInstaller === true && !hasInstaller) return 'deletes controllers that nothing here would put back'
   if (scenario.needsFolder === true && !hasFolder) {
     return 'is repaired by what Git says of the cluster, and there is no folder below kubernetes/clusters for it'
+  }
+  if (scenario.needsSettings === true && hasFolder && !hasSettings) {
+    return "is about the cluster's settings.yaml, which a tree of another layout does not have"
   }
   return undefined
 }

@@ -126,7 +126,7 @@ describe('a rehearsal', () => {
 
 describe('the scenarios', () => {
   const again = (...flags: readonly string[]): string => ['drill.ts --lab', ...flags].join(' ')
-  const lab = { isLab: true, isOperators: true, hasFolder: true, hasInstaller: true }
+  const lab = { isLab: true, isOperators: true, hasFolder: true, hasSettings: true, hasInstaller: true }
   test('of a real cluster leave out what only the lab can bring about', () => {
     expect(chooseScenarios('all', again, lab)).toEqual(scenarios)
     expect(chooseScenarios('all', again, { ...lab, isLab: false }).some(({ isLabOnly }) => isLabOnly)).toBe(false)
@@ -140,6 +140,9 @@ describe('the scenarios', () => {
     expect(names({})).toEqual(['controllers-deleted', 'instance-suspended'])
     expect(names({ isOperators: false })).toEqual(['controllers-deleted'])
     expect(() => names({ isOperators: false, hasInstaller: false })).toThrow('no disaster can be rehearsed on this cluster')
+    expect(() => chooseScenarios('upgrade-broken', again, { ...lab, hasSettings: false })).toThrow(
+      "upgrade-broken is about the cluster's settings.yaml, which a tree of another layout does not have",
+    )
     expect(() => chooseScenarios('flux-deleted', again, { ...lab, hasFolder: false })).toThrow(
       'the scenario flux-deleted is repaired by what Git says of the cluster, and there is no folder below kubernetes/clusters for it',
     )
