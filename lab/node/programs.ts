@@ -1,3 +1,6 @@
+import { directCall } from '../../lib/process/own-module.ts'
+import { ownImageName } from './own-image.ts'
+
 /** What a program listens for, each on a port of its own. */
 export const listeners = ['metrics', 'health', 'storage'] as const
 export type PodPorts = Partial<Record<(typeof listeners)[number], number>>
@@ -9,6 +12,8 @@ export interface PodProgram {
   /** Flags that come after the container's own and win over them. */
   readonly flags: (ports: PodPorts, places: Places) => string[]
   readonly env: Record<string, string>
+  /** How the container's arguments are called, where it is not the image's one program; it then finds what the pod mounts. */
+  readonly callOf?: (args: readonly string[]) => string[]
 }
 
 export interface Places {
@@ -48,6 +53,8 @@ const programs: Readonly<Record<string, PodProgram>> = {
     ],
     env: {},
   },
+  // This code, as it is: an image of it is not built here.
+  [ownImageName]: { containerPorts: {}, flags: () => [], env: {}, callOf: ([script = '', ...args]) => directCall(script, args) },
 }
 
 /** How the program of that image name is run: a Flux controller unless more is known of it. */
