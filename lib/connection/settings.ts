@@ -42,6 +42,7 @@ export const variables = [
   'ALERTMANAGER_CA_FILE',
   'ALERTMANAGER_MATCHERS',
   'PROMETHEUS_URL',
+  'FLEET_IMAGE',
 ] as const
 export type Variable = (typeof variables)[number]
 export type Settings = Readonly<Partial<Record<Variable, string>>>
