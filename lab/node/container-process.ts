@@ -21,6 +21,8 @@ export interface PodPlaces extends Places {
   readonly token: string
   /** Where the volumes are that outlive pods. */
   readonly claims: string
+  /** Builds this project's own program, once. */
+  readonly ownProgram: () => Promise<string>
   /** A folder with the programs that this project's own image has: kubectl and the like. */
   readonly bin: string
   /** The port source-controller serves artifacts on: sources keep it in their status, so that it outlives the pod. */
@@ -49,15 +51,14 @@ export async function startProgram(
   const read = entriesReader(cluster, pod.metadata.namespace)
   const asked = await environmentOf(container, pod, places.ip, read)
   const ports = await portsFor(program, places.artifactPort)
-  const { callOf } = program
-  if (callOf !== undefined) {
+  if (program.isOwn === true) {
     const mounts = [...(await mountVolumes(container, pod, { ...places, read })), messageMount(container, places.folder)]
     const env: Record<string, string> = {}
     for (const [name, value] of Object.entries(asked)) env[name] = withMounts(value, mounts)
     const fixed = { PATH: `${places.bin}:${process.env.PATH ?? systemPath}`, HOME: home, TMPDIR: temporary, ...inCluster(places) }
     const args = container.args.map((arg) => withMounts(expandVariables(arg, asked), mounts))
     const cwd = container.workingDir === undefined ? places.folder : withMounts(container.workingDir, mounts)
-    return { ...spawnLogged(callOf(args), { ...env, ...fixed }, places.folder, container.name, cwd), ports }
+    return { ...spawnLogged([path, await places.ownProgram(), ...args], { ...env, ...fixed }, places.folder, container.name, cwd), ports }
   }
   // A container has a /tmp of its own.
   for (const [name, value] of Object.entries(asked)) asked[name] = value.replace(/^\/tmp(?=\/|$)/, temporary)

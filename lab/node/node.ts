@@ -6,11 +6,12 @@ import type { Cluster } from '../../lib/kubernetes/client.ts'
 import { kinds } from '../../lib/kubernetes/objects.ts'
 import { watch } from '../../lib/kubernetes/watch.ts'
 import { messageOf } from '../../lib/base/errors.ts'
+import { once } from '../../lib/base/once.ts'
 import type { Executable } from './images.ts'
 import { startKubeletServer } from './kubelet-server.ts'
 import type { Faults, ProcessInfo } from './pod.ts'
 import { Pods } from './pods.ts'
-import { ownImage } from './own-image.ts'
+import { buildOwnProgram, ownImage } from './own-image.ts'
 import { registerNode } from './registration.ts'
 
 export type { Executable } from './images.ts'
@@ -78,6 +79,7 @@ export async function startNode(options: NodeOptions): Promise<LabNode> {
     name: nodeName,
     folder,
     claims: join(options.folder, 'claims'),
+    ownProgram: once(() => buildOwnProgram(join(options.folder, 'image'))),
     apiPort: Number(new URL(options.server).port),
     faults: () => faults,
     faultsChanged: () => faultsChanged.signal,

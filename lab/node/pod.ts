@@ -37,7 +37,7 @@ export interface ProcessInfo {
 }
 
 /** What pods share of their node. */
-export interface PodContext extends Pick<PodPlaces, 'ca' | 'operatorData' | 'artifactPort' | 'bin' | 'claims'> {
+export interface PodContext extends Pick<PodPlaces, 'ca' | 'operatorData' | 'artifactPort' | 'bin' | 'claims' | 'ownProgram'> {
   readonly name: string
   readonly cluster: Cluster
   readonly apiPort: number

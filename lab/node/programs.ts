@@ -1,4 +1,3 @@
-import { directCall } from '../../lib/process/own-module.ts'
 import { ownImageName } from './own-image.ts'
 
 /** What a program listens for, each on a port of its own. */
@@ -12,8 +11,8 @@ export interface PodProgram {
   /** Flags that come after the container's own and win over them. */
   readonly flags: (ports: PodPorts, places: Places) => string[]
   readonly env: Record<string, string>
-  /** How the container's arguments are called, where it is not the image's one program; it then finds what the pod mounts. */
-  readonly callOf?: (args: readonly string[]) => string[]
+  /** This project's own, which finds what its pod mounts. */
+  readonly isOwn?: true
 }
 
 export interface Places {
@@ -53,8 +52,7 @@ const programs: Readonly<Record<string, PodProgram>> = {
     ],
     env: {},
   },
-  // This code, as it is: an image of it is not built here.
-  [ownImageName]: { containerPorts: {}, flags: () => [], env: {}, callOf: ([script = '', ...args]) => directCall(script, args) },
+  [ownImageName]: { containerPorts: {}, flags: () => [], env: {}, isOwn: true },
 }
 
 /** How the program of that image name is run: a Flux controller unless more is known of it. */

@@ -1,10 +1,12 @@
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { execFileSync } from 'node:child_process'
+import { cpSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import * as v from 'valibot'
 import { ownImage } from '../../lab/node/own-image.ts'
 import { projectRoot } from '../../lib/base/paths.ts'
-import type { Ended, Running, TestLab } from './harness.ts'
+import { onTestFinished } from 'vitest'
+import { type Ended, type Running, startScript, type TestLab, withLogin } from './harness.ts'
 
 /** A fleet whose clusters are worked on by Jobs on lab-infra. */
 export interface JobFleet {
@@ -64,19 +66,51 @@ export async function jobFleetIn(
     XDG_STATE_HOME: join(folder, 'state'),
     FLEET_IMAGE: `${image}:${tag}`,
   }
+  const cwd = cloneOf(lab, await lab.access(), join(folder, 'checkout'))
+  const start = (args: readonly string[]): Running => {
+    const running = startScript('fleet', args, { home: lab.home, cwd, env })
+    onTestFinished(async () => {
+      running.kill('SIGKILL')
+      await running.ended
+    })
+    return running
+  }
   const withFile = (args: readonly string[], content: string): string[] => {
     writeFileSync(file, content)
     return [...args, '--fleet', file, ...onInfra]
   }
   return {
     file,
-    run: (args) => lab.run('fleet', args, env),
-    start: (args) => lab.start('fleet', args, env),
-    runFile: (args, content) => lab.run('fleet', withFile(args, content), env),
-    startFile: (args, content) => lab.start('fleet', withFile(args, content), env),
+    run: (args) => start(args).ended,
+    start,
+    runFile: (args, content) => start(withFile(args, content)).ended,
+    startFile: (args, content) => start(withFile(args, content)),
     kubectl: (...args) => lab.kubectl('--namespace', 'flux-runbook', ...args),
     onVolume: (...path) =>
       join(lab.home, 'clusters', 'infra', 'node', 'claims', 'flux-runbook', 'flux-runbook-fleet', 'flux-runbook', ...path),
     remove: () => rmSync(folder, { recursive: true, force: true }),
   }
+}
+
+/** A checkout of the lab's Git with these scripts in it, as a person has one: its folders say where the clusters' repository is. */
+function cloneOf({ home }: TestLab, { git }: Awaited<ReturnType<TestLab['access']>>, checkout: string): string {
+  execFileSync('git', ['clone', '--quiet', withLogin(git), checkout], { env: { PATH: process.env.PATH, HOME: home } })
+  for (const part of ['scripts', 'lib', 'lab', 'package.json', '.npmrc'])
+    cpSync(join(projectRoot, part), join(checkout, part), { recursive: true })
+  symlinkSync(join(projectRoot, 'node_modules'), join(checkout, 'node_modules'))
+  return checkout
+}
+
+const statusSchema = v.pipe(
+  v.string(),
+  v.parseJson(),
+  v.looseObject({ processes: v.array(v.looseObject({ name: v.string(), pid: v.optional(v.number()) })) }),
+)
+
+/** Kills the process of the pod whose name begins so, as the kernel does. Throws where none runs. */
+export async function killPod(lab: TestLab, name: string): Promise<void> {
+  const { stdout } = await lab.run('lab', ['status', '--json'])
+  const found = v.parse(statusSchema, stdout).processes.find((one) => one.name.startsWith(`flux-runbook/${name}`) && one.pid !== undefined)
+  if (found?.pid === undefined) throw new Error(`no pod ${name} runs:\n${stdout}`)
+  process.kill(found.pid, 'SIGKILL')
 }

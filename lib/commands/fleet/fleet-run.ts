@@ -65,6 +65,8 @@ const onKubernetesSchema = v.object({
   /** How many conductors the run has had. */
   attempt: v.number(),
   jobs: v.array(jobSchema),
+  /** What the settings of the clusters' folders say of their repositories, by the clusters' names: the pods have no checkout. */
+  folders: v.optional(v.record(text, v.record(text, text)), {}),
 })
 
 const runSchema = v.object({

@@ -33,12 +33,6 @@ describe('the flags of', () => {
   })
 })
 
-test("this project's own image is this code, called as its one program", () => {
-  const call = programOf('flux-runbook').callOf?.(['fleet', 'status']) ?? []
-  expect(call[0]).toBe(process.execPath)
-  expect(call.slice(-2)).toEqual([expect.stringMatching(/\/scripts\/fleet\.ts$/), 'status'])
-})
-
 describe('a readiness probe is asked', () => {
   const url = (program: string, container: object): string | undefined => {
     const [spec] = podOf({ spec: { containers: [{ name: 'manager', image: 'x', ...container }] } }).spec.containers

@@ -1,7 +1,8 @@
 import { join } from 'node:path'
 import { OperatorError } from '../../../base/errors.ts'
-import { flagWords, sameCall } from '../../../base/shell-line.ts'
+import { flagWords, sameCall, scriptCall } from '../../../base/shell-line.ts'
 import { putFile } from '../../../base/write-atomic.ts'
+import { placeWords } from '../choose-run.ts'
 import type { FleetEnding } from '../conclude-fleet.ts'
 import { standingOf } from '../cluster-results.ts'
 import type { Effect } from '../fleet-commands.ts'
@@ -122,7 +123,7 @@ function refusalOf({ message, remedy }: NonNullable<RunObject['run']['error']>):
 }
 
 function leftAlone({ context, namespace }: Management, { runId, run }: RunObject): OperatorError {
-  const again = sameCall('fleet', {}, ['--resume', runId, '--on', context, ...(namespace === '' ? [] : ['--namespace', namespace])])
+  const again = scriptCall('fleet', ['--resume', runId, ...placeWords(run)])
   const job = conductorName(runId, run.kubernetes?.attempt ?? 1)
   return new OperatorError(`no longer watched from here; the run ${runId} goes on on ${context}`, {
     kind: 'cancelled',

@@ -2,6 +2,7 @@ import { join } from 'node:path'
 import * as v from 'valibot'
 import { OperatorError } from '../../../base/errors.ts'
 import { scriptCall } from '../../../base/shell-line.ts'
+import { readLocalSettings } from '../../../connection/cluster-settings.ts'
 import { readSettings } from '../../../connection/settings.ts'
 import { ApiError } from '../../../kubernetes/http.ts'
 import { kinds } from '../../../kubernetes/objects.ts'
@@ -48,11 +49,12 @@ export async function prepareOnKubernetes(call: RunCall, management: Management,
   const { waves, seen } = await look({ path: file.path, content: file.content, chosen }, management, tools)
   const { context, namespace } = management
   const { kubeconfig: _, ...passed } = defined(shared) // each pod has its own
+  const folders = await foldersOf(waves)
   const run: FleetRun = {
     schemaVersion: 1,
     command: name,
     engine: 'kubernetes',
-    kubernetes: { context, namespace, image, consent: { changes: false, destroys: false }, attempt: 1, jobs: [] },
+    kubernetes: { context, namespace, image, consent: { changes: false, destroys: false }, attempt: 1, jobs: [], folders },
     file: file.path,
     digest: file.digest,
     waves: waves.map((wave) => wave.name),
@@ -96,10 +98,24 @@ async function prepareResumed(call: RunCall, management: Management, tools: Flee
       consent: { changes: false, destroys: false },
       attempt: (kubernetes?.attempt ?? 0) + 1,
       // What an earlier attempt has left went with its conductor, or has ended.
+      folders: kubernetes?.folders ?? {},
       jobs: (kubernetes?.jobs ?? []).map((job) => ({ ...job, isOver: true })),
     },
   }
   return { is: 'ready', kept: { ...kept, run: again }, command: commandNamed(run.command, tools.commands), waves, seen }
+}
+
+/** What of a folder's settings says where its cluster's repository is: all else the scripts read there. */
+const repositorySettings = ['git_url', 'git_ref', 'charts_registry'] as const
+
+async function foldersOf(waves: readonly Wave[]): Promise<Record<string, Record<string, string>>> {
+  const found: Record<string, Record<string, string>> = {}
+  for (const { name, context, cluster = context } of waves.flatMap((wave) => wave.clusters)) {
+    const settings = await readLocalSettings(cluster)
+    if (settings !== undefined)
+      found[name] = Object.fromEntries(repositorySettings.flatMap((key) => (settings[key] === undefined ? [] : [[key, settings[key]]])))
+  }
+  return found
 }
 
 async function imageOf({ redactor }: FleetTools, before: string | undefined): Promise<string> {

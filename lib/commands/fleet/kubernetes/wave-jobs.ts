@@ -66,11 +66,10 @@ async function createJob(
 ): Promise<void> {
   const { command, own, shared, kubernetes } = run
   const consent = kubernetes?.consent ?? { changes: false, destroys: false }
-  const members = clusters.map(({ name: one, context, cluster: folder }) => ({
-    name: one,
-    context,
-    ...(folder === undefined ? {} : { cluster: folder }),
-  }))
+  const members = clusters.map(({ name: one, context, cluster: folder }) => {
+    const settings = kubernetes?.folders[one]
+    return { name: one, context, ...(folder === undefined ? {} : { cluster: folder }), ...(settings === undefined ? {} : { settings }) }
+  })
   const work: Work = { runId: objects.runId, command, isCheck, own, shared, consent, clusters: members }
   // Every cluster is checked, so that the report names each that is not healthy.
   const tolerant = isCheck ? { ...wave, maxFailures: clusters.length } : wave

@@ -1,11 +1,12 @@
-import { readFileSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
 import * as v from 'valibot'
 import { exitCodes, messageOf, OperatorError } from '../../../base/errors.ts'
 import { createRedactor } from '../../../base/redactor.ts'
 import { stateHome } from '../../../base/paths.ts'
+import { settingsFile } from '../../../connection/cluster-settings.ts'
 import { readSettings } from '../../../connection/settings.ts'
 import { startOwnScript } from '../../../process/own-script.ts'
 import { checkWordsFor, wordsFor } from '../cluster-call.ts'
@@ -28,7 +29,7 @@ const workSchema = v.object({
   shared: flagsSchema,
   consent: v.object({ changes: v.boolean(), destroys: v.boolean() }),
   /** By their index. */
-  clusters: v.array(v.object({ name: text, context: text, cluster: v.optional(text) })),
+  clusters: v.array(v.object({ name: text, context: text, cluster: v.optional(text), settings: v.optional(v.record(text, text)) })),
 })
 /** What the workers of one Job are to do. */
 export type Work = v.InferOutput<typeof workSchema>
@@ -50,6 +51,7 @@ export async function work(commands: FleetCommands): Promise<number> {
     const parsed = v.parse(v.pipe(text, v.parseJson(), workSchema), readFileSync(join(placeOf('work'), 'work.json'), 'utf8'))
     const cluster = parsed.clusters[Number(variableOf('JOB_COMPLETION_INDEX'))]
     if (cluster === undefined) throw new OperatorError('the Job has more indexes than clusters')
+    enterTree(cluster)
     const end = await workOn({ ...cluster, cluster: cluster.cluster, line: 0 }, parsed, commandOf(commands, parsed), { clean, say })
     keepEnd(end)
     return end.exitCode
@@ -59,6 +61,15 @@ export async function work(commands: FleetCommands): Promise<number> {
     keepEnd({ outcome: 'failed', exitCode: exitCodes.failed, runId: null, error: { message } })
     return exitCodes.failed
   }
+}
+
+/** Where the scripts run: a tree of this cluster's folder alone, with what says where its repository is. */
+function enterTree({ context, cluster = context, settings }: Work['clusters'][number]): void {
+  const tree = join(tmpdir(), 'tree')
+  const file = join(tree, settingsFile(cluster))
+  mkdirSync(dirname(file), { recursive: true, mode: 0o700 })
+  if (settings !== undefined) writeFileSync(file, JSON.stringify({ kind: 'ConfigMap', data: settings }), { mode: 0o600 })
+  process.chdir(tree)
 }
 
 function commandOf(commands: FleetCommands, { command: name }: Work): FleetCommand {
@@ -74,7 +85,8 @@ interface Voice {
 
 async function workOn(cluster: FleetCluster, given: Work, command: FleetCommand, voice: Voice): Promise<ClusterEnd> {
   const attempt = async (): Promise<{ readonly end: ClusterEnd; readonly isResumed: boolean }> => {
-    const { own, shared, consent } = given
+    const { shared, consent } = given
+    const own = onVolume(given.own, command)
     // In the environment, not a flag: what a script advises is for people, who have another one.
     process.env.KUBECONFIG = kubeconfigOf(cluster)
     if (given.isCheck) return { end: await call(cluster, given, 'health-check', checkWordsFor(cluster, shared), voice), isResumed: false }
@@ -90,6 +102,13 @@ async function workOn(cluster: FleetCluster, given: Work, command: FleetCommand,
   voice.say('the pod before this one was killed with the lock in its hands: once more when that has lapsed')
   await pause(lockLasts)
   return (await attempt()).end
+}
+
+/** A folder of several files is one on the volume. */
+function onVolume(own: Work['own'], { folders = [] }: FleetCommand): Work['own'] {
+  return Object.fromEntries(
+    Object.entries(own).map(([flag, value]) => [flag, folders.includes(flag) ? join(placeOf('state'), String(value)) : value]),
+  )
 }
 
 function kubeconfigOf(cluster: FleetCluster): string {

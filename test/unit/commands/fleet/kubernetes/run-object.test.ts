@@ -25,7 +25,7 @@ function runNamed(runId: string, command = 'upgrade'): RunObject {
       schemaVersion: 1,
       command,
       engine: 'kubernetes',
-      kubernetes: { context: 'm', namespace, image: 'i', consent: { changes: true, destroys: false }, attempt: 1, jobs: [] },
+      kubernetes: { context: 'm', namespace, image: 'i', consent: { changes: true, destroys: false }, attempt: 1, jobs: [], folders: {} },
       file: '/fleet.yaml',
       digest: 'sha256:0',
       waves: [],
