@@ -3,6 +3,7 @@ import { cpSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync }
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import * as v from 'valibot'
+import { labStatus } from '../../lab/client.ts'
 import { ownImage } from '../../lab/node/own-image.ts'
 import { projectRoot } from '../../lib/base/paths.ts'
 import { onTestFinished } from 'vitest'
@@ -101,16 +102,10 @@ function cloneOf({ home }: TestLab, { git }: Awaited<ReturnType<TestLab['access'
   return checkout
 }
 
-const statusSchema = v.pipe(
-  v.string(),
-  v.parseJson(),
-  v.looseObject({ processes: v.array(v.looseObject({ name: v.string(), pid: v.optional(v.number()) })) }),
-)
-
-/** Kills the process of the pod whose name begins so, as the kernel does. Throws where none runs. */
-export async function killPod(lab: TestLab, name: string): Promise<void> {
-  const { stdout } = await lab.run('lab', ['status', '--json'])
-  const found = v.parse(statusSchema, stdout).processes.find((one) => one.name.startsWith(`flux-runbook/${name}`) && one.pid !== undefined)
-  if (found?.pid === undefined) throw new Error(`no pod ${name} runs:\n${stdout}`)
+/** Kills the process of a running pod of this name, as the kernel does. Throws where none runs. */
+export async function killPod(name: RegExp): Promise<void> {
+  const processes = (await labStatus())?.processes ?? []
+  const found = processes.find((one) => name.test(one.name) && one.pid !== undefined)
+  if (found?.pid === undefined) throw new Error(`no pod ${String(name)} runs; there are ${processes.map((one) => one.name).join(', ')}`)
   process.kill(found.pid, 'SIGKILL')
 }

@@ -1,4 +1,4 @@
-import { readdirSync } from 'node:fs'
+import { readdirSync, readFileSync } from 'node:fs'
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
 import { labAccess } from '../../lab/client.ts'
 import { labHome } from '../../lab/home.ts'
@@ -84,32 +84,52 @@ test('a canary that goes back stops the fleet; once the cause is gone, the resum
 })
 
 test('conductor, terminal and a worker are killed in the middle: each is gone on with, and no cluster is upgraded twice', async () => {
+  const before = lastRun()
   const begun = fleet.startFile(upgrade, file)
-  await begun.said('► canary/infra: upgrade')
+  const runId = await untilFollowed('infra', before)
   begun.kill('SIGKILL')
-  await begun.ended
-  const [conductor = ''] = (await fleet.kubectl('get', 'jobs', '--output', 'name')).match(/fleet-\S+-conductor-1/) ?? []
-  await killPod(lab, conductor)
-  const status = await fleet.run(['status', '--json'])
-  expect(status, status.stderr).toMatchObject({ code: 0 })
-  expect(fleetDocument(status)).toMatchObject({ outcome: null, exitCode: null })
+  await killPod(/-conductor-1-/)
   const watching = fleet.start(['--resume', '--yes', '--json'])
-  await watching.said('► rest/apps: upgrade')
-  const wave =
-    (await fleet.kubectl('get', 'jobs', '--output', 'name'))
-      .match(/fleet-\S+-wave-\d+/g)
-      ?.sort()
-      .at(-1) ?? ''
-  await killPod(lab, `${wave}-0-`)
+  await begun.ended
+  await untilFollowed('apps', before)
+  await killPod(/-wave-\d+-0-/) // the other cluster of the wave has index 1
   const ended = await watching.ended
   expect(ended, ended.stderr).toMatchObject({ code: 0 })
   expect(ended.stderr).toContain('⚠ rest/apps: its pod was ended: exit code 137\n')
   expect(ended.stderr).toContain('► rest/apps: upgrade again\n')
-  expect(fleetDocument(ended)).toMatchObject({ outcome: 'done', waves: [{ clusters: [{ outcome: 'done' }] }, {}] })
+  expect(fleetDocument(ended)).toMatchObject({
+    outcome: 'done',
+    runId,
+    waves: [{ clusters: [{ outcome: 'done' }] }, { clusters: [{ outcome: 'done' }, { outcome: 'done' }] }],
+  })
   await expectEverywhere(newTags)
   for (const name of names) {
-    const { runId = '' } = fleetDocument(ended)
-    const runs = readdirSync(fleet.onVolume(`c-${name}`)).filter((run) => run.endsWith('-upgrade') && run > (runId.split('-')[0] ?? ''))
+    const runs = readdirSync(fleet.onVolume(`c-${name}`)).filter((run) => run.endsWith('-upgrade') && run > runId)
     expect(runs, name).toHaveLength(1)
   }
+  const nothing = await fleet.run(['--resume', runId])
+  expect(nothing).toMatchObject({ code: 2, stderr: expect.stringContaining(`the run ${runId} is done: nothing is left to resume`) })
 })
+
+/** The last run on the fleet's volume, which outlives a reset of the lab; empty where there is none. */
+function lastRun(): string {
+  return existing(() => readdirSync(fleet.onVolume('+fleet')).sort().at(-1)) ?? ''
+}
+
+/** Waits until the upgrade of a cluster, by a run after that one, has changed Git, and Flux is to follow. Returns the run. */
+async function untilFollowed(name: string, before: string): Promise<string> {
+  const log = (): string => {
+    const run = lastRun()
+    return run > before ? (existing(() => readFileSync(fleet.onVolume('+fleet', run, 'clusters', `${name}.log`), 'utf8')) ?? '') : ''
+  }
+  await expect.poll(log, { timeout: 900_000, interval: 50 }).toContain('Let Flux fetch and apply it')
+  return lastRun()
+}
+
+function existing<T>(read: () => T): T | undefined {
+  try {
+    return read()
+  } catch {
+    return undefined // not yet
+  }
+}

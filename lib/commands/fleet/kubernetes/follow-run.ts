@@ -59,6 +59,7 @@ export async function followRun(
   const began = Date.parse(begun.run.startedAt)
   let latest = begun
   let trouble = ''
+  let known: RunObject['run']['clusters'] = {} // who attaches hears what there was before, too
   const shown = progress(() => viewOf(latest.run, waves, new Map(), { elapsedMs: Date.now() - began, note: trouble }))
   const watched = [kinds.configMap, jobKind, kinds.pod].map((kind) => ({ kind, query: { namespace, labels: `${runLabel}=${runId}` } }))
   const isOver = ({ kept, conductor }: Seen): boolean =>
@@ -70,8 +71,9 @@ export async function followRun(
       every: 10_000,
       look: async () => {
         const kept = (await readRunObject(cluster, namespace, runId)) ?? latest
-        for (const event of eventsBetween(latest.run.clusters, kept.run.clusters, kept.run.command, waves)) shown.event(...event)
+        for (const event of eventsBetween(known, kept.run.clusters, kept.run.command, waves)) shown.event(...event)
         latest = kept
+        known = kept.run.clusters
         return { kept, conductor: await conductorState(management, kept) }
       },
       isOver,

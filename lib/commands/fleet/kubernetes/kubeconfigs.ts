@@ -1,9 +1,10 @@
-import { mkdirSync, writeFileSync } from 'node:fs'
+import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import * as v from 'valibot'
 import { parse } from 'yaml'
 import { messageOf } from '../../../base/errors.ts'
 import { inParallel } from '../../../base/parallel.ts'
+import { putFile } from '../../../base/write-atomic.ts'
 import { findStaticLogin, type StaticLogin } from '../../../connection/static-login.ts'
 import { clusterAt } from '../../../kubernetes/client.ts'
 import { kinds } from '../../../kubernetes/objects.ts'
@@ -96,7 +97,7 @@ function loginOf(cluster: FleetCluster, { find, folder }: LookOptions): StaticLo
 export function writeKubeconfig(folder: string, { name, context }: Pick<FleetCluster, 'name' | 'context'>, content: string): string {
   mkdirSync(folder, { recursive: true, mode: 0o700 })
   const file = join(folder, `${name}.kubeconfig`)
-  writeFileSync(file, kubeconfigWith(content, context), { mode: 0o600 })
+  putFile(file, kubeconfigWith(content, context))
   return file
 }
 

@@ -1,4 +1,4 @@
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { appendFileSync, mkdirSync, readFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
@@ -7,8 +7,10 @@ import { exitCodes, messageOf, OperatorError } from '../../../base/errors.ts'
 import { createRedactor } from '../../../base/redactor.ts'
 import { stateHome } from '../../../base/paths.ts'
 import { settingsFile } from '../../../connection/cluster-settings.ts'
+import { putFile } from '../../../base/write-atomic.ts'
 import { readSettings } from '../../../connection/settings.ts'
 import { startOwnScript } from '../../../process/own-script.ts'
+import { createConsole } from '../../../terminal/console.ts'
 import { checkWordsFor, wordsFor } from '../cluster-call.ts'
 import { createWorker } from '../cluster-worker.ts'
 import type { FleetCommand, FleetCommands } from '../fleet-commands.ts'
@@ -44,7 +46,7 @@ const lockLasts = 40_000
  */
 export async function work(commands: FleetCommands): Promise<number> {
   const { clean, hide } = createRedactor()
-  const say = (line: string): void => void process.stderr.write(`${clean(line)}\n`)
+  const say = (line: string): void => createConsole({ clean }).line(line)
   process.on('SIGTERM', () => say('asked to end: the cluster is brought to its end first'))
   try {
     await readSettings({ clean, hide }) // their secrets are never in a log
@@ -53,12 +55,12 @@ export async function work(commands: FleetCommands): Promise<number> {
     if (cluster === undefined) throw new OperatorError('the Job has more indexes than clusters')
     enterTree(cluster)
     const end = await workOn({ ...cluster, cluster: cluster.cluster, line: 0 }, parsed, commandOf(commands, parsed), { clean, say })
-    keepEnd(end)
+    keepEnd(end, say)
     return end.exitCode
   } catch (error) {
     const message = clean(messageOf(error))
     say(message)
-    keepEnd({ outcome: 'failed', exitCode: exitCodes.failed, runId: null, error: { message } })
+    keepEnd({ outcome: 'failed', exitCode: exitCodes.failed, runId: null, error: { message } }, say)
     return exitCodes.failed
   }
 }
@@ -68,7 +70,7 @@ function enterTree({ context, cluster = context, settings }: Work['clusters'][nu
   const tree = join(tmpdir(), 'tree')
   const file = join(tree, settingsFile(cluster))
   mkdirSync(dirname(file), { recursive: true, mode: 0o700 })
-  if (settings !== undefined) writeFileSync(file, JSON.stringify({ kind: 'ConfigMap', data: settings }), { mode: 0o600 })
+  if (settings !== undefined) putFile(file, JSON.stringify({ kind: 'ConfigMap', data: settings }))
   process.chdir(tree)
 }
 
@@ -139,10 +141,10 @@ function call(
 }
 
 /** What the conductor reads of it; a pod whose message is lost is known by its exit code. */
-function keepEnd(end: ClusterEnd): void {
+function keepEnd(end: ClusterEnd, say: Voice['say']): void {
   try {
-    writeFileSync(placeOf('message'), endMessage(end))
+    appendFileSync(placeOf('message'), endMessage(end)) // the kubelet has made the file, and it is mounted
   } catch (error) {
-    process.stderr.write(`what it came to is not kept: ${messageOf(error)}\n`)
+    say(`what it came to is not kept: ${messageOf(error)}`)
   }
 }
