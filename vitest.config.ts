@@ -10,7 +10,7 @@ export default defineConfig({
           name: 'unit',
           include: ['test/unit/**/*.test.ts'],
           isolate: false, // a process for each file takes longer than its tests
-          testTimeout: 30_000, // a busy machine is slow
+          testTimeout: 120_000, // a busy machine is slow
           expect: { poll: { timeout: 20_000 } },
         },
       },
@@ -19,7 +19,7 @@ export default defineConfig({
           name: 'commands', // what works through git or go, and starts them dozens of times
           include: ['test/commands/**/*.test.ts'],
           isolate: false,
-          testTimeout: 30_000,
+          testTimeout: 120_000,
           expect: { poll: { timeout: 20_000 } },
         },
       },

@@ -2,13 +2,13 @@ import { faultArguments, type Fault, type FaultName } from './faults.ts'
 import type { GitServer } from './git-server.ts'
 import type { LabCluster } from './lab-cluster.ts'
 import type { Faults } from './node/node.ts'
-import type { Relay } from './tcp-proxy.ts'
+import type { TcpProxy } from './tcp-proxy.ts'
 
 /** What of a lab can be made to fail from outside. */
 export interface Breakable {
   readonly clusters: readonly LabCluster[]
   readonly git: GitServer
-  readonly registry: Relay
+  readonly registry: TcpProxy
 }
 
 export function hasFault(faults: readonly Fault[], name: FaultName): boolean {
@@ -29,9 +29,9 @@ export async function applyFaults(faults: readonly Fault[], { clusters, git, reg
   const slowness = Number(faultArguments(faults, 'api-slow')[0] ?? 0)
   for (const cluster of clusters) {
     cluster.setFaults(nodeFaults(faults))
-    cluster.relay.delay(slowness)
-    await (hasFault(faults, 'api-down') ? cluster.relay.cut() : cluster.relay.unblock())
+    cluster.proxy.delay(slowness)
+    await (hasFault(faults, 'api-down') ? cluster.proxy.block() : cluster.proxy.unblock())
   }
-  await (hasFault(faults, 'git-down') ? git.cut() : git.unblock())
-  await (hasFault(faults, 'registry-down') ? registry.cut() : registry.unblock())
+  await (hasFault(faults, 'git-down') ? git.block() : git.unblock())
+  await (hasFault(faults, 'registry-down') ? registry.block() : registry.unblock())
 }

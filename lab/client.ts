@@ -13,7 +13,7 @@ import { checkCluster, checkClusterName } from './cluster-names.ts'
 import { commitClusterFolders } from './cluster-folders.ts'
 import { controlSocket, keysFolder, labEnvironment, type Layout, layoutOf, makeFolders } from './layout.ts'
 import { gitOf } from './repository.ts'
-import { isPushed, type Pushed, pushTree } from './seed.ts'
+import { isPushed, type PushResult, pushTree } from './seed.ts'
 import { labSettings, type SettingValues } from './settings.ts'
 import { ensureSupervisor } from './start-supervisor.ts'
 import { type LabStatus, statusSchema } from './status.ts'
@@ -39,7 +39,7 @@ export interface LabAccess {
 }
 
 /**
- * Has these clusters up, with Git and registry: builds, starts and heals whatever it takes.
+ * Has these clusters up, with Git and registry: builds, starts and repairs whatever it takes.
  * @throws OperatorError `usage` for a cluster that is neither the tree's nor the lab's: a wrong name starts none
  */
 export async function ensureLab(clusters: readonly string[], console: Console, signal?: AbortSignal): Promise<LabAccess> {
@@ -113,7 +113,7 @@ export async function bringUp(
 
 /** The person does not want to wait; the supervisor does not stop halfway. */
 function stoppedWaiting(what: string): OperatorError {
-  return new OperatorError(`stopped waiting; the lab goes on ${what} by itself`, {
+  return new OperatorError(`stopped waiting; the lab continues ${what} by itself`, {
     kind: 'cancelled',
     remedy: 'npx zx scripts/lab.ts status, or npx zx scripts/lab.ts down',
   })
@@ -140,7 +140,7 @@ export async function labStatus(): Promise<LabStatus | undefined> {
 }
 
 /** Has the lab carry out a command. Throws `blocked` where it is not up. */
-export async function tellLab(
+export async function reportLab(
   wanted: SupervisorCommand,
   say: (text: string) => void = () => undefined,
   signal?: AbortSignal,
@@ -154,7 +154,7 @@ export async function tellLab(
 }
 
 /** Commits this checkout's `kubernetes/` to the lab's Git, with the lab's own addresses in it. */
-export async function push(options: { message: string; overwrite: boolean }): Promise<Pushed> {
+export async function push(options: { message: string; overwrite: boolean }): Promise<PushResult> {
   return pushInto(layoutOf(labHome()), await upStatus(), options)
 }
 
@@ -165,7 +165,7 @@ export async function isTreePushed(status: LabStatus): Promise<boolean> {
   return isPushed(git, { root: labTreeRoot(), values: settingsOf(status), clusters: namesOf(status), index: indexOf(layout) })
 }
 
-async function pushInto(layout: Layout, status: LabStatus, options: { message: string; overwrite: boolean }): Promise<Pushed> {
+async function pushInto(layout: Layout, status: LabStatus, options: { message: string; overwrite: boolean }): Promise<PushResult> {
   const git = gitOf(layout.repository, labEnvironment(layout))
   return pushTree(git, { root: labTreeRoot(), values: settingsOf(status), clusters: namesOf(status), index: indexOf(layout), ...options })
 }

@@ -2,7 +2,7 @@ import type { Console } from '../lib/terminal/console.ts'
 import { exitCodes } from '../lib/base/errors.ts'
 import type { Flags } from '../lib/terminal/flags.ts'
 
-type Given = Readonly<Record<string, string | boolean | undefined>>
+type GivenFlags = Readonly<Record<string, string | boolean | undefined>>
 
 /** What `lab NAME` does. */
 export interface LabCommand {
@@ -19,7 +19,7 @@ export interface LabCommand {
 }
 
 interface Call {
-  readonly given: Given
+  readonly given: GivenFlags
   readonly words: readonly string[]
   readonly rest: readonly string[]
   readonly console: Console

@@ -1,6 +1,6 @@
 import { OperatorError } from '../lib/base/errors.ts'
 import { ensureExecutables, ensureHelm3, ensureOlderKubectl, ensurePulumi } from './build/executables.ts'
-import { bringUp, describeClusters, isTreePushed, labAccess, labStatus, push, tellLab } from './client.ts'
+import { bringUp, describeClusters, isTreePushed, labAccess, labStatus, push, reportLab } from './client.ts'
 import { done, json, type LabCommand, print, unchanged } from './command.ts'
 import { envCommand } from './env-command.ts'
 import { faultCommand } from './fault-command.ts'
@@ -126,7 +126,7 @@ export const labCommands: Readonly<Record<string, LabCommand>> = {
     async run({ words: [name = ''], console, signal }) {
       checkSnapshotName(name)
       const waiting = console.wait(`keeping ${name}`)
-      await tellLab({ do: 'snapshot', name }, (text) => waiting.on(text), signal).catch(stopping(waiting))
+      await reportLab({ do: 'snapshot', name }, (text) => waiting.on(text), signal).catch(stopping(waiting))
       waiting.success(`clusters and Git are kept as "${name}": npx zx scripts/lab.ts reset ${name}`)
       return done
     },
@@ -139,7 +139,7 @@ export const labCommands: Readonly<Record<string, LabCommand>> = {
     async run({ words: [name = ''], console, signal }) {
       checkSnapshot(layoutOf(labHome()), name)
       const waiting = console.wait(`resetting to ${name}`)
-      await tellLab({ do: 'reset', name }, (text) => waiting.on(text), signal).catch(stopping(waiting))
+      await reportLab({ do: 'reset', name }, (text) => waiting.on(text), signal).catch(stopping(waiting))
       waiting.success(`clusters and Git are as they were at "${name}"`)
       return done
     },
@@ -152,7 +152,7 @@ export const labCommands: Readonly<Record<string, LabCommand>> = {
     async run({ given, console, signal }) {
       const name = clusterOf(given)
       const waiting = console.wait(`wiping ${name}`)
-      await tellLab({ do: 'wipe', cluster: name }, (text) => waiting.on(text), signal).catch(stopping(waiting))
+      await reportLab({ do: 'wipe', cluster: name }, (text) => waiting.on(text), signal).catch(stopping(waiting))
       waiting.success(`${name} is an empty cluster now`)
       return done
     },

@@ -9,7 +9,7 @@ import { apiserverFlags, auditPolicy, controllerManagerFlags, etcdFlags } from '
 import { type Keeping, type KeptProcess, keepRunning } from './supervised-process.ts'
 import { kubeconfigOf } from './kubeconfig.ts'
 import type { Ports } from './ports.ts'
-import type { Relay } from './tcp-proxy.ts'
+import type { TcpProxy } from './tcp-proxy.ts'
 
 export interface ControlPlaneOptions {
   readonly cluster: string
@@ -21,7 +21,7 @@ export interface ControlPlaneOptions {
   readonly executable: string
   readonly keeping: Keeping
   /** The way everybody takes to the API. */
-  readonly relay: Relay
+  readonly proxy: TcpProxy
   readonly ports: Ports
 }
 
@@ -34,7 +34,7 @@ export interface ControlPlane {
   readonly processes: () => readonly KeptProcess[]
   /** etcd's socket. */
   readonly etcd: string
-  /** Where kube-apiserver listens itself, behind the relay. */
+  /** Where kube-apiserver listens itself, behind the proxy. */
   readonly port: number
   /** Waits until the API is ready and can describe itself, which kubectl apply reads. */
   readonly untilReady: () => Promise<void>
@@ -49,11 +49,11 @@ const readyWithin = 60_000
 
 /** Starts etcd and kube-apiserver of one cluster. Resolves when the API is ready, but for describing itself. */
 export async function startControlPlane(options: ControlPlaneOptions): Promise<ControlPlane> {
-  const { cluster, executable, keeping, relay } = options
+  const { cluster, executable, keeping, proxy } = options
   const data = join(options.folder, 'etcd')
   mkdirSync(data, { recursive: true, mode: 0o700 })
   const socket = join(options.sockets, `${cluster}-etcd`)
-  const server = `https://127.0.0.1:${relay.port}`
+  const server = `https://127.0.0.1:${proxy.port}`
   const processes: KeptProcess[] = []
   let controllers: KeptProcess | undefined
   const start = (name: string, flags: Readonly<Record<string, string>>): KeptProcess => {
@@ -78,7 +78,7 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
     const audit = { policy: join(options.folder, 'audit-policy.json'), log: join(options.logs, `${cluster}-audit.log`) }
     writeFileSync(audit.policy, JSON.stringify(auditPolicy))
     processes.push(start('kube-apiserver', apiserverFlags(keys, socket, port, audit)))
-    relay.leadTo(port)
+    proxy.setTarget(port)
     await waitForApi(port, keys, processes, ['/readyz'])
     const untilReady = (): Promise<void> => waitForApi(port, keys, processes, ['/readyz', '/openapi/v3', '/openapi/v2'])
     const { certificate: ca, key, tokens } = keys

@@ -2,7 +2,7 @@ import * as v from 'valibot'
 import type { Console } from '../lib/terminal/console.ts'
 import { OperatorError } from '../lib/base/errors.ts'
 import { nearest } from '../lib/base/nearest.ts'
-import { labStatus, tellLab } from './client.ts'
+import { labStatus, reportLab } from './client.ts'
 import { done, json, type LabCommand, type Outcome, print, unchanged } from './command.ts'
 import { shortName } from './show-status.ts'
 import { faultNames, parseFault, parseFaultName } from './faults.ts'
@@ -26,14 +26,14 @@ async function runFault([verb = '', fault]: readonly string[], asJson: boolean, 
   }
   if (verb === 'set' && fault !== undefined) {
     parseFault(fault)
-    await tellLab({ do: 'fault-set', fault })
+    await reportLab({ do: 'fault-set', fault })
     for (const warning of await notRunning(fault)) console.warning(warning)
     console.success(`${fault} is set, on every cluster of the lab; to clear it: npx zx scripts/lab.ts fault clear ${fault}`)
     return done
   }
   if (verb === 'clear') {
     if (fault !== undefined) parseFaultName(fault.split('=')[0] ?? '')
-    const answer = await tellLab({ do: 'fault-clear', ...(fault === undefined ? {} : { fault }) })
+    const answer = await reportLab({ do: 'fault-clear', ...(fault === undefined ? {} : { fault }) })
     const cleared = v.parse(v.array(v.string()), answer)
     console.success(
       cleared.length === 0

@@ -48,10 +48,10 @@ export function parseFault(text: string): Fault {
     return { name, argument: '' }
   }
   if (given === '') throw usage(`the fault ${name} needs a value: ${name}=${wanted}`)
-  if (name === 'api-slow' && !/^[1-9]\d{0,5}$/.test(given)) throw usage(`api-slow wants milliseconds, such as api-slow=500; not "${given}"`)
+  if (name === 'api-slow' && !/^[1-9]\d{0,5}$/.test(given)) throw usage(`api-slow takes milliseconds, such as api-slow=500; not "${given}"`)
   if (name !== 'image') return { name, argument: given }
   const image = given.slice(given.lastIndexOf('/') + 1)
-  if (!/^[^:@]+:[^:@]+$/.test(image)) throw usage(`image wants a name and a tag, such as image=source-controller:v1.9.5; not "${given}"`)
+  if (!/^[^:@]+:[^:@]+$/.test(image)) throw usage(`image takes a name and a tag, such as image=source-controller:v1.9.5; not "${given}"`)
   return { name, argument: image }
 }
 

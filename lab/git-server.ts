@@ -8,7 +8,7 @@ import { listenOn, type Ports } from './ports.ts'
 export interface GitServer {
   readonly port: number
   /** Refuses connections, as a server that is down does. */
-  readonly cut: () => Promise<void>
+  readonly block: () => Promise<void>
   readonly unblock: () => Promise<void>
   readonly close: () => Promise<void>
 }
@@ -46,7 +46,7 @@ export async function startGitServer(ports: Ports, options: GitServerOptions): P
   return {
     port,
     close,
-    cut: close,
+    block: close,
     async unblock() {
       if (!isUp) await listenOn(server, port)
       isUp = true
@@ -97,7 +97,7 @@ function serve(request: IncomingMessage, response: ServerResponse, options: GitS
   backend.stdin.on('error', () => undefined) // it may answer without having read everything
   request.pipe(backend.stdin)
   response.on('close', () => backend.kill()) // the caller is gone, or has been answered
-  relayAnswer(backend.stdout, response)
+  forwardAnswer(backend.stdout, response)
   backend.on('close', (code) => {
     if (!response.headersSent) fail(response, options, `git http-backend ended with ${code} and no answer`)
   })
@@ -120,7 +120,7 @@ function isAllowed(authorization: string | undefined, { username, password }: Gi
 }
 
 /** What a CGI program writes: headers, an empty line, and the body. */
-function relayAnswer(output: NodeJS.ReadableStream, response: ServerResponse): void {
+function forwardAnswer(output: NodeJS.ReadableStream, response: ServerResponse): void {
   let head = Buffer.alloc(0)
   const read = (chunk: Buffer): void => {
     head = Buffer.concat([head, chunk])

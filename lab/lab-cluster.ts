@@ -15,7 +15,7 @@ import type { Layout } from './layout.ts'
 import { type Faults, type LabNode, startNode } from './node/node.ts'
 import type { Ports } from './ports.ts'
 import type { ProcessRecord } from './process-record.ts'
-import { type Relay, startRelay } from './tcp-proxy.ts'
+import { type TcpProxy, startTcpProxy } from './tcp-proxy.ts'
 import { type ProcessStatus, processStatusOf } from './status.ts'
 
 /** One cluster of the lab: its control plane and its node, and the address that people know it by. */
@@ -23,7 +23,7 @@ export interface LabCluster {
   readonly name: string
   readonly context: string
   readonly server: string
-  readonly relay: Relay
+  readonly proxy: TcpProxy
   /** Undefined while it is stopped. */
   readonly controlPlane: () => ControlPlane | undefined
   /** Starts what does not run of it; with `keys`, it begins as the cluster that it was when they were read. */
@@ -54,7 +54,7 @@ interface Work {
 /** The cluster of this name, not started yet: only its address is there, and hangs up. */
 // oxlint-disable-next-line max-lines-per-function -- one cluster: its methods share what runs of it
 export async function createCluster(name: string, layout: Layout, sockets: string, ports: Ports, keeping: Keeping): Promise<LabCluster> {
-  const relay = await startRelay(ports, `api of ${name}`)
+  const proxy = await startTcpProxy(ports, `api of ${name}`)
   const folder = join(layout.clusters, name)
   let controlPlane: ControlPlane | undefined
   let work: Work | undefined
@@ -81,7 +81,7 @@ export async function createCluster(name: string, layout: Layout, sockets: strin
     setMaxListeners(0, aborted.signal) // every request under way listens to it
     try {
       const { server, ca, tokens, certificate } = plane
-      const patience = { milliseconds: 5000, trouble: keeping.tell, over: () => undefined }
+      const patience = { milliseconds: 5000, trouble: keeping.report, over: () => undefined }
       const cluster = clusterAt(tokenEndpoint(server, tokens['lab-node'], ca), patience, aborted.signal)
       plane.startControllers()
       const node = await startNode({
@@ -95,7 +95,7 @@ export async function createCluster(name: string, layout: Layout, sockets: strin
         operatorData: join(executables.operatorConfig, 'data'),
         certificate,
         artifactPort: await ports.free(`artifacts of ${name}`),
-        log: (text) => keeping.tell(`${name}: ${text}`),
+        log: (text) => keeping.report(`${name}: ${text}`),
       })
       node.setFaults(faults)
       work = { node, cluster, aborted, stopRecording: recordPods(name, node, keeping.record) }
@@ -114,12 +114,12 @@ export async function createCluster(name: string, layout: Layout, sockets: strin
         sockets,
         executable: executables.controlPlane,
         keeping,
-        relay,
+        proxy,
         ports,
       })
       if (keys !== undefined) await putClusterBack(controlPlane, keys)
-      relay.delay(0)
-      await relay.unblock()
+      proxy.delay(0)
+      await proxy.unblock()
       if (work === undefined) await startWork(controlPlane, executables, faults)
     } catch (error) {
       await stop()
@@ -130,8 +130,8 @@ export async function createCluster(name: string, layout: Layout, sockets: strin
   return {
     name,
     context: `lab-${name}`,
-    server: `https://127.0.0.1:${relay.port}`,
-    relay,
+    server: `https://127.0.0.1:${proxy.port}`,
+    proxy,
     controlPlane: () => controlPlane,
     start,
     async readKeys() {
@@ -139,7 +139,7 @@ export async function createCluster(name: string, layout: Layout, sockets: strin
     },
     async pause() {
       await Promise.all([endWork(), controlPlane?.stopControllers()])
-      await relay.cut()
+      await proxy.block()
     },
     stop,
     setFaults: (faults) => work?.node.setFaults(faults),
@@ -155,7 +155,7 @@ export async function createCluster(name: string, layout: Layout, sockets: strin
       if (controlPlane === undefined) return []
       const { processes, port } = controlPlane
       const portsOf = (program: string): Record<string, number> =>
-        program.endsWith('/kube-apiserver') ? { api: relay.port, direct: port } : {}
+        program.endsWith('/kube-apiserver') ? { api: proxy.port, direct: port } : {}
       const own = processes().map((kept) => processStatusOf(kept, portsOf(kept.name), name))
       const pods = (work?.node.processes() ?? []).map(({ pod, container, image, pid, ports: used, kind, state }): ProcessStatus => ({
         name: `${pod}/${container}`,
@@ -189,7 +189,7 @@ function recordPods(cluster: string, node: LabNode, record: ProcessRecord): () =
     recorded.delete(pid)
     record.remove(pid)
   }
-  const look = setInterval(() => {
+  const timer = setInterval(() => {
     const running = new Map(node.processes().flatMap(({ pod, pid }) => (pid === undefined ? [] : [[pid, pod] as const])))
     for (const pid of recorded) if (!running.has(pid)) forget(pid)
     for (const [pid, pod] of running) {
@@ -199,7 +199,7 @@ function recordPods(cluster: string, node: LabNode, record: ProcessRecord): () =
     }
   }, 1000)
   return () => {
-    clearInterval(look)
+    clearInterval(timer)
     for (const pid of recorded) forget(pid)
   }
 }

@@ -50,7 +50,7 @@ function closed(server: Server): Promise<unknown> {
 }
 
 /**
- * The ports that are remembered for a use, and those that are taken for a while: a remembered one looks free until its program listens, and
+ * The ports that are remembered for a use, and those that are taken for a while: a remembered one seems free until its program listens, and
  * no pod of this lab or another may take it meanwhile. Below 20000 others listen; from 32768 Linux gives to anyone who calls out.
  */
 const [remembered, passing] = [

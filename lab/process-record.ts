@@ -39,7 +39,7 @@ export function createRecord(file: string): ProcessRecord {
 export function leftovers(file: string): ProcessIdentity[] {
   if (!existsSync(file)) return []
   const recorded = v.safeParse(v.pipe(v.string(), v.parseJson(), v.array(identitySchema)), readFileSync(file, 'utf8'))
-  return recorded.success ? recorded.output.filter(isRunning) : []
+  return recorded.success ? recorded.output.filter(isProcessRunning) : []
 }
 
 /** Ends what is left of a dead lab and waits until it is gone. */
@@ -47,7 +47,7 @@ export async function clearLeftovers(file: string): Promise<ProcessIdentity[]> {
   const left = leftovers(file)
   for (const { pid } of left) endNow(pid)
   const deadline = Date.now() + 5000
-  for (let still = left; still.length > 0; still = still.filter(isRunning)) {
+  for (let still = left; still.length > 0; still = still.filter(isProcessRunning)) {
     if (Date.now() > deadline) {
       const names = still.map(({ name, pid }) => `${name} (${pid})`).join(', ')
       throw new OperatorError(`processes of an earlier lab do not end: ${names}`, {
@@ -59,7 +59,7 @@ export async function clearLeftovers(file: string): Promise<ProcessIdentity[]> {
   return left
 }
 
-export function isRunning({ pid, started }: ProcessIdentity): boolean {
+export function isProcessRunning({ pid, started }: ProcessIdentity): boolean {
   return startOf(pid) === started
 }
 

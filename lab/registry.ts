@@ -9,7 +9,7 @@ import { messageOf, OperatorError } from '../lib/base/errors.ts'
 import { packageCharts } from './charts.ts'
 import { type Keeping, type KeptProcess, keepRunning } from './supervised-process.ts'
 import type { Ports } from './ports.ts'
-import type { Relay } from './tcp-proxy.ts'
+import type { TcpProxy } from './tcp-proxy.ts'
 
 /** What the lab's registry is filled with, and by which programs. */
 export interface Contents {
@@ -27,13 +27,13 @@ export interface RegistryOptions {
   readonly folder: string
   readonly contents: Contents
   readonly keeping: Keeping
-  readonly relay: Relay
+  readonly proxy: TcpProxy
   readonly ports: Ports
 }
 
 export interface Registry {
   readonly process: KeptProcess
-  /** Where it listens itself, behind the relay. */
+  /** Where it listens itself, behind the proxy. */
   readonly port: number
   /** Resolves when it has what it should have. */
   readonly filled: () => Promise<void>
@@ -41,15 +41,15 @@ export interface Registry {
 
 /** Starts the OCI registry and fills it. It keeps things in memory, so it is filled again whenever it had to be started again. */
 export async function startRegistry(options: RegistryOptions): Promise<Registry> {
-  const { executable, log, keeping, relay } = options
-  const port = await options.ports.free('registry behind its relay')
+  const { executable, log, keeping, proxy } = options
+  const port = await options.ports.free('registry behind its proxy')
   const address = `127.0.0.1:${port}`
   let filling = Promise.resolve()
   const process = keepRunning({ name: 'registry', command: [executable, 'registry', address], log }, keeping, () => {
     filling = fill(address, options)
-    filling.catch((error: unknown) => keeping.tell(messageOf(error)))
+    filling.catch((error: unknown) => keeping.report(messageOf(error)))
   })
-  relay.leadTo(port)
+  proxy.setTarget(port)
   const filled = (): Promise<void> =>
     filling.catch(() => {
       filling = fill(address, options)

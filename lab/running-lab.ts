@@ -14,7 +14,7 @@ import type { Layout } from './layout.ts'
 import type { EtcdKey } from './etcd-keys.ts'
 import { createPorts } from './ports.ts'
 import { listRegistry, type Registry, startRegistry } from './registry.ts'
-import { startRelay } from './tcp-proxy.ts'
+import { startTcpProxy } from './tcp-proxy.ts'
 import { ensureRepository, gitOf, gitUsername, branchHead, openGitPassword } from './repository.ts'
 import { keepSnapshot, restoreSnapshot } from './snapshots.ts'
 import { type LabStatus, type ProcessStatus, processStatusOf } from './status.ts'
@@ -22,7 +22,7 @@ import { type LabStatus, type ProcessStatus, processStatusOf } from './status.ts
 type Say = (text: string) => void
 
 /** What `up` is asked for. */
-interface Wanted {
+interface UpRequest {
   readonly clusters: readonly string[]
   readonly executables: Executables
   /** The helm that scripts use from now on; unless it is given, the one they have used, at first that of the executables. */
@@ -34,7 +34,7 @@ interface Wanted {
 /** Everything of a lab that runs. Its methods are called one at a time, but for `status`. */
 export interface RunningLab {
   /** Starts what is not running of these clusters, and of those that were there before. Tells which were started, or had to be waited for. */
-  readonly up: (wanted: Wanted, say: Say) => Promise<string[]>
+  readonly up: (wanted: UpRequest, say: Say) => Promise<string[]>
   readonly status: () => Promise<LabStatus>
   readonly setFault: (fault: Fault) => Promise<void>
   /** Tells which were cleared. */
@@ -55,7 +55,7 @@ export async function startLab(layout: Layout, sockets: string, keeping: Keeping
   const ports = createPorts(layout.ports)
   const clusters = new Map<string, LabCluster>()
   const inOrder = (): LabCluster[] => inClusterOrder(clusters.keys()).flatMap((name) => clusters.get(name) ?? [])
-  const registryRelay = await startRelay(ports, 'registry')
+  const registryProxy = await startTcpProxy(ports, 'registry')
   let faults: Fault[] = []
   let registry: Registry | undefined
   let started: Executables | undefined
@@ -74,7 +74,7 @@ export async function startLab(layout: Layout, sockets: string, keeping: Keeping
     log: gitLog,
   })
 
-  const apply = (): Promise<void> => applyFaults(faults, { clusters: inOrder(), git, registry: registryRelay })
+  const apply = (): Promise<void> => applyFaults(faults, { clusters: inOrder(), git, registry: registryProxy })
 
   const startClusters = async (
     names: readonly string[],
@@ -83,15 +83,15 @@ export async function startLab(layout: Layout, sockets: string, keeping: Keeping
     keys: Readonly<Record<string, readonly EtcdKey[]>> = {},
   ): Promise<void> => {
     const waiting = new Set(names)
-    const tell = (): void => say(`starting the API of ${[...waiting].join(' and ')}`)
-    if (waiting.size > 0) tell()
+    const report = (): void => say(`starting the API of ${[...waiting].join(' and ')}`)
+    if (waiting.size > 0) report()
     const outcomes = await Promise.allSettled(
       [...waiting].map(async (name) => {
         const cluster = clusters.get(name) ?? (await createCluster(name, layout, sockets, ports, keeping))
         clusters.set(name, cluster)
         await cluster.start(executables, nodeFaults(faults), keys[name])
         waiting.delete(name)
-        if (waiting.size > 0) tell()
+        if (waiting.size > 0) report()
       }),
     )
     writeKubeconfig()
@@ -107,9 +107,9 @@ export async function startLab(layout: Layout, sockets: string, keeping: Keeping
     writeFileSync(layout.kubeconfig, kubeconfigOf(contexts), { mode: 0o600 })
   }
 
-  const remove = async ({ name, stop, relay }: LabCluster): Promise<void> => {
+  const remove = async ({ name, stop, proxy }: LabCluster): Promise<void> => {
     await stop()
-    await relay.cut()
+    await proxy.block()
     clusters.delete(name)
     await rm(join(layout.clusters, name), { recursive: true, force: true })
   }
@@ -121,7 +121,7 @@ export async function startLab(layout: Layout, sockets: string, keeping: Keeping
 
   const ownProcesses = (): ProcessStatus[] => [
     { name: 'supervisor', kind: 'real', pid: process.pid, state: 'running', ports: { git: git.port }, restarts: 0 },
-    ...(registry === undefined ? [] : [processStatusOf(registry.process, { registry: registryRelay.port, direct: registry.port })]),
+    ...(registry === undefined ? [] : [processStatusOf(registry.process, { registry: registryProxy.port, direct: registry.port })]),
   ]
 
   return {
@@ -138,7 +138,7 @@ export async function startLab(layout: Layout, sockets: string, keeping: Keeping
           folder: join(layout.temporary, 'charts'),
           contents: executables,
           keeping,
-          relay: registryRelay,
+          proxy: registryProxy,
           ports,
         })
       }
@@ -183,7 +183,7 @@ export async function startLab(layout: Layout, sockets: string, keeping: Keeping
           username: gitUsername,
           ...(head === undefined ? {} : { head }),
         },
-        registry: { address: `127.0.0.1:${registryRelay.port}`, ...(artifacts === undefined ? {} : { artifacts }) },
+        registry: { address: `127.0.0.1:${registryProxy.port}`, ...(artifacts === undefined ? {} : { artifacts }) },
         operatorVersion: started?.operatorVersion ?? '',
         faults: faults.map(showFault),
       }
@@ -210,7 +210,7 @@ export async function startLab(layout: Layout, sockets: string, keeping: Keeping
     async reset(name, say) {
       const executables = executablesOf()
       say('stopping what runs on the clusters')
-      await git.cut()
+      await git.block()
       await Promise.all(inOrder().map((cluster) => cluster.pause()))
       let keys: Record<string, EtcdKey[]> = {}
       try {
@@ -242,7 +242,7 @@ export async function startLab(layout: Layout, sockets: string, keeping: Keeping
       await git.close()
       const all = inOrder()
       await Promise.all([...all.map((cluster) => cluster.stop()), registry?.process.stop()])
-      await Promise.all([...all.map(({ relay }) => relay.cut()), registryRelay.cut()])
+      await Promise.all([...all.map(({ proxy }) => proxy.block()), registryProxy.block()])
       rmSync(layout.kubeconfig, { force: true })
     },
   }

@@ -8,7 +8,7 @@ import { type SettingValues, withSettings } from './settings.ts'
 /** The only folder of the checkout that the lab's Git gets. */
 const folder = 'kubernetes'
 
-export type Pushed = { readonly is: 'pushed'; readonly commit: string } | { readonly is: 'unchanged'; readonly commit: string }
+export type PushResult = { readonly is: 'pushed'; readonly commit: string } | { readonly is: 'unchanged'; readonly commit: string }
 
 export interface PushOptions {
   /** The checkout. */
@@ -28,7 +28,7 @@ export interface PushOptions {
  * else there stays.
  * @throws OperatorError `blocked` where others have committed to that folder since, unless that is to be replaced
  */
-export async function pushTree(git: Git, options: PushOptions): Promise<Pushed> {
+export async function pushTree(git: Git, options: PushOptions): Promise<PushResult> {
   const { root, values, message, index, overwrite } = options
   if (!existsSync(join(root, folder))) {
     throw new OperatorError(`${root} has no folder ${folder} to push`, { kind: 'blocked', remedy: 'git status' })

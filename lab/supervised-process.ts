@@ -17,7 +17,7 @@ export interface Keeping {
   /** Aborts when the lab ends, and every kept process with it. */
   readonly signal: AbortSignal
   /** Called each time a program starts, or ends by itself. */
-  readonly tell: (text: string) => void
+  readonly report: (text: string) => void
 }
 
 export interface KeptProcess {
@@ -35,7 +35,7 @@ export interface KeptProcess {
 const shortestPause = 200
 const longestPause = 10_000
 /** A program that ran this long was well: what ends it now is news, and it is started again at once. */
-const wellAfter = 30_000
+const healthyAfter = 30_000
 
 /**
  * Starts a program and starts it again, ever later, whenever it ends by itself. It cannot outlive this process.
@@ -43,7 +43,7 @@ const wellAfter = 30_000
  */
 export function keepRunning(
   program: SupervisedProgram,
-  { env, cwd, record, signal, tell }: Keeping,
+  { env, cwd, record, signal, report }: Keeping,
   onStart: () => void = () => undefined,
 ): KeptProcess {
   const stopped = new AbortController()
@@ -75,8 +75,8 @@ export function keepRunning(
       const started = Date.now()
       await runOnce()
       if (stopped.signal.aborted) return
-      delay = Date.now() - started > wellAfter ? shortestPause : Math.min(delay * 2, longestPause)
-      tell(`${program.name} ended by itself (${lastEnd}); it is started again in ${delay} ms`)
+      delay = Date.now() - started > healthyAfter ? shortestPause : Math.min(delay * 2, longestPause)
+      report(`${program.name} ended by itself (${lastEnd}); it is started again in ${delay} ms`)
       await pause(delay, undefined, { signal: stopped.signal }).catch(() => undefined)
       if (stopped.signal.aborted) return
       restarts++

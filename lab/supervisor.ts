@@ -43,11 +43,11 @@ if (await claimSocket(server, join(sockets, 'control'))) {
   // Anyone who deletes the lab's home has not asked for processes without one.
   setInterval(() => existsSync(layout.home) || void leave(), 3000).unref()
 } else {
-  tell('another supervisor is there already')
+  report('another supervisor is running already')
   announce()
 }
 
-function tell(text: string): void {
+function report(text: string): void {
   process.stdout.write(`${new Date().toISOString()} ${text}\n`)
 }
 
@@ -62,7 +62,7 @@ function announce(): void {
 }
 
 async function begin(): Promise<RunningLab> {
-  for (const { name, pid } of await clearLeftovers(layout.processes)) tell(`ended what an earlier lab left: ${name} (${pid})`)
+  for (const { name, pid } of await clearLeftovers(layout.processes)) report(`ended what an earlier lab left: ${name} (${pid})`)
   rmSync(layout.temporary, { recursive: true, force: true })
   makeFolders(layout)
   if (savedClusters(layout).length === 0) {
@@ -71,12 +71,12 @@ async function begin(): Promise<RunningLab> {
   const record = createRecord(layout.processes)
   record.add('supervisor', process.pid)
   const gitLog = createWriteStream(join(layout.logs, 'git.log'), { flags: 'a', mode: 0o600 })
-  const keeping = { env: labEnvironment(layout), cwd: layout.home, record, tell, signal: ended.signal }
+  const keeping = { env: labEnvironment(layout), cwd: layout.home, record, report, signal: ended.signal }
   return startLab(layout, sockets, keeping, (line) => gitLog.write(`${new Date().toISOString()} ${line}\n`))
 }
 
 async function carryOut(command: SupervisorCommand, lab: RunningLab, say: (text: string) => void): Promise<unknown> {
-  if (command.do !== 'status') tell(`asked for ${command.do === 'up' ? `up ${command.clusters.join(',')}` : JSON.stringify(command)}`)
+  if (command.do !== 'status') report(`asked for ${command.do === 'up' ? `up ${command.clusters.join(',')}` : JSON.stringify(command)}`)
   if (leaving !== undefined && command.do !== 'down') {
     throw new OperatorError('the lab is just going down', { kind: 'blocked', remedy: 'wait a moment, then: npx zx scripts/lab.ts up' })
   }
@@ -105,8 +105,8 @@ async function carryOut(command: SupervisorCommand, lab: RunningLab, say: (text:
 }
 
 /** Commands that change something wait for each other. */
-function inTurn<T>(act: () => Promise<T>): Promise<T> {
-  const turn = last.then(act)
+function inTurn<T>(run: () => Promise<T>): Promise<T> {
+  const turn = last.then(run)
   last = turn.catch(() => undefined)
   return turn
 }
@@ -118,11 +118,11 @@ function leave(): Promise<void> {
 }
 
 async function stopAll(): Promise<void> {
-  tell('stopping')
+  report('stopping')
   const lab = await starting?.catch(() => undefined)
   await Promise.race([lab?.stop(), pause(stopWithin)])
   ended.abort() // what was just being started
-  tell('stopped')
+  report('stopped')
   server.close(() => process.exit(0)) // once the answer to `down` is out
   setTimeout(() => process.exit(0), 500)
 }

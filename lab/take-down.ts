@@ -8,7 +8,7 @@ import { clearLeftovers, leftovers, type ProcessIdentity } from './process-recor
 /** A supervisor that does not answer for so long is killed, and all it started with it. */
 const patience = 10_000
 
-export type TakenDown =
+export type TakeDownResult =
   | { readonly is: 'stopped' }
   | { readonly is: 'cleared'; readonly left: readonly ProcessIdentity[] }
   | { readonly is: 'unchanged' }
@@ -17,7 +17,7 @@ export type TakenDown =
  * Ends the lab and removes its clusters, Git and snapshots, so that the next `lab up` makes new ones. The logs of its last run stay.
  * @param purge removes the executables too
  */
-export async function takeDown(purge: boolean): Promise<TakenDown> {
+export async function takeDown(purge: boolean): Promise<TakeDownResult> {
   const layout = layoutOf(labHome())
   const socket = controlSocket(layout)
   const before = leftovers(layout.processes)

@@ -3,26 +3,26 @@ import { setTimeout as pause } from 'node:timers/promises'
 import { type Ports, listenOn } from './ports.ts'
 
 /**
- * A port of the lab that leads to a port of one of its processes. The process may be restarted, on another port even, while people's
- * addresses stay the same; and the way can be cut or made slow. TLS passes through untouched.
+ * A port of the lab that forwards to a port of one of its processes. The process may be restarted, on another port even, while people's
+ * addresses stay the same; and it can be blocked or made slow. TLS passes through untouched.
  */
-export interface Relay {
+export interface TcpProxy {
   readonly port: number
-  /** Leads to this port of a process from now on. */
-  readonly leadTo: (target: number) => void
+  /** Forwards to this port of a process from now on. */
+  readonly setTarget: (target: number) => void
   /** Ends every connection and refuses new ones. */
-  readonly cut: () => Promise<void>
+  readonly block: () => Promise<void>
   readonly unblock: () => Promise<void>
   /** Holds back all that callers send by so many milliseconds; 0 for none. */
   readonly delay: (milliseconds: number) => void
 }
 
-/** A relay on the port remembered for this use. Until it has a target, it hangs up on anyone who calls. */
-export async function startRelay(ports: Pick<Ports, 'listen'>, use: string): Promise<Relay> {
+/** A TCP proxy on the port remembered for this use. Until it has a target, it hangs up on anyone who calls. */
+export async function startTcpProxy(ports: Pick<Ports, 'listen'>, use: string): Promise<TcpProxy> {
   const callers = new Set<Socket>()
   let target: number | undefined
   let held = 0
-  let isCut = false
+  let isBlocked = false
 
   const server = createServer({ allowHalfOpen: true, noDelay: true }, (caller) => {
     callers.add(caller)
@@ -45,21 +45,21 @@ export async function startRelay(ports: Pick<Ports, 'listen'>, use: string): Pro
 
   return {
     port,
-    leadTo(to) {
+    setTarget(to) {
       if (to !== target) for (const caller of callers) caller.destroy()
       target = to
     },
-    async cut() {
-      if (isCut) return
-      isCut = true
+    async block() {
+      if (isBlocked) return
+      isBlocked = true
       const closed = new Promise((resolve) => server.close(resolve))
       for (const caller of callers) caller.destroy()
       await closed
     },
     async unblock() {
-      if (!isCut) return
+      if (!isBlocked) return
       await listenOn(server, port)
-      isCut = false
+      isBlocked = false
     },
     delay(milliseconds) {
       held = milliseconds
@@ -71,9 +71,9 @@ export async function startRelay(ports: Pick<Ports, 'listen'>, use: string): Pro
 function forward(caller: Socket, process: Socket, held: () => number): void {
   let waiting = 0
   let last = Promise.resolve()
-  const pass = (act: () => void): void => {
+  const pass = (run: () => void): void => {
     const milliseconds = held()
-    if (milliseconds === 0 && waiting === 0) return act()
+    if (milliseconds === 0 && waiting === 0) return run()
     waiting++
     const due = Date.now() + milliseconds
     // One after the other: what comes later never overtakes what is held back.
@@ -81,7 +81,7 @@ function forward(caller: Socket, process: Socket, held: () => number): void {
       .then(() => pause(due - Date.now()))
       .then(() => {
         waiting--
-        act()
+        run()
       })
   }
   caller.on('data', (chunk) => {

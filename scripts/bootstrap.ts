@@ -1,6 +1,6 @@
 import { inGitOf } from '../lib/connection/target.ts'
-import { deployerOf, viaFlag } from '../lib/commands/bootstrap/installers/installers.ts'
-import { tellSuspended } from '../lib/commands/bootstrap/checks/suspended.ts'
+import { installerFor, viaFlag } from '../lib/commands/bootstrap/installers/installers.ts'
+import { checkSuspended } from '../lib/commands/bootstrap/checks/suspended.ts'
 import { runChangeCommand } from '../lib/runner/run-change.ts'
 import { summarizeFlux } from '../lib/commands/flux-summary.ts'
 import { argumentsOf, main } from '../lib/terminal/main.ts'
@@ -20,8 +20,8 @@ await main(() =>
         const { overrides, isLab, where } = target
         const { folder: cluster, remote } = inGitOf(target, 'bootstrap')
         const wanted = { cluster, where, remote, isLab, overrides, settings, redactor }
-        const deployment = await deployerOf(own.via).prepare(session, wanted, { console, isDryRun, memory })
-        return { ...deployment, notices: [...deployment.notices, ...(await tellSuspended(session.cluster, where))] }
+        const deployment = await installerFor(own.via).prepare(session, wanted, { console, isDryRun, memory })
+        return { ...deployment, notices: [...deployment.notices, ...(await checkSuspended(session.cluster, where))] }
       },
       isNewCluster: (own) => own['new-cluster'] === true,
       unchanged: 'nothing to do: everything is as Git says',

@@ -1,4 +1,4 @@
-import { lookingRefuses } from '../lib/runner/command-line.ts'
+import { readOnlyRefuses } from '../lib/runner/command-line.ts'
 import { runCommand } from '../lib/runner/run-command.ts'
 import { capture, captureCommandFlags } from '../lib/commands/capture/capture.ts'
 import { argumentsOf, main } from '../lib/terminal/main.ts'
@@ -13,7 +13,7 @@ await main(() =>
         '--context infra --recipient age1ql3z7hjy54pw3hyww5ayyfg7zqgvc7w3j2elw8zmrj2kg5sfn9aqmcac8p --out ~/infra.age',
         '--context infra,apps --identity ~/keys/capture.txt --out ~/captures',
       ],
-      refuses: { ...lookingRefuses, destroy: 'it changes nothing in the cluster' },
+      refuses: { ...readOnlyRefuses, destroy: 'it changes nothing in the cluster' },
       isForSeveral: true,
       perform: capture,
     },

@@ -9,7 +9,7 @@ await main(() =>
   fleet(
     {
       'health-check': {
-        summary: 'Looks at everything Flux needs and does, and says what is wrong.',
+        summary: 'Checks everything that Flux needs and does, and reports what is wrong.',
         flags: healthCheckFlags,
         example: '--only sources,kustomizations',
         effectOf: (own) => (own.fix === true ? 'changes' : 'nothing'),

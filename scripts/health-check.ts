@@ -1,6 +1,6 @@
 import { checkHealth, healthCheckFlags } from '../lib/commands/health-check/health-check.ts'
 import { allProbes } from '../lib/health/all-probes.ts'
-import { type CommandSyntax, lookingRefuses } from '../lib/runner/command-line.ts'
+import { type CommandSyntax, readOnlyRefuses } from '../lib/runner/command-line.ts'
 import { runCommand } from '../lib/runner/run-command.ts'
 import { argumentsOf, main } from '../lib/terminal/main.ts'
 
@@ -10,7 +10,7 @@ const syntax: CommandSyntax<typeof healthCheckFlags> = {
   flags: healthCheckFlags,
   examples: ['--context infra', '--context infra,apps --only sources,kustomizations', '--context infra --fix --dry-run'],
   lists: { 'Probes (--only)': Object.fromEntries(allProbes.map(({ id, title }) => [id, title])) },
-  refuses: { ...lookingRefuses, destroy: 'it destroys nothing' },
+  refuses: { ...readOnlyRefuses, destroy: 'it destroys nothing' },
   isForSeveral: true,
 }
 

@@ -5,7 +5,7 @@ import { returnSteps, rollBack } from '../lib/commands/upgrade/upgrade.ts'
 import { prepareUpgrade } from '../lib/commands/upgrade/prepare.ts'
 import { note, readNotes } from '../lib/commands/upgrade/state.ts'
 import { rollbackFlags } from '../lib/commands/upgrade/flags.ts'
-import { tellUpgrade } from '../lib/commands/upgrade/report-fields.ts'
+import { reportUpgrade } from '../lib/commands/upgrade/report-fields.ts'
 import { argumentsOf, main } from '../lib/terminal/main.ts'
 
 await main(() =>
@@ -23,8 +23,8 @@ await main(() =>
         const branch = own.branch ?? remembered?.branch
         const stage = { script: 'rollback', session, target, memory, branch }
         if (remembered?.isReturning === true) {
-          const tell = () => tellUpgrade(memory, remembered)
-          return { steps: returnSteps(stage, remembered), ending: 'rolled-back', tell }
+          const report = () => reportUpgrade(memory, remembered)
+          return { steps: returnSteps(stage, remembered), ending: 'rolled-back', report }
         }
         if (remembered !== undefined) return rollBack(stage, remembered, { checksImages })
         const earlier = own.to === undefined ? await earlierVersions(session, target) : { flux: own.to, operator: undefined }

@@ -1,7 +1,14 @@
 import { noVersion } from '../lib/runner/run-event.ts'
 import { runChangeCommand } from '../lib/runner/run-change.ts'
 import { prepareTeardown, teardownFlags } from '../lib/commands/teardown/prepare.ts'
-import { proofOf, summarizeTeardown, teardown, teardownStopped, teardownRollback, tellTeardown } from '../lib/commands/teardown/teardown.ts'
+import {
+  proofOf,
+  summarizeTeardown,
+  teardown,
+  teardownStopped,
+  teardownRollback,
+  reportTeardown,
+} from '../lib/commands/teardown/teardown.ts'
 import { argumentsOf, main } from '../lib/terminal/main.ts'
 
 await main(() =>
@@ -21,7 +28,7 @@ await main(() =>
           notices: inputs.notices,
           rollback: teardownRollback(inputs.namespace, memory),
           ifStopped: () => teardownStopped(memory),
-          tell: () => tellTeardown(proofOf(down), memory),
+          report: () => reportTeardown(proofOf(down), memory),
           proof: () => proofOf(down),
         }
       },

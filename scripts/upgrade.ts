@@ -6,7 +6,7 @@ import { upgrade, rollbackSteps } from '../lib/commands/upgrade/upgrade.ts'
 import { prepareUpgrade } from '../lib/commands/upgrade/prepare.ts'
 import { note, readNotes } from '../lib/commands/upgrade/state.ts'
 import { upgradeFlags } from '../lib/commands/upgrade/flags.ts'
-import { tellUpgrade } from '../lib/commands/upgrade/report-fields.ts'
+import { reportUpgrade } from '../lib/commands/upgrade/report-fields.ts'
 import type { CommandSyntax } from '../lib/runner/command-line.ts'
 import { runCommand } from '../lib/runner/run-command.ts'
 import type { Flags } from '../lib/terminal/flags.ts'
@@ -45,10 +45,10 @@ await main(() => {
         const branch = own.branch ?? remembered?.branch
         const stage = { script: 'upgrade', session, target, memory, branch }
         if (remembered?.isGoingBack === true) {
-          const tell = () => tellUpgrade(memory, remembered)
-          return { steps: rollbackSteps(stage, remembered), ending: 'rolled-back', tell }
+          const report = () => reportUpgrade(memory, remembered)
+          return { steps: rollbackSteps(stage, remembered), ending: 'rolled-back', report }
         }
-        const options = { goesBack: own['no-rollback'] !== true, checksImages }
+        const options = { rollsBack: own['no-rollback'] !== true, checksImages }
         if (remembered !== undefined) return upgrade(stage, remembered, options)
         if (own.to === undefined && own.operator === undefined) {
           throw new OperatorError('upgrade to which version?', { kind: 'usage', remedy: '--to X.Y.Z, --operator X.Y.Z, or both' })

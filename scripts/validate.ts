@@ -41,7 +41,7 @@ const page = {
 }
 
 /** kubectl and flux from PATH, else the lab's own, which also has the CRDs; nothing is built for it. */
-async function findMeans(): Promise<ValidationTools> {
+async function findTools(): Promise<ValidationTools> {
   const [lab, { operatorVersion }] = await Promise.all([findExecutables(), readDefaultRecipe()])
   const find = async (program: 'kubectl' | 'flux'): Promise<string | undefined> =>
     (await isInstalled(program, childEnvironment())) ? program : lab?.[program]
@@ -63,7 +63,7 @@ await main(async () => {
   const given = values.values === undefined ? nothingGiven : await readGivenValues(values.values)
   const subject = subjectOf(projectRoot, process.cwd(), words)
   const check = { rules: rulesOf(values.rules), given }
-  const { findings, warnings, notChecked, checked, versions } = await validateSubject(subject, check, findMeans)
+  const { findings, warnings, notChecked, checked, versions } = await validateSubject(subject, check, findTools)
   for (const one of warnings) console.warning(showFinding(one))
   const exitCode = findings.length === 0 ? exitCodes.done : exitCodes.failed
   for (const what of notChecked) console.warning(`not checked: ${what}`)

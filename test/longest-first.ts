@@ -3,7 +3,7 @@ import { BaseSequencer, type TestSpecification } from 'vitest/node'
 /** The lab's files that take minutes, the longest first. */
 const longest = [
   'upgrade-minor',
-  'upgrade-way-back',
+  'upgrade-rollback',
   'recover',
   'teardown',
   'interruption',
@@ -14,7 +14,7 @@ const longest = [
   'drill',
   'faults',
   'runbook',
-  'company',
+  'private-network',
 ]
 
 /** Begins with what takes longest, so that no file is left running alone at the end: a fresh checkout remembers no durations. */

@@ -8,7 +8,7 @@ export interface Candidate {
 }
 
 /** Where the values of flags come from that are this machine's, and not the command's own. */
-export interface Values {
+export interface CompletionValues {
   /** The contexts of the kubeconfig that the flag names, else of the usual one; of the lab where that is asked for. */
   readonly contexts: (kubeconfig: string | undefined, isLab: boolean) => readonly string[]
   /** The folders below kubernetes/clusters. */
@@ -23,12 +23,17 @@ type Flags = CommandDescription['flags']
  * What may stand in place of the last word.
  * @param words those after the program's name; the last one is being typed, and may be empty
  */
-export function candidatesFor(words: readonly string[], commands: readonly CommandDescription[], values: Values): Candidate[] {
+export function candidatesFor(words: readonly string[], commands: readonly CommandDescription[], values: CompletionValues): Candidate[] {
   const current = words.at(-1) ?? ''
   return candidatesAt(words.slice(0, -1), current, commands, values).filter(({ word }) => word.startsWith(current))
 }
 
-function candidatesAt(before: readonly string[], current: string, commands: readonly CommandDescription[], values: Values): Candidate[] {
+function candidatesAt(
+  before: readonly string[],
+  current: string,
+  commands: readonly CommandDescription[],
+  values: CompletionValues,
+): Candidate[] {
   const [name, ...rest] = before
   if (name === undefined) return ofProgram(commands)
   if (name === 'completion') return rest.length === 0 ? Object.keys(shellScripts).map(plain) : []
@@ -50,7 +55,7 @@ function ofProgram(commands: readonly CommandDescription[]): Candidate[] {
   ]
 }
 
-function ofCommand(command: CommandDescription, before: readonly string[], current: string, values: Values): Candidate[] {
+function ofCommand(command: CommandDescription, before: readonly string[], current: string, values: CompletionValues): Candidate[] {
   const [, inline] = /^--([a-z][a-z-]*)=/.exec(current) ?? []
   if (inline !== undefined) {
     const start = `--${inline}=`
@@ -74,7 +79,13 @@ function flagsLeft(flags: Flags, before: readonly string[]): Candidate[] {
 }
 
 /** The values of a flag; of a list with commas, what may stand behind those that are there. None where it is the shell that knows, as files. */
-function valuesOf(name: string, command: CommandDescription, before: readonly string[], current: string, values: Values): string[] {
+function valuesOf(
+  name: string,
+  command: CommandDescription,
+  before: readonly string[],
+  current: string,
+  values: CompletionValues,
+): string[] {
   const flag = command.flags[name]
   const isList = flag?.type === 'string' && flag.value.includes(',')
   const start = isList ? current.slice(0, current.lastIndexOf(',') + 1) : ''
@@ -88,7 +99,7 @@ function allValues(
   name: string,
   { script, flags, lists }: CommandDescription,
   before: readonly string[],
-  values: Values,
+  values: CompletionValues,
 ): readonly string[] {
   const isLab = before.includes('--lab')
   const flag = flags[name]

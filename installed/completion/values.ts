@@ -6,10 +6,10 @@ import { labHome } from '../../lab/home.ts'
 import { expandHome, projectRoot, stateHome } from '../../lib/base/paths.ts'
 import { readKubeconfigEntries } from '../../lib/connection/kubeconfig-files.ts'
 import { contextFolder } from '../../lib/runner/run-store.ts'
-import type { Values } from './candidates.ts'
+import type { CompletionValues } from './candidates.ts'
 
 /** The values that this machine has. Nothing here fails: what cannot be read is left out. */
-export const valuesHere: Values = {
+export const valuesHere: CompletionValues = {
   contexts(kubeconfig, isLab) {
     if (isLab) return inClusterOrder([...treeClusters, ...savedClusters(layoutOf(labHome()))]).map((name) => `lab-${name}`)
     try {

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto'
 import { link, readFile, rm, writeFile } from 'node:fs/promises'
 import { setTimeout as pause } from 'node:timers/promises'
 import * as v from 'valibot'
-import { isRunning } from '../process-record.ts'
+import { isProcessRunning } from '../process-record.ts'
 import { startOf } from '../../lib/process/process-start.ts'
 
 const holderSchema = v.pipe(v.string(), v.parseJson(), v.object({ pid: v.number(), started: v.string(), name: v.string() }))
@@ -22,7 +22,7 @@ export async function withLock<T>(
   while (!(await take(file, mine))) {
     const theirs = await contentOf(file)
     const holder = v.safeParse(holderSchema, theirs)
-    if (holder.success && isRunning(holder.output)) {
+    if (holder.success && isProcessRunning(holder.output)) {
       waitingFor(holder.output.pid)
       await pause(300)
       signal?.throwIfAborted()

@@ -6,7 +6,7 @@ import type { Cluster } from '../../lib/kubernetes/client.ts'
 import { kinds, parseObject } from '../../lib/kubernetes/objects.ts'
 import { spawnTied, type TiedProcess } from '../../lib/process/child-process.ts'
 import { listenAnywhere } from '../ports.ts'
-import { environmentOf, expandVariables, type ReadEntries } from './environment.ts'
+import { containerEnvironment, expandVariables, type ReadEntries } from './environment.ts'
 import { type Mount, mountVolumes, withMounts } from './mounts.ts'
 import type { ContainerSpec, Pod } from './pod-spec.ts'
 import type { Places, PodPorts, PodProgram } from './programs.ts'
@@ -49,7 +49,7 @@ export async function startProgram(
   const temporary = join(places.folder, 'tmp')
   for (const folder of [home, temporary, places.storage]) mkdirSync(folder, { recursive: true, mode: 0o700 })
   const read = entriesReader(cluster, pod.metadata.namespace)
-  const asked = await environmentOf(container, pod, places.ip, read)
+  const asked = await containerEnvironment(container, pod, places.ip, read)
   const ports = await portsFor(program, places.artifactPort)
   if (program.isOwn === true) {
     const mounts = [...(await mountVolumes(container, pod, { ...places, read })), messageMount(container, places.folder)]

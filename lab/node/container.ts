@@ -33,7 +33,7 @@ export interface ContainerHost {
   /** Whether a fault makes the pod's programs exit on start. */
   readonly crashes: (image: string) => boolean
   readonly start: (container: ContainerSpec, name: string, path: string) => Promise<ContainerRun>
-  /** Aborts when the faults are set again, so that anyone who backs off looks again at once. */
+  /** Aborts when the faults are set again, so that anyone who backs off retries at once. */
   readonly faultsChanged: () => AbortSignal
   /** The container's facts have changed. */
   readonly changed: () => void

@@ -4,7 +4,12 @@ import type { ContainerSpec, Pod, EnvVariable } from './pod-spec.ts'
 export type ReadEntries = (kind: 'Secret' | 'ConfigMap', name: string) => Promise<Readonly<Record<string, string>> | undefined>
 
 /** The environment that a container's spec asks for, resolved as a kubelet does. Throws where a key it needs is missing. */
-export async function environmentOf(container: ContainerSpec, pod: Pod, ip: string, read: ReadEntries): Promise<Record<string, string>> {
+export async function containerEnvironment(
+  container: ContainerSpec,
+  pod: Pod,
+  ip: string,
+  read: ReadEntries,
+): Promise<Record<string, string>> {
   const env: Record<string, string> = {}
   for (const { prefix, secretRef, configMapRef } of container.envFrom) {
     const from = secretRef ?? configMapRef

@@ -49,8 +49,8 @@ export interface LabNode {
   readonly stop: (graceSeconds?: number) => Promise<void>
   readonly processes: () => ProcessInfo[]
   /**
-   * Replaces the faults. A partition cuts and heals what runs; a crash or an unreachable image counts from the next start on.
-   * What backs off looks again at once.
+   * Replaces the faults. A partition cuts off and reconnects what runs; a crash or an unreachable image counts from the next start on.
+   * What backs off retries at once.
    */
   readonly setFaults: (faults: Faults) => void
 }

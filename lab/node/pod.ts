@@ -6,7 +6,7 @@ import { nameOf, parseObject } from '../../lib/kubernetes/objects.ts'
 import { messageOf } from '../../lib/base/errors.ts'
 import { isCrashing } from '../faults.ts'
 import { listenAnywhere } from '../ports.ts'
-import { type Relay, startRelay } from '../tcp-proxy.ts'
+import { type TcpProxy, startTcpProxy } from '../tcp-proxy.ts'
 import { Container, type ContainerRun } from './container.ts'
 import { type PodPlaces, podToken, startProgram } from './container-process.ts'
 import { type Executable, findImage, isReal } from './images.ts'
@@ -66,7 +66,7 @@ export class LabPod {
   #conditions: readonly PodCondition[]
   #published = ''
   #publishing: Promise<void> | undefined
-  #relay: Promise<Relay> | undefined
+  #proxy: Promise<TcpProxy> | undefined
   #token: string | undefined
   #ended: Promise<void> | undefined
 
@@ -150,7 +150,7 @@ export class LabPod {
     this.#ending.abort()
     for (const container of this.#containers) container.end('SIGTERM')
     await this.#lives
-    await (await this.#relay)?.cut()
+    await (await this.#proxy)?.block()
   }
 
   async #delete(graceSeconds: number): Promise<void> {
@@ -185,12 +185,12 @@ export class LabPod {
 
   async #start(container: ContainerSpec, name: string, path: string): Promise<ContainerRun> {
     const { cluster, apiPort } = this.#context
-    this.#relay ??= startRelay({ listen: (_, server) => listenAnywhere(server) }, `Pod ${this.name}`)
-    const relay = await this.#relay
-    relay.leadTo(apiPort)
+    this.#proxy ??= startTcpProxy({ listen: (_, server) => listenAnywhere(server) }, `Pod ${this.name}`)
+    const proxy = await this.#proxy
+    proxy.setTarget(apiPort)
     await this.#applyPartition()
     this.#token ??= await podToken(cluster, this.#pod) // once: a container starts again without the API's help
-    const server = `https://127.0.0.1:${relay.port}`
+    const server = `https://127.0.0.1:${proxy.port}`
     const own = { folder: this.#folder, storage: join(this.#folder, 'storage'), ip: this.ip, server, token: this.#token }
     const places = { ...this.#context, ...own }
     const program = programOf(name)
@@ -201,13 +201,13 @@ export class LabPod {
 
   /** Cuts the pod off from the API, or joins it again. */
   async #applyPartition(): Promise<void> {
-    const relay = await this.#relay
+    const proxy = await this.#proxy
     try {
-      await (this.#context.faults().partition.includes(deploymentOf(this.#pod)) ? relay?.cut() : relay?.unblock())
+      await (this.#context.faults().partition.includes(deploymentOf(this.#pod)) ? proxy?.block() : proxy?.unblock())
     } catch (error) {
-      // Someone took the relay's port meanwhile: the programs start again, with another relay.
+      // Another process took the proxy's port meanwhile: the programs start again, with another proxy.
       this.#context.log(`joining Pod ${this.name} to the API again: ${messageOf(error)}`)
-      this.#relay = undefined
+      this.#proxy = undefined
       for (const container of this.#containers) container.end('SIGKILL')
     }
   }

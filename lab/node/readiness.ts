@@ -21,7 +21,7 @@ export async function followReadiness(
   url: string,
   probe: ContainerProbe,
   signal: AbortSignal,
-  tell: (ready: boolean) => void,
+  report: (ready: boolean) => void,
 ): Promise<void> {
   let ready = false
   let failures = 0
@@ -31,7 +31,7 @@ export async function followReadiness(
     failures = answered ? 0 : failures + 1
     if (ready ? failures >= probe.failureThreshold : answered) {
       ready = !ready
-      tell(ready)
+      report(ready)
     }
     await pause(ready ? probe.periodSeconds * 1000 : eagerPeriod, undefined, { signal }).catch(() => undefined)
   }

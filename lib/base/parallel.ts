@@ -1,5 +1,5 @@
 /** Does it to each, at most so many at a time; stops at the first failure. Returns the results in the order of the items. */
-export async function inParallel<T, R>(items: readonly T[], atOnce: number, act: (item: T) => Promise<R>): Promise<R[]> {
+export async function inParallel<T, R>(items: readonly T[], atOnce: number, run: (item: T) => Promise<R>): Promise<R[]> {
   const results: R[] = []
   let next = 0
   let failed = false
@@ -10,7 +10,7 @@ export async function inParallel<T, R>(items: readonly T[], atOnce: number, act:
       const item = items[at]
       if (item === undefined) continue
       try {
-        results[at] = await act(item)
+        results[at] = await run(item)
       } catch (error) {
         failed = true
         throw error

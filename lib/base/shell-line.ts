@@ -46,8 +46,8 @@ export function sameCall(
   words: readonly string[] = [],
 ): string {
   const names = more.filter((word) => word.startsWith('--')).map((word) => word.split('=')[0] ?? '')
-  const goes = new Set(names.flatMap((name) => [name, opposites[name] ?? name]))
-  const kept = Object.entries(given).filter(([name]) => !goes.has(`--${name}`))
+  const replaced = new Set(names.flatMap((name) => [name, opposites[name] ?? name]))
+  const kept = Object.entries(given).filter(([name]) => !replaced.has(`--${name}`))
   return scriptCall(script, [...words, ...flagWords(Object.fromEntries(kept)), ...more])
 }
 

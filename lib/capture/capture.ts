@@ -69,12 +69,12 @@ const capturedSchema = v.object({
 })
 
 /** An object, parted into what it can be created with and what only its own cluster knew of it. */
-export interface Captured extends Omit<v.InferOutput<typeof capturedSchema>, 'object'> {
+export interface EntryContent extends Omit<v.InferOutput<typeof capturedSchema>, 'object'> {
   readonly object: KubeObject
 }
 
 /** The object of an entry. Throws where the text is no such thing. */
-export function read({ text }: Pick<Entry, 'text'>): Captured {
+export function read({ text }: Pick<Entry, 'text'>): EntryContent {
   const { was, object } = v.parse(v.pipe(v.string(), v.parseJson(), capturedSchema), text)
   return { was, object: parseObject(object) }
 }
@@ -89,7 +89,7 @@ const metadataSchema = v.object({
  * An object as the text that a capture holds.
  * @param keepsOwners whether its field managers are kept, so that a restore gives the fields back to those whose they were
  */
-export function textOf(object: KubeObject, keepsOwners: boolean): string {
+export function entryText(object: KubeObject, keepsOwners: boolean): string {
   const { uid = '', resourceVersion = '', deletionTimestamp } = object.metadata
   const { finalizers, ownerReferences, managedFields } = v.parse(metadataSchema, object.metadata)
   const was = { uid, resourceVersion, deletionTimestamp, finalizers, ownerReferences, managedFields: keepsOwners ? managedFields : [] }

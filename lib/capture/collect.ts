@@ -5,7 +5,7 @@ import { type Kind, kinds, type KubeObject, nameOf, type Page, type Ref, refOf }
 import { fluxKinds } from '../flux/kinds.ts'
 import { inParallel } from '../base/parallel.ts'
 import { isFluxGroup } from '../flux/api-groups.ts'
-import { type Capture, type CaptureHeader, type Entry, type Role, sortedEntries, textOf } from './capture.ts'
+import { type Capture, type CaptureHeader, type Entry, type Role, sortedEntries, entryText } from './capture.ts'
 import { readStorage, storageType } from '../flux/helm-storage.ts'
 import { externalSecretOf, Inventories, makerOf } from './makers.ts'
 import { referencesIn } from '../flux/secret-references.ts'
@@ -17,7 +17,7 @@ export interface CaptureRequest extends Pick<CaptureHeader, 'context' | 'server'
   readonly include: readonly Ref[]
 }
 
-export interface Collected extends Capture {
+export interface CollectedCapture extends Capture {
   /** What is referred to and is not there: `Secret flux-system/x (Provider flux-system/slack: spec.secretRef)`. */
   readonly absent: readonly string[]
   /** What Helm keeps of releases, and cannot be read; captured as it is, save for Flux's own. */
@@ -32,7 +32,7 @@ export async function collect(
   cluster: Cluster,
   request: CaptureRequest,
   progress: (text: string) => void = () => undefined,
-): Promise<Collected> {
+): Promise<CollectedCapture> {
   const { namespace, include, ...place } = request
   const wanted = new Wanted()
   const flux = await collectFlux(cluster, wanted, progress)
@@ -58,7 +58,7 @@ export async function collect(
 
 function entryOf(object: KubeObject, role: Role, because: readonly string[] = []): Entry {
   const broughtBy = object.kind === kinds.secret.kind ? externalSecretOf(object) : undefined
-  return { ref: refOf(object), role, because, ...(broughtBy === undefined ? {} : { broughtBy }), text: textOf(object, true) }
+  return { ref: refOf(object), role, because, ...(broughtBy === undefined ? {} : { broughtBy }), text: entryText(object, true) }
 }
 
 /** Every object of Flux in every namespace, with its status; `version` is the FluxInstance's. */
@@ -81,7 +81,7 @@ async function collectFlux(
         because: [],
         ...(broughtBy === undefined ? {} : { broughtBy }),
         ...(suspended === undefined ? {} : { suspendedBy: suspended }),
-        text: textOf(object, false),
+        text: entryText(object, false),
       })
       if (kind === fluxKinds.fluxInstance.kind) {
         const applied = appliedRevision(object)

@@ -3,7 +3,7 @@ import type { Cluster } from '../kubernetes/client.ts'
 import { kindArgument, type KubeObject, nameOf, parseObject, type Ref } from '../kubernetes/objects.ts'
 import { inParallel } from '../base/parallel.ts'
 import { changedPaths } from '../kubernetes/field-paths.ts'
-import { type Captured, type Entry, read } from './capture.ts'
+import { type EntryContent, type Entry, read } from './capture.ts'
 import { overtaken, revisionOf } from '../flux/helm-storage.ts'
 import { makerOf } from './makers.ts'
 import { restorable } from './restorable.ts'
@@ -19,7 +19,7 @@ export type Comparison =
   | { readonly is: 'left'; readonly why: string }
   | { readonly is: 'blocked'; readonly reason: string; readonly remedy: string }
 
-export interface Judged {
+export interface EntryComparison {
   readonly entry: Entry
   readonly verdict: Comparison
 }
@@ -28,10 +28,10 @@ export interface Judged {
 export const atOnce = 32
 
 /** Compares what was captured with what is there. */
-export async function compareAll(cluster: Cluster, entries: readonly Entry[]): Promise<Judged[]> {
+export async function compareAll(cluster: Cluster, entries: readonly Entry[]): Promise<EntryComparison[]> {
   const storage = entries.filter(({ role }) => role === 'helm-storage').map(({ ref }) => ref)
   const goneOn = await overtaken(cluster, storage)
-  return inParallel(entries, atOnce, async (entry): Promise<Judged> => {
+  return inParallel(entries, atOnce, async (entry): Promise<EntryComparison> => {
     const release = entry.role === 'helm-storage' ? revisionOf(entry.ref)?.release : undefined
     const newest = release === undefined ? undefined : goneOn.get(release)
     if (newest !== undefined) return { entry, verdict: { is: 'left', why: `Helm has gone on to revision ${newest}` } }
@@ -56,7 +56,7 @@ async function judge(cluster: Cluster, entry: Entry): Promise<Comparison> {
   if (bringer !== undefined) return { is: 'left', why: `${bringer} has brought it back` }
   const fixed = fields.filter((field) => field === 'type' || (v.is(immutableSchema, live) && !field.startsWith('metadata.')))
   if (fixed.length > 0) {
-    const reason = `${nameOf(entry.ref)} differs in ${fixed.join(', ')}, which the API lets nobody change`
+    const reason = `${nameOf(entry.ref)} differs in ${fixed.join(', ')}, which is immutable`
     return { is: 'blocked', reason, remedy: `to have the captured one: ${commandFor('delete', entry.ref)}` }
   }
   return { is: 'different', fields, live }
@@ -67,7 +67,7 @@ function bringerOf(live: KubeObject): string | undefined {
   return makerOf(live) ?? (kustomization === undefined ? undefined : `Kustomization ${kustomization}`)
 }
 
-async function judgeMissing(cluster: Cluster, entry: Entry, was: Captured['was']): Promise<Comparison> {
+async function judgeMissing(cluster: Cluster, entry: Entry, was: EntryContent['was']): Promise<Comparison> {
   const { apiVersion, kind } = entry.ref
   if (!(await cluster.isInstalled(entry.ref))) return { is: 'left', why: `the cluster knows no ${kind} of ${apiVersion} (yet)` }
   const owners = await Promise.all(was.ownerReferences.map(async (owner) => ({ owner, isThere: await ownerOf(cluster, entry.ref, owner) })))
@@ -77,7 +77,7 @@ async function judgeMissing(cluster: Cluster, entry: Entry, was: Captured['was']
   return { is: 'missing', without: gone.map(({ owner }) => `${owner.kind} ${owner.name}`) }
 }
 
-type Owner = Captured['was']['ownerReferences'][number]
+type Owner = EntryContent['was']['ownerReferences'][number]
 
 /** The object of an owner's name, the very one or another; owners are of the same namespace, or of none. */
 async function ownerOf(cluster: Cluster, { namespace }: Ref, { apiVersion, kind, name }: Owner): Promise<KubeObject | undefined> {
@@ -106,13 +106,13 @@ function commandFor(verb: string, ref: Ref): string {
 export async function putBack(cluster: Cluster, entry: Entry): Promise<void> {
   const { was, object: captured } = read(entry)
   const object = restorable(captured)
-  const { status: _status, ...stated } = object
+  const { status: _status, ...manifest } = object
   const owners = await Promise.all(
     was.ownerReferences.map(async (owner) => ((await ownerOf(cluster, entry.ref, owner))?.metadata.uid === owner.uid ? [owner] : [])),
   )
   const ownerReferences = owners.flat()
   await cluster.create(
-    parseObject({ ...stated, metadata: { ...object.metadata, ...(ownerReferences.length === 0 ? {} : { ownerReferences }) } }),
+    parseObject({ ...manifest, metadata: { ...object.metadata, ...(ownerReferences.length === 0 ? {} : { ownerReferences }) } }),
   )
   await giveBack(cluster, entry.ref, was)
 }
@@ -122,13 +122,13 @@ export async function changeBack(cluster: Cluster, entry: Entry, live: KubeObjec
   const { was, object: captured } = read(entry)
   const object = restorable(captured, live)
   const { uid, resourceVersion, finalizers, ownerReferences } = live.metadata
-  const { status: _status, ...stated } = object
+  const { status: _status, ...manifest } = object
   const kept = { uid, resourceVersion, finalizers, ...(ownerReferences === undefined ? {} : { ownerReferences }) }
-  await cluster.replace(parseObject({ ...stated, metadata: { ...object.metadata, ...kept } }))
+  await cluster.replace(parseObject({ ...manifest, metadata: { ...object.metadata, ...kept } }))
   await giveBack(cluster, entry.ref, was)
 }
 
-async function giveBack(cluster: Cluster, ref: Ref, { managedFields }: Captured['was']): Promise<void> {
+async function giveBack(cluster: Cluster, ref: Ref, { managedFields }: EntryContent['was']): Promise<void> {
   const own = managedFields.filter(({ subresource, apiVersion }) => subresource === undefined && apiVersion === ref.apiVersion)
   if (own.length > 0) await cluster.patch(ref, { metadata: { managedFields: own } })
 }

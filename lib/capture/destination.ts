@@ -17,7 +17,7 @@ export async function destinationOf(named: string, context: string, isForSeveral
   const isFolder = isForSeveral || named.endsWith('/') || statSync(path, { throwIfNoEntry: false })?.isDirectory() === true
   const file = isFolder ? join(path, `${encodeURIComponent(context)}.age`) : path
   if (existsSync(file) && (own === undefined || (await checksumOf(file)) !== own)) {
-    throw new OperatorError(`${file} is there already, and may be the only good capture`, { kind: 'usage', remedy: 'name another file' })
+    throw new OperatorError(`${file} exists already, and may be the only good capture`, { kind: 'usage', remedy: 'name another file' })
   }
   verifyMounted(dirname(file))
   const checkout = await checkoutThatTracks(file)

@@ -28,9 +28,9 @@ async function keysWithin(entries: readonly Entry[]): Promise<Map<string, string
  * What opens a capture of this once its cluster's secrets are gone: of the identities given, those that are not themselves captured.
  * @throws OperatorError `blocked` where there is none, or none that fits
  */
-export async function openerApart({ encryptor, decryptor }: CaptureKeys, { entries }: Pick<Capture, 'entries'>): Promise<Decryptor> {
+export async function externalDecryptor({ encryptor, decryptor }: CaptureKeys, { entries }: Pick<Capture, 'entries'>): Promise<Decryptor> {
   if (decryptor === undefined) {
-    throw blocked('nothing here opens the capture again, so nobody would know that it can be opened', giveIdentity)
+    throw blocked('nothing here opens the capture again, so it cannot be verified', giveIdentity)
   }
   if (decryptor.is === 'passphrase' || encryptor.is === 'passphrase') return decryptor
   const within = await keysWithin(entries)

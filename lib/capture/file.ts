@@ -14,7 +14,7 @@ import { shellQuote } from '../base/shell-line.ts'
 const ageMark = 'age-encryption.org/v1\n'
 
 /** The captured text's checksum: the same for what was written and for what is read back. */
-export function digestOf(capture: Capture): string {
+export function captureChecksum(capture: Capture): string {
   const hash = createHash('sha256')
   for (const line of linesOf(capture)) hash.update(line)
   return hash.digest('hex')

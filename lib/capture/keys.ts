@@ -32,7 +32,7 @@ export function identityFileOf(decryptor: Decryptor): string | undefined {
   return decryptor.is === 'identities' ? decryptor.file : undefined
 }
 
-type IdentityOpener = Decryptor & { readonly is: 'identities' }
+type IdentityDecryptor = Decryptor & { readonly is: 'identities' }
 
 /** Both halves of an age key; the recipient is not a secret. */
 export interface Identity {
@@ -64,7 +64,7 @@ export const captureFlags = {
   'copy-to': { type: 'string', value: 'FILE', help: 'write a second copy of the capture, for example to another disk' },
 } as const satisfies Flags
 
-interface Asked {
+interface KeySources {
   readonly own: Pick<Values<typeof captureFlags>, 'recipient' | 'identity'>
   readonly settings: Settings
   readonly target: Pick<Target, 'isLab' | 'runs'>
@@ -75,18 +75,18 @@ interface Asked {
  * The keys of a capture: from the flags, else .env, else the lab's own; else a passphrase, asked for on the terminal.
  * @throws OperatorError `usage` where there are none, or they are malformed
  */
-export async function captureKeys(asked: Asked): Promise<CaptureKeys> {
+export async function captureKeys(asked: KeySources): Promise<CaptureKeys> {
   const recipients = splitList(asked.own.recipient ?? asked.settings.CAPTURE_RECIPIENTS ?? '')
   if (recipients.length > 0) {
     await verifyRecipients(recipients)
-    return { encryptor: { is: 'recipients', recipients }, decryptor: await givenOpener(asked) }
+    return { encryptor: { is: 'recipients', recipients }, decryptor: await givenDecryptor(asked) }
   }
-  const decryptor = (await givenOpener(asked)) ?? (await labOpener(asked))
+  const decryptor = (await givenDecryptor(asked)) ?? (await labDecryptor(asked))
   if (decryptor !== undefined) {
     return { encryptor: { is: 'recipients', recipients: decryptor.identities.map(({ recipient }) => recipient) }, decryptor }
   }
   if (!canAsk()) {
-    throw new OperatorError('a capture is encrypted, and nobody is named who could open it', {
+    throw new OperatorError('a capture is encrypted, and no recipient is given', {
       kind: 'usage',
       remedy: 'age-keygen -o FILE makes a key; then pass --recipient age1… (or CAPTURE_RECIPIENTS in .env) and --identity FILE',
     })
@@ -118,7 +118,7 @@ export async function askNewPassphrase(ask: (message: string) => Promise<string>
  * @param isPassphrase that the file was encrypted with one (`wantsPassphrase`)
  * @throws OperatorError `usage` where there is nothing to open it with
  */
-export async function captureOpener(asked: Asked, isPassphrase: boolean): Promise<Decryptor> {
+export async function captureDecryptor(asked: KeySources, isPassphrase: boolean): Promise<Decryptor> {
   if (isPassphrase) {
     if (!canAsk())
       throw new OperatorError('the capture opens with a passphrase, and there is no terminal to ask for it on', { kind: 'usage' })
@@ -126,7 +126,7 @@ export async function captureOpener(asked: Asked, isPassphrase: boolean): Promis
     asked.redactor.hide(passphrase)
     return { is: 'passphrase', passphrase }
   }
-  const decryptor = (await givenOpener(asked)) ?? (await labOpener(asked))
+  const decryptor = (await givenDecryptor(asked)) ?? (await labDecryptor(asked))
   if (decryptor !== undefined) return decryptor
   throw new OperatorError('the capture opens with an age identity, and none is given', {
     kind: 'usage',
@@ -134,14 +134,14 @@ export async function captureOpener(asked: Asked, isPassphrase: boolean): Promis
   })
 }
 
-async function givenOpener({ own, settings, redactor }: Asked): Promise<IdentityOpener | undefined> {
+async function givenDecryptor({ own, settings, redactor }: KeySources): Promise<IdentityDecryptor | undefined> {
   if (own.identity !== undefined) return readIdentities(resolve(own.identity), redactor)
   const { CAPTURE_IDENTITY_FILE: named } = settings
   return named === undefined ? undefined : readIdentities(expandHome(named), redactor)
 }
 
 /** A lab has an identity of its own, made when first asked for: nobody need keep a key for clusters that last a day. */
-async function labOpener({ target, redactor }: Asked): Promise<IdentityOpener | undefined> {
+async function labDecryptor({ target, redactor }: KeySources): Promise<IdentityDecryptor | undefined> {
   if (!target.isLab) return undefined
   const file = join(dirname(target.runs), 'capture-identity.txt')
   if (!existsSync(file)) {
@@ -151,7 +151,7 @@ async function labOpener({ target, redactor }: Asked): Promise<IdentityOpener | 
   return readIdentities(file, redactor)
 }
 
-async function readIdentities(file: string, redactor: Redactor): Promise<IdentityOpener> {
+async function readIdentities(file: string, redactor: Redactor): Promise<IdentityDecryptor> {
   let content: string
   try {
     content = await readFile(file, 'utf8')

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
 import { OperatorError } from '../base/errors.ts'
 import type { Capture } from './capture.ts'
-import { digestOf, openCapture, writeCapture } from './file.ts'
+import { captureChecksum, openCapture, writeCapture } from './file.ts'
 import type { Decryptor, Encryptor } from './keys.ts'
 import { putFile } from '../base/write-atomic.ts'
 import { shellQuote } from '../base/shell-line.ts'
@@ -10,7 +10,7 @@ import { shellQuote } from '../base/shell-line.ts'
 /**
  * Writes a capture into a file, and into a second one where that is wanted; opens each again where there is something that opens it, and
  * compares what is read with what was captured.
- * @param decryptor of `openerApart`: what still opens it when the cluster's secrets are gone
+ * @param decryptor of `externalDecryptor`: what still opens it when the cluster's secrets are gone
  */
 export async function keepCapture(
   capture: Capture,
@@ -21,9 +21,9 @@ export async function keepCapture(
   await writeCapture(file, capture, encryptor)
   if (copy !== undefined) putFile(copy, await readFile(file))
   if (decryptor === undefined) return
-  const wanted = digestOf(capture)
+  const wanted = captureChecksum(capture)
   for (const place of copy === undefined ? [file] : [file, copy]) {
-    if (digestOf(await openCapture(place, decryptor)) === wanted) continue
+    if (captureChecksum(await openCapture(place, decryptor)) === wanted) continue
     throw new OperatorError(`${place} does not hold what was captured, although it was only just written`, {
       remedy: `rm ${shellQuote(place)}`,
     })

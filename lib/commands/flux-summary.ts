@@ -1,6 +1,6 @@
 import * as v from 'valibot'
 import { describeSuspension, isSuspended, suspensionIn } from '../flux/suspension.ts'
-import { stateOf } from '../flux/instance.ts'
+import { instanceStateOf } from '../flux/instance.ts'
 import type { KubeObject } from '../kubernetes/objects.ts'
 import { fluxKinds } from '../flux/kinds.ts'
 import type { StepContext } from '../runner/step.ts'
@@ -22,14 +22,14 @@ export async function summarizeFlux({ cluster, script }: StepContext, target: Ta
 
 const sourceSchema = v.object({ spec: v.object({ url: v.string() }) })
 
-/** The lines of it. A source-controller that has only just started has no artifact for a moment, and a run that went well is none the worse. */
+/** The lines of it. A source-controller that has only just started has no artifact for a moment, and a successful run does not fail for it. */
 export function describeFlux(
   instance: KubeObject,
   source: KubeObject,
   { context, isLab, kubectl }: Pick<Target, 'context' | 'isLab' | 'kubectl'>,
   script: string,
 ): string[] {
-  const { applied, components } = stateOf(instance)
+  const { applied, components } = instanceStateOf(instance)
   const { spec } = v.parse(sourceSchema, source)
   const revision = fetchedRevision(source)
   return [

@@ -31,7 +31,7 @@ export interface Session {
   /** The same cluster for another signal than the run's. */
   readonly clusterUntil: (signal: AbortSignal) => Cluster
   /** The same cluster for what must be done even when the run is cancelled, and quickly: giving the lock back. */
-  readonly parting: Cluster
+  readonly cleanupClient: Cluster
   /** The UID of kube-system: which cluster this is, whatever its name. */
   readonly uid: string
   /** A folder of this run alone, 0700, gone when it ends. */
@@ -73,13 +73,13 @@ export async function openSession(options: {
   }
   try {
     const patience = patienceOf(console, options.timeout)
-    // A first look is not patient: a cluster that is not there is reported at once.
+    // The first read is not patient: a cluster that is not there is reported at once.
     const first = clusterAt(endpoint, { ...silent, milliseconds: 3000 }, signal)
     const uid = (await first.get({ ...kinds.namespace, name: 'kube-system' }))?.metadata.uid
     if (uid === undefined) throw new Error('there is no namespace kube-system')
-    const parting = clusterAt(endpoint, { ...silent, milliseconds: 5000 }, new AbortController().signal)
+    const cleanupClient = clusterAt(endpoint, { ...silent, milliseconds: 5000 }, new AbortController().signal)
     const clusterUntil = (until: AbortSignal): Cluster => clusterAt(endpoint, patience, until)
-    return { access, tools, registry, uid, folder, close, parting, clusterUntil, cluster: clusterUntil(signal) }
+    return { access, tools, registry, uid, folder, close, cleanupClient, clusterUntil, cluster: clusterUntil(signal) }
   } catch (error) {
     await close()
     throw new OperatorError(`the cluster of context ${access.context} at ${access.server} cannot be used: ${messageOf(error)}`, {
@@ -90,14 +90,17 @@ export async function openSession(options: {
   }
 }
 
-interface Way {
+interface ApiAccess {
   readonly access: Access
   readonly endpoint: Endpoint
   readonly close: () => Promise<void>
 }
 
 /** The way to the API: straight there where the kubeconfig has all that takes, which saves two starts of kubectl; else by its proxy. */
-async function openWay({ tools, context, kubeconfig, redactor, signal }: Parameters<typeof openSession>[0], folder: string): Promise<Way> {
+async function openWay(
+  { tools, context, kubeconfig, redactor, signal }: Parameters<typeof openSession>[0],
+  folder: string,
+): Promise<ApiAccess> {
   const login = findStaticLogin(context, kubeconfig)
   if (login === undefined) {
     const access = await findAccess(tools.kubectl, context, kubeconfig)

@@ -44,10 +44,10 @@ export const variables = [
   'PROMETHEUS_URL',
   'FLEET_IMAGE',
 ] as const
-export type Variable = (typeof variables)[number]
-export type Settings = Readonly<Partial<Record<Variable, string>>>
+export type SettingName = (typeof variables)[number]
+export type Settings = Readonly<Partial<Record<SettingName, string>>>
 
-const secretVariables: readonly Variable[] = [
+const secretVariables: readonly SettingName[] = [
   'GIT_PASSWORD',
   'REGISTRY_PASSWORD',
   'PULUMI_ACCESS_TOKEN',
@@ -57,7 +57,7 @@ const secretVariables: readonly Variable[] = [
 ]
 
 /** What of `.env` holds for the lab too: keys. All else is of the person's own servers, whom a lab is nothing to: not reported, not silenced, not asked. */
-const keysForLab: readonly Variable[] = ['SOPS_AGE_KEY_FILE', 'CAPTURE_RECIPIENTS', 'CAPTURE_IDENTITY_FILE']
+const keysForLab: readonly SettingName[] = ['SOPS_AGE_KEY_FILE', 'CAPTURE_RECIPIENTS', 'CAPTURE_IDENTITY_FILE']
 
 /**
  * Reads `.env` of the checkout and the environment, without pouring either into the environment of children. For the lab, which has
@@ -77,7 +77,7 @@ export async function readSettings(
     warnings.push(`${file} can be read by others: chmod 600 ${shellQuote(file)}`)
   }
   const fromFile = parse(content ?? '')
-  const settings: Partial<Record<Variable, string>> = {}
+  const settings: Partial<Record<SettingName, string>> = {}
   for (const name of variables) {
     const value = process.env[name] ?? (isLab && !keysForLab.includes(name) ? undefined : fromFile[name])
     if (value === undefined || value === '') continue
@@ -104,7 +104,7 @@ export function gitLoginOf(settings: Settings, url: string | undefined): GitLogi
       if (origin === undefined) return { kind: 'none' }
       return { kind: 'ssh', keyFile: expandHome(keyFile), knownHostsFile: expandHome(knownHostsFile), origin }
     }
-    throw new OperatorError('GIT_SSH_KEY_FILE is set, but GIT_KNOWN_HOSTS_FILE is not: the server could be anybody', {
+    throw new OperatorError('GIT_SSH_KEY_FILE is set, but GIT_KNOWN_HOSTS_FILE is not: the identity of the server cannot be verified', {
       kind: 'usage',
       remedy: 'put the host keys that your Git server publishes into a file and name it in GIT_KNOWN_HOSTS_FILE',
     })

@@ -127,7 +127,7 @@ async function originHere(signal: AbortSignal): Promise<string | undefined> {
  */
 export function inGitOf({ context, inGit }: Pick<Target, 'context' | 'inGit'>, script: string): ClusterInGit {
   if (inGit !== undefined) return inGit
-  throw noFolder(context, `${script} goes by what Git says of a cluster`)
+  throw noFolder(context, `${script} needs the cluster's folder in Git`)
 }
 
 function noFolder(name: string, why: string): OperatorError {

@@ -13,7 +13,7 @@ export interface Survival {
 
 /** Compares two moments: an object that stands for itself must be there, and be the same one. */
 export function compareSurvival(before: Fingerprint, after: Fingerprint): Survival {
-  const now = new Map(after.map((alive) => [alive.name, alive]))
+  const now = new Map(after.map((tracked) => [tracked.name, tracked]))
   const bound = before.filter(({ isOwned, isPassing }) => !isOwned && !isPassing)
   const free = before.filter(({ isOwned, isPassing }) => isOwned || isPassing)
   const survived = before.flatMap((old) => {
@@ -39,11 +39,11 @@ export function compareSurvival(before: Fingerprint, after: Fingerprint): Surviv
         'restarted containers meanwhile',
       ),
       ...named(
-        free.filter((alive) => alive.isPassing && isMissing(alive)).map(({ name }) => name),
+        free.filter((tracked) => tracked.isPassing && isMissing(tracked)).map(({ name }) => name),
         'Jobs that had ended, or were to go when they had, are gone',
       ),
       ...said(
-        free.filter((alive) => alive.isOwned && (isMissing(alive) || isChanged(alive))).length,
+        free.filter((tracked) => tracked.isOwned && (isMissing(tracked) || isChanged(tracked))).length,
         'objects that belong to others were replaced by these',
       ),
     ],

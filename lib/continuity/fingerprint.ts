@@ -8,7 +8,7 @@ import { ownersOf } from '../kubernetes/owners.ts'
 import { inParallel } from '../base/parallel.ts'
 import { podPages } from './pod-table.ts'
 
-const aliveSchema = v.object({
+const trackedSchema = v.object({
   /** `Deployment shop/cart` */
   name: v.string(),
   uid: v.string(),
@@ -21,7 +21,7 @@ const aliveSchema = v.object({
   restarts: v.number(),
 })
 /** One object that is to outlive Flux. */
-export type TrackedObject = v.InferOutput<typeof aliveSchema>
+export type TrackedObject = v.InferOutput<typeof trackedSchema>
 /** All that is to outlive Flux, at one moment. */
 export type Fingerprint = readonly TrackedObject[]
 
@@ -49,21 +49,21 @@ const watched: readonly { kind: Kind; plural: string; query?: string; as?: strin
 export async function takeFingerprint(cluster: Cluster, namespace: string): Promise<Fingerprint> {
   const isElsewhere = ({ metadata }: KubeObject): boolean => metadata.namespace !== namespace
   const lists = await inParallel(watched, 8, async ({ kind, plural, query = '', as = kind.kind }) => {
-    const alive: TrackedObject[] = []
+    const tracked: TrackedObject[] = []
     for await (const page of metadataPages(cluster, `/${plural}${query}`, kind)) {
-      for (const object of page.filter(isElsewhere)) alive.push(aliveOf(object, as))
+      for (const object of page.filter(isElsewhere)) tracked.push(trackedOf(object, as))
     }
-    return alive
+    return tracked
   })
   const pods: TrackedObject[] = []
   for await (const page of podPages(cluster)) {
-    for (const { object, restarts } of page) if (isElsewhere(object)) pods.push({ ...aliveOf(object, 'Pod'), restarts })
+    for (const { object, restarts } of page) if (isElsewhere(object)) pods.push({ ...trackedOf(object, 'Pod'), restarts })
   }
   const jobs = (await cluster.list(job)).filter(isElsewhere)
-  return [...lists.flat(), ...pods, ...jobs.map((object) => ({ ...aliveOf(object, 'Job'), isPassing: isPassing(object) }))]
+  return [...lists.flat(), ...pods, ...jobs.map((object) => ({ ...trackedOf(object, 'Job'), isPassing: isPassing(object) }))]
 }
 
-function aliveOf(object: KubeObject, kind: string): TrackedObject {
+function trackedOf(object: KubeObject, kind: string): TrackedObject {
   const { namespace, name, uid = '', generation = 0 } = object.metadata
   return { name: `${kind} ${namespace}/${name}`, uid, generation, isOwned: ownersOf(object).length > 0, isPassing: false, restarts: 0 }
 }
@@ -86,5 +86,5 @@ export function keepFingerprint(path: string, fingerprint: Fingerprint): void {
 
 /** Reads a fingerprint again. Throws where the file is not what was kept. */
 export function readFingerprint(path: string): Fingerprint {
-  return v.parse(v.pipe(v.string(), v.parseJson(), v.array(aliveSchema)), readFileSync(path, 'utf8'))
+  return v.parse(v.pipe(v.string(), v.parseJson(), v.array(trackedSchema)), readFileSync(path, 'utf8'))
 }

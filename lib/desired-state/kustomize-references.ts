@@ -34,7 +34,7 @@ export const kustomizationFiles = ['kustomization.yaml', 'kustomization.yml', 'K
 /**
  * Finds what the build of a folder would take from outside the repository: from a server, or from another folder of this machine. A plain
  * remote base over https is legal in kustomize, and Flux builds it. Here it counts too: what is planned, compared and checked must be what
- * the commit has, and a look at a repository must not make this machine fetch, or with git run, what the repository says.
+ * the commit has, and reading a repository must not make this machine fetch, or with git run, what the repository says.
  * @param folder from the top of the repository
  */
 export async function findOutside(root: string, folder: string): Promise<OutsideReference[]> {
@@ -64,7 +64,7 @@ async function startWalk(root: string): Promise<Walk> {
 }
 
 /** One YAML document, and the folder that its paths begin at. */
-interface Written {
+interface KustomizeDocument {
   readonly folder: string
   readonly file: string
   readonly lines: LineCounter
@@ -108,7 +108,7 @@ async function walkText(walk: Walk, folder: string, file: string, text: string):
 /** Looks at every text below a node. Go reads the names of fields in any case. */
 async function walkNode(
   walk: Walk,
-  written: Written,
+  written: KustomizeDocument,
   node: unknown = written.document.contents,
   field = '',
   above: readonly unknown[] = [],
@@ -127,12 +127,12 @@ async function walkNode(
   if (isScalar(node) && typeof node.value === 'string') await judge(walk, written, node.value, placeOf(written, node, field))
 }
 
-function placeOf({ file, lines }: Written, node: unknown, field: string): Place {
+function placeOf({ file, lines }: KustomizeDocument, node: unknown, field: string): Place {
   const offset = isScalar(node) ? node.range?.[0] : undefined
   return { file, line: offset === undefined ? 1 : lines.linePos(offset).line, field }
 }
 
-async function judge(walk: Walk, { folder }: Written, text: string, place: Place): Promise<void> {
+async function judge(walk: Walk, { folder }: KustomizeDocument, text: string, place: Place): Promise<void> {
   const field = place.field.toLowerCase()
   const isFolder = folders.includes(field)
   if (!isFolder && !files.test(field)) return

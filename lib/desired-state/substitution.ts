@@ -5,7 +5,7 @@ import { parseTemplate, type Template } from './substitution-template.ts'
 export { BadSubstitution } from './substitution-template.ts'
 
 /** A text with its variables put in. */
-export interface Substituted {
+export interface Substitution {
   readonly text: string
   /** The variables that have neither a value nor a default: Flux puts in nothing, or refuses them (its gate StrictPostBuildSubstitutions). */
   readonly missing: readonly string[]
@@ -20,7 +20,7 @@ export function isVariableName(name: string): boolean {
  * Flux's post-build substitution, every form that it has (fluxcd/pkg envsubst).
  * @throws BadSubstitution for a form that Flux refuses
  */
-export function evaluate(text: string, variables: Readonly<Record<string, string>>): Substituted {
+export function evaluate(text: string, variables: Readonly<Record<string, string>>): Substitution {
   if (!text.includes('$')) return { text, missing: [] }
   const missing = new Set<string>()
   const valueOf = (name: string): string | undefined =>

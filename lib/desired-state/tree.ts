@@ -12,7 +12,7 @@ import { type Chart, findChart } from './chart.ts'
 import { parseObjects } from '../kubernetes/manifest.ts'
 
 /** An object as Git has it. */
-export interface Applied {
+export interface TreeObject {
   readonly object: KubeObject
   /** The name of the Flux Kustomization that applies it. */
   readonly by: string
@@ -28,7 +28,7 @@ export interface Tree {
   /** The Flux Kustomizations of the cluster, as Git has them. */
   readonly kustomizations: readonly KubeObject[]
   /** All objects that Flux itself is made of in Git, each with the Flux Kustomization that applies it. */
-  readonly applied: readonly Applied[]
+  readonly applied: readonly TreeObject[]
   readonly operator: Chart
   readonly instance: Chart
   /** The namespace that Flux lives in. */
@@ -101,7 +101,7 @@ export async function buildTree(
   const settings = { ...v.parse(settingsSchema, configMap).data, ...overrides }
   const kustomizations = own.filter(({ kind }) => kind === fluxKinds.kustomization.kind)
 
-  const partOf = async (part: string): Promise<{ chart: Omit<Chart, 'tracksDigest'>; applied: Applied[] }> => {
+  const partOf = async (part: string): Promise<{ chart: Omit<Chart, 'tracksDigest'>; applied: TreeObject[] }> => {
     const name = `${cluster}-gitops-${part}`
     const kustomization = kustomizations.find(({ metadata }) => metadata.name === name)
     if (kustomization === undefined) throw blocked(`kubernetes/clusters/${cluster} holds no Flux Kustomization ${name}`)

@@ -27,7 +27,7 @@ export interface TextFile {
 type Path = readonly (string | number)[]
 
 /** A document, and where it is. */
-interface Parsed extends TextFile {
+interface ParsedDocument extends TextFile {
   readonly index: number
   readonly document: Document
   readonly lines: LineCounter
@@ -41,14 +41,14 @@ type Candidate = Pick<VersionPlace, 'of' | 'is'> & {
 }
 
 /** Only these words can make a file hold a version of Flux or of its operator. */
-const telling = /distribution|flux-operator|flux-instance|fluxcd\/flux2|postBuild|kind: ConfigMap/
+const specific = /distribution|flux-operator|flux-instance|fluxcd\/flux2|postBuild|kind: ConfigMap/
 
 /**
  * Every place that says which version of Flux or of its operator runs, by kind and chart, not by name or place. Where a place takes its
  * version from a variable, it is the ConfigMap or Kustomization that sets the variable.
  */
 export function findVersionPlaces(files: readonly TextFile[]): VersionPlace[] {
-  const parsed = files.filter(({ file, text }) => !isComponents(file) && telling.test(text)).flatMap(documentsOf)
+  const parsed = files.filter(({ file, text }) => !isComponents(file) && specific.test(text)).flatMap(documentsOf)
   const found = parsed.flatMap((one) => candidatesIn(one).flatMap((candidate) => resolved(one, candidate, parsed)))
   const unique = new Map(found.map((place) => [`${place.file} ${place.document} ${place.path.join('.')}`, place]))
   return [...unique.values(), ...files.filter(({ file }) => isComponents(file)).flatMap(componentsPlace)]
@@ -58,18 +58,18 @@ function isComponents(file: string): boolean {
   return file.split('/').at(-1) === componentsFile
 }
 
-function documentsOf({ file, text }: TextFile): Parsed[] {
+function documentsOf({ file, text }: TextFile): ParsedDocument[] {
   const lines = new LineCounter()
   const documents = parseAllDocuments(text, { lineCounter: lines, prettyErrors: false, logLevel: 'silent' })
   return [...documents].flatMap((document, index) => (document.errors.length > 0 ? [] : [{ file, text, index, document, lines }]))
 }
 
-function said({ document }: Pick<Parsed, 'document'>, path: Path): string {
+function said({ document }: Pick<ParsedDocument, 'document'>, path: Path): string {
   const value: unknown = document.getIn(path)
   return typeof value === 'string' ? value : typeof value === 'number' ? String(value) : ''
 }
 
-function candidatesIn(one: Parsed, above: Path = []): Candidate[] {
+function candidatesIn(one: ParsedDocument, above: Path = []): Candidate[] {
   const kind = said(one, [...above, 'kind'])
   const at = (...path: Path): Path => [...above, ...path]
   switch (kind) {
@@ -93,7 +93,7 @@ function candidatesIn(one: Parsed, above: Path = []): Candidate[] {
 }
 
 /** What a chart's reference says, in the order in which source-controller takes its fields. */
-function referenceCandidate(one: Parsed, ref: Path): Candidate[] {
+function referenceCandidate(one: ParsedDocument, ref: Path): Candidate[] {
   const fields = (['digest', 'semver', 'tag'] as const).filter((field) => said(one, [...ref, field]) !== '')
   const first = fields.reduceRight<Candidate | undefined>(
     (otherwise, field) => ({ of: 'operator', is: field, path: [...ref, field], otherwise }),
@@ -102,7 +102,7 @@ function referenceCandidate(one: Parsed, ref: Path): Candidate[] {
   return first === undefined ? [] : [first]
 }
 
-function releaseCandidates(one: Parsed, at: (...path: Path) => Path): Candidate[] {
+function releaseCandidates(one: ParsedDocument, at: (...path: Path) => Path): Candidate[] {
   const chart = said(one, at('spec', 'chart', 'spec', 'chart'))
   const isOther = chart !== '' && !isInstanceChart(chart)
   return [
@@ -114,7 +114,7 @@ function releaseCandidates(one: Parsed, at: (...path: Path) => Path): Candidate[
 const remoteRef = /^(?:https:\/\/)?github\.com\/fluxcd\/flux2\b.*[?&]ref=(v?\d[^&]*)/
 
 /** Flux's own manifests as a base on a server: `github.com/fluxcd/flux2//manifests/install?ref=v2.9.4`. */
-function remoteBases(one: Parsed): Candidate[] {
+function remoteBases(one: ParsedDocument): Candidate[] {
   const resources: unknown = one.document.get('resources', true)
   if (!isSeq(resources)) return []
   return resources.items.flatMap((item, index) =>
@@ -125,7 +125,7 @@ function remoteBases(one: Parsed): Candidate[] {
 }
 
 /** The place itself, or those that set the variable which stands there. */
-function resolved(one: Parsed, candidate: Candidate, all: readonly Parsed[]): VersionPlace[] {
+function resolved(one: ParsedDocument, candidate: Candidate, all: readonly ParsedDocument[]): VersionPlace[] {
   const says = said(one, candidate.path)
   if (says === '') return []
   const variable = /^\$\{(\w+)(?::?[-=]([^}]*))?\}$/.exec(says)
@@ -138,7 +138,7 @@ function resolved(one: Parsed, candidate: Candidate, all: readonly Parsed[]): Ve
   return set.length === 0 && candidate.otherwise !== undefined ? resolved(one, candidate.otherwise, all) : set
 }
 
-function variablePath(one: Parsed, name: string): Path | undefined {
+function variablePath(one: ParsedDocument, name: string): Path | undefined {
   const paths: Readonly<Record<string, Path>> = {
     [kinds.configMap.kind]: ['data', name],
     [fluxKinds.kustomization.kind]: ['spec', 'postBuild', 'substitute', name],
@@ -147,7 +147,7 @@ function variablePath(one: Parsed, name: string): Path | undefined {
   return path === undefined || said(one, path) === '' ? undefined : path
 }
 
-function placeAt(one: Parsed, { of, is, path }: Candidate, says: string): VersionPlace {
+function placeAt(one: ParsedDocument, { of, is, path }: Candidate, says: string): VersionPlace {
   const node: unknown = one.document.getIn(path, true)
   const offset = isNode(node) ? (node.range?.[0] ?? 0) : 0
   return { of, is, file: one.file, line: one.lines.linePos(offset).line, says: says.replace(/^v(?=\d)/, ''), document: one.index, path }

@@ -10,7 +10,7 @@ export function lacksManifests(instance: KubeObject): boolean {
 }
 
 /** Has the operator fetch its manifests again: it waits twice as long after each time that the registry did not answer. */
-export function urgeFetch(instance: Ref): (at: { readonly cluster: Cluster }) => Promise<void> {
+export function nudgeFetch(instance: Ref): (at: { readonly cluster: Cluster }) => Promise<void> {
   return async ({ cluster }) => {
     const live = await cluster.get(instance)
     if (live !== undefined && lacksManifests(live)) await requestReconcile(cluster, instance)

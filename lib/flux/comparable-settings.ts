@@ -14,7 +14,7 @@ const ownOfEach = ['spec.sync.path']
 export function comparableSettings(installation: Installation, instance: KubeObject | undefined): Readonly<Record<string, string>> {
   const { installedBy, version, namespace, components, shards, follows } = installation
   const spec = instance === undefined ? {} : v.parse(specSchema, instance).spec
-  const stated = leavesOf(spec, 'spec').filter(([path]) => !ownOfEach.includes(path))
+  const settings = leavesOf(spec, 'spec').filter(([path]) => !ownOfEach.includes(path))
   return {
     'installed by': installedBy,
     version: version ?? 'unknown',
@@ -22,7 +22,7 @@ export function comparableSettings(installation: Installation, instance: KubeObj
     components: [...components].sort().join(', '),
     ...(shards.length === 0 ? {} : { shards: [...shards].sort().join(', ') }),
     follows: follows === undefined ? 'nothing' : `${follows.source.kind} ${follows.url} ${follows.ref}`.trim(),
-    ...Object.fromEntries(stated),
+    ...Object.fromEntries(settings),
   }
 }
 

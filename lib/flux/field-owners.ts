@@ -7,7 +7,7 @@ import { isOperatorLever, isRequestAnnotation } from './annotations.ts'
 export type Fields = Readonly<Record<string, unknown>>
 const fieldsSchema = v.record(v.string(), v.unknown())
 
-/** What a person moves to have Flux act or rest, by whatever program: it is written to be seen by the controllers, and is no one's field. */
+/** What a person sets to have Flux reconcile or not, by whatever program: it is written to be seen by the controllers, and is no one's field. */
 function isLever(path: string): boolean {
   if (!path.startsWith(annotations)) return path === 'f:spec f:suspend'
   const name = path.slice(annotations.length)
@@ -41,10 +41,10 @@ export function partFields(fields: unknown, path = ''): { readonly levers?: Fiel
 /** An entry of `metadata.managedFields`. */
 export type ManagedFields = KubeObject['metadata']['managedFields'][number]
 
-type Written = Pick<ManagedFields, 'manager' | 'subresource'> & { readonly fieldsV1?: unknown }
+type FieldsEntry = Pick<ManagedFields, 'manager' | 'subresource'> & { readonly fieldsV1?: unknown }
 
 /** Whether someone else than Flux wrote this, whatever it is. A status belongs to nobody. */
-export function isByAnother({ manager, subresource }: Written): boolean {
+export function isByAnother({ manager, subresource }: FieldsEntry): boolean {
   return (subresource === undefined || subresource === '') && !isOwnManager(manager)
 }
 
@@ -52,7 +52,7 @@ export function isByAnother({ manager, subresource }: Written): boolean {
  * Whether an entry makes someone else than Flux the owner of a field of an object of Flux. The one judgement of it: the health check,
  * --fix, the last step of a bootstrap and the preflight all go by it.
  */
-export function isForeign(entry: Written): boolean {
+export function isForeign(entry: FieldsEntry): boolean {
   return isByAnother(entry) && partFields(entry.fieldsV1).owned !== undefined
 }
 

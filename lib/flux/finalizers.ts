@@ -15,19 +15,19 @@ export function isKubernetesFinalizer(finalizer: string): boolean {
 }
 
 /** An object that finalizers keep from being deleted. */
-export interface Holder {
+export interface FinalizerHolder {
   readonly ref: Ref
   readonly finalizers: readonly string[]
 }
 
 /** The finalizers that neither Flux nor Kubernetes takes off: who put them there wanted to do something first. */
-export function foreignFinalizers({ ref, finalizers }: Holder): string[] {
+export function foreignFinalizers({ ref, finalizers }: FinalizerHolder): string[] {
   const isFlux = isFluxKind(ref)
   return finalizers.filter((finalizer) => !isKubernetesFinalizer(finalizer) && !(isFlux && isFluxFinalizer(finalizer)))
 }
 
 /** `Kustomization apps/shop (finalizer finalizers.fluxcd.io), … and 4 more`. */
-export function describeHolders(holders: readonly Holder[]): string {
+export function describeHolders(holders: readonly FinalizerHolder[]): string {
   const named = holders.slice(0, 3).map(({ ref, finalizers }) => `${nameOf(ref)} (finalizer ${finalizers.join(', ')})`)
   return [named.join(', '), ...(holders.length > 3 ? [`and ${holders.length - 3} more`] : [])].join(' ')
 }

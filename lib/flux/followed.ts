@@ -7,7 +7,7 @@ import type { FluxObject } from './object.ts'
 import type { FluxObjects } from './read-objects.ts'
 
 /** What a Flux follows: its root source, and the Kustomization that applies what is there. */
-export interface Followed {
+export interface FluxSource {
   readonly source: Ref & { readonly namespace: string }
   readonly root: Ref & { readonly namespace: string }
   readonly url: string
@@ -49,7 +49,7 @@ export async function findFollowed(
   instance: KubeObject | undefined,
   namespace: string,
   objects: FluxObjects,
-): Promise<Followed | undefined> {
+): Promise<FluxSource | undefined> {
   const sync = instance === undefined ? undefined : v.parse(syncSchema, instance).spec.sync
   const roots = rootsAmong(objects)
   const root = sync === undefined ? firstOf(roots, namespace) : undefined
@@ -83,7 +83,7 @@ function firstOf(roots: readonly FluxObject[], namespace: string): FluxObject | 
 }
 
 /** The reference of a source by its name, `OCIRepository apps/fleet`; in the version that it was read in, if it is there. */
-function sourceRef(name: string, { byName }: FluxObjects): Followed['source'] | undefined {
+function sourceRef(name: string, { byName }: FluxObjects): FluxSource['source'] | undefined {
   const found = byName.get(name)?.ref
   if (found !== undefined) return found
   const [, kindName, namespace, own] = /^(\S+) ([^/]+)\/(.+)$/.exec(name) ?? []

@@ -7,7 +7,7 @@ import { isFluxGroup } from './api-groups.ts'
 import { foreignFinalizers, isFluxFinalizer } from './finalizers.ts'
 
 /** An object of a kind of Flux's that something holds back from being deleted. */
-export interface Held {
+export interface HeldObject {
   readonly ref: Ref
   readonly resourceVersion: string
   /** Without Flux's own: anyone who put them there must take them off. */
@@ -21,10 +21,10 @@ export async function fluxResources(cluster: Cluster): Promise<Resource[]> {
 }
 
 /** How many objects of Flux there are in every namespace, and which of them are held by finalizers. */
-export async function readHeldObjects(cluster: Cluster): Promise<{ count: number; held: Held[] }> {
+export async function readHeldObjects(cluster: Cluster): Promise<{ count: number; held: HeldObject[] }> {
   const found = await inParallel(await fluxResources(cluster), 8, async ({ path, apiVersion, kind }) => {
     let count = 0
-    const held: Held[] = []
+    const held: HeldObject[] = []
     for await (const page of metadataPages(cluster, path, { apiVersion, kind })) {
       count += page.length
       held.push(...page.filter(({ metadata }) => metadata.finalizers.length > 0).map(heldOf))
@@ -34,7 +34,7 @@ export async function readHeldObjects(cluster: Cluster): Promise<{ count: number
   return { count: found.reduce((sum, { count }) => sum + count, 0), held: found.flatMap(({ held }) => held) }
 }
 
-export function heldOf(object: KubeObject): Held {
+export function heldOf(object: KubeObject): HeldObject {
   const { finalizers, resourceVersion = '' } = object.metadata
   const ref = refOf(object)
   return {

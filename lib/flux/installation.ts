@@ -2,8 +2,8 @@ import type { Cluster } from '../kubernetes/client.ts'
 import { kinds, type KubeObject, type Ref } from '../kubernetes/objects.ts'
 import { controllerNames, isSharded } from './components.ts'
 import { operatorCrds, readFluxCrds } from './crds.ts'
-import { findFollowed, type Followed, followedKinds } from './followed.ts'
-import { type FluxThere, lookForFlux } from './installations.ts'
+import { findFollowed, type FluxSource, followedKinds } from './followed.ts'
+import { type FluxThere, readFlux } from './installations.ts'
 import { componentsIn, installerOf, type Installer, shardsIn } from './installer.ts'
 import { shardingOf, wantedComponents } from './instance.ts'
 import { appLabels } from './labels.ts'
@@ -25,11 +25,11 @@ export interface Installation {
   readonly shardLabel: string
   /** That an operator and a FluxInstance are to be there: they have made what is there, or nothing is there at all. */
   readonly expectsOperator: boolean
-  readonly follows: Followed | undefined
+  readonly follows: FluxSource | undefined
 }
 
 /** What Flux's own parts tell of it, without what it follows: that takes its objects. */
-export type Installed = Omit<Installation, 'follows'>
+export type InstalledFlux = Omit<Installation, 'follows'>
 
 /** Flux itself, as the API has it: who keeps it, and the CustomResourceDefinitions, which outlive the rest. */
 export interface FluxEvidence extends FluxThere {
@@ -38,7 +38,7 @@ export interface FluxEvidence extends FluxThere {
 
 /** Reads what there is of Flux in a cluster. */
 export async function readInstallation(cluster: Cluster): Promise<Installation> {
-  const [there, crds] = await Promise.all([lookForFlux(cluster), readFluxCrds(cluster)])
+  const [there, crds] = await Promise.all([readFlux(cluster), readFluxCrds(cluster)])
   const evidence = { ...there, crds }
   const ofRoots = crds.filter(({ metadata }) => followedKinds.some((plural) => metadata.name.startsWith(`${plural}.`)))
   return completeInstallation(cluster, evidence, await readFluxObjects(cluster, ofRoots))
@@ -52,7 +52,7 @@ export async function completeInstallation(cluster: Cluster, evidence: FluxEvide
 }
 
 /** All of it that Flux's own objects tell. */
-export function judgeInstallation(evidence: FluxEvidence): Installed {
+export function judgeInstallation(evidence: FluxEvidence): InstalledFlux {
   const { instances, controllers, crds } = evidence
   const instance = mainInstance(instances)
   const own = controllers.filter((deployment) => componentsIn(deployment).length > 0)

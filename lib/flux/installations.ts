@@ -12,7 +12,7 @@ export interface FluxThere {
   readonly operators: readonly KubeObject[]
 }
 
-export async function lookForFlux(cluster: Cluster): Promise<FluxThere> {
+export async function readFlux(cluster: Cluster): Promise<FluxThere> {
   const [instances, controllers, operators] = await Promise.all([
     cluster.list(fluxKinds.fluxInstance),
     deploymentsOf(cluster, undefined, 'controllers'),

@@ -49,7 +49,7 @@ export interface InstanceState {
   readonly components: readonly Component[]
 }
 
-export function stateOf(instance: KubeObject): InstanceState {
+export function instanceStateOf(instance: KubeObject): InstanceState {
   const { spec } = v.parse(instanceSchema, instance)
   const applied = versionOfRevision(appliedRevision(instance)).replace(/^v/, '')
   return { wanted: spec.distribution.version, applied, components: componentsOf(instance) }

@@ -30,19 +30,19 @@ export const fluxSelector = `${appLabels.partOf}=flux`
 /** How the operator's chart labels its Deployment and pods. */
 export const operatorSelector = `${appLabels.name}=${operatorName}`
 
-type Labelled = Pick<KubeObject, 'metadata'>
+type LabelledObject = Pick<KubeObject, 'metadata'>
 
 /** Whether an object is labelled as part of Flux. */
-export function isPartOfFlux({ metadata: { labels } }: Labelled): boolean {
+export function isPartOfFlux({ metadata: { labels } }: LabelledObject): boolean {
   return labels[appLabels.partOf] === 'flux'
 }
 
 /** Whether a Deployment or pod is labelled as the operator. */
-export function isOperator({ metadata: { labels } }: Labelled): boolean {
+export function isOperator({ metadata: { labels } }: LabelledObject): boolean {
   return labels[appLabels.name] === operatorName
 }
 
 /** Whether an object is labelled as made by the operator. */
-export function isMadeByOperator({ metadata: { labels } }: Labelled): boolean {
+export function isMadeByOperator({ metadata: { labels } }: LabelledObject): boolean {
   return labels[appLabels.managedBy] === operatorName
 }

@@ -121,7 +121,7 @@ export interface FluxObject {
   readonly revision: string
   /** When its artifact last changed. */
   readonly artifactAt: string | undefined
-  /** That someone asked for a look at this time, which its controller has not taken yet. */
+  /** When someone requested a reconciliation that its controller has not started yet. */
   readonly askedAt: string | undefined
   /** For which request it has looked last. */
   readonly handledAt: string | undefined
@@ -135,13 +135,13 @@ export interface FluxObject {
   /** The newest first. */
   readonly history: readonly HistoryEntry[]
   /** When its controller last looked at it, RFC 3339, for the kinds that tell: Kustomizations, since Flux 2.7, and image automation. */
-  readonly lookedAt: string | undefined
+  readonly lastHandledAt: string | undefined
   /** How often a HelmRelease has failed since it last succeeded. */
   readonly failures: number
   /** Where a HelmRelease's storage is, and under which name. */
   readonly release: { readonly namespace: string; readonly name: string }
   /** Whether its kind tells how it is at all: an Alert, a Provider and a HelmRepository of type oci are but settings. */
-  readonly tells: boolean
+  readonly reportsReady: boolean
 }
 
 /** Reads what the probes want to know of an item of a list of the kind, which has a status or has none. */
@@ -179,16 +179,16 @@ export function parseFluxObject(value: unknown, kind: Kind, hasStatus: boolean):
     managers: own.map((entry) => ({ manager: entry.manager, apiVersion: entry.apiVersion, time: entry.time, isForeign: isForeign(entry) })),
     history: status.history,
     failures: status.failures,
-    lookedAt: lookedAt(status),
+    lastHandledAt: lastHandledAt(status),
     release: {
       namespace: spec.storageNamespace ?? ref.namespace,
       name: spec.releaseName ?? (spec.targetNamespace === undefined ? ref.name : `${spec.targetNamespace}-${ref.name}`),
     },
-    tells: hasStatus && !(kind.kind === 'HelmRepository' && spec.type === 'oci'),
+    reportsReady: hasStatus && !(kind.kind === 'HelmRepository' && spec.type === 'oci'),
   }
 }
 
-function lookedAt({ history, lastScanResult, lastAutomationRunTime }: Item['status']): string | undefined {
+function lastHandledAt({ history, lastScanResult, lastAutomationRunTime }: Item['status']): string | undefined {
   const times = [...history.map(({ lastReconciled }) => lastReconciled), lastScanResult?.scanTime ?? '', lastAutomationRunTime ?? '']
   return latest(times.filter((time) => time !== '').map((time) => ({ time })))
 }

@@ -28,9 +28,9 @@ export function readinessOf(object: KubeObject): Readiness {
     return { is: 'failed', reason: `${name} is stalled (${stalled.reason}): ${stalled.message}`, because: stalled }
   }
   if (ready === undefined || (ready.observedGeneration ?? generation) < generation)
-    return { is: 'waiting', on: `${name}: not looked at yet` }
+    return { is: 'waiting', on: `${name}: not reconciled yet` }
   if (ready.status !== 'True') return { is: 'waiting', on: `${name}: ${ready.reason}: ${ready.message}`, because: ready }
   // A controller that failed leaves status.observedGeneration behind, and says why in Ready; only its success counts by it.
-  if ((status.observedGeneration ?? generation) < generation) return { is: 'waiting', on: `${name}: not looked at yet` }
+  if ((status.observedGeneration ?? generation) < generation) return { is: 'waiting', on: `${name}: not reconciled yet` }
   return { is: 'ready', message: ready.message }
 }

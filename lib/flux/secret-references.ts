@@ -61,8 +61,8 @@ export function referencesIn(object: KubeObject): Reference[] {
       )
     }
   }
-  const { metadata: _metadata, status: _status, ...stated } = object
-  visit(stated, '')
+  const { metadata: _metadata, status: _status, ...written } = object
+  visit(written, '')
   return found
 }
 
@@ -71,14 +71,14 @@ const copySchema = v.object({
   metadata: v.object({ annotations: v.object({ [copyFromAnnotation]: copied }) }),
 })
 
-interface Pointed {
+interface ReferenceTarget {
   readonly kind: { readonly apiVersion: string; readonly kind: string }
   readonly name: string
   readonly optional: boolean
 }
 
 /** What a field by this name, with this value, points at. */
-function pointedAt(key: string, value: unknown): Pointed[] {
+function pointedAt(key: string, value: unknown): ReferenceTarget[] {
   // secretRef, certSecretRef, proxySecretRef, trustedRootSecretRef; secretKeyRef in a container's environment.
   if (/secret(Key)?Ref$/i.test(key)) return one(kinds.secret, value)
   if (/configMap(Key)?Ref$/.test(key)) return one(kinds.configMap, value)
@@ -103,16 +103,16 @@ function pointedAt(key: string, value: unknown): Pointed[] {
   return []
 }
 
-function one(kind: Pointed['kind'], value: unknown): Pointed[] {
+function one(kind: ReferenceTarget['kind'], value: unknown): ReferenceTarget[] {
   const read = v.safeParse(named, value)
   return read.success ? [{ kind, ...read.output }] : []
 }
 
-function bare(kind: Pointed['kind'], value: unknown): Pointed[] {
+function bare(kind: ReferenceTarget['kind'], value: unknown): ReferenceTarget[] {
   return typeof value === 'string' && value !== '' ? [{ kind, name: value, optional: false }] : []
 }
 
-function fromValues(value: unknown): Pointed[] {
+function fromValues(value: unknown): ReferenceTarget[] {
   const read = v.safeParse(values, value)
   if (!read.success) return []
   const { kind, name, optional } = read.output

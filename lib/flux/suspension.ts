@@ -25,7 +25,7 @@ export function resumption(object: Pick<KubeObject, 'apiVersion'>): Record<strin
   return { metadata: { annotations }, ...(isOperators ? {} : { spec: { suspend: null } }) }
 }
 
-/** Whether the object rests, no matter who wanted it so. */
+/** Whether the object is suspended, no matter by whom. */
 export function isSuspended(object: KubeObject): boolean {
   if (isReconcileDisabled(object)) return true
   const read = v.safeParse(suspendSchema, object)

@@ -5,7 +5,7 @@ import type { FluxObjects } from '../flux/read-objects.ts'
 
 /** How one object of Flux is. */
 export type Judgement =
-  | { readonly is: 'well' }
+  | { readonly is: 'healthy' }
   /** On its way, and not for too long yet. */
   | { readonly is: 'busy' }
   | { readonly is: 'suspended'; readonly since: string | undefined }
@@ -34,7 +34,7 @@ export type Cause =
   | 'outdated'
   /** It waits for others, and they for it. */
   | 'circle'
-  /** A Helm release of it is pending, and nobody is at work on it. */
+  /** A Helm release of it is pending, and no controller is working on it. */
   | 'pending-release'
 
 const minute = 60_000
@@ -56,7 +56,7 @@ export function judgeAll(
   const judged = new Map<string, Judgement>()
   for (const object of objects.all) {
     const judgement = judge(object, objects, now)
-    const isSilent = judgement.is === 'well' || judgement.is === 'busy'
+    const isSilent = judgement.is === 'healthy' || judgement.is === 'busy'
     judged.set(object.name, (isSilent ? unattended.get(object.name) : undefined) ?? judgement)
   }
   for (const object of objects.all) {
@@ -64,21 +64,21 @@ export function judgeAll(
     const ready = conditionOf(object, 'Ready')
     if (judgement?.is !== 'fails' || ready === undefined || !waitingReasons.includes(ready.reason)) continue
     const needs = needsOf(object)
-    const on = needs.filter((need) => isUnwell(judged.get(need)))
+    const on = needs.filter((need) => isUnhealthy(judged.get(need)))
     if (on.length > 0) judged.set(object.name, { is: 'waits', on, since: judgement.since })
     // What it waited for has come about: its controller tries again within half a minute.
     else if (
       (ready.reason !== 'ArtifactFailed' || ready.message.startsWith('Source not ready')) &&
       now - Date.parse(judgement.since) < minute &&
-      needs.every((need) => judged.get(need)?.is === 'well')
+      needs.every((need) => judged.get(need)?.is === 'healthy')
     )
       judged.set(object.name, { is: 'busy' })
   }
   return judged
 }
 
-function isUnwell(judgement: Judgement | undefined): boolean {
-  return judgement !== undefined && judgement.is !== 'well'
+function isUnhealthy(judgement: Judgement | undefined): boolean {
+  return judgement !== undefined && judgement.is !== 'healthy'
 }
 
 function needsOf({ source, dependsOn }: FluxObject): readonly string[] {
@@ -93,18 +93,18 @@ function judge(object: FluxObject, objects: FluxObjects, now: number): Judgement
   if (deletedAt !== undefined)
     return isOld(deletedAt) ? fails('deletion', 'is being deleted, and something holds it: see its finalizers', deletedAt) : { is: 'busy' }
   if (object.isSuspended) return { is: 'suspended', since: object.suspension?.since }
-  if (!object.tells) return { is: 'well' }
+  if (!object.reportsReady) return { is: 'healthy' }
   const stalled = conditionOf(object, 'Stalled')
   if (stalled?.status === 'True') return fails('stalled', `stalled: ${worded(stalled)}`, stalled.lastTransitionTime)
   const missing = needsOf(object).find((need) => !objects.byName.has(need) && objects.kinds.has(need.split(' ')[0] ?? ''))
   if (missing !== undefined) return fails('missing', `needs ${missing}, which does not exist`, writtenAt)
 
   const ready = conditionOf(object, 'Ready')
-  // The condition's own generation first: the status has none before the first attempt that went well.
+  // The condition's own generation first: the status has none before the first successful attempt.
   const seen = ready?.observedGeneration ?? object.observedGeneration ?? generation
   const isSeen = ready !== undefined && (ready.status === 'False' || seen >= generation)
   if (!isSeen)
-    return isOld(writtenAt) ? fails('ignored', `its controller has not looked at generation ${generation}`, writtenAt) : { is: 'busy' }
+    return isOld(writtenAt) ? fails('ignored', `its controller has not observed generation ${generation}`, writtenAt) : { is: 'busy' }
   const since = ready.lastTransitionTime
   // A new commit took its place, and is tried next; bounded, for a HelmRelease has stuck so (fluxcd/helm-controller#1429).
   if (ready.reason === 'HealthCheckCanceled' && !isOld(since)) return { is: 'busy' }
@@ -122,7 +122,7 @@ function judge(object: FluxObject, objects: FluxObjects, now: number): Judgement
   }
   if (object.askedAt !== undefined && isOld(object.askedAt))
     return fails('ignored', 'was asked to reconcile, and its controller has not', object.askedAt)
-  return behindItsSource(object, objects, isOld) ?? { is: 'well' }
+  return behindItsSource(object, objects, isOld) ?? { is: 'healthy' }
 }
 
 /**
@@ -160,5 +160,5 @@ function worded({ reason, message }: Condition): string {
 /** How old what a failing source still offers is, against how often it looks. */
 function ageOf({ artifactAt, interval }: FluxObject, now: number): string {
   if (artifactAt === undefined) return ''
-  return ` (its artifact is ${showDuration(now - Date.parse(artifactAt))} old; it looks every ${interval})`
+  return ` (its artifact is ${showDuration(now - Date.parse(artifactAt))} old; its interval is ${interval})`
 }

@@ -8,12 +8,12 @@ import { fluxKinds } from '../flux/kinds.ts'
 import { parseDuration, showDuration } from '../base/duration.ts'
 import { type FluxObject, parseFluxObject } from '../flux/object.ts'
 import { lastWriteBy } from './last-write.ts'
-import { newestCause, requestedAt, timeOf } from './newest-cause.ts'
-import type { Scene } from './snapshot.ts'
+import { newestCause, requestedAt, millisecondsOf } from './newest-cause.ts'
+import type { Snapshot } from './snapshot.ts'
 import { versionChanges } from '../runner/run-event.ts'
 import { reconcileEvery } from '../flux/annotations.ts'
 
-/** Something of Flux that keeps writing to an object, as far as one look can tell. */
+/** Something of Flux that keeps writing to an object, as far as one reading can tell. */
 export interface Suspect {
   /** What is written: `ConfigMap apps/shop` */
   readonly object: string
@@ -35,7 +35,7 @@ export interface Suspect {
 }
 
 /** An object that was written, and by whom, as Events tell it. */
-export interface Changing {
+export interface ChangeCount {
   readonly object: string
   readonly by: string
   readonly count: number
@@ -52,13 +52,13 @@ const minute = 60_000
  * What may keep changing without a cause. kustomize-controller, helm-controller and the operator tell of each change that they made in an
  * Event; the API counts those that are alike. How many causes there were meanwhile cannot be counted: a Kustomization's history merges
  * builds that are alike, Events of sources expire and are rationed. So a change counts as explained if nothing was changed since the newest
- * cause but by its own application; else it is a suspicion, which only a second look can prove.
+ * cause but by its own application; else it is a suspicion, which only a second reading can prove.
  */
-export async function findSuspects(scene: Pick<Scene, 'cluster' | 'objects' | 'instance' | 'now'>): Promise<Suspect[]> {
-  const { cluster, now } = scene
-  const instance = await scene.instance()
+export async function findSuspects(snapshot: Pick<Snapshot, 'cluster' | 'objects' | 'instance' | 'now'>): Promise<Suspect[]> {
+  const { cluster, now } = snapshot
+  const instance = await snapshot.instance()
   const [{ byName }, versions, ...events] = await Promise.all([
-    scene.objects(),
+    snapshot.objects(),
     versionChanges(cluster, instance?.metadata.namespace ?? ''),
     eventsOf(cluster, fluxKinds.kustomization.kind, 'Progressing'),
     eventsOf(cluster, fluxKinds.fluxInstance.kind, 'ReconciliationSucceeded'),
@@ -94,7 +94,7 @@ export async function findSuspects(scene: Pick<Scene, 'cluster' | 'objects' | 'i
       const last = Math.max(changing.last, held === undefined ? -Infinity : await lastWrite(cluster, doer.ref, held))
       if (isOver(last, interval, now)) return []
       const target = byName.get(changing.object)
-      const asked = Math.max(timeOf(target?.askedAt), timeOf(target?.handledAt))
+      const asked = Math.max(millisecondsOf(target?.askedAt), millisecondsOf(target?.handledAt))
       // An upgrade and its rollback change Flux again and again within minutes, and the operator tells of it as of any change.
       const cause = Math.max(await causeFor(doer), asked, ...(doer === own ? versions : []))
       // What is asked of the object itself is taken off whenever the doer looks next.
@@ -121,7 +121,7 @@ async function lastWrite(cluster: Cluster, doer: Ref, held: Ref): Promise<number
   return object === undefined ? -Infinity : lastWriteBy(doer, object)
 }
 
-function suspect(changing: Changing, { ref }: FluxObject, known: Pick<Suspect, 'interval' | 'cause' | 'newestCause'>): Suspect {
+function suspect(changing: ChangeCount, { ref }: FluxObject, known: Pick<Suspect, 'interval' | 'cause' | 'newestCause'>): Suspect {
   const { object, by, count, first, last } = changing
   const what = `was changed ${count} times in ${showDuration(last - first)} by ${by}`
   // Its first change may be the cause's own.
@@ -182,8 +182,8 @@ function nameIn({ involvedObject: { kind, namespace, name } }: Event): string {
 const changed = /^(\S+\/\S+) (configured|changed)/
 
 /** How often each object was changed by each that changes it. */
-function tally(events: readonly Event[]): Changing[] {
-  const changes = new Map<string, Changing>()
+function tally(events: readonly Event[]): ChangeCount[] {
+  const changes = new Map<string, ChangeCount>()
   for (const event of events) {
     const { message, count, firstTimestamp, lastTimestamp } = event
     const by = nameIn(event)

@@ -3,7 +3,7 @@ import { deletionOf, type KubeObject, nameOf, refOf } from '../kubernetes/object
 import { conditionsOf, troubleOf as waitingReasons } from '../kubernetes/readiness.ts'
 import { isSelected, selectorOf } from '../kubernetes/selector.ts'
 import type { Trouble } from './probe.ts'
-import type { Scene } from './snapshot.ts'
+import type { Snapshot } from './snapshot.ts'
 
 const deploymentSchema = v.object({
   spec: v.object({ replicas: v.optional(v.number(), 1) }),
@@ -62,19 +62,19 @@ const recently = 10 * 60_000
 /** What is wrong with a Deployment: `fail` where it is not available, `warn` where it restarted a while ago. */
 export async function judgeDeployment(
   deployment: KubeObject,
-  scene: Pick<Scene, 'kubectl' | 'now' | 'pods'>,
+  snapshot: Pick<Snapshot, 'kubectl' | 'now' | 'pods'>,
 ): Promise<{ fail?: Trouble; warn?: Trouble }> {
   const { spec, status } = v.parse(deploymentSchema, deployment)
-  const pods = (await scene.pods()).filter((pod) => isSelected(deployment, pod))
+  const pods = (await snapshot.pods()).filter((pod) => isSelected(deployment, pod))
   const object = nameOf(refOf(deployment))
   const selector = selectorOf(deployment)
-  const logs = `${scene.kubectl} --namespace ${deployment.metadata.namespace} logs --selector ${/[ !]/.test(selector) ? `'${selector}'` : selector} --tail=50`
-  const describe = `${scene.kubectl} --namespace ${deployment.metadata.namespace} describe deployment ${deployment.metadata.name}`
+  const logs = `${snapshot.kubectl} --namespace ${deployment.metadata.namespace} logs --selector ${/[ !]/.test(selector) ? `'${selector}'` : selector} --tail=50`
+  const describe = `${snapshot.kubectl} --namespace ${deployment.metadata.namespace} describe deployment ${deployment.metadata.name}`
   const deletion = deletionOf(deployment)
   if (deletion !== undefined) return { fail: { object, reason: deletion, next: describe } }
   if (spec.replicas === 0) {
-    const reason = 'is scaled to 0: nobody does its work'
-    return { fail: { object, reason, next: scaleUp(deployment, scene.kubectl), damage: 'scaled-to-zero' } }
+    const reason = 'is scaled to 0: its work is not done'
+    return { fail: { object, reason, next: scaleUp(deployment, snapshot.kubectl), damage: 'scaled-to-zero' } }
   }
   if (status.availableReplicas < spec.replicas) {
     const killed = pods.flatMap((pod) => v.parse(podSchema, pod).status.containerStatuses).some(isKilledForMemory)
@@ -90,7 +90,7 @@ export async function judgeDeployment(
     .flatMap((pod) => v.parse(podSchema, pod).status.containerStatuses)
     .filter(({ lastState }) => {
       const ended = lastState.terminated?.finishedAt ?? ''
-      return ended !== '' && scene.now - Date.parse(ended) < recently
+      return ended !== '' && snapshot.now - Date.parse(ended) < recently
     })
   const [first] = restarted
   const last = first?.lastState.terminated

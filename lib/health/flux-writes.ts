@@ -1,18 +1,18 @@
-import { stated } from '../kubernetes/manifest.ts'
+import { manifestOf } from '../kubernetes/manifest.ts'
 import { kinds, type KubeObject, type Ref } from '../kubernetes/objects.ts'
-import type { Scene } from './snapshot.ts'
+import type { Snapshot } from './snapshot.ts'
 
 /** What Flux and its operator write in their own namespace, with it and the CustomResourceDefinitions: what admission is asked about. */
-export async function fluxWrites(scene: Scene): Promise<KubeObject[]> {
+export async function fluxWrites(snapshot: Snapshot): Promise<KubeObject[]> {
   const [name, instance, deployments, pods, crds, { all }] = await Promise.all([
-    scene.namespace(),
-    scene.instance(),
-    scene.deployments(),
-    scene.pods(),
-    scene.crds(),
-    scene.objects(),
+    snapshot.namespace(),
+    snapshot.instance(),
+    snapshot.deployments(),
+    snapshot.pods(),
+    snapshot.crds(),
+    snapshot.objects(),
   ])
-  const home = await scene.cluster.get({ ...kinds.namespace, name })
+  const home = await snapshot.cluster.get({ ...kinds.namespace, name })
   const objects = all.flatMap(({ ref, labels }) => (ref.namespace === name ? [labelled(ref, labels)] : []))
   // helm-controller keeps each revision in one of these.
   const release = labelled({ ...kinds.secret, namespace: name, name: 'sh.helm.release.v1' }, { owner: 'helm' })
@@ -21,6 +21,6 @@ export async function fluxWrites(scene: Scene): Promise<KubeObject[]> {
 }
 
 function labelled(ref: Ref, labels: Readonly<Record<string, string>>): KubeObject {
-  const object = stated(ref)
+  const object = manifestOf(ref)
   return { ...object, metadata: { ...object.metadata, labels: { ...labels } } }
 }

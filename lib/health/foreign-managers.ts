@@ -2,8 +2,8 @@ import { foreignManagersOf } from '../flux/field-owners.ts'
 import { type Ref, refOf } from '../kubernetes/objects.ts'
 import { managersOf, owners } from '../flux/field-managers.ts'
 import type { FluxObject } from '../flux/object.ts'
-import type { Installed } from '../flux/installation.ts'
-import type { Scene } from './snapshot.ts'
+import type { InstalledFlux } from '../flux/installation.ts'
+import type { Snapshot } from './snapshot.ts'
 
 /** An object of Flux that someone else owns fields of. */
 export interface ForeignOwned {
@@ -12,17 +12,17 @@ export interface ForeignOwned {
 }
 
 /** What is looked at for owners that are not Flux's. */
-export interface ForeignScene extends Pick<Scene, 'crds' | 'instance' | 'objects'> {
-  readonly installed: () => Promise<Pick<Installed, 'expectsOperator' | 'installedBy'>>
+export interface ForeignSnapshot extends Pick<Snapshot, 'crds' | 'instance' | 'objects'> {
+  readonly installed: () => Promise<Pick<InstalledFlux, 'expectsOperator' | 'installedBy'>>
 }
 
 /** Flux's CRDs, its FluxInstance, and all of its objects that Git or the operator put there, with owners that are neither. */
-export async function findForeign(scene: ForeignScene): Promise<ForeignOwned[]> {
+export async function findForeign(snapshot: ForeignSnapshot): Promise<ForeignOwned[]> {
   const [crds, instance, { all }, { expectsOperator, installedBy }] = await Promise.all([
-    scene.crds(),
-    scene.instance(),
-    scene.objects(),
-    scene.installed(),
+    snapshot.crds(),
+    snapshot.instance(),
+    snapshot.objects(),
+    snapshot.installed(),
   ])
   // Without an operator, CustomResourceDefinitions belong to the program that installed them.
   const whole = [...(expectsOperator ? crds : []), ...(instance === undefined ? [] : [instance])]

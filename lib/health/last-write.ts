@@ -2,7 +2,7 @@ import * as v from 'valibot'
 import { appliers } from '../flux/field-managers.ts'
 import type { KubeObject, Ref } from '../kubernetes/objects.ts'
 import { fluxKinds } from '../flux/kinds.ts'
-import { timeOf } from './newest-cause.ts'
+import { millisecondsOf } from './newest-cause.ts'
 
 /** Who writes for an object of Flux. */
 const writers: Readonly<Record<string, string>> = {
@@ -19,5 +19,5 @@ export function lastWriteBy(doer: Ref, { metadata }: KubeObject): number {
   const own = metadata.managedFields
     .map((entry) => v.parse(entrySchema, entry))
     .filter(({ manager, subresource }) => manager === writer && subresource === '')
-  return Math.max(-Infinity, ...own.map(({ time }) => timeOf(time)))
+  return Math.max(-Infinity, ...own.map(({ time }) => millisecondsOf(time)))
 }

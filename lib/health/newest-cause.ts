@@ -32,18 +32,18 @@ export async function newestCause(cluster: Cluster, doer: Ref, source: Ref | und
   ])
   const fetched = artifact === undefined ? undefined : v.parse(sourceSchema, artifact).status.artifact?.lastUpdateTime
   const written = [object, ...operators, ...read.flat()].map(writtenAt)
-  return Math.max(...written, requestedAt(object), timeOf(fetched))
+  return Math.max(...written, requestedAt(object), millisecondsOf(fetched))
 }
 
 /** When an object was last asked to reconcile, in milliseconds; `-Infinity` where it never was. */
 export function requestedAt(object: KubeObject): number {
   const asked = Object.entries(object.metadata.annotations).flatMap(([name, at]) => (isRequestAnnotation(name) ? [at] : []))
   const { lastHandledReconcileAt } = v.parse(handledSchema, object).status
-  return Math.max(...[...asked, lastHandledReconcileAt].map(timeOf))
+  return Math.max(...[...asked, lastHandledReconcileAt].map(millisecondsOf))
 }
 
 /** People ask by RFC 3339, as the flux CLI does, or by `date +%s`. */
-export function timeOf(text: string | undefined): number {
+export function millisecondsOf(text: string | undefined): number {
   const time = text === undefined ? NaN : /^\d+$/.test(text) ? Number(text) * 1000 : Date.parse(text)
   return Number.isNaN(time) ? -Infinity : time
 }
@@ -54,9 +54,9 @@ const entrySchema = v.object({ time: v.optional(v.string()), subresource: v.opti
 function writtenAt({ metadata }: KubeObject): number {
   const times = metadata.managedFields.flatMap((entry) => {
     const { time, subresource, fieldsV1 } = v.parse(entrySchema, entry)
-    return subresource === '' && !isRequestAlone(fieldsV1) ? [timeOf(time)] : []
+    return subresource === '' && !isRequestAlone(fieldsV1) ? [millisecondsOf(time)] : []
   })
-  return Math.max(timeOf(metadata.creationTimestamp ?? undefined), ...times)
+  return Math.max(millisecondsOf(metadata.creationTimestamp ?? undefined), ...times)
 }
 
 /** Of Secrets only names may be listed; neither their content nor that of ConfigMaps is read. */

@@ -5,7 +5,7 @@ import { identityOf, inventoryOf } from '../flux/inventory.ts'
 import { appliedBy } from '../flux/labels.ts'
 import { releaseNames } from '../flux/refs.ts'
 import { kinds, type KubeObject, nameOf, type Ref, refOf } from '../kubernetes/objects.ts'
-import type { Scene } from './snapshot.ts'
+import type { Snapshot } from './snapshot.ts'
 
 /** An object that makes up this Flux, and who says so. */
 export interface Part {
@@ -20,16 +20,16 @@ export interface Part {
  * Every object that this Flux consists of, as those say that have installed it: the inventory of the FluxInstance, the Helm releases of the
  * operator and of the FluxInstance, the inventory of the root Kustomization and of those that apply the two HelmReleases.
  */
-export async function partsOf(scene: Scene): Promise<Part[]> {
-  const { cluster } = scene
+export async function partsOf(snapshot: Snapshot): Promise<Part[]> {
+  const { cluster } = snapshot
   const [instance, namespace, { follows }, { byName }] = await Promise.all([
-    scene.instance(),
-    scene.namespace(),
-    scene.installation(),
-    scene.objects(),
+    snapshot.instance(),
+    snapshot.namespace(),
+    snapshot.installation(),
+    snapshot.objects(),
   ])
   const names = Object.values(releaseNames)
-  const releases = await Promise.all(names.map((name) => deployedRelease(scene, namespace, name)))
+  const releases = await Promise.all(names.map((name) => deployedRelease(snapshot, namespace, name)))
   const appliers = names.flatMap((name) => {
     const labels = byName.get(nameOf({ ...fluxKinds.helmRelease, namespace, name }))?.labels ?? {}
     const [applier, at] = [labels[appliedBy.kustomization.name], labels[appliedBy.kustomization.namespace]]
@@ -50,7 +50,7 @@ function inventoryIn(keeper: KubeObject): Part[] {
 }
 
 /** What Helm has deployed; a release that is still being made may name what is not there yet. */
-async function deployedRelease({ cluster }: Scene, namespace: string, name: string): Promise<Part[]> {
+async function deployedRelease({ cluster }: Snapshot, namespace: string, name: string): Promise<Part[]> {
   const [secret] = await cluster.list(kinds.secret, { namespace, labels: `owner=helm,name=${name},status=deployed` })
   if (secret === undefined) return []
   const keeper = { ...fluxKinds.helmRelease, namespace, name }

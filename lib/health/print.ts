@@ -8,7 +8,7 @@ import { sectionOf } from './problems.ts'
 const most = 8
 
 /**
- * One line for each probe (– is a look that there was no reason or means to take), and below one that found something each object with the
+ * One line for each probe (– is a probe that does not apply), and below one that found something each object with the
  * reason, since when, and the next command: what fails for one reason is one line with a count, a command is printed once where it is the same
  * for all, and a long reason is cut, unless everything is asked for.
  */

@@ -2,13 +2,13 @@ import { messageOf, OperatorError } from '../base/errors.ts'
 import { describeSuspension, type Suspension } from '../flux/suspension.ts'
 import type { Cause } from './assess.ts'
 import type { Problem } from './problems.ts'
-import type { Scene } from './snapshot.ts'
+import type { Snapshot } from './snapshot.ts'
 
-/** How one idea of health is: `unknown` is a look that failed, which is never "fine". */
+/** The state of one aspect of health: `unknown` is a check that failed, which is never "fine". */
 export type State = 'ok' | 'warn' | 'fail' | 'unknown'
 
 /** A loss that has a remedy of its own. */
-export type Damage =
+export type DamageKind =
   /** A webhook that must answer and cannot. */
   | 'webhook-unanswered'
   /** A webhook whose CA certificates have all expired. */
@@ -41,7 +41,7 @@ export interface Trouble {
   /** The runbook's name for it. */
   readonly problem?: Problem
   /** What is lost or altered, for those that decide by it. */
-  readonly damage?: Damage
+  readonly damage?: DamageKind
   /** That it is suspended, and by whom: a person's decision, and no trouble of Flux's. */
   readonly suspension?: Suspension
 }
@@ -53,9 +53,9 @@ export function suspendedTrouble(object: string, suspension: Suspension, next: s
 }
 
 /** What a probe saw. */
-export interface Found {
+export interface ProbeFindings {
   readonly state: State
-  /** One line: what is well, or how much is not. */
+  /** One line: what is healthy, or how much is not. */
   readonly detail: string
   /** That there was nothing to look at here, and the detail says why. */
   readonly applies?: false
@@ -65,47 +65,47 @@ export interface Found {
   readonly objects?: readonly Trouble[]
 }
 
-/** One idea of health, looked at without changing anything. */
+/** One aspect of health, checked without changing anything. */
 export interface Probe {
   /** Stable: `--only`, reports and tests name it. */
   readonly id: string
   readonly title: string
-  readonly look: (scene: Scene) => Promise<Found>
+  readonly check: (snapshot: Snapshot) => Promise<ProbeFindings>
 }
 
-export interface ProbeResult extends Found {
+export interface ProbeResult extends ProbeFindings {
   readonly id: string
   readonly title: string
 }
 
-/** Takes every probe's look side by side, whatever the others find, and tells in their order. */
-export function runProbes(probes: readonly Probe[], scene: Scene): Promise<ProbeResult[]> {
+/** Runs all probes in parallel, whatever the others find, and returns the results in their order. */
+export function runProbes(probes: readonly Probe[], snapshot: Snapshot): Promise<ProbeResult[]> {
   return Promise.all(
-    probes.map(async ({ id, title, look }) => {
+    probes.map(async ({ id, title, check }) => {
       try {
-        return { id, title, ...(await look(scene)) }
+        return { id, title, ...(await check(snapshot)) }
       } catch (thrown) {
-        scene.cluster.signal.throwIfAborted()
+        snapshot.cluster.signal.throwIfAborted()
         const remedy = thrown instanceof OperatorError ? thrown.remedy : undefined
-        const next = remedy ?? `look again: npx zx scripts/health-check.ts ${scene.where} --only ${id}`
-        return { id, title, state: 'unknown', detail: `the look failed: ${messageOf(thrown)}`, next }
+        const next = remedy ?? `look again: npx zx scripts/health-check.ts ${snapshot.where} --only ${id}`
+        return { id, title, state: 'unknown', detail: `the check failed: ${messageOf(thrown)}`, next }
       }
     }),
   )
 }
 
-/** A warning is not a sickness; a look that failed is one. */
+/** A warning is not a failure; a check that failed is one. */
 export function isHealthy(probed: readonly Pick<ProbeResult, 'state'>[]): boolean {
   return probed.every(({ state }) => state === 'ok' || state === 'warn')
 }
 
 /** What a probe says that has nothing to look at on this cluster: that is not trouble, and one line says why. */
-export function doesNotApply(why: string): Found {
+export function doesNotApply(why: string): ProbeFindings {
   return { state: 'ok', applies: false, detail: why }
 }
 
 /** What a probe saw that judges objects one by one: any that fails makes it fail, else any to know of makes it warn. */
-export function foundAmong(detail: string, fails: readonly Trouble[], warns: readonly Trouble[] = []): Found {
+export function foundAmong(detail: string, fails: readonly Trouble[], warns: readonly Trouble[] = []): ProbeFindings {
   if (fails.length === 0 && warns.length === 0) return { state: 'ok', detail }
   return { state: fails.length > 0 ? 'fail' : 'warn', detail, objects: [...fails, ...warns] }
 }

@@ -4,10 +4,10 @@ import type { Judgement } from './assess.ts'
 import type { Suspension } from '../flux/suspension.ts'
 import { apiGroups, isOfGroup } from '../flux/api-groups.ts'
 import { reconcileAnnotation } from '../flux/annotations.ts'
-import { type Found, foundAmong, suspendedTrouble, type Trouble } from './probe.ts'
+import { type ProbeFindings, foundAmong, suspendedTrouble, type Trouble } from './probe.ts'
 import { problems } from './problems.ts'
 import { rootCauses } from './root-causes.ts'
-import type { Scene } from './snapshot.ts'
+import type { Snapshot } from './snapshot.ts'
 import { releaseNames } from '../flux/refs.ts'
 
 /**
@@ -17,12 +17,12 @@ import { releaseNames } from '../flux/refs.ts'
  * @param more troubles that the objects themselves do not tell of, by the object's name
  */
 export async function foundReconciled(
-  scene: Scene,
+  snapshot: Snapshot,
   what: string,
   mine: (object: FluxObject) => boolean,
   more: ReadonlyMap<string, Judgement> = new Map(),
-): Promise<Found> {
-  const [{ all }, read, namespace] = await Promise.all([scene.objects(), scene.judged(), scene.namespace()])
+): Promise<ProbeFindings> {
+  const [{ all }, read, namespace] = await Promise.all([snapshot.objects(), snapshot.judged(), snapshot.namespace()])
   const judged = new Map([...read, ...more])
   const own = all.filter(mine)
   const names = new Set(own.map(({ name }) => name))
@@ -40,14 +40,16 @@ export async function foundReconciled(
   })
   causes.sort((one, other) => waitingFor(other.object.name) - waitingFor(one.object.name))
   const fails = causes.flatMap(({ object, judgement }) => [
-    troubleOf(object, judgement, scene.kubectl, namespace),
+    troubleOf(object, judgement, snapshot.kubectl, namespace),
     ...foldedBelow(object.name),
   ])
   const reported = new Set(causes.map(({ object }) => object.name))
   const elsewhere = [...waiting.keys()].filter((root) => !reported.has(root) && judged.get(root)?.is !== 'busy')
   const suspended = own.flatMap((object) => {
     const { suspension } = object
-    return judged.get(object.name)?.is === 'suspended' && suspension !== undefined ? [suspendedOf(object, suspension, scene.kubectl)] : []
+    return judged.get(object.name)?.is === 'suspended' && suspension !== undefined
+      ? [suspendedOf(object, suspension, snapshot.kubectl)]
+      : []
   })
   return foundAmong(describe(what, own, judged), fails, [...elsewhere.flatMap(foldedBelow), ...suspended])
 }

@@ -4,14 +4,14 @@ import { parseDuration, showDuration } from '../base/duration.ts'
 import { type Suspect, tooMany } from './changes.ts'
 import type { FluxObject, HistoryEntry } from '../flux/object.ts'
 import { newestCause } from './newest-cause.ts'
-import type { Scene } from './snapshot.ts'
+import type { Snapshot } from './snapshot.ts'
 
 const minute = 60_000
 /** A release longer ago than this ends a series of them, in milliseconds. */
 const recently = 15 * minute
 
 /** HelmReleases that release the same again and again, and have not long ago. */
-export async function findReleasedAgain({ cluster, objects, now }: Pick<Scene, 'cluster' | 'objects' | 'now'>): Promise<Suspect[]> {
+export async function findReleasedAgain({ cluster, objects, now }: Pick<Snapshot, 'cluster' | 'objects' | 'now'>): Promise<Suspect[]> {
   const { all, byName } = await objects()
   const releases = all.filter(({ ref }) => ref.kind === fluxKinds.helmRelease.kind)
   const found = await Promise.all(releases.map((release) => judge(cluster, release, byName.get(release.source ?? ''), now)))
@@ -32,13 +32,13 @@ async function judge(cluster: Cluster, release: FluxObject, source: FluxObject |
 }
 
 /**
- * The newest releases that went well, as far back as chart and values are the same: what goes to another version and comes back has a
+ * The newest successful releases, as far back as chart and values are the same: what goes to another version and comes back has a
  * reason for each. What failed is tried again, which is not a circle.
  */
 export function sameAgain(history: readonly HistoryEntry[]): readonly HistoryEntry[] {
-  const well = history.filter(({ status }) => status === 'deployed' || status === 'superseded')
-  const other = well.findIndex(
-    ({ chartVersion, configDigest }) => chartVersion !== well[0]?.chartVersion || configDigest !== well[0].configDigest,
+  const succeeded = history.filter(({ status }) => status === 'deployed' || status === 'superseded')
+  const other = succeeded.findIndex(
+    ({ chartVersion, configDigest }) => chartVersion !== succeeded[0]?.chartVersion || configDigest !== succeeded[0].configDigest,
   )
-  return other === -1 ? well : well.slice(0, other)
+  return other === -1 ? succeeded : succeeded.slice(0, other)
 }

@@ -9,16 +9,16 @@ import { judgeAll, type Judgement } from './assess.ts'
 import type { Session } from '../connection/session.ts'
 import type { Settings } from '../connection/settings.ts'
 import type { Target } from '../connection/target.ts'
-import { completeInstallation, type Installation, type Installed, judgeInstallation } from '../flux/installation.ts'
-import { lookForFlux } from '../flux/installations.ts'
+import { completeInstallation, type Installation, type InstalledFlux, judgeInstallation } from '../flux/installation.ts'
+import { readFlux } from '../flux/installations.ts'
 import { wantedDeployments } from '../flux/wanted-deployments.ts'
 import { runningSince } from './deployments.ts'
 import { unattended } from './unattended.ts'
 import { componentsIn } from '../flux/installer.ts'
 import { mainInstance } from '../flux/refs.ts'
 
-/** What the probes look at, and from where. What several of them want is read once, when the first of them asks. */
-export interface Scene {
+/** What the probes read, and from where. What several probes need is read once, when the first of them asks. */
+export interface Snapshot {
   readonly cluster: Cluster
   /** How a person reaches this cluster with kubectl: the words before `get`. */
   readonly kubectl: string
@@ -33,7 +33,7 @@ export interface Scene {
   readonly monitoring: string | undefined
   readonly version: () => Promise<string>
   /** How Flux was installed, and what it is made of. */
-  readonly installed: () => Promise<Installed>
+  readonly installed: () => Promise<InstalledFlux>
   /** The same, with what it follows. */
   readonly installation: () => Promise<Installation>
   /** The FluxInstance, or undefined where there is none. */
@@ -50,15 +50,15 @@ export interface Scene {
   readonly judged: () => Promise<ReadonlyMap<string, Judgement>>
 }
 
-export interface SnapshotOptions extends Pick<Scene, 'cluster' | 'kubectl' | 'where' | 'login' | 'folder' | 'monitoring'> {
+export interface SnapshotOptions extends Pick<Snapshot, 'cluster' | 'kubectl' | 'where' | 'login' | 'folder' | 'monitoring'> {
   readonly now?: number
 }
 
 const versionSchema = v.object({ gitVersion: v.string() })
 
-/** The scene as it is from now on: what was read is not read again. */
-export function setScene({ cluster, now = Date.now(), ...others }: SnapshotOptions): Scene {
-  const there = once(() => lookForFlux(cluster))
+/** A snapshot that is read as it is asked for: what was read is not read again. */
+export function createSnapshot({ cluster, now = Date.now(), ...others }: SnapshotOptions): Snapshot {
+  const there = once(() => readFlux(cluster))
   const crds = once(() => readFluxCrds(cluster))
   const evidence = once(async () => ({ ...(await there()), crds: await crds() }))
   const installed = once(async () => judgeInstallation(await evidence()))
@@ -91,10 +91,10 @@ export function setScene({ cluster, now = Date.now(), ...others }: SnapshotOptio
   }
 }
 
-/** The scene of the cluster that a script has reached. */
-export function sceneOf({ session, target, settings }: { session: Session; target: Target; settings: Settings }): Scene {
+/** The snapshot of a script's cluster. */
+export function snapshotOf({ session, target, settings }: { session: Session; target: Target; settings: Settings }): Snapshot {
   const { kubectl, where, login } = target
-  return setScene({
+  return createSnapshot({
     cluster: session.cluster,
     kubectl,
     where,

@@ -3,11 +3,11 @@ import { kinds } from '../kubernetes/objects.ts'
 import { fluxKinds } from '../flux/kinds.ts'
 import { parseDuration } from '../base/duration.ts'
 import type { Judgement } from './assess.ts'
-import type { Scene } from './snapshot.ts'
+import type { Snapshot } from './snapshot.ts'
 import { pendingLabels } from '../flux/helm-storage.ts'
 
 /** HelmReleases with a Helm release that has been pending for longer than it may take: anyone who worked on it is gone. */
-export async function stuckReleases({ cluster, now, objects }: Scene): Promise<ReadonlyMap<string, Judgement>> {
+export async function stuckReleases({ cluster, now, objects }: Snapshot): Promise<ReadonlyMap<string, Judgement>> {
   const path = await cluster.collection(kinds.secret, { labels: pendingLabels })
   const [{ objects: secrets }, { all }] = await Promise.all([listMetadata(cluster, path, kinds.secret), objects()])
   const found = new Map<string, Judgement>()
@@ -22,7 +22,7 @@ export async function stuckReleases({ cluster, now, objects }: Scene): Promise<R
     found.set(owner.name, {
       is: 'fails',
       cause: 'pending-release',
-      reason: `Helm release ${name} is ${status} at revision ${version}, and nobody is at work on it`,
+      reason: `Helm release ${name} is ${status} at revision ${version}, and no controller is working on it`,
       since,
     })
   }

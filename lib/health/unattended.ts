@@ -30,7 +30,7 @@ export function unattended(objects: readonly FluxObject[], attendance: Attendanc
       const reason = whyUnattended(object, attendance)
       if (reason !== undefined) return [[object.name, { is: 'fails', cause: 'ignored', reason, since: object.writtenAt }]]
       const late = whyLate(object, attendance)
-      return late === undefined ? [] : [[object.name, { is: 'fails', cause: 'ignored', reason: late, since: object.lookedAt ?? '' }]]
+      return late === undefined ? [] : [[object.name, { is: 'fails', cause: 'ignored', reason: late, since: object.lastHandledAt ?? '' }]]
     }),
   )
 }
@@ -39,7 +39,7 @@ function whyUnattended({ ref, labels }: FluxObject, { installation, deployments 
   const { components, shardLabel, version } = installation
   const controller = controllerOf(ref)
   if (controller === undefined || components.length === 0) return undefined
-  if (!components.includes(controller)) return `nobody reconciles it: this Flux has no ${controller}`
+  if (!components.includes(controller)) return `no controller reconciles it: this Flux has no ${controller}`
   const shard = labels[shardLabel]
   if (shard === undefined || !isSharded(controller, version)) return undefined
   const shouldRollBack = deployments.some(({ name, component, deployment }) => {
@@ -48,15 +48,15 @@ function whyUnattended({ ref, labels }: FluxObject, { installation, deployments 
     if (!componentsIn(deployment).includes(controller)) return false
     return shardsIn(deployment).includes(shard) || !selectsByLabel(deployment)
   })
-  return shouldRollBack ? undefined : `nobody reconciles it: it is for shard ${shard}, for which no ${controller} is there`
+  return shouldRollBack ? undefined : `no controller reconciles it: it is for shard ${shard}, for which there is no ${controller}`
 }
 
 /** One that has only just started looks at everything first. */
-function whyLate({ ref, interval, timeout, lookedAt }: FluxObject, { now, runningSince }: Attendance): string | undefined {
+function whyLate({ ref, interval, timeout, lastHandledAt }: FluxObject, { now, runningSince }: Attendance): string | undefined {
   const every = parseDuration(interval)
-  if (lookedAt === undefined || every === undefined) return undefined
-  const age = now - Date.parse(lookedAt)
+  if (lastHandledAt === undefined || every === undefined) return undefined
+  const age = now - Date.parse(lastHandledAt)
   const waited = Math.min(age, now - runningSince(controllerOf(ref) ?? ''))
   if (waited <= 2 * every + (parseDuration(timeout) ?? defaultTimeout) + minute) return undefined
-  return `its controller last looked at it ${showDuration(age)} ago, and is to look every ${interval}`
+  return `its controller last reconciled it ${showDuration(age)} ago; its interval is ${interval}`
 }

@@ -20,11 +20,11 @@ export async function differences(cluster: Cluster, objects: readonly KubeObject
 }
 
 async function compare(cluster: Cluster, object: KubeObject, manager: string): Promise<'same' | Difference['is']> {
-  for (let left = mostLooks; left > 0; left--) {
+  for (let left = mostAttempts; left > 0; left--) {
     const live = await cluster.get(refOf(object))
     if (live === undefined) return 'missing'
     const applied = await cluster.apply(object, { manager, dryRun: true })
-    if (isDeepStrictEqual(essence(live), essence(applied))) return 'same'
+    if (isDeepStrictEqual(comparableFields(live), comparableFields(applied))) return 'same'
     // A controller may have written between the two reads: only what was compared with itself is different.
     if (applied.metadata.resourceVersion === live.metadata.resourceVersion) return 'different'
   }
@@ -32,17 +32,17 @@ async function compare(cluster: Cluster, object: KubeObject, manager: string): P
 }
 
 /** One that others write to all the time is not looked at forever. */
-const mostLooks = 10
+const mostAttempts = 10
 
 /**
- * What is stated of an object, and who owns it; its status is the cluster's own matter. Whether its owner applied it or wrote it is one: what
+ * The fields that an object's manifest can set, and who owns them; its status is the cluster's own matter. Whether its owner applied it or wrote it is one: what
  * helm-controller puts back of a release, it writes (drift correction), and that leaves nothing to do.
  */
-function essence(object: KubeObject): unknown {
-  const { status: _status, ...stated } = object
+function comparableFields(object: KubeObject): unknown {
+  const { status: _status, ...fields } = object
   const { resourceVersion: _version, managedFields, ...metadata } = object.metadata
   const owners = [...new Set(managedFields.map(({ manager, subresource }) => `${manager} ${subresource ?? ''}`))].sort()
-  return { ...stated, metadata: { ...metadata, owners } }
+  return { ...fields, metadata: { ...metadata, owners } }
 }
 
 /** Applies the objects, CustomResourceDefinitions and their like first, as Helm orders them. */

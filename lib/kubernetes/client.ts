@@ -126,7 +126,7 @@ export function clusterAt(endpoint: Endpoint, patience: Patience, signal: AbortS
         let next = ''
         do {
           const from = next
-          const read: Pick<Page, 'objects' | 'next'> = await page(kind, query, from).catch((error: unknown) => goingOn(error, from))
+          const read: Pick<Page, 'objects' | 'next'> = await page(kind, query, from).catch((error: unknown) => restartedPage(error, from))
           for (const object of read.objects) objects.push(object)
           next = read.next
         } while (next !== '')
@@ -206,11 +206,11 @@ function rootOf(apiVersion: string): string {
 }
 
 /**
- * The page of a list that took so long that its snapshot is gone: an empty one, from which the list goes on with what there is now. What else
+ * The page of a list that took so long that its snapshot is gone: an empty one, from which the list continues with what there is now. What else
  * failed is thrown again.
  * @param from where the page was asked from; the first of a list never expires
  */
-export function goingOn(error: unknown, from: string): { objects: KubeObject[]; next: string } {
+export function restartedPage(error: unknown, from: string): { objects: KubeObject[]; next: string } {
   if (error instanceof ApiError && error.status === 410 && error.next !== '' && error.next !== from)
     return { objects: [], next: error.next }
   throw error

@@ -69,7 +69,7 @@ const accept = [
 ].join(',')
 
 /** What one version of a group serves; `undefined` where its server does not say. */
-interface Served {
+interface ServedVersion {
   readonly group: string
   readonly version: string
   readonly resources: readonly { plural: string; kind: string; namespaced: boolean; verbs: readonly string[] }[] | undefined
@@ -98,7 +98,7 @@ export async function discover(cluster: Reading): Promise<Discovery> {
   return { resources, unavailable }
 }
 
-async function readServed(cluster: Reading, root: string): Promise<Served[]> {
+async function readServed(cluster: Reading, root: string): Promise<ServedVersion[]> {
   const answer = await cluster.read(root, accept)
   const aggregated = v.safeParse(aggregatedSchema, answer)
   if (!aggregated.success) return readEach(cluster, versionsIn(answer))
@@ -111,14 +111,16 @@ async function readServed(cluster: Reading, root: string): Promise<Served[]> {
   )
 }
 
-function resourceOf({ resource, responseKind, scope, verbs }: AggregatedResource): NonNullable<Served['resources']>[number] {
+function resourceOf({ resource, responseKind, scope, verbs }: AggregatedResource): NonNullable<ServedVersion['resources']>[number] {
   return { plural: resource, kind: responseKind?.kind ?? '', namespaced: scope === 'Namespaced', verbs: verbs ?? [] }
 }
-type Aggregated = v.InferOutput<typeof aggregatedSchema>
-type AggregatedResource = NonNullable<NonNullable<NonNullable<Aggregated['items']>[number]['versions']>[number]['resources']>[number]
+type AggregatedDiscovery = v.InferOutput<typeof aggregatedSchema>
+type AggregatedResource = NonNullable<
+  NonNullable<NonNullable<AggregatedDiscovery['items']>[number]['versions']>[number]['resources']
+>[number]
 
 /** The versions of each group, the preferred one first. Throws where the answer is of no shape that is known. */
-function versionsIn(answer: unknown): Omit<Served, 'resources'>[] {
+function versionsIn(answer: unknown): Omit<ServedVersion, 'resources'>[] {
   const core = v.safeParse(coreSchema, answer)
   if (core.success) return (core.output.versions ?? []).map((version) => ({ group: '', version }))
   return (v.parse(groupsSchema, answer).groups ?? []).flatMap(({ name: group, versions, preferredVersion }) => {
@@ -128,7 +130,7 @@ function versionsIn(answer: unknown): Omit<Served, 'resources'>[] {
 }
 
 /** Asks version by version. One that an aggregated API's server does not answer for is named, and holds nobody up. */
-function readEach(cluster: Reading, versions: readonly Omit<Served, 'resources'>[]): Promise<Served[]> {
+function readEach(cluster: Reading, versions: readonly Omit<ServedVersion, 'resources'>[]): Promise<ServedVersion[]> {
   return inParallel(versions, 8, async (one) => {
     const answer = await orUnanswered(cluster, ({ read }) => read(rootOf(one)))
     const parsed = v.safeParse(resourcesSchema, answer)
@@ -143,11 +145,11 @@ function readEach(cluster: Reading, versions: readonly Omit<Served, 'resources'>
   })
 }
 
-function apiVersionOf({ group, version }: Omit<Served, 'resources'>): string {
+function apiVersionOf({ group, version }: Omit<ServedVersion, 'resources'>): string {
   return group === '' ? version : `${group}/${version}`
 }
 
-function rootOf(one: Omit<Served, 'resources'>): string {
+function rootOf(one: Omit<ServedVersion, 'resources'>): string {
   return one.group === '' ? `/api/${one.version}` : `/apis/${apiVersionOf(one)}`
 }
 

@@ -10,10 +10,10 @@ const written = ['labels', 'annotations', 'finalizers']
 
 /** The paths of the fields that differ, such as `spec.template.spec.containers[manager].image`; the cluster's own are left out. */
 export function changedPaths(one: KubeObject, other: KubeObject): string[] {
-  return different(statedOf(one), statedOf(other), '')
+  return different(comparableFields(one), comparableFields(other), '')
 }
 
-function statedOf({ status: _status, ...object }: KubeObject): unknown {
+function comparableFields({ status: _status, ...object }: KubeObject): unknown {
   const metadata = Object.fromEntries(Object.entries(object.metadata).filter(([name]) => written.includes(name)))
   return { ...object, metadata }
 }

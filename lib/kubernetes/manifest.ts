@@ -2,8 +2,8 @@ import { parseAllDocuments } from 'yaml'
 import { messageOf, OperatorError } from '../base/errors.ts'
 import { type KubeObject, parseObject, type Ref } from './objects.ts'
 
-/** An object to be applied: what is stated of it, and nothing else. */
-export function stated(ref: Ref, fields: Record<string, unknown> = {}): KubeObject {
+/** An object to be applied: its manifest, and nothing else. */
+export function manifestOf(ref: Ref, fields: Record<string, unknown> = {}): KubeObject {
   const { apiVersion, kind, name, namespace } = ref
   return parseObject({ apiVersion, kind, metadata: { name, ...(namespace === undefined ? {} : { namespace }) }, ...fields })
 }

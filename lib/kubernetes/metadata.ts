@@ -1,5 +1,5 @@
 import * as v from 'valibot'
-import { type Cluster, goingOn, isNotFound } from './client.ts'
+import { type Cluster, restartedPage, isNotFound } from './client.ts'
 import { ApiError } from './http.ts'
 import { type Kind, type KubeObject, type Page, parseObject, type Ref } from './objects.ts'
 
@@ -47,7 +47,7 @@ export async function* metadataPages(cluster: Cluster, path: string, kind: Kind)
     } catch (error) {
       // A kind that says it can be listed and is not: the namespace controller passes it over too.
       if (isNotFound(error) || isNotServed(error)) return
-      page = goingOn(error, next)
+      page = restartedPage(error, next)
     }
     next = page.next
     yield page.objects

@@ -6,13 +6,13 @@ import { Agent as TlsAgent, request as tlsRequest } from 'node:https'
 export interface Endpoint {
   readonly origin: string
   /** Sends one request; resolves at the head of the answer, with its body unread. Rejects where there is none. */
-  readonly exchange: (sent: Sent, signal?: AbortSignal) => Promise<IncomingMessage>
+  readonly exchange: (sent: HttpRequest, signal?: AbortSignal) => Promise<IncomingMessage>
   /** Ends every connection, and what is under way on it. */
   readonly close: () => void
   readonly isClosed: () => boolean
 }
 
-export interface Sent {
+export interface HttpRequest {
   readonly method: string
   readonly path: string
   readonly headers: Readonly<Record<string, string>>

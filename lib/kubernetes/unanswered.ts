@@ -19,17 +19,17 @@ const between = 500
 /**
  * Looks at what may be served by a server of its own, whose failure is not the API's: an aggregated API that is down holds nobody up. An
  * API that itself cannot be reached is waited for.
- * @param look is given a cluster whose `read` tries once
+ * @param read is given a cluster whose `read` tries once
  * @returns undefined where the API answers, and this part of it does not
  */
 export async function orUnanswered<C extends Pick<Cluster, 'read'>, T>(
   cluster: C,
-  look: (cluster: C) => Promise<T>,
+  read: (cluster: C) => Promise<T>,
 ): Promise<T | undefined> {
   const once: C = { ...cluster, read: (path, accept) => cluster.read(path, accept, { isTriedAgain: false }) }
   for (let attempt = 1; attempt <= attempts; attempt += 1) {
     try {
-      return await look(once)
+      return await read(once)
     } catch (error) {
       if (isBroken(error)) return undefined
       if (!isSilent(error)) throw error

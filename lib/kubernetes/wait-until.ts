@@ -1,30 +1,30 @@
 import type { Cluster } from './client.ts'
-import { onChange, type Watched } from './watch.ts'
+import { onChange, type WatchTarget } from './watch.ts'
 
 export interface Wait<T> {
   /** Where a change shows that may end the wait; nothing where it shows in no collection, and is only asked for again and again. */
-  readonly watches: readonly Watched[]
+  readonly watches: readonly WatchTarget[]
   /** The longest it may take, in milliseconds. */
   readonly timeout: number
-  /** The look is taken again at least this often, should a watch miss something, in milliseconds; 2 s unless given. */
+  /** The check is repeated at least this often in case a watch misses something, in milliseconds; 2 s unless given. */
   readonly every?: number
-  readonly look: () => Promise<T>
+  readonly check: () => Promise<T>
   readonly isOver: (seen: T) => boolean
-  /** After each look that did not end the wait, and while there is time: tells what is waited for, or does its part again. */
+  /** After each check that did not end the wait, while there is time: reports what is waited for, or does its part again. */
   readonly meanwhile?: (seen: T) => void | Promise<void>
 }
 
 /**
- * Takes a look, and takes it again at every change, until the wait is over or its time is. The look is taken at least once, and once more
+ * Checks now and at every change, until the wait is over or times out. Checks at least once, and once more
  * after the time is over.
- * @returns the last look; whether it ended the wait is asked of `isOver`
+ * @returns the last check's result; ask `isOver` whether it ended the wait
  */
-export async function waitUntil<T>(cluster: Cluster, { watches, timeout, every = 2000, look, isOver, meanwhile }: Wait<T>): Promise<T> {
+export async function waitUntil<T>(cluster: Cluster, { watches, timeout, every = 2000, check, isOver, meanwhile }: Wait<T>): Promise<T> {
   const deadline = Date.now() + timeout
   const changes = onChange(cluster, watches)
   try {
     for (;;) {
-      const seen = await look()
+      const seen = await check()
       if (isOver(seen) || Date.now() >= deadline) return seen
       await meanwhile?.(seen)
       await changes.next(Math.max(0, Math.min(deadline - Date.now(), every)))

@@ -28,7 +28,7 @@ const longestDelay = 5000
  */
 export async function* watch(cluster: Cluster, kind: Kind, query: Query, signal: AbortSignal): AsyncGenerator<WatchEvent, void, void> {
   let version = ''
-  let toldEmpty = false
+  let reportedEmpty = false
   let delay = firstDelay
   while (!signal.aborted) {
     try {
@@ -56,8 +56,8 @@ export async function* watch(cluster: Cluster, kind: Kind, query: Query, signal:
       if (signal.aborted) return
       if (isNotFound(error)) {
         version = ''
-        if (!toldEmpty) yield { type: 'all', objects: [] }
-        toldEmpty = true
+        if (!reportedEmpty) yield { type: 'all', objects: [] }
+        reportedEmpty = true
         delay = 1000
       } else if (error instanceof ApiError && error.status === expired) version = ''
       else if (!isPassing(error)) throw error
@@ -104,18 +104,18 @@ async function* changesSince(
   }
 }
 
-export interface Watched {
+export interface WatchTarget {
   readonly kind: Kind
   readonly query: Query
 }
 
 /**
- * Resolves a promise each time something in the collections may have changed, so that a look can be taken again.
+ * Resolves a promise each time something in the collections may have changed, so that a check can be repeated.
  * @returns `next(ms)`: waits for the next change, at most that long; `stop()` ends the watches.
  */
 export function onChange(
   cluster: Cluster,
-  watched: readonly Watched[],
+  watched: readonly WatchTarget[],
 ): { next: (milliseconds: number) => Promise<void>; stop: () => void } {
   const stopped = new AbortController()
   const signal = AbortSignal.any([cluster.signal, stopped.signal])
@@ -123,7 +123,7 @@ export function onChange(
   let failure: unknown
   let wake: () => void = () => undefined
   signal.addEventListener('abort', () => wake(), { once: true })
-  const follow = async ({ kind, query }: Watched): Promise<void> => {
+  const follow = async ({ kind, query }: WatchTarget): Promise<void> => {
     for await (const _ of watch(cluster, kind, query, signal)) {
       changed = true
       wake()

@@ -1,27 +1,27 @@
 import { showDuration } from '../base/duration.ts'
 
 /** What a message is about: `rebuild` of `infra`. */
-export interface Subject {
+export interface MessageSubject {
   readonly script: string
   readonly context: string
 }
 
-const about = ({ script, context }: Subject): string => `${script} of ${context}`
+const about = ({ script, context }: MessageSubject): string => `${script} of ${context}`
 
 /** That a run begins: who runs it, its name, and which alerts keep still meanwhile. */
-export function started(subject: Subject, run: { id: string; operator: string; silenced: string | undefined }): string {
+export function started(subject: MessageSubject, run: { id: string; operator: string; silenced: string | undefined }): string {
   const quiet = run.silenced === undefined ? '' : ` Alerts with ${run.silenced} are silenced until it ends or dies.`
   return `► ${about(subject)} has started, by ${run.operator} (run ${run.id}).${quiet}`
 }
 
 /** That something worth knowing has been reached. */
-export function reached(subject: Subject, milestone: string, milliseconds: number): string {
+export function reached(subject: MessageSubject, milestone: string, milliseconds: number): string {
   return `◎ ${about(subject)}, after ${showDuration(milliseconds)}: ${milestone}`
 }
 
-/** How a run ended; and what is to be done next where it did not go well. */
+/** How a run ended; and what is to be done next where it failed. */
 export function ended(
-  subject: Subject,
+  subject: MessageSubject,
   outcome: string,
   milliseconds: number,
   failure?: { readonly message: string; readonly remedy?: string | undefined },

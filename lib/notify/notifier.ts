@@ -8,7 +8,7 @@ import { expandHome } from '../base/paths.ts'
 import { askWeb } from '../tools/http-client.ts'
 import { parseMatchers } from './matchers.ts'
 import { webhookBody } from './messages.ts'
-import { type Alertmanager, endSilence, patience, prolongSilence } from './silence.ts'
+import { type Alertmanager, endSilence, silencePatience, prolongSilence } from './silence.ts'
 
 /**
  * Tells people of a run, and keeps the alerts still that it causes. Whatever fails here is a warning on the console: no maintenance window ends
@@ -53,7 +53,7 @@ export function openAnnouncer(settings: Settings, cluster: string, redactor: Red
       method: 'POST',
       headers: { 'content-type': 'application/json' },
       body: webhookBody(text),
-      deadline: patience,
+      deadline: silencePatience,
     })
     if (status >= 300) throw new Error(`it answers ${status} ${body.toString().trim().slice(0, 100)}`)
   }

@@ -12,7 +12,7 @@ export interface Alertmanager {
   readonly caFile: string | undefined
 }
 
-export interface Silenced {
+export interface SilenceOptions {
   readonly matchers: readonly Matcher[]
   readonly createdBy: string
   readonly comment: string
@@ -25,15 +25,15 @@ const madeSchema = v.object({ silenceID: v.string() })
 const thereSchema = v.object({ startsAt: v.string(), status: v.object({ state: v.string() }) })
 
 /** The longest one request may take: a run does not wait for those who only watch it. */
-export const patience = 10_000
+export const silencePatience = 10_000
 
 /**
- * Silences the alerts from now on, or for longer where the run, or the one it goes on with, has a silence already. A renewed silence
+ * Silences the alerts from now on, or for longer where the run, or the one it resumes, has a silence already. A renewed silence
  * keeps its id as long as it says the second it started in (alertmanager silence/silence.go, canUpdate).
  * @throws where Alertmanager does not answer, or refuses
  */
-export async function prolongSilence(alertmanager: Alertmanager, memory: RunState, { lasts, ...silenced }: Silenced): Promise<void> {
-  const there = await lookForOwn(alertmanager, memory)
+export async function prolongSilence(alertmanager: Alertmanager, memory: RunState, { lasts, ...silenced }: SilenceOptions): Promise<void> {
+  const there = await findOwn(alertmanager, memory)
   const made = await ask(alertmanager, 'POST', 'silences', {
     ...silenced,
     startsAt: new Date().toISOString(),
@@ -46,12 +46,12 @@ export async function prolongSilence(alertmanager: Alertmanager, memory: RunStat
 
 /** Ends the run's silence, unless it has ended by itself. */
 export async function endSilence(alertmanager: Alertmanager, memory: RunState): Promise<void> {
-  const there = await lookForOwn(alertmanager, memory)
+  const there = await findOwn(alertmanager, memory)
   if (there !== undefined) await ask(alertmanager, 'DELETE', `silence/${there.id}`)
 }
 
 /** The silence that the run remembers; undefined where there is none, or it is over. */
-async function lookForOwn(alertmanager: Alertmanager, memory: RunState): Promise<{ id: string; startsAt: string } | undefined> {
+async function findOwn(alertmanager: Alertmanager, memory: RunState): Promise<{ id: string; startsAt: string } | undefined> {
   const id = v.parse(notedSchema, memory.read()).silence?.id
   const found = id === undefined ? undefined : await ask(alertmanager, 'GET', `silence/${id}`)
   if (id === undefined || found === undefined) return undefined
@@ -71,7 +71,7 @@ async function ask(alertmanager: Alertmanager, method: 'GET' | 'POST' | 'DELETE'
     },
     ...(body === undefined ? {} : { body: JSON.stringify(body) }),
     caFile,
-    deadline: patience,
+    deadline: silencePatience,
   })
   const said = answer.body.toString()
   if (answer.status === 404 && method !== 'POST') return undefined

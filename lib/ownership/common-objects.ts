@@ -21,15 +21,15 @@ export async function withoutCommon(cluster: Pick<Cluster, 'list'>, namespace: s
   if (objects.length === 0) return []
   const names = (await cluster.list(kinds.namespace)).map(({ metadata }) => metadata.name)
   const others = names.filter((name) => name !== namespace && !ofKubernetes.includes(name))
-  const looked = await inParallel(objects, 8, async (ref) => ({ ref, ...(await lookAcross(cluster, namespace, ref, others)) }))
+  const found = await inParallel(objects, 8, async (ref) => ({ ref, ...(await findAcross(cluster, namespace, ref, others)) }))
   const isAccount = ({ kind }: Ref): boolean => kind === kinds.serviceAccount.kind
-  const accounts = looked.filter(({ ref, isCommon }) => isCommon && isAccount(ref)).map(({ ref }) => ref.name)
-  const isLeft = ({ own, isCommon }: (typeof looked)[number]): boolean => !isCommon && !(own !== undefined && isTokenOf(own, accounts))
-  return looked.filter(isLeft).map(({ ref }) => ref)
+  const accounts = found.filter(({ ref, isCommon }) => isCommon && isAccount(ref)).map(({ ref }) => ref.name)
+  const isLeft = ({ own, isCommon }: (typeof found)[number]): boolean => !isCommon && !(own !== undefined && isTokenOf(own, accounts))
+  return found.filter(isLeft).map(({ ref }) => ref)
 }
 
 /** The object, and whether most of the other namespaces have the same. */
-async function lookAcross(
+async function findAcross(
   cluster: Pick<Cluster, 'list'>,
   namespace: string,
   ref: Ref,

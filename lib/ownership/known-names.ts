@@ -11,7 +11,7 @@ const rbac = 'rbac.authorization.k8s.io/v1'
 export const accounts: readonly string[] = [...controllerNames, operatorName]
 
 /** A cluster-scoped object by the very name that an installation gives it, which is taken for Flux's only if it also holds what Flux's does. */
-export interface Named {
+export interface KnownObject {
   readonly ref: Ref
   readonly matches: (live: KubeObject) => boolean
 }
@@ -20,9 +20,12 @@ export interface Named {
  * What `flux install` and the operator (its config/data/flux, rbac.yaml, named by namespace), the operator's chart (config/default/rbac.yaml) and,
  * by Pulumi, the community's make outside the namespace.
  */
-export function exactNames(namespace: string): Named[] {
-  const role = (name: string, matches: Named['matches']): Named => ({ ref: { apiVersion: rbac, kind: 'ClusterRole', name }, matches })
-  const binding = (name: string, to: string): Named => ({
+export function exactNames(namespace: string): KnownObject[] {
+  const role = (name: string, matches: KnownObject['matches']): KnownObject => ({
+    ref: { apiVersion: rbac, kind: 'ClusterRole', name },
+    matches,
+  })
+  const binding = (name: string, to: string): KnownObject => ({
     ref: { apiVersion: rbac, kind: 'ClusterRoleBinding', name },
     matches: (live) => binds(live, to, namespace),
   })

@@ -9,7 +9,7 @@ import { isFluxKind } from '../flux/api-groups.ts'
 import { type OwnedObject } from './owned-objects.ts'
 import { isTokenOf } from './common-objects.ts'
 import { accounts } from './known-names.ts'
-import type { Holder } from '../flux/finalizers.ts'
+import type { FinalizerHolder } from '../flux/finalizers.ts'
 import { releaseOf } from '../flux/helm-release.ts'
 import { appLabels, isMadeByOperator, isOperator, isPartOfFlux } from '../flux/labels.ts'
 import { releaseNames } from '../flux/refs.ts'
@@ -28,8 +28,8 @@ export interface Content {
 const passing = ['Event', 'Endpoints', 'EndpointSlice', 'Lease', 'PodMetrics']
 
 /** What is in the namespace, and whose it is. */
-export async function readNamespace(cluster: Cluster, namespace: string, belongings: readonly OwnedObject[]): Promise<Content> {
-  const proven = new Map(belongings.map((one) => [one.uid, one]))
+export async function readNamespace(cluster: Cluster, namespace: string, ownedObjects: readonly OwnedObject[]): Promise<Content> {
+  const proven = new Map(ownedObjects.map((one) => [one.uid, one]))
   const flux: OwnedObject[] = []
   const others: Ref[] = []
   const { objects, unseen } = await listAll(cluster, namespace)
@@ -72,7 +72,7 @@ async function isNamespaced(cluster: Cluster, kind: Kind): Promise<boolean> {
 }
 
 /** The objects in the namespace that finalizers keep from being deleted, and so the namespace. */
-export async function readHolders(cluster: Cluster, namespace: string): Promise<Holder[]> {
+export async function readHolders(cluster: Cluster, namespace: string): Promise<FinalizerHolder[]> {
   const { objects } = await listAll(cluster, namespace)
   return objects
     .filter(({ metadata }) => metadata.finalizers.length > 0)

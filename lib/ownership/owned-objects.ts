@@ -46,7 +46,7 @@ export async function findOwnedObjects(
     }
     for (const ref of objectsOfRelease(secret, namespace)) claimed.set(identityOf(ref), { ref, by: `Helm release ${name}`, isMarked })
   }
-  const isApart = ({ ref }: { ref: Ref }): boolean => !isFluxKind(ref) && !goesItsOwnWay(ref)
+  const isApart = ({ ref }: { ref: Ref }): boolean => !isFluxKind(ref) && !hasOwnStep(ref)
   const found = await inParallel([...claimed.values()].filter(isApart), 32, async ({ ref, by, isMarked }): Promise<OwnedObject[]> => {
     const live = await getMetadata(cluster, ref)
     return live?.metadata.uid === undefined || !isMarked(live) ? [] : [{ ref: scoped(ref, live), uid: live.metadata.uid, by }]
@@ -64,7 +64,7 @@ export async function findByName(cluster: Cluster, namespace: string): Promise<O
 }
 
 /** CRDs and the namespace have steps of their own. */
-function goesItsOwnWay({ kind }: Ref): boolean {
+function hasOwnStep({ kind }: Ref): boolean {
   return kind === kinds.crd.kind || kind === kinds.namespace.kind
 }
 
@@ -80,8 +80,8 @@ function releasesOf(objects: readonly KubeObject[], namespace: string): string[]
 }
 
 /** Bindings of someone's making that hand rights to accounts of the namespace: not Flux's, so they stay, and point nowhere afterwards. */
-export async function findOrphanedBindings(cluster: Cluster, namespace: string, belongings: readonly OwnedObject[]): Promise<string[]> {
-  const own = new Set(belongings.map(({ uid }) => uid))
+export async function findOrphanedBindings(cluster: Cluster, namespace: string, ownedObjects: readonly OwnedObject[]): Promise<string[]> {
+  const own = new Set(ownedObjects.map(({ uid }) => uid))
   const bindings = await cluster.list(binding)
   return bindings
     .filter((one) => !own.has(one.metadata.uid ?? '') && accountsOf(one, namespace).length > 0)

@@ -4,11 +4,11 @@ import type { Tree } from '../desired-state/tree.ts'
 import type { Chart } from '../desired-state/chart.ts'
 import { blocks, type Finding, notice } from './preflight.ts'
 
-type Wanted = Pick<Tree, 'distribution' | 'cluster'> & { readonly operator: Pick<Chart, 'url'> }
+type DistributionSettings = Pick<Tree, 'distribution' | 'cluster'> & { readonly operator: Pick<Chart, 'url'> }
 
 /** Whether the artifact with Flux' manifests is where Git says. An empty one means those in the operator's image: nothing to look for. */
 export async function checkDistribution(
-  { distribution, operator, cluster }: Wanted,
+  { distribution, operator, cluster }: DistributionSettings,
   login: RegistryLogin,
   signal: AbortSignal,
 ): Promise<Finding[]> {
@@ -28,7 +28,7 @@ export async function checkDistribution(
       return artifactPullSecret === ''
         ? [
             blocks(
-              `the registry wants a login for the distribution artifact ${url}, and Git names no Secret with one`,
+              `the registry requires a login for the distribution artifact ${url}, and Git names no Secret with one`,
               `set registry_pull_secret beside ${settings}, and push`,
             ),
           ]

@@ -4,7 +4,7 @@ import * as v from 'valibot'
 import { parse } from 'yaml'
 import type { Cluster } from '../kubernetes/client.ts'
 import { fluxKinds } from '../flux/kinds.ts'
-import { comesFrom, progressOf, standingOf } from '../tools/git-history.ts'
+import { comesFrom, progressOf, checkoutState } from '../tools/git-history.ts'
 import type { Tree } from '../desired-state/tree.ts'
 import { OperatorError } from '../base/errors.ts'
 import { branchOf, type Remote } from '../tools/git.ts'
@@ -55,14 +55,14 @@ export async function checkPushed(
   signal: AbortSignal,
 ): Promise<Finding[]> {
   if (!(await comesFrom(root, remote.url, signal))) return []
-  const { unpushed, uncommitted } = await standingOf(root, commit, 'kubernetes', signal)
-  const goesBy = `this run goes by ${remote.ref} at ${commit.slice(0, 12)}`
+  const { unpushed, uncommitted } = await checkoutState(root, commit, 'kubernetes', signal)
+  const basis = `this run uses ${remote.ref} at ${commit.slice(0, 12)}`
   const found: Finding[] = []
-  if (unpushed === undefined) found.push(notice(`this checkout does not know the remote's head; ${goesBy}`, 'git pull'))
+  if (unpushed === undefined) found.push(notice(`this checkout does not know the remote's head; ${basis}`, 'git pull'))
   else if (unpushed.length > 0) {
-    found.push(notice(`${count(unpushed, 'commit')} of this checkout not pushed (${few(unpushed)}); ${goesBy}`, 'git push'))
+    found.push(notice(`${count(unpushed, 'commit')} of this checkout not pushed (${few(unpushed)}); ${basis}`, 'git push'))
   }
-  if (uncommitted.length > 0) found.push(notice(`not committed in this checkout: ${few(uncommitted)}; ${goesBy}`, 'git status'))
+  if (uncommitted.length > 0) found.push(notice(`not committed in this checkout: ${few(uncommitted)}; ${basis}`, 'git status'))
   return found
 }
 
@@ -77,7 +77,7 @@ export async function checkLabPushed(root: string, checkout: string, overrides: 
     return !(name.endsWith('/settings.yaml') && mine !== undefined && theirs !== undefined && isSame(mine, theirs, overrides))
   })
   if (differing.length === 0) return []
-  const what = `the lab's Git differs from this checkout's kubernetes/ in ${few(differing)}; this run goes by the lab's Git`
+  const what = `the lab's Git differs from this checkout's kubernetes/ in ${few(differing)}; this run uses the lab's Git`
   const lines = differing.flatMap((name) =>
     name.endsWith('/settings.yaml') ? settingsChanged(here.get(name), there.get(name), overrides) : [],
   )

@@ -2,12 +2,12 @@ import { apiGroups } from '../flux/api-groups.ts'
 import type { KubeObject } from '../kubernetes/objects.ts'
 import type { Right } from './rights.ts'
 
-const looks = ['get', 'list', 'watch'] as const
+const readVerbs = ['get', 'list', 'watch'] as const
 /** Server-side apply asks for `patch`, and for `create` too where the object is not there. */
 const applies = ['get', 'create', 'patch'] as const
 
 /**
- * Everything bootstrap asks of the API, looks included. Who installs Flux hands out cluster-admin, since the operator is bound to it:
+ * Everything bootstrap asks of the API, reads included. Who installs Flux hands out cluster-admin, since the operator is bound to it:
  * without `bind` and `escalate` the API refuses that (kubernetes.io/docs/reference/access-authn-authz/rbac, privilege escalation).
  */
 export function bootstrapRights(namespace: string, lockNamespace: string): Right[] {
@@ -32,13 +32,13 @@ export function bootstrapRights(namespace: string, lockNamespace: string): Right
     { group: '', resource: 'pods', verbs: ['list', 'watch'], namespace },
     { group: 'apps', resource: 'replicasets', verbs: ['list'], namespace }, // by flux check
     { group: '', resource: 'configmaps', verbs: ['get', 'patch'], namespace },
-    { group: source, resource: 'gitrepositories', verbs: looks, namespace },
+    { group: source, resource: 'gitrepositories', verbs: readVerbs, namespace },
     { group: source, resource: 'ocirepositories', verbs: ['get', 'list', 'patch'], namespace },
-    { group: kustomize, resource: 'kustomizations', verbs: [...looks, 'patch'], namespace },
-    { group: helm, resource: 'helmreleases', verbs: [...looks, 'patch'], namespace },
+    { group: kustomize, resource: 'kustomizations', verbs: [...readVerbs, 'patch'], namespace },
+    { group: helm, resource: 'helmreleases', verbs: [...readVerbs, 'patch'], namespace },
     // What preflight looks for in every namespace: another Flux, and what one has left.
-    { group: 'apps', resource: 'deployments', verbs: looks },
-    { group: operator, resource: 'fluxinstances', verbs: looks },
+    { group: 'apps', resource: 'deployments', verbs: readVerbs },
+    { group: operator, resource: 'fluxinstances', verbs: readVerbs },
     { group: kustomize, resource: 'kustomizations', verbs: ['get', 'list'] },
     { group: helm, resource: 'helmreleases', verbs: ['get', 'list'] },
     { group: operator, resource: 'resourcesets', verbs: ['get', 'list'] },

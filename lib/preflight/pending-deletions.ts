@@ -11,7 +11,7 @@ import type { FluxThere } from '../flux/installations.ts'
 import { isSuspended } from '../flux/suspension.ts'
 
 /** What a controller of Flux does to what an object has deployed, once the object is deleted. */
-interface Undoing {
+interface DeletionEffect {
   readonly kind: Kind
   readonly controller: string
   readonly undoes: string
@@ -19,8 +19,8 @@ interface Undoing {
   readonly keep: (namespace: string, name: string) => string
 }
 
-/** The kinds whose finalizers delete what was deployed; those of sources only tidy up storage. */
-const undoings: readonly Undoing[] = [
+/** The kinds whose finalizers delete what was deployed; those of sources only clean up storage. */
+const undoings: readonly DeletionEffect[] = [
   {
     kind: fluxKinds.kustomization,
     controller: appliers.kustomize,
@@ -48,7 +48,7 @@ const specSchema = v.object({
 /** An object that is being deleted, and who will undo what it deployed. */
 export interface PendingDeletion {
   readonly object: KubeObject
-  readonly by: Undoing
+  readonly by: DeletionEffect
 }
 
 /** `is being deleted since …: kustomize-controller will prune what it applied as soon as it runs`. */

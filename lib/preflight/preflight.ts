@@ -4,13 +4,13 @@ import { messageOf, OperatorError } from '../base/errors.ts'
 /** Something that stands in the way, or that a person should know before consenting, and what to do about it: best a command. */
 export interface Finding {
   /**
-   * `refused`: a look that the API does not allow this person. It blocks too, but where the rights check (`rights`) has named what is
+   * `refused`: a read that the API does not allow this user. It blocks too, but where the rights check (`rights`) has named what is
    * missing it says nothing new.
    */
   readonly is: 'blocks' | 'notice' | 'rights' | 'refused'
   readonly what: string
   readonly remedy?: string
-  /** What was thrown, where a look failed: its message may be long. */
+  /** What was thrown where a check failed: its message may be long. */
   readonly cause?: unknown
 }
 
@@ -22,13 +22,13 @@ export function notice(what: string, remedy?: string): Finding {
   return { is: 'notice', what, ...(remedy === undefined ? {} : { remedy }) }
 }
 
-/** One idea that is looked at beforehand; finds nothing where all is well. It never writes. */
+/** One idea that is looked at beforehand; finds nothing where all is in order. It never writes. */
 export type Check = () => Promise<readonly Finding[]> | readonly Finding[]
 
 /** Runs checks, all of them whatever they find, and tells in the order they were asked for. */
 export interface Preflight {
-  /** A look whose value is wanted later; undefined where it failed, which is a finding. */
-  readonly learn: <T>(look: () => Promise<T>) => Promise<T | undefined>
+  /** Reads a value that is needed later; undefined where that failed, which is a finding. */
+  readonly learn: <T>(read: () => Promise<T>) => Promise<T | undefined>
   /** Runs the checks side by side. A check that fails is itself a finding, never "fine". */
   readonly check: (...checks: readonly Check[]) => Promise<void>
   /**
@@ -61,10 +61,10 @@ export function createPreflight(signal: AbortSignal): Preflight {
     return { is, what: messageOf(thrown), remedy, cause: thrown }
   }
   return {
-    async learn(look) {
+    async learn(read) {
       const own = slot()
       try {
-        return await look()
+        return await read()
       } catch (thrown) {
         own.push(findingOf(thrown))
         return undefined

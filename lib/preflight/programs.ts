@@ -35,7 +35,7 @@ export async function checkPrograms(tools: Tools, needs: Needs): Promise<Finding
 async function readVersions({ kubectl, helm, flux }: Tools): Promise<ProgramVersions> {
   const ask = async (program: string, args: readonly string[]): Promise<string> => {
     const answer = await shell(childEnvironment())`${program} ${args}`.catch((error: unknown) => {
-      throw new OperatorError(`${program} does not tell its version: ${complaintOf(error)}`, { remedy: `${program} ${args.join(' ')}` })
+      throw new OperatorError(`${program} does not report its version: ${complaintOf(error)}`, { remedy: `${program} ${args.join(' ')}` })
     })
     return answer.stdout.trim()
   }
@@ -74,7 +74,7 @@ function tooOld(program: string, said: string, least: string, where: string): Fi
   const version = parseVersion(said)
   const needed = parseVersion(least)
   const remedy = `install ${program} ${least} or newer: ${where}`
-  if (version === undefined || needed === undefined) return [blocks(`${program} does not tell its version: it says "${said}"`, remedy)]
+  if (version === undefined || needed === undefined) return [blocks(`${program} does not report its version: it says "${said}"`, remedy)]
   if (compareVersions(version, needed) >= 0) return []
   return [blocks(`${program} ${showVersion(said)} is too old: the runbook needs ${least} or newer`, remedy)]
 }

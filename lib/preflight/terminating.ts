@@ -7,8 +7,8 @@ import { deletionOf, kinds, type KubeObject, nameOf, refOf } from '../kubernetes
 import { blocks, type Finding } from './preflight.ts'
 import { conditionsOf } from '../kubernetes/readiness.ts'
 
-/** A namespace on its way out. */
-export interface Going {
+/** A namespace that is Terminating. */
+export interface TerminatingNamespace {
   readonly since: string
   /** What is left in it: the namespace controller tells in its conditions. */
   readonly holding: readonly string[]
@@ -19,7 +19,7 @@ export interface Going {
 }
 
 /** Undefined for a namespace that stays, or is not there. */
-export async function findGoing(cluster: Cluster, name: string): Promise<Going | undefined> {
+export async function findTerminatingNamespace(cluster: Cluster, name: string): Promise<TerminatingNamespace | undefined> {
   const namespace = await cluster.get({ ...kinds.namespace, name })
   if (namespace?.metadata.deletionTimestamp === undefined) return undefined
   const remaining = conditionsOf(namespace).filter(({ status, type }) => status === 'True' && type.startsWith('Namespace'))
@@ -32,28 +32,32 @@ export async function findGoing(cluster: Cluster, name: string): Promise<Going |
 }
 
 /** `held by Kustomization flux-system/apps (finalizer finalizers.fluxcd.io)`: what keeps a terminating namespace, by name where it can be. */
-export async function describeGoing(cluster: Cluster, name: string, { finalizers, holding }: Going): Promise<string> {
+export async function describeTerminatingNamespace(
+  cluster: Cluster,
+  name: string,
+  { finalizers, holding }: TerminatingNamespace,
+): Promise<string> {
   const holders = await readHolders(cluster, name)
   const own = finalizers.length === 0 ? [] : [{ ref: { ...kinds.namespace, name }, finalizers }]
   if (holders.length + own.length > 0) return `held by ${describeHolders([...own, ...holders])}`
   return holding.length === 0 ? 'what holds it is not reported yet' : `held by: ${holding.join(' ')}`
 }
 
-/** Whether the namespace is on its way out, and what holds it there. */
+/** Whether the namespace is Terminating, and what holds it. */
 export async function checkNamespaceStays(cluster: Cluster, name: string, where: string): Promise<Finding[]> {
-  const going = await findGoing(cluster, name)
-  if (going === undefined) return []
+  const terminating = await findTerminatingNamespace(cluster, name)
+  if (terminating === undefined) return []
   // The namespace controller's own words count what is left, also where this person may not list it.
-  const reported = going.holding.length === 0 ? '' : `held by: ${going.holding.join(' ')}; `
+  const reported = terminating.holding.length === 0 ? '' : `held by: ${terminating.holding.join(' ')}; `
   return [
     blocks(
-      `Namespace ${name} is being deleted, since ${going.since}; ${reported}${await describeGoing(cluster, name, going)}`,
+      `Namespace ${name} is being deleted, since ${terminating.since}; ${reported}${await describeTerminatingNamespace(cluster, name, terminating)}`,
       `npx zx scripts/recover.ts ${where}, which takes Flux's finalizers off what holds it, and no others; or wait until it is gone: kubectl wait --for=delete namespace/${name} --timeout=5m`,
     ),
   ]
 }
 
-/** Whether a FluxInstance is on its way out: an operator that starts, or goes on, uninstalls all of Flux for it. */
+/** Whether a FluxInstance is being deleted: an operator that starts, or goes on, uninstalls all of Flux for it. */
 export function checkInstancesStay(instances: readonly KubeObject[], where: string): Finding[] {
   return instances.flatMap((instance) => {
     const deletion = deletionOf(instance)
@@ -67,11 +71,11 @@ export function checkInstancesStay(instances: readonly KubeObject[], where: stri
   })
 }
 
-/** Whether CustomResourceDefinitions of Flux are on their way out (they can't be applied again until they are gone), and what holds them. */
+/** Whether CustomResourceDefinitions of Flux are being deleted (they can't be applied again until they are gone), and what holds them. */
 export async function checkCrdsStay(cluster: Cluster, crds: readonly KubeObject[]): Promise<Finding[]> {
-  const going = crds.filter(({ metadata }) => metadata.deletionTimestamp !== undefined)
+  const terminating = crds.filter(({ metadata }) => metadata.deletionTimestamp !== undefined)
   return Promise.all(
-    going.map(async ({ metadata }) => {
+    terminating.map(async ({ metadata }) => {
       const { held, command } = await holdersOf(cluster, metadata.name)
       const remedy = command ?? `wait until it is gone: kubectl wait --for=delete crd/${metadata.name} --timeout=5m`
       return blocks(`CustomResourceDefinition ${metadata.name} is being deleted, since ${metadata.deletionTimestamp}; ${held}`, remedy)

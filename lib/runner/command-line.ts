@@ -40,10 +40,10 @@ export const clusterFlags = {
   version: { type: 'boolean', help: 'show the version' },
 } as const satisfies Flags
 
-/** What a script refuses that only looks. */
-export const lookingRefuses = {
-  resume: 'there is nothing to resume, each run looks at everything again',
-  fresh: 'each run looks at everything again',
+/** What a script that only reads refuses. */
+export const readOnlyRefuses = {
+  resume: 'there is nothing to resume, each run checks everything again',
+  fresh: 'each run checks everything again',
 } as const satisfies RefusedFlags
 
 /** `--context` of a script that takes several. */

@@ -1,8 +1,8 @@
 import { OperatorError } from '../base/errors.ts'
 import { askText, canAsk } from '../terminal/prompt.ts'
-import type { Planned } from './plan.ts'
+import type { PlanEntry } from './plan.ts'
 import type { StepContext } from './step.ts'
-import type { Look, Step, Todo } from './step.ts'
+import type { StepStatus, Step, TodoStatus } from './step.ts'
 
 /**
  * What the person consents to, by flag or when asked. `missing` is a job without a terminal and without the flag. A dry run needs no
@@ -32,15 +32,15 @@ export function consentOf(flags: { yes?: boolean; destroy?: string; 'dry-run'?: 
  * @throws OperatorError `usage` where a job lacks a flag, or the name typed is another
  */
 export async function verifyConsent(
-  plan: readonly Planned[],
+  plan: readonly PlanEntry[],
   consent: Exclude<Consent, 'dry-run'>,
   run: StepContext,
   alsoDestroys: string | undefined,
 ): Promise<void> {
-  const destroying = plan.filter(({ step, look }) => step.risk === 'destroy' && look?.is !== 'done').map(({ step }) => step.title)
+  const destroying = plan.filter(({ step, status }) => step.risk === 'destroy' && status?.is !== 'done').map(({ step }) => step.title)
   const isDestructive = destroying.length > 0 || alsoDestroys !== undefined
   const lacking = [
-    ...(consent.changes === 'missing' && plan.some(({ look }) => look === undefined || look.is === 'todo') ? ['--yes'] : []),
+    ...(consent.changes === 'missing' && plan.some(({ status }) => status === undefined || status.is === 'todo') ? ['--yes'] : []),
     ...(isDestructive && consent.destroys === 'missing' ? [`--destroy=${run.context}`] : []),
   ]
   if (lacking.length > 0) {
@@ -63,19 +63,19 @@ async function verifyNameTyped({ context, again }: StepContext, state: string): 
 }
 
 /** That the plan saw nothing to be done where now there is something: nobody has consented to it yet, not with all that remained either. */
-export function isUnforeseen(planned: Look | undefined): boolean {
+export function isUnforeseen(planned: StepStatus | undefined): boolean {
   return planned !== undefined && planned.is !== 'todo'
 }
 
 /**
  * Makes sure of the consent to what one step is about to do, where the plan did not say so: the world has moved since.
- * @param planned what the plan saw; undefined where it could not look yet
+ * @param planned what the plan saw; undefined where it could not check yet
  * @throws OperatorError `usage` where a job lacks the flag, or the name typed is another
  */
 export async function verifyConsentTo(
   step: Step,
-  look: Todo,
-  planned: Look | undefined,
+  status: TodoStatus,
+  planned: StepStatus | undefined,
   consent: Exclude<Consent, 'dry-run'>,
   run: StepContext,
 ): Promise<void> {
@@ -86,12 +86,12 @@ export async function verifyConsentTo(
     ...(destroys && consent.destroys === 'missing' ? [`--destroy=${run.context}`] : []),
   ]
   if (lacking.length > 0) {
-    throw new OperatorError(`${step.title}: there is something to do that the plan did not show, and no consent to it: ${look.change}`, {
+    throw new OperatorError(`${step.title}: there is something to do that the plan did not show, and no consent to it: ${status.change}`, {
       kind: 'usage',
       remedy: run.again(...lacking),
     })
   }
   if (!destroys || consent.destroys === 'given') return
-  run.console.warning(`on ${run.place} this destroys: ${step.title}: ${look.change}`)
+  run.console.warning(`on ${run.place} this destroys: ${step.title}: ${status.change}`)
   await verifyNameTyped(run, `this was not begun: ${step.title}`)
 }

@@ -1,19 +1,19 @@
 import type { Output } from '../terminal/output.ts'
 
 /** What one of several clusters is to have in common with the others. */
-export interface Compared {
+export interface ClusterSettings {
   readonly context: string
   readonly settings: Readonly<Record<string, string>>
 }
 
 /** A setting that is not the same on all of them; null where a cluster does not have it. */
-export interface Difference {
+export interface SettingDifference {
   readonly setting: string
   readonly values: Readonly<Record<string, string | null>>
 }
 
 /** What differs between clusters, by the settings' names. */
-export function differencesBetween(clusters: readonly Compared[]): Difference[] {
+export function differencesBetween(clusters: readonly ClusterSettings[]): SettingDifference[] {
   const names = [...new Set(clusters.flatMap(({ settings }) => Object.keys(settings)))]
   return names.flatMap((setting) => {
     const values = clusters.map(({ context, settings }) => [context, settings[setting] ?? null] as const)
@@ -25,7 +25,7 @@ export function differencesBetween(clusters: readonly Compared[]): Difference[] 
 const widest = 40
 
 /** Tells what differs between clusters, in a table with a column for each. */
-export function showDifferences(output: Output, clusters: readonly Compared[]): Difference[] {
+export function showDifferences(output: Output, clusters: readonly ClusterSettings[]): SettingDifference[] {
   const differences = differencesBetween(clusters)
   const contexts = clusters.map(({ context }) => context)
   output.line()

@@ -2,12 +2,12 @@ import { waitUntil } from '../kubernetes/wait-until.ts'
 import type { Waiting } from '../terminal/console.ts'
 import { messageOf, OperatorError } from '../base/errors.ts'
 import type { StepContext } from './step.ts'
-import { detailOf, type Look, type Step, type StepRecord, type Todo } from './step.ts'
+import { detailOf, type StepStatus, type Step, type StepRecord, type TodoStatus } from './step.ts'
 
-/** Looks are taken again at least this often, should a watch miss something, in milliseconds. */
-const lookedEvery = 5_000
-/** How often a controller is urged, in milliseconds. */
-const urgedEvery = 10_000
+/** How often a step is checked again in case a watch misses something, in milliseconds. */
+const checkedEvery = 5_000
+/** How often a controller is nudged, in milliseconds. */
+const nudgedEvery = 10_000
 
 /** What must come first where a step that only waited acts, or asks a controller to. */
 export interface Turn {
@@ -18,21 +18,21 @@ export interface Turn {
    * @returns how things are then; what is still to be done was consented to
    * @throws OperatorError `usage` where there is no consent
    */
-  readonly ready: (look: Todo) => Promise<Look>
+  readonly ready: (status: TodoStatus) => Promise<StepStatus>
 }
 
 /** A rollback has begun, and asks nobody. */
-export const freely: Turn = { begin: () => Promise.resolve(), ready: (look) => Promise.resolve(look) }
+export const freely: Turn = { begin: () => Promise.resolve(), ready: (status) => Promise.resolve(status) }
 
 /**
- * Carries out one step and adds what became of it, a failure too, to the records. Where it only waited, and its look then says that
+ * Carries out one step and adds what became of it, a failure too, to the records. Where it only waited, and its check then says that
  * something is to be done, it does that: what only the step would do is not waited for.
  * @param seen how things are now
  * @param wasDone that the plan found it done: what came to be since, came from the steps before
  */
 export async function carryOutStep(
   step: Step,
-  seen: Look,
+  seen: StepStatus,
   wasDone: boolean,
   run: StepContext,
   records: StepRecord[],
@@ -48,21 +48,21 @@ export async function carryOutStep(
   }
   let hasActed = false
   let waiting = run.console.wait(step.title)
-  const act = async (): Promise<void> => {
+  const apply = async (): Promise<void> => {
     hasActed = true
-    await step.act(run, (text) => waiting.on(`${step.title}: ${text}`))
+    await step.apply(run, (text) => waiting.on(`${step.title}: ${text}`))
   }
   try {
-    if (seen.is === 'todo') await act()
-    let look = await waitUntilSettled(step, run, waiting, hasActed, turn.begin)
-    while (look.is === 'todo' && !hasActed) {
+    if (seen.is === 'todo') await apply()
+    let status = await waitUntilSettled(step, run, waiting, hasActed, turn.begin)
+    while (status.is === 'todo' && !hasActed) {
       waiting.stop()
-      const now = await turn.ready(look)
+      const now = await turn.ready(status)
       waiting = run.console.wait(step.title)
-      if (now.is === 'todo') await act()
-      look = await waitUntilSettled(step, run, waiting, hasActed, turn.begin)
+      if (now.is === 'todo') await apply()
+      status = await waitUntilSettled(step, run, waiting, hasActed, turn.begin)
     }
-    const detail = detailOf(look)
+    const detail = detailOf(status)
     waiting.success(`${step.title}: ${detail}`)
     records.push(record(step, hasActed || cameFromSteps ? 'done' : 'already', started, detail))
   } catch (thrown) {
@@ -74,27 +74,33 @@ export async function carryOutStep(
   }
 }
 
-/** Takes the step's look again at every change until it is done; or, where it has not acted yet, until there is something for it to do. */
-async function waitUntilSettled(step: Step, run: StepContext, waiting: Waiting, hasActed: boolean, begin: Turn['begin']): Promise<Look> {
-  let urged = Date.now()
-  const isSettled = (look: Look): boolean => look.is === 'done' || (look.is === 'todo' && !hasActed)
+/** Checks the step again at every change until it is done; or, where it has not applied anything yet, until there is something for it to do. */
+async function waitUntilSettled(
+  step: Step,
+  run: StepContext,
+  waiting: Waiting,
+  hasActed: boolean,
+  begin: Turn['begin'],
+): Promise<StepStatus> {
+  let nudged = Date.now()
+  const isSettled = (status: StepStatus): boolean => status.is === 'done' || (status.is === 'todo' && !hasActed)
   const last = await waitUntil(run.cluster, {
     watches: step.watches ?? [],
     timeout: run.timeout,
-    every: lookedEvery,
-    look: () => step.look(run),
-    isOver: (look) => isSettled(look) || look.is === 'blocked' || step.watches === undefined,
-    async meanwhile(look) {
-      waiting.on(`${step.title}: ${detailOf(look)}`)
-      if (step.urge === undefined || Date.now() - urged < urgedEvery) return
-      urged = Date.now()
+    every: checkedEvery,
+    check: () => step.check(run),
+    isOver: (status) => isSettled(status) || status.is === 'blocked' || step.watches === undefined,
+    async meanwhile(status) {
+      waiting.on(`${step.title}: ${detailOf(status)}`)
+      if (step.nudge === undefined || Date.now() - nudged < nudgedEvery) return
+      nudged = Date.now()
       await begin() // it writes
-      await step.urge(run)
+      await step.nudge(run)
     },
   })
   if (isSettled(last)) return last
   if (last.is === 'blocked') throw new OperatorError(`${step.title}: ${last.reason}`, { remedy: last.remedy })
-  if (step.watches === undefined) throw new OperatorError(`${step.title}: done, yet ${detailOf(last)} is still wanted`)
+  if (step.watches === undefined) throw new OperatorError(`${step.title}: applied, but this is still to be done: ${detailOf(last)}`)
   throw new OperatorError(`${step.title}: gave up waiting: ${detailOf(last)}`, {
     remedy: `the cluster may still get there; to go on from here, with more --timeout if need be: ${run.again('--resume')}`,
   })

@@ -1,11 +1,11 @@
 import { carryOutStep, freely, record } from './execute-step.ts'
 import { type Consent, isUnforeseen, verifyConsent, verifyConsentTo } from './consent.ts'
 import { messageOf, OperatorError } from '../base/errors.ts'
-import { makePlan, type Planned, showPlan } from './plan.ts'
+import { makePlan, type PlanEntry, showPlan } from './plan.ts'
 import { choose } from '../terminal/prompt.ts'
 import type { StepContext } from './step.ts'
 import type { SequenceResult } from './run-result.ts'
-import { detailOf, type Look, type Step, type StepRecord, type Todo } from './step.ts'
+import { detailOf, type StepStatus, type Step, type StepRecord, type TodoStatus } from './step.ts'
 
 /** Steps in their order, and what is done when they fail. */
 export interface StepSequence {
@@ -40,9 +40,9 @@ export interface Hooks {
   /** At each step, before it is carried out: a run that is killed in it has reported where it was. */
   readonly enter: (title: string) => Promise<void>
   /** The same run, which a cancellation does not end: the rollback is carried out on it. */
-  readonly parting: () => StepContext
+  readonly cleanup: () => StepContext
   /** Before the rollback changes anything. */
-  readonly goesBack?: (run: StepContext) => Promise<void>
+  readonly beforeRollback?: (run: StepContext) => Promise<void>
   /** After each step, with what became of all so far. */
   readonly keepSteps?: (records: readonly StepRecord[]) => void
   /** How long the procedure took the last time, in milliseconds. */
@@ -53,7 +53,7 @@ export interface Hooks {
 
 /**
  * The result of what was thrown; whatever was under way when the person cancelled is a cancellation.
- * @param hasBegun that the run may have changed something, in this call or in one before that it goes on with
+ * @param hasBegun that the run may have changed something, in this call or in an earlier one that it resumes
  * @param again makes the command that resumes it
  */
 export function failedWith(
@@ -100,8 +100,8 @@ export async function runSteps(procedure: StepSequence, run: StepContext, consen
   try {
     const plan = await makePlan(steps, run)
     showPlan(plan, run, hooks.lastTook, consent === 'dry-run' ? run.console.answer : run.console)
-    if (plan.every(({ look }) => look?.is === 'done')) {
-      for (const { step, look } of plan) records.push(record(step, 'already', Date.now(), look === undefined ? '' : detailOf(look)))
+    if (plan.every(({ status }) => status?.is === 'done')) {
+      for (const { step, status } of plan) records.push(record(step, 'already', Date.now(), status === undefined ? '' : detailOf(status)))
       // What was done before it was interrupted is the run's all the same.
       return { outcome: begun && consent !== 'dry-run' ? 'done' : 'unchanged', steps: records }
     }
@@ -116,8 +116,8 @@ export async function runSteps(procedure: StepSequence, run: StepContext, consen
     }
     for (const [at, step] of steps.entries()) {
       run.signal.throwIfAborted()
-      const foreseen = plan[at]?.look
-      const ready = async (todo: Todo): Promise<Look> => {
+      const foreseen = plan[at]?.status
+      const ready = async (todo: TodoStatus): Promise<StepStatus> => {
         for (let seen = todo; ;) {
           await verifyConsentTo(step, seen, foreseen, consent, run)
           const isAsked = asks || (consent.changes === 'ask' && isUnforeseen(foreseen))
@@ -125,13 +125,13 @@ export async function runSteps(procedure: StepSequence, run: StepContext, consen
           const locked = await begin()
           if (!isAsked && locked === 'before') return seen
           // The world may have moved while the person thought, or while another's lock was waited out: what is new is asked for as well.
-          const now = await step.look(run)
+          const now = await step.check(run)
           if (now.is !== 'todo' || now.change === seen.change) return now
           seen = now
         }
       }
-      const look = await step.look(run)
-      const now = look.is === 'todo' ? await ready(look) : look
+      const status = await step.check(run)
+      const now = status.is === 'todo' ? await ready(status) : status
       await hooks.enter(step.title)
       await carryOutStep(step, now, foreseen?.is === 'done', run, records, { begin: async () => void (await begin()), ready })
       hooks.keepSteps?.(records)
@@ -161,26 +161,26 @@ function withState(result: SequenceResult, now: ReturnType<NonNullable<StepSeque
 }
 
 /** What only waits happens by itself, as Flux looks at itself every minute. */
-function planned(plan: readonly Planned[]): SequenceResult {
-  const steps = plan.map(({ step, look }) => {
-    const detail = look === undefined ? '(known after apply)' : detailOf(look)
-    return record(step, look?.is === 'done' ? 'already' : 'planned', Date.now(), detail)
+function planned(plan: readonly PlanEntry[]): SequenceResult {
+  const steps = plan.map(({ step, status }) => {
+    const detail = status === undefined ? '(known after apply)' : detailOf(status)
+    return record(step, status?.is === 'done' ? 'already' : 'planned', Date.now(), detail)
   })
-  return { outcome: plan.every(({ look }) => look?.is === 'done' || look?.is === 'waiting') ? 'unchanged' : 'planned', steps }
+  return { outcome: plan.every(({ status }) => status?.is === 'done' || status?.is === 'waiting') ? 'unchanged' : 'planned', steps }
 }
 
 /** Carries out the rollback of a run that ended with `result`, and tells both. */
 async function runRollback(rollback: Rollback, result: SequenceResult, why: 'failed' | 'cancelled', hooks: Hooks): Promise<SequenceResult> {
-  const run = hooks.parting()
+  const run = hooks.cleanup()
   const { steps } = result
   const what = result.failure?.message ?? ''
   if (why === 'failed') run.console.failure(what)
   run.console.action(`${rollback.title}${why === 'cancelled' ? '; Ctrl-C again ends at once and leaves things as they are' : ''}`)
   try {
-    await hooks.goesBack?.(run)
+    await hooks.beforeRollback?.(run)
     for (const step of rollback.steps) {
       await hooks.enter(`${rollback.title}: ${step.title}`)
-      await carryOutStep(step, await step.look(run), false, run, steps, freely)
+      await carryOutStep(step, await step.check(run), false, run, steps, freely)
       hooks.keepSteps?.(steps)
     }
   } catch (thrown) {
@@ -206,21 +206,21 @@ async function runRollback(rollback: Rollback, result: SequenceResult, why: 'fai
   return { outcome: 'rolled-back', steps, failure }
 }
 
-async function askFor(step: Step, look: Todo, run: StepContext, position: string): Promise<'one' | 'all'> {
+async function askFor(step: Step, status: TodoStatus, run: StepContext, position: string): Promise<'one' | 'all'> {
   run.console.line()
   run.console.action(`Step ${position}: ${step.title}`)
-  run.console.line(`  ${look.change}`)
-  for (const command of look.commands) run.console.faint(`  $ ${run.addressed(command)}`)
+  run.console.line(`  ${status.change}`)
+  for (const command of status.commands) run.console.faint(`  $ ${run.addressed(command)}`)
   for (;;) {
     const answer = await choose('What now?', [
       { name: 'run', message: 'Run this step' },
-      ...(look.details === undefined ? [] : [{ name: 'details', message: 'Show details' } as const]),
+      ...(status.details === undefined ? [] : [{ name: 'details', message: 'Show details' } as const]),
       { name: 'all', message: 'Run this and all that remain' },
       { name: 'stop', message: 'Stop here' },
     ])
     if (answer === 'run') return 'one'
     if (answer === 'all') return 'all'
     if (answer === 'stop') throw new OperatorError(`stopped before step ${position}, ${step.title}`, { kind: 'cancelled' })
-    for (const detail of look.details ?? []) run.console.line(`  ${detail}`)
+    for (const detail of status.details ?? []) run.console.line(`  ${detail}`)
   }
 }

@@ -34,7 +34,7 @@ export interface Lock {
 }
 
 /** Who holds a cluster's lock. */
-export interface Holder {
+export interface LockHolder {
   /** `user@host RUN` */
   readonly holder: string
   readonly runId: string
@@ -42,7 +42,7 @@ export interface Holder {
 }
 
 /** Who holds the lock now; undefined where nobody does, or it cannot be read. */
-export async function readHolder(cluster: Cluster, namespace: string): Promise<Holder | undefined> {
+export async function readHolder(cluster: Cluster, namespace: string): Promise<LockHolder | undefined> {
   const lease = await cluster.get(leaseRef(namespace)).catch(() => {
     cluster.signal.throwIfAborted()
     return undefined // what changes something asks again, and is not content with that
@@ -95,10 +95,10 @@ function untakeable({ namespace }: Ref, cause: unknown): OperatorError {
 /**
  * Takes the cluster's lock and renews it until it is released. A lease that lapsed is taken over only after it was seen not to be
  * renewed for a while: the holder's clock may be wrong. One that is ahead is watched for as long as a lease lasts.
- * @param parting the same cluster, for keeping the lock, and giving it back, although the run was cancelled
+ * @param cleanupClient the same cluster, for keeping the lock, and giving it back, although the run was cancelled
  * @throws OperatorError `locked` naming the holder and its phase
  */
-export async function acquireLock(cluster: Cluster, parting: Cluster, namespace: string, holder: string): Promise<Lock> {
+export async function acquireLock(cluster: Cluster, cleanupClient: Cluster, namespace: string, holder: string): Promise<Lock> {
   const ref = leaseRef(namespace)
   let phase = 'starting'
   let ours = await take(cluster, ref, holder, phase)
@@ -106,10 +106,10 @@ export async function acquireLock(cluster: Cluster, parting: Cluster, namespace:
 
   const renew = async (): Promise<void> => {
     try {
-      ours = await parting.replace(leaseOf(ref, holder, phase, ours))
+      ours = await cleanupClient.replace(leaseOf(ref, holder, phase, ours))
     } catch (error) {
       if (!isConflict(error)) return // unreachable: verifyHeld asks before every write
-      const now = await parting.get(ref)
+      const now = await cleanupClient.get(ref)
       if (now === undefined || !isOwn(now, holder)) {
         lost = now === undefined ? '' : describeHolder(now, holder)
         return
@@ -138,9 +138,9 @@ export async function acquireLock(cluster: Cluster, parting: Cluster, namespace:
     },
     async release() {
       clearInterval(timer)
-      const now = await parting.get(ref)
+      const now = await cleanupClient.get(ref)
       if (now?.metadata.uid === undefined || !isOwn(now, holder)) return
-      await parting.remove(ref, { uid: now.metadata.uid })
+      await cleanupClient.remove(ref, { uid: now.metadata.uid })
     },
   }
 }

@@ -2,13 +2,13 @@ import { hostname } from 'node:os'
 import { printable } from '../base/shell-line.ts'
 import type { Cluster } from '../kubernetes/client.ts'
 import type { Console } from '../terminal/console.ts'
-import { type Holder, readHolder } from './lock.ts'
+import { type LockHolder, readHolder } from './lock.ts'
 import { captureOf, type EarlierRun, hasPassedReturn, lastInterrupted } from './run-store.ts'
 
 /** What else was begun on a cluster, and has not ended. */
 export interface OtherRuns {
   /** Who holds its lock now. */
-  readonly atWork: Holder | undefined
+  readonly atWork: LockHolder | undefined
   /** The run that last changed something, where it was interrupted. */
   readonly interrupted: EarlierRun | undefined
 }
@@ -36,7 +36,7 @@ export async function findOtherRuns({ cluster, lockNamespace, home, context, uid
  * @param where the flags that name the cluster
  * @param script what runs now; a run of its own that was interrupted is offered where it is asked for
  */
-export function tellOtherRuns(
+export function reportOtherRuns(
   { atWork, interrupted }: OtherRuns,
   { where, script, console }: { where: string; script: string; console: Console },
 ): void {

@@ -31,7 +31,7 @@ export async function verifySameCluster({ home, context, server, uid }: Place, i
 }
 
 /**
- * The interrupted run to go on with, if any: the one that is named or asked for, or the last one if the person says so.
+ * The interrupted run to resume, if any: the one that is named or asked for, or the last one if the person says so.
  * @param resume the value of --resume: a run, or the empty string for the last; undefined where it was not given
  * @throws OperatorError `usage` where a job must say which, or there is none; `blocked` where it began on another cluster
  */
@@ -45,7 +45,7 @@ export async function chooseRun(
   const found = findInterrupted(home, context, script, resume)
   if (found === undefined) {
     if (resume === undefined) return undefined
-    const which = resume === '' ? `an interrupted run of ${script}` : `a run ${resume} to go on with`
+    const which = resume === '' ? `an interrupted run of ${script}` : `a run ${resume} to resume`
     throw new OperatorError(`there is no ${which.replace(/^an? /, '')} on ${context}`, { kind: 'usage', remedy: 'leave --resume out' })
   }
   if (resume === undefined) {

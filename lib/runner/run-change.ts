@@ -47,7 +47,7 @@ export interface PreparedChange extends StepSequence {
   /** What success of the steps counts as, unless as done: a rollback that was interrupted and is gone on with ends rolled back. */
   readonly ending?: 'rolled-back'
   /** What the document says beyond the fields that all have; asked at the end, whatever the outcome. */
-  readonly tell?: () => DocumentFields
+  readonly report?: () => DocumentFields
   /** Done at the very end, whatever the outcome: as to tell people of it. */
   readonly atEnd?: (ending: RunResult) => Promise<void>
 }
@@ -59,7 +59,7 @@ export interface ChangeCommand<F extends Flags, P extends PreparedChange = Prepa
   readonly prepare: (surroundings: PrepareContext<F>) => Promise<P>
   /** What is said where there is nothing to do. */
   readonly unchanged: string
-  /** What is printed when it went well. */
+  /** What is printed when it succeeded. */
   readonly summarize: (run: StepContext, target: Target, prepared: P) => Promise<readonly string[]>
 }
 
@@ -88,7 +88,7 @@ async function perform<F extends Flags, P extends PreparedChange>(
   const earlier = isDryRun || !isResumable ? undefined : await chooseRun(place, operation.name, shared.resume, shared.fresh === true)
   if (earlier !== undefined) {
     record.continueAs(earlier)
-    console.action(`going on with the run ${earlier.runId}`)
+    console.action(`resuming the run ${earlier.runId}`)
   }
   const holder = holderOf(record.runId())
   const lockNamespace = settings.LOCK_NAMESPACE ?? 'kube-system'
@@ -100,24 +100,24 @@ async function perform<F extends Flags, P extends PreparedChange>(
 
   const lock = lockOf(stage, { earlier, lockNamespace, holder })
   const run = stepContextOf(operation.name, stage, lock)
-  const parting = (): StepContext => partingOf(run, session, lock)
+  const cleanupSession = (): StepContext => cleanupContext(run, session, lock)
   const events = runEvents(prepared.toVersion)
   try {
     // An interrupted run left its lock and its memory behind: they are taken up even if nothing is left to do.
     if (earlier !== undefined) await lock.take()
     const result = await runSteps(prepared, run, consent, {
       begin: () => lock.take().then(() => events.begins(run)),
-      goesBack: events.goesBack,
+      beforeRollback: events.rollsBack,
       enter: lock.enter,
-      parting,
+      cleanup: cleanupSession,
       lastTook: lastDuration(target.runs, target.context, operation.name),
       keepSteps: record.keepSteps,
       hasBegun: earlier !== undefined,
     })
-    await summarize(result, console, () => operation.summarize(parting(), target, prepared))
+    await summarize(result, console, () => operation.summarize(cleanupSession(), target, prepared))
     const ending = { ...endingOf(result, prepared), ...verdictFor(result, operation.unchanged, isDryRun) }
     await prepared.atEnd?.(ending)
-    return prepared.tell === undefined ? ending : { ...ending, telling: prepared.tell() }
+    return prepared.report === undefined ? ending : { ...ending, report: prepared.report() }
   } finally {
     await lock.release().catch((error: unknown) => console.warning(`the lock was not released; it lapses by itself: ${String(error)}`))
   }
@@ -144,13 +144,13 @@ function stepContextOf<F extends Flags>(script: string, stage: CommandContext<F>
 }
 
 /** The same run for what is done last: nobody can cancel that. */
-function partingOf(run: StepContext, session: Session, lock: RunLock): StepContext {
+function cleanupContext(run: StepContext, session: Session, lock: RunLock): StepContext {
   const { signal: never } = new AbortController()
-  return { ...run, signal: never, cluster: lock.guard(session.clusterUntil(never)), memory: partingMemory(run) }
+  return { ...run, signal: never, cluster: lock.guard(session.clusterUntil(never)), memory: cleanupMemory(run) }
 }
 
 /** A full disk does not end the rollback in the middle: what it notes is kept in this process at least. */
-function partingMemory({ memory, console }: StepContext): RunState {
+function cleanupMemory({ memory, console }: StepContext): RunState {
   return {
     ...memory,
     write(notes) {
@@ -163,7 +163,7 @@ function partingMemory({ memory, console }: StepContext): RunState {
   }
 }
 
-/** Tells what a run that went well has come to. All is done then: a late Ctrl-C has nothing left to stop. */
+/** Tells what a successful run has come to. All is done then: a late Ctrl-C has nothing left to stop. */
 async function summarize({ steps, outcome }: SequenceResult, console: Console, linesOf: () => Promise<readonly string[]>): Promise<void> {
   if (onlyWaits({ steps, outcome }) || (outcome !== 'done' && outcome !== 'unchanged')) return
   console.line()
@@ -174,7 +174,7 @@ function onlyWaits({ steps, outcome }: SequenceResult): boolean {
   return outcome === 'unchanged' && steps.some(({ state }) => state === 'planned')
 }
 
-/** What the last line says of a run that went well; a plan is what a dry run was asked for, and so is that line. */
+/** What the last line says of a successful run; a plan is what a dry run was asked for, and so is that line. */
 function verdictFor(result: SequenceResult, unchanged: string, isDryRun: boolean): Pick<RunResult, 'verdict' | 'isAnswer'> {
   const answer = isDryRun ? ({ isAnswer: true } as const) : {}
   if (onlyWaits(result)) return { verdict: 'nothing would be changed: a run would only wait, for what the plan says', ...answer }
@@ -208,7 +208,7 @@ function lockOf<F extends Flags>(
       if (lock !== undefined) return
       // Killed as soon as it has the lock, a run must know that lock for its own.
       if (earlier === undefined) record.keepIn(target.runs)
-      lock = await acquireLock(session.cluster, session.parting, lockNamespace, holder).catch((error: unknown) => {
+      lock = await acquireLock(session.cluster, session.cleanupClient, lockNamespace, holder).catch((error: unknown) => {
         if (earlier === undefined) record.discard()
         throw error
       })

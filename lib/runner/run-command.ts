@@ -7,14 +7,14 @@ import { parseDuration } from '../base/duration.ts'
 import { childEnvironment } from '../process/environment.ts'
 import { exitCodes } from '../base/errors.ts'
 import { type Flags, only, type Values } from '../terminal/flags.ts'
-import { type Compared, showDifferences } from './differences.ts'
+import { type ClusterSettings, showDifferences } from './differences.ts'
 import { showHelp, showVersion } from '../terminal/help.ts'
 import { clusterFlags, type CommandSyntax, contextsOf, helpPageOf, parseCommand } from './command-line.ts'
 import { failedWith } from './execute.ts'
 import { createRedactor, type Redactor } from '../base/redactor.ts'
 import { openJournal, type RunJournal } from './run-journal.ts'
-import { findOtherRuns, tellOtherRuns } from './other-runs.ts'
-import type { Holder } from './lock.ts'
+import { findOtherRuns, reportOtherRuns } from './other-runs.ts'
+import type { LockHolder } from './lock.ts'
 import { type RunResult } from './run-result.ts'
 import { type Document, showJson } from './report.ts'
 import { flagWords, sameCall, withWholeCommands } from '../base/shell-line.ts'
@@ -42,7 +42,7 @@ export interface CommandContext<F extends Flags> {
   readonly isOneOfSeveral: boolean
   readonly record: RunJournal
   /** Another run that changes this cluster now. */
-  readonly atWork: Holder | undefined
+  readonly atWork: LockHolder | undefined
   /** The command that was typed, for this cluster, with these flags too: `again('--resume')`. */
   readonly again: (...flags: readonly string[]) => string
 }
@@ -60,7 +60,7 @@ export async function runCommand<F extends Flags>(script: Script<F>, args: reado
   const redactor = createRedactor()
   const signal = interruptible()
   const documents: Document[] = []
-  const compared: Compared[] = []
+  const compared: ClusterSettings[] = []
   let contexts: readonly (string | undefined)[] = [undefined]
   let given: Readonly<Record<string, string | boolean | undefined>> = {}
   let usage: unknown
@@ -151,7 +151,7 @@ async function onCluster<F extends Flags>(
     const { where, runs: home } = target
     const lockNamespace = settings.LOCK_NAMESPACE ?? 'kube-system'
     const others = await findOtherRuns({ cluster: session.cluster, lockNamespace, home, context: target.context, uid: session.uid })
-    tellOtherRuns(others, { where, script: script.name, console })
+    reportOtherRuns(others, { where, script: script.name, console })
     return await script.perform({ ...surroundings, session, target, settings, timeout, shared, own, atWork: others.atWork })
   } finally {
     await session.close()
@@ -206,8 +206,8 @@ function shownAdvice(advice: string, again: Conclusion['again'], target: Target 
 
 /** The line that sums up several clusters. */
 function sayOverall(console: Console, documents: readonly Document[], contexts: readonly (string | undefined)[]): void {
-  const { isWell, text } = overallVerdict(documents, contexts)
+  const { succeeded, text } = overallVerdict(documents, contexts)
   console.answer.line()
-  if (isWell) console.answer.success(text)
+  if (succeeded) console.answer.success(text)
   else console.answer.failure(text)
 }

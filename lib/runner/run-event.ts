@@ -1,7 +1,7 @@
 import * as v from 'valibot'
 import { hostname, userInfo } from 'node:os'
 import { messageOf } from '../base/errors.ts'
-import { stateOf } from '../flux/instance.ts'
+import { instanceStateOf } from '../flux/instance.ts'
 import { findInstance, usualNamespace } from '../flux/refs.ts'
 import { type Cluster, fieldManager, isConflict } from '../kubernetes/client.ts'
 import { ApiError } from '../kubernetes/http.ts'
@@ -33,7 +33,7 @@ export async function leaveEvent(
   let from = noVersion
   try {
     const instance = await findInstance(run.cluster)
-    if (instance !== undefined) from = stateOf(instance).applied || noVersion
+    if (instance !== undefined) from = instanceStateOf(instance).applied || noVersion
     await run.cluster.create(eventOf(run, instance, { from, to: to ?? from }, part))
   } catch (error) {
     if (!(error instanceof ApiError || error instanceof v.ValiError)) throw error // the run lost its lock, or was cancelled
@@ -43,13 +43,13 @@ export async function leaveEvent(
 }
 
 /** The Events of one run: before its first change, and before it goes back. */
-export function runEvents(to: string | undefined): Record<'begins' | 'goesBack', (run: StepContext) => Promise<void>> {
+export function runEvents(to: string | undefined): Record<'begins' | 'rollsBack', (run: StepContext) => Promise<void>> {
   let left: VersionChange | undefined
   return {
     async begins(run) {
       left = await leaveEvent(run, to)
     },
-    async goesBack(run) {
+    async rollsBack(run) {
       await leaveEvent(run, left?.from, 'back')
     },
   }

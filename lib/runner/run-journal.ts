@@ -157,7 +157,7 @@ export function openJournal(script: string, clean: (text: string) => string, now
         return path
       },
     },
-    conclude({ outcome, steps: known, failure, telling, isClosed }, error) {
+    conclude({ outcome, steps: known, failure, report, isClosed }, error) {
       const { context, server, commit } = facts
       steps = known ?? []
       // A missing consent has no outcome of its own: nothing was changed, exit code 2.
@@ -176,14 +176,14 @@ export function openJournal(script: string, clean: (text: string) => string, now
         exitCode: failure === undefined ? exitCodes.done : exitCodes[failure.kind],
         ...(known === undefined ? {} : { steps: known }),
         ...(all.length === 1 ? {} : { attempts: all }),
-        ...telling?.fields,
+        ...report?.fields,
         operator,
         ...(error === undefined ? {} : { error }),
       }
       if (path !== undefined) {
         const folder = path
         attempt(() => putFile(join(folder, 'report.json'), clean(showJson(document))))
-        attempt(() => putFile(join(folder, 'report.md'), clean(describe(document, telling?.sections))))
+        attempt(() => putFile(join(folder, 'report.md'), clean(describe(document, report?.sections))))
         attempt(() => keep(isClosed === true ? 'put-back' : document.outcome, document.outcome))
       }
       return { document, path, lost }

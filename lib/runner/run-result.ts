@@ -8,10 +8,10 @@ export interface RunResult {
   /** What became of each step, where the script is a procedure. */
   readonly steps?: readonly StepRecord[]
   readonly failure?: OperatorError
-  readonly telling?: DocumentFields
+  readonly report?: DocumentFields
   /** Nothing is left of it to be resumed, although it did not get to its end: all was put back. */
   readonly isClosed?: true
-  /** What the last line says of a run that went well, where the outcome alone says too little. */
+  /** What the last line says of a successful run, where the outcome alone says too little. */
   readonly verdict?: string
   /** That the last line, a failure too, is what was asked for: it goes where the report went. */
   readonly isAnswer?: true

@@ -89,7 +89,7 @@ export function findInterrupted(home: string, context: string, script: string, w
   const memory = last === undefined ? undefined : readFile(join(folder, last, 'run.json'), memorySchema)
   if (last === undefined || memory === undefined || memory.script !== script) return undefined
   const resumable = [undefined, 'cancelled', ...(wanted === undefined ? [] : ['failed'])]
-  if (!resumable.includes(memory.ended) || (memory.ended === undefined && isAlive(memory))) return undefined
+  if (!resumable.includes(memory.ended) || (memory.ended === undefined && isRunning(memory))) return undefined
   return { ...memory, runId: last }
 }
 
@@ -111,7 +111,7 @@ export function lastInterrupted(home: string, context: string, uid: string): Ear
     const run = readIfWhole(join(folder, runId, 'run.json'))
     if (run === undefined || run.uid !== uid) continue
     if (closed.includes(run.ended ?? '') && !passing.includes(run.script)) return undefined
-    const isInterrupted = run.ended === undefined ? !isAlive(run) : run.ended === 'cancelled'
+    const isInterrupted = run.ended === undefined ? !isRunning(run) : run.ended === 'cancelled'
     const isLeft = isInterrupted || (run.ended === 'failed' && hasPassedReturn(run))
     if (isLeft && !unresumable.includes(run.script)) return { ...run, runId }
   }
@@ -149,7 +149,7 @@ function runsIn(folder: string): string[] {
 }
 
 /** A run on another host, or on this one under another name, may live; then it holds the cluster's lock. */
-function isAlive({ host, pid, started }: RunFile): boolean {
+function isRunning({ host, pid, started }: RunFile): boolean {
   return host === hostname() && startOf(pid) === started
 }
 

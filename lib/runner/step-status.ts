@@ -1,11 +1,11 @@
 import type { Readiness } from '../kubernetes/readiness.ts'
-import type { Look } from './step.ts'
+import type { StepStatus } from './step.ts'
 
 /**
  * What a step that waits for an object makes of its readiness: Ready is done; what is stalled, suspended or being deleted will not get
  * there by itself.
  */
-export function stepStatusOf(readiness: Readiness, remedy: string): Look {
+export function stepStatusOf(readiness: Readiness, remedy: string): StepStatus {
   if (readiness.is === 'ready') return { is: 'done', detail: readiness.message }
   if (readiness.is === 'failed') return { is: 'blocked', reason: readiness.reason, remedy }
   return { is: 'waiting', on: readiness.on }

@@ -1,10 +1,10 @@
 import type { Cluster } from '../kubernetes/client.ts'
-import type { Watched } from '../kubernetes/watch.ts'
+import type { WatchTarget } from '../kubernetes/watch.ts'
 import type { Console } from '../terminal/console.ts'
 import type { RunState } from './run-state.ts'
 
-/** How things are, seen without changing them. */
-export type Look =
+/** What a step finds, without changing anything. */
+export type StepStatus =
   | { readonly is: 'done'; readonly detail: string }
   /** Something is to be done: what will change, and what a person would type for it. */
   | { readonly is: 'todo'; readonly change: string; readonly commands: readonly string[]; readonly details?: readonly string[] }
@@ -13,25 +13,25 @@ export type Look =
   /** No waiting helps: a person must do something first. */
   | { readonly is: 'blocked'; readonly reason: string; readonly remedy: string }
 
-/** A look that found something to be done. */
-export type Todo = Look & { readonly is: 'todo' }
+/** A status that says there is something to do. */
+export type TodoStatus = StepStatus & { readonly is: 'todo' }
 
-/** A look in one line. */
-export function detailOf(look: Look): string {
-  switch (look.is) {
+/** A status in one line. */
+export function detailOf(status: StepStatus): string {
+  switch (status.is) {
     case 'done':
-      return look.detail
+      return status.detail
     case 'todo':
-      return look.change
+      return status.change
     case 'waiting':
-      return look.on
+      return status.on
     case 'blocked':
-      return look.reason
+      return status.reason
   }
 }
 
 /**
- * One thing a runbook tells people to do. `look` never writes: it is the idempotence check, the dry run and, taken again whenever
+ * One thing a runbook tells people to do. `check` never writes: it is the idempotence check, the dry run and, repeated whenever
  * something in `watches` changes, the verification.
  */
 export interface Step {
@@ -41,26 +41,26 @@ export interface Step {
   readonly title: string
   /** Which consent it needs. */
   readonly risk: 'safe' | 'change' | 'destroy'
-  readonly look: (run: StepContext) => Promise<Look>
-  /** Makes it so. What takes long tells how far it is: `progress('312 of 1000 finalizers off')`. */
-  readonly act: (run: StepContext, progress: (text: string) => void) => Promise<void>
-  /** While it waits, every ten seconds: asks again for what a controller by itself tries ever more rarely. */
-  readonly urge?: (run: StepContext) => Promise<void>
+  readonly check: (run: StepContext) => Promise<StepStatus>
+  /** Makes the change. What takes long reports its progress: `progress('312 of 1000 finalizers off')`. */
+  readonly apply: (run: StepContext, progress: (text: string) => void) => Promise<void>
+  /** While it waits, every ten seconds: asks again for what a controller retries ever more rarely by itself. */
+  readonly nudge?: (run: StepContext) => Promise<void>
   /** The ids of earlier steps that undo what this one does: where one of them acts, this one has to. */
   readonly undoneBy?: readonly string[]
-  /** Where the change shows that the step waits for; nothing where `act` is over when it returns. */
-  readonly watches?: readonly Watched[]
+  /** Where the change shows that the step waits for; nothing where `apply` is over when it returns. */
+  readonly watches?: readonly WatchTarget[]
 }
 
-/** What a step's last look saw, beyond what it says of itself, and when, in the milliseconds of `performance.now()`. */
-export interface Observed<T> {
+/** What a step's last check saw, beyond its status, and when, in the milliseconds of `performance.now()`. */
+export interface Observation<T> {
   readonly value: T
   readonly at: number
 }
 
-/** A step whose last look the report tells of; undefined as long as it has not looked. */
+/** A step whose last check the report includes; undefined until it has checked. */
 export interface ObservingStep<T> extends Step {
-  readonly observed: () => Observed<T> | undefined
+  readonly observed: () => Observation<T> | undefined
 }
 
 export type StepState = 'done' | 'already' | 'skipped' | 'failed' | 'planned'

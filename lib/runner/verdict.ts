@@ -9,7 +9,7 @@ const verdicts: Readonly<Record<string, string>> = {
 }
 
 /**
- * The last line of a run that went well.
+ * The last line of a successful run.
  * @param own what the command itself says it has come to
  */
 export function verdictOf({ script, context, outcome, startedAt, finishedAt }: Document, own: string | undefined): string {
@@ -21,9 +21,12 @@ export function verdictOf({ script, context, outcome, startedAt, finishedAt }: D
 export function overallVerdict(
   documents: readonly Document[],
   contexts: readonly (string | undefined)[],
-): { readonly isWell: boolean; readonly text: string } {
-  const well = documents.filter(({ exitCode }) => exitCode === exitCodes.done)
+): { readonly succeeded: boolean; readonly text: string } {
+  const done = documents.filter(({ exitCode }) => exitCode === exitCodes.done)
   const each = contexts.map((context = '', at) => `${context} ${documents[at]?.outcome ?? 'not begun'}`)
   const script = documents[0]?.script ?? ''
-  return { isWell: well.length === contexts.length, text: `${script}: ${well.length} of ${contexts.length} clusters: ${each.join(', ')}` }
+  return {
+    succeeded: done.length === contexts.length,
+    text: `${script}: ${done.length} of ${contexts.length} clusters: ${each.join(', ')}`,
+  }
 }

@@ -92,12 +92,12 @@ function checkValue(name: string, flag: Flag & { type: 'string' }, value: string
     throw usage(`--${name} is one of ${flag.choices.join(', ')}; not "${value}"${close === undefined ? '' : `. Did you mean ${close}?`}`)
   }
   if (flag.format === 'duration' && (parseDuration(value) ?? 0) === 0) {
-    throw usage(`--${name} wants a duration such as 90s, 10m or 1h30m; not "${value}"`)
+    throw usage(`--${name} takes a duration such as 90s, 10m or 1h30m; not "${value}"`)
   }
   if (flag.format === 'version' && !/^\d+\.\d+\.\d+(-[0-9A-Za-z.-]+)?$/.test(value)) {
     const close = /^v?(\d+)\.(\d+)(?:\.(\d+))?$/.exec(value)
     const right = close === null ? '' : `; did you mean ${close[1]}.${close[2]}.${close[3] ?? '0'}?`
-    throw usage(`--${name} wants a version X.Y.Z; not "${value}"${right}`)
+    throw usage(`--${name} takes a version X.Y.Z; not "${value}"${right}`)
   }
 }
 

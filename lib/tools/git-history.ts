@@ -39,7 +39,7 @@ export async function progressOf(
 }
 
 /** How a checkout stands to a commit of the remote, as far as `path` goes. */
-export interface Standing {
+export interface CheckoutState {
   /** Commits that the remote has not; undefined where the checkout does not know the remote's commit. */
   readonly unpushed: readonly string[] | undefined
   /** Files changed and not committed. */
@@ -47,7 +47,7 @@ export interface Standing {
 }
 
 /** Reads how the checkout in `root` stands to the remote's commit. */
-export async function standingOf(root: string, commit: string, path: string, signal: AbortSignal): Promise<Standing> {
+export async function checkoutState(root: string, commit: string, path: string, signal: AbortSignal): Promise<CheckoutState> {
   const ask = (...args: string[]): Promise<string> => gitOfPerson(args, { cwd: root, signal })
   const [unpushed, uncommitted] = await Promise.all([
     ask('log', '--format=%h %s', `${commit}..HEAD`, '--', path).catch(() => undefined),

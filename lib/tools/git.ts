@@ -14,7 +14,7 @@ export interface Remote {
   readonly signingKey?: string
 }
 
-interface Where {
+interface GitOptions {
   readonly cwd?: string
   readonly env?: Readonly<Record<string, string>>
   readonly signal?: AbortSignal
@@ -25,17 +25,17 @@ interface Where {
  * @returns its standard output
  * @throws OperatorError with git's own last words
  */
-export function git(args: readonly string[], where: Where = {}): Promise<string> {
+export function git(args: readonly string[], where: GitOptions = {}): Promise<string> {
   return run(args, { ...where, settings: ownConfiguration.args, env: { ...ownConfiguration.env, ...where.env } })
 }
 
 /** The same in the person's own checkout, as they have configured it. */
-export function gitOfPerson(args: readonly string[], where: Where): Promise<string> {
+export function gitOfPerson(args: readonly string[], where: GitOptions): Promise<string> {
   return run(args, { ...where, settings: [], env: { GIT_CONFIG_NOSYSTEM: '1', GIT_TERMINAL_PROMPT: '0' } })
 }
 
 /** The same for a command that talks to the remote, with the login if it is the remote's. */
-export async function gitAt(remote: Remote, args: readonly string[], where: Where = {}): Promise<string> {
+export async function gitAt(remote: Remote, args: readonly string[], where: GitOptions = {}): Promise<string> {
   const login = loginFor(remote.login, remote.url)
   const env = { ...ownConfiguration.env, ...(await wayTo(remote.url)), ...loginEnvironment(login) }
   if (login.kind !== 'password') return run(args, { ...where, settings: ownConfiguration.args, env })
@@ -46,13 +46,13 @@ export async function gitAt(remote: Remote, args: readonly string[], where: Wher
   return run(args, { ...where, settings: [...ownConfiguration.args, '-c', helper], env, handover })
 }
 
-interface Prepared extends Where {
+interface GitCall extends GitOptions {
   readonly settings: readonly string[]
   readonly env: Record<string, string>
   readonly handover?: string
 }
 
-async function run(args: readonly string[], { settings, env, ...options }: Prepared): Promise<string> {
+async function run(args: readonly string[], { settings, env, ...options }: GitCall): Promise<string> {
   const ended = await shell(childEnvironment(env), options)`git ${[...settings, ...args]}`.nothrow()
   options.signal?.throwIfAborted()
   if (ended.exitCode === 0) return ended.stdout

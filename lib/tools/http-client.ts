@@ -104,7 +104,7 @@ function openAgent(url: URL, caFile: string | undefined, used: (origin: string) 
   })
 }
 
-type Asked = Omit<Dispatcher.ConnectOptions, 'origin'>
+type TunnelOptions = Omit<Dispatcher.ConnectOptions, 'origin'>
 
 /**
  * The connections to a proxy. Where one ends before it has answered, undici takes that for an idle one that has closed, and asks again,
@@ -118,9 +118,9 @@ class Tunnels extends Pool {
     this.#used = used
   }
 
-  override connect(options: Asked): Promise<Dispatcher.ConnectData>
-  override connect(options: Asked, done: (error: Error | null, data: Dispatcher.ConnectData) => void): void
-  override async connect(options: Asked): Promise<Dispatcher.ConnectData> {
+  override connect(options: TunnelOptions): Promise<Dispatcher.ConnectData>
+  override connect(options: TunnelOptions, done: (error: Error | null, data: Dispatcher.ConnectData) => void): void
+  override async connect(options: TunnelOptions): Promise<Dispatcher.ConnectData> {
     this.#used()
     let answer: Dispatcher.ConnectData
     try {

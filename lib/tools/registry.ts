@@ -156,7 +156,7 @@ async function ask(artifact: Artifact, { method, path, accept }: Question, login
 
 const tokenSchema = v.pipe(v.string(), v.parseJson(), v.object({ token: v.optional(v.string()), access_token: v.optional(v.string()) }))
 
-/** What to say to a registry that asks who is there (distribution/distribution, docs/spec/auth/token.md); undefined where it wants a login. */
+/** What to say to a registry that asks who is there (distribution/distribution, docs/spec/auth/token.md); undefined where it requires a login. */
 async function answerTo(
   challenge: string,
   artifact: Artifact,

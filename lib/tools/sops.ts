@@ -23,7 +23,7 @@ export function sopsMetadataOf(text: string): SopsMetadata | undefined {
 }
 
 /** How an age key does with a file. */
-export type Opened =
+export type DecryptionResult =
   | { readonly is: 'opened' }
   /** The file is for other keys. */
   | { readonly is: 'for others'; readonly recipients: readonly string[] }
@@ -34,7 +34,7 @@ export type Opened =
  * Decrypts a file's data key with an age identity, and with that the file's checksum: its authenticated encryption proves the data
  * key right, and no value of the file is ever in the clear.
  */
-export async function openSops(metadata: SopsMetadata, identities: readonly string[]): Promise<Opened> {
+export async function openSops(metadata: SopsMetadata, identities: readonly string[]): Promise<DecryptionResult> {
   const { armor, Decrypter } = await import('age-encryption')
   const decrypter = new Decrypter()
   for (const identity of identities) decrypter.addIdentity(identity)

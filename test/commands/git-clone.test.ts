@@ -114,7 +114,7 @@ describe('a link in a repository', () => {
   const memory = { read: () => ({}), write: (more: Record<string, unknown>) => void notes.push(more), folder: () => '' }
   const recording = (): Promise<void> => {
     const { run } = stage([], 'dry-run')
-    return ensureRecorded(remote, within, 'infra', proof).act({ ...run, memory, signal }, () => undefined)
+    return ensureRecorded(remote, within, 'infra', proof).apply({ ...run, memory, signal }, () => undefined)
   }
   const linked = (path: string, target: string): void => {
     const input = `commit refs/heads/main\ncommitter A <a@b> 0 +0000\ndata 4\nlink\nfrom refs/heads/main^0\nM 120000 inline ${path}\ndata ${target.length}\n${target}\n\n`

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest'
 import { ensureRepository, type Git, gitOf } from '../../lab/repository.ts'
-import { isPushed, type Pushed, pushTree } from '../../lab/seed.ts'
+import { isPushed, type PushResult, pushTree } from '../../lab/seed.ts'
 
 const values = { git_url: 'http://127.0.0.1:3000/fleet.git' }
 const settings = 'kubernetes/clusters/infra/settings.yaml'
@@ -32,7 +32,7 @@ function write(path: string, text: string): void {
   writeFileSync(file, text)
 }
 
-function push(overwrite = false): Promise<Pushed> {
+function push(overwrite = false): Promise<PushResult> {
   return pushTree(git, { root, values, message: 'A change', index: join(folder, 'index'), overwrite })
 }
 

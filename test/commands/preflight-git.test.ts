@@ -60,7 +60,7 @@ test.each([
 describe('the person’s own checkout', () => {
   const reported = async (commitId: string): Promise<string[]> =>
     (await checkPushed(mine, { commit: commitId, remote }, signal)).map(({ what, remedy }) => `${what} → ${remedy}`)
-  const goesBy = (): string => `this run goes by refs/heads/main at ${second.slice(0, 12)}`
+  const basis = (): string => `this run uses refs/heads/main at ${second.slice(0, 12)}`
 
   test('that is as Git is says nothing', async () => {
     expect(await reported(second)).toEqual([])
@@ -70,15 +70,15 @@ describe('the person’s own checkout', () => {
     commit(mine, 'README.md', 'no matter of a cluster')
     writeFileSync(join(mine, 'kubernetes/clusters/infra/a.yaml'), 'four')
     expect(await reported(second)).toEqual([
-      `1 commit of this checkout not pushed (${own.slice(0, 7)} Change kubernetes/clusters/infra/a.yaml); ${goesBy()} → git push`,
-      `not committed in this checkout: kubernetes/clusters/infra/a.yaml; ${goesBy()} → git status`,
+      `1 commit of this checkout not pushed (${own.slice(0, 7)} Change kubernetes/clusters/infra/a.yaml); ${basis()} → git push`,
+      `not committed in this checkout: kubernetes/clusters/infra/a.yaml; ${basis()} → git status`,
     ])
     git(mine, 'reset', '--quiet', '--hard', second)
   })
   test('that is behind is asked so', async () => {
     const head = commit(server, 'kubernetes/clusters/infra/a.yaml', 'five')
     expect(await reported(head)).toEqual([
-      `this checkout does not know the remote's head; this run goes by refs/heads/main at ${head.slice(0, 12)} → git pull`,
+      `this checkout does not know the remote's head; this run uses refs/heads/main at ${head.slice(0, 12)} → git pull`,
     ])
   })
   test('of another repository is nobody’s business', async () => {
@@ -101,7 +101,7 @@ describe('the lab’s Git', () => {
     expect(await checkLabPushed(here, there, { git_url: 'http://127.0.0.1' })).toEqual([
       {
         is: 'notice',
-        what: "the lab's Git differs from this checkout's kubernetes/ in new.yaml, clusters/infra/settings.yaml; this run goes by the lab's Git",
+        what: "the lab's Git differs from this checkout's kubernetes/ in new.yaml, clusters/infra/settings.yaml; this run uses the lab's Git",
         remedy: 'a push would change version 1 to 2 there; if that is meant: npx zx scripts/lab.ts push',
       },
     ])

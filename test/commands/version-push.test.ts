@@ -42,7 +42,7 @@ function upgradeOf(cluster: string, made: (commit: string) => void | Promise<voi
 }
 
 test('clusters that are upgraded at the same time all come to push', async () => {
-  await Promise.all(['infra', 'apps', 'edge'].map((cluster) => upgradeOf(cluster).act(stage([], 'dry-run').run, () => undefined)))
+  await Promise.all(['infra', 'apps', 'edge'].map((cluster) => upgradeOf(cluster).apply(stage([], 'dry-run').run, () => undefined)))
   for (const cluster of ['infra', 'apps', 'edge']) expect(inMain(cluster)).toBe(settings('2.9.5'))
 })
 
@@ -54,7 +54,7 @@ test('where someone has changed the very file meanwhile, nothing is pushed on to
     isOvertaken = true
     overtake()
   })
-  await expect(step.act(stage([], 'dry-run').run, () => undefined)).rejects.toMatchObject({
+  await expect(step.apply(stage([], 'dry-run').run, () => undefined)).rejects.toMatchObject({
     message: `${fileOf('infra')} was changed in ${remote.url} while this was made, and nothing was pushed`,
     remedy: 'look at what was changed; to begin at its new head: the same command',
   })

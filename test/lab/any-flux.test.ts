@@ -9,7 +9,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { Cluster } from '../../lib/kubernetes/client.ts'
 import { kinds } from '../../lib/kubernetes/objects.ts'
 import { fluxKinds } from '../../lib/flux/kinds.ts'
-import { stated } from '../../lib/kubernetes/manifest.ts'
+import { manifestOf } from '../../lib/kubernetes/manifest.ts'
 import { copyCheckout, documentOf, type Ended, script, startLab, type TestLab } from './harness.ts'
 
 /** As EKS calls it. The folders of the person who has it hold spaces. */
@@ -51,10 +51,12 @@ beforeAll(async () => {
   await type(`flux install --context=${context} --components=source-controller,kustomize-controller,helm-controller`)
   const ref = { namespace: 'default', name: 'own' }
   await cluster.apply(
-    stated({ ...fluxKinds.gitRepository, ...ref }, { spec: { interval: '1m', url: git.anonymousUrl, ref: { branch: 'main' } } }),
+    manifestOf({ ...fluxKinds.gitRepository, ...ref }, { spec: { interval: '1m', url: git.anonymousUrl, ref: { branch: 'main' } } }),
   )
   const sourceRef = { kind: 'GitRepository', name: 'own' }
-  await cluster.apply(stated({ ...fluxKinds.kustomization, ...ref }, { spec: { interval: '1m', path: './own', prune: true, sourceRef } }))
+  await cluster.apply(
+    manifestOf({ ...fluxKinds.kustomization, ...ref }, { spec: { interval: '1m', path: './own', prune: true, sourceRef } }),
+  )
   await lab.kubectl('--namespace=default', 'wait', 'kustomization/own', '--for=condition=Ready', '--timeout=120s')
 })
 afterAll(async () => {
@@ -100,13 +102,13 @@ test('a healthy Flux of the flux CLI is healthy, by --context alone', async () =
 })
 
 test('every command that only looks works, and changes nothing', async () => {
-  const looks: [string, ...string[]][] = [
+  const results: [string, ...string[]][] = [
     ['capture', '--dry-run'],
     ['teardown', '--dry-run'],
     ['recover', '--dry-run'],
     ['drill', '--dry-run', '--scenario', 'all'],
   ]
-  const ended = await Promise.all(looks.map(([name, ...args]) => run(name, ...args, '--json')))
+  const ended = await Promise.all(results.map(([name, ...args]) => run(name, ...args, '--json')))
   expect(ended.map((one) => `${documentOf(one).script} ${documentOf(one).outcome}`)).toEqual([
     'capture planned',
     'teardown planned',
@@ -121,7 +123,7 @@ test('what goes by a folder names it, and what does not', async () => {
   const ended = await run('upgrade', '--to', '2.9.5', '--json')
   expect(ended.code).toBe(2)
   expect(documentOf(ended).error).toEqual({
-    message: `there is no kubernetes/clusters/${context}/settings.yaml: upgrade goes by what Git says of a cluster`,
+    message: `there is no kubernetes/clusters/${context}/settings.yaml: upgrade needs the cluster's folder in Git`,
     remedy:
       'name the folder below kubernetes/clusters with --cluster NAME; without one health-check, capture, restore, teardown, recover, drill work',
   })

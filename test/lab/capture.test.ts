@@ -19,7 +19,7 @@ import { projectRoot } from '../../lib/base/paths.ts'
 import type { Step } from '../../lib/runner/step.ts'
 import { ensureCaptured } from '../../lib/commands/teardown/steps/capture.ts'
 import { ensureSuspended } from '../../lib/commands/rebuild/steps/suspend.ts'
-import { stated } from '../../lib/kubernetes/manifest.ts'
+import { manifestOf } from '../../lib/kubernetes/manifest.ts'
 import { temporaryNow, verifyNothingLeft, watchProcesses } from './canaries.ts'
 import { bootstrappedLab, documentOf, type TestLab } from './harness.ts'
 
@@ -64,10 +64,10 @@ afterAll(async () => {
 
 /** What a team that uses Flux has beside Git. */
 async function makeTeam(): Promise<void> {
-  await infra.apply({ ...stated(team), metadata: { ...stated(team).metadata, labels: { team: 'a' } } })
+  await infra.apply({ ...manifestOf(team), metadata: { ...manifestOf(team).metadata, labels: { team: 'a' } } })
   const marks = { labels: { team: 'a' }, annotations: { note: 'ü "quoted"\nlines' } }
   const create = async (ref: Ref, fields: Record<string, unknown>): Promise<void> => {
-    const object = stated(ref, fields)
+    const object = manifestOf(ref, fields)
     await infra.create({ ...object, metadata: { ...object.metadata, ...marks } })
   }
   await create(crd, {
@@ -97,7 +97,7 @@ async function makeTeam(): Promise<void> {
   await create(named, { data: { kept: 'yes' } })
   await create(externalSecret, { spec: {} })
   const owner = await infra.get(externalSecret)
-  const written = stated(external, { data: { token: encoded } })
+  const written = manifestOf(external, { data: { token: encoded } })
   const ownerReferences = [{ apiVersion: externalSecret.apiVersion, kind: 'ExternalSecret', name: 'vault', uid: owner?.metadata.uid }]
   await infra.create({ ...written, metadata: { ...written.metadata, ownerReferences } })
   await create(byHand, {
@@ -112,7 +112,7 @@ async function makeTeam(): Promise<void> {
       postBuild: { substituteFrom: ['ConfigMap substitutes', 'Secret values', 'Secret nowhere'].map(pointer) },
     },
   })
-  const root = stated(
+  const root = manifestOf(
     { ...fluxKinds.kustomization, namespace: fluxSystem, name: 'decrypting' },
     {
       spec: {
@@ -154,15 +154,15 @@ const revisions = [1, 2].map((revision): Ref => ({ ...kinds.secret, namespace: f
 const lost = [values, fixed, subst, account, byHand, sopsAge, named, ...revisions]
 
 /** What must come back byte for byte: all but what only a server gives. */
-function essence(object: KubeObject | undefined): unknown {
+function comparableFields(object: KubeObject | undefined): unknown {
   if (object === undefined) return undefined
   const { uid: _uid, resourceVersion: _version, creationTimestamp: _created, generation: _generation, ...metadata } = object.metadata
   const { managedFields, finalizers: _finalizers, ...rest } = metadata
-  const { status: _status, ...stated_ } = object
+  const { status: _status, ...fields } = object
   const owners = managedFields
     .filter(({ subresource }) => subresource === undefined)
     .map(({ manager, fieldsV1 }) => ({ manager, fieldsV1 }))
-  return { ...stated_, metadata: { ...rest, ...(object.kind === 'Kustomization' ? {} : { owners }) } }
+  return { ...fields, metadata: { ...rest, ...(object.kind === 'Kustomization' ? {} : { owners }) } }
 }
 
 async function remove(ref: Ref): Promise<void> {
@@ -217,7 +217,7 @@ describe('a capture', () => {
     expect(held.stderr).toContain(`sops.key is itself among what is captured (${nameOf(sopsAge)}): once that is gone, nothing would open`)
     const over = await capture('--out', file)
     expect(over.code).toBe(2)
-    expect(over.stderr).toContain(`${file} is there already, and may be the only good capture`)
+    expect(over.stderr).toContain(`${file} exists already, and may be the only good capture`)
     const tracked = await capture('--out', join(projectRoot, 'docs/x.capture'))
     expect(tracked.code).toBe(2)
     expect(tracked.stderr).toMatch(/docs\/x\.capture is in a Git checkout, .*, which does not ignore it: a capture never goes into Git/)
@@ -273,14 +273,17 @@ describe('the steps of a teardown', () => {
 
   test('capture into the run’s folder, again as long as Flux is there, and never again afterwards', async () => {
     const step = await capturing(false)
-    expect(await step.look(run())).toMatchObject({ is: 'todo', change: expect.stringContaining(recipient) })
-    await step.act(run(), () => undefined)
-    expect(await step.look(run())).toMatchObject({ is: 'done', detail: expect.stringContaining(join(folder, 'capture.age')) })
+    expect(await step.check(run())).toMatchObject({ is: 'todo', change: expect.stringContaining(recipient) })
+    await step.apply(run(), () => undefined)
+    expect(await step.check(run())).toMatchObject({ is: 'done', detail: expect.stringContaining(join(folder, 'capture.age')) })
     // The run was killed, and is gone on with.
-    expect(await (await capturing(false)).look(run())).toMatchObject({ is: 'todo' })
-    expect(await (await capturing(true)).look(run())).toMatchObject({ is: 'done' })
+    expect(await (await capturing(false)).check(run())).toMatchObject({ is: 'todo' })
+    expect(await (await capturing(true)).check(run())).toMatchObject({ is: 'done' })
     writeFileSync(join(folder, 'capture.age'), 'damaged')
-    expect(await (await capturing(true)).look(run())).toMatchObject({ is: 'blocked', reason: expect.stringContaining('as it was written') })
+    expect(await (await capturing(true)).check(run())).toMatchObject({
+      is: 'blocked',
+      reason: expect.stringContaining('as it was written'),
+    })
   })
 
   test('suspend again what was suspended by hand, and what this did is by hand too', async () => {
@@ -288,9 +291,9 @@ describe('the steps of a teardown', () => {
     if (decryptor === undefined) throw new Error('no identity')
     const step = ensureSuspended('suspensions', () => openCapture(file, decryptor))
     await infra.patch(byHand, { spec: { suspend: false } })
-    expect(await step.look(run())).toMatchObject({ is: 'todo', change: `suspend ${nameOf(byHand)}` })
-    await step.act(run(), () => undefined)
-    expect(await step.look(run())).toEqual({ is: 'done', detail: '2 of 2 are suspended' })
+    expect(await step.check(run())).toMatchObject({ is: 'todo', change: `suspend ${nameOf(byHand)}` })
+    await step.apply(run(), () => undefined)
+    expect(await step.check(run())).toEqual({ is: 'done', detail: '2 of 2 are suspended' })
     const suspended = await infra.get(byHand)
     expect(suspended === undefined ? undefined : suspendedBy(suspended)).toBe('flux-runbook')
   })
@@ -302,14 +305,14 @@ describe('a restore', () => {
 
   test('gives back byte for byte what was lost, and the fields to those who managed them', async () => {
     const all = [team, ...lost]
-    before = await Promise.all(all.map(async (ref) => essence(await infra.get(ref))))
+    before = await Promise.all(all.map(async (ref) => comparableFields(await infra.get(ref))))
     for (const ref of [byHand, externalSecret, sopsAge, named, ...revisions, team]) await remove(ref) // and what is in the namespace
     const temporary = temporaryNow()
     const running = lab.start('restore', ['--lab', '--from', file, '--identity', identity, '--yes', '--json', '--verbose'])
     const seen = await watchProcesses(running, [canary, encoded])
     const ended = await running.ended
     expect(ended.code, ended.stderr).toBe(0)
-    expect(await Promise.all(all.map(async (ref) => essence(await infra.get(ref))))).toEqual(before)
+    expect(await Promise.all(all.map(async (ref) => comparableFields(await infra.get(ref))))).toEqual(before)
     expect(ended.stderr).toContain(`${nameOf(external)} without its owner ExternalSecret vault, which is gone`)
     expect(seen).toEqual([])
     await verifyNothingLeft(lab, ended, [canary], temporary)
@@ -353,16 +356,16 @@ describe('a restore', () => {
     expect(await infra.get(values)).toMatchObject({ data: { 'values.yaml': 'c2VjcmV0' } })
     const ended = await restore('--yes')
     expect(ended.code, ended.stderr).toBe(0)
-    expect(essence(await infra.get(values))).toEqual(before[1])
+    expect(comparableFields(await infra.get(values))).toEqual(before[1])
   })
 
   test('is stopped, before it changes anything, by what nobody can change', async () => {
     await remove(fixed)
-    await infra.apply(stated(fixed, { type: 'kubernetes.io/dockerconfigjson', immutable: true, data: { '.dockerconfigjson': 'e30=' } }))
+    await infra.apply(manifestOf(fixed, { type: 'kubernetes.io/dockerconfigjson', immutable: true, data: { '.dockerconfigjson': 'e30=' } }))
     await infra.patch(subst, { data: { REGION: 'us' } })
     const ended = await restore('--yes')
     expect(ended.code).toBe(3)
-    expect(ended.stderr).toContain(`${nameOf(fixed)} differs in data[.dockerconfigjson], which the API lets nobody change`)
+    expect(ended.stderr).toContain(`${nameOf(fixed)} differs in data[.dockerconfigjson], which is immutable`)
     expect(ended.stderr).toContain(
       'to have the captured one: npx zx scripts/lab.ts kubectl --context lab-infra -- --namespace team-a delete secret registry',
     )

@@ -83,7 +83,7 @@ test('an objective that is missed fails the drill, and says which', async () => 
   expect(documentOf(ended.stdout)).toMatchObject({ outcome: 'failed', scenarios: [{ met: false, recoveredMs: expect.any(Number) }] })
 })
 
-test('interrupted after it has struck, it says how things are, ends the fault and what it had called, and names what is next', async () => {
+test('interrupted after the fault was injected, it says how things are, ends the fault and what it had called, and names what is next', async () => {
   const running = lab.start('drill', ['--lab', '--scenario', 'git-credentials-gone,git-gone', '--json'])
   await running.said('recover.ts fixes it')
   running.kill('SIGINT')

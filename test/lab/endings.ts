@@ -53,15 +53,15 @@ export async function endEach(command: Command, cases: readonly (readonly [Endin
   const since = new Date()
   await command.begin()
   const before = await command.state()
-  let running: Held | undefined
+  let running: StoppedRun | undefined
   for (const [at, [ending, step]] of cases.entries()) {
     // One that sleeps goes on by itself: the same process is stopped at the next step too. Any other is to come to its end.
     const left = cases.slice(at)
-    const awake = left.findIndex(([how]) => how !== 'asleep')
-    const titles = left.slice(0, awake === -1 ? left.length : awake + 1).map(([, { title }]) => title)
+    const next = left.findIndex(([how]) => how !== 'asleep')
+    const titles = left.slice(0, next === -1 ? left.length : next + 1).map(([, { title }]) => title)
     running = await heldAt(command, running, titles)
     console.log(`${command.script}: ${ending} in “${step.title}”`)
-    await strike(command, running, ending)
+    await endRun(command, running, ending)
     if (ending === 'asleep') continue
     await verifyEnded(command, await running.run.ended, ending, { ...step, isLast: at === cases.length - 1 }, before)
     running = undefined
@@ -88,16 +88,16 @@ export function threeByChance(steps: readonly PlannedStep[], seed: number): (rea
   return chosen.flatMap((step, at) => (endingsOf[at] === undefined ? [] : [[endingsOf[at], step] as const]))
 }
 
-interface Held {
+interface StoppedRun {
   readonly run: Running
   /** Where it has not been stopped yet. */
   readonly titles: readonly string[]
 }
 
 /** A run that stands still in the first of these steps, and in the next ones once it goes on; the Lease says in which. */
-async function heldAt(command: Command, going: Held | undefined, titles: readonly string[]): Promise<Held> {
+async function heldAt(command: Command, process: StoppedRun | undefined, titles: readonly string[]): Promise<StoppedRun> {
   const [title = ''] = titles
-  const goOn = going ?? start(command, titles, flagsOf(command))
+  const goOn = process ?? start(command, titles, flagsOf(command))
   if (await isStopped(goOn.run)) return verified(command, goOn, title)
   const { code, stderr } = await goOn.run.ended
   expect(code, stderr).toBe(0)
@@ -108,12 +108,12 @@ async function heldAt(command: Command, going: Held | undefined, titles: readonl
   throw new Error(`it never came to “${title}”:\n${(await again.run.ended).stderr}`)
 }
 
-function start({ lab, script }: Command, titles: readonly string[], flags: readonly string[]): Held {
+function start({ lab, script }: Command, titles: readonly string[], flags: readonly string[]): StoppedRun {
   const env = { NODE_OPTIONS: `--import=${new URL('hold.mjs', import.meta.url).href}`, HOLD_AT: JSON.stringify(titles) }
   return { run: lab.start(script, flags, env), titles }
 }
 
-async function verified(command: Command, held: Held, title: string): Promise<Held> {
+async function verified(command: Command, held: StoppedRun, title: string): Promise<StoppedRun> {
   expect((await command.cluster().get(lease))?.metadata.annotations).toMatchObject({ 'flux-runbook/phase': title })
   return held
 }
@@ -135,7 +135,7 @@ function stateOf(pid: number): string | undefined {
   }
 }
 
-async function strike(command: Command, { run }: Held, ending: Ending): Promise<void> {
+async function endRun(command: Command, { run }: StoppedRun, ending: Ending): Promise<void> {
   const goOn = (): void => run.kill('SIGCONT')
   switch (ending) {
     case 'killed':

@@ -30,7 +30,7 @@ const waves = `${clusters}waves:
 const kubeconfigSchema = v.looseObject({ contexts: v.array(v.unknown()) })
 
 describe('one command on two clusters, in two waves', () => {
-  test('ends well: the document, the reports, and what is left of it', async () => {
+  test('succeeds: the document, the reports, and what is left of it', async () => {
     const ended = await fleet.run(['health-check', '--only', 'api', '--json'], waves)
     expect(ended, ended.stderr).toMatchObject({ code: 0 })
     const document = fleetDocument(ended)
@@ -141,7 +141,7 @@ describe('nothing is begun, and everything is said at once', () => {
         '3 problems with the fleet; nothing was begun:',
         `  ${file}:4: the cluster infra is named twice, first in line 2`,
         `  ${file}:4: there is no wave cannary; did you mean canary?`,
-        `  ${file}:7: soak wants a duration such as 10m`,
+        `  ${file}:7: soak must be a duration such as 10m`,
       ].join('\n'),
     )
   })

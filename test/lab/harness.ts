@@ -11,7 +11,7 @@ import { openProxy } from '../../lib/connection/kubectl-proxy.ts'
 import { findAccess } from '../../lib/connection/kubeconfig.ts'
 import { projectRoot } from '../../lib/base/paths.ts'
 import { makeTemporaryFolder } from '../../lib/process/temporary-folder.ts'
-import { bringUp, type LabAccess, labAccess, tellLab } from '../../lab/client.ts'
+import { bringUp, type LabAccess, labAccess, reportLab } from '../../lab/client.ts'
 import { labHome } from '../../lab/home.ts'
 import { takeDown } from '../../lab/take-down.ts'
 import { recordingConsole } from '../recording-console.ts'
@@ -118,7 +118,7 @@ export interface TestLab {
   readonly close: () => Promise<void>
 }
 
-/** Runs a bootstrap of lab-infra that is to end well. */
+/** Runs a bootstrap of lab-infra that is to succeed. */
 export async function bootstrapInfra(): Promise<void> {
   const { code, stderr } = await script('bootstrap', ['--lab', '--yes'], { home: labHome() })
   if (code !== 0) throw new Error(`the bootstrap that the tests begin with ended with ${code}:\n${stderr}`)
@@ -182,10 +182,10 @@ async function openLab(home: string): Promise<TestLab> {
       return running
     },
     access: labAccess,
-    snapshot: async (name) => void (await tellLab({ do: 'snapshot', name })),
-    reset: async (name) => void (await tellLab({ do: 'reset', name })),
-    setFault: async (fault) => void (await tellLab({ do: 'fault-set', fault })),
-    clearFaults: async (fault) => void (await tellLab({ do: 'fault-clear', ...(fault === undefined ? {} : { fault }) })),
+    snapshot: async (name) => void (await reportLab({ do: 'snapshot', name })),
+    reset: async (name) => void (await reportLab({ do: 'reset', name })),
+    setFault: async (fault) => void (await reportLab({ do: 'fault-set', fault })),
+    clearFaults: async (fault) => void (await reportLab({ do: 'fault-clear', ...(fault === undefined ? {} : { fault }) })),
     async kubectl(...args) {
       const env = { KUBECONFIG: kubeconfig, HOME: home }
       return (await promisify(execFile)(join(bin, 'kubectl'), ['--context=lab-infra', ...args], { env })).stdout

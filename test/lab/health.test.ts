@@ -16,7 +16,7 @@ import { onChange } from '../../lib/kubernetes/watch.ts'
 import { allProbes, probesNamed } from '../../lib/health/all-probes.ts'
 import type { GitLogin } from '../../lib/tools/git-login.ts'
 import { type ProbeResult, runProbes } from '../../lib/health/probe.ts'
-import { setScene } from '../../lib/health/snapshot.ts'
+import { createSnapshot } from '../../lib/health/snapshot.ts'
 import { gitLoginOf } from '../../lib/connection/settings.ts'
 import { bootstrappedLab, type Ended, type TestLab, untilRunning } from './harness.ts'
 
@@ -37,15 +37,18 @@ afterAll(async () => {
   await lab.close()
 })
 
-/** Every probe's look, as it is now. */
-function look(options: { monitoring?: string; now?: number; only?: string; login?: GitLogin } = {}): Promise<ProbeResult[]> {
+/** The metrics, read now. */
+function readMetrics(options: { monitoring?: string; now?: number; only?: string; login?: GitLogin } = {}): Promise<ProbeResult[]> {
   const { only, monitoring, login: own = login, ...clock } = options
-  return runProbes(probesNamed(only), setScene({ cluster, kubectl: 'kubectl', where: '--lab', login: own, folder, monitoring, ...clock }))
+  return runProbes(
+    probesNamed(only),
+    createSnapshot({ cluster, kubectl: 'kubectl', where: '--lab', login: own, folder, monitoring, ...clock }),
+  )
 }
 
 /** The probes that are not content. */
-async function turned(options: Parameters<typeof look>[0] = {}): Promise<ProbeResult[]> {
-  return (await look(options)).filter(({ state }) => state !== 'ok')
+async function turned(options: Parameters<typeof readMetrics>[0] = {}): Promise<ProbeResult[]> {
+  return (await readMetrics(options)).filter(({ state }) => state !== 'ok')
 }
 
 /** Waits on watches until it is so. */
@@ -70,7 +73,7 @@ const everything: readonly Kind[] = [
   fluxKinds.helmRelease,
 ]
 /** Waits until nothing is in trouble any more, nor about to be: for a while, since what is not fixed by then never will be. */
-async function healed(): Promise<void> {
+async function untilHealthy(): Promise<void> {
   await untilRunning(lab)
   const deadline = Date.now() + 120_000
   let still: ProbeResult[] = []
@@ -87,7 +90,7 @@ async function healed(): Promise<void> {
 
 const instance = { ...fluxKinds.fluxInstance, namespace, name: 'flux' }
 
-/** That the operator has taken every look that it was asked for, and found all well. */
+/** That the operator has done every reconciliation that was requested, and found all healthy. */
 async function isInstanceReady(): Promise<boolean> {
   const object = await cluster.get(instance)
   return object !== undefined && !isRequested(object) && readinessOf(object).is === 'ready'
@@ -127,7 +130,7 @@ const suspendSchema = v.object({ spec: v.object({ suspend: v.optional(v.boolean(
 const documentOf = ({ stdout }: Ended): v.InferOutput<typeof documentSchema> =>
   v.parse(v.pipe(v.string(), v.parseJson(), documentSchema), stdout)
 
-beforeEach(healed)
+beforeEach(untilHealthy)
 
 test('a healthy cluster is all ok: exit 0, one line a probe', async () => {
   const ended = await lab.run('health-check', ['--lab', '--json'])
@@ -147,14 +150,14 @@ test('a probe that there is not is a usage error that names the nearest', async 
   expect(ended.stderr).toContain('there is no probe "sorces"; did you mean sources?')
 })
 
-test('a look that fails is unknown, never fine: exit 1', async () => {
+test('a check that fails is unknown, never fine: exit 1', async () => {
   await lab.setFault('git-down')
   const ended = await lab.run('health-check', ['--lab', '--json', '--only', 'revision,crds'])
   await lab.clearFaults()
   expect(ended.code).toBe(1)
   expect(documentOf(ended)).toMatchObject({ outcome: 'failed', healthy: false })
   expect(documentOf(ended).probes.map(({ id, state }) => `${id} ${state}`)).toEqual(['crds ok', 'revision unknown'])
-  expect(ended.stderr).toMatch(/✗ Revision: the look failed: Git cannot be reached at http/)
+  expect(ended.stderr).toMatch(/✗ Revision: the check failed: Git cannot be reached at http/)
   expect(ended.stderr).toContain('lab-infra is not healthy; not known: revision')
 })
 
@@ -313,7 +316,7 @@ test('revision: without a login for the server that Flux follows, Git is not ask
   const { git } = await lab.access()
   const { origin } = new URL(git.url)
   const other: GitLogin = { kind: 'password', username: git.username, password: git.password, origin: 'https://git.example.com' }
-  const seen = async (own: GitLogin): Promise<ProbeResult[]> => look({ only: 'revision', login: own })
+  const seen = async (own: GitLogin): Promise<ProbeResult[]> => readMetrics({ only: 'revision', login: own })
   const found = { id: 'revision', title: 'Revision', state: 'ok', applies: false }
   expect(await seen(other)).toEqual([
     { ...found, detail: `not compared with Git: the login for Git is for https://git.example.com, not for ${origin}` },
@@ -360,7 +363,7 @@ test('helmreleases: a chart that is not there; a release left pending, recognise
   const [found] = await turned({ only: 'helmreleases', now: Date.now() + 600_000 })
   expect(found?.objects?.[0]).toMatchObject({
     object: 'HelmRelease flux-system/flux-operator',
-    reason: 'Helm release flux-operator is pending-upgrade at revision 7, and nobody is at work on it',
+    reason: 'Helm release flux-operator is pending-upgrade at revision 7, and no controller is working on it',
     problem: 'Operator HelmRelease stuck reconciling',
   })
   await remove(pending)
@@ -462,7 +465,7 @@ test('what a person has suspended is a warning that says who; neither --fix nor 
   const kustomization = 'infra-gitops-flux-instance'
   await flux('suspend', 'kustomization', kustomization)
   await lab.kubectl(`--namespace=${namespace}`, 'annotate', 'fluxinstance/flux', 'fluxcd.controlplane.io/reconcile=disabled')
-  const isResting = async (): Promise<readonly [unknown, unknown]> => [
+  const readSuspension = async (): Promise<readonly [unknown, unknown]> => [
     v.parse(suspendSchema, await cluster.get({ ...fluxKinds.kustomization, namespace, name: kustomization })).spec.suspend,
     (await cluster.get(instance))?.metadata.annotations['fluxcd.controlplane.io/reconcile'],
   ]
@@ -486,7 +489,7 @@ test('what a person has suspended is a warning that says who; neither --fix nor 
   expect(documentOf(recovered), recovered.stderr).toMatchObject({ outcome: 'unchanged', exitCode: 0 })
   expect(recovered.stderr).toContain('FluxInstance flux-system/flux is suspended by kubectl-annotate (kubectl) since ')
   expect(recovered.stderr).toContain('recover.ts --lab --context lab-infra --resume-suspended FluxInstance/flux-system/flux')
-  expect(await isResting()).toEqual([true, 'disabled'])
+  expect(await readSuspension()).toEqual([true, 'disabled'])
   const planned = await lab.run('bootstrap', ['--lab', '--dry-run'])
   expect(planned.stderr).toContain(
     '⚠ FluxInstance flux-system/flux is suspended by kubectl-annotate (kubectl): its operator neither installs nor repairs anything\n',
@@ -495,7 +498,7 @@ test('what a person has suspended is a warning that says who; neither --fix nor 
   const named = ['--resume-suspended', `Kustomization/${namespace}/${kustomization}`, '--resume-suspended', 'FluxInstance/flux-system/flux']
   const resumed = await lab.run('recover', ['--lab', '--yes', '--json', ...named])
   expect(documentOf(resumed), resumed.stderr).toMatchObject({ outcome: 'done', exitCode: 0, suspended: [] })
-  expect(await isResting()).toEqual([undefined, undefined])
+  expect(await readSuspension()).toEqual([undefined, undefined])
   const unknown = await lab.run('recover', ['--lab', '--yes', '--resume-suspended', 'Kustomization/flux-system/nowhere'])
   expect(unknown).toMatchObject({ code: 2, stderr: expect.stringContaining('there is no such object of Flux; nothing was changed') })
 })

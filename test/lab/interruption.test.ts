@@ -57,7 +57,7 @@ describe('a bootstrap that is interrupted', () => {
       /^◎ Install Flux: apply/m,
       /^✗ stopped; done so far: Create the namespace flux-system; Give Flux the login for Git; Install flux-operator 0\.59\.0; in the middle of: Install Flux: apply the FluxInstance$/m,
     )
-    await stop('SIGTERM', /^◎ looking at the cluster/m, /^✗ stopped; nothing more was changed$/m, '--resume')
+    await stop('SIGTERM', /^◎ reading the cluster/m, /^✗ stopped; nothing more was changed$/m, '--resume')
     // What the operator has finished by itself meanwhile is nothing that the run has done.
     await stop(
       'SIGTERM',
@@ -150,7 +150,7 @@ describe('the lock', () => {
 
     await cluster.remove(lease, { uid: (await cluster.get(lease))?.metadata.uid ?? '' })
     const resumed = lab.start('bootstrap', ['--lab', '--yes', '--resume'])
-    await resumed.said(`going on with the run ${known}`)
+    await resumed.said(`resuming the run ${known}`)
     await resumed.said('✔ Create the namespace')
     resumed.kill('SIGTERM')
     expect((await resumed.ended).code).toBe(130)
@@ -161,7 +161,7 @@ describe('a dry run', () => {
   test('of an empty, a half-made and a finished cluster changes nothing, and its plan is what is then done', async () => {
     const everything = (): Promise<string[]> => stateOf(cluster)
     const planOf = async (): Promise<string[]> => {
-      const before = await atRest(everything)
+      const before = await unchanging(everything)
       const planned = await lab.run('bootstrap', ['--lab', '--dry-run', '--json'])
       expect(planned.code).toBe(0)
       expect(await everything()).toEqual(before)
@@ -169,7 +169,7 @@ describe('a dry run', () => {
     }
     const empty = await planOf()
     expect(empty).toEqual(['namespace', 'git-credentials', 'flux-operator', 'flux-instance', 'sync', 'takeover', 'verify'])
-    // No signal comes at the same moment each time; nor is a cluster at rest whose operator has been reported what to install.
+    // No signal comes at the same moment each time; nor is a cluster idle whose operator has just been given what to install.
     const allow = await forbid('fluxcd.controlplane.io', 'fluxinstances')
     const half = await lab.run('bootstrap', ['--lab', '--yes', '--json'])
     expect(half.code, half.stderr).toBe(1)
@@ -208,7 +208,7 @@ async function forbid(group: string, resource: string): Promise<() => Promise<vo
 }
 
 /** The state once two reads, two seconds apart, are the same: controllers have finished what the run before set off. */
-async function atRest(read: () => Promise<string[]>): Promise<string[]> {
+async function unchanging(read: () => Promise<string[]>): Promise<string[]> {
   let last = await read()
   await expect
     .poll(

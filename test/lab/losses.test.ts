@@ -3,7 +3,7 @@ import * as v from 'valibot'
 import type { Cluster } from '../../lib/kubernetes/client.ts'
 import { fluxKinds } from '../../lib/flux/kinds.ts'
 import { requestReconcile } from '../../lib/flux/reconcile-request.ts'
-import { stated } from '../../lib/kubernetes/manifest.ts'
+import { manifestOf } from '../../lib/kubernetes/manifest.ts'
 import { kinds, parseObject, type Ref } from '../../lib/kubernetes/objects.ts'
 import { bootstrappedLab, type Ended, type TestLab, untilRunning } from './harness.ts'
 
@@ -34,7 +34,7 @@ const account: Ref = { ...kinds.serviceAccount, namespace, name: 'kustomize-cont
 const role: Ref = { apiVersion: 'rbac.authorization.k8s.io/v1', kind: 'ClusterRole', name: `crd-controller-${namespace}` }
 
 /** A policy engine's, which was removed and left this behind: it refuses everything in Flux's namespace. */
-const leftBehind = stated(webhook, {
+const leftBehind = manifestOf(webhook, {
   webhooks: [
     {
       name: 'validate.policy.example.com',
@@ -53,12 +53,12 @@ test('a webhook left behind, a quota of 0, an account gone, operator and control
   for (const name of scaled) await cluster.patch({ ...kinds.deployment, namespace, name }, { spec: { replicas: 0 } })
   await cluster.remove(account, { uid: (await cluster.get(account))?.metadata.uid ?? '' })
   await cluster.patch(role, { rules: [] })
-  await cluster.apply(stated(quota, { spec: { hard: { pods: '0' } } }))
+  await cluster.apply(manifestOf(quota, { spec: { hard: { pods: '0' } } }))
   await cluster.apply(leftBehind)
 
-  const looked = documentOf(await lab.run('health-check', ['--lab', '--json', '--only', 'namespace,webhooks,operator,inventory']))
-  expect(looked.probes).toMatchObject([
-    { id: 'operator', state: 'fail', objects: [{ reason: 'is scaled to 0: nobody does its work' }] },
+  const checked = documentOf(await lab.run('health-check', ['--lab', '--json', '--only', 'namespace,webhooks,operator,inventory']))
+  expect(checked.probes).toMatchObject([
+    { id: 'operator', state: 'fail', objects: [{ reason: 'is scaled to 0: its work is not done' }] },
     {
       id: 'namespace',
       state: 'fail',

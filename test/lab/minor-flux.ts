@@ -1,6 +1,6 @@
 import { expect } from 'vitest'
 import type { Cluster } from '../../lib/kubernetes/client.ts'
-import { stateOf } from '../../lib/flux/instance.ts'
+import { instanceStateOf } from '../../lib/flux/instance.ts'
 import { kinds, type Ref } from '../../lib/kubernetes/objects.ts'
 import { fluxKinds } from '../../lib/flux/kinds.ts'
 import { readinessOf } from '../../lib/flux/readiness.ts'
@@ -29,12 +29,12 @@ export async function startMinorLab(clusters: readonly string[]): Promise<TestLa
 
 /** The version that the FluxInstance has applied, once it is Ready: the operator looks at it every minute, and then it is not. */
 export async function applied(cluster: Cluster): Promise<string | undefined> {
-  const look = async (): Promise<{ is: string; applied: string } | undefined> => {
+  const read = async (): Promise<{ is: string; applied: string } | undefined> => {
     const object = await cluster.get(instance)
-    return object && { is: readinessOf(object).is, applied: stateOf(object).applied }
+    return object && { is: readinessOf(object).is, applied: instanceStateOf(object).applied }
   }
-  await expect.poll(look, { timeout: 60_000 }).toMatchObject({ is: 'ready' })
-  return (await look())?.applied
+  await expect.poll(read, { timeout: 60_000 }).toMatchObject({ is: 'ready' })
+  return (await read())?.applied
 }
 
 /** The UIDs of what Flux has deployed, and of the objects that say so. */

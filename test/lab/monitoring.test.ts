@@ -21,7 +21,7 @@ beforeAll(async () => {
 afterAll(() => lab.close())
 
 /** Has a controller look at an object now, rather than at its next interval. */
-function askToLook(ref: { apiVersion: string; kind: string; name: string }): Promise<KubeObject> {
+function requestReconcile(ref: { apiVersion: string; kind: string; name: string }): Promise<KubeObject> {
   const annotations = { 'reconcile.fluxcd.io/requestedAt': new Date().toISOString() }
   return cluster.patch({ ...ref, namespace }, { metadata: { annotations } })
 }
@@ -62,10 +62,10 @@ test('asked for where the CRDs are not there, it waits alone; when they come, it
   const crds = await monitoringCrds()
   await lab.kubectl('create', '--filename', crds)
   await lab.kubectl('wait', '--for=condition=Established', '--filename', crds)
-  await askToLook(kustomization)
+  await requestReconcile(kustomization)
   const values = { apiVersion: 'v1', kind: 'ConfigMap', namespace, name: 'flux-operator-monitoring' }
   await expect.poll(() => cluster.get(values), { timeout: 90_000 }).toBeDefined()
-  await askToLook({ ...fluxKinds.helmRelease, name: 'flux-operator' })
+  await requestReconcile({ ...fluxKinds.helmRelease, name: 'flux-operator' })
   for (const [kind, name] of [
     ['PodMonitor', 'flux-controllers'],
     ['ServiceMonitor', 'flux-operator'],
@@ -149,7 +149,7 @@ test('every metric and label of the rules is on the real endpoints, and a real V
   const release = { interval: '1m', chartRef: { kind: 'OCIRepository', name: 'nobody' } }
   for (const object of [
     { ...fluxKinds.kustomization, metadata: { name: 'broken', namespace }, spec },
-    { ...fluxKinds.kustomization, metadata: { name: 'resting', namespace }, spec: { ...spec, suspend: true } },
+    { ...fluxKinds.kustomization, metadata: { name: 'suspended', namespace }, spec: { ...spec, suspend: true } },
     { ...fluxKinds.helmRelease, metadata: { name: 'broken', namespace }, spec: release },
   ]) {
     await cluster.apply({ ...object, metadata: { ...object.metadata, labels: {}, annotations: {}, finalizers: [], managedFields: [] } })
@@ -166,9 +166,9 @@ test('every metric and label of the rules is on the real endpoints, and a real V
 
     const annotations = { 'fluxcd.controlplane.io/reconcile': 'disabled' }
     await cluster.patch({ ...fluxKinds.fluxInstance, namespace, name: 'flux' }, { metadata: { annotations } })
-    await askToLook({ apiVersion: fluxKinds.fluxInstance.apiVersion, kind: 'FluxReport', name: 'flux' })
+    await requestReconcile({ apiVersion: fluxKinds.fluxInstance.apiVersion, kind: 'FluxReport', name: 'flux' })
     await expect.poll(() => namesIn('flux_instance_info{suspended="True"}'), { timeout: 60_000 }).toEqual(['flux'])
-    await expect.poll(() => namesIn('flux_resource_info{suspended="True"}'), { timeout: 60_000 }).toEqual(['resting'])
+    await expect.poll(() => namesIn('flux_resource_info{suspended="True"}'), { timeout: 60_000 }).toEqual(['suspended'])
     expect(await namesIn('up{namespace="flux-system"} == 1')).toHaveLength(4)
 
     for (const { alert, expr } of rules) {

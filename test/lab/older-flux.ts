@@ -14,7 +14,7 @@ export const wanted = ['--lab', '--to', '2.9.5', '--yes', '--json']
 
 /** A lab of a test file whose cluster runs Flux 2.9.4, kept as snapshot `old`, and whose newest is 2.9.5. */
 export interface OlderLab extends TestLab {
-  /** Runs a script that is to end well. */
+  /** Runs a script that is to succeed. */
   readonly done: (script: string, args: readonly string[]) => Promise<Ended>
   /** What the lab's Git has. */
   readonly git: (...args: readonly string[]) => Promise<string>

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import type { Cluster } from '../../lib/kubernetes/client.ts'
 import { type Kind, kinds, parseObject } from '../../lib/kubernetes/objects.ts'
-import { stated } from '../../lib/kubernetes/manifest.ts'
+import { manifestOf } from '../../lib/kubernetes/manifest.ts'
 import { bootstrappedLab, documentOf, type TestLab } from './harness.ts'
 
 const namespace = 'flux-system'
@@ -27,8 +27,8 @@ test('a lock that an admission policy refuses is reported before anybody consent
     namespaceSelector: { matchLabels: { 'kubernetes.io/metadata.name': 'kube-system' } },
     resourceRules: [{ ...leases, resourceNames: ['flux-runbook'] }],
   }
-  await cluster.apply(stated(policy, { spec: { matchConstraints, validations: [{ expression: 'false', message: 'it is closed' }] } }))
-  await cluster.apply(stated(binding, { spec: { policyName: policy.name, validationActions: ['Deny'] } }))
+  await cluster.apply(manifestOf(policy, { spec: { matchConstraints, validations: [{ expression: 'false', message: 'it is closed' }] } }))
+  await cluster.apply(manifestOf(binding, { spec: { policyName: policy.name, validationActions: ['Deny'] } }))
   const lease = { ...kinds.lease, metadata: { namespace: 'kube-system', name: 'flux-runbook' } }
   const isRefused = (): Promise<boolean> =>
     cluster.create(parseObject(lease), undefined, { dryRun: true }).then(
@@ -51,10 +51,10 @@ test('a Rancher namespace, pods without a label of Flux’s, and what every name
   const [project, auth] = ['field.cattle.io/projectId', 'controller.cattle.io/namespace-auth']
   const annotations = { [project]: 'c-m-1:p-1', 'lifecycle.cattle.io/create.namespace-auth': 'true' }
   await cluster.patch(ref, { metadata: { annotations, finalizers: [auth] } })
-  for (const name of ['shop', 'web']) await cluster.apply(stated({ ...kinds.namespace, name }))
+  for (const name of ['shop', 'web']) await cluster.apply(manifestOf({ ...kinds.namespace, name }))
   const all = (await cluster.list(kinds.namespace)).map(({ metadata }) => metadata.name).filter((name) => !name.startsWith('kube-'))
   for (const at of all)
-    await cluster.apply(stated({ ...kinds.configMap, namespace: at, name: 'istio-ca-root-cert' }, { data: { 'root-cert.pem': 'PEM' } }))
+    await cluster.apply(manifestOf({ ...kinds.configMap, namespace: at, name: 'istio-ca-root-cert' }, { data: { 'root-cert.pem': 'PEM' } }))
   await lab.kubectl('--namespace', namespace, 'label', 'pods', '--all', 'app.kubernetes.io/part-of-')
   const [pod] = await cluster.list(kinds.pod, { namespace, labels: 'app=helm-controller' })
   const { name = '' } = pod?.metadata ?? {}

@@ -9,7 +9,7 @@ import { kinds, type KubeObject, nameOf, parseObject, type Ref, refOf } from '..
 import { fluxKinds } from '../../lib/flux/kinds.ts'
 import { shippedRole } from '../../lib/preflight/rights.ts'
 import { projectRoot } from '../../lib/base/paths.ts'
-import { stated } from '../../lib/kubernetes/manifest.ts'
+import { manifestOf } from '../../lib/kubernetes/manifest.ts'
 import { parseObjects } from '../../lib/kubernetes/manifest.ts'
 import { copyCheckout, documentOf, type Ended, script, startLab, type TestLab } from './harness.ts'
 
@@ -43,7 +43,7 @@ const asking = (name: string, resource: string): Record<string, unknown> => ({
 })
 
 /** A CustomResourceDefinition of Flux as an earlier one left it, with an object that nobody minds. */
-const leftCrd = stated(
+const leftCrd = manifestOf(
   { ...kinds.crd, name: 'kustomizations.kustomize.toolkit.fluxcd.io' },
   {
     spec: {
@@ -106,7 +106,7 @@ async function registerNowhere(): Promise<void> {
     versionPriority: 1,
     insecureSkipTLSVerify: true,
   }
-  await infra.apply(stated(apiService, { spec }))
+  await infra.apply(manifestOf(apiService, { spec }))
   await eventually(() => hasCondition(apiService, 'Available', 'False'))
 }
 
@@ -116,8 +116,8 @@ describe('with much wrong at once', () => {
   let ended: Ended
 
   beforeAll(async () => {
-    await infra.apply(stated({ ...kinds.namespace, name: 'policy' }))
-    await infra.apply(stated({ ...kinds.namespace, name: namespace }))
+    await infra.apply(manifestOf({ ...kinds.namespace, name: 'policy' }))
+    await infra.apply(manifestOf({ ...kinds.namespace, name: namespace }))
     await infra.apply(
       parseObject({ ...kinds.configMap, metadata: { namespace, name: 'held', finalizers: ['example.com/held'] }, data: {} }),
     )
@@ -125,8 +125,8 @@ describe('with much wrong at once', () => {
     await leave(leftObject)
     await remove(refOf(leftCrd))
     await eventually(() => hasCondition({ ...kinds.namespace, name: namespace }, 'NamespaceFinalizersRemaining', 'True'))
-    await infra.apply(stated(webhook, { webhooks: [asking('check.policy.example.com', 'deployments')] }))
-    await infra.apply(stated(mutating, { webhooks: [asking('inject.policy.example.com', 'services')] }))
+    await infra.apply(manifestOf(webhook, { webhooks: [asking('check.policy.example.com', 'deployments')] }))
+    await infra.apply(manifestOf(mutating, { webhooks: [asking('inject.policy.example.com', 'services')] }))
     const restore = await lab.change('kubernetes/clusters/infra/settings.yaml', (text) =>
       text
         .replace(/^( +distribution_artifact: .*:)v[^"\s]+/m, '$1v0.0.1')
@@ -209,7 +209,7 @@ describe('someone who is not an administrator', () => {
   beforeAll(async () => {
     const { bin, git, kubeconfig: administrators } = await lab.access()
     const account: Ref = { ...kinds.serviceAccount, namespace: 'default', name: 'jane' }
-    await infra.apply(stated(account))
+    await infra.apply(manifestOf(account))
     const request = parseObject({ apiVersion: 'authentication.k8s.io/v1', kind: 'TokenRequest', metadata: { name: 'jane' }, spec: {} })
     const { status } = v.parse(
       v.object({ status: v.object({ token: v.string() }) }),
@@ -287,7 +287,7 @@ describe('someone who is not an administrator', () => {
   async function bind(role: string): Promise<void> {
     const group = 'rbac.authorization.k8s.io'
     await infra.apply(
-      stated(
+      manifestOf(
         { apiVersion: `${group}/v1`, kind: 'ClusterRoleBinding', name: role },
         {
           roleRef: { apiGroup: group, kind: 'ClusterRole', name: role },

@@ -150,7 +150,7 @@ describe('bootstrap --via pulumi', () => {
     const ended = await bootstrap('--cluster', 'plain', '--yes')
     expect(ended.code, ended.stderr).toBe(3)
     expect(documentOf(ended).error?.message).toContain(
-      'FluxInstance flux-system/flux is there: its operator owns Flux, and would fight with Pulumi over it',
+      'FluxInstance flux-system/flux exists: its operator owns Flux, and would fight with Pulumi over it',
     )
     expect(ups()).toHaveLength(2)
   })

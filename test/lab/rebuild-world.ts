@@ -65,7 +65,7 @@ async function alive(cluster: Cluster): Promise<string[]> {
 export async function killRebuild({ lab, cluster, verifyRebuilt }: RebuildWorld, after: (id: string) => boolean): Promise<number> {
   const uidOfNamespace = async (): Promise<string | undefined> => (await cluster.get({ ...kinds.namespace, name: namespace }))?.metadata.uid
   const { steps } = documentOf(await lab.run('rebuild', ['--lab', '--dry-run', '--json']))
-  // A run that had nothing to do yet is not a run: nobody goes on with it.
+  // A run that had nothing to do yet is not a run: no one resumes it.
   const first = steps.findIndex(({ state }) => state === 'planned')
   const chosen = steps.slice(first, -1).filter(({ id }) => after(id))
   const namespaces = new Set<string | undefined>([await uidOfNamespace()])

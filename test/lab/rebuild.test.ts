@@ -58,7 +58,7 @@ describe('a rebuild', () => {
     await world.verifyRebuilt()
     expect(messages[0]).toMatch(/^► rebuild of lab-infra has started, by \S+@\S+ \(run \S+-rebuild\)\./)
     expect(messages.slice(1, 3)).toEqual([
-      expect.stringMatching(/^◎ rebuild of lab-infra, after .*: Flux is down, and what it had deployed is alive$/),
+      expect.stringMatching(/^◎ rebuild of lab-infra, after .*: Flux is down, and what it deployed is still running$/),
       expect.stringMatching(/^◎ rebuild of lab-infra, after .*: Flux is back; it was away for /),
     ])
     expect(messages[3]).toMatch(/^✔ rebuild of lab-infra ended done after /)

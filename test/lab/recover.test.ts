@@ -85,8 +85,8 @@ const source: Ref = { ...fluxKinds.gitRepository, namespace, name: namespace }
 const ask = async (ref: Ref): Promise<void> =>
   void (await cluster.patch(ref, { metadata: { annotations: { 'reconcile.fluxcd.io/requestedAt': new Date().toISOString() } } }))
 
-/** Has its controller look now, so that the next look, which would heal what is broken, is a whole interval away. */
-async function justLooked(ref: Ref): Promise<void> {
+/** Has its controller reconcile now, so that the next reconciliation, which would repair what is broken, is a whole interval away. */
+async function justChecked(ref: Ref): Promise<void> {
   await requestReconcile(cluster, ref)
   const isDone = (object: KubeObject): boolean => !isRequested(object) && readinessOf(object).is === 'ready'
   await until(async () => isDone(await there(ref)), ref)
@@ -106,32 +106,32 @@ test('a cluster that is empty is bootstrapped; then there is nothing to recover'
 })
 
 test('controllers deleted: it waits for the operator, and changes nothing itself', async () => {
-  await justLooked(instance)
+  await justChecked(instance)
   await remove(...(await controllers()))
   const { ids, steps, reported } = await recover()
   expect(ids[0]).toBe('controllers-deleted') // a release that helm-controller was at may be stuck as well
   expect(steps[0]).toBe('controllers already')
-  expect(reported).toContain('the operator looks every 1m and puts back what is missing')
+  expect(reported).toContain('the operator reconciles every 1m and recreates what is missing')
 })
 
 test('controllers deleted, and an operator that would look in an hour only: they are back all the same', async () => {
   await cluster.patch(instance, { metadata: { annotations: { 'fluxcd.controlplane.io/reconcileEvery': '60m' } } })
-  await justLooked(instance) // as it does when it is asked so
+  await justChecked(instance) // as it does when it is asked so
   await remove(...(await controllers()).slice(0, 1))
   const { ids, steps } = await recover()
   expect(ids[0]).toBe('controllers-deleted')
-  // It is asked to look now, unless a look that was due from before comes first.
+  // It is asked to reconcile now, unless a reconciliation that was due from before comes first.
   expect(['controllers done', 'controllers already']).toContain(steps[0])
   await cluster.patch(instance, { metadata: { annotations: { 'fluxcd.controlplane.io/reconcileEvery': '1m' } } })
 })
 
 test('the operator deleted: it waits for helm-controller', async () => {
-  await justLooked(operatorRelease)
+  await justChecked(operatorRelease)
   await remove(await there(operator))
   const { ids, steps, reported } = await recover()
   expect(ids[0]).toBe('operator-deleted')
   expect(steps[0]).toBe('operator already')
-  expect(reported).toContain('helm-controller looks every 1m and puts back what is missing')
+  expect(reported).toContain('helm-controller reconciles every 1m and recreates what is missing')
 })
 
 test('all of Flux deleted a moment ago, its namespace still on its way out: that is waited for, and Flux is bootstrapped', async () => {
@@ -305,7 +305,7 @@ test("Flux's namespace deleted under living controllers: it goes once Flux's fin
 })
 
 test('four at once: the login gone, controllers deleted, the HelmRelease deleted, the FluxInstance stalled: logins first, Ready last', async () => {
-  await justLooked({ ...fluxKinds.helmRelease, namespace, name: 'flux-instance' })
+  await justChecked({ ...fluxKinds.helmRelease, namespace, name: 'flux-instance' })
   await remove(
     await there({ ...kinds.secret, namespace, name: 'flux-git' }),
     await there({ ...fluxKinds.helmRelease, namespace, name: 'flux-instance' }),
@@ -368,7 +368,7 @@ test('the FluxInstance suspended, and a controller deleted meanwhile: both are r
 })
 
 test('the FluxInstance stalled by a change by hand: it is put back as Git has it', async () => {
-  await justLooked({ ...fluxKinds.helmRelease, namespace, name: 'flux-instance' })
+  await justChecked({ ...fluxKinds.helmRelease, namespace, name: 'flux-instance' })
   await cluster.patch(instance, { spec: { distribution: { version: '9.9.9' } } })
   await until(async () => JSON.stringify((await there(instance)).status).includes('BuildFailed'), instance)
   const { ids, steps } = await recover()

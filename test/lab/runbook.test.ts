@@ -94,12 +94,12 @@ describe('by hand', () => {
     await expect.poll(outcome, { timeout: 240_000, interval: 5_000 }).toContain('nothing to do: everything is as Git says')
   })
 
-  test('each look is one that a healthy cluster answers, and each change one that it would take', async () => {
+  test('each command that reads is one that a healthy cluster answers, and each change one that it would take', async () => {
     for (const command of all.filter(({ file, program }) => file === runbook && programs.includes(program))) {
       const { program, words } = command
       if (words.includes('--for=condition=Stalled')) continue // to which a healthy cluster does not come
       const verb = verbs(words)[0] ?? ''
-      // Only a shell knows what $() is; such lines ask for a look, or wait for one.
+      // Only a shell knows what $() is; such lines request a reconciliation, or wait for one.
       if (words.some((word) => word.includes('$('))) await hand.type(printed, [command])
       else if (program === 'flux' && ['install', 'create'].includes(verb)) await hand.run(program, [...words, '--export'])
       else if (isHarmless(command)) await hand.run(program, words)

@@ -30,7 +30,7 @@ test('stdout is what was asked for, stderr is the rest; the last line of each ru
     lab.run('teardown', ['--lab', '--yes']),
   ])
   expect(health.stdout).toMatch(
-    /^Health of lab-infra \(the lab, .*\)\n✔ Kubernetes API: .*\n✔ FluxInstance: .*\n– Alerts: not looked at: .*\n✔ health-check on lab-infra: healthy, of 3 probes none in trouble \(.*\)\n$/,
+    /^Health of lab-infra \(the lab, .*\)\n✔ Kubernetes API: .*\n✔ FluxInstance: .*\n– Alerts: not checked: .*\n✔ health-check on lab-infra: healthy, of 3 probes none in trouble \(.*\)\n$/,
   )
   expect(health.stderr).toBe('')
   expect(planned.stdout).toMatch(
@@ -66,7 +66,5 @@ test('the capture that the runbook shows goes outside of the checkout, and what 
   const said = readFileSync(hand.path('said'), 'utf8')
   expect(said).toContain('✔ capture on infra: captured, opened again and compared, all of it (')
   const again = printed(said, 'To restore from it: ')
-  expect(await hand.run('bash', ['-c', `${again} --dry-run`])).toContain(
-    '✔ restore on infra: nothing to do: everything is there as it was captured',
-  )
+  expect(await hand.run('bash', ['-c', `${again} --dry-run`])).toContain('✔ restore on infra: nothing to do: everything exists as captured')
 })

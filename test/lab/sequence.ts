@@ -127,11 +127,11 @@ async function doOne(hands: Hands, operation: Operation): Promise<void> {
       return void (await lab.git('update-ref', 'refs/heads/main', commit))
     }
     case 'broken commit':
-      return breakAndMend(hands)
+      return breakAndRepair(hands)
   }
 }
 
-/** As a person does, who begins when Flux is well. */
+/** As a person does, who begins when Flux is healthy. */
 async function runs(hands: Hands, script: string, to: string, code: number, ...flags: readonly string[]): Promise<void> {
   await untilHealthy(hands)
   const ended: Ended = await hands.lab.run(script, ['--lab', '--to', to, '--yes', '--json', '--fresh', ...flags])
@@ -139,7 +139,7 @@ async function runs(hands: Hands, script: string, to: string, code: number, ...f
 }
 
 /** A real failure, which must be seen: a commit that cannot be built; then what takes it back. */
-async function breakAndMend(hands: Hands): Promise<void> {
+async function breakAndRepair(hands: Hands): Promise<void> {
   const { lab, flux } = hands
   const takeBack = await lab.change('kubernetes/clusters/infra/kustomization.yaml', (text) =>
     text.replace('resources:', 'resources:\n  - gone.yaml'),

@@ -1,7 +1,7 @@
 import { cpSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { inject } from 'vitest'
-import { bringUp, tellLab } from '../../lab/client.ts'
+import { bringUp, reportLab } from '../../lab/client.ts'
 import { takeDown } from '../../lab/take-down.ts'
 import { startOf } from '../../lib/process/process-start.ts'
 import { recordingConsole } from '../recording-console.ts'
@@ -91,13 +91,13 @@ async function emptyLab(home: string, clusters: readonly string[], olderFlux: re
 
 /** Runs of the lab's clusters are remembered beside it. */
 async function keep(home: string, name: string): Promise<void> {
-  await tellLab({ do: 'snapshot', name })
+  await reportLab({ do: 'snapshot', name })
   mkdirSync(join(home, 'runs'), { recursive: true })
   cpSync(join(home, 'runs'), join(home, 'kept-runs', name), { recursive: true })
 }
 
 async function reset(home: string, name: string): Promise<void> {
-  await tellLab({ do: 'reset', name })
+  await reportLab({ do: 'reset', name })
   rmSync(join(home, 'runs'), { recursive: true, force: true })
   cpSync(join(home, 'kept-runs', name), join(home, 'runs'), { recursive: true })
 }

@@ -12,7 +12,7 @@ import { fluxKinds } from '../../lib/flux/kinds.ts'
 import { shippedRole } from '../../lib/preflight/rights.ts'
 import { projectRoot } from '../../lib/base/paths.ts'
 import type { StepContext } from '../../lib/runner/step.ts'
-import { stated } from '../../lib/kubernetes/manifest.ts'
+import { manifestOf } from '../../lib/kubernetes/manifest.ts'
 import { ensureOperatorStopped } from '../../lib/commands/teardown/steps/stop-controllers.ts'
 import { teardownNotes } from '../../lib/commands/teardown/state.ts'
 import { takeFingerprint } from '../../lib/continuity/fingerprint.ts'
@@ -114,7 +114,7 @@ describe('a Flux with a thousand objects and two hundred workloads', () => {
 
   test("what is someone else's stands in the way: a claim, a finalizer, a workload that Flux owns", async () => {
     const claim: Ref = { apiVersion: 'v1', kind: 'PersistentVolumeClaim', namespace, name: 'cache' }
-    await cluster.apply(stated(claim, { spec: { accessModes: ['ReadWriteOnce'], resources: { requests: { storage: '1Gi' } } } }))
+    await cluster.apply(manifestOf(claim, { spec: { accessModes: ['ReadWriteOnce'], resources: { requests: { storage: '1Gi' } } } }))
     const held: Ref = { ...fluxKinds.gitRepository, namespace: 'tenant-0', name: 'object-0' }
     await cluster.patch(held, { metadata: { finalizers: ['finalizers.fluxcd.io', 'example.com/billing'] } })
     const owned: Ref = { ...kinds.deployment, namespace: shop, name: 'web-0' }
@@ -187,7 +187,7 @@ describe('a Flux with a thousand objects and two hundred workloads', () => {
     expect(before.filter((one) => !still.includes(one))).toEqual([])
   })
 
-  test('a Deployment that someone deletes between the look and its stop is not a failure', async () => {
+  test('a Deployment that someone deletes between the check and its stop is not a failure', async () => {
     const patch: Cluster['patch'] = async (ref, ...rest) => {
       await remove(ref)
       return cluster.patch(ref, ...rest)
@@ -207,7 +207,7 @@ describe('a Flux with a thousand objects and two hundred workloads', () => {
       ...asTyped,
       cluster: { ...cluster, patch },
     }
-    await ensureOperatorStopped(namespace).act(run, () => undefined)
+    await ensureOperatorStopped(namespace).apply(run, () => undefined)
     expect(await cluster.get(deployment('flux-operator'))).toBeUndefined()
     expect(teardownNotes(run.memory).replicas).toEqual({})
   })
@@ -218,7 +218,7 @@ describe('a start that is half broken', () => {
 
   test("the operator gone, the API down for 20 s in between, and someone else's ClusterRole manager-role: it survives", async () => {
     const role: Ref = { apiVersion: 'rbac.authorization.k8s.io/v1', kind: 'ClusterRole', name: 'manager-role' }
-    await cluster.apply(stated(role, { rules: [{ apiGroups: ['fluxcd.controlplane.io'], resources: ['*'], verbs: ['get'] }] }))
+    await cluster.apply(manifestOf(role, { rules: [{ apiGroups: ['fluxcd.controlplane.io'], resources: ['*'], verbs: ['get'] }] }))
     const contrib = foreignCrd('things.contrib.fluxcd.io')
     await cluster.apply(contrib)
     const view: Ref = { ...role, name: 'flux-view-flux-system' }
@@ -227,10 +227,10 @@ describe('a start that is half broken', () => {
     await removeDeployments('flux-operator')
     const running = lab.start('teardown', [...everything, '--json', '--fresh'])
     await running.said('✔ Capture what Flux needs')
-    // As by an operator that has had its last look after the teardown's first.
+    // As by an operator whose last reconciliation came after the teardown's first check.
     const { rules } = v.parse(v.looseObject({ rules: v.unknown() }), await cluster.get(view))
     await remove(view)
-    await cluster.apply(stated(view, { rules }))
+    await cluster.apply(manifestOf(view, { rules }))
     await lab.setFault('api-down')
     await pause(20_000)
     await lab.clearFaults()
@@ -247,7 +247,7 @@ describe('a start that is half broken', () => {
     await cluster.patch(deployment('flux-operator'), { spec: { replicas: 0 } })
     await removeDeployments(...fluxControllers)
     const mine: Ref = { ...kinds.configMap, namespace, name: 'mine' }
-    await cluster.apply(stated(mine, { data: { kept: 'yes' } }))
+    await cluster.apply(manifestOf(mine, { data: { kept: 'yes' } }))
     const ended = await teardown('--keep-namespace')
     expect(ended, ended.stderr).toMatchObject({ code: 0 })
     expect(documentOf(ended)).toMatchObject({ outcome: 'done', residue: [] })
@@ -293,14 +293,14 @@ describe('a start that is half broken', () => {
       rule.resources.includes('customresourcedefinitions') ? { ...rule, verbs: rule.verbs.filter((verb) => verb !== 'delete') } : rule,
     )
     const role: Ref = { apiVersion: 'rbac.authorization.k8s.io/v1', kind: 'ClusterRole', name: shippedRole.name }
-    await cluster.apply(stated(role, { rules: fewer }))
+    await cluster.apply(manifestOf(role, { rules: fewer }))
     const asJane = await jane()
     const before = await stateOfFlux(cluster)
     const refused = await asJane()
     expect(refused.code, refused.stderr).toBe(3)
     expect(refused.stderr).toContain('     delete customresourcedefinitions.apiextensions.k8s.io\n')
     expect(await stateOfFlux(cluster)).toEqual(before)
-    await cluster.apply(stated(role, { rules }))
+    await cluster.apply(manifestOf(role, { rules }))
     await verifyTornDown(await asJane())
   })
 
@@ -334,12 +334,12 @@ describe('a start that is half broken', () => {
 async function jane(): Promise<() => Promise<Ended>> {
   const { bin, kubeconfig } = await lab.access()
   const account: Ref = { ...kinds.serviceAccount, namespace: 'default', name: 'jane' }
-  await cluster.apply(stated(account))
+  await cluster.apply(manifestOf(account))
   const group = 'rbac.authorization.k8s.io'
   const binding: Ref = { apiVersion: `${group}/v1`, kind: 'ClusterRoleBinding', name: 'jane' }
   const subjects = [{ kind: 'ServiceAccount', namespace: 'default', name: 'jane' }]
-  await cluster.apply(stated(binding, { roleRef: { apiGroup: group, kind: 'ClusterRole', name: shippedRole.name }, subjects }))
-  const request = stated({ apiVersion: 'authentication.k8s.io/v1', kind: 'TokenRequest', name: 'jane' }, { spec: {} })
+  await cluster.apply(manifestOf(binding, { roleRef: { apiGroup: group, kind: 'ClusterRole', name: shippedRole.name }, subjects }))
+  const request = manifestOf({ apiVersion: 'authentication.k8s.io/v1', kind: 'TokenRequest', name: 'jane' }, { spec: {} })
   const made = await cluster.create(request, { ref: account, name: 'token' })
   const { token } = v.parse(v.object({ status: v.object({ token: v.string() }) }), made).status
   const config = v.parse(kubeconfigSchema, readFileSync(kubeconfig, 'utf8'))
@@ -358,7 +358,7 @@ const kubeconfigSchema = v.pipe(v.string(), v.parseJson(), v.looseObject({ users
 function foreignCrd(name: string) {
   const [plural = '', ...group] = name.split('.')
   const schema = { openAPIV3Schema: { type: 'object', 'x-kubernetes-preserve-unknown-fields': true } }
-  return stated(
+  return manifestOf(
     { ...kinds.crd, name },
     {
       spec: {

@@ -25,7 +25,7 @@ beforeAll(async () => {
   lab = await ensureExecutables(createConsole({ clean: (text) => text }))
 })
 
-function means(): Promise<ValidationTools> {
+function tools(): Promise<ValidationTools> {
   const { kubectl, flux, operatorConfig, operatorVersion: version } = lab
   return Promise.resolve({ kubectl, flux, release: { folder: operatorConfig, version } })
 }
@@ -41,7 +41,7 @@ function checkoutWith(name: string): string {
 
 function validated(name: string, ...words: string[]): Promise<Validation> {
   const checkout = checkoutWith(name)
-  return validate(checkout, scopeOf(checkout, checkout, words), means)
+  return validate(checkout, scopeOf(checkout, checkout, words), tools)
 }
 
 describe('a checkout', () => {
@@ -62,7 +62,7 @@ describe('a checkout', () => {
   test('whose CRDs or flux are not on this machine is reported what was not checked', async () => {
     const checkout = checkoutWith('base')
     const { notChecked } = await validate(checkout, scopeOf(checkout, checkout, ['kubernetes']), async () => ({
-      ...(await means()),
+      ...(await tools()),
       flux: undefined,
       release: undefined,
     }))
@@ -88,7 +88,7 @@ describe('a command in a kustomization, which kustomize would have git run', () 
   })
 
   test('is reported by validate, and not run', async () => {
-    const { findings } = await validate(checkout, scopeOf(checkout, checkout, ['kubernetes']), means)
+    const { findings } = await validate(checkout, scopeOf(checkout, checkout, ['kubernetes']), tools)
     expect(existsSync(marker)).toBe(false)
     expect(findings).toMatchObject([{ rule: 'outside', file: `${folder}/kustomization.yaml`, line: 1 }])
   })
@@ -155,8 +155,7 @@ describe('the script', () => {
     expect({ code, stdout, stderr }).toEqual({
       code: 2,
       stdout: '',
-      stderr:
-        '✗ lib is not a part of what validate looks at\n  → name paths below kubernetes/ or docs/, README.md, or another repository\n',
+      stderr: '✗ lib is not part of what validate checks\n  → name paths below kubernetes/ or docs/, README.md, or another repository\n',
     })
   })
 })

@@ -83,7 +83,7 @@ test('a canary that goes back stops the fleet; once the cause is gone, the resum
   await expectEverywhere(newTags)
 })
 
-test('conductor, terminal and a worker are killed in the middle: each is gone on with, and no cluster is upgraded twice', async () => {
+test('conductor, terminal and a worker are killed in the middle: each is resumed, and no cluster is upgraded twice', async () => {
   const before = lastRun()
   const begun = fleet.startFile(upgrade, file)
   const runId = await untilFollowed('infra', before)

@@ -106,7 +106,7 @@ const lossesSchema = v.object({ losses: v.array(v.looseObject({ noticed: v.nulla
 test.each([
   ['eight losses by seed', ['--sample', '8', '--seed', '19'], 8],
   ['four pairs by seed', ['--pairs', '4', '--seed', '19'], 4],
-])('%s are noticed and healed, or harmless', async (_, draw, count) => {
+])('%s are noticed and repaired, or harmless', async (_, draw, count) => {
   const ended = await lab.run('drill', ['--lab', '--scenario', 'each-loss', ...draw, '--json'])
   expect(ended.code, ended.stderr).toBe(0)
   const { losses } = v.parse(v.pipe(v.string(), v.parseJson(), lossesSchema), ended.stdout)

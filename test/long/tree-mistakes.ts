@@ -147,7 +147,7 @@ const home: readonly TreeMistake[] = [
     file: 'kubernetes/apps/flux-system/flux-instance/app/helmrelease.yaml',
     change: to('    instance:\n', '    fullnameOverride: fluxx\n    instance:\n'),
     expected: [
-      'kubernetes/apps/flux-system/flux-instance/app/helmrelease.yaml:29: instance-name: HelmRelease flux-system/flux-instance does not call its FluxInstance flux, and the operator looks at no other; set values.fullnameOverride: flux',
+      'kubernetes/apps/flux-system/flux-instance/app/helmrelease.yaml:29: instance-name: HelmRelease flux-system/flux-instance does not call its FluxInstance flux, and the operator reconciles no other; set values.fullnameOverride: flux',
     ],
   },
 ]
@@ -247,7 +247,7 @@ const fleet: readonly TreeMistake[] = [
     file: 'clusters/prod/flux-system/flux-instance.yaml',
     change: to('name: flux\n', 'name: fluxx\n'),
     expected: [
-      'clusters/prod/flux-system/flux-instance.yaml:4: instance-name: FluxInstance flux-system/fluxx is not called flux, and the operator looks at no other; call it flux',
+      'clusters/prod/flux-system/flux-instance.yaml:4: instance-name: FluxInstance flux-system/fluxx is not called flux, and the operator reconciles no other; call it flux',
     ],
   },
   {

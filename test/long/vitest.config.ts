@@ -4,7 +4,7 @@ import { passedFiles } from './passed.ts'
 const passed = passedFiles()
 if (passed.length > 0) console.log(`passed on this very tree before, and not run again: ${passed.join(', ')}`)
 
-/** The full matrices: hours on two cores. Interrupted, it goes on with the files that have not passed on this tree yet. */
+/** The full matrices: hours on two cores. Interrupted, it continues with the files that have not passed on this tree yet. */
 export default defineConfig({
   test: {
     name: 'long',

@@ -16,7 +16,7 @@ const kustomizationSchema = v.strictObject({
   patches: v.optional(v.array(v.strictObject({ path: v.string() })), []),
 })
 
-export type TreeObject = v.InferOutput<typeof objectSchema>
+export type BuiltObject = v.InferOutput<typeof objectSchema>
 
 const kubernetes = join(projectRoot, 'kubernetes')
 
@@ -30,7 +30,7 @@ export const buildable = readdirSync(kubernetes, { recursive: true, encoding: 'u
  * What `kubectl kustomize` makes of a folder below `kubernetes/`, as far as our tree goes: resources and patches in files. As there, a
  * folder may not refer to one that it is in, and variables are still to be put in.
  */
-export function build(folder: string): TreeObject[] {
+export function build(folder: string): BuiltObject[] {
   const path = join(kubernetes, folder)
   const { resources, patches } = v.parse(kustomizationSchema, parse(readFileSync(join(path, 'kustomization.yaml'), 'utf8')))
   const objects = resources.flatMap((resource) => {
@@ -46,16 +46,16 @@ export function build(folder: string): TreeObject[] {
   return objects
 }
 
-export function readObjects(file: string): TreeObject[] {
+export function readObjects(file: string): BuiltObject[] {
   return parseAllDocuments(readFileSync(file, 'utf8')).map((document) => v.parse(objectSchema, document.toJS({ maxAliasCount: 0 })))
 }
 
-export function nameOf({ kind, metadata }: TreeObject): string {
+export function nameOf({ kind, metadata }: BuiltObject): string {
   return `${kind}/${metadata.namespace ?? ''}/${metadata.name}`
 }
 
 /** The one object of this kind and name. */
-export function find(objects: readonly TreeObject[], kind: string, name: string): TreeObject {
+export function find(objects: readonly BuiltObject[], kind: string, name: string): BuiltObject {
   const [found, second] = objects.filter((object) => object.kind === kind && object.metadata.name === name)
   if (found === undefined || second !== undefined) throw new Error(`not one ${kind} ${name} among ${objects.map(nameOf).join(', ')}`)
   return found

@@ -4,7 +4,7 @@ import { expect, test } from 'vitest'
 import { scenarios } from '../../lib/commands/drill/faults/scenarios.ts'
 import { exitCodes } from '../../lib/base/errors.ts'
 import { allProbes } from '../../lib/health/all-probes.ts'
-import { disasters } from '../../lib/commands/recover/failures.ts'
+import { failureModes } from '../../lib/commands/recover/failures.ts'
 import { projectRoot } from '../../lib/base/paths.ts'
 import { helpTextsOf } from '../../lib/commands/validate/help-texts.ts'
 import { documentKeys, runFiles } from './document-keys.ts'
@@ -17,7 +17,7 @@ function stepIds(): string[] {
   const ids = files.flatMap((path) =>
     [...readFileSync(join('lib', path), 'utf8').matchAll(stepId)].map(([, plain = '', template = '']) => plain + template),
   )
-  const modes = disasters.map(({ id }) => id)
+  const modes = failureModes.map(({ id }) => id)
   return [...new Set(ids)].filter((id) => !modes.includes(id)).sort()
 }
 
@@ -39,7 +39,7 @@ test('names that people and programs rely on are what they were', async () => {
   const parts = {
     'exit codes': Object.entries(exitCodes).map(([name, code]) => `${code} ${name}`),
     probes: allProbes.map(({ id }) => id),
-    'failure modes': disasters.map(({ id }) => id),
+    'failure modes': failureModes.map(({ id }) => id),
     scenarios: scenarios.map(({ name }) => name),
     steps: stepIds(),
     flags: await flags(),

@@ -2,11 +2,11 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { OperatorError } from '../../lib/base/errors.ts'
-import { tellCapture } from '../../lib/commands/capture/capture.ts'
-import { tellDrill } from '../../lib/commands/drill/drill.ts'
+import { reportCapture } from '../../lib/commands/capture/capture.ts'
+import { reportDrill } from '../../lib/commands/drill/drill.ts'
 import { fieldsOf } from '../../lib/commands/health-check/health-check.ts'
-import { tellTeardown } from '../../lib/commands/teardown/teardown.ts'
-import { tellUpgrade } from '../../lib/commands/upgrade/report-fields.ts'
+import { reportTeardown } from '../../lib/commands/teardown/teardown.ts'
+import { reportUpgrade } from '../../lib/commands/upgrade/report-fields.ts'
 import type { UpgradeNotes } from '../../lib/commands/upgrade/state.ts'
 import { installationField } from '../../lib/flux/installation.ts'
 import { problems } from '../../lib/health/problems.ts'
@@ -95,7 +95,7 @@ function upgradeKeys(): string[] {
     isGoingBack: false,
     isReturning: false,
   }
-  return keysOf(tellUpgrade(memoryOf({ ...notes }), notes).fields)
+  return keysOf(reportUpgrade(memoryOf({ ...notes }), notes).fields)
 }
 
 function healthKeys(): string[] {
@@ -127,19 +127,19 @@ function captureKeys(): string[] {
   ] as const
   const header = { context: 'infra', server: 's', uid: 'u', namespace: 'n', takenAt: '' }
   const collected = { header, entries, absent: ['x'], unreadable: [] }
-  return keysOf(tellCapture(collected, { is: 'recipients', recipients: ['age1'] }, { file: 'f', copy: 'c' }).fields)
+  return keysOf(reportCapture(collected, { is: 'recipients', recipients: ['age1'] }, { file: 'f', copy: 'c' }).fields)
 }
 
 function drillKeys(): string[] {
   const survival = { checked: 1, changed: 0, missing: 0 }
   const times = { detectedMs: 1, recoveredMs: 2, objectiveMs: 3 }
-  return keysOf(tellDrill([{ name: 'n', title: 't', struckAt: '', ...times, met: true, mendedBy: 'm', survival, failure: 'f' }]).fields)
+  return keysOf(reportDrill([{ name: 'n', title: 't', struckAt: '', ...times, met: true, mendedBy: 'm', survival, failure: 'f' }]).fields)
 }
 
 /** The keys of each script's document: what programs read. */
 export function documentKeys(): string[] {
   const survival = { checked: 1, changed: [], missing: [], reported: [] }
-  const teardown = keysOf(tellTeardown({ residue: ['x'], survival }, memoryOf({})).fields)
+  const teardown = keysOf(reportTeardown({ residue: ['x'], survival }, memoryOf({})).fields)
   const parts = {
     'of every script': journalled().keys,
     'health-check': [...healthKeys(), ...fluxKeys()],

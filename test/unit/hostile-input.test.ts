@@ -52,9 +52,7 @@ test('a resumed run replaces the copy that it made itself, and no other file', a
   const own = createHash('sha256').update('mine').digest('hex')
   expect(await destinationOf(file, 'infra', false, own)).toBe(file)
   for (const checksum of [undefined, 'other']) {
-    await expect(destinationOf(file, 'infra', false, checksum)).rejects.toThrow(
-      `${file} is there already, and may be the only good capture`,
-    )
+    await expect(destinationOf(file, 'infra', false, checksum)).rejects.toThrow(`${file} exists already, and may be the only good capture`)
   }
 })
 

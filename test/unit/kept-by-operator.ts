@@ -1,7 +1,7 @@
-import type { Installed } from '../../lib/flux/installation.ts'
+import type { InstalledFlux } from '../../lib/flux/installation.ts'
 
 /** What there is of Flux where an operator keeps it, for probes of one part. */
-export const keptByOperator: Installed = {
+export const keptByOperator: InstalledFlux = {
   installedBy: 'operator',
   version: '2.9.5',
   namespace: 'flux-system',

@@ -2,7 +2,7 @@ import { readdirSync, readFileSync } from 'node:fs'
 import { dirname, join, normalize } from 'node:path'
 import { expect, test } from 'vitest'
 
-/** From the ground up: a folder of lib/ imports from those before it, and from itself. */
+/** From the bottom up: a folder of lib/ imports from those before it, and from itself. */
 const layers = [
   'base',
   'process',

@@ -57,7 +57,7 @@ describe('what Flux is stands in lib/flux/ alone', () => {
     const except = [
       'lib/flux/', // its name, and what it writes as
       'lib/commands/drill/faults/', // the faults are of this one
-      'lib/commands/recover/heals-operator.ts', // without them Git's release does not come back
+      'lib/commands/recover/repairs-operator.ts', // without them Git's release does not come back
       'lib/commands/teardown/steps/helm-idle.ts', // the one that is at work on releases
     ]
     expect(saying(`'${name}'`, except)).toEqual([])

@@ -3,7 +3,7 @@ import { socketEndpoint } from '../../lib/kubernetes/transport.ts'
 import type { Console } from '../../lib/terminal/console.ts'
 import type { Consent } from '../../lib/runner/consent.ts'
 import { runSteps, type StepSequence } from '../../lib/runner/execute.ts'
-import type { Look, Step } from '../../lib/runner/step.ts'
+import type { StepStatus, Step } from '../../lib/runner/step.ts'
 import { asTyped } from '../run-names.ts'
 
 /** A stage without a cluster: the steps of these tests look at a variable. */
@@ -41,7 +41,7 @@ export function stage(
     memory: { read: () => ({}), write: () => undefined, folder: () => '' },
     cluster,
   }
-  const parting = () => ({
+  const cleanup = () => ({
     ...run,
     signal: new AbortController().signal,
     cluster: clusterAt(socketEndpoint('/nowhere'), patience, new AbortController().signal),
@@ -54,29 +54,29 @@ export function stage(
     lines,
     begun,
     run,
-    result: runSteps({ steps, ...more }, run, consent, { begin, enter: () => Promise.resolve(), parting, ...hooks }),
+    result: runSteps({ steps, ...more }, run, consent, { begin, enter: () => Promise.resolve(), cleanup, ...hooks }),
   }
 }
 
 export const given: Consent = { changes: 'given', destroys: 'given' }
 export const missing: Consent = { changes: 'missing', destroys: 'missing' }
-export const todo: Look = { is: 'todo', change: 'create it', commands: ['make it'] }
-export const done: Look = { is: 'done', detail: 'exists' }
+export const todo: StepStatus = { is: 'todo', change: 'create it', commands: ['make it'] }
+export const done: StepStatus = { is: 'done', detail: 'exists' }
 
 /** A step that is done once it was carried out. */
-export function step(id: string, first: Look = todo, act: () => void = () => undefined): Step & { acted: () => number } {
-  let look = first
+export function step(id: string, first: StepStatus = todo, apply: () => void = () => undefined): Step & { acted: () => number } {
+  let check = first
   let acted = 0
   return {
     id,
     title: `Do ${id}`,
     risk: 'change',
     acted: () => acted,
-    look: () => Promise.resolve(look),
-    act() {
+    check: () => Promise.resolve(check),
+    apply() {
       acted += 1
-      act()
-      look = done
+      apply()
+      check = done
       return Promise.resolve()
     },
     watches: [],

@@ -57,14 +57,14 @@ async function rowOf(kind: string): Promise<string[]> {
   expect(installation.installedBy).toBe(kind)
   const cluster = { get: () => Promise.resolve(undefined), list: () => Promise.resolve([]) }
   const { commands } = await readReinstallation(cluster, installation, there, { context: 'prod', kubeconfig: undefined })
-  const ground = {
+  const environment = {
     isLab: false,
     hasFolder: false,
     isOperators: installation.expectsOperator,
     hasInstaller: installation.expectsOperator || installation.installedBy === 'cli',
   }
-  const names = ground.hasInstaller ? chooseScenarios('all', () => '', ground).map(({ name }) => `\`${name}\``) : []
-  if (!ground.hasInstaller) expect(() => chooseScenarios('all', () => '', ground)).toThrow('no disaster can be rehearsed')
+  const names = environment.hasInstaller ? chooseScenarios('all', () => '', environment).map(({ name }) => `\`${name}\``) : []
+  if (!environment.hasInstaller) expect(() => chooseScenarios('all', () => '', environment)).toThrow('no disaster can be rehearsed')
   const words = commands[0]?.split(' ').slice(0, 2).join(' ')
   return [
     `\`${kind}\``,

@@ -15,7 +15,7 @@ import { checkKubernetesVersion } from '../../preflight/kubernetes-version.ts'
 import { checkLeftovers } from './checks/leftovers.ts'
 import { once } from '../../base/once.ts'
 import { checkFollowed, judgeFlux } from './checks/other-installations.ts'
-import { lookForFlux } from '../../flux/installations.ts'
+import { readFlux } from '../../flux/installations.ts'
 import { checkPrograms } from '../../preflight/programs.ts'
 import { checkRights } from '../../preflight/rights.ts'
 import { checkSecrets } from './checks/secrets-present.ts'
@@ -25,7 +25,7 @@ import { checkCrdsStay, checkInstancesStay, checkNamespaceStays } from '../../pr
 import { checkWebhooks } from '../../preflight/webhooks.ts'
 import type { Session } from '../../connection/session.ts'
 import { labTreeRoot, projectRoot } from '../../base/paths.ts'
-import { stated } from '../../kubernetes/manifest.ts'
+import { manifestOf } from '../../kubernetes/manifest.ts'
 import { buildTree, fetchTree, type Tree } from '../../desired-state/tree.ts'
 import { type Chart } from '../../desired-state/chart.ts'
 import { findAgeKey } from './age-keys.ts'
@@ -57,7 +57,7 @@ export async function prepareBootstrap(session: Session, wanted: BootstrapReques
   const rendered = async (): Promise<KubeObject[]> => (await rendering).flatMap((objects) => objects ?? [])
   const bringing = preflight.learn(() => findSecrets(session, wanted, tree))
   const crds = once(() => listFluxCrds(cluster))
-  const flux = once(() => lookForFlux(cluster))
+  const flux = once(() => readFlux(cluster))
   const { namespace, distribution, operator } = tree
   const checksOfGit = (): Check[] => [
     () => checkFollowable(tree, checkout),
@@ -84,7 +84,7 @@ export async function prepareBootstrap(session: Session, wanted: BootstrapReques
     async () => checkRights(cluster, installRights(namespace, settings.LOCK_NAMESPACE ?? 'kube-system', await rendered())),
     ...(rebuild === undefined ? checksOfWhatStays : []),
     () => checkApiServices(cluster, 'notice'),
-    async () => checkWebhooks(cluster, [stated({ ...kinds.namespace, name: namespace }), ...(await rendered())]),
+    async () => checkWebhooks(cluster, [manifestOf({ ...kinds.namespace, name: namespace }), ...(await rendered())]),
     () => checkDistribution(tree, session.registry, signal),
     async () => checkSecrets(cluster, tree, (await bringing) ?? [], comesBack),
     async () => checkDrift(cluster, tree, await rendered()),

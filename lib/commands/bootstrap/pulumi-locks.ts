@@ -6,21 +6,21 @@ import { expandHome } from '../../base/paths.ts'
 import { startOf } from '../../process/process-start.ts'
 
 /** Who holds a stack's lock. */
-export interface Holder {
+export interface PulumiLockHolder {
   readonly who: string
   /** Its process was on this machine, and is gone: the lock protects no work. */
   readonly isGone: boolean
 }
 
 /** Who holds the lock of which Pulumi says that the stack is locked by it: `created by ada@laptop (pid 4711) at …`; none of another failure. */
-export function holdersIn(message: string): Holder[] {
+export function holdersIn(message: string): PulumiLockHolder[] {
   return [...message.matchAll(/created by (\S+)@(\S+) \(pid (\d+)\)/g)].map(([, user = '', host = '', pid = '']) =>
-    holderOf(user, host, Number(pid)),
+    lockHolderOf(user, host, Number(pid)),
   )
 }
 
 /** The holder that a lock names. */
-export function holderOf(user: string, host: string, pid: number): Holder {
+export function lockHolderOf(user: string, host: string, pid: number): PulumiLockHolder {
   return { who: `${user}@${host}, process ${pid}`, isGone: host === hostname() && startOf(pid) === undefined }
 }
 
@@ -31,7 +31,7 @@ const lockSchema = v.pipe(v.string(), v.parseJson(), v.object({ pid: v.number(),
  * the lock.
  * @param project the project's folder, from which Pulumi takes a relative backend
  */
-export async function readLocks(backend: string | undefined, stack: string, project: string): Promise<Holder[]> {
+export async function readLocks(backend: string | undefined, stack: string, project: string): Promise<PulumiLockHolder[]> {
   const scheme = 'file://'
   if (backend?.startsWith(scheme) !== true) return []
   const [path = ''] = backend.slice(scheme.length).split('?')
@@ -43,7 +43,7 @@ export async function readLocks(backend: string | undefined, stack: string, proj
   return Promise.all(
     own.map(async (entry) => {
       const { pid, username, hostname: host } = v.parse(lockSchema, await readFile(join(entry.parentPath, entry.name), 'utf8'))
-      return holderOf(username, host, pid)
+      return lockHolderOf(username, host, pid)
     }),
   )
 }

@@ -9,7 +9,7 @@ import { shellQuote } from '../../base/shell-line.ts'
 import type { Session } from '../../connection/session.ts'
 import { type Settings } from '../../connection/settings.ts'
 import { expandHome } from '../../base/paths.ts'
-import { type Holder, holdersIn, readLocks } from './pulumi-locks.ts'
+import { type PulumiLockHolder, holdersIn, readLocks } from './pulumi-locks.ts'
 import { type Change, parsePreview, parseState, type StackState } from './pulumi-output.ts'
 
 /** One stack of a Pulumi project, reached through Pulumi's command line on one cluster. */
@@ -22,14 +22,14 @@ export interface Stack {
   readonly readConfig: () => Promise<Readonly<Record<string, { readonly isSecret: boolean }>>>
   readonly readState: () => Promise<StackState>
   /** Who holds the stack's lock, where its backend is a folder; no other tells before it is asked for the lock. */
-  readonly readLocks: () => Promise<readonly Holder[]>
+  readonly readLocks: () => Promise<readonly PulumiLockHolder[]>
   /** Builds the project where a command for that is configured. */
   readonly build: () => Promise<void>
   /** What `pulumi up` would change, in full, as people read it. */
   readonly showDiff: () => Promise<string>
   readonly preview: () => Promise<readonly Change[]>
   /** Carries it out, and tells each line that Pulumi says. */
-  readonly up: (tell: (line: string) => void) => Promise<void>
+  readonly up: (report: (line: string) => void) => Promise<void>
   /** Takes away the locks of processes that are gone, and the note of operations that they had begun. */
   readonly clearInterrupted: () => Promise<void>
 }
@@ -107,17 +107,17 @@ export async function openStack({ access, folder: own, cluster }: Session, setti
     async preview() {
       return parsePreview((await $`pulumi preview --json --refresh ${common}`.catch(failed('preview --refresh', 'blocked'))).stdout)
     },
-    async up(tell) {
-      const going = $`pulumi up --refresh --yes --skip-preview ${common}`
-      going.stdout.on('data', (chunk: Buffer) => {
+    async up(report) {
+      const running = $`pulumi up --refresh --yes --skip-preview ${common}`
+      running.stdout.on('data', (chunk: Buffer) => {
         const line = chunk
           .toString()
           .split('\n')
           .map((one) => one.trim())
           .findLast((one) => one !== '' && !/^(\.+|@ updating\.*)$/.test(one)) // no more than that it is at work
-        if (line !== undefined) tell(line)
+        if (line !== undefined) report(line)
       })
-      await going.catch(failed('up --refresh', 'failed'))
+      await running.catch(failed('up --refresh', 'failed'))
     },
     async clearInterrupted() {
       const refresh = () => $`pulumi refresh --clear-pending-creates --yes --skip-preview ${common}`

@@ -19,7 +19,7 @@ type Logins = Pick<Tree, 'namespace' | 'sync' | 'distribution' | 'kustomizations
 }
 
 /** What the Secrets are made from, and which of them a capture brings back. */
-interface Given {
+interface SecretSources {
   readonly remote: Pick<Remote, 'login'>
   readonly settings: Settings
   readonly redactor: Redactor
@@ -30,7 +30,11 @@ interface Given {
  * The Secrets that bootstrap brings along, from the person's settings and the files that they name.
  * @throws OperatorError where a file cannot be read, or Flux needs a login for Git that nobody gave
  */
-export async function findSecrets(session: Pick<Session, 'cluster' | 'registry'>, given: Given, tree: Logins): Promise<WantedSecret[]> {
+export async function findSecrets(
+  session: Pick<Session, 'cluster' | 'registry'>,
+  given: SecretSources,
+  tree: Logins,
+): Promise<WantedSecret[]> {
   const { namespace, sync } = tree
   const secrets: WantedSecret[] = []
   const login = loginFor(given.remote.login, sync.url) // Flux sends it where it says so

@@ -1,7 +1,7 @@
 import { join } from 'node:path'
-import { openerApart } from '../../capture/external-identity.ts'
+import { externalDecryptor } from '../../capture/external-identity.ts'
 import { describeCapture, type Entry } from '../../capture/capture.ts'
-import { type Collected, collect } from '../../capture/collect.ts'
+import { type CollectedCapture, collect } from '../../capture/collect.ts'
 import { destinationOf } from '../../capture/destination.ts'
 import { fileLines, keepCapture } from '../../capture/write-verified.ts'
 import { captureFlags, captureKeys, describeReaders, identityFileOf, type Encryptor, splitList } from '../../capture/keys.ts'
@@ -11,7 +11,7 @@ import { nameOf } from '../../kubernetes/objects.ts'
 import type { Flags } from '../../terminal/flags.ts'
 import type { CommandContext } from '../../runner/run-command.ts'
 import { captureRights } from '../../preflight/capture-rights.ts'
-import { lookForFlux } from '../../flux/installations.ts'
+import { readFlux } from '../../flux/installations.ts'
 import { verifyRights } from '../../preflight/rights.ts'
 import type { RunResult } from '../../runner/run-result.ts'
 import type { DocumentFields } from '../../runner/report.ts'
@@ -36,20 +36,20 @@ export async function capture(stage: CommandContext<typeof captureCommandFlags>)
   await verifyRights(cluster, captureRights(namespace))
   const include = await findNamed(cluster, namespace, splitList(own.include ?? ''))
   const waiting = console.wait(`reading what Flux needs to come back on ${context}`)
-  let collected: Collected
+  let collected: CollectedCapture
   try {
     collected = await collect(cluster, { context, server: access.server, uid, namespace, include }, (text) => waiting.on(text))
   } finally {
     waiting.stop()
   }
-  const decryptor = keys.decryptor === undefined ? undefined : await openerApart(keys, collected)
+  const decryptor = keys.decryptor === undefined ? undefined : await externalDecryptor(keys, collected)
   const plan = shared['dry-run'] === true ? console.answer : console
   plan.line()
   plan.line(`Capture of ${context} (${access.server}): ${describeCapture(collected)}`)
   for (const line of remarksOn(collected)) plan.line(`  ${line}`)
   for (const what of collected.unreadable) console.warning(what)
   for (const absent of collected.absent) console.warning(`${absent}: referred to, but not there`)
-  if (shared['dry-run'] === true) return { outcome: 'planned', telling: tellCapture(collected, keys.encryptor, { copy }), isAnswer: true }
+  if (shared['dry-run'] === true) return { outcome: 'planned', report: reportCapture(collected, keys.encryptor, { copy }), isAnswer: true }
   record.keepIn(target.runs)
   const file = out ?? join(record.memory.folder(), 'capture.age')
   const writing = console.wait('encrypting it')
@@ -66,17 +66,17 @@ export async function capture(stage: CommandContext<typeof captureCommandFlags>)
   console.line(`To restore from it: ${restore}`)
   for (const one of files) console.answer.line(one)
   const proof = decryptor === undefined ? 'not opened again' : 'opened again and compared, all of it'
-  return { outcome: 'done', telling: tellCapture(collected, keys.encryptor, { file, copy }), verdict: `captured, ${proof}` }
+  return { outcome: 'done', report: reportCapture(collected, keys.encryptor, { file, copy }), verdict: `captured, ${proof}` }
 }
 
 /** Where Flux is; its usual place where there is none. */
 async function fluxNamespace(cluster: Cluster): Promise<string> {
-  const { instances, controllers, operators } = await lookForFlux(cluster)
+  const { instances, controllers, operators } = await readFlux(cluster)
   return [...instances, ...controllers, ...operators][0]?.metadata.namespace ?? usualNamespace
 }
 
 /** What a person should know of, by name. */
-function remarksOn({ entries }: Collected): string[] {
+function remarksOn({ entries }: CollectedCapture): string[] {
   const remark = (what: string, which: (entry: Entry) => boolean): string[] => {
     const names = entries.filter(which).map(({ ref }) => nameOf(ref))
     return names.length === 0
@@ -95,8 +95,8 @@ function isExternal({ role, broughtBy }: Entry): boolean {
 }
 
 /** What the document and the report say of a capture: names, never values. */
-export function tellCapture(
-  { entries, absent, unreadable }: Collected,
+export function reportCapture(
+  { entries, absent, unreadable }: CollectedCapture,
   encryptor: Encryptor,
   { file, copy }: { readonly file?: string; readonly copy: string | undefined },
 ): DocumentFields {

@@ -8,14 +8,14 @@ import { scriptCall } from '../../base/shell-line.ts'
 
 /**
  * Runs one of the project's scripts, as a person would who types the command; it finds its settings where this one did.
- * @param tell receives each line it says
+ * @param report receives each line it says
  * @returns what it wrote to stdout, its document with --json
  * @throws ScriptFailed where it ends with another exit code than 0, with its last words
  */
 export async function callScript(
   script: string,
   args: readonly string[],
-  tell: (line: string) => void,
+  report: (line: string) => void,
   signal: AbortSignal,
 ): Promise<string> {
   signal.throwIfAborted()
@@ -34,7 +34,7 @@ export async function callScript(
       for await (const line of createInterface({ input: child.stderr, crlfDelay: Infinity })) {
         if (line.trim() === '') continue
         said = [...said, line.trim()].slice(-4)
-        tell(line.trim())
+        report(line.trim())
       }
     })()
     const draining = child.stdout === null ? Promise.resolve('') : text(child.stdout)

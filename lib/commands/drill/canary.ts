@@ -6,7 +6,7 @@ import { readinessOf } from '../../flux/readiness.ts'
 import { OperatorError } from '../../base/errors.ts'
 import { inClone } from '../../tools/git-clone.ts'
 import { branchOf, type Remote } from '../../tools/git.ts'
-import { stated } from '../../kubernetes/manifest.ts'
+import { manifestOf } from '../../kubernetes/manifest.ts'
 
 const name = 'drill-witness'
 const file = 'drill/witness.yaml'
@@ -49,7 +49,7 @@ spec:
 `
 
 /** Has the lab's Git hold a few workloads, and Flux deploy them with `prune: true`, so that a drill there has something to lose. */
-export async function ensureWitness(
+export async function ensureCanary(
   cluster: Cluster,
   {
     remote,
@@ -67,11 +67,13 @@ export async function ensureWitness(
   const ref = { ...fluxKinds.kustomization, namespace, name }
   await requestReconcile(cluster, { ...fluxKinds.gitRepository, namespace, name: syncName })
   const sourceRef = { kind: fluxKinds.gitRepository.kind, name: syncName }
-  await cluster.apply(stated(ref, { spec: { interval: '10m', retryInterval: '5s', path: './drill', prune: true, wait: true, sourceRef } }))
+  await cluster.apply(
+    manifestOf(ref, { spec: { interval: '10m', retryInterval: '5s', path: './drill', prune: true, wait: true, sourceRef } }),
+  )
   const readiness = await waitUntil(cluster, {
     watches: [{ kind: fluxKinds.kustomization, query: { namespace } }],
     timeout,
-    async look() {
+    async check() {
       const live = await cluster.get(ref)
       return live === undefined ? undefined : readinessOf(live)
     },

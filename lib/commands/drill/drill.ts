@@ -1,5 +1,5 @@
 import { join } from 'node:path'
-import { groundOf } from './environment.ts'
+import { environmentOf } from './environment.ts'
 import { drawReport } from './html-report.ts'
 import type { DrillOutcome } from './outcome.ts'
 import { drillEachLoss } from './losses/each-loss.ts'
@@ -50,10 +50,10 @@ async function drillScenarios(stage: DrillStage): Promise<RunResult> {
   plan.line()
   plan.line(`Drill on ${target.context} (${target.isLab ? 'the lab' : 'a real cluster'}, ${stage.session.access.server})`)
   for (const [at, scenario] of chosen.entries()) {
-    plan.line(`${`${at + 1}.`.padStart(4)} ✖ ${scenario.title}: ${scenario.strikes}; objective ${showDuration(objectiveOf(scenario))}`)
+    plan.line(`${`${at + 1}.`.padStart(4)} ✖ ${scenario.title}: ${scenario.injects}; objective ${showDuration(objectiveOf(scenario))}`)
   }
   plan.line()
-  if (shared['dry-run'] === true) return { outcome: 'planned', telling: tellDrill([]), isAnswer: true }
+  if (shared['dry-run'] === true) return { outcome: 'planned', report: reportDrill([]), isAnswer: true }
   verifyAskable(stage)
   const { context, isLab, runs: home, where } = target
   const cluster = { home, context, server: stage.session.access.server, uid: stage.session.uid, again }
@@ -61,19 +61,19 @@ async function drillScenarios(stage: DrillStage): Promise<RunResult> {
   const place = await findPlace(stage, installation)
   record.keepIn(target.runs)
   const outcomes: DrillOutcome[] = []
-  let struck: Scenario | undefined
+  let current: Scenario | undefined
   try {
     for (const [at, scenario] of chosen.entries()) {
       await consentTo(scenario, stage)
       const title = `${at + 1}/${chosen.length} ${scenario.title}`
       const waiting = console.wait(title)
       try {
-        const ground = groundOf(stage, place, (text) => waiting.on(`${title}: ${text}`))
-        await reachGoodState(stage, place, ground.ailment, (text) => waiting.on(`${title}: ${text}`))
-        if (target.isLab) await ground.ensureWitness()
-        struck = scenario
-        const outcome = await rehearse(scenario, objectiveOf(scenario), ground)
-        struck = undefined
+        const environment = environmentOf(stage, place, (text) => waiting.on(`${title}: ${text}`))
+        await reachGoodState(stage, place, environment.problem, (text) => waiting.on(`${title}: ${text}`))
+        if (target.isLab) await environment.ensureCanary()
+        current = scenario
+        const outcome = await rehearse(scenario, objectiveOf(scenario), environment)
+        current = undefined
         outcomes.push(outcome)
         if (outcome.met) waiting.success(describe(outcome))
         else waiting.failure(describe(outcome))
@@ -82,9 +82,9 @@ async function drillScenarios(stage: DrillStage): Promise<RunResult> {
       }
       if (outcomes.at(-1)?.recoveredMs === undefined) break
     }
-    return { ...endingOf(outcomes, chosen, stage), telling: tellDrill(outcomes) }
+    return { ...endingOf(outcomes, chosen, stage), report: reportDrill(outcomes) }
   } catch (thrown) {
-    return { ...brokenOff(thrown, struck, stage), telling: tellDrill(outcomes) }
+    return { ...brokenOff(thrown, current, stage), report: reportDrill(outcomes) }
   } finally {
     keepPage(stage, outcomes)
   }
@@ -101,12 +101,12 @@ function recoverIt({ target }: Pick<DrillStage, 'target'>): string {
   return `npx zx scripts/recover.ts ${target.where}`
 }
 
-/** What was cancelled, or failed, outside a rehearsal's own account; `struck` had struck by then, and was not seen fixed. */
-function brokenOff(thrown: unknown, struck: Scenario | undefined, stage: DrillStage): RunResult {
-  const { outcome, failure } = failedWith(thrown, stage.signal, struck !== undefined, stage.again)
+/** What was cancelled, or failed, outside a rehearsal's own account; `current` was injected by then, and was not seen repaired. */
+function brokenOff(thrown: unknown, current: Scenario | undefined, stage: DrillStage): RunResult {
+  const { outcome, failure } = failedWith(thrown, stage.signal, current !== undefined, stage.again)
   const what = outcome === 'cancelled' ? 'stopped' : messageOf(thrown)
-  if (struck !== undefined) {
-    const state = `${stage.target.context} is as ${struck.name} left it`
+  if (current !== undefined) {
+    const state = `${stage.target.context} is as ${current.name} left it`
     const kind = outcome === 'cancelled' ? 'cancelled' : 'failed'
     return { outcome: kind, failure: new OperatorError(`${what}; ${state}`, { kind, remedy: recoverIt(stage), cause: thrown }) }
   }
@@ -128,14 +128,14 @@ function endingOf(outcomes: readonly DrillOutcome[], chosen: readonly Scenario[]
 }
 
 /** What the document and the report say of the disasters. */
-export function tellDrill(outcomes: readonly DrillOutcome[]): DocumentFields {
+export function reportDrill(outcomes: readonly DrillOutcome[]): DocumentFields {
   const rows = outcomes.map(({ title, detectedMs, recoveredMs, objectiveMs, met, survival }) => [
     title,
     detectedMs === undefined ? 'not before it was over' : showDuration(detectedMs),
     recoveredMs === undefined ? 'no' : showDuration(recoveredMs),
     showDuration(objectiveMs),
     met ? 'met' : 'not met',
-    `${survival.checked} looked at, ${survival.changed + survival.missing} lost`,
+    `${survival.checked} checked, ${survival.changed + survival.missing} lost`,
   ])
   const head = ['disaster', 'noticed after', 'recovered after', 'objective', '', 'workloads']
   return {
@@ -158,7 +158,7 @@ function keepPage({ record, target, session, redactor, console }: DrillStage, ou
   }
 }
 
-/** A lab is there to be broken; a real cluster's name has to be typed before each strike, unless --destroy names it. */
+/** A lab is there to be broken; a real cluster's name has to be typed before each fault, unless --destroy names it. */
 function verifyAskable({ target, shared, session, again }: DrillStage): void {
   if (target.isLab || shared.destroy === target.context || canAsk()) return
   throw new OperatorError(`nothing was changed: a drill breaks ${target.context} (${session.access.server}), a real cluster, on purpose`, {
@@ -167,9 +167,9 @@ function verifyAskable({ target, shared, session, again }: DrillStage): void {
   })
 }
 
-async function consentTo({ title, strikes }: Scenario, { target, shared, session, console, again }: DrillStage): Promise<void> {
+async function consentTo({ title, injects }: Scenario, { target, shared, session, console, again }: DrillStage): Promise<void> {
   if (target.isLab || shared.destroy === target.context) return
-  console.warning(`${title}: this ${strikes}, on ${target.context} (a real cluster, ${session.access.server})`)
+  console.warning(`${title}: this ${injects}, on ${target.context} (a real cluster, ${session.access.server})`)
   if ((await askText(`To consent, type the context's name, ${target.context}:`)) === target.context) return
   throw new OperatorError(`that is not ${target.context}; this disaster was not begun`, {
     kind: 'usage',

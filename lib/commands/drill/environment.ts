@@ -1,7 +1,7 @@
 import type { Cluster } from '../../kubernetes/client.ts'
 import { leaveEvent } from '../../runner/run-event.ts'
 import { withWriteGuard } from '../../kubernetes/write-guard.ts'
-import type { Followed } from '../../flux/followed.ts'
+import type { FluxSource } from '../../flux/followed.ts'
 import { fluxKinds } from '../../flux/kinds.ts'
 import { readinessOf } from '../../flux/readiness.ts'
 import { appliedRevision } from '../../flux/revision.ts'
@@ -15,20 +15,20 @@ import { branchOf } from '../../tools/git.ts'
 import { inClone } from '../../tools/git-clone.ts'
 import { allProbes } from '../../health/all-probes.ts'
 import { isHealthy, runProbes } from '../../health/probe.ts'
-import { sceneOf } from '../../health/snapshot.ts'
+import { snapshotOf } from '../../health/snapshot.ts'
 import { acquireLock, holderOf } from '../../runner/lock.ts'
 import type { CommandContext } from '../../runner/run-command.ts'
 import { takeFingerprint } from '../../continuity/fingerprint.ts'
 import { callScript } from './call-script.ts'
-import type { Ground } from './rehearse.ts'
-import { ensureWitness } from './canary.ts'
+import type { RehearsalEnvironment } from './rehearse.ts'
+import { ensureCanary } from './canary.ts'
 import type { Field, LabPowers, Scenario } from './scenario.ts'
 
 export interface DrillTarget {
   /** The namespace that Flux lives in. */
   readonly namespace: string
   /** The root source, and the Kustomization that applies it; undefined where Flux follows nothing. */
-  readonly follows: Pick<Followed, 'source' | 'root'> | undefined
+  readonly follows: Pick<FluxSource, 'source' | 'root'> | undefined
   /** Where a commit can be pushed for Flux to apply; undefined where there is no login for that. */
   readonly remote: Remote | undefined
   readonly gitSecret: string | undefined
@@ -37,38 +37,38 @@ export interface DrillTarget {
   readonly flags: readonly string[]
 }
 
-/** A cluster as the ground of rehearsals. What strikes it does so under the cluster's lock; what fixes it is a script of its own. */
+/** A cluster as the environment of rehearsals. Faults are injected under the cluster's lock; what repairs it is a script of its own. */
 // oxlint-disable-next-line max-lines-per-function -- one environment: its methods share the cluster and the lock
-export function groundOf<F extends Flags>(
+export function environmentOf<F extends Flags>(
   stage: CommandContext<F>,
   place: DrillTarget,
   progress: (text: string) => void,
-): Ground & { readonly ensureWitness: () => Promise<void> } {
+): RehearsalEnvironment & { readonly ensureCanary: () => Promise<void> } {
   const { session, settings, console, signal, timeout, record } = stage
   const { cluster } = session
   const field = (under: Cluster): Field => ({ ...place, cluster: under, progress, timeout })
   // What a disaster needs ended is ended after Ctrl-C too.
   const unending = session.clusterUntil(new AbortController().signal)
-  const relent = async (scenario: Scenario): Promise<void> => scenario.relent?.(field(unending))
+  const undo = async (scenario: Scenario): Promise<void> => scenario.undo?.(field(unending))
   /** Returns when that has ended what recover.ts waits for, or `over` aborts. */
-  const relentOnceSo = async (scenario: Scenario, over: AbortSignal): Promise<void> => {
-    if (scenario.relentsOnce === undefined) return
-    const { watches, isSo } = scenario.relentsOnce
+  const undoWhenDue = async (scenario: Scenario, over: AbortSignal): Promise<void> => {
+    if (scenario.undoOnce === undefined) return
+    const { watches, isSo } = scenario.undoOnce
     const watched = session.clusterUntil(over)
-    const look = (): Promise<boolean> => isSo(field(watched))
-    const isDue = await waitUntil(watched, { watches, timeout, look, isOver: (seen) => seen }).catch((error: unknown) => {
+    const check = (): Promise<boolean> => isSo(field(watched))
+    const isDue = await waitUntil(watched, { watches, timeout, check, isOver: (seen) => seen }).catch((error: unknown) => {
       if (!over.aborted) throw error
       return false
     })
-    if (isDue) await relent(scenario)
+    if (isDue) await undo(scenario)
   }
 
-  const underLock = async (act: (cluster: Cluster) => Promise<void>): Promise<void> => {
-    const lock = await acquireLock(cluster, session.parting, settings.LOCK_NAMESPACE ?? 'kube-system', holderOf(record.runId()))
+  const underLock = async (run: (cluster: Cluster) => Promise<void>): Promise<void> => {
+    const lock = await acquireLock(cluster, session.cleanupClient, settings.LOCK_NAMESPACE ?? 'kube-system', holderOf(record.runId()))
     try {
       const held = withWriteGuard(cluster, () => lock.verifyHeld(cluster))
       await leaveEvent({ cluster: held, id: record.runId(), script: 'drill', console }, undefined)
-      await act(held)
+      await run(held)
     } finally {
       await lock.release()
     }
@@ -78,29 +78,31 @@ export function groundOf<F extends Flags>(
     signal,
     timeout,
     progress,
-    ensureWitness: () =>
+    ensureCanary: () =>
       underLock(async (held) => {
         const { namespace, follows, remote } = place
         if (follows === undefined || remote === undefined) return
-        await ensureWitness(held, { namespace, syncName: follows.source.name, remote, folder: session.folder, timeout })
+        await ensureCanary(held, { namespace, syncName: follows.source.name, remote, folder: session.folder, timeout })
       }),
-    async ailment() {
-      const looks = await runProbes(allProbes, sceneOf(stage))
-      const resting = looks.find(({ id, objects = [] }) => id === 'instance' && objects.some(({ suspension }) => suspension !== undefined))
-      if (isHealthy(looks) && resting === undefined) return undefined
-      const sick = looks.find(({ state }) => state === 'fail' || state === 'unknown') ?? resting
-      return `${sick?.title}: ${sick?.detail}`
+    async problem() {
+      const results = await runProbes(allProbes, snapshotOf(stage))
+      const suspended = results.find(
+        ({ id, objects = [] }) => id === 'instance' && objects.some(({ suspension }) => suspension !== undefined),
+      )
+      if (isHealthy(results) && suspended === undefined) return undefined
+      const unhealthy = results.find(({ state }) => state === 'fail' || state === 'unknown') ?? suspended
+      return `${unhealthy?.title}: ${unhealthy?.detail}`
     },
     fingerprint: () => takeFingerprint(cluster, place.namespace),
-    // A cluster that is emptied loses the lock along with everything: it is not one of those that are struck under it.
-    strike: (scenario) => (scenario.isTotal === true ? scenario.strike(field(cluster)) : underLock((held) => scenario.strike(field(held)))),
-    relent,
-    tidy: async (scenario) => scenario.tidy?.(field(unending)),
+    // A cluster that is emptied loses the lock along with everything: its fault is not injected under the lock.
+    inject: (scenario) => (scenario.isTotal === true ? scenario.inject(field(cluster)) : underLock((held) => scenario.inject(field(held)))),
+    undo,
+    cleanUp: async (scenario) => scenario.cleanUp?.(field(unending)),
     async repair(scenario) {
       progress('recover.ts fixes it')
       const over = new AbortController()
-      const relenting = relentOnceSo(scenario, over.signal)
-      relenting.catch(() => undefined) // it is reported below, unless recover.ts has failed
+      const undoing = undoWhenDue(scenario, over.signal)
+      undoing.catch(() => undefined) // it is reported below, unless recover.ts has failed
       const reported = (line: string): void => {
         if (!console.isTerminal) return console.faint(`      ${line}`)
         record.log(`recover: ${line}`)
@@ -108,7 +110,7 @@ export function groundOf<F extends Flags>(
       }
       const resuming = scenario.isSuspension === true ? [`--resume-suspended=FluxInstance/${place.namespace}/flux`] : []
       await callScript('recover', [...place.flags, ...resuming], reported, signal).finally(() => over.abort())
-      await relenting
+      await undoing
     },
     async commitApplied() {
       if (place.follows === undefined) return
@@ -118,7 +120,7 @@ export function groundOf<F extends Flags>(
       const seen = await waitUntil(cluster, {
         watches: [{ kind: fluxKinds.kustomization, query: { namespace: root.namespace } }],
         timeout,
-        look: () => cluster.get(root),
+        check: () => cluster.get(root),
         isOver: (live) => live !== undefined && isApplied(live),
       })
       if (seen === undefined || !isApplied(seen)) throw new OperatorError(`${nameOf(root)} has not applied what it was asked to`)
@@ -138,7 +140,7 @@ export function groundOf<F extends Flags>(
 
 /** Asks source and root to look now; what it returns tells whether the root has, and is Ready. */
 async function askedToApply(
-  underLock: (act: (cluster: Cluster) => Promise<void>) => Promise<void>,
+  underLock: (run: (cluster: Cluster) => Promise<void>) => Promise<void>,
   source: Ref,
   root: Ref,
 ): Promise<(root: KubeObject) => boolean> {

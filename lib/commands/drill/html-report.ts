@@ -42,8 +42,8 @@ function drawOutcome(outcome: DrillOutcome): string {
     ['recovered', recoveredMs === undefined ? 'no' : `after ${showDuration(recoveredMs)}`],
     ['objective', showDuration(objectiveMs)],
     ['fixed by', mendedBy],
-    ['workloads', survival.checked === 0 ? 'a new cluster: none to compare' : `${survival.checked} looked at, ${lost} lost or replaced`],
-    ['struck', struckAt],
+    ['workloads', survival.checked === 0 ? 'a new cluster: none to compare' : `${survival.checked} checked, ${lost} lost or replaced`],
+    ['injected', struckAt],
   ])
   return `<section>
 <h2>${escapeHtml(title)} <small>${escapeHtml(name)}</small> <span class="verdict ${met ? 'good' : 'bad'}">${met ? '✔ met' : '✗ not met'}</span></h2>

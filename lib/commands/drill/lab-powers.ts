@@ -1,4 +1,4 @@
-import { tellLab } from '../../../lab/client.ts'
+import { reportLab } from '../../../lab/client.ts'
 import { fluxKinds } from '../../flux/kinds.ts'
 import { requestReconcile } from '../../flux/reconcile-request.ts'
 import { readDistribution } from '../../flux/distribution.ts'
@@ -19,11 +19,11 @@ export function labPowersOver<F extends Flags>(
   const { signal: never } = new AbortController()
   const { folder, remote } = inGitOf(target, 'drill')
   return {
-    setFault: async (fault) => void (await tellLab({ do: 'fault-set', fault })),
-    clearFaults: async () => void (await tellLab({ do: 'fault-clear' })),
-    snapshot: async (name) => void (await tellLab({ do: 'snapshot', name })),
-    reset: async (name) => void (await tellLab({ do: 'reset', name })),
-    wipe: async () => void (await tellLab({ do: 'wipe', cluster: target.context.replace(/^lab-/, '') })),
+    setFault: async (fault) => void (await reportLab({ do: 'fault-set', fault })),
+    clearFaults: async () => void (await reportLab({ do: 'fault-clear' })),
+    snapshot: async (name) => void (await reportLab({ do: 'snapshot', name })),
+    reset: async (name) => void (await reportLab({ do: 'reset', name })),
+    wipe: async () => void (await reportLab({ do: 'wipe', cluster: target.context.replace(/^lab-/, '') })),
     async inGit(body) {
       const made = await inClone(remote, session.folder, never, async (clone) => {
         const result = await body(clone)

@@ -1,4 +1,4 @@
-/** What one rehearsed disaster came to. All times are counted from the moment it struck, in milliseconds. */
+/** What one rehearsed disaster came to. All times are counted from the moment the fault was injected, in milliseconds. */
 export interface DrillOutcome {
   readonly name: string
   readonly title: string

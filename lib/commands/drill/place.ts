@@ -12,17 +12,17 @@ import { fluxKinds } from '../../flux/kinds.ts'
 import { loginFor } from '../../tools/git-login.ts'
 import { fetchTree } from '../../desired-state/tree.ts'
 
-/** A rehearsal begins where all is well. The lab is brought there; a real cluster has to be. */
+/** A rehearsal begins on a healthy cluster. The lab is brought there; a real cluster has to be. */
 export async function reachGoodState<F extends Flags>(
   { target, signal }: CommandContext<F>,
   { flags }: DrillTarget,
-  ailment: () => Promise<string | undefined>,
+  problem: () => Promise<string | undefined>,
   progress: (text: string) => void,
 ): Promise<void> {
-  const what = await ailment()
+  const what = await problem()
   if (what === undefined) return
   if (!target.isLab) {
-    throw new OperatorError(`${target.context} is not well, so nothing was broken: ${what}`, {
+    throw new OperatorError(`${target.context} is not healthy, so nothing was broken: ${what}`, {
       kind: 'blocked',
       remedy: `npx zx scripts/health-check.ts ${target.where}`,
     })

@@ -1,10 +1,10 @@
 import type { Cluster } from '../../kubernetes/client.ts'
 import type { KubeObject } from '../../kubernetes/objects.ts'
-import type { Watched } from '../../kubernetes/watch.ts'
+import type { WatchTarget } from '../../kubernetes/watch.ts'
 import type { Distribution } from '../../flux/distribution.ts'
 import type { GitClone } from '../../tools/git-clone.ts'
 
-/** What a disaster can lay hands on. */
+/** What a scenario can work on. */
 export interface Field {
   readonly cluster: Cluster
   /** The namespace that Flux lives in. */
@@ -35,13 +35,13 @@ export interface LabPowers {
   readonly distribution: () => Promise<Distribution | undefined>
 }
 
-/** A disaster that can be rehearsed. */
+/** A failure that can be rehearsed. */
 export interface Scenario {
   readonly name: string
   /** What has happened: `Every controller deleted`. */
   readonly title: string
-  /** What is done to the cluster, as people consent to it. */
-  readonly strikes: string
+  /** What the fault does to the cluster, as people consent to it. */
+  readonly injects: string
   /** The time to recovery that is aimed at, in milliseconds. */
   readonly objectiveMs: number
   /** It can be brought about in the lab only. */
@@ -56,13 +56,13 @@ export interface Scenario {
   readonly needsFolder?: true
   /** It suspends the FluxInstance, which recover.ts resumes only where it is asked to. */
   readonly isSuspension?: true
-  readonly strike: (field: Field) => Promise<void>
-  /** Ends what someone else has to end in life, as a Git server's outage: once it was noticed, or as soon as `relentsOnce` is so. */
-  readonly relent?: (field: Field) => Promise<void>
+  readonly inject: (field: Field) => Promise<void>
+  /** Ends what someone else has to end in life, as a Git server's outage: once it was noticed, or as soon as `undoOnce` is so. */
+  readonly undo?: (field: Field) => Promise<void>
   /** What recover.ts does before it waits for that. */
-  readonly relentsOnce?: { readonly watches: readonly Watched[]; readonly isSo: (field: Field) => Promise<boolean> }
+  readonly undoOnce?: { readonly watches: readonly WatchTarget[]; readonly isSo: (field: Field) => Promise<boolean> }
   /** Takes away what the rehearsal alone had brought, however it ended. */
-  readonly tidy?: (field: Field) => Promise<void>
+  readonly cleanUp?: (field: Field) => Promise<void>
 }
 
 export const minute = 60_000

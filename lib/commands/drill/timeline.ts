@@ -5,7 +5,7 @@ import type { DrillOutcome } from './outcome.ts'
 const width = 640
 const bar = { y: 8, height: 22 }
 
-/** One disaster's course as an SVG: from the strike to its detection, on to the recovery, and where the objective lies. */
+/** One disaster's course as an SVG: from the injection of the fault to its detection, on to the recovery, and where the objective lies. */
 export function drawTimeline(outcome: DrillOutcome): string {
   const { title, detectedMs, recoveredMs, objectiveMs } = outcome
   const end = Math.max(objectiveMs, recoveredMs ?? 0, detectedMs ?? 0) * 1.02

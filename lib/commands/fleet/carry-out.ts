@@ -3,7 +3,7 @@ import { showDuration } from '../../base/duration.ts'
 import { exitCodes, messageOf } from '../../base/errors.ts'
 import { startOwnScript } from '../../process/own-script.ts'
 import { checkWordsFor, type FleetConsent, wordsFor } from './cluster-call.ts'
-import { standingOf } from './cluster-results.ts'
+import { clusterState } from './cluster-results.ts'
 import { type ClusterWorker, createWorker } from './cluster-worker.ts'
 import type { FleetCommand } from './fleet-commands.ts'
 import type { FleetCluster, Wave } from './fleet-file.ts'
@@ -32,7 +32,7 @@ export interface FleetWork {
 }
 
 /** The same, while it is carried out. */
-interface Underway extends FleetWork {
+interface RunningFleet extends FleetWork {
   readonly call: ClusterWorker
   readonly shown: FleetProgress
   readonly keep: () => void
@@ -58,11 +58,11 @@ export async function carryOut(work: FleetWork): Promise<WavesResult> {
   const call = createWorker({ folder, cancel: stops.cancel, clean: work.clean, step, changed: keep, start: work.start ?? startOwnScript })
   const recordOf = ({ name }: FleetCluster): ClusterRecord => (run.clusters[name] ??= { spans: [] })
   const say = (text: () => string): void => void (note = text)
-  const forget = tellStops(stops, shown, say)
-  const underway: Underway = { ...work, call, shown, keep, recordOf, say }
+  const forget = reportStops(stops, shown, say)
+  const underway: RunningFleet = { ...work, call, shown, keep, recordOf, say }
   try {
     return await runWaves(waves, {
-      standingOf: ({ name }) => standingOf(run.clusters[name]),
+      standingOf: ({ name }) => clusterState(run.clusters[name]),
       isStopping: () => stops.stop.aborted,
       run: (cluster, wave) => runCluster(cluster, wave, underway),
       hasSoaked: ({ name }) => run.passed[name] !== undefined,
@@ -95,13 +95,13 @@ function keeper(kept: KeptRun, shown: FleetProgress): () => void {
 }
 
 /** Says what each Ctrl-C comes to. */
-function tellStops({ stop, cancel }: StopSignals, shown: FleetProgress, say: Underway['say']): () => void {
-  const tell = (text: string) => (): void => {
+function reportStops({ stop, cancel }: StopSignals, shown: FleetProgress, say: RunningFleet['say']): () => void {
+  const report = (text: string) => (): void => {
     say(() => text)
     shown.event('warning', text)
   }
-  const stopping = tell('stopping: what runs comes to its end, no more is begun; Ctrl-C again cancels')
-  const cancelling = tell('cancelling the clusters that run')
+  const stopping = report('stopping: what runs comes to its end, no more is begun; Ctrl-C again cancels')
+  const cancelling = report('cancelling the clusters that run')
   stop.addEventListener('abort', stopping)
   cancel.addEventListener('abort', cancelling)
   return () => {
@@ -110,7 +110,7 @@ function tellStops({ stop, cancel }: StopSignals, shown: FleetProgress, say: Und
   }
 }
 
-async function runCluster(cluster: FleetCluster, wave: Wave, underway: Underway): Promise<void> {
+async function runCluster(cluster: FleetCluster, wave: Wave, underway: RunningFleet): Promise<void> {
   const { kept, command, consent, runs, call, shown, keep, recordOf } = underway
   const { own, shared, command: name } = kept.run
   const record = recordOf(cluster)
@@ -118,7 +118,7 @@ async function runCluster(cluster: FleetCluster, wave: Wave, underway: Underway)
   if (!(await untilEnded(left))) {
     const message = `process ${left?.pid} of an earlier attempt still works on it`
     record.end = { outcome: 'locked', exitCode: exitCodes.locked, runId: null, error: { message } }
-    return tellEnd(shown, cluster, wave, record.end)
+    return reportEnd(shown, cluster, wave, record.end)
   }
   delete record.process
   const isAgain = record.spans.length > 0 && command.isResumable
@@ -129,10 +129,10 @@ async function runCluster(cluster: FleetCluster, wave: Wave, underway: Underway)
   record.end = await call(name, cluster, record, wordsFor(cluster, { command, own, shared, consent, resume }))
   span.finishedAt = new Date().toISOString()
   keep()
-  tellEnd(shown, cluster, wave, record.end)
+  reportEnd(shown, cluster, wave, record.end)
 }
 
-async function soak(wave: Wave, { kept, stops, shown, say }: Underway): Promise<void> {
+async function soak(wave: Wave, { kept, stops, shown, say }: RunningFleet): Promise<void> {
   const { name, soakMs } = wave
   const hasSoaked = await soakUntil(wave, kept.run, shown, stops.stop, (until) =>
     say(() => `${name} soaks for ${showDuration(soakMs)}, ${showDuration(Math.max(0, until - Date.now()))} left`),
@@ -159,14 +159,14 @@ export async function soakUntil(
   return !signal.aborted
 }
 
-async function checkCluster(cluster: FleetCluster, wave: Wave, { kept, call, shown, keep, recordOf }: Underway): Promise<void> {
+async function checkCluster(cluster: FleetCluster, wave: Wave, { kept, call, shown, keep, recordOf }: RunningFleet): Promise<void> {
   const record = recordOf(cluster)
   record.health = await call('health-check', cluster, record, checkWordsFor(cluster, kept.run.shared))
   keep()
-  tellEnd(shown, cluster, wave, record.health, 'health after the soak: ')
+  reportEnd(shown, cluster, wave, record.health, 'health after the soak: ')
 }
 
-function tellEnd(shown: FleetProgress, { name }: FleetCluster, wave: Wave, { exitCode, outcome, error }: ClusterEnd, what = ''): void {
+function reportEnd(shown: FleetProgress, { name }: FleetCluster, wave: Wave, { exitCode, outcome, error }: ClusterEnd, what = ''): void {
   const why = error === undefined ? '' : `: ${error.message.split('\n')[0]}`
   shown.event(exitCode === exitCodes.done ? 'success' : 'failure', `${wave.name}/${name}: ${what}${outcome}${why}`)
 }

@@ -3,9 +3,9 @@ import { exitCodes, OperatorError } from '../../base/errors.ts'
 import { scriptCall } from '../../base/shell-line.ts'
 import { canAsk, choose } from '../../terminal/prompt.ts'
 import type { FleetCall } from './fleet-syntax.ts'
-import { findRun, type FleetRun, type KeptRun, stateOf } from './fleet-run.ts'
+import { findRun, type FleetRun, type KeptRun, fleetStateOf } from './fleet-run.ts'
 import type { Effect, GivenFlags } from './fleet-commands.ts'
-import { usualNamespace } from './kubernetes/names.ts'
+import { fleetNamespace } from './kubernetes/names.ts'
 
 type RunCall = Extract<FleetCall, { is: 'run' }>
 
@@ -53,7 +53,7 @@ export function verifySameFlags(found: Pick<KeptRun, 'runId' | 'run'>, { own, gi
 }
 
 function verifyNotRunning({ run, runId }: KeptRun): void {
-  const state = stateOf(run)
+  const state = fleetStateOf(run)
   if (state === 'running') {
     throw new OperatorError(`the run ${runId} is still carried out by process ${run.pid}`, {
       kind: 'locked',
@@ -101,7 +101,7 @@ export async function interruptedFleet(
 }
 
 function isInterrupted(run: FleetRun): boolean {
-  return run.outcome === 'cancelled' || stateOf(run) === 'interrupted'
+  return run.outcome === 'cancelled' || fleetStateOf(run) === 'interrupted'
 }
 
 /** The command that resumes a run, with the consent that was given to it. */
@@ -120,7 +120,7 @@ export function resumeCommand({ runId, run }: Pick<KeptRun, 'runId' | 'run'>, gi
 export function placeWords({ kubernetes }: Pick<FleetRun, 'kubernetes'>): string[] {
   if (kubernetes === undefined) return []
   const { context, namespace } = kubernetes
-  return ['--on', context, ...(namespace === usualNamespace ? [] : ['--namespace', namespace])]
+  return ['--on', context, ...(namespace === fleetNamespace ? [] : ['--namespace', namespace])]
 }
 
 /** The exit code of a run that was kept with this outcome; null while it has none. */

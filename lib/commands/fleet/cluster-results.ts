@@ -1,7 +1,7 @@
 import { exitCodes } from '../../base/errors.ts'
 import type { FleetCluster, Wave } from './fleet-file.ts'
 import type { ClusterEnd, ClusterRecord, FleetRun } from './fleet-run.ts'
-import type { Standing } from './schedule.ts'
+import type { ClusterState } from './schedule.ts'
 
 /** What became of a cluster in a run of the fleet. */
 export interface ClusterResult {
@@ -66,12 +66,12 @@ function timeOf(spans: ClusterRecord['spans']): number | null {
 }
 
 /** Where a cluster stands, for the schedule. */
-export function standingOf(record: ClusterRecord | undefined): Standing {
+export function clusterState(record: ClusterRecord | undefined): ClusterState {
   if (record?.end === undefined) return 'not-begun'
   return record.end.exitCode === exitCodes.done && (record.health?.exitCode ?? exitCodes.done) === exitCodes.done ? 'done' : 'failed'
 }
 
-/** The records as a resumed run begins with them: what ended well is not done twice, all else is begun or checked again. */
+/** The records as a resumed run begins with them: what succeeded is not done twice, all else is begun or checked again. */
 export function recordsToResume(records: FleetRun['clusters']): FleetRun['clusters'] {
   return Object.fromEntries(
     Object.entries(records).map(([name, { spans, process: left, end }]) => [

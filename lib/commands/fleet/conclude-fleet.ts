@@ -139,8 +139,8 @@ function keepReports({ runId, folder, run }: KeptRun, document: FleetDocument, {
   console.faint(`report: ${join(folder, 'report.md')}`)
 }
 
-/** With more clusters than these, those that ended well are only counted. */
-const shownWell = 30
+/** With more clusters than these, those that succeeded are only counted. */
+const longestList = 30
 
 /** One line for each cluster. */
 function showResults({ waves }: FleetDocument, { folder, runId, run }: KeptRun, { answer }: Console): void {
@@ -155,6 +155,6 @@ function showResults({ waves }: FleetDocument, { folder, runId, run }: KeptRun, 
       answer.failure(`${wave}/${name}: ${outcome}${runs}${took}${error === undefined ? '' : `: ${error.message}`}`)
       if (error?.remedy !== undefined) answer.line(`  → ${error.remedy.replaceAll('\n', '\n  → ')}`)
       answer.faint(`  log: ${logs}/${name}.log`)
-    } else if (all.length <= shownWell) answer.success(`${wave}/${name}: ${outcome}${runs}${took}`)
+    } else if (all.length <= longestList) answer.success(`${wave}/${name}: ${outcome}${runs}${took}`)
   }
 }

@@ -6,7 +6,7 @@ import type { FleetConsent } from './cluster-call.ts'
 import type { Effect, GivenFlags } from './fleet-commands.ts'
 import type { FleetCluster } from './fleet-file.ts'
 
-interface Asked {
+interface ConsentRequest {
   readonly command: string
   readonly effect: Effect
   readonly clusters: readonly FleetCluster[]
@@ -22,7 +22,7 @@ interface Asked {
  * Every consent that the clusters may need, before the first is begun: the clusters themselves ask nobody.
  * @throws OperatorError `usage` where a job lacks a flag or --destroy does not name exactly these clusters, `cancelled` where a person declines
  */
-export async function fleetConsent(asked: Asked): Promise<FleetConsent> {
+export async function fleetConsent(asked: ConsentRequest): Promise<FleetConsent> {
   const { effect, given } = asked
   const destroys = given.destroy === undefined ? false : isNamed(String(given.destroy), asked)
   if (effect === 'nothing') return { changes: false, destroys: false }
@@ -39,7 +39,7 @@ export async function fleetConsent(asked: Asked): Promise<FleetConsent> {
 }
 
 /** Whether --destroy consents on all of these clusters. Throws OperatorError `usage` where it names others, or not all. */
-function isNamed(named: string, { clusters, digest, again }: Asked): boolean {
+function isNamed(named: string, { clusters, digest, again }: ConsentRequest): boolean {
   if (named.startsWith('sha256:')) {
     if (named === digest) return true
     throw new OperatorError(`--destroy has the digest of another FILE: this one is ${digest}. Nothing was begun`, {
@@ -63,7 +63,7 @@ function isNamed(named: string, { clusters, digest, again }: Asked): boolean {
   })
 }
 
-async function askToChange({ command, clusters }: Asked): Promise<void> {
+async function askToChange({ command, clusters }: ConsentRequest): Promise<void> {
   const answer = await choose(`${command} on ${countOf(clusters)}. What now?`, [
     { name: 'begin', message: 'Begin' },
     { name: 'stop', message: 'Stop here' },
@@ -71,7 +71,7 @@ async function askToChange({ command, clusters }: Asked): Promise<void> {
   if (answer === 'stop') throw new OperatorError('stopped; nothing was begun', { kind: 'cancelled' })
 }
 
-async function askToDestroy({ command, clusters, console, again }: Asked): Promise<void> {
+async function askToDestroy({ command, clusters, console, again }: ConsentRequest): Promise<void> {
   const wanted = `${command} ${clusters.length}`
   console.warning(`${command} breaks Flux on purpose on ${countOf(clusters)}: ${clusters.map(({ name }) => name).join(', ')}`)
   if ((await askText(`To consent, type the command and the number of clusters, ${wanted}:`)) === wanted) return

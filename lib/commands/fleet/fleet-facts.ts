@@ -5,7 +5,7 @@ import { countOutcomes, type FleetDocument } from './fleet-document.ts'
 /** What the reports show beside the clusters themselves. */
 export interface FleetFacts {
   readonly verdict: string
-  readonly isWell: boolean
+  readonly succeeded: boolean
   /** Rows of name and value. */
   readonly head: readonly (readonly [string, string])[]
   readonly byVersion: FactTable
@@ -29,7 +29,7 @@ export function factsOf(document: FleetDocument): FleetFacts {
   const took = finishedAt === null ? '' : `, after ${showDuration(Date.parse(finishedAt) - Date.parse(startedAt))}`
   return {
     verdict: countOutcomes(waves),
-    isWell: exitCode === 0,
+    succeeded: exitCode === 0,
     head: [
       ['who', operator],
       ['fleet', `${file} (${digest})`],
@@ -47,7 +47,7 @@ export function factsOf(document: FleetDocument): FleetFacts {
       title: 'What failed, and why',
       columns: ['wave', 'cluster', 'outcome', 'why', 'next'],
       rows: all
-        .filter((cluster) => !isWell(cluster))
+        .filter((cluster) => !succeeded(cluster))
         .map(({ wave, name, outcome, error }) => [wave, name, outcome, error?.message ?? '', error?.remedy ?? '']),
     },
     slowest: {
@@ -62,7 +62,7 @@ export function factsOf(document: FleetDocument): FleetFacts {
   }
 }
 
-function isWell({ exitCode }: ClusterResult): boolean {
+function succeeded({ exitCode }: ClusterResult): boolean {
   return exitCode === 0
 }
 

@@ -57,11 +57,11 @@ const clusterSchema = v.strictObject({
   wave: text,
 })
 const soak = v.pipe(
-  v.string('wants a duration such as 10m'),
-  v.check((value) => parseDuration(value) !== undefined, 'wants a duration such as 10m'),
+  v.string('must be a duration such as 10m'),
+  v.check((value) => parseDuration(value) !== undefined, 'must be a duration such as 10m'),
 )
 const count = (least: number) => {
-  const what = `wants a whole number, ${least} or more`
+  const what = `must be a whole number, ${least} or more`
   return v.pipe(v.number(what), v.integer(what), v.minValue(least, what))
 }
 const waveSchema = v.strictObject({

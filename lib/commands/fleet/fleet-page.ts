@@ -6,9 +6,9 @@ import { drawFleetTimeline } from './fleet-timeline.ts'
 
 /** The report of a fleet as one page. It prints on A4. */
 export function drawFleetPage(document: FleetDocument): string {
-  const { verdict, isWell, head, byVersion, slowest, troubles } = factsOf(document)
+  const { verdict, succeeded, head, byVersion, slowest, troubles } = factsOf(document)
   const parts = [
-    `<p class="verdict ${isWell ? 'good' : 'bad'}">${escapeHtml(verdict)}</p>`,
+    `<p class="verdict ${succeeded ? 'good' : 'bad'}">${escapeHtml(verdict)}</p>`,
     htmlDefinitions(head),
     tableOf(byVersion),
     tableOf(troubles),
@@ -49,6 +49,6 @@ pre { white-space: pre-wrap; overflow-wrap: anywhere; font-size: .85rem; }
 svg { display: block; width: 100%; height: auto; }
 svg text { font-size: 11px; fill: var(--ink); text-anchor: end; } svg text.tick { fill: var(--faint); text-anchor: middle; } svg text.last { fill: var(--faint); }
 svg line { stroke: var(--line); }
-rect.well { fill: var(--blue); } rect.failed { fill: var(--red); }
+rect.succeeded { fill: var(--blue); } rect.failed { fill: var(--red); }
 @media print { body { font-size: 10pt; } }
 `

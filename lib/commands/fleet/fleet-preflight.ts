@@ -36,7 +36,7 @@ const atOnce = 8
  * @returns the clusters, and all that stands in the way: an unknown context, one that means another cluster than before, two contexts of one
  * cluster, a login that asks questions. A cluster that does not answer is not a finding: its own run then fails, and counts as a failure.
  */
-export async function lookAtClusters(
+export async function readClusters(
   clusters: readonly FleetCluster[],
   access: FleetAccess,
   signal: AbortSignal,

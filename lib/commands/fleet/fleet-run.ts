@@ -175,7 +175,7 @@ function readRun(path: string): FleetRun | undefined {
 }
 
 /** Whether a run's process is there still; on another host it may be. */
-export function stateOf({ outcome, host, pid, started }: FleetRun): 'ended' | 'running' | 'interrupted' | 'on another host' {
+export function fleetStateOf({ outcome, host, pid, started }: FleetRun): 'ended' | 'running' | 'interrupted' | 'on another host' {
   if (outcome !== undefined) return 'ended'
   if (host !== hostname()) return 'on another host'
   return startOf(pid) === started ? 'running' : 'interrupted'

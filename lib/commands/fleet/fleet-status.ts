@@ -9,7 +9,7 @@ import { exitCodeOf, resumeCommand } from './choose-run.ts'
 import { resultsOf } from './cluster-results.ts'
 import { countOutcomes, type FleetDocument, printDocument } from './fleet-document.ts'
 import { parseFleet } from './fleet-file.ts'
-import { fleetHome, findRun, type KeptRun, stateOf } from './fleet-run.ts'
+import { fleetHome, findRun, type KeptRun, fleetStateOf } from './fleet-run.ts'
 import type { FleetCall } from './fleet-syntax.ts'
 import { placeFor } from './kubernetes/place.ts'
 
@@ -37,13 +37,13 @@ export async function fleetStatus(runs: string, call: StatusCall, tools: StatusT
       remedy: printable(['ls', fleetHome(runs)]),
     })
   }
-  return showStatus(kept, readFileSync(join(kept.folder, 'fleet.yaml'), 'utf8'), stateOf(kept.run), call, tools)
+  return showStatus(kept, readFileSync(join(kept.folder, 'fleet.yaml'), 'utf8'), fleetStateOf(kept.run), call, tools)
 }
 
 function showStatus(
   kept: KeptRun,
   content: string,
-  state: ReturnType<typeof stateOf>,
+  state: ReturnType<typeof fleetStateOf>,
   { given }: StatusCall,
   { console, redactor }: StatusTools,
 ): number {

@@ -118,7 +118,7 @@ function parseBare(commands: FleetCommands, args: readonly string[]): FleetCall 
   }
   parseFlags('fleet', resumeFlags, args, 0, {
     fleet: 'a resumed run knows its FILE',
-    engine: 'a resumed run goes on with its engine',
+    engine: 'a resumed run keeps its engine',
     wave: 'a resumed run knows its waves',
     'dry-run': 'fleet status shows what is left',
     fresh: 'it rules --resume out',

@@ -20,12 +20,12 @@ export function drawFleetTimeline({ waves, startedAt }: FleetDocument): string {
   const end = Math.max(1000, ...bars.map(({ to }) => to))
   const x = (milliseconds: number): number => left + Math.round((milliseconds / end) * (width - left) * 10) / 10
   const height = bars.length * rowHeight + 24
-  const drawn = bars.map(({ wave, name, outcome, isWell, from, to }, at) => {
+  const drawn = bars.map(({ wave, name, outcome, isWell: succeeded, from, to }, at) => {
     const y = at * rowHeight
     const label = escapeHtml(`${wave}/${name}`)
     const shown = escapeHtml(shortened(`${wave}/${name}`))
     const reported = `${label}: ${escapeHtml(outcome)} after ${showDuration(to - from)}`
-    return `<text x="${left - 8}" y="${y + 12}">${shown}</text><rect class="${isWell ? 'well' : 'failed'}" x="${x(from)}" y="${y + 2}" width="${Math.max(2, x(to) - x(from))}" height="${rowHeight - 5}"><title>${reported}</title></rect>`
+    return `<text x="${left - 8}" y="${y + 12}">${shown}</text><rect class="${succeeded ? 'succeeded' : 'failed'}" x="${x(from)}" y="${y + 2}" width="${Math.max(2, x(to) - x(from))}" height="${rowHeight - 5}"><title>${reported}</title></rect>`
   })
   const ticks = [0, 0.25, 0.5, 0.75, 1].map((part) => {
     const anchor = part === 1 ? ' class="last"' : ''

@@ -1,4 +1,4 @@
-import { resultsOf, standingOf } from './cluster-results.ts'
+import { resultsOf, clusterState } from './cluster-results.ts'
 import type { Wave } from './fleet-file.ts'
 import type { ClusterRecord, FleetRun } from './fleet-run.ts'
 import type { FleetRow, FleetView } from './fleet-table.ts'
@@ -22,7 +22,7 @@ export function viewOf(
         return { wave, name, state: 'waiting', what: outcome === 'interrupted' ? 'interrupted' : 'waiting', elapsedMs: undefined }
       }
       const what = error === undefined ? outcome : `${outcome}: ${error.message}`
-      return { wave, name, state: standingOf(record) === 'done' ? 'done' : 'failed', what, elapsedMs: durationMs ?? undefined }
+      return { wave, name, state: clusterState(record) === 'done' ? 'done' : 'failed', what, elapsedMs: durationMs ?? undefined }
     }),
   )
   return { title: run.command, rows, elapsedMs, note }

@@ -8,7 +8,7 @@ import { readSettings } from '../../connection/settings.ts'
 import { createConsole } from '../../terminal/console.ts'
 import { showHelp, showVersion } from '../../terminal/help.ts'
 import { carryOut, type FleetWork } from './carry-out.ts'
-import { standingOf } from './cluster-results.ts'
+import { clusterState } from './cluster-results.ts'
 import { concludeFleet, documentOf, type FleetEnding, type FleetOrigin } from './conclude-fleet.ts'
 import type { FleetCommands } from './fleet-commands.ts'
 import { fleetConsent } from './fleet-consent.ts'
@@ -85,7 +85,7 @@ async function runFleet(call: RunCall, { commands, console, log, redactor, origi
     const { name, command, file, own, shared, waves, seen, earlier } = prepared
     const clusters = waves.flatMap((wave) => wave.clusters)
     const isDryRun = given['dry-run'] === true
-    const done = clusters.flatMap((cluster) => (standingOf(earlier?.run.clusters[cluster.name]) === 'done' ? [cluster.name] : []))
+    const done = clusters.flatMap((cluster) => (clusterState(earlier?.run.clusters[cluster.name]) === 'done' ? [cluster.name] : []))
     const plan = { words: [name, ...flagWords(own)], file: file.path, digest: file.digest, waves, seen, done }
     showFleetPlan(isDryRun ? console.answer : console, plan)
     for (const { cluster, complaint } of seen) {

@@ -9,7 +9,7 @@ import { shellQuote } from '../../base/shell-line.ts'
 import type { Console } from '../../terminal/console.ts'
 import type { GivenFlags } from './fleet-commands.ts'
 import { type FileFinding, type FleetCluster, parseFleet, type Wave } from './fleet-file.ts'
-import { type FleetAccess, lookAtClusters, type SeenCluster } from './fleet-preflight.ts'
+import { type FleetAccess, readClusters, type SeenCluster } from './fleet-preflight.ts'
 
 /** FILE, read. */
 export interface FleetFile {
@@ -60,7 +60,7 @@ export async function openFleet(
   const access = await accessOf(clusters, { shared, runs }, { console, redactor, signal })
   const waiting = console.wait(`looking at ${clusters.length} clusters`)
   try {
-    const { seen, findings } = await lookAtClusters(clusters, access, signal)
+    const { seen, findings } = await readClusters(clusters, access, signal)
     const all = [...(parsed.is === 'invalid' ? parsed.findings : []), ...findings]
     if (all.length > 0) throw blockedBy(file, all)
     return { waves, seen }

@@ -60,11 +60,11 @@ export async function prepareFleet(
   return { ...chosen, ...opened, runs }
 }
 
-type Asked = Omit<PreparedFleet, 'waves' | 'seen' | 'runs'> & { readonly chosen: readonly string[] }
+type FleetRequest = Omit<PreparedFleet, 'waves' | 'seen' | 'runs'> & { readonly chosen: readonly string[] }
 type RunCall = Parameters<typeof prepareFleet>[0]
 
 /** What is asked of a new run, FILE among it. Throws OperatorError `usage` where something is missing. */
-export function newFleet({ name = '', given, own, shared }: RunCall, commands: FleetCommands): Asked {
+export function newFleet({ name = '', given, own, shared }: RunCall, commands: FleetCommands): FleetRequest {
   const command = commandNamed(name, commands)
   const lack = command.lacks?.(own)
   if (lack !== undefined) throw new OperatorError(lack.what, { kind: 'usage', remedy: lack.remedy })
@@ -74,7 +74,7 @@ export function newFleet({ name = '', given, own, shared }: RunCall, commands: F
 }
 
 /** A resumed run goes by the copy of FILE that it has kept. */
-function resumedFleet({ shared }: RunCall, earlier: KeptRun, commands: FleetCommands): Asked {
+function resumedFleet({ shared }: RunCall, earlier: KeptRun, commands: FleetCommands): FleetRequest {
   const { run, folder } = earlier
   const content = readFileSync(join(folder, 'fleet.yaml'), 'utf8')
   return {
@@ -100,7 +100,7 @@ export function defined(flags: GivenFlags): Record<string, string | boolean> {
   return Object.fromEntries(Object.entries(flags).flatMap(([name, value]) => (value === undefined ? [] : [[name, value]])))
 }
 
-/** What the run remembers from now on: a new run, or the resumed one with what did not end well to be done again. */
+/** What the run remembers from now on: a new run, or the resumed one with what failed to be done again. */
 export function runOf(
   prepared: PreparedFleet,
   { startedAt, operator }: { readonly startedAt: string; readonly operator: string },

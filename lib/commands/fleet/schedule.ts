@@ -1,16 +1,16 @@
 import type { FleetCluster, Wave } from './fleet-file.ts'
 
 /** Where a cluster is within a run of the fleet. */
-export type Standing =
+export type ClusterState =
   | 'not-begun'
-  /** Its command ended well. */
+  /** Its command succeeded. */
   | 'done'
   /** Its command failed, or it was not healthy after the soak. */
   | 'failed'
 
 /** What the schedule asks of the outside world. None of these rejects: what fails on a cluster is its standing. */
 export interface FleetActions {
-  readonly standingOf: (cluster: FleetCluster) => Standing
+  readonly standingOf: (cluster: FleetCluster) => ClusterState
   /** Runs the command on a cluster, to its end. */
   readonly run: (cluster: FleetCluster, wave: Wave) => Promise<void>
   /** Whether the wave has soaked in an earlier attempt of this run, and was healthy after it. */
@@ -45,7 +45,7 @@ export async function runWaves(waves: readonly Wave[], actions: FleetActions): P
 
 async function runWave(wave: Wave, actions: FleetActions): Promise<WavesResult> {
   const { standingOf, isStopping } = actions
-  const withStanding = (wanted: Standing): FleetCluster[] => wave.clusters.filter((cluster) => standingOf(cluster) === wanted)
+  const withStanding = (wanted: ClusterState): FleetCluster[] => wave.clusters.filter((cluster) => standingOf(cluster) === wanted)
   const hasTooMany = (): boolean => withStanding('failed').length > wave.maxFailures
   const remaining = withStanding('not-begun')
   await inLanes(
@@ -77,13 +77,13 @@ async function runWave(wave: Wave, actions: FleetActions): Promise<WavesResult> 
 }
 
 /** Acts on each, at most so many at a time; begins none any more once it may not. */
-async function inLanes<T>(items: readonly T[], atOnce: number, mayBegin: () => boolean, act: (item: T) => Promise<void>): Promise<void> {
+async function inLanes<T>(items: readonly T[], atOnce: number, mayBegin: () => boolean, run: (item: T) => Promise<void>): Promise<void> {
   let next = 0
   const lane = async (): Promise<void> => {
     while (next < items.length && mayBegin()) {
       const item = items[next]
       next += 1
-      if (item !== undefined) await act(item)
+      if (item !== undefined) await run(item)
     }
   }
   await Promise.all(Array.from({ length: Math.min(atOnce, items.length) }, lane))

@@ -22,7 +22,7 @@ const lastApplied = 'kubectl.kubernetes.io/last-applied-configuration'
  * generation does not; what Git does not state, Flux then takes away when it next applies it.
  * @param timeout the longest that others may write in between, in milliseconds
  */
-export async function mendManagers(cluster: Cluster, ref: Ref, foreign: readonly string[], timeout: number): Promise<void> {
+export async function handOverAll(cluster: Cluster, ref: Ref, foreign: readonly string[], timeout: number): Promise<void> {
   await retryOnConflict(`give the fields of ${nameOf(ref)} back to Flux`, timeout, async () => {
     const object = await cluster.get(ref)
     if (object === undefined) return
@@ -68,10 +68,10 @@ function isOwners({ manager, operation, subresource }: Entry, owner: string): bo
 /** The fields that the owner does not state itself: Flux takes them away once they are given to it. */
 export function takenAway(object: KubeObject, foreign: readonly string[]): string[] {
   const entries = v.parse(v.array(entrySchema), object.metadata.managedFields)
-  const stated = entries.find((entry) => isOwners(entry, ownerOf(object)))?.fieldsV1 ?? {}
+  const applied = entries.find((entry) => isOwners(entry, ownerOf(object)))?.fieldsV1 ?? {}
   const theirs = entries.filter((entry) => isGiven(entry, foreign))
   const given = theirs.reduce((fields, entry) => union(fields, partFields(entry.fieldsV1).owned ?? {}), {})
-  const kept = new Set(ownedPaths(stated))
+  const kept = new Set(ownedPaths(applied))
   return ownedPaths(given).filter((path) => !kept.has(path))
 }
 

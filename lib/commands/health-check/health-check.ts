@@ -3,34 +3,35 @@ import type { Flags } from '../../terminal/flags.ts'
 import type { CommandContext } from '../../runner/run-command.ts'
 import type { RunResult } from '../../runner/run-result.ts'
 import { probesNamed } from '../../health/all-probes.ts'
-import type { Holder } from '../../runner/lock.ts'
+import type { LockHolder } from '../../runner/lock.ts'
 import type { Target } from '../../connection/target.ts'
 import { isHealthy, type ProbeResult, runProbes } from '../../health/probe.ts'
 import { probesField, showProbes, suspendedField } from '../../health/print.ts'
 import { comparableSettings } from '../../flux/comparable-settings.ts'
 import { installationField } from '../../flux/installation.ts'
-import { type Scene, sceneOf } from '../../health/snapshot.ts'
+import { type Snapshot, snapshotOf } from '../../health/snapshot.ts'
 
 export const healthCheckFlags = {
   only: { type: 'string', value: 'PROBE,…', help: 'run only these probes, from the list below' },
   fix: { type: 'boolean', help: "first move fields that foreign field managers own to Flux's controllers" },
 } as const satisfies Flags
 
-/** Takes every look, tells of each, and ends as failed where one of them is not content. */
+/** Runs every probe, reports each, and fails if one of them does. */
 export async function checkHealth(stage: CommandContext<typeof healthCheckFlags>): Promise<RunResult> {
   const { target, session, console, own, atWork } = stage
   const probes = probesNamed(own.only)
-  const scene = sceneOf(stage)
+  const snapshot = snapshotOf(stage)
   console.answer.line(`Health of ${target.context} (${target.isLab ? 'the lab' : 'a real cluster'}, ${session.access.server})`)
-  const probed = await runProbes(probes, scene)
+  const probed = await runProbes(probes, snapshot)
   const isVerbose = stage.shared.verbose === true
-  showProbes(console.answer, atWork === undefined ? probed : withoutRemedies(probed), scene.now, isVerbose)
+  showProbes(console.answer, atWork === undefined ? probed : withoutRemedies(probed), snapshot.now, isVerbose)
   const healthy = isHealthy(probed)
-  const telling = { fields: { ...fieldsOf(probed), ...(await fluxField(scene)) } }
-  const settings = stage.isOneOfSeveral && healthy ? comparableSettings(await scene.installation(), await scene.instance()) : undefined
+  const report = { fields: { ...fieldsOf(probed), ...(await fluxField(snapshot)) } }
+  const settings =
+    stage.isOneOfSeveral && healthy ? comparableSettings(await snapshot.installation(), await snapshot.instance()) : undefined
   if (healthy)
-    return { outcome: 'done', telling, verdict: wellness(probed), isAnswer: true, ...(settings === undefined ? {} : { settings }) }
-  return { outcome: 'failed', failure: sickness(probed, target, atWork), telling, isAnswer: true }
+    return { outcome: 'done', report, verdict: wellness(probed), isAnswer: true, ...(settings === undefined ? {} : { settings }) }
+  return { outcome: 'failed', failure: unhealthyError(probed, target, atWork), report, isAnswer: true }
 }
 
 /** What the document says beyond the contract's common fields. */
@@ -38,8 +39,8 @@ export function fieldsOf(probed: readonly ProbeResult[]): Readonly<Record<string
   return { healthy: isHealthy(probed), probes: probesField(probed), suspended: suspendedField(probed) }
 }
 
-/** What there is of Flux, where that could be read: the looks tell why not. */
-export async function fluxField({ installation, cluster }: Scene): Promise<Readonly<Record<string, unknown>>> {
+/** What there is of Flux, where that could be read: the probes say why not. */
+export async function fluxField({ installation, cluster }: Snapshot): Promise<Readonly<Record<string, unknown>>> {
   try {
     return { flux: installationField(await installation()) }
   } catch {
@@ -62,10 +63,10 @@ function withoutRemedies(probed: readonly ProbeResult[]): ProbeResult[] {
   )
 }
 
-export function sickness(
+export function unhealthyError(
   probed: readonly Pick<ProbeResult, 'id' | 'state'>[],
   { context, where }: Pick<Target, 'context' | 'where'>,
-  atWork: Holder | undefined,
+  atWork: LockHolder | undefined,
 ): OperatorError {
   const named = (state: ProbeResult['state']): string[] => probed.filter((probe) => probe.state === state).map(({ id }) => id)
   const [fails, unknown] = [named('fail'), named('unknown')]

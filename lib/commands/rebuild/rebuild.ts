@@ -2,12 +2,12 @@ import { openAnnouncer, type Silence } from '../../notify/notifier.ts'
 import { ended, reached } from '../../notify/messages.ts'
 import { type Capture, carries } from '../../capture/capture.ts'
 import { wantsPassphrase } from '../../capture/file.ts'
-import { captureOpener, identityFileOf, type Decryptor } from '../../capture/keys.ts'
+import { captureDecryptor, identityFileOf, type Decryptor } from '../../capture/keys.ts'
 import { identityOf } from '../../flux/inventory.ts'
 import { nameOf, type Ref } from '../../kubernetes/objects.ts'
-import { deployerOf, viaFlag } from '../bootstrap/installers/installers.ts'
+import { installerFor, viaFlag } from '../bootstrap/installers/installers.ts'
 import type { Flags } from '../../terminal/flags.ts'
-import { sceneOf } from '../../health/snapshot.ts'
+import { snapshotOf } from '../../health/snapshot.ts'
 import type { RunState } from '../../runner/run-state.ts'
 import type { PreparedChange, PrepareContext } from '../../runner/run-change.ts'
 import type { Survival } from '../../continuity/compare.ts'
@@ -22,10 +22,10 @@ import { restoreBeforeFlux, restoreByHand } from '../restore/steps.ts'
 import { keepDefinitions, suspendEarly, suspendedEarly } from './steps/create-suspended.ts'
 import { ensureSuspended, suspendedByHand } from './steps/suspend.ts'
 import { teardownNotes } from '../teardown/state.ts'
-import { compareInventories, verifyAdopted, verifyStillAlive } from './steps/verify-adopted.ts'
+import { compareInventories, verifyAdopted, verifyContinuity } from './steps/verify-adopted.ts'
 import type { Proof } from '../teardown/steps/verify-gone.ts'
 import { prepareTeardown, teardownFlags, type TeardownInputs } from '../teardown/prepare.ts'
-import { type Teardown, teardown, teardownStopped, teardownRollback, tellTeardown } from '../teardown/teardown.ts'
+import { type Teardown, teardown, teardownStopped, teardownRollback, reportTeardown } from '../teardown/teardown.ts'
 import { inGitOf } from '../../connection/target.ts'
 import { usualNamespace } from '../../flux/refs.ts'
 
@@ -49,31 +49,31 @@ export async function prepareRebuild(surroundings: RebuildSurroundings): Promise
   const { overrides, isLab, where } = target
   const { folder: cluster, remote } = inGitOf(target, 'rebuild')
   const wanted = { cluster, where, remote, isLab, overrides, settings, redactor, rebuild: { comesBack: captured.carries } }
-  const deployment = await deployerOf(own.via).prepare(session, wanted, { console, isDryRun, memory })
+  const deployment = await installerFor(own.via).prepare(session, wanted, { console, isDryRun, memory })
   const announcer = openAnnouncer(settings, cluster, redactor, console)
   const began = Date.now()
   const subject = { script: 'rebuild', context: target.context }
   const say = (milestone: string): Promise<void> => announcer.say(reached(subject, milestone, Date.now() - began))
   let silence: Silence | undefined
-  const scene = () => sceneOf({ session, target, settings })
+  const snapshot = () => snapshotOf({ session, target, settings })
   const restoring = captured.restoring
   const definitions = restoring === undefined ? [] : [keepDefinitions(restoring.open)]
   const taking = inputs === undefined ? undefined : teardown(inputs, memory, definitions)
-  const stillAlive = verifyStillAlive(namespace)
-  const proof = (): Proof => proofSoFar(taking, stillAlive)
+  const continuity = verifyContinuity(namespace)
+  const proof = (): Proof => proofSoFar(taking, continuity)
   const steps: Step[] = [
     announceStart(announcer, (held) => {
       silence = held
     }),
-    ...(inputs === undefined || inputs.isGone ? [] : [noteHealth(scene)]),
+    ...(inputs === undefined || inputs.isGone ? [] : [noteHealth(snapshot)]),
     ...(taking?.steps ?? []),
     noteTornDown(say),
     ...(restoring === undefined ? [] : [...restoreBeforeFlux(restoring), suspendEarly(restoring.open)]),
     ...deployment.steps,
     ...(restoring === undefined ? [] : [restoreByHand(restoring), ensureSuspended('suspend', restoring.open)]),
-    verifyHealthy(scene),
+    verifyHealthy(snapshot),
     ...(restoring === undefined ? [] : [verifyAdopted(restoring.open), compareInventories(restoring.open)]),
-    stillAlive,
+    continuity,
     noteBack(say),
     ...(own.record === true ? [ensureRecorded(remote, session.folder, cluster, proof)] : []),
   ]
@@ -83,7 +83,7 @@ export async function prepareRebuild(surroundings: RebuildSurroundings): Promise
     notices: [...(inputs?.notices ?? []), ...deployment.notices, ...captured.notices],
     rollback: teardownRollback(namespace, memory),
     ifStopped: () => (rebuildNotes(memory).backAt === undefined ? teardownStopped(memory) : undefined),
-    tell: () => tellRebuild(proof(), memory),
+    report: () => reportRebuild(proof(), memory),
     async atEnd({ outcome, failure }) {
       if (silence !== undefined) await announcer.say(ended(subject, outcome, Date.now() - began, failure))
       await silence?.end()
@@ -91,7 +91,7 @@ export async function prepareRebuild(surroundings: RebuildSurroundings): Promise
   }
 }
 
-interface Captured {
+interface CaptureAndRestore {
   readonly carries: (ref: Ref) => boolean
   readonly notices: readonly string[]
   /** Undefined where there was nothing to capture: nothing will be restored. */
@@ -105,7 +105,7 @@ interface Captured {
 }
 
 /** What will come back: what is captured now, or what this run captured before it was interrupted. */
-async function captureOf(surroundings: RebuildSurroundings, inputs: TeardownInputs | undefined): Promise<Captured> {
+async function captureOf(surroundings: RebuildSurroundings, inputs: TeardownInputs | undefined): Promise<CaptureAndRestore> {
   const { memory } = surroundings
   const note = notedCapture(memory)
   const planned = inputs?.capture
@@ -116,7 +116,7 @@ async function captureOf(surroundings: RebuildSurroundings, inputs: TeardownInpu
   }
   if (note === undefined) return { carries: () => false, notices: [], restoring: undefined }
   const { own, settings, target, redactor } = surroundings
-  const decryptor = await captureOpener({ own, settings, target, redactor }, await wantsPassphrase(note.file))
+  const decryptor = await captureDecryptor({ own, settings, target, redactor }, await wantsPassphrase(note.file))
   const open = opened(memory, decryptor)
   const capture = await open()
   return {
@@ -145,19 +145,19 @@ function isByHand({ entries }: Pick<Capture, 'entries'>, ref: Ref): boolean {
 }
 
 /**
- * What the last looks have found. Nothing is left where the teardown was over before this run was interrupted; of the two comparisons the
+ * What the last checks found. Nothing is left where the teardown was over before this run was interrupted; of the two comparisons the
  * later counts: one from the plan says less than one that was made since.
  */
 export function proofSoFar(
   taking: Pick<Teardown, 'residue' | 'survival'> | undefined,
-  stillAlive: Pick<ObservingStep<Survival>, 'observed'>,
+  continuity: Pick<ObservingStep<Survival>, 'observed'>,
 ): Proof {
-  const [after, before] = [stillAlive.observed(), taking?.survival.observed()]
+  const [after, before] = [continuity.observed(), taking?.survival.observed()]
   const survival = after === undefined || (before !== undefined && before.at > after.at) ? before : after
   return { residue: taking === undefined ? [] : taking.residue.observed()?.value, survival: survival?.value }
 }
 
-function tellRebuild(proof: Proof, memory: RunState) {
-  const { fields, sections = [] } = tellTeardown(proof, memory)
+function reportRebuild(proof: Proof, memory: RunState) {
+  const { fields, sections = [] } = reportTeardown(proof, memory)
   return { fields, sections: [...sections, { title: 'How long Flux was away', lines: [describeAbsence(memory)] }] }
 }

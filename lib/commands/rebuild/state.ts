@@ -6,7 +6,7 @@ import { noteTeardown, teardownNotes } from '../teardown/state.ts'
 
 /** What a rebuild must remember beside what its teardown does. */
 const notesSchema = v.object({
-  /** What was in trouble before: no failure of the rebuild if it is afterwards. */
+  /** What was in trouble before: no failure of the rebuild if it is afterwards. The key is that of earlier versions. */
   sick: v.optional(v.array(v.string())),
   /** When Flux was back and verified. */
   backAt: v.optional(v.string()),
@@ -29,14 +29,14 @@ export function noteTornDown(say: (milestone: string) => Promise<void>): Step {
     id: 'torn-down',
     title: 'Note that Flux is down: this run never takes it down again',
     risk: 'safe',
-    look({ memory }) {
+    check({ memory }) {
       const { isOver } = teardownNotes(memory)
       if (isOver !== undefined) return Promise.resolve({ is: 'done', detail: `since ${isOver}` })
       return Promise.resolve({ is: 'todo', change: "note it in the run's memory", commands: [] })
     },
-    async act({ memory }) {
+    async apply({ memory }) {
       noteTeardown(memory, { isOver: new Date().toISOString() })
-      await say('Flux is down, and what it had deployed is alive')
+      await say('Flux is down, and what it deployed is still running')
     },
   }
 }
@@ -47,12 +47,12 @@ export function noteBack(say: (milestone: string) => Promise<void>): Step {
     id: 'back',
     title: 'Note that Flux is back',
     risk: 'safe',
-    look({ memory }) {
+    check({ memory }) {
       const { backAt } = rebuildNotes(memory)
       if (backAt !== undefined) return Promise.resolve({ is: 'done', detail: describeAbsence(memory) })
       return Promise.resolve({ is: 'todo', change: "note it in the run's memory", commands: [] })
     },
-    async act({ memory }) {
+    async apply({ memory }) {
       noteRebuild(memory, { backAt: new Date().toISOString() })
       await say(`Flux is back; ${describeAbsence(memory)}`)
     },

@@ -1,9 +1,9 @@
-import { type Disaster, disasters } from './failures.ts'
+import { type FailureMode, failureModes } from './failures.ts'
 import type { Evidence } from './evidence.ts'
 
 /** A disaster that was recognised, and by what. */
-export interface Diagnosed {
-  readonly disaster: Disaster
+export interface Diagnosis {
+  readonly mode: FailureMode
   readonly because: string
 }
 
@@ -12,15 +12,13 @@ export interface Diagnosed {
  * person decided, and what would refuse that too.
  * @param begun those whose remedy an interrupted run has begun, and which may not be seen any more
  */
-export function diagnose(evidence: Evidence, begun: readonly string[] = []): Diagnosed[] {
+export function diagnose(evidence: Evidence, begun: readonly string[] = []): Diagnosis[] {
   const { expectsOperator } = evidence.installation
-  const found = disasters.flatMap((disaster): Diagnosed[] => {
-    if (disaster.isOperators === true && !expectsOperator) return []
-    const because = disaster.recognise(evidence) ?? (begun.includes(disaster.id) ? 'an earlier run has begun to fix it' : undefined)
-    return because === undefined ? [] : [{ disaster, because }]
+  const found = failureModes.flatMap((mode): Diagnosis[] => {
+    if (mode.isOperators === true && !expectsOperator) return []
+    const because = mode.recognise(evidence) ?? (begun.includes(mode.id) ? 'an earlier run has begun to fix it' : undefined)
+    return because === undefined ? [] : [{ mode, because }]
   })
-  const whole = found.find(({ disaster }) => disaster.isWhole === true)
-  return whole === undefined
-    ? found
-    : found.filter((one) => one === whole || one.disaster.isDecision === true || one.disaster.isObstacle === true)
+  const whole = found.find(({ mode }) => mode.isWhole === true)
+  return whole === undefined ? found : found.filter((one) => one === whole || one.mode.isDecision === true || one.mode.isObstacle === true)
 }

@@ -1,15 +1,15 @@
 import type { Cluster } from '../../kubernetes/client.ts'
 import type { Installation } from '../../flux/installation.ts'
 import { wantedDeployments } from '../../flux/wanted-deployments.ts'
-import { releaseStateOf, stateOf } from '../../flux/instance.ts'
+import { releaseStateOf, instanceStateOf } from '../../flux/instance.ts'
 import { releaseNames } from '../../flux/refs.ts'
 import { isOperator } from '../../flux/labels.ts'
 import { kinds, type KubeObject, refOf } from '../../kubernetes/objects.ts'
 import { fluxKinds } from '../../flux/kinds.ts'
 import type { FluxObject } from '../../flux/object.ts'
 import type { ProbeResult } from '../../health/probe.ts'
-import type { Scene } from '../../health/snapshot.ts'
-import { describeGoing, findGoing } from '../../preflight/terminating.ts'
+import type { Snapshot } from '../../health/snapshot.ts'
+import { describeTerminatingNamespace, findTerminatingNamespace } from '../../preflight/terminating.ts'
 
 /** What is known of a cluster in which something is wrong with Flux. */
 export interface Evidence {
@@ -19,7 +19,7 @@ export interface Evidence {
   /** The namespace that Flux lives in, or did. */
   readonly namespace: string
   /** Why it is going, and what holds it there; undefined where it stays, or is not there. */
-  readonly going: { readonly isHeld: boolean; readonly because: string } | undefined
+  readonly terminating: { readonly isHeld: boolean; readonly because: string } | undefined
   /** That nothing but what Kubernetes itself brings is there. */
   readonly isEmpty: boolean
   readonly hasCrds: boolean
@@ -41,15 +41,15 @@ const kubernetesOwn = /^(default|kube-.*)$/
  * Gathers what tells one disaster from another, beside what the probes saw.
  * @param isOther whether the context meant another cluster when something was last changed there; undefined where nothing ever was
  */
-export async function gatherEvidence(scene: Scene, probed: readonly ProbeResult[], isOther: boolean | undefined): Promise<Evidence> {
+export async function gatherEvidence(snapshot: Snapshot, probed: readonly ProbeResult[], isOther: boolean | undefined): Promise<Evidence> {
   const [namespace, installation, crds, all, instance, { byName }, namespaces] = await Promise.all([
-    scene.namespace(),
-    scene.installation(),
-    scene.crds(),
-    scene.deployments(),
-    scene.instance(),
-    scene.objects(),
-    scene.cluster.list(kinds.namespace),
+    snapshot.namespace(),
+    snapshot.installation(),
+    snapshot.crds(),
+    snapshot.deployments(),
+    snapshot.instance(),
+    snapshot.objects(),
+    snapshot.cluster.list(kinds.namespace),
   ])
   const deployments = all.filter(({ metadata }) => metadata.deletionTimestamp === undefined)
   const wanted = wantedDeployments(installation, deployments)
@@ -57,12 +57,12 @@ export async function gatherEvidence(scene: Scene, probed: readonly ProbeResult[
     probed,
     installation,
     namespace,
-    going: await goingOf(scene.cluster, namespace),
+    terminating: await terminatingOf(snapshot.cluster, namespace),
     isEmpty: isOther ?? namespaces.every(({ metadata }) => kubernetesOwn.test(metadata.name)),
     hasCrds: crds.length > 0,
     hasOperator: deployments.some(isOperator),
     instance,
-    upgrade: instance === undefined ? undefined : await upgradeOf(instance, byName, scene.cluster),
+    upgrade: instance === undefined ? undefined : await upgradeOf(instance, byName, snapshot.cluster),
     controllers: {
       wanted: wanted.map(({ name }) => name),
       there: wanted.flatMap(({ name, deployment }) => (deployment === undefined ? [] : [name])),
@@ -72,7 +72,7 @@ export async function gatherEvidence(scene: Scene, probed: readonly ProbeResult[
 }
 
 /**
- * Whether the FluxInstance that was seen has gone since: where a namespace on its way out takes it along while the rest is being read, what
+ * Whether the FluxInstance that was seen has gone since: where a terminating namespace takes it along while the rest is being read, what
  * was read does not fit together, and passes for a loss of its own.
  */
 export async function isOutdated({ instance }: Evidence, cluster: Cluster): Promise<boolean> {
@@ -81,15 +81,15 @@ export async function isOutdated({ instance }: Evidence, cluster: Cluster): Prom
   return now?.metadata.uid !== instance.metadata.uid
 }
 
-async function goingOf(cluster: Cluster, namespace: string): Promise<Evidence['going']> {
-  const going = await findGoing(cluster, namespace)
-  if (going === undefined) return undefined
-  const held = await describeGoing(cluster, namespace, going)
-  return { isHeld: going.isHeld, because: `Namespace ${namespace} is being deleted since ${going.since}; ${held}` }
+async function terminatingOf(cluster: Cluster, namespace: string): Promise<Evidence['terminating']> {
+  const terminating = await findTerminatingNamespace(cluster, namespace)
+  if (terminating === undefined) return undefined
+  const held = await describeTerminatingNamespace(cluster, namespace, terminating)
+  return { isHeld: terminating.isHeld, because: `Namespace ${namespace} is being deleted since ${terminating.since}; ${held}` }
 }
 
 async function upgradeOf(instance: KubeObject, byName: Evidence['objects'], cluster: Cluster): Promise<Evidence['upgrade']> {
-  const { wanted, applied } = stateOf(instance)
+  const { wanted, applied } = instanceStateOf(instance)
   const ref = byName.get(`${fluxKinds.helmRelease.kind} ${instance.metadata.namespace}/${releaseNames.instance}`)?.ref
   if (applied === '' || applied === wanted || ref === undefined) return undefined
   const release = await cluster.get(ref)

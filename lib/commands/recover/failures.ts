@@ -7,16 +7,16 @@ import { awaitControllers, awaitOperator, ensureReleased, ensureInstanceResumed 
 import { ensureFetching } from './steps/fetching.ts'
 import { ensureReleaseMoves } from './steps/stuck-release.ts'
 import type { Evidence } from './evidence.ts'
-import { healsOperator } from './heals-operator.ts'
+import { repairsOperator } from './repairs-operator.ts'
 import type { Remedy } from './layers.ts'
-import { losses } from './losses.ts'
+import { partFailures } from './part-failures.ts'
 import { outside } from './outside.ts'
-import { stuckInOrder, stuckReleases, troubles } from './stuck-releases.ts'
+import { stuckInOrder, troubledReleases, troubles } from './stuck-releases.ts'
 import type { Remedies } from './remedies.ts'
 import { reconcileAnnotation } from '../../flux/annotations.ts'
 
 /** A disaster that has a name, by what it is known, and what is done about it. */
-export interface Disaster {
+export interface FailureMode {
   /** Stable: reports and drills name it. */
   readonly id: string
   readonly title: string
@@ -30,19 +30,20 @@ export interface Disaster {
   readonly isObstacle?: true
   /** What shows that it is this one; undefined where it is not. */
   readonly recognise: (evidence: Evidence) => string | undefined
-  readonly remedy: (means: Remedies) => Promise<Remedy> | Remedy
+  readonly remedy: (remedies: Remedies) => Promise<Remedy> | Remedy
 }
 
-const everything = async (means: Remedies): Promise<Remedy> => ({ installAgain: await means.everything() })
+const everything = async (remedies: Remedies): Promise<Remedy> => ({ installAgain: await remedies.everything() })
 
 /** Every disaster with a name, the greatest first. */
-export const disasters: readonly Disaster[] = [
+export const failureModes: readonly FailureMode[] = [
   {
     id: 'namespace-deleted',
     title: "Flux's namespace deleted, and held by finalizers",
     isWhole: true,
-    recognise: ({ going, hasCrds }) => (going !== undefined && (going.isHeld || hasCrds) ? going.because : undefined),
-    remedy: async (means) => ({ installAgain: await means.recreateNamespace() }),
+    recognise: ({ terminating, hasCrds }) =>
+      terminating !== undefined && (terminating.isHeld || hasCrds) ? terminating.because : undefined,
+    remedy: async (remedies) => ({ installAgain: await remedies.recreateNamespace() }),
   },
   {
     id: 'instance-terminating',
@@ -52,21 +53,21 @@ export const disasters: readonly Disaster[] = [
       instance?.metadata.deletionTimestamp === undefined
         ? undefined
         : `it ${deletionOf(instance)}: the operator will uninstall Flux as soon as it runs`,
-    remedy: async (means) => ({ installAgain: await means.recreateInstance() }),
+    remedy: async (remedies) => ({ installAgain: await remedies.recreateInstance() }),
   },
   {
     id: 'cluster-emptied',
     title: 'The whole cluster lost',
     isWhole: true,
     recognise: ({ hasCrds, isEmpty }) =>
-      !hasCrds && isEmpty ? 'nothing of Flux is there, and the cluster is a new or empty one' : undefined,
+      !hasCrds && isEmpty ? 'there is nothing of Flux, and the cluster is a new or empty one' : undefined,
     remedy: everything,
   },
   {
     id: 'flux-deleted',
     title: 'All of Flux deleted, with its CRDs',
     isWhole: true,
-    recognise: ({ hasCrds }) => (hasCrds ? undefined : "none of Flux's CRDs is there"),
+    recognise: ({ hasCrds }) => (hasCrds ? undefined : "none of Flux's CRDs exists"),
     remedy: everything,
   },
   {
@@ -75,7 +76,7 @@ export const disasters: readonly Disaster[] = [
     title: 'The operator and every controller deleted',
     isWhole: true,
     recognise: ({ hasOperator, controllers: { there } }) =>
-      !hasOperator && there.length === 0 ? 'neither the operator nor any controller is there' : undefined,
+      !hasOperator && there.length === 0 ? 'neither the operator nor any controller exists' : undefined,
     remedy: everything,
   },
   {
@@ -91,8 +92,8 @@ export const disasters: readonly Disaster[] = [
     isOperators: true,
     title: 'The operator deleted',
     recognise: ({ hasOperator }) => (hasOperator ? undefined : 'there is no Deployment of flux-operator'),
-    remedy: async (means) => ({
-      operator: healsOperator(means.evidence) ? [awaitOperator(means.evidence.namespace)] : await means.operator(),
+    remedy: async (remedies) => ({
+      operator: repairsOperator(remedies.evidence) ? [awaitOperator(remedies.evidence.namespace)] : await remedies.operator(),
     }),
   },
   {
@@ -108,7 +109,7 @@ export const disasters: readonly Disaster[] = [
     isOperators: true,
     title: 'An upgrade broken halfway',
     recognise: brokenUpgrade,
-    remedy: async (means) => ({ instance: await means.rollBack() }),
+    remedy: async (remedies) => ({ instance: await remedies.rollBack() }),
   },
   {
     id: 'controllers-deleted',
@@ -171,31 +172,31 @@ export const disasters: readonly Disaster[] = [
     isOperators: true,
     title: 'Controllers at the old version',
     recognise: (evidence) => (brokenUpgrade(evidence) === undefined ? reasonOf(evidence.probed, problems.oldVersion) : undefined),
-    remedy: async (means) => ({
-      ...(await asGitHasIt(means)),
-      controllers: [awaitControllers(means.evidence.namespace, means.evidence.controllers.wanted)],
+    remedy: async (remedies) => ({
+      ...(await asGitHasIt(remedies)),
+      controllers: [awaitControllers(remedies.evidence.namespace, remedies.evidence.controllers.wanted)],
     }),
   },
-  ...losses,
+  ...partFailures,
   ...outside,
   {
     id: 'release-pending',
     title: 'A Helm release stuck',
-    recognise: ({ probed }) => stuckReleases(probed)[0]?.reason,
-    remedy: ({ evidence: { probed, objects }, look }) => ({
-      releases: stuckInOrder(probed, objects).map(({ ref }) => ensureReleaseMoves(ref, look)),
+    recognise: ({ probed }) => troubledReleases(probed)[0]?.reason,
+    remedy: ({ evidence: { probed, objects }, takeSnapshot }) => ({
+      releases: stuckInOrder(probed, objects).map(({ ref }) => ensureReleaseMoves(ref, takeSnapshot)),
     }),
   },
   {
     id: 'loop',
     title: 'Recursive reconciliation loop',
     recognise: ({ probed }) => reasonOf(probed, problems.loop),
-    remedy: async (means) => ({ loop: await means.endLoop() }),
+    remedy: async (remedies) => ({ loop: await remedies.endLoop() }),
   },
 ]
 
-async function gitLogin(means: Remedies): Promise<Remedy> {
-  return { logins: await means.gitLogin(), fetch: [ensureFetching(sourceRef(means.evidence))] }
+async function gitLogin(remedies: Remedies): Promise<Remedy> {
+  return { logins: await remedies.gitLogin(), fetch: [ensureFetching(sourceRef(remedies.evidence))] }
 }
 
 /** What Flux follows; the operator makes the one of the usual name, where it is gone. */
@@ -203,8 +204,8 @@ function sourceRef({ installation: { follows }, namespace }: Evidence): Ref & { 
   return follows?.source ?? { ...fluxKinds.gitRepository, namespace, name: namespace }
 }
 
-async function asGitHasIt(means: Remedies): Promise<Remedy> {
-  return { instance: await means.instance(), ready: [awaitInstanceReady(means.evidence.namespace)] }
+async function asGitHasIt(remedies: Remedies): Promise<Remedy> {
+  return { instance: await remedies.instance(), ready: [awaitInstanceReady(remedies.evidence.namespace)] }
 }
 
 /** One that is being deleted was suspended to keep its operator from uninstalling Flux. */

@@ -1,4 +1,4 @@
-import { foreignFinalizers, type Holder } from '../../flux/finalizers.ts'
+import { foreignFinalizers, type FinalizerHolder } from '../../flux/finalizers.ts'
 import { readHolders } from '../../ownership/namespace-content.ts'
 import type { Cluster } from '../../kubernetes/client.ts'
 import { kinds, type KubeObject, nameOf, type Ref, refOf } from '../../kubernetes/objects.ts'
@@ -32,7 +32,7 @@ export async function verifyInstanceLetGo(cluster: Cluster, instance: KubeObject
   preflight.conclude()
 }
 
-async function holdersOf(cluster: Cluster, name: string): Promise<Holder[]> {
+async function holdersOf(cluster: Cluster, name: string): Promise<FinalizerHolder[]> {
   const ref: Ref = { ...kinds.namespace, name }
   const [live, inside] = await Promise.all([cluster.get(ref), readHolders(cluster, name)])
   return [{ ref, finalizers: live?.metadata.finalizers ?? [] }, ...inside]
@@ -40,7 +40,7 @@ async function holdersOf(cluster: Cluster, name: string): Promise<Holder[]> {
 
 /** What only someone else can let go: who put a finalizer there wanted to do something first, and may not have. */
 export function judgeHolders(
-  holders: readonly Holder[],
+  holders: readonly FinalizerHolder[],
   state = "is held by a finalizer that is not Flux's, and holds the namespace",
 ): Finding[] {
   return holders.flatMap((holder) => {

@@ -1,6 +1,6 @@
 import type { Trouble } from '../../health/probe.ts'
 import type { Evidence } from './evidence.ts'
-import type { Disaster } from './failures.ts'
+import type { FailureMode } from './failures.ts'
 import type { Remedies } from './remedies.ts'
 import { RemedyNeeds } from './remedy-needs.ts'
 import { troubles } from './stuck-releases.ts'
@@ -11,7 +11,7 @@ import { troubles } from './stuck-releases.ts'
  */
 
 /** One loss outside: by which words it is known, and what is to be done about it. */
-interface Outside {
+interface OutsideProblem {
   readonly id: string
   readonly title: string
   readonly probes: readonly string[]
@@ -20,13 +20,13 @@ interface Outside {
   readonly remedy: (trouble: Trouble, evidence: Evidence) => string
 }
 
-const kinds: readonly Outside[] = [
+const kinds: readonly OutsideProblem[] = [
   {
     id: 'git-branch-gone',
     title: 'The branch that Flux follows gone from Git',
     probes: ['sources', 'revision'],
     words: /couldn't find remote ref|reference not found|could ?n.t find remote|Remote branch .* not found/i,
-    why: 'only Git can have it back; Flux goes on with what it has applied',
+    why: 'only Git can restore it; Flux keeps what it has applied',
     remedy: (_, { installation: { follows } }) =>
       `git push ${follows?.url ?? 'URL'} COMMIT:${follows?.ref ?? 'refs/heads/main'}   # COMMIT: what the root Kustomization applied last, from any clone`,
   },
@@ -67,7 +67,7 @@ function policyIn(reason: string): string {
 }
 
 /** The losses outside, as failure modes. */
-export const outside: readonly Disaster[] = kinds.map(({ id, title, probes, words, why, remedy }) => {
+export const outside: readonly FailureMode[] = kinds.map(({ id, title, probes, words, why, remedy }) => {
   const find = ({ probed }: Evidence): Trouble | undefined =>
     probes.flatMap((probe) => troubles(probed, probe)).find(({ reason }) => words.test(reason))
   return {

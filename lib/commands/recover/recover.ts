@@ -4,20 +4,20 @@ import type { Flags } from '../../terminal/flags.ts'
 import { allProbes } from '../../health/all-probes.ts'
 import { fieldsOf } from '../health-check/health-check.ts'
 import { isHealthy, type ProbeResult, runProbes } from '../../health/probe.ts'
-import type { Scene } from '../../health/snapshot.ts'
-import { sceneOf } from '../../health/snapshot.ts'
+import type { Snapshot } from '../../health/snapshot.ts'
+import { snapshotOf } from '../../health/snapshot.ts'
 import type { PreparedChange, PrepareContext } from '../../runner/run-change.ts'
-import { diagnose, type Diagnosed } from './diagnosis.ts'
+import { diagnose, type Diagnosis } from './diagnosis.ts'
 import { inLayers, type Remedy } from './layers.ts'
 import { RemedyNeeds } from './remedy-needs.ts'
 import { type Evidence, gatherEvidence, isOutdated } from './evidence.ts'
 import { type Remedies, remediesOf } from './remedies.ts'
 import { untilDecided } from './upgrade-in-progress.ts'
-import { ensureObjectResumed, namedToResume, restingInstance, resumesInstance, verifyNotResting } from './suspended.ts'
+import { ensureObjectResumed, namedToResume, suspendedInstance, resumesInstance, verifyNotSuspended } from './suspended.ts'
 import { knownCluster } from '../../runner/run-store.ts'
 import { rememberedLoop } from './steps/end-loop.ts'
 import { verifyHealth } from '../health-check/steps/verify-health.ts'
-import { tellEvidence } from '../upgrade/report-fields.ts'
+import { reportEvidence } from '../upgrade/report-fields.ts'
 import { readNotes } from '../upgrade/state.ts'
 import { restoreFlags } from '../restore/restore.ts'
 
@@ -39,53 +39,53 @@ export const recoverFlags = {
  */
 export async function prepareRecovery(surroundings: PrepareContext<typeof recoverFlags>): Promise<PreparedChange> {
   const { session, target, memory, console, own } = surroundings
-  const look = (): Scene => sceneOf(surroundings)
+  const takeSnapshot = (): Snapshot => snapshotOf(surroundings)
   const known = knownCluster(target.runs, target.context)
   const begun = [...(rememberedLoop(memory) === undefined ? [] : ['loop']), ...(readNotes(memory) === undefined ? [] : ['upgrade-broken'])]
   const gather = async (): Promise<Evidence> => {
-    const scene = look()
+    const snapshot = takeSnapshot()
     const isOther = known === undefined ? undefined : known.uid !== session.uid
-    const gathered = await gatherEvidence(scene, await runProbes(allProbes, scene), isOther)
+    const gathered = await gatherEvidence(snapshot, await runProbes(allProbes, snapshot), isOther)
     return (await isOutdated(gathered, session.cluster)) ? gather() : gathered
   }
   const seen = await untilDecided(session.cluster, console, begun, gather)
   const resumed = namedToResume(own['resume-suspended'], seen)
   const evidence = { ...seen, resumesInstance: resumesInstance(resumed) }
   const found = diagnose(evidence, begun)
-  const resting = evidence.resumesInstance ? undefined : restingInstance(evidence, target.where)
-  if (found.length === 0 && resumed.length === 0 && !isHealthy(seen.probed)) throw nameless(seen.probed, target.where, resting)
-  verifyNotResting(
-    found.map(({ disaster }) => disaster.id),
-    resting,
+  const suspended = evidence.resumesInstance ? undefined : suspendedInstance(evidence, target.where)
+  if (found.length === 0 && resumed.length === 0 && !isHealthy(seen.probed)) throw nameless(seen.probed, target.where, suspended)
+  verifyNotSuspended(
+    found.map(({ mode }) => mode.id),
+    suspended,
   )
 
-  const means = remediesOf(surroundings, evidence, look)
+  const available = remediesOf(surroundings, evidence, takeSnapshot)
   // One whose own remedy resumes it is left to that.
-  const isNamed = found.some(({ disaster }) => disaster.id === 'instance-suspended')
+  const isNamed = found.some(({ mode }) => mode.id === 'instance-suspended')
   const resuming = resumed.flatMap((ref) => (isNamed && ref.kind === fluxKinds.fluxInstance.kind ? [] : [ensureObjectResumed(ref)]))
-  const { remedies, impossible } = await remediesFor(found, means)
+  const { remedies, impossible } = await remediesFor(found, available)
   if (remedies.length + resuming.length === 0 && impossible.length > 0) throw noneIsPossible(impossible)
-  // What stays as it is does not get well by waiting.
-  const verify = verifyHealth(look, allProbes, impossible.length === 0)
-  const rollback = means.rollback()
-  const disasters = found.map(({ disaster: { id, title }, because }) => ({ id, title, because }))
+  // What stays as it is does not become healthy by waiting.
+  const verify = verifyHealth(takeSnapshot, allProbes, impossible.length === 0)
+  const rollback = available.rollback()
+  const disasters = found.map(({ mode: { id, title }, because }) => ({ id, title, because }))
   return {
     steps: [...resuming, ...inLayers(remedies), verify],
     notices: [
-      ...(resting === undefined ? [] : [`${resting.what}\n   → ${resting.remedy}`]),
+      ...(suspended === undefined ? [] : [`${suspended.what}\n   → ${suspended.remedy}`]),
       ...disasters.map(({ title, because }) => `this is: ${title} (${because})`),
       ...impossible.map(({ title, why, remedy }) => `not repaired: ${title}: ${why}\n   → ${remedy}`),
-      ...means.notices(),
+      ...available.notices(),
     ],
-    tell() {
-      const kept = tellEvidence(memory)
+    report() {
+      const kept = reportEvidence(memory)
       return { fields: { disasters, ...kept.fields, ...fieldsOf(verify.observed()?.value ?? seen.probed) }, sections: kept.sections }
     },
     ...(rollback === undefined ? {} : { rollback }),
   }
 }
 
-interface Impossible {
+interface ImpossibleRemedy {
   readonly title: string
   readonly why: string
   readonly remedy: string
@@ -93,24 +93,24 @@ interface Impossible {
 
 /** The remedies that can be carried out here, and what would make the others possible. */
 async function remediesFor(
-  found: readonly Diagnosed[],
-  means: Remedies,
-): Promise<{ remedies: readonly Remedy[]; impossible: readonly Impossible[] }> {
+  found: readonly Diagnosis[],
+  available: Remedies,
+): Promise<{ remedies: readonly Remedy[]; impossible: readonly ImpossibleRemedy[] }> {
   const remedies: Remedy[] = []
-  const impossible: Impossible[] = []
+  const impossible: ImpossibleRemedy[] = []
   // Preflight asks the server what would be, and a webhook that cannot answer refuses that too: the rest is for a second run.
-  const hasObstacle = found.some(({ disaster }) => disaster.isObstacle === true)
+  const hasObstacle = found.some(({ mode }) => mode.isObstacle === true)
   const isRefused = (error: unknown): boolean => hasObstacle && error instanceof OperatorError && error.kind === 'blocked'
   const again = 'run the same command again, once that is gone'
   let isPutOff = false
-  for (const { disaster } of found) {
+  for (const { mode } of found) {
     try {
-      remedies.push(await disaster.remedy(means))
+      remedies.push(await mode.remedy(available))
     } catch (error) {
-      if (error instanceof RemedyNeeds) impossible.push({ title: disaster.title, why: error.message, remedy: error.remedy ?? '' })
+      if (error instanceof RemedyNeeds) impossible.push({ title: mode.title, why: error.message, remedy: error.remedy ?? '' })
       else if (isRefused(error)) {
         isPutOff = true
-        impossible.push({ title: disaster.title, why: 'what stands in the way refuses it', remedy: again })
+        impossible.push({ title: mode.title, why: 'what stands in the way refuses it', remedy: again })
       } else throw error
     }
   }
@@ -119,7 +119,7 @@ async function remediesFor(
   return { remedies, impossible }
 }
 
-function noneIsPossible(impossible: readonly Impossible[]): OperatorError {
+function noneIsPossible(impossible: readonly ImpossibleRemedy[]): OperatorError {
   const reported = impossible.map(({ title, why }) => `${title}: ${why}`)
   return new OperatorError(`this cannot be repaired from here; nothing was changed\n${reported.join('\n')}`, {
     kind: 'blocked',
@@ -127,19 +127,19 @@ function noneIsPossible(impossible: readonly Impossible[]): OperatorError {
   })
 }
 
-function nameless(probed: readonly ProbeResult[], where: string, resting: { what: string; remedy: string } | undefined): OperatorError {
-  const sick = probed.filter((probe) => !isHealthy([probe]))
-  const reported = sick.flatMap(({ title, detail, objects = [] }) =>
+function nameless(probed: readonly ProbeResult[], where: string, suspended: { what: string; remedy: string } | undefined): OperatorError {
+  const unhealthy = probed.filter((probe) => !isHealthy([probe]))
+  const reported = unhealthy.flatMap(({ title, detail, objects = [] }) =>
     objects.length === 0
       ? [`${title}: ${detail}`]
       : objects.slice(0, 3).map(({ object, reason, next }) => `${object}: ${reason}${next === undefined ? '' : `\n   → ${next}`}`),
   )
-  if (resting !== undefined) reported.push(`${resting.what}\n   → ${resting.remedy}`)
+  if (suspended !== undefined) reported.push(`${suspended.what}\n   → ${suspended.remedy}`)
   return new OperatorError(
     `Flux is not healthy, but this is not a disaster with a remedy of its own; nothing was changed\n${reported.join('\n')}`,
     {
       kind: 'blocked',
-      remedy: `npx zx scripts/health-check.ts ${where}   # tells all of it`,
+      remedy: `npx zx scripts/health-check.ts ${where}   # reports all of it`,
     },
   )
 }

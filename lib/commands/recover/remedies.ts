@@ -2,11 +2,11 @@ import { OperatorError } from '../../base/errors.ts'
 import type { Suspect } from '../../health/changes.ts'
 import { findAllSuspects } from '../../health/loops.ts'
 import { problems } from '../../health/problems.ts'
-import type { Scene } from '../../health/snapshot.ts'
+import type { Snapshot } from '../../health/snapshot.ts'
 import type { PrepareContext } from '../../runner/run-change.ts'
 import { createPreflight } from '../../preflight/preflight.ts'
 import { once } from '../../base/once.ts'
-import { lookForFlux } from '../../flux/installations.ts'
+import { readFlux } from '../../flux/installations.ts'
 import { checkPendingDeletions } from '../../preflight/pending-deletions.ts'
 import { prepareBootstrap } from '../bootstrap/prepare.ts'
 import { type BootstrapInputs } from '../bootstrap/inputs.ts'
@@ -17,7 +17,7 @@ import { note, readNotes, type UpgradeNotes } from '../upgrade/state.ts'
 import { type restoreFlags, openForRestore, type Restore } from '../restore/restore.ts'
 import type { Rollback } from '../../runner/execute.ts'
 import type { Step } from '../../runner/step.ts'
-import { ensureFluxInstanceStated, ensureOperator } from '../bootstrap/steps/chart.ts'
+import { ensureFluxInstanceApplied, ensureOperator } from '../bootstrap/steps/chart.ts'
 import { endLoop, rememberedLoop } from './steps/end-loop.ts'
 import { ensureFinalizersOffIn } from '../teardown/steps/finalizers.ts'
 import { ensureInstanceLetGo, ensureUninstallOff, ensureUninstallStopped } from './steps/let-go.ts'
@@ -40,8 +40,8 @@ export interface Remedies {
   readonly evidence: Evidence
   /** The folder below kubernetes/clusters. Throws `RemedyNeeds` where the tree has none for the cluster. */
   readonly clusterFolder: () => string
-  /** Reads the scene again. */
-  readonly look: () => Scene
+  /** Takes a new snapshot. */
+  readonly takeSnapshot: () => Snapshot
   /** From whatever there is to a Flux that follows Git: a capture's content first, where one is given, then bootstrap. */
   readonly everything: () => Promise<readonly Step[]>
   /** The same, after Flux's namespace is gone that its objects hold; objects and workloads elsewhere stay. */
@@ -69,7 +69,7 @@ export interface Remedies {
 }
 
 // oxlint-disable-next-line max-lines-per-function -- one set of remedies: they share what is read once
-export function remediesOf(surroundings: PrepareContext<typeof restoreFlags>, evidence: Evidence, look: () => Scene): Remedies {
+export function remediesOf(surroundings: PrepareContext<typeof restoreFlags>, evidence: Evidence, takeSnapshot: () => Snapshot): Remedies {
   const { session, target, settings, redactor, own, memory, console } = surroundings
   const notices: string[] = []
   const { namespace } = evidence
@@ -102,7 +102,7 @@ export function remediesOf(surroundings: PrepareContext<typeof restoreFlags>, ev
     const installing = bootstrap(read, session)
     return opened === undefined ? installing : [...opened.beforeFlux, ...installing, opened.byHand]
   }
-  const lookBack = async (): Promise<UpgradeNotes> => {
+  const readBack = async (): Promise<UpgradeNotes> => {
     inGit()
     const read = await prepareUpgrade(session, target, {
       flux: evidence.upgrade?.from,
@@ -121,7 +121,7 @@ export function remediesOf(surroundings: PrepareContext<typeof restoreFlags>, ev
   return {
     evidence,
     clusterFolder: () => inGit().folder,
-    look,
+    takeSnapshot,
     notices: () => notices,
     async everything() {
       await awaitNamespaceGone(session.cluster, namespace, console)
@@ -149,18 +149,18 @@ export function remediesOf(surroundings: PrepareContext<typeof restoreFlags>, ev
     },
     async instance() {
       const { tree, instanceObjects } = await inputs()
-      return [ensureFluxInstanceStated(tree.instance, instanceObjects)]
+      return [ensureFluxInstanceApplied(tree.instance, instanceObjects)]
     },
     async rollBack() {
       const stage = { script: 'recover', session, target, memory, branch: undefined }
-      const looked = readNotes(memory) ?? (await lookBack())
-      if (looked.isReturning === true) return returnSteps(stage, looked)
+      const notes = readNotes(memory) ?? (await readBack())
+      if (notes.isReturning === true) return returnSteps(stage, notes)
       let hasArrived = false
       const arrived = (): void => {
         hasArrived = true
       }
-      rollback = rollbackReturn(stage, looked, () => hasArrived)
-      return rollBackSteps(stage, looked, arrived)
+      rollback = rollbackReturn(stage, notes, () => hasArrived)
+      return rollBackSteps(stage, notes, arrived)
     },
     rollback: () => rollback,
     async gitLogin() {
@@ -173,11 +173,11 @@ export function remediesOf(surroundings: PrepareContext<typeof restoreFlags>, ev
     reinstall: () => reinstallSteps(session, target, evidence.installation),
     async verifyNothingPending() {
       const preflight = createPreflight(session.cluster.signal)
-      await preflight.check(async () => checkPendingDeletions(session.cluster, await lookForFlux(session.cluster), namespace))
+      await preflight.check(async () => checkPendingDeletions(session.cluster, await readFlux(session.cluster), namespace))
       preflight.conclude()
     },
     async endLoop() {
-      const suspects = rememberedLoop(memory) === undefined ? await seenLoop(look(), evidence) : []
+      const suspects = rememberedLoop(memory) === undefined ? await seenLoop(takeSnapshot(), evidence) : []
       return endLoop(suspects, evidence.namespace)
     },
   }
@@ -194,16 +194,16 @@ function noLogin(secret: string): OperatorError {
 }
 
 /** Those who were seen to change something over and over. */
-async function seenLoop(scene: Scene, { objects, probed }: Evidence): Promise<readonly Suspect[]> {
+async function seenLoop(snapshot: Snapshot, { objects, probed }: Evidence): Promise<readonly Suspect[]> {
   const troubles = probed.find(({ id }) => id === 'loop')?.objects ?? []
   const reported = troubles.flatMap(({ object, problem }) => (problem === problems.loop ? [object] : []))
-  const suspects = (await findAllSuspects(scene)).filter(({ object }) => reported.includes(object))
+  const suspects = (await findAllSuspects(snapshot)).filter(({ object }) => reported.includes(object))
   if (suspects.length > 0 && suspects.every(({ by }) => !objects.has(by))) {
     throw new OperatorError(
       `${[...new Set(reported)].join(', ')} is changed over and over by the operator itself, which cannot be suspended alone. Nothing was changed`,
       {
         kind: 'blocked',
-        remedy: 'leave it to one owner in Git: npx zx scripts/health-check.ts --only loop tells who changes it',
+        remedy: 'leave it to one owner in Git: npx zx scripts/health-check.ts --only loop reports who changes it',
       },
     )
   }

@@ -12,13 +12,13 @@ export function troubles(probed: Evidence['probed'], id: string): readonly Troub
 const stuckCauses: readonly Cause[] = ['pending-release', 'overdue', 'stalled', 'retrying', 'failed']
 
 /** The HelmReleases that are stuck. */
-export function stuckReleases(probed: Evidence['probed']): readonly Trouble[] {
+export function troubledReleases(probed: Evidence['probed']): readonly Trouble[] {
   return troubles(probed, 'helmreleases').filter(({ cause }) => cause !== undefined && stuckCauses.includes(cause))
 }
 
 /** The HelmReleases that are stuck, each after those that it depends on: helm-controller takes none up whose dependency is not Ready. */
 export function stuckInOrder(probed: Evidence['probed'], objects: Evidence['objects']): FluxObject[] {
-  const stuck = stuckReleases(probed).flatMap(({ object }) => objects.get(object) ?? [])
+  const stuck = troubledReleases(probed).flatMap(({ object }) => objects.get(object) ?? [])
   const ordered = new Set<FluxObject>()
   const visited = new Set<FluxObject>()
   const visit = (release: FluxObject): void => {

@@ -23,10 +23,10 @@ export function namedToResume(value: string | undefined, { instance, objects }: 
   })
 }
 
-/** That a person has suspended the FluxInstance, and how to have it resumed; undefined where it is not suspended, or on its way out. */
-export function restingInstance({ instance, going }: Evidence, where: string): { what: string; remedy: string } | undefined {
+/** That a person has suspended the FluxInstance, and how to have it resumed; undefined where it is not suspended, or being deleted. */
+export function suspendedInstance({ instance, terminating }: Evidence, where: string): { what: string; remedy: string } | undefined {
   if (instance === undefined || !isSuspended(instance)) return undefined
-  if (going !== undefined || instance.metadata.deletionTimestamp !== undefined) return undefined
+  if (terminating !== undefined || instance.metadata.deletionTimestamp !== undefined) return undefined
   const suspension = suspensionIn(instance.metadata)
   const { kind, namespace, name } = refOf(instance)
   return {
@@ -45,10 +45,10 @@ const byOperator = [
   'crds-deleted',
 ]
 
-/** @throws OperatorError `blocked` where a remedy waits for an operator that rests */
-export function verifyNotResting(ids: readonly string[], resting: { what: string; remedy: string } | undefined): void {
-  if (resting === undefined || !ids.some((id) => byOperator.includes(id))) return
-  throw new OperatorError(`${resting.what}; nothing was changed`, { kind: 'blocked', remedy: resting.remedy })
+/** @throws OperatorError `blocked` where a remedy waits for an operator whose reconciliation is disabled */
+export function verifyNotSuspended(ids: readonly string[], suspended: { what: string; remedy: string } | undefined): void {
+  if (suspended === undefined || !ids.some((id) => byOperator.includes(id))) return
+  throw new OperatorError(`${suspended.what}; nothing was changed`, { kind: 'blocked', remedy: suspended.remedy })
 }
 
 /** Resumes one object that a person has suspended, as the flag says. */
@@ -58,9 +58,9 @@ export function ensureObjectResumed(ref: Ref): Step {
     id: `resume-${ref.kind.toLowerCase()}-${ref.name}`,
     title: `Resume ${name}`,
     risk: 'change',
-    async look({ cluster }) {
+    async check({ cluster }) {
       const object = await cluster.get(ref)
-      if (object === undefined) return { is: 'blocked', reason: `${name} is gone meanwhile`, remedy: 'run recover again' }
+      if (object === undefined) return { is: 'blocked', reason: `${name} has been deleted meanwhile`, remedy: 'run recover again' }
       if (!isSuspended(object)) return { is: 'done', detail: 'it is not suspended' }
       const suspension = suspensionIn(object.metadata)
       if (suspension.via === 'Git') {
@@ -73,7 +73,7 @@ export function ensureObjectResumed(ref: Ref): Step {
         commands: [`kubectl --namespace ${ref.namespace} patch ${kindArgument(ref)} ${ref.name} ${patch}`],
       }
     },
-    act: async ({ cluster }) => void (await cluster.patch(ref, resumption(ref))),
+    apply: async ({ cluster }) => void (await cluster.patch(ref, resumption(ref))),
     watches: [{ kind: ref, query: ref.namespace === undefined ? {} : { namespace: ref.namespace } }],
   }
 }

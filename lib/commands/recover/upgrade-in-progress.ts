@@ -28,7 +28,7 @@ export async function untilDecided(
     return await waitUntil(cluster, {
       watches: [fluxKinds.fluxInstance, kinds.deployment, kinds.pod].map((kind) => ({ kind, query: { namespace } })),
       timeout: patience,
-      look: gather,
+      check: gather,
       isOver: (seen) => !isUndecided(seen, begun),
     })
   } finally {
@@ -37,5 +37,5 @@ export async function untilDecided(
 }
 
 function isUndecided(evidence: Evidence, begun: readonly string[]): boolean {
-  return evidence.upgrade !== undefined && diagnose(evidence, begun).every(({ disaster }) => disaster.id === 'controllers-outdated')
+  return evidence.upgrade !== undefined && diagnose(evidence, begun).every(({ mode }) => mode.id === 'controllers-outdated')
 }

@@ -2,7 +2,7 @@ import { statSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { type Capture, describeCapture } from '../../capture/capture.ts'
 import { openCapture, wantsPassphrase } from '../../capture/file.ts'
-import { captureOpener, identityFileOf } from '../../capture/keys.ts'
+import { captureDecryptor, identityFileOf } from '../../capture/keys.ts'
 import { OperatorError } from '../../base/errors.ts'
 import type { Flags } from '../../terminal/flags.ts'
 import type { PreparedChange, PrepareContext } from '../../runner/run-change.ts'
@@ -35,7 +35,7 @@ export interface Restore {
 export async function openForRestore({ session, target, settings, redactor, own }: PrepareContext<typeof restoreFlags>): Promise<Restore> {
   await verifyRights(session.cluster, restoreRights(settings.LOCK_NAMESPACE ?? 'kube-system'))
   const file = fileOf(own.from, target.context)
-  const decryptor = await captureOpener({ own, settings, target, redactor }, await wantsPassphrase(file))
+  const decryptor = await captureDecryptor({ own, settings, target, redactor }, await wantsPassphrase(file))
   const capture = await openCapture(file, decryptor)
   verifyOrigin(capture, session.uid, own['from-other-cluster'] === true, file)
   const preflight = createPreflight(session.cluster.signal)

@@ -1,15 +1,15 @@
 import type { Capture, Role } from '../../capture/capture.ts'
-import { atOnce, changeBack, type Judged, compareAll, putBack, type Comparison } from '../../capture/compare.ts'
+import { atOnce, changeBack, type EntryComparison, compareAll, putBack, type Comparison } from '../../capture/compare.ts'
 import type { Cluster } from '../../kubernetes/client.ts'
 import { nameOf } from '../../kubernetes/objects.ts'
 import { inParallel } from '../../base/parallel.ts'
 import { printable } from '../../base/shell-line.ts'
 import { blocks, type Finding } from '../../preflight/preflight.ts'
 import type { StepContext } from '../../runner/step.ts'
-import type { Look, Step } from '../../runner/step.ts'
+import type { StepStatus, Step } from '../../runner/step.ts'
 
 /** Where the capture is from; asked when a step looks, as a run may make the capture only after its plan. Open it once (`once`). */
-export interface Restoring {
+export interface RestoreSource {
   readonly open: (run: StepContext) => Promise<Capture>
   /** The file, for the command that a person would type. */
   readonly file: string
@@ -18,7 +18,7 @@ export interface Restoring {
 }
 
 /** Puts back all that Flux needs before it runs: what is used before what uses it. */
-export function restoreBeforeFlux(restoring: Restoring): Step[] {
+export function restoreBeforeFlux(restoring: RestoreSource): Step[] {
   return [
     ensureRestored(restoring, ['namespace'], 'restore-namespaces', 'Restore the namespaces'),
     ensureRestored(restoring, ['account', 'referred'], 'restore-secrets', 'Restore the Secrets and ConfigMaps that Flux refers to'),
@@ -28,7 +28,7 @@ export function restoreBeforeFlux(restoring: Restoring): Step[] {
 }
 
 /** Puts back the objects of Flux that nothing else brings back, once their kinds are there again. */
-export function restoreByHand(restoring: Restoring): Step {
+export function restoreByHand(restoring: RestoreSource): Step {
   return ensureRestored(restoring, ['flux-by-hand'], 'restore-flux-objects', 'Restore the objects of Flux that are in no inventory')
 }
 
@@ -39,8 +39,8 @@ export async function checkRestorable(cluster: Cluster, { entries }: Pick<Captur
   return judged.flatMap(({ verdict }) => (verdict.is === 'blocked' ? [blocks(verdict.reason, verdict.remedy)] : []))
 }
 
-function ensureRestored({ open, file, identityFile }: Restoring, roles: readonly Role[], id: string, title: string): Step {
-  const judged = async (run: StepContext): Promise<Judged[]> => {
+function ensureRestored({ open, file, identityFile }: RestoreSource, roles: readonly Role[], id: string, title: string): Step {
+  const judged = async (run: StepContext): Promise<EntryComparison[]> => {
     const entries = (await open(run)).entries.filter(({ role }) => roles.includes(role))
     return compareAll(run.cluster, entries)
   }
@@ -48,8 +48,8 @@ function ensureRestored({ open, file, identityFile }: Restoring, roles: readonly
     id,
     title,
     risk: 'change',
-    look: async (run) => lookAt(await judged(run), commandFor(file, identityFile, roles)),
-    async act(run, progress) {
+    check: async (run) => statusOf(await judged(run), commandFor(file, identityFile, roles)),
+    async apply(run, progress) {
       let restored = 0
       const all = await judged(run)
       await inParallel(all, atOnce, async ({ entry, verdict }) => {
@@ -62,7 +62,7 @@ function ensureRestored({ open, file, identityFile }: Restoring, roles: readonly
   }
 }
 
-function lookAt(judged: readonly Judged[], command: string): Look {
+function statusOf(judged: readonly EntryComparison[], command: string): StepStatus {
   const blocked = judged.flatMap(({ verdict }) => (verdict.is === 'blocked' ? [verdict] : []))[0]
   if (blocked !== undefined) return blocked
   const missing = judged.filter(({ verdict }) => verdict.is === 'missing').map(({ entry }) => nameOf(entry.ref))

@@ -1,5 +1,5 @@
-import { openerApart } from '../../capture/external-identity.ts'
-import { type Collected, type CaptureRequest, collect } from '../../capture/collect.ts'
+import { externalDecryptor } from '../../capture/external-identity.ts'
+import { type CollectedCapture, type CaptureRequest, collect } from '../../capture/collect.ts'
 import { destinationOf } from '../../capture/destination.ts'
 import { captureFlags, type CaptureKeys, captureKeys, type Decryptor, splitList } from '../../capture/keys.ts'
 import { findNamed } from '../../capture/include.ts'
@@ -16,7 +16,7 @@ export interface PlannedCapture {
   readonly decryptor: Decryptor
   readonly copyTo: string | undefined
   /** What would be captured now: it will be read again once all is still. */
-  readonly collected: Collected
+  readonly collected: CollectedCapture
 }
 
 type CaptureSurroundings = Pick<PrepareContext<typeof captureFlags>, 'session' | 'target' | 'settings' | 'redactor' | 'memory'> & {
@@ -40,7 +40,7 @@ export async function planCapture(
   const request = { context: target.context, server: access.server, uid, namespace, include }
   const collected = await preflight.learn(() => collect(cluster, request))
   if (keys === undefined || collected === undefined) return undefined
-  const decryptor = await preflight.learn(() => openerApart(keys, collected))
+  const decryptor = await preflight.learn(() => externalDecryptor(keys, collected))
   await preflight.check(() => [
     ...collected.unreadable.map((what) => notice(what)),
     ...collected.absent.map((what) => notice(`${what}: referred to, but not there, so not captured`)),

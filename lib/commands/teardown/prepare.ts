@@ -15,7 +15,7 @@ import { listCrds } from '../../flux/crds.ts'
 import { judgeContent, judgeUnseen } from './checks/foreign-content.ts'
 import { judgeFinalizers, judgeNamespaceFinalizers } from './checks/foreign-finalizers.ts'
 import { judgeOneFlux, namespaceOfFlux } from './checks/one-flux.ts'
-import { lookForFlux } from '../../flux/installations.ts'
+import { readFlux } from '../../flux/installations.ts'
 import { checkOwnedByFlux } from './checks/owned-by-flux.ts'
 import { checkRights } from '../../preflight/rights.ts'
 import { teardownRights } from './checks/rights.ts'
@@ -34,7 +34,7 @@ export interface TeardownInputs {
   readonly namespace: string
   readonly keepsNamespace: boolean
   /** What is proven to be Flux's, beside its CustomResourceDefinitions and their objects. */
-  readonly belongings: readonly OwnedObject[]
+  readonly ownedObjects: readonly OwnedObject[]
   /** That there is no Flux, and nothing of it left. */
   readonly isGone: boolean
   /** What to capture; undefined where there is nothing, or it was captured before this run was interrupted. */
@@ -54,7 +54,7 @@ export async function prepareTeardown(surroundings: PrepareContext<typeof teardo
   const notes = teardownNotes(memory)
   const preflight = createPreflight(cluster.signal)
   const silent = await findSilentApis(preflight, cluster, keepsNamespace)
-  const there = await preflight.learn(() => lookForFlux(cluster))
+  const there = await preflight.learn(() => readFlux(cluster))
   const crds = await preflight.learn(() => listCrds(cluster))
   if (there === undefined || crds === undefined) throw preflight.blocked()
   const namespace = notes.namespace ?? namespaceOfFlux(there)
@@ -63,23 +63,23 @@ export async function prepareTeardown(surroundings: PrepareContext<typeof teardo
     preflight.learn(() => readHeldObjects(cluster)),
     preflight.learn(() => findOwnedObjects(cluster, namespace, there, crds.flux)),
   ])
-  const belongings = merged(notes.belongings ?? [], proven ?? [])
+  const ownedObjects = merged(notes.belongings ?? [], proven ?? [])
   const content =
-    live === undefined ? { flux: [], others: [], unseen: [] } : await preflight.learn(() => readNamespace(cluster, namespace, belongings))
+    live === undefined ? { flux: [], others: [], unseen: [] } : await preflight.learn(() => readNamespace(cluster, namespace, ownedObjects))
   const others = await preflight.learn(() => withoutCommon(cluster, namespace, content?.others ?? []))
   const own = content?.flux ?? []
-  const all = merged(belongings, keepsNamespace ? own : [])
+  const all = merged(ownedObjects, keepsNamespace ? own : [])
   const deployments = [...there.controllers, ...there.operators]
   const toDelete = {
     crds: crds.flux,
     namespace: keepsNamespace ? undefined : live,
-    belongings: all.filter(({ ref }) => ref.namespace === undefined || keepsNamespace),
+    ownedObjects: all.filter(({ ref }) => ref.namespace === undefined || keepsNamespace),
     held: objects?.held ?? [],
     deployments,
   }
   const isPast = notes.passedReturn !== undefined
   const isGone =
-    crds.flux.length === 0 && deployments.length === 0 && toDelete.belongings.length === 0 && (keepsNamespace || live === undefined)
+    crds.flux.length === 0 && deployments.length === 0 && toDelete.ownedObjects.length === 0 && (keepsNamespace || live === undefined)
   const capture = isPast || isGone ? undefined : await planCapture(surroundings, namespace, preflight)
   await preflight.check(
     () => checkRights(cluster, teardownRights(namespace, lockNamespace, keepsNamespace)),
@@ -101,7 +101,7 @@ export async function prepareTeardown(surroundings: PrepareContext<typeof teardo
     ...(comesBack?.keepFirst === undefined ? [] : [`the values of a Helm release go with it; keep them first: ${comesBack.keepFirst}`]),
   ]
   if (comesBack !== undefined) noteTeardown(memory, { comesBack })
-  return { namespace, keepsNamespace, belongings: all, isGone, capture, notices }
+  return { namespace, keepsNamespace, ownedObjects: all, isGone, capture, notices }
 }
 
 /**

@@ -18,11 +18,11 @@ const notesSchema = v.object({
   replicas: v.optional(v.record(v.string(), v.number()), {}),
   /** When the first of them was. */
   stoppedAt: v.optional(v.string()),
-  /** The FluxInstance before its reconciliation was disabled: its annotation, and whether it was Ready. */
+  /** The FluxInstance before its reconciliation was disabled: its annotation, and whether it was Ready. The key is that of earlier versions. */
   rested: v.optional(v.object({ annotation: v.nullable(v.string()), wasReady: v.boolean() })),
   /** The fingerprint is in the run's folder, and nothing has run since it was taken. */
   isFingerprinted: v.optional(v.boolean(), false),
-  /** What was proven to be Flux's while there still were proofs. */
+  /** What was proven to be Flux's while there still were proofs. The key is that of earlier versions. */
   belongings: v.optional(
     v.array(
       v.object({

@@ -12,7 +12,7 @@ import { ensureHelmIdle } from './steps/helm-idle.ts'
 import { ensureClusterScopedGone, ensureContentGone } from './steps/delete-objects.ts'
 import { ensureCrdsGone } from './steps/delete-crds.ts'
 import { startNamespaceDeletion, ensureNamespaceGone } from './steps/delete-namespace.ts'
-import { ensureAtRest, ensureAwake } from './steps/disable-reconciliation.ts'
+import { ensureReconciliationDisabled, ensureReconciliationEnabled } from './steps/disable-reconciliation.ts'
 import { ensureControllersStopped, ensureOperatorStopped, ensureStarted } from './steps/stop-controllers.ts'
 import { noteTeardown, teardownNotes } from './state.ts'
 import { type Proof, verifyNoResidue, verifySurvival } from './steps/verify-gone.ts'
@@ -32,22 +32,22 @@ export interface Teardown {
  * @param afterCapture what else needs the kinds of Flux, right after the capture and only where there is one
  */
 export function teardown(inputs: TeardownInputs, memory: RunState, afterCapture: readonly Step[] = []): Teardown {
-  const { namespace, keepsNamespace, belongings, isGone, capture } = inputs
+  const { namespace, keepsNamespace, ownedObjects, isGone, capture } = inputs
   const isFinal = (): boolean => teardownNotes(memory).passedReturn !== undefined
-  const residue = verifyNoResidue(namespace, keepsNamespace, belongings)
+  const residue = verifyNoResidue(namespace, keepsNamespace, ownedObjects)
   const survival = verifySurvival(namespace)
   const steps = [
-    ensureAtRest(namespace),
+    ensureReconciliationDisabled(namespace),
     ensureHelmIdle(namespace),
     ensureOperatorStopped(namespace),
     ensureControllersStopped(namespace),
-    recordFingerprint(namespace, belongings, isGone),
+    recordFingerprint(namespace, ownedObjects, isGone),
     ...(capture === undefined ? [] : [ensureCaptured({ ...capture, isFinal }), ...afterCapture]),
-    ...(keepsNamespace ? [] : [startNamespaceDeletion(namespace, belongings)]),
+    ...(keepsNamespace ? [] : [startNamespaceDeletion(namespace, ownedObjects)]),
     ensureFinalizersOff(),
     ensureCrdsGone(),
-    keepsNamespace ? ensureContentGone(namespace, belongings) : ensureNamespaceGone(namespace),
-    ensureClusterScopedGone(namespace, belongings),
+    keepsNamespace ? ensureContentGone(namespace, ownedObjects) : ensureNamespaceGone(namespace),
+    ensureClusterScopedGone(namespace, ownedObjects),
     residue,
     survival,
   ].map(rememberReturn)
@@ -64,9 +64,9 @@ function rememberReturn(step: Step): Step {
   if (step.risk !== 'destroy') return step
   return {
     ...step,
-    async act(run, progress) {
+    async apply(run, progress) {
       if (teardownNotes(run.memory).passedReturn === undefined) noteTeardown(run.memory, { passedReturn: new Date().toISOString() })
-      await step.act(run, progress)
+      await step.apply(run, progress)
     },
   }
 }
@@ -79,7 +79,7 @@ export function teardownRollback(namespace: string, memory: RunState): Rollback 
       const { passedReturn, rested, replicas } = teardownNotes(memory)
       return passedReturn === undefined && (rested !== undefined || Object.keys(replicas).length > 0)
     },
-    steps: [ensureStarted(namespace), ensureAwake(namespace)],
+    steps: [ensureStarted(namespace), ensureReconciliationEnabled(namespace)],
   }
 }
 
@@ -94,7 +94,7 @@ export function teardownStopped(memory: RunState): ReturnType<NonNullable<StepSe
 }
 
 /** What the document says of a teardown. */
-export function tellTeardown({ residue, survival }: Proof, memory: RunState): DocumentFields {
+export function reportTeardown({ residue, survival }: Proof, memory: RunState): DocumentFields {
   const { checked = 0, changed = [], missing = [], reported = [] } = survival ?? {}
   const lines = (title: string, names: readonly string[]): string[] => names.map((name) => `- ${title}: ${name}`)
   return {

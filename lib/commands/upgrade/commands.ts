@@ -4,10 +4,10 @@ import { inGitOf, type Target } from '../../connection/target.ts'
 import type { UpgradeStage } from './stage.ts'
 
 /** What its own command is made of. */
-type Typed = Pick<UpgradeStage, 'script' | 'branch'> & { readonly target: Pick<Target, 'context' | 'where' | 'inGit'> }
+type CommandParts = Pick<UpgradeStage, 'script' | 'branch'> & { readonly target: Pick<Target, 'context' | 'where' | 'inGit'> }
 
 /** What a person types to try again. */
-export function commandOf({ script, target, branch }: Typed, { from, to }: Pick<UpgradeNotes, 'from' | 'to'>): string {
+export function commandOf({ script, target, branch }: CommandParts, { from, to }: Pick<UpgradeNotes, 'from' | 'to'>): string {
   const flags = [
     ...(from.flux === to.flux ? [] : [`--to ${to.flux}`]),
     ...(from.operator === to.operator ? [] : [`--operator ${to.operator}`]),
@@ -18,7 +18,7 @@ export function commandOf({ script, target, branch }: Typed, { from, to }: Pick<
 
 /** What is so, and what is next, where a run stops while it waits for a merge. */
 export function stoppedAtMerge(
-  stage: Typed,
+  stage: CommandParts,
   notes: Pick<UpgradeNotes, 'from' | 'to'>,
   open: { readonly branch: string; readonly cluster: string },
 ): NonNullable<StepSequence['ifStopped']> {

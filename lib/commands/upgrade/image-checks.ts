@@ -1,41 +1,41 @@
 import { commandOf } from './commands.ts'
 import type { UpgradeStage } from './stage.ts'
 import { commitOf, note, readNotes, type UpgradeNotes } from './state.ts'
-import type { Followed } from './steps/git-versions.ts'
+import type { BranchVersions } from './steps/git-versions.ts'
 import type { ImageCheck } from './steps/image-check.ts'
 
 /** The images of an upgrade. Where Git says the new version already, Flux is on its way to it: then it is followed, and taken back if it fails. */
-export function upgradeImages(stage: UpgradeStage, notes: UpgradeNotes, at: Followed): ImageCheck {
+export function upgradeImages(stage: UpgradeStage, notes: UpgradeNotes, at: BranchVersions): ImageCheck {
   return {
     ...imagesOf(stage, notes, commandOf(stage, notes)),
     async settled(signal) {
       const { imagesChecked = '' } = readNotes(stage.memory) ?? {}
       if (imagesChecked !== '') return imagesChecked
-      const inGit = await at.look(signal).catch(() => undefined) // the next step tells why Git does not answer
+      const inGit = await at.read(signal).catch(() => undefined) // the next step tells why Git does not answer
       return inGit?.isSo === true || commitOf(stage.memory) !== '' ? 'not checked: Git says this version already' : undefined
     },
   }
 }
 
 /** Those of a rollback: of what is gone back to. */
-export function rollbackImages(stage: UpgradeStage, looked: UpgradeNotes): ImageCheck {
+export function rollbackImages(stage: UpgradeStage, notes: UpgradeNotes): ImageCheck {
   const { target, memory, branch } = stage
-  const flags = ['--to', looked.to.flux, ...(branch === undefined ? [] : ['--branch', branch])]
+  const flags = ['--to', notes.to.flux, ...(branch === undefined ? [] : ['--branch', branch])]
   return {
-    ...imagesOf(stage, looked, `npx zx scripts/${stage.script}.ts ${target.where} ${flags.join(' ')}`),
+    ...imagesOf(stage, notes, `npx zx scripts/${stage.script}.ts ${target.where} ${flags.join(' ')}`),
     settled() {
-      const { imagesChecked = '', isGoingBack = false } = readNotes(memory) ?? {}
+      const { imagesChecked = '', isGoingBack: isRollingBack = false } = readNotes(memory) ?? {}
       if (imagesChecked !== '') return Promise.resolve(imagesChecked)
-      return Promise.resolve(isGoingBack ? 'not checked: it was begun' : undefined)
+      return Promise.resolve(isRollingBack ? 'not checked: it was begun' : undefined)
     },
   }
 }
 
-function imagesOf({ session, memory }: UpgradeStage, looked: UpgradeNotes, command: string): Omit<ImageCheck, 'settled'> {
+function imagesOf({ session, memory }: UpgradeStage, notes: UpgradeNotes, command: string): Omit<ImageCheck, 'settled'> {
   return {
-    looked,
+    notes,
     checked: (imagesChecked) => note(memory, { imagesChecked }),
-    cleanup: session.parting,
+    cleanup: session.cleanupClient,
     without: `${command} --no-image-check`,
   }
 }

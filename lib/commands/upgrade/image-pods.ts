@@ -4,7 +4,7 @@ import { appLabels } from '../../flux/labels.ts'
 import type { Component } from '../../flux/instance.ts'
 import { fieldManager } from '../../kubernetes/client.ts'
 import { type Condition, conditionsOf } from '../../kubernetes/readiness.ts'
-import { stated } from '../../kubernetes/manifest.ts'
+import { manifestOf } from '../../kubernetes/manifest.ts'
 import { kinds, type KubeObject } from '../../kubernetes/objects.ts'
 import { isRefused, readPull } from './steps/missing-images.ts'
 
@@ -64,7 +64,7 @@ export function imagePod({ name, image, spec }: NewImage, namespace: string, run
   const container = containerOf(spec)
   const { nodeSelector, tolerations, affinity, runtimeClassName } = spec
   const secrets = spec.imagePullSecrets.length > 0 ? spec.imagePullSecrets : pullSecrets
-  const pod = stated(
+  const pod = manifestOf(
     { ...kinds.pod, namespace, name: `image-check-${name}-${randomBytes(3).toString('hex')}` },
     {
       spec: {
@@ -134,7 +134,7 @@ const podSchema = v.object({
 const forGood = ['InvalidImageName', 'ErrImageNeverPull', 'CreateContainerConfigError']
 
 /** What a pod of the check, or its absence, says of its image. */
-export function verdictOf(pod: KubeObject | undefined, { name }: Pick<NewImage, 'name'>): Verdict {
+export function podVerdict(pod: KubeObject | undefined, { name }: Pick<NewImage, 'name'>): Verdict {
   if (pod === undefined) return { is: 'unable', words: 'its pod was deleted by another' }
   const { status } = v.parse(podSchema, pod)
   const { waiting, terminated } = status.containerStatuses.find((one) => one.name === name)?.state ?? {}
@@ -143,13 +143,13 @@ export function verdictOf(pod: KubeObject | undefined, { name }: Pick<NewImage, 
     const isHelp = terminated.exitCode === 0 || (terminated.exitCode === 2 && terminated.message.includes('help requested'))
     if (isHelp) return { is: 'starts' }
     if (status.reason !== 'DeadlineExceeded') {
-      return { is: 'fails', words: `exit code ${terminated.exitCode}${tell(terminated) === '' ? '' : `, ${tell(terminated)}`}` }
+      return { is: 'fails', words: `exit code ${terminated.exitCode}${report(terminated) === '' ? '' : `, ${report(terminated)}`}` }
     }
   }
-  if (waiting !== undefined && isForGood(waiting)) return { is: 'fails', words: tell(waiting) }
-  if (status.phase === 'Failed') return { is: 'unable', words: tell(status) } // past its deadline, evicted, or not admitted by the node
+  if (waiting !== undefined && isForGood(waiting)) return { is: 'fails', words: report(waiting) }
+  if (status.phase === 'Failed') return { is: 'unable', words: report(status) } // past its deadline, evicted, or not admitted by the node
   const unscheduled = conditionsOf(pod).find(({ type, status: is }) => type === 'PodScheduled' && is === 'False')
-  return { is: 'waiting', on: tell(unscheduled ?? waiting ?? { reason: status.phase, message: '' }) }
+  return { is: 'waiting', on: report(unscheduled ?? waiting ?? { reason: status.phase, message: '' }) }
 }
 
 function isForGood(waiting: { reason: string; message: string }): boolean {
@@ -158,6 +158,6 @@ function isForGood(waiting: { reason: string; message: string }): boolean {
   return pull !== undefined && (pull.is === 'absent' || isRefused(waiting.message))
 }
 
-function tell({ reason, message }: Pick<Condition, 'reason' | 'message'>): string {
+function report({ reason, message }: Pick<Condition, 'reason' | 'message'>): string {
   return [reason, message?.trim()].filter(Boolean).join(': ')
 }

@@ -3,7 +3,7 @@ import { type FluxHealth, healthOf } from '../../flux/object-status.ts'
 import type { KubeObject } from '../../kubernetes/objects.ts'
 
 /** What an upgrade is judged by, of how things were before. */
-export interface Before {
+export interface Baseline {
   /** The revision of each object that was Ready, by its name; empty where its kind has none. */
   readonly ready: Readonly<Record<string, string>>
   /** The names of the objects that bring Flux itself. */
@@ -15,7 +15,7 @@ export interface Before {
 }
 
 /** The objects that were Ready and are not, each with why: because of the new version, or for a reason of their own. */
-export interface Judged {
+export interface UnreadyObjects {
   readonly version: readonly string[]
   readonly elsewhere: readonly string[]
 }
@@ -24,7 +24,7 @@ export interface Judged {
  * Judges a version by the objects that bring Flux, and by those that fail because of it. A tenant's HelmRelease that cannot install, a source
  * that is away, a health check that fails: they would have failed under the old version too.
  */
-export function judgeObjects(objects: readonly KubeObject[], before: Before): Judged {
+export function judgeObjects(objects: readonly KubeObject[], before: Baseline): UnreadyObjects {
   const health = healthOf(objects)
   const lost = Object.entries(before.ready).flatMap(([name, revision]) => {
     const now = health.get(name)
@@ -45,7 +45,7 @@ function whyNot(now: FluxHealth | undefined, revision: string): string | undefin
   if (now === undefined) return ', which is gone'
   if (now.is === 'unready') return `: ${now.reason}: ${now.message}`
   if (now.is === 'suspended') return ', which was suspended meanwhile'
-  return now.is !== 'ready' || (revision !== '' && now.revision === '') ? ': not looked at yet' : undefined
+  return now.is !== 'ready' || (revision !== '' && now.revision === '') ? ': not reconciled yet' : undefined
 }
 
 /** How the API says that it does not have a kind in a version: `no matches for kind "GitRepository" in version "…/v1beta2"`. */

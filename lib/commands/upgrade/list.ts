@@ -9,14 +9,14 @@ export interface OperatorChoice {
 }
 
 /** What runs, and on what. */
-export interface Here {
+export interface InstalledVersions {
   readonly flux: string
   readonly operator: string
   readonly kubernetes: string
 }
 
 /** One version of Flux that exists, and what it takes to get there. */
-export interface Choice {
+export interface VersionChoice {
   readonly flux: string
   /** The oldest operator that brings it, no older than the one that runs. */
   readonly operator: string
@@ -29,7 +29,11 @@ export interface Choice {
 }
 
 /** The versions from the one that runs on, oldest first, each with the oldest operator that brings it. */
-export function choicesFrom(here: Here, operators: readonly OperatorChoice[], oldInGit: (flux: string) => readonly string[]): Choice[] {
+export function choicesFrom(
+  here: InstalledVersions,
+  operators: readonly OperatorChoice[],
+  oldInGit: (flux: string) => readonly string[],
+): VersionChoice[] {
   const byAge = operators.toSorted((one, other) => order(one.operator, other.operator))
   const versions = [...new Set(byAge.flatMap(({ distribution }) => distribution.versions))]
   const newer = versions.filter((version) => isPlain(version) && order(version, here.flux) >= 0)
@@ -53,8 +57,8 @@ function isPlain(version: string): boolean {
 /** How many newer minors of the operator are looked into: each is a download of a megabyte. */
 const mostMinors = 4
 
-/** Of the tags of the operator's chart those that are worth a look: the newest patch of each minor from the one that runs on. */
-export function operatorsWorthALook(tags: readonly string[], running: string): string[] {
+/** Of the tags of the operator's chart those that are worth reading: the newest patch of each minor from the one that runs on. */
+export function operatorsToRead(tags: readonly string[], running: string): string[] {
   const newest = new Map<string, string>()
   for (const tag of tags.filter((one) => isPlain(one) && order(one, running) > 0).toSorted(order)) {
     newest.set(tag.slice(0, tag.lastIndexOf('.')), tag)
@@ -63,7 +67,7 @@ export function operatorsWorthALook(tags: readonly string[], running: string): s
 }
 
 /** One line for each choice, in columns. */
-export function linesOfChoices(choices: readonly Choice[], here: Here): string[] {
+export function linesOfChoices(choices: readonly VersionChoice[], here: InstalledVersions): string[] {
   const rows = choices.map((choice) => {
     const { flux, operator, kubernetes, isKubernetesKnown, isHere, blockedBy } = choice
     const needs = kubernetes === '' ? 'not known' : `${kubernetes} or newer${isKubernetesKnown ? '' : ', maybe more'}`
@@ -73,7 +77,7 @@ export function linesOfChoices(choices: readonly Choice[], here: Here): string[]
   return rows.map((row) => `  ${row.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join('  ')}`.trimEnd())
 }
 
-function wayTo({ flux, operator }: Choice, here: Here, blockedBy: readonly string[]): string {
+function wayTo({ flux, operator }: VersionChoice, here: InstalledVersions, blockedBy: readonly string[]): string {
   if (blockedBy.length > 0) return `blocked: ${blockedBy.join('; ')}`
   return `upgrade.ts ${operator === here.operator ? '' : `--operator ${operator} `}--to ${flux}`
 }

@@ -8,9 +8,9 @@ import { commitOf, note, readNotes, type UpgradeNotes } from './state.ts'
 export function measuring(step: Step, pauses: Pauses): Step {
   return {
     ...step,
-    act(run, progress) {
+    apply(run, progress) {
       pauses.start(run.cluster)
-      return step.act(run, progress)
+      return step.apply(run, progress)
     },
   }
 }
@@ -19,13 +19,13 @@ export function measuring(step: Step, pauses: Pauses): Step {
 export function remembering(step: Step, pauses: Pauses, memory: RunState): Step {
   return {
     ...step,
-    async look(run) {
+    async check(run) {
       if (commitOf(memory) !== '') pauses.start(run.cluster)
-      const look = await step.look(run)
+      const status = await step.check(run)
       const known = readNotes(memory)?.pauses ?? {}
       const all = { ...known, ...pauses.measured() }
       if (!isDeepStrictEqual(all, known)) noteMeasured(memory, all)
-      return look
+      return status
     },
   }
 }

@@ -2,7 +2,7 @@ import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import * as v from 'valibot'
 import { describeSuspension, isSuspended, suspensionIn } from '../../flux/suspension.ts'
-import { releaseStateOf, stateOf } from '../../flux/instance.ts'
+import { releaseStateOf, instanceStateOf } from '../../flux/instance.ts'
 import { listFluxObjects } from '../../flux/object-status.ts'
 import { changedWith, type FluxCrd, listControllerCrds } from '../../flux/crds.ts'
 import type { Cluster } from '../../kubernetes/client.ts'
@@ -13,7 +13,7 @@ import { OperatorError } from '../../base/errors.ts'
 import { refsIn } from '../../flux/refs.ts'
 import { renderChart } from '../../desired-state/render-chart.ts'
 import { checkGitApis, oldApisInGit } from './checks/git-api-versions.ts'
-import { apiChanges, type ApiChanges, checkStored, tellChanges } from './checks/api-versions.ts'
+import { apiChanges, type ApiChanges, checkStored, reportChanges } from './checks/api-versions.ts'
 import { checkDistribution } from '../../preflight/distribution.ts'
 import { blocks, createPreflight, type Finding } from '../../preflight/preflight.ts'
 import { checkBehind, checkFollowsBranch } from '../../preflight/git-state.ts'
@@ -26,7 +26,7 @@ import { checkInstancesStay } from '../../preflight/terminating.ts'
 import { checkVersions } from './checks/versions.ts'
 import { checkChart, digestAt } from './checks/operator-chart.ts'
 import { checkVersionPlaces, readYaml } from './checks/version-place.ts'
-import { linesOf } from './version-lines.ts'
+import { changedLinesOf } from './version-lines.ts'
 import type { Session } from '../../connection/session.ts'
 import { staleObjects } from './steps/migrate-apis.ts'
 import { settingsFile } from '../../connection/cluster-settings.ts'
@@ -43,7 +43,7 @@ export interface Versions {
 }
 
 /** What is asked for on the command line; what is left out stays. */
-export interface Asked {
+export interface UpgradeRequest {
   readonly flux: string | undefined
   readonly operator: string | undefined
   /** An unhealthy cluster all the same. */
@@ -70,7 +70,7 @@ const versionSchema = v.object({ gitVersion: v.string() })
  * Looks at all that could stand in the way of other versions.
  * @throws OperatorError `blocked` with every finding, not just the first
  */
-export async function prepareUpgrade(session: Session, target: Target, asked: Asked): Promise<UpgradeInputs> {
+export async function prepareUpgrade(session: Session, target: Target, asked: UpgradeRequest): Promise<UpgradeInputs> {
   const { cluster, tools, folder } = session
   const { signal } = cluster
   const { remote, folder: name } = inGitOf(target, 'upgrade')
@@ -84,7 +84,7 @@ export async function prepareUpgrade(session: Session, target: Target, asked: As
   const { instanceRelease, source } = refsIn(place)
   const { live, release } = await readInstalled(cluster, place, target)
   const { from, to } = versionsOf(asked, tree, live, release)
-  const { findings: ofPins, ...lines } = await linesOf(tree, from, to, (url) => digestAt(session, url))
+  const { findings: ofPins, ...lines } = await changedLinesOf(tree, from, to, (url) => digestAt(session, url))
 
   const artifact = lines.after.distribution_artifact ?? tree.distribution.artifact
   const crds = changedWith(live, await listControllerCrds(cluster))
@@ -94,7 +94,7 @@ export async function prepareUpgrade(session: Session, target: Target, asked: As
   const isKnown = chart?.every(({ is }) => is === 'notice') // else its artifact, missing too, is no finding of its own
   const distribution = isKnown ? await preflight.learn(() => readDistribution(artifact, session.registry, signal)) : undefined
   const changes = distribution === undefined ? undefined : apiChanges(crds, distribution, to.flux)
-  const stale = changes === undefined ? [] : staleObjects(await listFluxObjects(cluster, crds), crds, changes.goesAway)
+  const stale = changes === undefined ? [] : staleObjects(await listFluxObjects(cluster, crds), crds, changes.removedVersions)
   // What may have to be put back: the FluxInstance as the chart makes it of the older versions.
   const older = asked.isBack ? lines.after : lines.before
   const former = await preflight.learn(() => buildTree(remote, tree.commit, name, checkout, tools.kubectl, older))
@@ -116,7 +116,7 @@ export async function prepareUpgrade(session: Session, target: Target, asked: As
     async () => checkSignedCommits(cluster, await cluster.get(source), { remote, folder, branch: asked.branch }),
     () => [
       ...(releaseStateOf(release).isSuspended ? [suspended(nameOf(instanceRelease), place)] : []),
-      ...(isSuspended(live) ? [resting(live, target.where)] : []),
+      ...(isSuspended(live) ? [suspendedFinding(live, target.where)] : []),
     ],
     async () => judgeHealth(await settledHealth(session, place, asked.isForced), asked.isForced),
     () => [...checkFollowsBranch(remote), ...(behind ?? [])],
@@ -133,16 +133,16 @@ export async function prepareUpgrade(session: Session, target: Target, asked: As
 
 /** What the controllers and the API versions are before, and are to be. */
 function versionNotes(
-  { isBack }: Asked,
+  { isBack }: UpgradeRequest,
   to: string,
   found: { live: KubeObject; crds: readonly FluxCrd[]; distribution: Distribution | undefined; changes: ApiChanges | undefined },
 ): Pick<UpgradeNotes, 'served' | 'images' | 'newImages' | 'goesAway'> {
   const { live, crds, distribution, changes } = found
   return {
     served: isBack ? apisIn(distribution, to, crds) : Object.fromEntries(crds.map(({ name, served }) => [name, [...served]])),
-    images: Object.fromEntries(stateOf(live).components.map(({ name, tag }) => [name, tag])),
+    images: Object.fromEntries(instanceStateOf(live).components.map(({ name, tag }) => [name, tag])),
     newImages: Object.fromEntries(distribution?.imagesOf(to) ?? []),
-    goesAway: isBack ? [] : [...(changes?.goesAway ?? [])],
+    goesAway: isBack ? [] : [...(changes?.removedVersions ?? [])],
   }
 }
 
@@ -169,8 +169,8 @@ async function readInstalled(
 }
 
 /** Which versions are left, and which are gone to. */
-function versionsOf(asked: Asked, tree: Tree, live: KubeObject, release: KubeObject): { from: Versions; to: Versions } {
-  const now = stateOf(live)
+function versionsOf(asked: UpgradeRequest, tree: Tree, live: KubeObject, release: KubeObject): { from: Versions; to: Versions } {
+  const now = instanceStateOf(live)
   const released = releaseStateOf(release).chart
   const inGit = exactVersion(tree.operator) ?? released ?? tree.operator.version
   const to = { flux: asked.flux ?? tree.distribution.version, operator: asked.operator ?? inGit }
@@ -202,10 +202,10 @@ export function placeOf(tree: Tree): UpgradeNotes['place'] {
   }
 }
 
-function resting(instance: KubeObject, where: string): Finding {
+function suspendedFinding(instance: KubeObject, where: string): Finding {
   const { kind, namespace, name } = refOf(instance)
   return blocks(
-    `${nameOf(refOf(instance))} is ${describeSuspension(suspensionIn(instance.metadata))}: its operator brings no other version`,
+    `${nameOf(refOf(instance))} is ${describeSuspension(suspensionIn(instance.metadata))}: its operator installs no other version`,
     `find out why, then: npx zx scripts/recover.ts ${where} --resume-suspended ${kind}/${namespace}/${name}`,
   )
 }
@@ -214,13 +214,13 @@ function resting(instance: KubeObject, where: string): Finding {
 async function apiFindings(known: {
   crds: readonly FluxCrd[]
   changes: ApiChanges | undefined
-  stale: Parameters<typeof tellChanges>[1]
+  stale: Parameters<typeof reportChanges>[1]
   to: string
   checkout: string | undefined
   isForced: boolean
 }): Promise<Finding[]> {
   const { crds, changes, stale, to, checkout, isForced } = known
   if (changes === undefined) return []
-  const inGit = checkout === undefined ? { found: [], unread: [] } : await oldApisInGit(checkout, crds, changes.goesAway)
-  return [...checkStored(crds, changes), ...checkGitApis(inGit, to, isForced), ...tellChanges(changes, stale)]
+  const inGit = checkout === undefined ? { found: [], unread: [] } : await oldApisInGit(checkout, crds, changes.removedVersions)
+  return [...checkStored(crds, changes), ...checkGitApis(inGit, to, isForced), ...reportChanges(changes, stale)]
 }

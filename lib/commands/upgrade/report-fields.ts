@@ -3,9 +3,9 @@ import type { DocumentFields } from '../../runner/report.ts'
 import { commitOf, readNotes, type UpgradeNotes } from './state.ts'
 
 /** What the document and the report say of an upgrade or a rollback. */
-export function tellUpgrade(memory: RunState, notes: UpgradeNotes): DocumentFields {
+export function reportUpgrade(memory: RunState, notes: UpgradeNotes): DocumentFields {
   const { pauses = {} } = readNotes(memory) ?? {}
-  const evidence = tellEvidence(memory)
+  const evidence = reportEvidence(memory)
   const measured = new Map(Object.entries(pauses))
   const images = new Map(Object.entries(notes.newImages))
   const controllers = Object.entries(notes.images).map(([name, from]) => {
@@ -30,7 +30,7 @@ export function tellUpgrade(memory: RunState, notes: UpgradeNotes): DocumentFiel
 }
 
 /** The file with what a rollback has removed; nothing where there was none. */
-export function tellEvidence(memory: RunState): Required<DocumentFields> {
+export function reportEvidence(memory: RunState): Required<DocumentFields> {
   const { evidence = '' } = readNotes(memory) ?? {}
   if (evidence === '') return { fields: {}, sections: [] }
   return { fields: { evidence }, sections: [{ title: 'Evidence', lines: [`What the rollback removed, as it was before: ${evidence}`] }] }

@@ -1,4 +1,4 @@
-import { stateOf } from '../../flux/instance.ts'
+import { instanceStateOf } from '../../flux/instance.ts'
 import { kinds, type KubeObject } from '../../kubernetes/objects.ts'
 import { fluxKinds } from '../../flux/kinds.ts'
 import { deploymentReadiness } from '../../kubernetes/readiness.ts'
@@ -22,7 +22,7 @@ export async function readStart(
 ): Promise<UpgradeNotes['start']> {
   const { cluster, tools } = session
   const { remote, folder } = inGitOf(target, 'rollback')
-  const { wanted, applied, components } = stateOf(live)
+  const { wanted, applied, components } = instanceStateOf(live)
   const lines = Object.fromEntries(Object.keys(after).map((key) => [key, tree.settings[key] ?? '']))
   const built = await buildTree(remote, tree.commit, folder, checkout, tools.kubectl, { ...lines, flux_version: wanted })
   const instance = (await renderChart(session, built.instance, gitVersion)).find(({ kind }) => kind === fluxKinds.fluxInstance.kind)

@@ -5,8 +5,8 @@ import { measuring, remembering } from './measured-steps.ts'
 import { ownObjects } from '../../flux/own-objects.ts'
 import type { PreparedChange } from '../../runner/run-change.ts'
 import { awaitAgreement, ensureFetched } from './steps/follow-git.ts'
-import { awaitMerge, ensureReverted, ensureVersionsInGit, followed, type Followed, type GitVersions } from './steps/git-versions.ts'
-import type { Before } from './judge-objects.ts'
+import { awaitMerge, ensureReverted, ensureVersionsInGit, followed, type BranchVersions, type GitVersions } from './steps/git-versions.ts'
+import type { Baseline } from './judge-objects.ts'
 import { rollbackImages, upgradeImages } from './image-checks.ts'
 import { checkImages } from './steps/image-check.ts'
 import { ensureMigrated } from './steps/migrate-apis.ts'
@@ -22,20 +22,20 @@ import { settingsFile } from '../../connection/cluster-settings.ts'
 import { inGitOf } from '../../connection/target.ts'
 import type { UpgradeStage } from './stage.ts'
 import { describeState } from './diagnostics.ts'
-import { tellUpgrade } from './report-fields.ts'
+import { reportUpgrade } from './report-fields.ts'
 
 /** From the versions in Git to controllers that run and are verified; and the rollback. */
 export function upgrade(
   stage: UpgradeStage,
   notes: UpgradeNotes,
-  options: { goesBack: boolean; checksImages: boolean },
-): Pick<PreparedChange, 'steps' | 'rollback' | 'alsoDestroys' | 'ifStopped' | 'tell' | 'toVersion'> {
+  options: { rollsBack: boolean; checksImages: boolean },
+): Pick<PreparedChange, 'steps' | 'rollback' | 'alsoDestroys' | 'ifStopped' | 'report' | 'toVersion'> {
   const { from, to, place, images } = notes
   const change = changeOf(stage, notes.after, `chore(flux): upgrade ${whatChanges(notes)}`)
   const at = followed(change)
   const isMinor = isNewerMinor(to.flux, from.flux)
   const { branch, memory, target } = stage
-  const goesAway = new Set(notes.goesAway)
+  const removedVersions = new Set(notes.goesAway)
   const pauses = createPauses(place.namespace, images)
   const rollback: Rollback = {
     title: `putting Flux back to ${from.flux}`,
@@ -44,13 +44,13 @@ export function upgrade(
     shouldRollBack: (why) => why === 'failed' && (at.commit() !== undefined || (branch === undefined && commitOf(memory) !== '')),
     steps: rollbackSteps(stage, notes).map((step) => ({ ...step, id: `back-${step.id}` })),
     remedy: `find out why, fix it, then: ${commandOf(stage, notes)}`,
-    ifFailed: tellState(stage, notes, at),
+    ifFailed: reportState(stage, notes, at),
   }
   return {
     toVersion: to.flux,
     steps: [
       ...(options.checksImages ? [checkImages(upgradeImages(stage, notes, at))] : []),
-      ...(goesAway.size === 0 ? [] : [ensureMigrated(goesAway)]),
+      ...(removedVersions.size === 0 ? [] : [ensureMigrated(removedVersions)]),
       measuring(ensureVersionsInGit(change, at), pauses),
       ...(branch === undefined ? [] : [awaitMerge(change, branch, at)]),
       measuring(ensureFetched(place, inGitOf(target, stage.script).remote, to.flux, at.commit), pauses),
@@ -58,13 +58,13 @@ export function upgrade(
       awaitAgreement(place, to),
       verifyVersions(expected(stage, notes, to.flux)),
     ],
-    tell() {
+    report() {
       pauses.stop()
-      return tellUpgrade(memory, notes)
+      return reportUpgrade(memory, notes)
     },
     ...(branch === undefined ? {} : { ifStopped: stoppedAtMerge(stage, notes, { branch, cluster: `Flux still runs ${from.flux}` }) }),
-    ...(options.goesBack ? { rollback } : {}),
-    ...(options.goesBack && isMinor
+    ...(options.rollsBack ? { rollback } : {}),
+    ...(options.rollsBack && isMinor
       ? {
           alsoDestroys: `should Flux ${to.flux} fail, its FluxInstance is deleted and recreated at ${from.flux}, since the operator refuses a minor downgrade; controllers, Flux objects and workloads stay`,
         }
@@ -73,7 +73,7 @@ export function upgrade(
 }
 
 /** What state a rollback that failed leaves things in, and the commands that finish it. */
-function tellState(stage: UpgradeStage, notes: UpgradeNotes, at: Followed): NonNullable<Rollback['ifFailed']> {
+function reportState(stage: UpgradeStage, notes: UpgradeNotes, at: BranchVersions): NonNullable<Rollback['ifFailed']> {
   return async ({ cluster }, thrown) => ({
     state: await describeState(cluster, notes.place, at).catch((error: unknown) => `the cluster cannot be read: ${messageOf(error)}`),
     remedy: (thrown instanceof CannotGoBack ? thrown.remedy : undefined) ?? commandsOf(stage, notes).join('\n    '),
@@ -90,7 +90,7 @@ export function rollbackSteps(stage: UpgradeStage, notes: UpgradeNotes, options:
   const { target, memory, branch } = stage
   const { ran = true, arrived = () => undefined } = options
   const change = changeOf(stage, notes.before, `chore(flux): take Flux back to v${from.flux}`)
-  const at: Followed = followed(change)
+  const at: BranchVersions = followed(change)
   return [
     ensureReleaseSuspended(place, () => note(memory, { isGoingBack: true })),
     ensurePutBack({
@@ -113,77 +113,77 @@ export function rollbackSteps(stage: UpgradeStage, notes: UpgradeNotes, options:
 }
 
 /** Back to other versions because a person wants it: the same way, in the other direction of what was looked at. */
-export function rollBackSteps(stage: UpgradeStage, looked: UpgradeNotes, arrived?: () => void): Step[] {
-  const { from, to, before, after, images } = looked
+export function rollBackSteps(stage: UpgradeStage, notes: UpgradeNotes, arrived?: () => void): Step[] {
+  const { from, to, before, after, images } = notes
   // Of components that this Flux does not run, the distribution tells the tags too.
-  const tags = Object.fromEntries(Object.entries(looked.newImages).filter(([name]) => name in images))
-  const notes = { ...looked, from: to, to: from, before: after, after: before, images: tags, newImages: images }
-  const steps = rollbackSteps(stage, notes, arrived === undefined ? {} : { arrived })
+  const tags = Object.fromEntries(Object.entries(notes.newImages).filter(([name]) => name in images))
+  const reversed = { ...notes, from: to, to: from, before: after, after: before, images: tags, newImages: images }
+  const steps = rollbackSteps(stage, reversed, arrived === undefined ? {} : { arrived })
   const isBack = Object.keys(before).length === 0
   return isBack ? steps.filter(({ risk }) => risk === 'safe') : steps
 }
 
 /** What was looked at as that which is gone back to. The newer version knows what it has stored itself. */
-function startOf(looked: UpgradeNotes, { versions, lines, instance }: NonNullable<UpgradeNotes['start']>): UpgradeNotes {
-  return { ...looked, from: versions, before: lines, instance, served: {} }
+function startOf(notes: UpgradeNotes, { versions, lines, instance }: NonNullable<UpgradeNotes['start']>): UpgradeNotes {
+  return { ...notes, from: versions, before: lines, instance, served: {} }
 }
 
 /** From a rollback that failed to what there was before it; none for one that an earlier version of this script began. */
-export function returnSteps(stage: UpgradeStage, looked: UpgradeNotes): Step[] {
-  const { start } = looked
+export function returnSteps(stage: UpgradeStage, notes: UpgradeNotes): Step[] {
+  const { start } = notes
   if (start === undefined) return []
   const { memory } = stage
-  const steps = rollbackSteps(stage, startOf(looked, start), { ran: start.ran })
+  const steps = rollbackSteps(stage, startOf(notes, start), { ran: start.ran })
   return steps.map((step) => ({
     ...step,
-    act(run, progress) {
+    apply(run, progress) {
       note(memory, { isReturning: true })
-      return step.act(run, progress)
+      return step.apply(run, progress)
     },
   }))
 }
 
 /**
  * The rollback of a rollback that fails: to where it began. None for one that an earlier version of this script began.
- * @param hasArrived whether the older version runs: then only Git is left to be changed, which the run goes on with when it is resumed
+ * @param hasArrived whether the older version runs: then only Git is left to be changed, which the run continues with when it is resumed
  */
-export function rollbackReturn(stage: UpgradeStage, looked: UpgradeNotes, hasArrived: () => boolean): Rollback | undefined {
-  const { start } = looked
+export function rollbackReturn(stage: UpgradeStage, notes: UpgradeNotes, hasArrived: () => boolean): Rollback | undefined {
+  const { start } = notes
   if (start === undefined) return undefined
-  const back = startOf(looked, start)
+  const back = startOf(notes, start)
   return {
     title: `putting Flux back to ${back.from.flux}`,
     shouldRollBack: (why) => why === 'failed' && !hasArrived() && readNotes(stage.memory)?.isGoingBack === true,
-    steps: returnSteps(stage, looked).map((step) => ({ ...step, id: `back-${step.id}` })),
+    steps: returnSteps(stage, notes).map((step) => ({ ...step, id: `back-${step.id}` })),
     remedy: `find out why, fix it, then: the same command; or choose another version: npx zx scripts/rollback.ts ${stage.target.where} --to X.Y.Z`,
-    ifFailed: tellState(stage, back, followed(changeOf(stage, back.before, ''))),
+    ifFailed: reportState(stage, back, followed(changeOf(stage, back.before, ''))),
   }
 }
 
 /** The same, with the images checked first, each controller's pause measured, and the rollback to where it began. */
 export function rollBack(
   stage: UpgradeStage,
-  looked: UpgradeNotes,
+  notes: UpgradeNotes,
   options: { checksImages: boolean },
-): Pick<PreparedChange, 'steps' | 'rollback' | 'ifStopped' | 'tell' | 'toVersion'> {
+): Pick<PreparedChange, 'steps' | 'rollback' | 'ifStopped' | 'report' | 'toVersion'> {
   const { memory, branch } = stage
-  const cluster = `Flux runs ${looked.to.flux}, and its HelmRelease is suspended so that it stays there`
-  const pauses = createPauses(looked.place.namespace, looked.images)
+  const cluster = `Flux runs ${notes.to.flux}, and its HelmRelease is suspended so that it stays there`
+  const pauses = createPauses(notes.place.namespace, notes.images)
   let hasArrived = false
   const arrived = (): void => {
     hasArrived = true
   }
-  const rollback = rollbackReturn(stage, looked, () => hasArrived)
-  const steps = rollBackSteps(stage, looked, arrived).map((step) => measuring(remembering(step, pauses, memory), pauses))
+  const rollback = rollbackReturn(stage, notes, () => hasArrived)
+  const steps = rollBackSteps(stage, notes, arrived).map((step) => measuring(remembering(step, pauses, memory), pauses))
   return {
-    toVersion: looked.to.flux,
+    toVersion: notes.to.flux,
     steps:
-      options.checksImages && steps.some(({ risk }) => risk !== 'safe') ? [checkImages(rollbackImages(stage, looked)), ...steps] : steps,
-    tell() {
+      options.checksImages && steps.some(({ risk }) => risk !== 'safe') ? [checkImages(rollbackImages(stage, notes)), ...steps] : steps,
+    report() {
       pauses.stop()
-      return tellUpgrade(memory, looked)
+      return reportUpgrade(memory, notes)
     },
-    ...(branch === undefined ? {} : { ifStopped: stoppedAtMerge(stage, looked, { branch: `${branch}-rollback`, cluster }) }),
+    ...(branch === undefined ? {} : { ifStopped: stoppedAtMerge(stage, notes, { branch: `${branch}-rollback`, cluster }) }),
     ...(rollback === undefined ? {} : { rollback }),
   }
 }
@@ -215,6 +215,6 @@ function whatChanges({ from, to }: UpgradeNotes): string {
 
 function expected({ session, memory }: UpgradeStage, notes: UpgradeNotes, version: string): Expected {
   const { place, images, ready, isBehind } = notes
-  const before = (): Before => ({ ready, isBehind, own: ownObjects(place), commit: commitOf(memory) })
+  const before = (): Baseline => ({ ready, isBehind, own: ownObjects(place), commit: commitOf(memory) })
   return { place, version, images, before, access: session.access, flux: session.tools.flux }
 }

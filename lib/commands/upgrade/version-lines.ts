@@ -12,7 +12,7 @@ export interface ChangedLines {
   readonly findings: readonly Finding[]
 }
 
-type Settled = PinnedCharts &
+type VersionSettings = PinnedCharts &
   Pick<Tree, 'cluster'> & { readonly operator: Pick<Tree['operator'], 'name' | 'version' | 'digest' | 'isRange'> }
 
 /**
@@ -20,8 +20,8 @@ type Settled = PinnedCharts &
  * one where it was pinned by it.
  * @param digestAt asks the registry for the digest of an artifact
  */
-export async function linesOf(
-  tree: Settled,
+export async function changedLinesOf(
+  tree: VersionSettings,
   from: Versions,
   to: Versions,
   digestAt: (url: string) => Promise<string | undefined>,
@@ -48,7 +48,7 @@ function isMoving(from: Versions, to: Versions): boolean {
 }
 
 /** Whether the operator's chart is the one that `operator_version` names; if not, why a commit that changes it would bring no other. */
-function judgeOperator({ operator, settings, cluster }: Settled, version: string): Finding[] {
+function judgeOperator({ operator, settings, cluster }: VersionSettings, version: string): Finding[] {
   const { name, digest, isRange } = operator
   const source = `OCIRepository of HelmRelease ${name}`
   const file = `operator_version in kubernetes/clusters/${cluster}/settings.yaml`
@@ -60,18 +60,18 @@ function judgeOperator({ operator, settings, cluster }: Settled, version: string
   if (digest !== undefined && digest !== settings['operator_chart_digest'])
     return [
       blocks(
-        `the ${source} is pinned to ${digest}: ${version} in ${file} would bring nothing else`,
+        `the ${source} is pinned to ${digest}: ${version} in ${file} would change nothing`,
         `${byTag}, or take the digest from settings.yaml: digest: \${operator_chart_digest}`,
       ),
     ]
   if (operator.version === settings.operator_version) return []
-  return [blocks(`the ${source} has the tag ${operator.version}, which is not ${file}: changing that would bring nothing else`, byTag)]
+  return [blocks(`the ${source} has the tag ${operator.version}, which is not ${file}: changing that would change nothing`, byTag)]
 }
 
 const digested = /^(.*):v([^:/@]+)(@sha256:[0-9a-f]{64})?$/
 
 async function artifactAt(
-  { settings }: Settled,
+  { settings }: VersionSettings,
   version: string,
   digestAt: (url: string) => Promise<string | undefined>,
   findings: Finding[],
@@ -92,7 +92,7 @@ async function artifactAt(
   if (newer !== undefined) return { distribution_artifact: `${moved}@${newer}` }
   findings.push(
     blocks(
-      `the distribution artifact is pinned by digest, and the registry does not tell that of ${moved}`,
+      `the distribution artifact is pinned by digest, and the registry does not report that of ${moved}`,
       `see whether it is there: flux pull artifact ${moved} --output .; or take the digest out of distribution_artifact, push, and run again`,
     ),
   )

@@ -78,14 +78,14 @@ export function createBuilder(root: string, sources: readonly SourceFile[], kube
 }
 
 /** Lets so many run at once; the others wait for their turn. */
-function limitTo(most: number): <T>(act: () => Promise<T>) => Promise<T> {
+function limitTo(most: number): <T>(run: () => Promise<T>) => Promise<T> {
   let running = 0
   const waiting: (() => void)[] = []
-  return async (act) => {
+  return async (run) => {
     if (running >= most) await new Promise<void>((resolve) => waiting.push(resolve))
     else running++
     try {
-      return await act()
+      return await run()
     } finally {
       const next = waiting.shift()
       if (next === undefined) running--

@@ -1,7 +1,7 @@
 import { fluxKinds } from '../../flux/kinds.ts'
 import { at, isFields, textAt } from './at.ts'
 import { chartSchemas, isKnownChart } from './chart-schemas.ts'
-import type { ClusterTree, Placed } from './cluster-tree.ts'
+import type { ClusterTree, ManifestObject } from './cluster-tree.ts'
 import type { Diagnostic } from './diagnostic.ts'
 import { type Breach, compile } from './json-schema.ts'
 import { label } from './references.ts'
@@ -58,7 +58,7 @@ export function checkChartValues({ cluster, placed }: ClusterTree, rules: Rules)
   }
 }
 
-function chartOf(release: Placed, placed: readonly Placed[]): { chart: string; version: string } {
+function chartOf(release: ManifestObject, placed: readonly ManifestObject[]): { chart: string; version: string } {
   const name = textAt(release.object, 'spec', 'chartRef', 'name')
   const source = placed.find((one) => one.kind === fluxKinds.ociRepository.kind && one.name === name && one.namespace === release.namespace)
   const version = textAt(source?.object, 'spec', 'ref', 'tag').split('@')[0] ?? ''

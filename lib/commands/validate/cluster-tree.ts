@@ -15,13 +15,13 @@ import type { Path, SourceFile } from './source.ts'
 import { hasVariables, type SettingsOf, substituted, textsOf, unknownValue, type Variables, variablesOf } from './variables.ts'
 
 /** An object as Flux will apply it to one cluster, and where its fields stand. */
-export interface Placed {
+export interface ManifestObject {
   readonly object: unknown
   readonly kind: string
   readonly name: string
   readonly namespace: string
   /** What applies it; undefined for the root Kustomization, which the operator makes. */
-  readonly by: Placed | undefined
+  readonly by: ManifestObject | undefined
   /** Whether it is as its file has it, since its folder cannot be built: patches and names may be missing. */
   readonly isRaw?: boolean
   readonly place: (...path: Path) => Location
@@ -30,7 +30,7 @@ export interface Placed {
 /** Everything that Flux will apply to one cluster, as far as the tree says it. */
 export interface ClusterTree {
   readonly cluster: string
-  readonly placed: readonly Placed[]
+  readonly placed: readonly ManifestObject[]
   /** The Flux Kustomizations that were built, with what their variables made of it. */
   readonly applied: readonly AppliedObject[]
   /** What else is applied that cannot be known from the tree: another repository's, or what could not be built. */
@@ -39,7 +39,7 @@ export interface ClusterTree {
 
 /** What one Flux Kustomization applies. */
 export interface AppliedObject {
-  readonly kustomization: Placed
+  readonly kustomization: ManifestObject
   readonly folder: string
   readonly text: string
   readonly variables: Readonly<Record<string, string>>
@@ -50,9 +50,12 @@ export interface AppliedObject {
 export interface ClusterRoot extends Omit<SettingsOf, 'cluster'> {
   readonly cluster: string
   /** The root Kustomization. */
-  readonly root: Placed
+  readonly root: ManifestObject
   /** How a path of a Kustomization is one of the repository, by what is known to be placed; undefined for what is not of it. */
-  readonly artifactOf: (kustomization: Placed, placed: readonly Placed[]) => ((path: string) => string | undefined) | undefined
+  readonly artifactOf: (
+    kustomization: ManifestObject,
+    placed: readonly ManifestObject[],
+  ) => ((path: string) => string | undefined) | undefined
 }
 
 /** What clusters are built from. */
@@ -71,12 +74,12 @@ export interface Workshop {
 export async function buildCluster(workshop: Workshop, start: ClusterRoot): Promise<ClusterTree> {
   const { given } = workshop
   const { cluster, root } = start
-  const placed: Placed[] = []
+  const placed: ManifestObject[] = []
   const applied: AppliedObject[] = []
   const unknown = new Set<string>()
   const foreign: string[] = []
   const seen = new Set<string>([identity(root)])
-  let waiting: Placed[] = [root]
+  let waiting: ManifestObject[] = [root]
   while (waiting.length > 0) {
     // One that takes variables from what another applies is read after that.
     const ready = waiting.filter((one) => hasVariables(one, placed, given))
@@ -111,14 +114,14 @@ function elsewhere(foreign: readonly string[]): string[] {
   return [`what is in other repositories: that of Kustomization ${foreign.slice(0, 3).join(', ')}${more}`]
 }
 
-const identity = ({ namespace, name }: Placed): string => `${namespace}/${name}`
+const identity = ({ namespace, name }: ManifestObject): string => `${namespace}/${name}`
 
-function isKustomization(one: Placed): boolean {
+function isKustomization(one: ManifestObject): boolean {
   return one.kind === fluxKinds.kustomization.kind && isOfGroup({ apiVersion: textAt(one.object, 'apiVersion') }, apiGroups.kustomize)
 }
 
 /** Of a ResourceSet, what it makes. */
-function madeBy(one: Placed, unknown: Set<string>): Placed[] {
+function madeBy(one: ManifestObject, unknown: Set<string>): ManifestObject[] {
   if (one.kind !== fluxKinds.resourceSet.kind) return []
   const { objects, isWhole } = expandResourceSet(one.object)
   if (!isWhole) unknown.add(`all that ${one.kind} ${one.namespace}/${one.name} makes`)
@@ -133,7 +136,7 @@ function madeBy(one: Placed, unknown: Set<string>): Placed[] {
 }
 
 interface BuiltKustomization {
-  readonly kustomization: Placed
+  readonly kustomization: ManifestObject
   readonly build: Build
   readonly folder: string
 }
@@ -142,8 +145,8 @@ interface BuiltKustomization {
 async function buildOf(
   { root, files, builder, rules, findings }: Workshop,
   start: ClusterRoot,
-  one: Placed,
-  { unknown, foreign, placed }: { unknown: Set<string>; foreign: string[]; placed: readonly Placed[] },
+  one: ManifestObject,
+  { unknown, foreign, placed }: { unknown: Set<string>; foreign: string[]; placed: readonly ManifestObject[] },
 ): Promise<BuiltKustomization | undefined> {
   const path = textAt(one.object, 'spec', 'path')
   const artifact = start.artifactOf(one, placed)
@@ -193,12 +196,12 @@ function rawObjects({ files }: Build): unknown[] {
   )
 }
 
-interface Placing {
+interface BuildInputs {
   readonly variables: Variables
   readonly files: Files
 }
 
-function placedIn(build: Build, object: unknown, by: Placed | undefined, { variables, files }: Placing): Placed {
+function placedIn(build: Build, object: unknown, by: ManifestObject | undefined, { variables, files }: BuildInputs): ManifestObject {
   const metadata = (field: string): string => textAt(object, 'metadata', field)
   const place = (...path: Path): Location => {
     const found = locationOf(build, object, path)
@@ -212,7 +215,7 @@ function placedIn(build: Build, object: unknown, by: Placed | undefined, { varia
 }
 
 /** Where a patch of the Flux Kustomization that applies an object says this, if one does. */
-function patchedAt(by: Placed | undefined, said: string, files: Files): Location | undefined {
+function patchedAt(by: ManifestObject | undefined, said: string, files: Files): Location | undefined {
   if (by === undefined || said === '') return undefined
   const found = listAt(by.object, 'spec', 'patches').flatMap((patch, index): Location[] => {
     const lines = textAt(patch, 'patch').split('\n')

@@ -8,7 +8,7 @@ import { kinds } from '../../kubernetes/objects.ts'
 import { artifactsOf, isSourceOfArtifacts } from './artifacts.ts'
 import { at, listAt, textAt } from './at.ts'
 import type { Diagnostic } from './diagnostic.ts'
-import { type ClusterRoot, folderOf, type Placed } from './cluster-tree.ts'
+import { type ClusterRoot, folderOf, type ManifestObject } from './cluster-tree.ts'
 import { isKustomizationFile, type Manifests } from './manifests.ts'
 import { referred } from './kustomization-closure.ts'
 import type { Path, Source } from './source.ts'
@@ -88,7 +88,7 @@ function fromKustomization(document: Source, documents: readonly Source[]): Foun
 
 function rootOf({ document, path, folder, object, url }: FoundRoot, documents: readonly Source[]): ClusterRoot {
   const namespace = textAt(object, 'metadata', 'namespace') || usualNamespace
-  const root: Placed = {
+  const root: ManifestObject = {
     object,
     kind: fluxKinds.kustomization.kind,
     name: textAt(object, 'metadata', 'name'),
@@ -99,7 +99,7 @@ function rootOf({ document, path, folder, object, url }: FoundRoot, documents: r
   const rootSource = at(object, 'spec', 'sourceRef')
   const isSame = (kind: string, name: string): boolean => kind === textAt(rootSource, 'kind') && name === textAt(rootSource, 'name')
   const sources = documents.filter(({ value }) => at(value, 'spec', 'url') !== undefined)
-  const isForeign = (kind: string, name: string, placed: readonly Placed[] = []): boolean => {
+  const isForeign = (kind: string, name: string, placed: readonly ManifestObject[] = []): boolean => {
     if (isSame(kind, name)) return false
     const made = placed.filter(({ object }) => at(object, 'spec', 'url') !== undefined)
     const all = [...sources, ...made.map((one) => ({ ...one, value: one.object }))]

@@ -1,7 +1,7 @@
 import { kinds } from '../../kubernetes/objects.ts'
 import { fluxKinds } from '../../flux/kinds.ts'
 import { at, textAt } from './at.ts'
-import type { ClusterTree, Placed } from './cluster-tree.ts'
+import type { ClusterTree, ManifestObject } from './cluster-tree.ts'
 import type { Diagnostic } from './diagnostic.ts'
 import { label } from './references.ts'
 import type { Path } from './source.ts'
@@ -22,7 +22,7 @@ export function checkFluxRules({ placed }: ClusterTree, rules: Rules): Diagnosti
 }
 
 /** helm-controller takes an OCI registry by chartRef only; `chart.spec.sourceRef` refuses an OCIRepository. */
-function checkChartRef(release: Placed): Diagnostic[] {
+function checkChartRef(release: ManifestObject): Diagnostic[] {
   const path: Path = ['spec', 'chart', 'spec', 'sourceRef', 'kind']
   if (textAt(release.object, ...path) !== fluxKinds.ociRepository.kind) return []
   const remedy = 'write spec.chartRef with kind: OCIRepository instead of spec.chart'
@@ -37,16 +37,16 @@ function checkChartRef(release: Placed): Diagnostic[] {
 }
 
 /** A Flux Kustomization that holds the namespace of Flux deletes it when it goes, and Flux with it (fluxcd/flux2#3949, #4570). */
-function checkNamespace(one: Placed): Diagnostic[] {
+function checkNamespace(one: ManifestObject): Diagnostic[] {
   if (one.kind !== kinds.namespace.kind || one.name !== usualNamespace) return []
   const message = `${one.by === undefined ? 'the root Kustomization' : label(one.by)} would own Namespace flux-system, and delete it with itself`
   return [{ ...one.place(), rule: 'namespace', message, remedy: 'take it out: bootstrap makes the namespace' }]
 }
 
 /** Two Kustomizations with the same object undo each other's changes forever; kustomize itself refuses two in one build. */
-function checkOnce(placed: readonly Placed[], rules: Rules): Diagnostic[] {
-  const first = new Map<string, Placed>()
-  const releases = new Map<string, Placed>()
+function checkOnce(placed: readonly ManifestObject[], rules: Rules): Diagnostic[] {
+  const first = new Map<string, ManifestObject>()
+  const releases = new Map<string, ManifestObject>()
   return placed.flatMap((one) => {
     const key = `${textAt(one.object, 'apiVersion').split('/')[0]} ${label(one)}`
     const earlier = first.get(key)
@@ -69,12 +69,12 @@ function checkOnce(placed: readonly Placed[], rules: Rules): Diagnostic[] {
   })
 }
 
-function isRelease({ kind }: Placed): boolean {
+function isRelease({ kind }: ManifestObject): boolean {
   return kind === fluxKinds.helmRelease.kind
 }
 
 /** What the release that holds the FluxInstance must have, or a commit takes Flux away or makes it wait for itself. */
-function checkInstance(release: Placed, rules: Rules): Diagnostic[] {
+function checkInstance(release: ManifestObject, rules: Rules): Diagnostic[] {
   const values = at(release.object, 'spec', 'values')
   if (at(values, 'instance') === undefined) return []
   const found: Diagnostic[] = []
@@ -98,7 +98,7 @@ function checkInstance(release: Placed, rules: Rules): Diagnostic[] {
   }
   const name = textAt(values, 'fullnameOverride')
   if (!isInstanceName(rules === 'flux' && name === '' ? undefined : name)) {
-    const message = `${label(release)} does not call its FluxInstance flux, and the operator looks at no other`
+    const message = `${label(release)} does not call its FluxInstance flux, and the operator reconciles no other`
     found.push({
       ...release.place('spec', 'values', 'fullnameOverride'),
       rule: 'instance-name',
@@ -110,8 +110,8 @@ function checkInstance(release: Placed, rules: Rules): Diagnostic[] {
 }
 
 /** The operator looks at the FluxInstance of one name only, and says nothing of others. */
-function checkInstanceName(instance: Placed): Diagnostic[] {
+function checkInstanceName(instance: ManifestObject): Diagnostic[] {
   if (isInstanceName(instance.name)) return []
-  const message = `${label(instance)} is not called flux, and the operator looks at no other`
+  const message = `${label(instance)} is not called flux, and the operator reconciles no other`
   return [{ ...instance.place('metadata', 'name'), rule: 'instance-name', message, remedy: 'call it flux' }]
 }

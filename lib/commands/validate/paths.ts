@@ -13,7 +13,7 @@ export interface Scope {
 }
 
 /** What the words on the command line name: this very checkout, a repository in a folder, or one on a server. */
-export type Subject =
+export type ValidationSubject =
   | { readonly is: 'checkout'; readonly scope: Scope }
   | { readonly is: 'folder'; readonly root: string; readonly name: string; readonly covers: (file: string) => boolean }
   | { readonly is: 'remote'; readonly url: string; readonly ref: string; readonly name: string }
@@ -23,7 +23,7 @@ export type Subject =
  * @param folder where the person typed them
  * @throws OperatorError `usage` for a path that is not there, and for several that are not of one repository
  */
-export function subjectOf(root: string, folder: string, words: readonly string[]): Subject {
+export function subjectOf(root: string, folder: string, words: readonly string[]): ValidationSubject {
   const [first = ''] = words
   if (words.some(isRemote)) {
     if (words.length > 1) throw oneAtATime(words)
@@ -89,7 +89,7 @@ export function scopeOf(root: string, folder: string, words: readonly string[]):
     const path = relative(root, resolve(folder, word)).replaceAll('\\', '/')
     const isKnown = path === '' || Object.values(parts).some((part) => part.test(path))
     if (existsSync(resolve(folder, word)) && isKnown) return path
-    const what = existsSync(resolve(folder, word)) ? `${word} is not a part of what validate looks at` : `there is no ${word}`
+    const what = existsSync(resolve(folder, word)) ? `${word} is not part of what validate checks` : `there is no ${word}`
     throw new OperatorError(what, { kind: 'usage', remedy: 'name paths below kubernetes/ or docs/, README.md, or another repository' })
   })
   const isAll = paths.length === 0 || paths.includes('')

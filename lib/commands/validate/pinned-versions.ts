@@ -3,7 +3,7 @@ import { isOperatorChart } from '../../flux/charts.ts'
 import { fluxKinds } from '../../flux/kinds.ts'
 import { appLabels } from '../../flux/labels.ts'
 import { at, textAt } from './at.ts'
-import type { ClusterTree, Placed } from './cluster-tree.ts'
+import type { ClusterTree, ManifestObject } from './cluster-tree.ts'
 import type { Location } from './diagnostic.ts'
 
 /** The versions that a cluster's tree names; empty where it does not. */
@@ -31,7 +31,7 @@ export function pinnedIn({ placed }: ClusterTree): PinnedVersions {
 }
 
 /** The tag of the chart that brings the FluxInstance, which is the operator's; else that of the operator's own. */
-function operatorIn(placed: readonly Placed[], release: Placed | undefined): string {
+function operatorIn(placed: readonly ManifestObject[], release: ManifestObject | undefined): string {
   const chart = textAt(release?.object, 'spec', 'chartRef', 'name')
   const sources = placed.filter(({ kind }) => kind === fluxKinds.ociRepository.kind)
   const source = sources.find(({ name }) => name === chart) ?? sources.find(({ object }) => isOperatorChart(textAt(object, 'spec', 'url')))
@@ -39,7 +39,7 @@ function operatorIn(placed: readonly Placed[], release: Placed | undefined): str
 }
 
 /** The version that the manifests of `flux bootstrap` carry as a label. */
-function gotkVersion(placed: readonly Placed[]): string {
+function gotkVersion(placed: readonly ManifestObject[]): string {
   const labels = placed.map(({ object }) => at(object, 'metadata', 'labels'))
   const own = labels.find((one) => textAt(one, appLabels.partOf) === 'flux' && textAt(one, appLabels.version) !== '')
   return textAt(own, appLabels.version)

@@ -1,6 +1,6 @@
 import { fluxKinds } from '../../flux/kinds.ts'
 import { at, isFields, textAt } from './at.ts'
-import type { ClusterTree, Placed } from './cluster-tree.ts'
+import type { ClusterTree, ManifestObject } from './cluster-tree.ts'
 import type { Diagnostic } from './diagnostic.ts'
 import { label } from './references.ts'
 import type { Path } from './source.ts'
@@ -24,11 +24,11 @@ export function checkPinned({ placed }: ClusterTree): Diagnostic[] {
   })
 }
 
-function finding(one: Placed, path: Path, message: string, remedy: string): Diagnostic {
+function finding(one: ManifestObject, path: Path, message: string, remedy: string): Diagnostic {
   return { ...one.place(...path), rule: 'pinned', message: `${label(one)}: ${message}`, remedy }
 }
 
-function checkSource(one: Placed): Diagnostic[] {
+function checkSource(one: ManifestObject): Diagnostic[] {
   const ref = at(one.object, 'spec', 'ref')
   if (textAt(ref, 'digest') !== '') return []
   const [semver, tag] = [textAt(ref, 'semver'), textAt(ref, 'tag')]
@@ -40,7 +40,7 @@ function checkSource(one: Placed): Diagnostic[] {
   return []
 }
 
-function checkChart(one: Placed): Diagnostic[] {
+function checkChart(one: ManifestObject): Diagnostic[] {
   const path: Path = ['spec', 'chart', 'spec', 'version']
   if (at(one.object, 'spec', 'chart') === undefined || exact.test(textAt(one.object, ...path))) return []
   const version = textAt(one.object, ...path)
@@ -48,7 +48,7 @@ function checkChart(one: Placed): Diagnostic[] {
 }
 
 /** The FluxInstance's version and where its manifests are from; these must be of the operator's own release. */
-function checkDistribution(one: Placed, placed: readonly Placed[]): Diagnostic[] {
+function checkDistribution(one: ManifestObject, placed: readonly ManifestObject[]): Diagnostic[] {
   const path: Path = ['spec', 'values', 'instance', 'distribution']
   const distribution = at(one.object, ...path)
   if (distribution === undefined) return []
@@ -83,7 +83,7 @@ function withoutDigest(reference: string): string {
 }
 
 /** Images of what is applied as it stands. */
-function checkImages(one: Placed): Diagnostic[] {
+function checkImages(one: ManifestObject): Diagnostic[] {
   const found: Diagnostic[] = []
   const walk = (value: unknown, path: Path): void => {
     if (Array.isArray(value)) value.forEach((item, index) => walk(item, [...path, index]))

@@ -1,6 +1,6 @@
 import { fluxKinds } from '../../flux/kinds.ts'
 import { usualNamespace } from '../../flux/refs.ts'
-import { stated } from '../../kubernetes/manifest.ts'
+import { manifestOf } from '../../kubernetes/manifest.ts'
 import { type ClusterRoot, folderOf } from './cluster-tree.ts'
 import type { SourceFile } from './source.ts'
 
@@ -11,7 +11,7 @@ export function projectRoots(files: readonly SourceFile[]): ClusterRoot[] {
   const found = files.flatMap(({ file }) => /^kubernetes\/clusters\/([^/]+)\/kustomization\.yaml$/.exec(file)?.[1] ?? [])
   return [...new Set(found)].map((cluster) => {
     const folder = `${clustersFolder}/${cluster}`
-    const object = stated({ ...fluxKinds.kustomization, namespace: usualNamespace, name: usualNamespace }, { spec: { path: folder } })
+    const object = manifestOf({ ...fluxKinds.kustomization, namespace: usualNamespace, name: usualNamespace }, { spec: { path: folder } })
     const place = () => ({ file: `${folder}/kustomization.yaml`, line: 1 })
     const root = { object, kind: object.kind, name: usualNamespace, namespace: usualNamespace, by: undefined, place }
     return { cluster, root, where: `${folder}/settings.yaml`, artifactOf: () => folderOf }

@@ -6,7 +6,7 @@ import { kinds } from '../../kubernetes/objects.ts'
 import { fluxKinds } from '../../flux/kinds.ts'
 import { at, isFields, listAt, textAt } from './at.ts'
 import { artifactNames } from './artifacts.ts'
-import type { ClusterRoot, ClusterTree, Placed } from './cluster-tree.ts'
+import type { ClusterRoot, ClusterTree, ManifestObject } from './cluster-tree.ts'
 import type { Diagnostic } from './diagnostic.ts'
 import type { GivenValues } from './given-values.ts'
 import type { Rules } from './rules.ts'
@@ -16,13 +16,13 @@ import { unknownValue } from './variables.ts'
 /** Kinds whose every object the tree must hold itself: nothing but Git makes them, save for what the operator makes. */
 const fromGit = ['GitRepository', 'OCIRepository', 'HelmRepository', 'Bucket', 'HelmRelease', 'Kustomization']
 
-export function isFlux({ object }: Placed): boolean {
+export function isFlux({ object }: ManifestObject): boolean {
   return isFluxKind({ apiVersion: textAt(object, 'apiVersion') })
 }
 
 /** What an object refers to, and where. */
 interface Reference {
-  readonly from: Placed
+  readonly from: ManifestObject
   readonly path: Path
   readonly kind: string
   readonly name: string
@@ -42,9 +42,9 @@ export interface ReferenceCheck {
 /** Finds every reference of a cluster's Flux objects that leads nowhere: the cluster would tell, but only after it was pushed. */
 export function checkReferences(root: string, { tree, start, rules, given, lineAt: text }: ReferenceCheck): Diagnostic[] {
   const flux = tree.placed.filter(isFlux)
-  const known: readonly Named[] = [...tree.placed, ...madeOf(tree, start), ...objectsIn(given)]
+  const known: readonly ObjectName[] = [...tree.placed, ...madeOf(tree, start), ...objectsIn(given)]
   const there = new Set(known.map(keyOf))
-  const isThere = (one: Named): boolean =>
+  const isThere = (one: ObjectName): boolean =>
     there.has(keyOf(one)) || there.has(keyOf({ ...one, namespace: wherever })) || one.name.includes(unknownValue)
   // Where not all of a cluster is known, a name that is nowhere may still be right, unless it is nearly another.
   const isUncertain = rules === 'flux' && tree.unknown.length > 0
@@ -88,25 +88,25 @@ export function checkReferences(root: string, { tree, start, rules, given, lineA
   ]
 }
 
-export function label({ kind, namespace, name }: Placed): string {
+export function label({ kind, namespace, name }: ManifestObject): string {
   return `${kind} ${namespace === '' ? '' : `${namespace}/`}${name}`
 }
 
-function reference(from: Placed, path: Path, kind: string): Reference[] {
+function reference(from: ManifestObject, path: Path, kind: string): Reference[] {
   const target = at(from.object, ...path)
   const name = textAt(target, 'name')
   return name === '' ? [] : [{ from, path: [...path, 'name'], kind, name, namespace: textAt(target, 'namespace') || from.namespace }]
 }
 
 /** References at each of a list's items. */
-function references(from: Placed, list: Path, kindOf: (item: unknown) => string | undefined, ...below: Path): Reference[] {
+function references(from: ManifestObject, list: Path, kindOf: (item: unknown) => string | undefined, ...below: Path): Reference[] {
   return listAt(from.object, ...list).flatMap((item, index) => {
     const kind = kindOf(item)
     return kind === undefined ? [] : reference(from, [...list, index, ...below], kind)
   })
 }
 
-function sourcesOf(one: Placed): Reference[] {
+function sourcesOf(one: ManifestObject): Reference[] {
   const paths: Path[] = [
     ['spec', 'sourceRef'],
     ['spec', 'chartRef'],
@@ -115,11 +115,11 @@ function sourcesOf(one: Placed): Reference[] {
   return paths.flatMap((path) => reference(one, path, textAt(one.object, ...path, 'kind')))
 }
 
-function healthChecksOf(one: Placed): Reference[] {
+function healthChecksOf(one: ManifestObject): Reference[] {
   return references(one, ['spec', 'healthChecks'], (check) => fromGit.find((kind) => kind === textAt(check, 'kind')))
 }
 
-function dependenciesOf(one: Placed): Reference[] {
+function dependenciesOf(one: ManifestObject): Reference[] {
   const known = [...fromGit, fluxKinds.resourceSet.kind]
   return references(one, ['spec', 'dependsOn'], (item) => {
     const kind = textAt(item, 'kind') || one.kind
@@ -127,14 +127,14 @@ function dependenciesOf(one: Placed): Reference[] {
   })
 }
 
-function substitutedFrom(one: Placed): Reference[] {
+function substitutedFrom(one: ManifestObject): Reference[] {
   return references(one, ['spec', 'postBuild', 'substituteFrom'], (source) =>
     at(source, 'optional') === true ? undefined : textAt(source, 'kind'),
   )
 }
 
 /** Each `secretRef` and its like in a spec, and each list of values' sources; what is optional may be missing. */
-function secretsOf(one: Placed): Reference[] {
+function secretsOf(one: ManifestObject): Reference[] {
   const named = (value: unknown, path: Path): Reference[] => {
     if (Array.isArray(value)) return value.flatMap((item, index) => named(item, [...path, index]))
     if (!isFields(value)) return []
@@ -159,16 +159,16 @@ function isBrought({ name, namespace }: Reference, { placed, applied }: ClusterT
   })
 }
 
-interface Named {
+interface ObjectName {
   readonly kind: string
   readonly namespace: string
   readonly name: string
 }
 
-const keyOf = ({ kind, namespace, name }: Named): string => `${kind} ${namespace}/${name}`
+const keyOf = ({ kind, namespace, name }: ObjectName): string => `${kind} ${namespace}/${name}`
 
 /** What controllers make: the source and root Kustomization of a FluxInstance, under the name of its namespace, and artifacts of others. */
-function madeOf({ placed }: ClusterTree, { root }: ClusterRoot): Named[] {
+function madeOf({ placed }: ClusterTree, { root }: ClusterRoot): ObjectName[] {
   const ofSyncs = placed.flatMap(({ kind, namespace, object }) => {
     const sync = at(object, 'spec', ...(kind === fluxKinds.fluxInstance.kind ? [] : ['values', 'instance']), 'sync')
     if (sync === undefined || ![fluxKinds.helmRelease.kind, fluxKinds.fluxInstance.kind].some((one) => one === kind)) return []
@@ -187,7 +187,7 @@ function madeOf({ placed }: ClusterTree, { root }: ClusterRoot): Named[] {
 /** The namespace of an object that a person gave without one. */
 const wherever = '*'
 
-function objectsIn({ objects }: GivenValues): Named[] {
+function objectsIn({ objects }: GivenValues): ObjectName[] {
   return objects.map((object) => ({
     kind: textAt(object, 'kind'),
     namespace: textAt(object, 'metadata', 'namespace') || wherever,
@@ -196,7 +196,7 @@ function objectsIn({ objects }: GivenValues): Named[] {
 }
 
 /** A Flux Kustomization's path, and the FluxInstance's; unless its source is another repository. */
-function missingPath(root: string, one: Placed, { artifactOf }: ClusterRoot, { placed }: ClusterTree): Diagnostic[] {
+function missingPath(root: string, one: ManifestObject, { artifactOf }: ClusterRoot, { placed }: ClusterTree): Diagnostic[] {
   const path: Path = one.kind === fluxKinds.kustomization.kind ? ['spec', 'path'] : ['spec', 'values', 'instance', 'sync', 'path']
   const said = textAt(one.object, ...path)
   const folder = artifactOf(one, placed)?.(said)
@@ -212,10 +212,10 @@ function missingPath(root: string, one: Placed, { artifactOf }: ClusterRoot, { p
 }
 
 /** Kustomizations or HelmReleases that wait for each other: none of them is ever applied. */
-function circles(flux: readonly Placed[]): Diagnostic[] {
+function circles(flux: readonly ManifestObject[]): Diagnostic[] {
   const graph = new Map(flux.map((one) => [keyOf(one), one]))
   return flux.flatMap((start) => {
-    const seen = new Set<Placed>()
+    const seen = new Set<ManifestObject>()
     const waiting = [start]
     for (const one of waiting) {
       for (const needed of dependenciesOf(one)) {

@@ -27,7 +27,7 @@ export interface RepositoryCheck {
  * would apply, from each root on.
  * @throws OperatorError `usage` where there is nothing that Flux could follow
  */
-export async function validateRepository(root: string, means: ValidationTools, check: RepositoryCheck): Promise<Validation> {
+export async function validateRepository(root: string, tools: ValidationTools, check: RepositoryCheck): Promise<Validation> {
   const manifests = await readManifests(root, '.')
   const roots = fluxRoots(root, manifests)
   if (roots.length === 0) {
@@ -41,11 +41,11 @@ export async function validateRepository(root: string, means: ValidationTools, c
   }
   const local = await withoutRemoteBases(root, manifests.files)
   try {
-    const builder = createBuilder(local.root, manifests.files, means.kubectl)
+    const builder = createBuilder(local.root, manifests.files, tools.kubectl)
     const workshop = workshopOf(local.root, manifests.files, { builder, given: check.given, rules: check.rules })
     const clusters = await Promise.all(roots.map(async (start) => ({ start, tree: await buildCluster(workshop, start) })))
     const trees = clusters.map(({ tree }) => tree)
-    const judged = await checkClusters(workshop, clusters, means)
+    const judged = await checkClusters(workshop, clusters, tools)
     const reached = reachedBy(trees)
     const texts = manifests.files.filter(({ file }) => reached.has(file))
     const unreadable = manifests.findings.filter(({ file }) => reached.has(file) || isOfFlux(textOf(manifests.files, file)))

@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { parse } from 'yaml'
 import { compareVersions, parseVersion } from '../../base/version.ts'
 import { at, isFields, listAt, textAt } from './at.ts'
-import type { ClusterTree, Placed } from './cluster-tree.ts'
+import type { ClusterTree, ManifestObject } from './cluster-tree.ts'
 import type { Diagnostic } from './diagnostic.ts'
 import { type Breach, compile, fromCrd } from './json-schema.ts'
 import { closestVersion, pinnedIn, type PinnedVersions } from './pinned-versions.ts'
@@ -26,7 +26,7 @@ export interface SchemaCheck {
 }
 
 /** Checks objects of one kind; undefined where this Flux has no such kind. */
-type Check = ((one: Placed) => Diagnostic[]) | undefined
+type Check = ((one: ManifestObject) => Diagnostic[]) | undefined
 
 /** The CRDs of one release of the operator: each is parsed and compiled when it is first asked for, which takes most of the time. */
 export interface Crds {
@@ -93,7 +93,7 @@ export async function checkSchemas(tree: ClusterTree, crds: Crds | undefined, ru
   }
 }
 
-async function checkOne(one: Placed, crds: Crds, version: string): Promise<Diagnostic[]> {
+async function checkOne(one: ManifestObject, crds: Crds, version: string): Promise<Diagnostic[]> {
   const check = await crds.checkOf(version, groupKind(one.object))
   // What only the cluster has may be of any form.
   if (check !== undefined) return check(one).filter(({ message }) => !message.includes(unknownValue))

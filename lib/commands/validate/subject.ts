@@ -7,7 +7,7 @@ import { makeTemporaryFolder } from '../../process/temporary-folder.ts'
 import { checkOut, gitAt, headOf, type Remote } from '../../tools/git.ts'
 import type { Diagnostic } from './diagnostic.ts'
 import type { GivenValues } from './given-values.ts'
-import type { Subject } from './paths.ts'
+import type { ValidationSubject } from './paths.ts'
 import { validateRepository } from './repository.ts'
 import type { Rules } from './rules.ts'
 import { validate, type Validation, type ValidationTools } from './validate.ts'
@@ -21,15 +21,15 @@ export interface SubjectCheck {
 
 /** Validates what the command line names: this checkout, a repository in a folder, or one on a server, which is fetched first. */
 export async function validateSubject(
-  subject: Subject,
+  subject: ValidationSubject,
   { rules, given }: SubjectCheck,
-  findMeans: () => Promise<ValidationTools>,
+  findTools: () => Promise<ValidationTools>,
 ): Promise<Validation> {
-  if (subject.is === 'checkout' && rules !== 'flux') return validate(projectRoot, subject.scope, findMeans, given)
+  if (subject.is === 'checkout' && rules !== 'flux') return validate(projectRoot, subject.scope, findTools, given)
   const check = { rules: rules ?? 'flux', given, name: subject.is === 'checkout' ? projectRoot : subject.name }
   if (subject.is !== 'remote') {
     const { root, covers } = subject.is === 'folder' ? subject : { root: projectRoot, covers: subject.scope.covers }
-    const { findings, warnings, ...rest } = await validateRepository(root, await findMeans(), check)
+    const { findings, warnings, ...rest } = await validateRepository(root, await findTools(), check)
     const covered = (found: readonly Diagnostic[]): Diagnostic[] => found.filter(({ file }) => covers(file))
     return { findings: covered(findings), warnings: covered(warnings), ...rest }
   }
@@ -39,14 +39,14 @@ export async function validateSubject(
     const checkout = join(folder, 'checkout')
     await mkdir(checkout)
     await checkOut(remote, await headOf(remote), '.', checkout)
-    return await validateRepository(checkout, await findMeans(), check)
+    return await validateRepository(checkout, await findTools(), check)
   } finally {
     await rm(folder, { recursive: true, force: true })
   }
 }
 
 /** The repository, with the person's login if that is for its server, and the full name of the branch or tag. */
-async function remoteOf({ url, ref }: Extract<Subject, { is: 'remote' }>): Promise<Remote> {
+async function remoteOf({ url, ref }: Extract<ValidationSubject, { is: 'remote' }>): Promise<Remote> {
   const { settings } = await readSettings(createRedactor())
   const remote = { url, ref, login: gitLoginOf(settings, settings.GIT_ORIGIN) }
   if (ref === 'HEAD' || ref.startsWith('refs/')) return remote

@@ -45,11 +45,11 @@ export interface Validation {
 export async function validate(
   root: string,
   scope: Scope,
-  findMeans: () => Promise<ValidationTools>,
+  findTools: () => Promise<ValidationTools>,
   given = nothingGiven,
 ): Promise<Validation> {
   const verdicts = await Promise.all([
-    ...(scope.hasTree ? [findMeans().then((means) => validateTree(root, means, given))] : []),
+    ...(scope.hasTree ? [findTools().then((tools) => validateTree(root, tools, given))] : []),
     ...(scope.hasDocuments ? [validateDocuments(root)] : []),
   ])
   return {
@@ -68,7 +68,7 @@ export async function validateDocuments(root: string): Promise<Validation> {
 }
 
 /** Everything that can be known without a cluster about the `kubernetes/` of a checkout. */
-export async function validateTree(root: string, means: ValidationTools, given = nothingGiven): Promise<Validation> {
+export async function validateTree(root: string, tools: ValidationTools, given = nothingGiven): Promise<Validation> {
   const { files: sources, findings: unreadable } = await readManifests(root, 'kubernetes')
   const others = await filesBelow(root, 'kubernetes', /\.json$/) // dashboards
   const findings = [
@@ -81,7 +81,7 @@ export async function validateTree(root: string, means: ValidationTools, given =
   if (unreadable.length > 0)
     return { findings: sortedDiagnostics(findings), warnings: [], notChecked: ['builds, before the YAML is fixed'], checked }
 
-  const builder = createBuilder(root, sources, means.kubectl)
+  const builder = createBuilder(root, sources, tools.kubectl)
   const folders = buildable(sources)
   const workshop = workshopOf(root, sources, { builder, given, rules: 'project' })
   const roots = projectRoots(sources)
@@ -94,13 +94,13 @@ export async function validateTree(root: string, means: ValidationTools, given =
     const notBuilt = 'what the clusters are made of, before the folder that cannot be built is fixed'
     return { findings: sortedDiagnostics([...findings, ...builder.findings]), warnings: [], notChecked: [notBuilt], checked }
   }
-  const judged = await checkClusters(workshop, trees, means)
+  const judged = await checkClusters(workshop, trees, tools)
   return {
     findings: sortedDiagnostics([...findings, ...builder.findings, ...workshop.findings, ...judged.findings]),
     warnings: sortedDiagnostics(judged.warnings),
     notChecked: [
       ...judged.notChecked,
-      ...(means.flux === undefined ? ['what flux build makes of it: there is no flux CLI on this machine'] : []),
+      ...(tools.flux === undefined ? ['what flux build makes of it: there is no flux CLI on this machine'] : []),
     ],
     checked: `${checked}, ${folders.length} builds, ${trees.map(({ tree }) => tree.cluster).join(' and ')}`,
   }

@@ -7,18 +7,18 @@ import { type Build, placesOf } from './builds.ts'
 import type { Diagnostic, Location } from './diagnostic.ts'
 import type { GivenValues } from './given-values.ts'
 import type { Rules } from './rules.ts'
-import type { Placed } from './cluster-tree.ts'
+import type { ManifestObject } from './cluster-tree.ts'
 import type { Path } from './source.ts'
 
 /** Stands for a value that only the cluster has, or that is encrypted. */
 export const unknownValue = 'UNKNOWN_TO_VALIDATE'
 
 /** A variable's value, and where it is set; nowhere in Git where a person gave it. */
-export interface Variable {
+export interface PostBuildVariable {
   readonly value: string
   readonly place: Location | undefined
 }
-export type Variables = Readonly<Record<string, Variable>>
+export type Variables = Readonly<Record<string, PostBuildVariable>>
 
 /** What a Kustomization substitutes. */
 export interface KustomizationVariables {
@@ -31,18 +31,22 @@ export const textsOf = (variables: Variables): Record<string, string> =>
   Object.fromEntries(Object.entries(variables).map(([name, { value }]) => [name, value]))
 
 /** The variables of a Kustomization; undefined where it substitutes nothing. Its own win over those of its ConfigMaps, the later over the earlier. */
-export function variablesOf(kustomization: Placed, placed: readonly Placed[], given: GivenValues): KustomizationVariables | undefined {
+export function variablesOf(
+  kustomization: ManifestObject,
+  placed: readonly ManifestObject[],
+  given: GivenValues,
+): KustomizationVariables | undefined {
   const postBuild = at(kustomization.object, 'spec', 'postBuild')
   if (postBuild === undefined) return undefined
   const absent: string[] = []
-  const from = listAt(postBuild, 'substituteFrom').flatMap((source): [string, Variable][] => {
+  const from = listAt(postBuild, 'substituteFrom').flatMap((source): [string, PostBuildVariable][] => {
     const found = sourceOf(source, kustomization, placed, given)
     if (found.length > 0) return found.flatMap((one) => one)
     absent.push(`${textAt(source, 'kind')} ${textAt(source, 'name')}`)
     return Object.entries(given.variables).map(([name, value]) => [name, { value, place: undefined }])
   })
   const own = variablesIn(kustomization.object, ['spec', 'postBuild', 'substitute'], kustomization.place)
-  const known = [...from, ...own].map(([name, one]): [string, Variable] => {
+  const known = [...from, ...own].map(([name, one]): [string, PostBuildVariable] => {
     const value = one.value === unknownValue ? (given.variables[name] ?? unknownValue) : one.value
     return [name, { ...one, value }]
   })
@@ -50,13 +54,18 @@ export function variablesOf(kustomization: Placed, placed: readonly Placed[], gi
 }
 
 /** Whether each object that a Kustomization takes variables from is there. */
-export function hasVariables(kustomization: Placed, placed: readonly Placed[], given: GivenValues): boolean {
+export function hasVariables(kustomization: ManifestObject, placed: readonly ManifestObject[], given: GivenValues): boolean {
   return listAt(kustomization.object, 'spec', 'postBuild', 'substituteFrom').every(
     (source) => sourceOf(source, kustomization, placed, given).length > 0,
   )
 }
 
-function sourceOf(source: unknown, kustomization: Placed, placed: readonly Placed[], given: GivenValues): [string, Variable][][] {
+function sourceOf(
+  source: unknown,
+  kustomization: ManifestObject,
+  placed: readonly ManifestObject[],
+  given: GivenValues,
+): [string, PostBuildVariable][][] {
   const [kind, name] = [textAt(source, 'kind'), textAt(source, 'name')]
   const inTree = placed.filter((one) => one.kind === kind && one.name === name && one.namespace === kustomization.namespace)
   if (inTree.length > 0) return inTree.map((one) => valuesIn(one.object, one.place))
@@ -72,16 +81,16 @@ function sourceOf(source: unknown, kustomization: Placed, placed: readonly Place
 }
 
 /** The values of a ConfigMap or Secret. What SOPS has encrypted is not known, only that it is there. */
-function valuesIn(object: unknown, place: (...path: Path) => Location | undefined): [string, Variable][] {
+function valuesIn(object: unknown, place: (...path: Path) => Location | undefined): [string, PostBuildVariable][] {
   const isSecret = textAt(object, 'kind') === kinds.secret.kind
-  const decoded = variablesIn(object, ['data'], place).map(([name, one]): [string, Variable] => {
+  const decoded = variablesIn(object, ['data'], place).map(([name, one]): [string, PostBuildVariable] => {
     if (!isSecret || one.value === unknownValue) return [name, one]
     return [name, { ...one, value: Buffer.from(one.value, 'base64').toString() }]
   })
   return [...decoded, ...variablesIn(object, ['stringData'], place)]
 }
 
-function variablesIn(object: unknown, path: Path, place: (...path: Path) => Location | undefined): [string, Variable][] {
+function variablesIn(object: unknown, path: Path, place: (...path: Path) => Location | undefined): [string, PostBuildVariable][] {
   const values = at(object, ...path)
   if (!isFields(values)) return []
   return Object.entries(values).map(([name, value]) => {

@@ -21,9 +21,9 @@ const always = ['Watchdog', 'InfoInhibitor']
 export const alerts: Probe = {
   id: 'alerts',
   title: 'Alerts',
-  async look({ monitoring, namespace, cluster }) {
-    if (monitoring === undefined) return doesNotApply('not looked at: no PROMETHEUS_URL (.env.example)')
-    const { askWeb } = await import('../../tools/http-client.ts') // undici takes longer to load than all other looks
+  async check({ monitoring, namespace, cluster }) {
+    if (monitoring === undefined) return doesNotApply('not checked: no PROMETHEUS_URL (.env.example)')
+    const { askWeb } = await import('../../tools/http-client.ts') // undici takes longer to load than all other probes together
     const url = new URL('api/v1/alerts', monitoring.endsWith('/') ? monitoring : `${monitoring}/`)
     const { status, body } = await askWeb(url, { signal: cluster.signal, deadline: 10_000 })
     const answer = body.toString()

@@ -7,7 +7,7 @@ import { parseVersion } from '../../base/version.ts'
 export const api: Probe = {
   id: 'api',
   title: 'Kubernetes API',
-  async look({ cluster, version, installed }) {
+  async check({ cluster, version, installed }) {
     const [kubernetes, flux, added] = await Promise.all([version(), installed(), checkApiServices(cluster, 'notice')])
     const isKnown = flux.version !== undefined && parseVersion(flux.version) !== undefined
     const judged = isKnown ? checkKubernetesVersion(kubernetes, flux.version) : []

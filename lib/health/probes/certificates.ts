@@ -5,51 +5,51 @@ import { asksAbout } from '../../preflight/webhook-rules.ts'
 import { namespaceLabels, requiredWebhooks } from '../../preflight/webhooks.ts'
 import { type Ending, endingOf, endingsIn, soon } from '../expiry.ts'
 import { fluxWrites } from '../flux-writes.ts'
-import { type Damage, foundAmong, type Probe, type Trouble } from '../probe.ts'
-import type { Scene } from '../snapshot.ts'
+import { type DamageKind, foundAmong, type Probe, type Trouble } from '../probe.ts'
+import type { Snapshot } from '../snapshot.ts'
 
 /** Certificates and tokens that Flux goes by are valid, and will be for two weeks: webhooks' authorities, and those in Flux's Secrets. */
 export const certificates: Probe = {
   id: 'certificates',
   title: 'Certificates and tokens',
-  async look(scene) {
-    const found = [...(await inWebhooks(scene)), ...(await inSecrets(scene))]
-    const fails = found.filter(({ end, matters }) => matters && end <= scene.now)
-    const near = found.filter(({ end, matters }) => (matters ? end > scene.now : true) && end <= scene.now + soon)
+  async check(snapshot) {
+    const found = [...(await inWebhooks(snapshot)), ...(await inSecrets(snapshot))]
+    const fails = found.filter(({ end, matters }) => matters && end <= snapshot.now)
+    const near = found.filter(({ end, matters }) => (matters ? end > snapshot.now : true) && end <= snapshot.now + soon)
     const detail =
       fails.length + near.length === 0
-        ? `${found.length} looked at, none ends within 14 days`
+        ? `${found.length} checked, none expires within 14 days`
         : `${fails.length} expired, ${near.length} to know of, of ${found.length}`
     return foundAmong(
       detail,
-      fails.map((one) => troubleOf(one, scene.now)),
-      near.map((one) => troubleOf(one, scene.now)),
+      fails.map((one) => troubleOf(one, snapshot.now)),
+      near.map((one) => troubleOf(one, snapshot.now)),
     )
   },
 }
 
-interface Located extends Ending {
+interface CertificateEnding extends Ending {
   readonly ref: Ref
   /** Why it is looked at: what names it, or what it is asked about. */
   readonly by: string
   readonly next: string
   /** Flux does not get on without it. */
   readonly matters: boolean
-  readonly damage?: Damage
+  readonly damage?: DamageKind
 }
 
 /** An API server trusts a webhook by its bundle alone; without one by its own authorities, which are not to be seen from here. */
-async function inWebhooks(scene: Scene): Promise<Located[]> {
-  const required = await requiredWebhooks(scene.cluster)
+async function inWebhooks(snapshot: Snapshot): Promise<CertificateEnding[]> {
+  const required = await requiredWebhooks(snapshot.cluster)
   const bundled = required.filter(({ webhook }) => webhook.clientConfig.caBundle !== undefined)
   if (bundled.length === 0) return []
-  const own = await fluxWrites(scene)
-  const labels = await namespaceLabels(scene.cluster, own)
+  const own = await fluxWrites(snapshot)
+  const labels = await namespaceLabels(snapshot.cluster, own)
   return bundled.flatMap(({ configuration, webhook }) => {
     const text = Buffer.from(webhook.clientConfig.caBundle ?? '', 'base64').toString()
     const matters = own.some((object) => asksAbout(webhook, object, labels))
     const ref = refOf(configuration)
-    const next = `renew it where it comes from; until then nothing that the webhook is asked about is written: ${scene.kubectl} get ${ref.kind.toLowerCase()} ${ref.name} --output yaml`
+    const next = `renew it where it comes from; until then nothing that the webhook is asked about is written: ${snapshot.kubectl} get ${ref.kind.toLowerCase()} ${ref.name} --output yaml`
     const by = matters ? 'what Flux writes is asked about' : 'nothing of Flux is asked about'
     return endingOf(`the CA bundle of its webhook ${webhook.name}`, certificateEnds(text), true).map((ending) => ({
       ...ending,
@@ -66,14 +66,14 @@ async function inWebhooks(scene: Scene): Promise<Located[]> {
 const logins = /: \S*(secretRef|certSecretRef|proxySecretRef|trustedRootSecretRef|pullSecret|imagePullSecret|artifactPullSecret)$/i
 
 /** The Secrets with a login or certificates that Flux's objects name; one that is missing is for another probe to tell. */
-async function inSecrets(scene: Scene): Promise<Located[]> {
-  const { cluster, kubectl } = scene
-  const { all } = await scene.objects()
+async function inSecrets(snapshot: Snapshot): Promise<CertificateEnding[]> {
+  const { cluster, kubectl } = snapshot
+  const { all } = await snapshot.objects()
   const named = new Map<string, { ref: Ref; by: string }>()
   for (const { ref, by } of all.flatMap(({ secrets }) => secrets)) {
     if (ref.kind === kinds.secret.kind && logins.test(by) && !named.has(nameOf(ref))) named.set(nameOf(ref), { ref, by })
   }
-  const found = await inParallel([...named.values()], 16, async ({ ref, by }): Promise<Located[]> => {
+  const found = await inParallel([...named.values()], 16, async ({ ref, by }): Promise<CertificateEnding[]> => {
     const secret = await cluster.get(ref)
     if (secret === undefined) return []
     const next = `${kubectl} --namespace ${ref.namespace} get secret ${ref.name}   # and renew it where it comes from`
@@ -82,7 +82,7 @@ async function inSecrets(scene: Scene): Promise<Located[]> {
   return found.flat()
 }
 
-function troubleOf({ ref, what, end, by, next, damage }: Located, now: number): Trouble {
+function troubleOf({ ref, what, end, by, next, damage }: CertificateEnding, now: number): Trouble {
   const verb = end <= now ? 'expired' : 'ends'
   const about = { object: nameOf(ref), reason: `${what} ${verb} on ${new Date(end).toISOString()}; ${by}`, next }
   return damage === undefined || end > now ? about : { ...about, damage }

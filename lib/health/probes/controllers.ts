@@ -1,10 +1,10 @@
 import { kinds, nameOf } from '../../kubernetes/objects.ts'
 import { judgeDeployment } from '../deployments.ts'
-import { type Found, foundAmong, type Probe, type Trouble } from '../probe.ts'
+import { type ProbeFindings, foundAmong, type Probe, type Trouble } from '../probe.ts'
 import { problems } from '../problems.ts'
-import type { Scene } from '../snapshot.ts'
+import type { Snapshot } from '../snapshot.ts'
 import { componentsOf } from '../../flux/instance.ts'
-import type { Installed } from '../../flux/installation.ts'
+import type { InstalledFlux } from '../../flux/installation.ts'
 import { wantedDeployments } from '../../flux/wanted-deployments.ts'
 import { imageIn } from '../../flux/components.ts'
 
@@ -12,8 +12,8 @@ import { imageIn } from '../../flux/components.ts'
 export const controllers: Probe = {
   id: 'controllers',
   title: 'Controllers',
-  async look(scene): Promise<Found> {
-    const [all, instance, installation] = await Promise.all([scene.deployments(), scene.instance(), scene.installed()])
+  async check(snapshot): Promise<ProbeFindings> {
+    const [all, instance, installation] = await Promise.all([snapshot.deployments(), snapshot.instance(), snapshot.installed()])
     const wanted = wantedDeployments(installation, all)
     const components = componentsOf(instance)
     const { namespace } = installation
@@ -21,39 +21,39 @@ export const controllers: Probe = {
     const warns: Trouble[] = []
     for (const { name, component, deployment } of wanted) {
       if (deployment === undefined) {
-        fails.push(missing(name, installation, scene))
+        fails.push(missing(name, installation, snapshot))
         continue
       }
       const object = nameOf({ ...kinds.deployment, namespace, name })
-      const { fail, warn } = await judgeDeployment(deployment, scene)
-      const stated = components.find((known) => known.name === component)
-      const image = stated === undefined ? undefined : `${stated.repository}:${stated.tag}`
+      const { fail, warn } = await judgeDeployment(deployment, snapshot)
+      const wantedImage = components.find((known) => known.name === component)
+      const image = wantedImage === undefined ? undefined : `${wantedImage.repository}:${wantedImage.tag}`
       const runs = imageIn(deployment)
       if (image !== undefined && runs !== image) {
         const reason = `runs ${runs}; the FluxInstance says ${image}${fail === undefined ? '' : `; ${fail.reason}`}`
-        fails.push({ object, reason, next: describeInstance(installation, scene), problem: problems.oldVersion })
+        fails.push({ object, reason, next: describeInstance(installation, snapshot), problem: problems.oldVersion })
       } else if (fail !== undefined) fails.push(fail)
       if (warn !== undefined) warns.push(warn)
     }
-    const well = wanted.length - fails.length
-    return foundAmong(fails.length === 0 ? `${well} available` : `${well} of ${wanted.length} available`, fails, warns)
+    const available = wanted.length - fails.length
+    return foundAmong(fails.length === 0 ? `${available} available` : `${available} of ${wanted.length} available`, fails, warns)
   },
 }
 
-function missing(name: string, installation: Installed, scene: Scene): Trouble {
+function missing(name: string, installation: InstalledFlux, snapshot: Snapshot): Trouble {
   const { namespace, expectsOperator } = installation
   const object = nameOf({ ...kinds.deployment, namespace, name })
   if (expectsOperator) {
-    const reason = 'does not exist: the operator puts it back, if it runs'
-    return { object, reason, next: describeInstance(installation, scene) }
+    const reason = 'does not exist: the operator recreates it, if it runs'
+    return { object, reason, next: describeInstance(installation, snapshot) }
   }
   return {
     object,
-    reason: 'does not exist, and no operator puts it back',
-    next: `${scene.kubectl} --namespace ${namespace} get deployments`,
+    reason: 'does not exist, and no operator recreates it',
+    next: `${snapshot.kubectl} --namespace ${namespace} get deployments`,
   }
 }
 
-function describeInstance({ namespace }: Installed, { kubectl }: Scene): string {
+function describeInstance({ namespace }: InstalledFlux, { kubectl }: Snapshot): string {
   return `${kubectl} --namespace ${namespace} describe fluxinstance flux`
 }

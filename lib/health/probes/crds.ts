@@ -13,7 +13,7 @@ const crdSchema = v.object({
 export const crds: Probe = {
   id: 'crds',
   title: 'CustomResourceDefinitions',
-  async look({ cluster, kubectl, crds: read, instance, installed }) {
+  async check({ cluster, kubectl, crds: read, instance, installed }) {
     const [there, flux, { expectsOperator, components }] = await Promise.all([read(), instance(), installed()])
     const expected = expectsOperator ? [...operatorCrds, ...installedCrds(flux)] : crdsOf(components)
     const fails: Trouble[] = []

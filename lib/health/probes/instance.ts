@@ -6,7 +6,7 @@ import { type Condition, conditionsOf } from '../../kubernetes/readiness.ts'
 import { isSuspended, suspensionIn } from '../../flux/suspension.ts'
 import { doesNotApply, foundAmong, type Probe, suspendedTrouble, type Trouble } from '../probe.ts'
 import { problems } from '../problems.ts'
-import type { Scene } from '../snapshot.ts'
+import type { Snapshot } from '../snapshot.ts'
 import { isReconcileDisabled, reconcileAnnotation, reconcileEvery, timeoutAnnotation } from '../../flux/annotations.ts'
 import { appliedBy, isOperator, operatorSelector } from '../../flux/labels.ts'
 import { installerTitles } from '../../flux/installer.ts'
@@ -27,9 +27,10 @@ const valuesSchema = v.object({
 export const instance: Probe = {
   id: 'instance',
   title: 'FluxInstance',
-  async look(scene) {
-    const { cluster, kubectl, where, now } = scene
-    const [flux, namespace, { expectsOperator, installedBy }] = await Promise.all([scene.instance(), scene.namespace(), scene.installed()])
+  async check(snapshot) {
+    const { cluster, kubectl, where, now } = snapshot
+    const [flux, namespace, installed] = await Promise.all([snapshot.instance(), snapshot.namespace(), snapshot.installed()])
+    const { expectsOperator, installedBy } = installed
     if (flux === undefined && !expectsOperator) return doesNotApply(`Flux was installed by ${installerTitles[installedBy]}`)
     if (flux === undefined) {
       const object = nameOf(instanceIn(namespace))
@@ -59,10 +60,10 @@ export const instance: Probe = {
       const about = { object, reason, next, problem: problems.instanceFailing, ...(since === undefined ? {} : { since }) }
       return foundAmong(`Flux ${running === '' ? 'is not installed' : running}, and not Ready`, [about])
     }
-    const neglected = neglectOf(flux, (await scene.pods()).filter(isOperator), now)
+    const neglected = neglectOf(flux, (await snapshot.pods()).filter(isOperator), now)
     if (neglected !== undefined) {
       const logs = `${kubectl} --namespace ${namespace} logs --selector ${operatorSelector} --tail=50`
-      return foundAmong(`Flux ${running}, and not looked at`, [{ object, ...neglected, next: logs }])
+      return foundAmong(`Flux ${running}, and not reconciled`, [{ object, ...neglected, next: logs }])
     }
     // Labelled by helm-controller: then Git speaks to it through a HelmRelease, which must be there.
     const releasedBy = flux.metadata.labels[appliedBy.helmRelease.name]
@@ -82,16 +83,16 @@ export const instance: Probe = {
           ? `runs Flux ${running}; it asks for ${asks}`
           : undefined
     const others: Trouble[] = isOther === undefined ? [] : [{ object, reason: isOther, next, problem: problems.oldVersion }]
-    return foundAmong(`Flux ${running}`, others, await ignoredBeside(flux, scene))
+    return foundAmong(`Flux ${running}`, others, await ignoredBeside(flux, snapshot))
   },
 }
 
 /** The operator looks at one FluxInstance, and ignores every other in silence: what is written there never comes about. */
-async function ignoredBeside(main: KubeObject, { cluster, kubectl }: Scene): Promise<Trouble[]> {
+async function ignoredBeside(main: KubeObject, { cluster, kubectl }: Snapshot): Promise<Trouble[]> {
   const others = (await cluster.list(fluxKinds.fluxInstance)).filter(({ metadata }) => metadata.uid !== main.metadata.uid)
   return others.map((one) => ({
     object: nameOf(refOf(one)),
-    reason: `is ignored: the operator looks at ${nameOf(refOf(main))} alone`,
+    reason: `is ignored: the operator reconciles ${nameOf(refOf(main))} alone`,
     next: `${kubectl} --namespace ${one.metadata.namespace} describe fluxinstance ${one.metadata.name}`,
   }))
 }
@@ -117,17 +118,17 @@ function troubleOf(flux: KubeObject, conditions: readonly Condition[], now: numb
       .sort()
       .at(-1)
     const since = written ?? flux.metadata.creationTimestamp ?? ''
-    return now - Date.parse(since) < patience ? undefined : { reason: `the operator has not looked at generation ${generation}`, since }
+    return now - Date.parse(since) < patience ? undefined : { reason: `the operator has not observed generation ${generation}`, since }
   }
   const since = ready.lastTransitionTime
   if (ready.status === 'False') return { reason: `${ready.reason}: ${ready.message}`, since }
-  // It is Progressing for some seconds of every look that the operator takes.
+  // It is Progressing for some seconds of every reconciliation.
   if (ready.status === 'Unknown' && now - Date.parse(since) > patience) return { reason: `still ${ready.reason}: ${ready.message}`, since }
   return undefined
 }
 
 /**
- * Why a FluxInstance that says it is Ready may not be any more: each look that the operator takes moves Ready to Unknown and back
+ * Why a FluxInstance that says it is Ready may not be any more: each of the operator's reconciliations moves Ready to Unknown and back
  * (flux-operator internal/controller/fluxinstance_controller.go), so that three intervals without one mean that it takes none. One that has
  * only just started has yet to.
  */
@@ -139,7 +140,7 @@ export function neglectOf(flux: KubeObject, operators: readonly KubeObject[], no
   const started = operators.map((pod) => Date.parse(readySince(pod))).filter((time) => !Number.isNaN(time))
   const last = Math.max(Date.parse(since), ...started)
   if (!(now - last > 3 * (parseDuration(every) ?? hour) + minute)) return undefined
-  return { reason: `the operator looks at it every ${every}, and has not since: it may not reach the API`, since }
+  return { reason: `the operator reconciles it every ${every}, and has not since: it may not reach the API`, since }
 }
 
 /** `2.9.5`, and not `2.x`. */

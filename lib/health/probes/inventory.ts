@@ -8,7 +8,7 @@ import { deletionOf, kindArgument, kinds, type KubeObject, nameOf, type Ref } fr
 import { accountsOf } from '../../ownership/known-names.ts'
 import { hasOwnProbe, isKept, type Part, partsOf } from '../parts.ts'
 import { foundAmong, type Probe, type Trouble } from '../probe.ts'
-import type { Scene } from '../snapshot.ts'
+import type { Snapshot } from '../snapshot.ts'
 import { findStalePods } from '../stale-tokens.ts'
 
 const rbac = 'rbac.authorization.k8s.io'
@@ -19,12 +19,12 @@ const bindingSchema = v.object({ subjects: v.nullish(v.array(v.unknown()), []) }
 export const inventory: Probe = {
   id: 'inventory',
   title: 'Installed objects',
-  async look(scene) {
-    const [parts, { byName }, stale] = await Promise.all([partsOf(scene), scene.objects(), staleTokens(scene)])
-    const read = await inParallel(parts, 16, async (part): Promise<Seen> => {
-      if (!isFluxKind(part.ref)) return lookAt(part, scene)
+  async check(snapshot) {
+    const [parts, { byName }, stale] = await Promise.all([partsOf(snapshot), snapshot.objects(), staleTokens(snapshot)])
+    const read = await inParallel(parts, 16, async (part): Promise<PartState> => {
+      if (!isFluxKind(part.ref)) return checkObject(part, snapshot)
       const known = byName.get(nameOf(part.ref))
-      return { part, fail: known === undefined && !hasOwnProbe(part.ref) ? gone(part, scene) : undefined, warn: undefined }
+      return { part, fail: known === undefined && !hasOwnProbe(part.ref) ? gone(part, snapshot) : undefined, warn: undefined }
     })
     const fails = [...read.flatMap(({ fail }) => fail ?? []), ...stale]
     const warns = read.flatMap(({ warn }) => warn ?? [])
@@ -33,7 +33,7 @@ export const inventory: Probe = {
   },
 }
 
-async function staleTokens({ cluster, kubectl, pods }: Scene): Promise<Trouble[]> {
+async function staleTokens({ cluster, kubectl, pods }: Snapshot): Promise<Trouble[]> {
   return (await findStalePods(cluster, await pods())).map(({ ref, account, since }) => ({
     object: nameOf(ref),
     reason: `its ServiceAccount ${account} was recreated after it started: the API refuses its token (Unauthorized)`,
@@ -43,35 +43,35 @@ async function staleTokens({ cluster, kubectl, pods }: Scene): Promise<Trouble[]
   }))
 }
 
-interface Seen {
+interface PartState {
   readonly part: Part
   readonly fail: Trouble | undefined
   readonly warn: Trouble | undefined
 }
 
-async function lookAt(part: Part, scene: Scene): Promise<Seen> {
-  const { cluster } = scene
+async function checkObject(part: Part, snapshot: Snapshot): Promise<PartState> {
+  const { cluster } = snapshot
   const isRbac = part.ref.apiVersion.startsWith(`${rbac}/`)
   const live = isRbac ? await cluster.get(part.ref) : await getMetadata(cluster, part.ref)
-  if (live === undefined) return { part, fail: hasOwnProbe(part.ref) ? undefined : gone(part, scene), warn: undefined }
+  if (live === undefined) return { part, fail: hasOwnProbe(part.ref) ? undefined : gone(part, snapshot), warn: undefined }
   const deletion = hasOwnProbe(part.ref) ? undefined : deletionOf(live)
   if (deletion !== undefined) {
     const held = live.metadata.finalizers.length === 0 ? '' : `, held by its finalizer ${live.metadata.finalizers.join(', ')}`
     const reason = `${deletion}${held}; ${part.by} has installed it`
     const since = live.metadata.deletionTimestamp ?? ''
-    return { part, fail: { ...about(part, scene, live), reason, since, damage: 'part-gone' }, warn: undefined }
+    return { part, fail: { ...about(part, snapshot, live), reason, since, damage: 'part-gone' }, warn: undefined }
   }
-  const empty = isRbac ? await emptied(live, scene) : undefined
-  if (empty !== undefined) return { part, fail: { ...about(part, scene, live), reason: empty, damage: 'part-emptied' }, warn: undefined }
-  return { part, fail: undefined, warn: await altered(part, live, scene) }
+  const empty = isRbac ? await emptied(live, snapshot) : undefined
+  if (empty !== undefined) return { part, fail: { ...about(part, snapshot, live), reason: empty, damage: 'part-emptied' }, warn: undefined }
+  return { part, fail: undefined, warn: await altered(part, live, snapshot) }
 }
 
-function gone(part: Part, scene: Scene): Trouble {
-  return { ...about(part, scene), reason: `does not exist; ${part.by} has installed it`, damage: 'part-gone' }
+function gone(part: Part, snapshot: Snapshot): Trouble {
+  return { ...about(part, snapshot), reason: `does not exist; ${part.by} has installed it`, damage: 'part-gone' }
 }
 
 /** A Helm manifest may give a cluster-scoped object a namespace; the live one knows better. */
-function about({ ref, keeper }: Part, { kubectl }: Scene, live?: KubeObject): { object: string; next: string } {
+function about({ ref, keeper }: Part, { kubectl }: Snapshot, live?: KubeObject): { object: string; next: string } {
   const namespace = live === undefined ? ref.namespace : live.metadata.namespace
   const named: Ref = { apiVersion: ref.apiVersion, kind: ref.kind, name: ref.name, ...(namespace === undefined ? {} : { namespace }) }
   const at = namespace === undefined ? '' : ` --namespace ${namespace}`
@@ -83,12 +83,12 @@ function about({ ref, keeper }: Part, { kubectl }: Scene, live?: KubeObject): { 
 }
 
 /** What keeps a role or a binding from giving Flux its rights; undefined where nothing does. */
-async function emptied(live: KubeObject, { cluster, namespace: find }: Scene): Promise<string | undefined> {
+async function emptied(live: KubeObject, { cluster, namespace: find }: Snapshot): Promise<string | undefined> {
   if (live.kind.endsWith('Role')) {
     const { rules, aggregationRule } = v.parse(roleSchema, live)
     return (rules ?? []).length === 0 && (aggregationRule === undefined || aggregationRule === null) ? 'has no rules' : undefined
   }
-  if ((v.parse(bindingSchema, live).subjects ?? []).length === 0) return 'binds nobody'
+  if ((v.parse(bindingSchema, live).subjects ?? []).length === 0) return 'binds no one'
   const namespace = await find()
   const accounts = accountsOf(live, namespace)
   // Flux's own binding names the accounts of controllers that this Flux may not have.
@@ -99,10 +99,10 @@ async function emptied(live: KubeObject, { cluster, namespace: find }: Scene): P
 }
 
 /** People label namespaces and restart Deployments, and who installed Flux may own fields; what else someone wrote, Flux will not take back. */
-async function altered(part: Part, live: KubeObject, scene: Scene): Promise<Trouble | undefined> {
+async function altered(part: Part, live: KubeObject, snapshot: Snapshot): Promise<Trouble | undefined> {
   if (live.kind === kinds.namespace.kind || !isKept(live)) return undefined
-  const expected = ['kubectl-rollout', 'helm', ...managersOf((await scene.installed()).installedBy)]
+  const expected = ['kubectl-rollout', 'helm', ...managersOf((await snapshot.installed()).installedBy)]
   const managers = foreignManagersOf(live).filter((manager) => !expected.includes(manager))
   if (managers.length === 0) return undefined
-  return { ...about(part, scene, live), reason: `fields of it belong to ${managers.join(', ')}, not to Flux` }
+  return { ...about(part, snapshot, live), reason: `fields of it belong to ${managers.join(', ')}, not to Flux` }
 }

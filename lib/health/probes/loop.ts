@@ -8,18 +8,18 @@ import { showDuration } from '../../base/duration.ts'
 export const loop: Probe = {
   id: 'loop',
   title: 'Recursive reconciliation',
-  async look(scene) {
-    const { kubectl } = scene
-    const { goingOn, perhaps } = await findLoops(scene)
+  async check(snapshot) {
+    const { kubectl } = snapshot
+    const { ongoing, perhaps } = await findLoops(snapshot)
     const troubleOf = ({ object, doer, what, first }: Suspect, how: string): Trouble => ({
       object,
       reason: `${what}, ${how}`,
       since: new Date(first).toISOString(),
       next: `${kubectl} --namespace ${doer.namespace} events --for ${doer.kind.toLowerCase()}/${doer.name}`,
     })
-    const fails = goingOn.map((suspect) => ({ ...troubleOf(suspect, 'without as many commits'), problem: problems.loop }))
+    const fails = ongoing.map((suspect) => ({ ...troubleOf(suspect, 'without as many commits'), problem: problems.loop }))
     const warns = perhaps.map((suspect) =>
-      troubleOf(suspect, `the last time without a commit; look again in ${showDuration(suspect.interval)} to see whether it goes on`),
+      troubleOf(suspect, `the last time without a commit; look again in ${showDuration(suspect.interval)} to see whether it continues`),
     )
     const reported = [
       ...(fails.length === 0 ? [] : [`${fails.length} changing without a commit`]),

@@ -9,12 +9,12 @@ import { foundAmong, type Probe } from '../probe.ts'
 export const managers: Probe = {
   id: 'managers',
   title: 'Field managers',
-  async look(scene) {
-    const found = await findForeign(scene)
+  async check(snapshot) {
+    const found = await findForeign(snapshot)
     const troubles = found.map(({ ref, managers: names }) => ({
       object: nameOf(ref),
       reason: `fields of it belong to ${names.join(', ')}, not to Flux`,
-      next: `npx zx scripts/health-check.ts ${scene.where} --fix`,
+      next: `npx zx scripts/health-check.ts ${snapshot.where} --fix`,
     }))
     return foundAmong(
       troubles.length === 0

@@ -1,6 +1,6 @@
 import * as v from 'valibot'
 import { deletionOf, kinds, type KubeObject, nameOf, refOf } from '../../kubernetes/objects.ts'
-import { describeGoing, findGoing } from '../../preflight/terminating.ts'
+import { describeTerminatingNamespace, findTerminatingNamespace } from '../../preflight/terminating.ts'
 import { foundAmong, type Probe, type Trouble } from '../probe.ts'
 
 const quota = { apiVersion: 'v1', kind: 'ResourceQuota' }
@@ -13,20 +13,20 @@ const quotaSchema = v.object({ spec: v.optional(v.object({ hard: v.optional(v.re
 export const namespace: Probe = {
   id: 'namespace',
   title: 'Namespace',
-  async look(scene) {
-    const { cluster, where } = scene
-    const name = await scene.namespace()
+  async check(snapshot) {
+    const { cluster, where } = snapshot
+    const name = await snapshot.namespace()
     const ref = { ...kinds.namespace, name }
     const live = await cluster.get(ref)
     const next = `npx zx scripts/recover.ts ${where}`
     if (live === undefined) return foundAmong(`${name} does not exist`, [{ object: nameOf(ref), reason: 'does not exist', next }])
-    const going = await findGoing(cluster, name)
-    if (going === undefined) {
-      const closed = (await cluster.list(quota, { namespace: name })).flatMap((one) => closedBy(one, scene.kubectl))
+    const terminating = await findTerminatingNamespace(cluster, name)
+    if (terminating === undefined) {
+      const closed = (await cluster.list(quota, { namespace: name })).flatMap((one) => closedBy(one, snapshot.kubectl))
       return foundAmong(closed.length === 0 ? name : `${name} is closed by a quota`, closed)
     }
-    const reason = `${deletionOf(live) ?? ''}; ${await describeGoing(cluster, name, going)}`
-    return foundAmong(`${name} is being deleted`, [{ object: nameOf(ref), reason, since: going.since, next }])
+    const reason = `${deletionOf(live) ?? ''}; ${await describeTerminatingNamespace(cluster, name, terminating)}`
+    return foundAmong(`${name} is being deleted`, [{ object: nameOf(ref), reason, since: terminating.since, next }])
   },
 }
 
@@ -41,7 +41,7 @@ function closedBy(object: KubeObject, kubectl: string): Trouble[] {
     {
       object: nameOf(refOf(object)),
       reason: `limits ${limits}: a pod of Flux that ends does not come back`,
-      next: `${kubectl} --namespace ${namespace} describe resourcequota ${name}; if nobody wants it: ${kubectl} --namespace ${namespace} delete resourcequota ${name}`,
+      next: `${kubectl} --namespace ${namespace} describe resourcequota ${name}; if it is not needed: ${kubectl} --namespace ${namespace} delete resourcequota ${name}`,
       damage: 'quota',
     },
   ]

@@ -23,12 +23,12 @@ const usual = ['allow-egress', 'allow-scraping', 'allow-webhooks'] as const
 export const networkPolicies: Probe = {
   id: 'network-policies',
   title: 'NetworkPolicies',
-  async look(scene) {
-    const namespace = await scene.namespace()
+  async check(snapshot) {
+    const namespace = await snapshot.namespace()
     const [policies, instance, { expectsOperator }] = await Promise.all([
-      scene.cluster.list(networkPolicy, { namespace }),
-      scene.instance(),
-      scene.installed(),
+      snapshot.cluster.list(networkPolicy, { namespace }),
+      snapshot.instance(),
+      snapshot.installed(),
     ])
     // Anyone who else installs Flux makes all of them or none.
     const isAsked = instance === undefined ? policies.some(isFluxs) : v.parse(instanceSchema, instance).spec.cluster.networkPolicy
@@ -36,14 +36,14 @@ export const networkPolicies: Probe = {
     const missing = expected.filter((name) => !policies.some(({ metadata }) => metadata.name === name))
     const fails = missing.map((name): Trouble => ({
       object: nameOf({ ...networkPolicy, namespace, name }),
-      reason: expectsOperator ? 'does not exist: the operator puts it back, if it runs' : 'does not exist, and no operator puts it back',
+      reason: expectsOperator ? 'does not exist: the operator recreates it, if it runs' : 'does not exist, and no operator recreates it',
       next: expectsOperator
-        ? `${scene.kubectl} --namespace ${namespace} describe fluxinstance flux`
-        : `${scene.kubectl} --namespace ${namespace} get networkpolicies`,
+        ? `${snapshot.kubectl} --namespace ${namespace} describe fluxinstance flux`
+        : `${snapshot.kubectl} --namespace ${namespace} get networkpolicies`,
     }))
     const warns =
       missing.includes(usual[0]) || !expected.includes(usual[0])
-        ? policies.filter(keepsIn).map((policy) => shut(policy, scene.kubectl))
+        ? policies.filter(keepsIn).map((policy) => shut(policy, snapshot.kubectl))
         : []
     return foundAmong(missing.length === 0 ? inPlace(expected, isAsked) : `${missing.length} of ${expected.length} missing`, fails, warns)
   },
@@ -76,7 +76,7 @@ function shut({ metadata }: KubeObject, kubectl: string): Trouble {
   const { namespace, name } = metadata
   return {
     object: nameOf({ ...networkPolicy, name, ...(namespace === undefined ? {} : { namespace }) }),
-    reason: 'lets nothing out of the namespace, and no other policy does: the controllers reach neither Git nor the API',
+    reason: 'allows no egress from the namespace, nor does any other policy: the controllers reach neither Git nor the API',
     next: `${kubectl} --namespace ${namespace} describe networkpolicy ${name}`,
   }
 }

@@ -16,24 +16,24 @@ const chartSchema = v.object({
 export const operator: Probe = {
   id: 'operator',
   title: 'flux-operator',
-  async look(scene) {
-    const { cluster, kubectl } = scene
-    const namespace = await scene.namespace()
+  async check(snapshot) {
+    const { cluster, kubectl } = snapshot
+    const namespace = await snapshot.namespace()
     const [deployments, release] = await Promise.all([
-      scene.deployments(),
+      snapshot.deployments(),
       cluster.get({ ...fluxKinds.helmRelease, namespace, name: releaseNames.operator }),
     ])
     const deployment = deployments.find(isOperator)
     const object = nameOf({ ...kinds.deployment, namespace, name: operatorName })
-    const { expectsOperator, installedBy } = await scene.installed()
+    const { expectsOperator, installedBy } = await snapshot.installed()
     if (deployment === undefined && !expectsOperator) return doesNotApply(`Flux was installed by ${installerTitles[installedBy]}`)
     if (deployment === undefined) {
       const next = `${kubectl} --namespace ${namespace} describe helmrelease flux-operator`
       return foundAmong('does not run', [
-        { object, reason: 'does not exist: helm-controller puts it back within a minute, if it runs', next },
+        { object, reason: 'does not exist: helm-controller recreates it within a minute, if it runs', next },
       ])
     }
-    const { fail, warn } = await judgeDeployment(deployment, scene)
+    const { fail, warn } = await judgeDeployment(deployment, snapshot)
     if (fail !== undefined) return foundAmong('is not available', [fail])
     const image = imageIn(deployment)
     const tag = image.split(':').at(-1) ?? ''

@@ -11,26 +11,27 @@ const ownProbes = [...sourceKinds, 'Kustomization', 'HelmRelease']
 export const sources: Probe = {
   id: 'sources',
   title: 'Sources',
-  look: (scene) => foundReconciled(scene, 'sources', ({ ref }) => sourceKinds.includes(ref.kind)),
+  check: (snapshot) => foundReconciled(snapshot, 'sources', ({ ref }) => sourceKinds.includes(ref.kind)),
 }
 
 /** Kustomizations are Ready, at what their sources have. */
 export const kustomizations: Probe = {
   id: 'kustomizations',
   title: 'Kustomizations',
-  look: async (scene) => foundReconciled(scene, 'Kustomizations', ({ ref }) => ref.kind === 'Kustomization', await pendingDeletions(scene)),
+  check: async (snapshot) =>
+    foundReconciled(snapshot, 'Kustomizations', ({ ref }) => ref.kind === 'Kustomization', await pendingDeletions(snapshot)),
 }
 
 /** HelmReleases are Ready, and no release of theirs is left pending. */
 export const helmReleases: Probe = {
   id: 'helmreleases',
   title: 'HelmReleases',
-  look: async (scene) =>
+  check: async (snapshot) =>
     foundReconciled(
-      scene,
+      snapshot,
       'HelmReleases',
       ({ ref }) => ref.kind === 'HelmRelease',
-      new Map([...(await stuckReleases(scene)), ...(await pendingDeletions(scene))]),
+      new Map([...(await stuckReleases(snapshot)), ...(await pendingDeletions(snapshot))]),
     ),
 }
 
@@ -38,10 +39,11 @@ export const helmReleases: Probe = {
 export const others: Probe = {
   id: 'others',
   title: 'Images, receivers, ResourceSets',
-  async look(scene) {
-    const [pending, judged] = await Promise.all([pendingDeletions(scene), scene.judged()])
+  async check(snapshot) {
+    const [pending, judged] = await Promise.all([pendingDeletions(snapshot), snapshot.judged()])
     // What is but a setting tells nothing, and matters where nobody goes by it.
-    const isToTell = ({ name, tells, isSuspended }: FluxObject): boolean => tells || isSuspended || judged.get(name)?.is === 'fails'
-    return foundReconciled(scene, 'others', (object) => !ownProbes.includes(object.ref.kind) && isToTell(object), pending)
+    const isReported = ({ name, reportsReady, isSuspended }: FluxObject): boolean =>
+      reportsReady || isSuspended || judged.get(name)?.is === 'fails'
+    return foundReconciled(snapshot, 'others', (object) => !ownProbes.includes(object.ref.kind) && isReported(object), pending)
   },
 }

@@ -5,9 +5,9 @@ import { fluxKinds } from '../../flux/kinds.ts'
 import { parseDuration, showDuration } from '../../base/duration.ts'
 import { git, gitAt, headOf, type Remote } from '../../tools/git.ts'
 import { loginFor, whyNoLogin } from '../../tools/git-login.ts'
-import { doesNotApply, type Found, foundAmong, type Probe, type Trouble } from '../probe.ts'
-import type { Scene } from '../snapshot.ts'
-import type { Followed } from '../../flux/followed.ts'
+import { doesNotApply, type ProbeFindings, foundAmong, type Probe, type Trouble } from '../probe.ts'
+import type { Snapshot } from '../snapshot.ts'
+import type { FluxSource } from '../../flux/followed.ts'
 import { requestedAtAnnotation } from '../../flux/annotations.ts'
 import { appliedRevision, fetchedRevision } from '../../flux/revision.ts'
 
@@ -34,9 +34,9 @@ const sourceSchema = v.object({
 export const revision: Probe = {
   id: 'revision',
   title: 'Revision',
-  async look(scene) {
-    const { cluster, kubectl, login } = scene
-    const { follows, namespace } = await scene.installation()
+  async check(snapshot) {
+    const { cluster, kubectl, login } = snapshot
+    const { follows, namespace } = await snapshot.installation()
     if (follows === undefined) return doesNotApply('Flux follows no source: no Kustomization, and no sync of a FluxInstance, names one')
     const object = nameOf(follows.source)
     if (follows.source.kind !== fluxKinds.gitRepository.kind) return doesNotApply(`Flux follows ${object}, which is not Git`)
@@ -54,14 +54,14 @@ export const revision: Probe = {
     if ((spec.secretRef !== undefined || spec.provider !== 'generic') && loginFor(login, spec.url).kind === 'none') {
       return doesNotApply(`not compared with Git: ${whyNoLogin(login, spec.url)}`)
     }
-    return compareWithHead(scene, follows, source)
+    return compareWithHead(snapshot, follows, source)
   },
 }
 
-async function compareWithHead(scene: Scene, follows: Followed, source: KubeObject): Promise<Found> {
-  const { cluster, kubectl, login, now, folder } = scene
+async function compareWithHead(snapshot: Snapshot, follows: FluxSource, source: KubeObject): Promise<ProbeFindings> {
+  const { cluster, kubectl, login, now, folder } = snapshot
   const { spec } = v.parse(sourceSchema, source)
-  const remote: Remote = { url: spec.url, ref: refOf(spec.ref, fetchedRevision(source)), login }
+  const remote: Remote = { url: spec.url, ref: gitRefOf(spec.ref, fetchedRevision(source)), login }
   const [root, head] = await Promise.all([cluster.get(follows.root), spec.ref.commit ?? headOf(remote, cluster.signal)])
   const fetched = commitOf(fetchedRevision(source))
   const applied = commitOf(appliedRevision(root))
@@ -84,7 +84,7 @@ async function compareWithHead(scene: Scene, follows: Followed, source: KubeObje
  * The ref that a source follows, as source-controller decides it: a commit before a name, that before a range, a tag and a branch. Of a
  * range it is the tag that was chosen, so that a tag which was moved shows.
  */
-export function refOf({ name, branch, tag, semver }: v.InferOutput<typeof sourceSchema>['spec']['ref'], fetched: string): string {
+export function gitRefOf({ name, branch, tag, semver }: v.InferOutput<typeof sourceSchema>['spec']['ref'], fetched: string): string {
   if (name !== undefined) return name
   if (semver !== undefined) return `refs/tags/${fetched.split('@')[0] ?? ''}`
   return tag === undefined ? `refs/heads/${branch ?? 'master'}` : `refs/tags/${tag}`

@@ -8,7 +8,7 @@ import { foundAmong, type Probe, type Trouble } from '../probe.ts'
 export const secrets: Probe = {
   id: 'secrets',
   title: 'Secrets',
-  async look({ cluster, kubectl, where, instance: findInstance, objects }) {
+  async check({ cluster, kubectl, where, instance: findInstance, objects }) {
     const [instance, { all }] = await Promise.all([findInstance(), objects()])
     const ofInstance = instance === undefined ? [] : referencesIn(instance).filter(({ isOptional }) => !isOptional)
     /** The first field that names each. */

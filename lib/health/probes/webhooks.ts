@@ -3,33 +3,33 @@ import { asksAbout, type Webhook } from '../../preflight/webhook-rules.ts'
 import { namespaceLabels, requiredWebhooks, unansweredAmong, type UnansweredWebhook } from '../../preflight/webhooks.ts'
 import { fluxWrites } from '../flux-writes.ts'
 import { foundAmong, type Probe, type Trouble } from '../probe.ts'
-import type { Scene } from '../snapshot.ts'
+import type { Snapshot } from '../snapshot.ts'
 
 /** Admission webhooks that must answer can: one whose Service has no endpoint refuses everything that it is asked about. */
 export const webhooks: Probe = {
   id: 'webhooks',
   title: 'Admission webhooks',
-  async look(scene) {
-    const required = await requiredWebhooks(scene.cluster)
-    const unanswered = await unansweredAmong(scene.cluster, required)
+  async check(snapshot) {
+    const required = await requiredWebhooks(snapshot.cluster)
+    const unanswered = await unansweredAmong(snapshot.cluster, required)
     if (unanswered.length === 0) return foundAmong(`${required.length} must answer, none without an endpoint`, [])
-    const own = await fluxWrites(scene)
-    const labels = await namespaceLabels(scene.cluster, own)
+    const own = await fluxWrites(snapshot)
+    const labels = await namespaceLabels(snapshot.cluster, own)
     const fails: Trouble[] = []
     const warns: Trouble[] = []
     for (const one of unanswered) {
       const refused = own.find((object) => asksAbout(one.webhook, object, labels))
-      if (refused === undefined) warns.push(troubleOf(one, 'nothing of Flux is among it', scene))
+      if (refused === undefined) warns.push(troubleOf(one, 'nothing of Flux is among it', snapshot))
       else {
         const what = `and so what Flux writes, as ${nameOf(refOf(refused))}`
-        fails.push({ ...troubleOf(one, what, scene), damage: 'webhook-unanswered' })
+        fails.push({ ...troubleOf(one, what, snapshot), damage: 'webhook-unanswered' })
       }
     }
     return foundAmong(`${unanswered.length} of ${required.length} cannot answer, and must`, fails, warns)
   },
 }
 
-function troubleOf({ configuration, webhook, service }: UnansweredWebhook, what: string, { kubectl }: Scene): Trouble {
+function troubleOf({ configuration, webhook, service }: UnansweredWebhook, what: string, { kubectl }: Snapshot): Trouble {
   const { namespace, name } = service
   const { kind, metadata } = configuration
   return {

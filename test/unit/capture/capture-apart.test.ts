@@ -1,7 +1,7 @@
 import { generateX25519Identity, identityToRecipient } from 'age-encryption'
 import { beforeAll, expect, test } from 'vitest'
-import { openerApart } from '../../../lib/capture/external-identity.ts'
-import { type Entry, textOf } from '../../../lib/capture/capture.ts'
+import { externalDecryptor } from '../../../lib/capture/external-identity.ts'
+import { type Entry, entryText } from '../../../lib/capture/capture.ts'
 import type { Identity, Decryptor, Encryptor } from '../../../lib/capture/keys.ts'
 import { kinds, parseObject, refOf } from '../../../lib/kubernetes/objects.ts'
 import { OperatorError } from '../../../lib/base/errors.ts'
@@ -25,7 +25,7 @@ function holding(text: string): { entries: Entry[] } {
     metadata: { name: 'sops-age', namespace: 'flux-system' },
     data: { 'age.agekey': Buffer.from(text).toString('base64') },
   })
-  return { entries: [{ ref: refOf(object), role: 'referred', because: [], text: textOf(object, true) }] }
+  return { entries: [{ ref: refOf(object), role: 'referred', because: [], text: entryText(object, true) }] }
 }
 const identities = (...some: Identity[]): Decryptor => ({ is: 'identities', identities: some, file: '/keys/age.key' })
 const forRecipients = (...some: Identity[]): Encryptor => ({ is: 'recipients', recipients: some.map(({ recipient }) => recipient) })
@@ -39,11 +39,11 @@ async function refusal(asked: Promise<unknown>): Promise<string> {
 
 test('a key that the cluster does not hold opens its capture', async () => {
   const keys = { encryptor: forRecipients(safe, flux), decryptor: identities(safe) }
-  expect(await openerApart(keys, holding(`# a key\n${flux.secret}\n`))).toEqual(identities(safe))
+  expect(await externalDecryptor(keys, holding(`# a key\n${flux.secret}\n`))).toEqual(identities(safe))
 })
 test('of several keys, those that are captured do not count', async () => {
   const keys = { encryptor: forRecipients(safe, flux), decryptor: identities(flux, safe) }
-  expect(await openerApart(keys, holding(flux.secret))).toEqual(identities(safe))
+  expect(await externalDecryptor(keys, holding(flux.secret))).toEqual(identities(safe))
 })
 test.each([
   ['as it is', (secret: string) => secret],
@@ -51,22 +51,22 @@ test.each([
   ['in small letters', (secret: string) => secret.toLowerCase()],
 ])('a key that is itself captured (%s) is of no use', async (_how, write) => {
   const keys = { encryptor: forRecipients(flux), decryptor: identities(flux) }
-  expect(await refusal(openerApart(keys, holding(write(flux.secret))))).toBe(
+  expect(await refusal(externalDecryptor(keys, holding(write(flux.secret))))).toBe(
     'the identity in /keys/age.key is itself among what is captured (Secret flux-system/sops-age): once that is gone, nothing would open the capture',
   )
 })
 test('a key that does not fit the recipients is reported before anything is written', async () => {
   const keys = { encryptor: forRecipients(flux), decryptor: identities(safe) }
-  expect(await refusal(openerApart(keys, holding('')))).toBe(
+  expect(await refusal(externalDecryptor(keys, holding('')))).toBe(
     `the identity in /keys/age.key does not open a capture for ${flux.recipient}: it is ${safe.recipient}`,
   )
 })
 test('no key at all is refused', async () => {
-  expect(await refusal(openerApart({ encryptor: forRecipients(safe), decryptor: undefined }, holding('')))).toBe(
-    'nothing here opens the capture again, so nobody would know that it can be opened',
+  expect(await refusal(externalDecryptor({ encryptor: forRecipients(safe), decryptor: undefined }, holding('')))).toBe(
+    'nothing here opens the capture again, so it cannot be verified',
   )
 })
 test('a passphrase is nobody’s secret but the person’s', async () => {
   const passphrase = { is: 'passphrase', passphrase: 'correct horse' } as const
-  expect(await openerApart({ encryptor: passphrase, decryptor: passphrase }, holding(flux.secret))).toEqual(passphrase)
+  expect(await externalDecryptor({ encryptor: passphrase, decryptor: passphrase }, holding(flux.secret))).toEqual(passphrase)
 })

@@ -4,8 +4,8 @@ import { join } from 'node:path'
 import { gzipSync } from 'node:zlib'
 import { Encrypter, generateX25519Identity, identityToRecipient } from 'age-encryption'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
-import { type Capture, carries, describeCapture, read, sortedEntries, textOf } from '../../../lib/capture/capture.ts'
-import { digestOf, openCapture, wantsPassphrase, writeCapture } from '../../../lib/capture/file.ts'
+import { type Capture, carries, describeCapture, read, sortedEntries, entryText } from '../../../lib/capture/capture.ts'
+import { captureChecksum, openCapture, wantsPassphrase, writeCapture } from '../../../lib/capture/file.ts'
 import { linesOf } from '../../../lib/capture/format.ts'
 import type { Identity, Decryptor } from '../../../lib/capture/keys.ts'
 import { kinds, parseObject, refOf } from '../../../lib/kubernetes/objects.ts'
@@ -34,7 +34,7 @@ const secret = parseObject({
 const capture: Capture = {
   header: { context: 'infra', server: 'https://10.0.0.1', uid: 'a-cluster', namespace: 'flux-system', takenAt: '2026-03-01T12:00:00.000Z' },
   entries: [
-    { ref: refOf(secret), role: 'referred', because: ['GitRepository flux-system/fleet: spec.secretRef'], text: textOf(secret, true) },
+    { ref: refOf(secret), role: 'referred', because: ['GitRepository flux-system/fleet: spec.secretRef'], text: entryText(secret, true) },
   ],
 }
 let own: Identity
@@ -75,7 +75,7 @@ describe('a capture in its file', () => {
     for (const identity of [own, other]) {
       const opened = await openCapture(path, { is: 'identities', identities: [identity], file: 'a.key' })
       expect(opened).toEqual(capture)
-      expect(digestOf(opened)).toBe(digestOf(capture))
+      expect(captureChecksum(opened)).toBe(captureChecksum(capture))
     }
   })
   test('is only its owner’s, and holds nothing in the clear', () => {
@@ -149,9 +149,9 @@ function flipped(bytes: Buffer, at: number): Buffer {
 
 describe('an entry', () => {
   test('holds the object as it can be created, and apart from it what it was', () => {
-    const { was, object } = read({ text: textOf(secret, true) })
+    const { was, object } = read({ text: entryText(secret, true) })
     expect(object).toMatchObject({ type: 'Opaque', immutable: true, data: { password: 'aHVudGVyMg==', empty: '' } })
-    expect(JSON.parse(textOf(secret, true))).toMatchObject({
+    expect(JSON.parse(entryText(secret, true))).toMatchObject({
       object: { metadata: { name: 'flux-git', namespace: 'flux-system', labels: { team: 'a' }, annotations: { note: 'ü\n"' } } },
     })
     expect(object.metadata).not.toHaveProperty('uid')

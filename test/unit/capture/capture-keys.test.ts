@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { generateX25519Identity, identityToRecipient } from 'age-encryption'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { destinationOf } from '../../../lib/capture/destination.ts'
-import { askNewPassphrase, captureKeys, captureOpener } from '../../../lib/capture/keys.ts'
+import { askNewPassphrase, captureKeys, captureDecryptor } from '../../../lib/capture/keys.ts'
 import { createRedactor } from '../../../lib/base/redactor.ts'
 
 const folder = realpathSync(mkdtempSync(join(tmpdir(), 'capture-keys-')))
@@ -19,8 +19,8 @@ beforeAll(async () => {
   writeFileSync(file, `# created: today\n# public key: ${recipient}\n${secret}\n`)
 })
 
-type Asked = Parameters<typeof captureKeys>[0]
-const asked = (own: Asked['own'], settings: Asked['settings'] = {}, isLab = false): Asked => {
+type KeySources = Parameters<typeof captureKeys>[0]
+const asked = (own: KeySources['own'], settings: KeySources['settings'] = {}, isLab = false): KeySources => {
   return { own, settings, target: { isLab, runs: join(folder, 'runs') }, redactor: createRedactor() }
 }
 
@@ -49,12 +49,12 @@ describe('the keys of a capture', () => {
     const made = join(folder, 'capture-identity.txt')
     expect(statSync(made).mode & 0o777).toBe(0o600)
     expect(await captureKeys(asked({}, {}, true))).toEqual(keys)
-    expect(await captureOpener(asked({}, {}, true), false)).toEqual(keys.decryptor)
+    expect(await captureDecryptor(asked({}, {}, true), false)).toEqual(keys.decryptor)
     // Anyone who names another recipient could not open it with the lab's.
     expect((await captureKeys(asked({ recipient }, {}, true))).decryptor).toBeUndefined()
   })
   test.each([
-    ['without any', () => captureKeys(asked({})), 'a capture is encrypted, and nobody is named who could open it'],
+    ['without any', () => captureKeys(asked({})), 'a capture is encrypted, and no recipient is given'],
     [
       'for what is not a recipient',
       () => captureKeys(asked({ recipient: 'age1nobody' })),
@@ -70,10 +70,10 @@ describe('the keys of a capture', () => {
       () => captureKeys(asked({ identity: join(folder, 'none') })),
       `the identity ${join(folder, 'none')} cannot be read`,
     ],
-    ['to open, without any', () => captureOpener(asked({}), false), 'the capture opens with an age identity, and none is given'],
+    ['to open, without any', () => captureDecryptor(asked({}), false), 'the capture opens with an age identity, and none is given'],
     [
       'to open with a passphrase, without a terminal',
-      () => captureOpener(asked({}), true),
+      () => captureDecryptor(asked({}), true),
       'the capture opens with a passphrase, and there is no terminal to ask for it on',
     ],
   ])('are refused %s', async (_how, asking, message) => {
@@ -143,7 +143,7 @@ describe('where a capture goes', () => {
   })
   test('not over another', async () => {
     writeFileSync(join(folder, 'old.age'), '')
-    const message = `${join(folder, 'old.age')} is there already, and may be the only good capture`
+    const message = `${join(folder, 'old.age')} exists already, and may be the only good capture`
     await expect(destinationOf(join(folder, 'old.age'), 'infra', false)).rejects.toMatchObject({ message, kind: 'usage' })
     expect(readFileSync(join(folder, 'old.age'), 'utf8')).toBe('')
   })

@@ -59,7 +59,7 @@ describe('what is suspended', () => {
       metadata: { name: 'apps', namespace: 'a', managedFields: [{ manager, fieldsV1: { 'f:spec': { 'f:suspend': {} } } }] },
       spec: { suspend: true },
     })
-  const resting = (manager: string): KubeObject => {
+  const disabled = (manager: string): KubeObject => {
     const fieldsV1 = { 'f:metadata': { 'f:annotations': { 'f:fluxcd.controlplane.io/reconcile': {} } } }
     const metadata = {
       name: 'flux',
@@ -70,16 +70,16 @@ describe('what is suspended', () => {
   }
   test.each(['kubectl-patch', 'flux', 'kubectl-edit'])('by hand: %s', (manager) => {
     expect(suspendedBy(suspended(manager))).toBe(manager)
-    expect(suspendedBy(resting(manager))).toBe(manager)
+    expect(suspendedBy(disabled(manager))).toBe(manager)
   })
   test('again for a person, by this project; but a FluxInstance’s reconciliation is disabled for a teardown', () => {
     expect(suspendedBy(suspended('flux-runbook'))).toBe('flux-runbook')
-    expect(suspendedBy(resting('flux-runbook'))).toBeUndefined()
+    expect(suspendedBy(disabled('flux-runbook'))).toBeUndefined()
   })
   test.each(['kustomize-controller', 'helm-controller', 'flux-operator'])('by what Git says: %s', (manager) => {
     expect(isSuspended(suspended(manager))).toBe(true)
     expect(suspendedBy(suspended(manager))).toBeUndefined()
-    expect(suspendedBy(resting(manager))).toBeUndefined()
+    expect(suspendedBy(disabled(manager))).toBeUndefined()
   })
   test('not at all', () => {
     expect(suspendedBy(flux('Kustomization', 'apps', { spec: { suspend: false } }))).toBeUndefined()

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { type Entry, textOf } from '../../../lib/capture/capture.ts'
+import { type Entry, entryText } from '../../../lib/capture/capture.ts'
 import { changeBack, compareAll, putBack } from '../../../lib/capture/compare.ts'
 import { type Cluster, clusterAt } from '../../../lib/kubernetes/client.ts'
 import { kinds, type KubeObject, parseObject } from '../../../lib/kubernetes/objects.ts'
@@ -10,7 +10,7 @@ const project = { 'field.cattle.io/projectId': 'c-m-1:p-1' }
 const namespace = (annotations: Record<string, string>, labels: Record<string, string> = {}): KubeObject =>
   parseObject({ ...kinds.namespace, metadata: { name: ref.name, uid: '1', resourceVersion: '7', annotations, labels } })
 const captured = namespace({ ...project, 'lifecycle.cattle.io/create.namespace-auth': 'true', 'cattle.io/status': '{"Conditions":[]}' })
-const entry: Entry = { ref, role: 'namespace', because: [], text: textOf(captured, false) }
+const entry: Entry = { ref, role: 'namespace', because: [], text: entryText(captured, false) }
 
 /** A cluster with one namespace, or none, that remembers what is written. */
 function clusterWith(live: KubeObject | undefined): { cluster: Cluster; written: KubeObject[] } {

@@ -37,7 +37,7 @@ test('after a change of version a push of the checkout, which would take it back
   for (const script of ['upgrade', 'rollback', 'recover', 'rebuild']) expect(next(script)).not.toContain('lab.ts push')
 })
 
-test('a source that has no artifact at this moment does not fail a run that went well', () => {
+test('a source that has no artifact at this moment does not fail a successful run', () => {
   const lines = describeFlux(instance, source({}), lab, 'bootstrap')
   expect(lines[3]).toBe('  at           no commit yet: source-controller has just started, and fetches it')
   expect(lines.at(-3)).toBe('  npx zx scripts/lab.ts kubectl --context lab-infra -- get fluxinstance,ks,hr -A')

@@ -62,7 +62,7 @@ describe('the login for Git', () => {
     )
   })
   test('a key without pinned hosts, and half a login, are refused', () => {
-    expect(() => gitLoginOf({ GIT_SSH_KEY_FILE: '/key' }, url)).toThrow('the server could be anybody')
+    expect(() => gitLoginOf({ GIT_SSH_KEY_FILE: '/key' }, url)).toThrow('the identity of the server cannot be verified')
     expect(() => gitLoginOf({ GIT_USERNAME: username }, url)).toThrow('GIT_USERNAME is set without the other half')
   })
 })

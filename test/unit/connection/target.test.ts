@@ -25,7 +25,7 @@ test('a cluster that the tree has no folder for can be used, but for what goes b
   const target = await find({ context })
   expect(target).toMatchObject({ context, inGit: undefined, where: `--context ${context}`, kubectl: `kubectl --context ${context}` })
   expect(() => inGitOf(target, 'upgrade')).toThrow(
-    `there is no kubernetes/clusters/${context}/settings.yaml: upgrade goes by what Git says`,
+    `there is no kubernetes/clusters/${context}/settings.yaml: upgrade needs the cluster's folder in Git`,
   )
   await expect(Promise.resolve().then(() => inGitOf(target, 'upgrade'))).rejects.toMatchObject({
     kind: 'usage',

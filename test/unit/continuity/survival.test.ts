@@ -2,7 +2,7 @@ import { expect, test } from 'vitest'
 import type { TrackedObject } from '../../../lib/continuity/fingerprint.ts'
 import { compareSurvival } from '../../../lib/continuity/compare.ts'
 
-const alive = (name: string, more: Partial<TrackedObject> = {}): TrackedObject => ({
+const tracked = (name: string, more: Partial<TrackedObject> = {}): TrackedObject => ({
   name,
   uid: `${name}-1`,
   generation: 1,
@@ -13,24 +13,29 @@ const alive = (name: string, more: Partial<TrackedObject> = {}): TrackedObject =
 })
 
 test('the same objects, each the very same', () => {
-  const before = [alive('Deployment shop/web'), alive('Service shop/web')]
-  expect(compareSurvival(before, [...before, alive('Deployment shop/new')])).toEqual({ checked: 2, changed: [], missing: [], reported: [] })
+  const before = [tracked('Deployment shop/web'), tracked('Service shop/web')]
+  expect(compareSurvival(before, [...before, tracked('Deployment shop/new')])).toEqual({
+    checked: 2,
+    changed: [],
+    missing: [],
+    reported: [],
+  })
 })
 
 test('what is gone, and what is there but recreated, is named', () => {
-  const before = [alive('Deployment shop/web'), alive('PersistentVolumeClaim shop/data')]
-  const survival = compareSurvival(before, [alive('PersistentVolumeClaim shop/data', { uid: 'another' })])
+  const before = [tracked('Deployment shop/web'), tracked('PersistentVolumeClaim shop/data')]
+  const survival = compareSurvival(before, [tracked('PersistentVolumeClaim shop/data', { uid: 'another' })])
   expect(survival).toMatchObject({ checked: 2, changed: ['PersistentVolumeClaim shop/data'], missing: ['Deployment shop/web'] })
 })
 
 test('generations, restarts, Jobs that had ended and objects of others are reported, and are no failure', () => {
   const before = [
-    alive('Deployment shop/web'),
-    alive('Pod shop/web-1', { isOwned: true }),
-    alive('Pod shop/web-2', { isOwned: true }),
-    alive('Job shop/import', { isPassing: true }),
+    tracked('Deployment shop/web'),
+    tracked('Pod shop/web-1', { isOwned: true }),
+    tracked('Pod shop/web-2', { isOwned: true }),
+    tracked('Job shop/import', { isPassing: true }),
   ]
-  const after = [alive('Deployment shop/web', { generation: 2 }), alive('Pod shop/web-1', { isOwned: true, restarts: 3 })]
+  const after = [tracked('Deployment shop/web', { generation: 2 }), tracked('Pod shop/web-1', { isOwned: true, restarts: 3 })]
   expect(compareSurvival(before, after)).toEqual({
     checked: 1,
     changed: [],

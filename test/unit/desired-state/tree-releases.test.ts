@@ -62,7 +62,7 @@ test('each value of web_ui has its values, and off is the default', () => {
   expect(operator).toMatchObject({ spec: { valuesFrom: [reference, {}] } })
 })
 
-test('the FluxInstance has the name the operator looks at, heals within a minute, and outlives its release', () => {
+test('the FluxInstance has the name the operator looks at, is repaired within a minute, and outlives its release', () => {
   expect(instance).toMatchObject({
     spec: {
       values: {

@@ -88,7 +88,7 @@ describe.each(clusters)('cluster %s', (cluster) => {
     expect(operator).not.toHaveProperty('spec.dependsOn')
   })
 
-  // Another order takes a stale Ready for the new one: kustomize-controller reads them one by one and stops at the first look that fits.
+  // Another order takes a stale Ready for the new one: kustomize-controller reads them one by one and stops at the first that fits.
   test('checks health from the last effect to its first cause', () => {
     const checked = ({ kind, name }: { kind: string; name: string }): unknown =>
       expect.objectContaining({ kind, name, namespace: 'flux-system' })

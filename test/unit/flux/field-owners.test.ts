@@ -5,8 +5,8 @@ const written = (manager: string, fieldsV1: object) => ({ manager, subresource: 
 
 test.each<[string, object]>([
   ['suspends', { 'f:spec': { 'f:suspend': {} } }],
-  ['asks for a look', { 'f:metadata': { 'f:annotations': { '.': {}, 'f:reconcile.fluxcd.io/requestedAt': {} } } }],
-  ['has the operator rest', { 'f:metadata': { 'f:annotations': { 'f:fluxcd.controlplane.io/reconcile': {} } } }],
+  ['requests a reconciliation', { 'f:metadata': { 'f:annotations': { '.': {}, 'f:reconcile.fluxcd.io/requestedAt': {} } } }],
+  ['disables reconciliation', { 'f:metadata': { 'f:annotations': { 'f:fluxcd.controlplane.io/reconcile': {} } } }],
 ])('a person who %s owns nothing of the object', (_, fieldsV1) => {
   expect(isForeign(written('kubectl-patch', fieldsV1))).toBe(false)
 })

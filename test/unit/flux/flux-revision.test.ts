@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { componentsOf, stateOf, wantedComponents } from '../../../lib/flux/instance.ts'
+import { componentsOf, instanceStateOf, wantedComponents } from '../../../lib/flux/instance.ts'
 import { appliedRevision, fetchedRevision, versionOfRevision } from '../../../lib/flux/revision.ts'
 import { parseObject } from '../../../lib/kubernetes/objects.ts'
 
@@ -22,7 +22,7 @@ test('which controllers a FluxInstance asks for, and has', () => {
     status: { lastAppliedRevision: 'v2.9.4@sha256:abc', components },
   })
   expect(wantedComponents(instance)).toEqual(['source-controller'])
-  expect(stateOf(instance)).toEqual({ wanted: '2.9.5', applied: '2.9.4', components })
+  expect(instanceStateOf(instance)).toEqual({ wanted: '2.9.5', applied: '2.9.4', components })
   const usual = ['source-controller', 'kustomize-controller', 'helm-controller', 'notification-controller']
   for (const other of [undefined, object({ spec: { distribution } })]) {
     expect(wantedComponents(other)).toEqual(usual)

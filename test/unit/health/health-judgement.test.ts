@@ -34,7 +34,7 @@ const one = (made: Made): Judgement | undefined => judge({ shop: made }).get(`${
 
 describe('one object', () => {
   test.each<[string, Made, Partial<Judgement>]>([
-    ['Ready', { status: ready('True', 'Succeeded', 5) }, { is: 'well' }],
+    ['Ready', { status: ready('True', 'Succeeded', 5) }, { is: 'healthy' }],
     [
       'failing, since when',
       { status: ready('False', 'BuildFailed', 5, 'no such path') },
@@ -84,11 +84,11 @@ describe('one object', () => {
       { is: 'fails', cause: 'retrying', reason: 'tries again after GitOperationFailed: timed out', since: ago(40) },
     ],
     [
-      'a release that was never well, and is being tried again',
+      'a release that was never healthy, and is being tried again',
       { kind: 'HelmRelease', status: { ...ready('Unknown', 'Progressing', 1), observedGeneration: -1, failures: 2 } },
       { is: 'fails', reason: 'tries again after 2 failures: Progressing' },
     ],
-    ['never looked at', {}, { is: 'fails', cause: 'ignored', reason: 'its controller has not looked at generation 1', since: ago(90) }],
+    ['never looked at', {}, { is: 'fails', cause: 'ignored', reason: 'its controller has not observed generation 1', since: ago(90) }],
     ['made just now', { metadata: { creationTimestamp: ago(1) } }, { is: 'busy' }],
     [
       'stalled, though Ready',
@@ -126,7 +126,7 @@ describe('one object', () => {
       { spec: { sourceRef: { kind: 'GitRepository', name: 'gone' } }, status: ready('True', 'Succeeded', 5) },
       { is: 'fails', cause: 'missing', reason: 'needs GitRepository apps/gone, which does not exist' },
     ],
-    ['that has no state', { kind: 'HelmRepository', spec: { type: 'oci' } }, { is: 'well' }],
+    ['that has no state', { kind: 'HelmRepository', spec: { type: 'oci' } }, { is: 'healthy' }],
     [
       'a source that fails, with the age of what it offers',
       {
@@ -134,7 +134,7 @@ describe('one object', () => {
         spec: { interval: '1m' },
         status: { ...ready('False', 'GitOperationFailed', 5), artifact: { revision: 'a', lastUpdateTime: ago(30) } },
       },
-      { is: 'fails', reason: 'GitOperationFailed (its artifact is 30 m 00 s old; it looks every 1m)' },
+      { is: 'fails', reason: 'GitOperationFailed (its artifact is 30 m 00 s old; its interval is 1m)' },
     ],
   ])('%s', (_, made, expected) => {
     expect(one(made)).toMatchObject(expected)
@@ -149,7 +149,7 @@ describe('one object', () => {
       spec: { sourceRef: { kind: 'GitRepository', name: 'git' } },
       status: { ...ready('True', 'Succeeded', 50), lastAppliedRevision: 'main@sha1:a' },
     }
-    expect(judge({ git: source(1), shop }).get('Kustomization apps/shop')).toEqual({ is: 'well' })
+    expect(judge({ git: source(1), shop }).get('Kustomization apps/shop')).toEqual({ is: 'healthy' })
     expect(judge({ git: source(20), shop }).get('Kustomization apps/shop')).toMatchObject({
       is: 'fails',
       reason: 'has applied main@sha1:a; GitRepository apps/git has main@sha1:b',
@@ -198,7 +198,7 @@ describe('causes', () => {
       ['GitRepository apps/git', ['Kustomization apps/first', 'Kustomization apps/second', 'Kustomization apps/third']],
     ])
   })
-  test('one whose artifact failed although its source is well fails by itself', () => {
+  test('one whose artifact failed although its source is healthy fails by itself', () => {
     const source: Made = { kind: 'GitRepository', status: ready('True', 'Succeeded', 5) }
     const judged = judge({
       git: source,
@@ -206,7 +206,7 @@ describe('causes', () => {
     })
     expect(judged.get('Kustomization apps/shop')).toMatchObject({ is: 'fails', reason: 'ArtifactFailed: path not found' })
   })
-  test('one that has waited for what is well by now is on its way, for a minute', () => {
+  test('one that has waited for what is healthy by now is on its way, for a minute', () => {
     const first: Made = { status: ready('True', 'Succeeded', 0.2) }
     const second = (minutes: number): Made => ({
       spec: { dependsOn: [{ name: 'first' }] },

@@ -5,7 +5,7 @@ import { fluxKinds } from '../../../lib/flux/kinds.ts'
 import { socketEndpoint } from '../../../lib/kubernetes/transport.ts'
 import { findSuspects, type Suspect } from '../../../lib/health/changes.ts'
 import { parseFluxObject } from '../../../lib/flux/object.ts'
-import { seeGoingOn } from '../../../lib/health/going-on.ts'
+import { watchSuspects } from '../../../lib/health/ongoing-writes.ts'
 import { sameAgain } from '../../../lib/health/released-again.ts'
 
 const now = Date.parse('2026-01-02T12:00:00Z')
@@ -13,7 +13,7 @@ const ago = (minutes: number): string => new Date(now - minutes * 60_000).toISOS
 const namespace = 'flux-system'
 
 /** Events as kustomize-controller and the operator leave them; times are minutes ago. */
-interface Reported {
+interface ReportedEvent {
   readonly by?: Ref
   readonly line?: string
   readonly count: number
@@ -49,7 +49,7 @@ function runEvent(eventTime: string): KubeObject {
   return parseObject({ apiVersion: 'v1', kind: 'Event', metadata: { name: 'run', namespace, annotations }, eventTime })
 }
 
-function clusterWith(objects: () => readonly KubeObject[], reported: readonly Reported[] = []): Cluster {
+function clusterWith(objects: () => readonly KubeObject[], reported: readonly ReportedEvent[] = []): Cluster {
   const patience = { milliseconds: 0, trouble: () => undefined, over: () => undefined }
   const get = (ref: Ref): Promise<KubeObject | undefined> =>
     Promise.resolve(objects().find(({ kind, metadata }) => kind === ref.kind && metadata.name === ref.name))
@@ -72,7 +72,7 @@ function clusterWith(objects: () => readonly KubeObject[], reported: readonly Re
   }
 }
 
-async function suspects(reported: readonly Reported[], objects: readonly KubeObject[]): Promise<Suspect[]> {
+async function suspects(reported: readonly ReportedEvent[], objects: readonly KubeObject[]): Promise<Suspect[]> {
   const cluster = clusterWith(() => objects, reported)
   const all = objects.flatMap((object) =>
     ['ConfigMap', 'FluxInstance', 'Deployment'].includes(object.kind)
@@ -93,7 +93,7 @@ describe('what was changed again and again', () => {
   const follower = (more: Made = {}): KubeObject =>
     made(root, { spec: { ...following, ...more.spec }, metadata: { ...more.metadata }, status: { history, ...more.status } })
 
-  test.each<[string, Reported, readonly KubeObject[]]>([
+  test.each<[string, ReportedEvent, readonly KubeObject[]]>([
     [
       'each time for a commit, the last of which explains the last',
       { count: 4, first: 31, last: 2 },
@@ -163,7 +163,7 @@ describe('what was changed again and again', () => {
     expect(await suspects([reported], objects)).toEqual([])
   })
 
-  test('is one that a second look must prove, where the last change has no cause and those before may', async () => {
+  test('is one that a second reading must prove, where the last change has no cause and those before may', async () => {
     const found = await suspects(
       [{ count: 7, first: 60, last: 1 }],
       [made(root, { spec: { ...following, interval: '1m' } }), made(git, fetched(20))],
@@ -191,7 +191,7 @@ describe('what was changed again and again', () => {
     expect(await suspects(reported, [pulled, made(git, fetched(10)), made(settings)])).toEqual([])
   })
 
-  test('is one however often someone asks for a look that changes nothing of it', async () => {
+  test('is one however often someone requests a reconciliation that changes nothing of it', async () => {
     const asked = {
       manager: 'flux',
       time: ago(0.5),
@@ -202,7 +202,7 @@ describe('what was changed again and again', () => {
   })
 })
 
-describe('the second look', () => {
+describe('the second reading', () => {
   const written = (second: number): KubeObject =>
     made(settings, {
       metadata: {
@@ -224,27 +224,27 @@ describe('the second look', () => {
   const inventory = { status: { inventory: { entries: [{ id: `${namespace}_${settings.name}__ConfigMap`, v: 'v1' }] } } }
   /** A cluster whose ConfigMap is written each time that it is looked at, or never. */
   function pulling(isPulled: boolean): Cluster {
-    let looks = 0
-    const cluster = clusterWith(() => [made(root, inventory), written(isPulled ? looks : 0)])
+    let checks = 0
+    const cluster = clusterWith(() => [made(root, inventory), written(isPulled ? checks : 0)])
     return {
       ...cluster,
       read: async (path) => {
-        looks += 1
+        checks += 1
         return cluster.read(path)
       },
     }
   }
 
   test('proves it where the same is written again without a new cause', async () => {
-    expect(await seeGoingOn(pulling(true), [suspect], { writes: 1, within: 10_000 })).toEqual([suspect])
+    expect(await watchSuspects(pulling(true), [suspect], { writes: 1, within: 10_000 })).toEqual([suspect])
   })
   test('proves nothing where nothing is written', async () => {
-    expect(await seeGoingOn(pulling(false), [suspect], { writes: 1, within: 500 })).toEqual([])
+    expect(await watchSuspects(pulling(false), [suspect], { writes: 1, within: 500 })).toEqual([])
   })
   test('proves nothing where there was a reason', async () => {
     let reasons = now
     const reasoned = { ...suspect, newestCause: () => Promise.resolve((reasons += 1)) }
-    expect(await seeGoingOn(pulling(true), [reasoned], { writes: 1, within: 500 })).toEqual([])
+    expect(await watchSuspects(pulling(true), [reasoned], { writes: 1, within: 500 })).toEqual([])
   })
 })
 

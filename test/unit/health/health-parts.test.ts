@@ -58,7 +58,7 @@ test.each([
   [true, 'with --force', { 'f:annotations': { '.': {}, 'f:reconcile.fluxcd.io/requestedAt': {}, 'f:reconcile.fluxcd.io/forceAt': {} } }],
   [false, 'another annotation too', { 'f:annotations': { 'f:reconcile.fluxcd.io/requestedAt': {}, 'f:by': {} } }],
   [false, 'a label too', { 'f:annotations': { 'f:reconcile.fluxcd.io/requestedAt': {} }, 'f:labels': { 'f:by': {} } }],
-])('anyone who asks for a look owns nothing: %s for %s', (is, _, metadata) => {
+])('anyone who requests a reconciliation owns nothing: %s for %s', (is, _, metadata) => {
   expect(isRequestAlone({ 'f:metadata': metadata })).toBe(is)
   expect(isRequestAlone({ 'f:metadata': metadata, 'f:spec': { 'f:suspend': {} } })).toBe(false)
 })
@@ -141,7 +141,7 @@ test('each named problem has its section in the runbook', () => {
 
 test('a probe that had nothing to look at has no tick', () => {
   const { console, lines } = recordingConsole()
-  const probed = { id: 'alerts', title: 'Alerts', state: 'ok', detail: 'not looked at: no PROMETHEUS_URL (.env.example)' } as const
+  const probed = { id: 'alerts', title: 'Alerts', state: 'ok', detail: 'not checked: no PROMETHEUS_URL (.env.example)' } as const
   showProbes(
     console,
     [
@@ -150,5 +150,5 @@ test('a probe that had nothing to look at has no tick', () => {
     ],
     0,
   )
-  expect(lines).toEqual(['– Alerts: not looked at: no PROMETHEUS_URL (.env.example)', '✔ Secrets: 3 referred to, none missing'])
+  expect(lines).toEqual(['– Alerts: not checked: no PROMETHEUS_URL (.env.example)', '✔ Secrets: 3 referred to, none missing'])
 })

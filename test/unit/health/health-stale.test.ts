@@ -7,7 +7,7 @@ import { fluxKinds } from '../../../lib/flux/kinds.ts'
 import { parseFluxObject } from '../../../lib/flux/object.ts'
 import { instance as instanceProbe, neglectOf } from '../../../lib/health/probes/instance.ts'
 import { secrets } from '../../../lib/health/probes/secrets.ts'
-import { setScene } from '../../../lib/health/snapshot.ts'
+import { createSnapshot } from '../../../lib/health/snapshot.ts'
 
 const now = Date.parse('2026-11-01T12:00:00Z')
 const ago = (minutes: number): string => new Date(now - minutes * 60_000).toISOString()
@@ -26,7 +26,7 @@ describe('a FluxInstance that says it is Ready', () => {
 
   test('and at which the operator has not looked for three intervals, as one that is cut off does not, is not', () => {
     expect(neglectOf(instance(11, everyMinute), [pod(60)], now)).toEqual({
-      reason: 'the operator looks at it every 1m, and has not since: it may not reach the API',
+      reason: 'the operator reconciles it every 1m, and has not since: it may not reach the API',
       since: ago(11),
     })
     expect(neglectOf(instance(3 * 60 + 2), [pod(600)], now)).toMatchObject({ since: ago(182) })
@@ -62,8 +62,8 @@ test('a HelmRelease that is being deleted brings nothing of what Git says to the
     namespace: () => Promise.resolve('flux-system'),
     pods: () => Promise.resolve([]),
   }
-  const scene = { ...setScene(options), ...own }
-  expect(await instanceProbe.look(scene)).toMatchObject({
+  const snapshot = { ...createSnapshot(options), ...own }
+  expect(await instanceProbe.check(snapshot)).toMatchObject({
     state: 'fail',
     objects: [{ reason: `its HelmRelease flux-instance is being deleted since ${ago(5)}: what Git says of it does not reach it` }],
   })
@@ -83,8 +83,8 @@ test('a Secret that is being deleted is not a Secret that Flux can do with', asy
     true,
   )
   const options = { cluster, kubectl: 'kubectl', where: '--lab', login: { kind: 'none' } as const, folder: '', monitoring: undefined }
-  const found = await secrets.look({
-    ...setScene(options),
+  const found = await secrets.check({
+    ...createSnapshot(options),
     instance: () => Promise.resolve(undefined),
     objects: () => Promise.resolve({ all: [source], byName: new Map(), kinds: new Set() }),
   })

@@ -1,12 +1,12 @@
 import { describe, expect, test } from 'vitest'
 import { certificateEnds, tokenEnds } from '../../../lib/base/certificates.ts'
 import { endingsIn } from '../../../lib/health/expiry.ts'
-import type { Found, Probe } from '../../../lib/health/probe.ts'
+import type { ProbeFindings, Probe } from '../../../lib/health/probe.ts'
 import { certificates } from '../../../lib/health/probes/certificates.ts'
 import { inventory } from '../../../lib/health/probes/inventory.ts'
 import { namespace as namespaceProbe } from '../../../lib/health/probes/namespace.ts'
 import { describeRules, webhooks } from '../../../lib/health/probes/webhooks.ts'
-import { setScene } from '../../../lib/health/snapshot.ts'
+import { createSnapshot } from '../../../lib/health/snapshot.ts'
 import { fluxKinds } from '../../../lib/flux/kinds.ts'
 import { type Cluster, clusterAt } from '../../../lib/kubernetes/client.ts'
 import { ApiError } from '../../../lib/kubernetes/http.ts'
@@ -50,9 +50,9 @@ function clusterOf(objects: readonly KubeObject[]): Cluster {
 }
 
 /** What the probe says of Flux in a cluster of these objects. */
-function found(probe: Probe, objects: readonly KubeObject[], now = ends - 100 * day): Promise<Found> {
+function found(probe: Probe, objects: readonly KubeObject[], now = ends - 100 * day): Promise<ProbeFindings> {
   const cluster = clusterOf(objects)
-  const scene = setScene({
+  const snapshot = createSnapshot({
     cluster,
     kubectl: 'kubectl',
     where: '',
@@ -61,8 +61,8 @@ function found(probe: Probe, objects: readonly KubeObject[], now = ends - 100 * 
     monitoring: undefined,
     now,
   })
-  return probe.look({
-    ...scene,
+  return probe.check({
+    ...snapshot,
     namespace: () => Promise.resolve(namespace),
     installed: () => Promise.resolve(keptByOperator),
     installation: () => Promise.resolve({ ...keptByOperator, follows: undefined }),
@@ -129,7 +129,7 @@ describe('certificates', () => {
     ])
   })
   test.each([
-    [ends - 15 * day, 'ok', '1 looked at, none ends within 14 days'],
+    [ends - 15 * day, 'ok', '1 checked, none expires within 14 days'],
     [ends - 13 * day, 'warn', '0 expired, 1 to know of, of 1'],
     [ends + 1, 'fail', '1 expired, 0 to know of, of 1'],
   ])('of a webhook at %s are %s', async (now, state, detail) => {
@@ -175,11 +175,18 @@ describe('installed objects', () => {
     subjects: [subject],
   })
   /** The probe reads metadata by path, which the cluster of this test makes of kind and namespace. */
-  const served = (objects: readonly KubeObject[]): Promise<Found> => {
+  const served = (objects: readonly KubeObject[]): Promise<ProbeFindings> => {
     const cluster = clusterOf(objects)
-    const scene = setScene({ cluster, kubectl: 'kubectl', where: '', login: { kind: 'none' }, folder: '/nowhere', monitoring: undefined })
-    return inventory.look({
-      ...scene,
+    const snapshot = createSnapshot({
+      cluster,
+      kubectl: 'kubectl',
+      where: '',
+      login: { kind: 'none' },
+      folder: '/nowhere',
+      monitoring: undefined,
+    })
+    return inventory.check({
+      ...snapshot,
       cluster: {
         ...cluster,
         read(path) {
@@ -234,7 +241,7 @@ describe('installed objects', () => {
   test('a role without rules, and a binding of nobody, are named', async () => {
     expect(await reasons(account, { ...role, rules: [] }, { ...binding, subjects: [] })).toEqual([
       'ClusterRole crd-controller-flux-system has no rules (part-emptied)',
-      'ClusterRoleBinding cluster-reconciler-flux-system binds nobody (part-emptied)',
+      'ClusterRoleBinding cluster-reconciler-flux-system binds no one (part-emptied)',
     ])
   })
   test('one that is being deleted is named with what holds it, and one that someone else wrote to is to know of', async () => {

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { networkPolicies } from '../../../lib/health/probes/network-policies.ts'
-import { setScene } from '../../../lib/health/snapshot.ts'
+import { createSnapshot } from '../../../lib/health/snapshot.ts'
 import { fluxKinds } from '../../../lib/flux/kinds.ts'
 import { type Cluster, clusterAt } from '../../../lib/kubernetes/client.ts'
 import { parseObject } from '../../../lib/kubernetes/objects.ts'
@@ -27,9 +27,16 @@ async function found(applied: readonly string[], there: readonly string[], spec:
     ...clusterAt(socketEndpoint('/nowhere'), patience, new AbortController().signal),
     list: ({ kind }) => Promise.resolve(kind === 'FluxInstance' ? [instance] : kind === 'NetworkPolicy' ? policies : []),
   }
-  const scene = setScene({ cluster, kubectl: 'kubectl', where: '', login: { kind: 'none' }, folder: '/nowhere', monitoring: undefined })
+  const snapshot = createSnapshot({
+    cluster,
+    kubectl: 'kubectl',
+    where: '',
+    login: { kind: 'none' },
+    folder: '/nowhere',
+    monitoring: undefined,
+  })
   const installed = () => Promise.resolve(keptByOperator)
-  const { state, detail } = await networkPolicies.look({ ...scene, installed, namespace: () => Promise.resolve(namespace) })
+  const { state, detail } = await networkPolicies.check({ ...snapshot, installed, namespace: () => Promise.resolve(namespace) })
   return { state, detail }
 }
 

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { judgeDeployment } from '../../../lib/health/deployments.ts'
-import type { Scene } from '../../../lib/health/snapshot.ts'
+import type { Snapshot } from '../../../lib/health/snapshot.ts'
 import { type KubeObject, parseObject } from '../../../lib/kubernetes/objects.ts'
 
 const namespace = 'flux-system'
@@ -25,8 +25,12 @@ function judged(name: string, memory: string, available: number, status: object)
     metadata: { name: `${name}-1`, namespace, labels: { app: name } },
     status: { containerStatuses: [{ restartCount: 3, ...status }] },
   })
-  const scene = { kubectl: 'kubectl', now: Date.parse('2026-01-02T03:05:00Z'), pods: () => Promise.resolve([pod]) } satisfies Partial<Scene>
-  return judgeDeployment(deployment(name, memory, available), scene)
+  const snapshot = {
+    kubectl: 'kubectl',
+    now: Date.parse('2026-01-02T03:05:00Z'),
+    pods: () => Promise.resolve([pod]),
+  } satisfies Partial<Snapshot>
+  return judgeDeployment(deployment(name, memory, available), snapshot)
 }
 
 test('a controller that was killed for its memory lately is reported with its limit, and what raises it', async () => {

@@ -6,7 +6,7 @@ import { withoutLogPrefix } from '../../../lib/commands/validate/builds.ts'
 import { checkSettings } from '../../../lib/commands/validate/settings-form.ts'
 import { readSource } from '../../../lib/commands/validate/source.ts'
 import { commandFor } from '../../../lib/commands/restore/steps.ts'
-import { shown } from '../../../lib/commands/upgrade/steps/git-versions.ts'
+import { shownLines } from '../../../lib/commands/upgrade/steps/git-versions.ts'
 import { kindArgument, kinds } from '../../../lib/kubernetes/objects.ts'
 import { fluxKinds } from '../../../lib/flux/kinds.ts'
 import { checkLabPushed } from '../../../lib/preflight/git-state.ts'
@@ -33,8 +33,8 @@ test('the command that restores names the identity that opens the capture, and n
 })
 
 test('a version that Git has already is named, where no line of it is to change', () => {
-  expect(shown({}, { flux_version: '2.9.5' })).toBe('flux_version 2.9.5')
-  expect(shown({ flux_version: '2.9.4' }, { flux_version: '2.9.5' })).toBe('flux_version 2.9.4')
+  expect(shownLines({}, { flux_version: '2.9.5' })).toBe('flux_version 2.9.5')
+  expect(shownLines({ flux_version: '2.9.4' }, { flux_version: '2.9.5' })).toBe('flux_version 2.9.4')
 })
 
 test('a kind is named with its group, unless it is one of Kubernetes itself', () => {
@@ -77,14 +77,14 @@ test("what a push to the lab's Git would change is said", async () => {
   ])
 })
 
-test('a look that was not taken is no ✔; one that failed says what is next, and what is next for all is said once', () => {
+test('a probe that does not apply has no ✔; one that failed says what is next, and what is next for all is said once', () => {
   const { console, lines } = recordingConsole()
   const next = 'npx zx scripts/health-check.ts --context infra --fix'
   showProbes(
     console,
     [
       { id: 'alerts', title: 'Alerts', state: 'ok', applies: false, detail: 'not looked at' },
-      { id: 'revision', title: 'Revision', state: 'unknown', detail: 'the look failed: no network', next: 'git ls-remote' },
+      { id: 'revision', title: 'Revision', state: 'unknown', detail: 'the check failed: no network', next: 'git ls-remote' },
       {
         id: 'managers',
         title: 'Field managers',
@@ -97,7 +97,7 @@ test('a look that was not taken is no ✔; one that failed says what is next, an
   )
   expect(lines).toEqual([
     '– Alerts: not looked at',
-    '✗ Revision: the look failed: no network',
+    '✗ Revision: the check failed: no network',
     '    → git ls-remote',
     '✗ Field managers: 2 objects',
     '    a: is owned',
@@ -125,7 +125,7 @@ test('one line says how a run ended, and one more how several clusters did, thos
   )
   const failed = { ...document, outcome: 'failed', exitCode: 1 } as const
   expect(overallVerdict([document, failed], ['infra', 'apps', 'edge'])).toEqual({
-    isWell: false,
+    succeeded: false,
     text: 'health-check: 1 of 3 clusters: infra done, apps failed, edge not begun',
   })
 })

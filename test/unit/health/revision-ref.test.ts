@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { refOf } from '../../../lib/health/probes/revision.ts'
+import { gitRefOf } from '../../../lib/health/probes/revision.ts'
 
 test.each<[object, string]>([
   [{}, 'refs/heads/master'],
@@ -8,5 +8,5 @@ test.each<[object, string]>([
   [{ tag: 'v1', semver: '1.x' }, 'refs/tags/v1.2.0'],
   [{ semver: '1.x', name: 'refs/pull/7/head' }, 'refs/pull/7/head'],
 ])('the ref that a source with %o follows', (ref, expected) => {
-  expect(refOf(ref, 'v1.2.0@sha1:4b825dc642cb6eb9a060e54bf8d69288fbee4904')).toBe(expected)
+  expect(gitRefOf(ref, 'v1.2.0@sha1:4b825dc642cb6eb9a060e54bf8d69288fbee4904')).toBe(expected)
 })

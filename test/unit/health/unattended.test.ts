@@ -13,13 +13,13 @@ const alert = { apiVersion: 'notification.toolkit.fluxcd.io/v1beta3', kind: 'Ale
 
 interface Made {
   readonly shard?: string
-  readonly lookedAt?: string
+  readonly lastHandledAt?: string
   readonly spec?: object
 }
-function made(kind: { apiVersion: string; kind: string }, { shard, lookedAt, spec = {} }: Made = {}): FluxObject {
+function made(kind: { apiVersion: string; kind: string }, { shard, lastHandledAt, spec = {} }: Made = {}): FluxObject {
   const labels = shard === undefined ? {} : { 'sharding.fluxcd.io/key': shard }
   const conditions = [{ type: 'Ready', status: 'True', reason: 'Succeeded', message: '' }]
-  const history = lookedAt === undefined ? [] : [{ lastReconciled: '2026-11-28T00:00:00Z' }, { lastReconciled: lookedAt }]
+  const history = lastHandledAt === undefined ? [] : [{ lastReconciled: '2026-11-28T00:00:00Z' }, { lastReconciled: lastHandledAt }]
   const metadata = { name: 'shop', namespace: 'apps', labels, creationTimestamp: '2026-11-01T00:00:00Z' }
   return parseFluxObject({ metadata, spec: { interval: '10m', ...spec }, status: { conditions, history } }, kind, kind !== alert)
 }
@@ -55,20 +55,20 @@ function whyOf(object: FluxObject, there: readonly KubeObject[] = [main, source,
 
 describe('an object that nobody reconciles', () => {
   test('is of a kind whose controller is not part of this Flux', () => {
-    expect(whyOf(made(image))).toBe('nobody reconciles it: this Flux has no image-reflector-controller')
-    expect(whyOf(made(alert))).toBe('nobody reconciles it: this Flux has no notification-controller')
+    expect(whyOf(made(image))).toBe('no controller reconciles it: this Flux has no image-reflector-controller')
+    expect(whyOf(made(alert))).toBe('no controller reconciles it: this Flux has no notification-controller')
     expect(whyOf(made(fluxKinds.gitRepository))).toBeUndefined()
     expect(whyOf(made(fluxKinds.externalArtifact))).toBeUndefined()
     expect(whyOf(made(fluxKinds.resourceSet))).toBeUndefined()
     expect(whyOf(made(image, { spec: { suspend: true } }))).toBeUndefined()
   })
   test('is for a shard that is not there', () => {
-    const none = 'nobody reconciles it: it is for shard green, for which no kustomize-controller is there'
+    const none = 'no controller reconciles it: it is for shard green, for which there is no kustomize-controller'
     expect(whyOf(made(fluxKinds.kustomization, { shard: 'green' }))).toBe(none)
     expect(whyOf(made(fluxKinds.kustomization, { shard: 'blue' }))).toBeUndefined()
     // Of that shard there is a kustomize-controller only.
     expect(whyOf(made(fluxKinds.gitRepository, { shard: 'blue' }))).toBe(
-      'nobody reconciles it: it is for shard blue, for which no source-controller is there',
+      'no controller reconciles it: it is for shard blue, for which there is no source-controller',
     )
   })
   test('but not where the main controller takes all, nor where the operator is to put the shard back', () => {
@@ -78,25 +78,25 @@ describe('an object that nobody reconciles', () => {
     const both = deployment('colours', 'sharding.fluxcd.io/key in (blue, green)')
     expect(whyOf(made(fluxKinds.kustomization, { shard: 'green' }), [main, source, both])).toBeUndefined()
   })
-  test('has not been looked at for longer than its interval allows', () => {
-    const late = made(fluxKinds.kustomization, { lookedAt: '2026-11-29T11:00:00Z' })
+  test('has not been reconciled for longer than its interval allows', () => {
+    const late = made(fluxKinds.kustomization, { lastHandledAt: '2026-11-29T11:00:00Z' })
     const justStarted = { installation, deployments: [], now, runningSince: () => now - 60_000 }
     expect(unattended([late], justStarted).size).toBe(0)
-    const looked = (lookedAt: string) => whyOf(made(fluxKinds.kustomization, { lookedAt, spec: { timeout: '1m' } }))
-    expect(looked('2026-11-29T11:38:01Z')).toBeUndefined()
-    expect(looked('2026-11-29T11:37:00Z')).toBe('its controller last looked at it 23 m 00 s ago, and is to look every 10m')
+    const last = (lastHandledAt: string) => whyOf(made(fluxKinds.kustomization, { lastHandledAt, spec: { timeout: '1m' } }))
+    expect(last('2026-11-29T11:38:01Z')).toBeUndefined()
+    expect(last('2026-11-29T11:37:00Z')).toBe('its controller last reconciled it 23 m 00 s ago; its interval is 10m')
     const scanned = parseFluxObject(
       { metadata: { name: 'shop' }, spec: { interval: '1m' }, status: { lastScanResult: { scanTime: '2026-11-29T11:00:00Z' } } },
       image,
       true,
     )
-    expect(whyOf(scanned, [], { components: ['image-reflector-controller'] })).toContain('last looked at it')
+    expect(whyOf(scanned, [], { components: ['image-reflector-controller'] })).toContain('last reconciled it')
   })
   test('fails, though it says that it is Ready', () => {
     const object = made(image)
     const found = unattended([object], { installation, deployments: [], now, runningSince })
     const objects = { all: [object], byName: new Map([[object.name, object]]), kinds: new Set<string>() }
-    expect(judgeAll(objects, now).get(object.name)).toEqual({ is: 'well' })
+    expect(judgeAll(objects, now).get(object.name)).toEqual({ is: 'healthy' })
     expect(judgeAll(objects, now, found).get(object.name)).toMatchObject({ is: 'fails', cause: 'ignored' })
   })
 })

@@ -4,13 +4,13 @@ import { conditionsOf, isTrue } from '../../../lib/kubernetes/readiness.ts'
 import { readinessOf } from '../../../lib/flux/readiness.ts'
 import { stepStatusOf } from '../../../lib/runner/step-status.ts'
 
-interface Given {
+interface ObjectFields {
   readonly generation?: number
   readonly suspend?: boolean
   readonly observed?: number
   readonly conditions?: readonly { type: string; status: string; reason?: string; message?: string; observedGeneration?: number }[]
 }
-function repository({ generation = 2, suspend = false, observed, conditions = [] }: Given) {
+function repository({ generation = 2, suspend = false, observed, conditions = [] }: ObjectFields) {
   return parseObject({
     apiVersion: 'source.toolkit.fluxcd.io/v1',
     kind: 'GitRepository',
@@ -23,18 +23,22 @@ const ready = { type: 'Ready', status: 'True', message: 'stored artifact', obser
 const name = 'GitRepository flux-system/flux-system'
 
 describe('an object of Flux', () => {
-  test.each<[string, Given, unknown]>([
+  test.each<[string, ObjectFields, unknown]>([
     ['is ready at its generation', { observed: 2, conditions: [ready] }, { is: 'ready', message: 'stored artifact' }],
     ['is ready by its condition alone, as a FluxInstance', { conditions: [ready] }, { is: 'ready', message: 'stored artifact' }],
-    ['is not looked at yet without conditions', {}, { is: 'waiting', on: `${name}: not looked at yet` }],
+    ['is not reconciled yet without conditions', {}, { is: 'waiting', on: `${name}: not reconciled yet` }],
     [
-      'is not looked at yet when Ready is of the generation before',
+      'is not reconciled yet when Ready is of the generation before',
       { observed: 2, conditions: [{ ...ready, observedGeneration: 1 }] },
-      { is: 'waiting', on: `${name}: not looked at yet` },
+      { is: 'waiting', on: `${name}: not reconciled yet` },
     ],
-    ['is not looked at yet when its status is', { observed: 1, conditions: [ready] }, { is: 'waiting', on: `${name}: not looked at yet` }],
     [
-      'says why it is not ready, even when its first look failed',
+      'is not reconciled yet when its status is',
+      { observed: 1, conditions: [ready] },
+      { is: 'waiting', on: `${name}: not reconciled yet` },
+    ],
+    [
+      'says why it is not ready, even when its first check failed',
       { observed: -1, conditions: [{ ...ready, status: 'False', reason: 'GitOperationFailed', message: 'connection refused' }] },
       {
         is: 'waiting',
@@ -53,9 +57,9 @@ describe('an object of Flux', () => {
       },
     ],
     [
-      'that was stalled at an earlier generation is only not looked at yet',
+      'that was stalled at an earlier generation is only not reconciled yet',
       { observed: 1, conditions: [{ type: 'Stalled', status: 'True', reason: 'BuildFailed', message: 'no match', observedGeneration: 1 }] },
-      { is: 'waiting', on: `${name}: not looked at yet` },
+      { is: 'waiting', on: `${name}: not reconciled yet` },
     ],
   ])('%s', (_, given, readiness) => {
     expect(readinessOf(repository(given))).toEqual(readiness)

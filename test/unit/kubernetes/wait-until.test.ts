@@ -15,44 +15,44 @@ afterEach(() => {
 
 describe('a wait', () => {
   const nowhere = (signal = new AbortController().signal): Cluster => clusterAt(socketEndpoint('/nowhere'), patience, signal)
-  /** A look that counts how often it was taken. */
-  function counting(): { look: () => Promise<number>; story: number[]; meanwhile: (seen: number) => void } {
+  /** A check that counts its calls. */
+  function counting(): { check: () => Promise<number>; story: number[]; meanwhile: (seen: number) => void } {
     let taken = 0
     const story: number[] = []
-    return { look: () => Promise.resolve((taken += 1)), story, meanwhile: (seen) => void story.push(seen) }
+    return { check: () => Promise.resolve((taken += 1)), story, meanwhile: (seen) => void story.push(seen) }
   }
 
-  test('is over at the look that ends it, and tells of those before', async () => {
-    const { look, story, meanwhile } = counting()
-    const wait = { watches: [], timeout: 60_000, every: 1, look, isOver: (seen: number) => seen === 3, meanwhile }
+  test('is over at the check that ends it, and reports those before', async () => {
+    const { check, story, meanwhile } = counting()
+    const wait = { watches: [], timeout: 60_000, every: 1, check: check, isOver: (seen: number) => seen === 3, meanwhile }
     expect(await waitUntil(nowhere(), wait)).toBe(3)
     expect(story).toEqual([1, 2])
   })
 
-  test('without time takes one look, and does nothing meanwhile', async () => {
-    const { look, story, meanwhile } = counting()
-    expect(await waitUntil(nowhere(), { watches: [], timeout: 0, look, isOver: () => false, meanwhile })).toBe(1)
-    expect(await waitUntil(nowhere(), { watches: [], timeout: -1, look, isOver: () => false, meanwhile })).toBe(2)
+  test('without time checks once, and does nothing meanwhile', async () => {
+    const { check, story, meanwhile } = counting()
+    expect(await waitUntil(nowhere(), { watches: [], timeout: 0, check, isOver: () => false, meanwhile })).toBe(1)
+    expect(await waitUntil(nowhere(), { watches: [], timeout: -1, check, isOver: () => false, meanwhile })).toBe(2)
     expect(story).toEqual([])
   })
 
-  test('takes one last look when its time is over, however long its part took', async () => {
+  test('checks once more when its time is over, however long its part took', async () => {
     vi.useFakeTimers({ toFake: ['Date'] })
-    const { look, story } = counting()
+    const { check, story } = counting()
     const meanwhile = (seen: number): void => {
       story.push(seen)
       vi.setSystemTime(Date.now() + 90_000)
     }
-    expect(await waitUntil(nowhere(), { watches: [], timeout: 60_000, look, isOver: () => false, meanwhile })).toBe(2)
+    expect(await waitUntil(nowhere(), { watches: [], timeout: 60_000, check, isOver: () => false, meanwhile })).toBe(2)
     expect(story).toEqual([1])
   })
 
-  test('ends when the person cancels, and throws what the look throws', async () => {
+  test('ends when the person cancels, and throws what the check throws', async () => {
     const cancel = new AbortController()
     const meanwhile = (): void => cancel.abort(new Error('cancelled'))
     const wait = { watches: [], timeout: 60_000, every: 1, isOver: () => false }
-    await expect(waitUntil(nowhere(cancel.signal), { ...wait, look: () => Promise.resolve(), meanwhile })).rejects.toThrow('cancelled')
-    await expect(waitUntil(nowhere(), { ...wait, look: () => Promise.reject(new Error('no')) })).rejects.toThrow('no')
+    await expect(waitUntil(nowhere(cancel.signal), { ...wait, check: () => Promise.resolve(), meanwhile })).rejects.toThrow('cancelled')
+    await expect(waitUntil(nowhere(), { ...wait, check: () => Promise.reject(new Error('no')) })).rejects.toThrow('no')
   })
 })
 

@@ -24,8 +24,8 @@ test.each([
   ['api-dwn', 'there is no fault "api-dwn"; did you mean api-down?'],
   ['api-down=1', 'the fault api-down takes no value, but was given "1"'],
   ['crash', 'the fault crash needs a value: crash=DEPLOYMENT[:TAG]'],
-  ['api-slow=fast', 'api-slow wants milliseconds, such as api-slow=500; not "fast"'],
-  ['image=source-controller', 'image wants a name and a tag, such as image=source-controller:v1.9.5; not "source-controller"'],
+  ['api-slow=fast', 'api-slow takes milliseconds, such as api-slow=500; not "fast"'],
+  ['image=source-controller', 'image takes a name and a tag, such as image=source-controller:v1.9.5; not "source-controller"'],
 ])('%s is refused', (text, message) => {
   expect(() => parseFault(text)).toThrow(message)
 })

@@ -53,7 +53,7 @@ function fail(): never {
 }
 
 /** Ends a back-off early, as setting faults does. */
-function lookAgain(): void {
+function checkAgain(): void {
   const before = again
   again = new AbortController()
   before.abort()
@@ -101,10 +101,10 @@ describe('a container', () => {
     const { container, seen } = containerOn({ find: () => found })
     await expect.poll(() => seen).toEqual(['ErrImagePull'])
     expect(container.log(false)).toContain('waiting to start: not found')
-    lookAgain()
+    checkAgain()
     await expect.poll(() => seen).toEqual(['ErrImagePull', 'ImagePullBackOff'])
     found = { is: 'stand-in' }
-    lookAgain()
+    checkAgain()
     await expect.poll(() => container.state).toMatchObject({ is: 'running' })
     expect(container.facts.restarts).toBe(0)
     ending.abort()
@@ -114,7 +114,7 @@ describe('a container', () => {
     const { container, seen, life } = containerOn({ find: real, start: async () => run('echo said; exit 3') })
     await expect.poll(() => seen).toEqual(['running true', 'CrashLoopBackOff'])
     expect(container.facts.last).toMatchObject({ exitCode: 3 })
-    lookAgain()
+    checkAgain()
     await expect.poll(() => seen).toHaveLength(4)
     expect(container.facts.restarts).toBe(1)
     expect(readFileSync(join(folder, 'manager.previous.log'), 'utf8')).toBe('said\n')

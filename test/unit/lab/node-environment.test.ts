@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { environmentOf, expandVariables, parseQuantity, type ReadEntries } from '../../../lab/node/environment.ts'
+import { containerEnvironment, expandVariables, parseQuantity, type ReadEntries } from '../../../lab/node/environment.ts'
 import { podOf } from '../node-pod.ts'
 
 const entries: Readonly<Record<string, Record<string, string>>> = {
@@ -12,7 +12,7 @@ const resolve = (container: object): Promise<Record<string, string>> => {
   const pod = podOf({ spec: { containers: [{ name: 'manager', image: 'x', ...container }] } })
   const [spec] = pod.spec.containers
   if (spec === undefined) throw new Error('the pod has a container')
-  return environmentOf(spec, pod, '10.244.0.9', read)
+  return containerEnvironment(spec, pod, '10.244.0.9', read)
 }
 
 describe("a container's environment", () => {

@@ -83,22 +83,22 @@ describe('an object with an owner', () => {
 })
 
 describe('right before the namespace is deleted', () => {
-  const lookWith = (notes: Readonly<Record<string, unknown>>) => {
+  const readWith = (notes: Readonly<Record<string, unknown>>) => {
     const memory: RunState = { read: () => notes, write: () => undefined, folder: () => '' }
     const { run } = stage([], 'dry-run')
-    return startNamespaceDeletion('flux-system', []).look({ ...run, cluster: clusterHolding([object(claim, 'late')]), memory })
+    return startNamespaceDeletion('flux-system', []).check({ ...run, cluster: clusterHolding([object(claim, 'late')]), memory })
   }
   const captured = (...carries: readonly string[]) => ({ capture: { file: '/f', checksum: 'x', holds: 'y', carries } })
 
   test('what came into it since the capture blocks', async () => {
-    expect(await lookWith(captured())).toEqual({
+    expect(await readWith(captured())).toEqual({
       is: 'blocked',
       reason: "the namespace flux-system holds what is not Flux's, and would take it along: PersistentVolumeClaim flux-system/late",
       remedy: 'keep the namespace with --keep-namespace, or move them elsewhere first',
     })
   })
   test('what the capture carries does not; before it is made preflight has judged', async () => {
-    expect(await lookWith(captured(' PersistentVolumeClaim flux-system/late'))).toMatchObject({ is: 'todo' })
-    expect(await lookWith({})).toMatchObject({ is: 'todo' })
+    expect(await readWith(captured(' PersistentVolumeClaim flux-system/late'))).toMatchObject({ is: 'todo' })
+    expect(await readWith({})).toMatchObject({ is: 'todo' })
   })
 })

@@ -56,7 +56,7 @@ describe('a distribution artifact', () => {
     const there = { ...buckets, versions: ['v1', 'v1beta2'], served: ['v1', 'v1beta2'], storage: 'v1', stored: ['v1'], isEstablished: true }
     const changes = apiChanges([there, { ...there, name: 'alerts.notification.toolkit.fluxcd.io' }], made(), '2.9.5')
     expect(changes).toMatchObject({ added: [], removed: ['buckets.source.toolkit.fluxcd.io v1beta2'] })
-    expect([...changes.goesAway]).toEqual(['buckets.source.toolkit.fluxcd.io v1beta2'])
+    expect([...changes.removedVersions]).toEqual(['buckets.source.toolkit.fluxcd.io v1beta2'])
   })
 })
 

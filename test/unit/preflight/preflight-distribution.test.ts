@@ -55,11 +55,11 @@ describe('the distribution artifact', () => {
       `notice: whether the distribution artifact ${url} exists is not known: the registry wants the login of Secret mirror`,
     ])
     expect(await reported(url)).toEqual([
-      `blocks: the registry wants a login for the distribution artifact ${url}, and Git names no Secret with one`,
+      `blocks: the registry requires a login for the distribution artifact ${url}, and Git names no Secret with one`,
     ])
   })
   test('in another registry than the charts is not asked for with their login', async () => {
-    expect((await reported(`oci://${host}/private:v1`, { login }))[0]).toContain('the registry wants a login')
+    expect((await reported(`oci://${host}/private:v1`, { login }))[0]).toContain('the registry requires a login')
   })
   test('in a registry that is broken or away is a finding, never fine', async () => {
     await expect(reported(`oci://${host}/broken:v1`)).rejects.toThrow(`the registry ${host} cannot be asked for broken:v1: it answers 500`)

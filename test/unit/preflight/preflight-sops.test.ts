@@ -107,7 +107,7 @@ describe('SOPS files', () => {
   test('without an age recipient are only reported', async () => {
     put(await encrypted([]))
     expect((await checkSopsKey(tree, checkout, held(own.identity))).map(({ is, what }) => `${is}: ${what}`)).toEqual([
-      `notice: ${path} is encrypted with SOPS for no age key: whether Flux can open it was not looked at`,
+      `notice: ${path} is encrypted with SOPS for no age key: whether Flux can decrypt it was not checked`,
     ])
   })
   test('outside what the cluster follows are not its matter; neither are other files', async () => {

@@ -2,7 +2,7 @@ import * as v from 'valibot'
 import { describe, expect, test } from 'vitest'
 import { kinds } from '../../../lib/kubernetes/objects.ts'
 import { asksAbout, configurationSchema, resourceOf, type Webhook } from '../../../lib/preflight/webhook-rules.ts'
-import { stated } from '../../../lib/kubernetes/manifest.ts'
+import { manifestOf } from '../../../lib/kubernetes/manifest.ts'
 
 const rule = { apiGroups: ['apps'], apiVersions: ['v1'], resources: ['deployments'], operations: ['CREATE'] }
 function webhook(fields: Record<string, unknown>): Webhook {
@@ -12,10 +12,10 @@ function webhook(fields: Record<string, unknown>): Webhook {
   if (parsed === undefined) throw new Error('none')
   return parsed
 }
-const deployment = stated({ ...kinds.deployment, namespace: 'flux-system', name: 'flux-operator' })
+const deployment = manifestOf({ ...kinds.deployment, namespace: 'flux-system', name: 'flux-operator' })
 const labelled = { ...deployment, metadata: { ...deployment.metadata, labels: { app: 'flux' } } }
-const namespace = stated({ ...kinds.namespace, name: 'flux-system' })
-const crd = stated({ ...kinds.crd, name: 'x' })
+const namespace = manifestOf({ ...kinds.namespace, name: 'flux-system' })
+const crd = manifestOf({ ...kinds.crd, name: 'x' })
 const namespaces = new Map([['flux-system', { 'kubernetes.io/metadata.name': 'flux-system', team: 'platform' }]])
 const everything = { ...rule, apiGroups: ['*'], apiVersions: ['*'], resources: ['*'] }
 

@@ -10,7 +10,7 @@ import { judgeLeftovers } from '../../../lib/commands/bootstrap/checks/leftovers
 import { judgeFlux, judgeFollowed } from '../../../lib/commands/bootstrap/checks/other-installations.ts'
 import { judgePrograms } from '../../../lib/preflight/programs.ts'
 import { secretsNeededBy } from '../../../lib/commands/bootstrap/checks/secrets-present.ts'
-import { stated } from '../../../lib/kubernetes/manifest.ts'
+import { manifestOf } from '../../../lib/kubernetes/manifest.ts'
 
 const signal = new AbortController().signal
 const reported = (findings: readonly { is: string; what: string }[]): string[] => findings.map(({ is, what }) => `${is}: ${what}`)
@@ -48,7 +48,7 @@ describe('a preflight', () => {
     expect(preflight.conclude()).toEqual(['helm is old\n  → install helm', 'so is git'])
   })
 
-  test('names missing rights once, not with every look that they refuse', async () => {
+  test('names missing rights once, not with every read that they refuse', async () => {
     const refused = (): Promise<never> => Promise.reject(new ApiError(403, 'Forbidden', 'apiservices is forbidden'))
     const rights = createPreflight(signal)
     await rights.check(refused, () => [{ is: 'rights', what: 'jane lacks rights', remedy: 'kubectl apply' }])
@@ -110,7 +110,7 @@ describe('the programs', () => {
     expect(judgePrograms({ ...fine, helm, git: 'git version 2.30.0' }, needs)).toEqual([])
   })
   test('a program that tells nothing is a finding', () => {
-    expect(reported(judgePrograms({ ...fine, helm: '' }, needs))).toEqual(['blocks: helm does not tell its version: it says ""'])
+    expect(reported(judgePrograms({ ...fine, helm: '' }, needs))).toEqual(['blocks: helm does not report its version: it says ""'])
   })
 })
 
@@ -146,7 +146,7 @@ describe('Kubernetes', () => {
 })
 
 describe('a Flux that is there already', () => {
-  const instance = (namespace: string, name: string): KubeObject => stated({ ...fluxKinds.fluxInstance, namespace, name })
+  const instance = (namespace: string, name: string): KubeObject => manifestOf({ ...fluxKinds.fluxInstance, namespace, name })
   const deployment = (
     namespace: string,
     name: string,
@@ -168,7 +168,7 @@ describe('a Flux that is there already', () => {
   test('another FluxInstance blocks, with the way to orphan it', () => {
     expect(judgeFlux({ ...none, instances: [instance('flux-system', 'main')] }, 'flux-system', where)).toEqual([
       blocks(
-        "FluxInstance flux-system/main is there; this runbook's is flux-system/flux, and a cluster has but one",
+        "FluxInstance flux-system/main exists; this runbook's is flux-system/flux, and a cluster has only one",
         'take it away without what it installed: kubectl --namespace flux-system annotate fluxinstance main fluxcd.controlplane.io/reconcile=disabled, then kubectl --namespace flux-system delete fluxinstance main',
       ),
     ])
@@ -222,8 +222,8 @@ describe('a Flux that is there already', () => {
 
 describe('what an earlier Flux left', () => {
   const none = { instances: [], controllers: [], operators: [] }
-  const instance = stated({ ...fluxKinds.fluxInstance, namespace: 'flux-system', name: 'flux' })
-  const controller = stated({ ...kinds.deployment, namespace: 'flux-system', name: 'source-controller' })
+  const instance = manifestOf({ ...fluxKinds.fluxInstance, namespace: 'flux-system', name: 'flux' })
+  const controller = manifestOf({ ...kinds.deployment, namespace: 'flux-system', name: 'source-controller' })
 
   test('is nothing on an empty cluster, and nothing where controllers mind it', () => {
     expect(judgeLeftovers(0, [], none)).toEqual([])
@@ -239,15 +239,15 @@ describe('what an earlier Flux left', () => {
   })
   test('is reported: a FluxInstance without its operator', () => {
     expect(reported(judgeLeftovers(18, [], { ...none, instances: [instance], controllers: [controller] }))).toEqual([
-      'notice: FluxInstance flux-system/flux is there without its operator, which will take it up again as Git has it',
+      'notice: FluxInstance flux-system/flux exists without its operator, which will reconcile it again as Git has it',
     ])
   })
   test('and follows something else, is reported', () => {
     const tree = { namespace: 'flux-system', syncName: 'flux-system', sync: { url: 'https://new', path: 'clusters/new' } }
     const ref = { namespace: 'flux-system', name: 'flux-system' }
-    const source = (url: string): KubeObject => stated({ ...fluxKinds.gitRepository, ...ref }, { spec: { url } })
+    const source = (url: string): KubeObject => manifestOf({ ...fluxKinds.gitRepository, ...ref }, { spec: { url } })
     const root = (path: string): KubeObject =>
-      stated({ ...fluxKinds.kustomization, ...ref }, { spec: { path, prune: true }, status: { inventory: { entries: [{}, {}] } } })
+      manifestOf({ ...fluxKinds.kustomization, ...ref }, { spec: { path, prune: true }, status: { inventory: { entries: [{}, {}] } } })
     expect(judgeFollowed(undefined, undefined, tree)).toEqual([])
     expect(judgeFollowed(source('https://new'), root('./clusters/new/'), tree)).toEqual([])
     expect(reported(judgeFollowed(source('https://old'), root('./clusters/old'), tree))).toEqual([
@@ -260,11 +260,11 @@ describe('what an earlier Flux left', () => {
 test('the Secrets that Git refers to', () => {
   const distribution = { version: '2.9.5', registry: 'r', artifact: '', artifactPullSecret: 'mirror', imagePullSecret: 'mirror' }
   const chart = (name: string, values: unknown): { name: string; values: unknown } => ({ name, values })
-  const decrypting = stated(
+  const decrypting = manifestOf(
     { ...fluxKinds.kustomization, namespace: 'flux-system', name: 'apps' },
     { spec: { decryption: { secretRef: { name: 'sops-age' } } } },
   )
-  const plain = stated({ ...fluxKinds.kustomization, namespace: 'flux-system', name: 'infra' }, { spec: {} })
+  const plain = manifestOf({ ...fluxKinds.kustomization, namespace: 'flux-system', name: 'infra' }, { spec: {} })
   const tree = {
     distribution,
     operator: chart('flux-operator', { image: { pullSecrets: [{ name: 'own' }] } }),
@@ -281,7 +281,10 @@ test('the Secrets that Git refers to', () => {
 
 describe('fields', () => {
   const deployment = (image: string, more: Record<string, unknown> = {}): KubeObject =>
-    stated({ ...kinds.deployment, namespace: 'a', name: 'b' }, { spec: { replicas: 1, containers: [{ name: 'manager', image }], ...more } })
+    manifestOf(
+      { ...kinds.deployment, namespace: 'a', name: 'b' },
+      { spec: { replicas: 1, containers: [{ name: 'manager', image }], ...more } },
+    )
 
   test('that differ are named by their paths, values by nobody', () => {
     expect(changedPaths(deployment('one'), deployment('two', { paused: true }))).toEqual(['spec.containers[manager].image', 'spec.paused'])

@@ -1,7 +1,7 @@
 import { PassThrough } from 'node:stream'
 import { beforeEach, describe, expect, onTestFinished, test, vi } from 'vitest'
 import type { Consent } from '../../../lib/runner/consent.ts'
-import type { Look, Step } from '../../../lib/runner/step.ts'
+import type { StepStatus, Step } from '../../../lib/runner/step.ts'
 import { done, given, stage, step, todo } from '../run-stage.ts'
 
 const { prompt } = vi.hoisted(() => ({ prompt: vi.fn() }))
@@ -21,17 +21,17 @@ beforeEach(() => {
 })
 
 const ask: Consent = { changes: 'ask', destroys: 'ask' }
-const todoOf = (change: string): Look => ({ is: 'todo', change, commands: [] })
+const todoOf = (change: string): StepStatus => ({ is: 'todo', change, commands: [] })
 
-/** A step whose looks are these, and then done; `acted` says of which look it acted. */
-function seen(id: string, looks: readonly Look[], more: Partial<Step> = {}): Step & { acted: () => readonly string[] } {
-  let last: Look = done
-  const left = [...looks]
+/** A step with these statuses in turn, and then done; `acted` says on which status it was applied. */
+function seen(id: string, statuses: readonly StepStatus[], more: Partial<Step> = {}): Step & { acted: () => readonly string[] } {
+  let last: StepStatus = done
+  const left = [...statuses]
   const acted: string[] = []
   return {
     ...step(id),
-    look: () => Promise.resolve((last = left.shift() ?? done)),
-    act: () => Promise.resolve(void acted.push(last.is === 'todo' ? last.change : last.is)),
+    check: () => Promise.resolve((last = left.shift() ?? done)),
+    apply: () => Promise.resolve(void acted.push(last.is === 'todo' ? last.change : last.is)),
     acted: () => acted,
     ...more,
   }

@@ -3,10 +3,10 @@ import { comparableSettings } from '../../../lib/flux/comparable-settings.ts'
 import { judgeInstallation } from '../../../lib/flux/installation.ts'
 import { fluxKinds } from '../../../lib/flux/kinds.ts'
 import { parseObject } from '../../../lib/kubernetes/objects.ts'
-import { type Compared, differencesBetween, showDifferences } from '../../../lib/runner/differences.ts'
+import { type ClusterSettings, differencesBetween, showDifferences } from '../../../lib/runner/differences.ts'
 import { recordingConsole } from '../../recording-console.ts'
 
-function clusterWith(context: string, version: string, cluster: object): Compared {
+function clusterWith(context: string, version: string, cluster: object): ClusterSettings {
   const instance = parseObject({
     ...fluxKinds.fluxInstance,
     metadata: { name: 'flux', namespace: 'flux-system' },

@@ -5,9 +5,9 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { type Cluster, clusterAt } from '../../../lib/kubernetes/client.ts'
 import { kinds, parseObject } from '../../../lib/kubernetes/objects.ts'
 import { socketEndpoint } from '../../../lib/kubernetes/transport.ts'
-import { sickness } from '../../../lib/commands/health-check/health-check.ts'
+import { unhealthyError } from '../../../lib/commands/health-check/health-check.ts'
 import { teardownStopped } from '../../../lib/commands/teardown/teardown.ts'
-import { findOtherRuns, tellOtherRuns } from '../../../lib/runner/other-runs.ts'
+import { findOtherRuns, reportOtherRuns } from '../../../lib/runner/other-runs.ts'
 import { contextFolder, lastInterrupted, remember } from '../../../lib/runner/run-store.ts'
 import { recordingConsole } from '../../recording-console.ts'
 
@@ -96,7 +96,7 @@ describe('what is said first', () => {
   async function said(get: Cluster['get'], script = 'health-check'): Promise<string[]> {
     const { console, lines } = recordingConsole()
     const place = { lockNamespace: 'kube-system', home, context: 'infra', uid: 'one' }
-    tellOtherRuns(await findOtherRuns({ cluster: clusterWith(get), ...place }), { where: '--context infra', script, console })
+    reportOtherRuns(await findOtherRuns({ cluster: clusterWith(get), ...place }), { where: '--context infra', script, console })
     return lines
   }
 
@@ -128,7 +128,7 @@ describe('what is said first', () => {
 test('a cluster that is unhealthy while a run is at work on it is not sent to recover', () => {
   const holder = { holder: 'jane@laptop RUN', runId: 'RUN', phase: 'Put Flux back to 2.9.4' }
   const target = { context: 'infra', where: '--context infra' }
-  expect(sickness([{ id: 'controllers', state: 'fail' }], target, holder)).toMatchObject({
+  expect(unhealthyError([{ id: 'controllers', state: 'fail' }], target, holder)).toMatchObject({
     message: 'infra is not healthy while jane@laptop RUN is at work on it, in phase: Put Flux back to 2.9.4; in trouble: controllers',
     remedy: 'wait until that has ended, then look again: npx zx scripts/health-check.ts --context infra',
   })

@@ -1,7 +1,7 @@
 import { describe, expect, onTestFinished, test, vi } from 'vitest'
 import { OperatorError } from '../../../lib/base/errors.ts'
 import { consentOf } from '../../../lib/runner/consent.ts'
-import type { Look, Step } from '../../../lib/runner/step.ts'
+import type { StepStatus, Step } from '../../../lib/runner/step.ts'
 import { done, given, missing, stage, step, todo } from '../run-stage.ts'
 
 describe('a procedure', () => {
@@ -19,8 +19,8 @@ describe('a procedure', () => {
     expect(begun).toEqual([])
   })
   test('that only had to wait for what happens by itself has changed nothing', async () => {
-    const looks: Look[] = [{ is: 'waiting', on: 'a reconciliation' }, { is: 'waiting', on: 'a reconciliation' }, done]
-    const waiting: Step = { ...step('one'), look: () => Promise.resolve(looks.shift() ?? done) }
+    const checks: StepStatus[] = [{ is: 'waiting', on: 'a reconciliation' }, { is: 'waiting', on: 'a reconciliation' }, done]
+    const waiting: Step = { ...step('one'), check: () => Promise.resolve(checks.shift() ?? done) }
     const { result, begun } = stage([waiting, step('two', done)], missing)
     expect((await result).outcome).toBe('unchanged')
     expect(begun).toEqual([])
@@ -78,7 +78,7 @@ describe('a procedure', () => {
     expect(last.acted()).toBe(0)
   })
   test('gives up waiting after the timeout, and says on what it waited', async () => {
-    const never: Step = { ...step('one'), look: () => Promise.resolve<Look>({ is: 'waiting', on: 'a pod' }) }
+    const never: Step = { ...step('one'), check: () => Promise.resolve<StepStatus>({ is: 'waiting', on: 'a pod' }) }
     const { result } = stage([never], given)
     expect((await result).failure).toMatchObject({
       message: 'Do one: gave up waiting: a pod',
@@ -112,11 +112,11 @@ describe('a procedure', () => {
     expect(failure).toMatchObject({ message: 'stopped; in the middle of: Do two' })
   })
 
-  test('cancelled before it changes anything says so; one that goes on with an earlier run does not', async () => {
+  test('cancelled before it changes anything says so; one that resumes an earlier run does not', async () => {
     const failureOf = async (more: { hasBegun?: boolean }): Promise<unknown> => {
       const cancel = new AbortController()
-      const looking = { ...step('one'), look: () => Promise.resolve(todo).finally(() => cancel.abort()) }
-      return (await stage([looking], given, cancel, {}, more).result).failure
+      const checking = { ...step('one'), check: () => Promise.resolve(todo).finally(() => cancel.abort()) }
+      return (await stage([checking], given, cancel, {}, more).result).failure
     }
     expect(await failureOf({})).toMatchObject({ message: 'stopped; nothing was changed', remedy: 'nothing is left to do or undo' })
     expect(await failureOf({ hasBegun: true })).toMatchObject({
@@ -128,8 +128,8 @@ describe('a procedure', () => {
 
 test('a resumed run that finds nothing left to do is done: what it did before counts', async () => {
   expect(await stage([step('one', done)], given, undefined, {}, { hasBegun: true }).result).toMatchObject({ outcome: 'done' })
-  const waited: Look[] = [{ is: 'waiting', on: 'a reconciliation' }, done]
-  const waiting: Step = { ...step('one'), look: () => Promise.resolve(waited.shift() ?? done) }
+  const waited: StepStatus[] = [{ is: 'waiting', on: 'a reconciliation' }, done]
+  const waiting: Step = { ...step('one'), check: () => Promise.resolve(waited.shift() ?? done) }
   expect(await stage([waiting], given, undefined, {}, { hasBegun: true }).result).toMatchObject({ outcome: 'done' })
 })
 
@@ -137,15 +137,15 @@ describe('a step that only had to wait when its turn came', () => {
   /** Waits in the plan and at its turn; what it waits for then turns out to be its own to do. */
   function waitingFirst(more: Partial<Step> = {}): Step & { acted: () => number } {
     const own = step('one')
-    let looks = 0
-    const look: Step['look'] = (run) => {
-      looks += 1
-      return looks <= 3 ? Promise.resolve<Look>({ is: 'waiting', on: 'a reconciliation' }) : own.look(run)
+    let checks = 0
+    const check: Step['check'] = (run) => {
+      checks += 1
+      return checks <= 3 ? Promise.resolve<StepStatus>({ is: 'waiting', on: 'a reconciliation' }) : own.check(run)
     }
-    return { ...own, look, ...more }
+    return { ...own, check, ...more }
   }
 
-  test('acts once its look says that there is something to do, under the lock', async () => {
+  test('is applied once its check says that there is something to do, under the lock', async () => {
     const waiting = waitingFirst()
     const { result, begun } = stage([waiting], given)
     expect(await result).toMatchObject({ outcome: 'done', steps: [{ id: 'one', state: 'done', detail: 'exists' }] })
@@ -163,33 +163,33 @@ describe('a step that only had to wait when its turn came', () => {
     expect(waiting.acted()).toBe(0)
     expect(begun).toEqual([])
   })
-  test('takes the lock before it urges anybody, which writes', async () => {
+  test('takes the lock before it nudges a controller, which writes', async () => {
     vi.useFakeTimers({ toFake: ['Date'] })
     onTestFinished(() => void vi.useRealTimers())
     const order: string[] = []
     let locks: readonly string[] = []
-    const looks: Look[] = Array.from({ length: 3 }, () => ({ is: 'waiting', on: 'a reconciliation' }))
+    const checks: StepStatus[] = Array.from({ length: 3 }, () => ({ is: 'waiting', on: 'a reconciliation' }))
     const urging: Step = {
       ...step('one'),
-      look() {
+      check() {
         vi.setSystemTime(Date.now() + 11_000)
-        return Promise.resolve(looks.shift() ?? done)
+        return Promise.resolve(checks.shift() ?? done)
       },
-      urge: () => Promise.resolve(void order.push(`urged with ${locks.length} lock`)),
+      nudge: () => Promise.resolve(void order.push(`nudged with ${locks.length} lock`)),
     }
     const { result, begun } = stage([urging], given, undefined, {}, { timeout: 11_050 })
     locks = begun
     expect((await result).outcome).toBe('unchanged')
-    expect({ begun, order }).toEqual({ begun: ['begun'], order: ['urged with 1 lock'] })
+    expect({ begun, order }).toEqual({ begun: ['begun'], order: ['nudged with 1 lock'] })
   })
 })
 
 test('a step that the plan found done, and that would now destroy something, needs that consent then', async () => {
-  const looks = [done, todo]
+  const checks = [done, todo]
   const moved: Step & { acted: () => number } = {
     ...step('one'),
     risk: 'destroy',
-    look: () => Promise.resolve(looks.shift() ?? done),
+    check: () => Promise.resolve(checks.shift() ?? done),
   }
   const { result } = stage([moved, step('two')], { changes: 'given', destroys: 'missing' })
   expect((await result).failure).toMatchObject({
@@ -231,7 +231,7 @@ describe('a procedure that knows what state it leaves things in where it stops',
 })
 
 describe('a procedure that destroys', () => {
-  const destroying = (id: string, look?: Look): ReturnType<typeof step> => ({ ...step(id, look), risk: 'destroy' })
+  const destroying = (id: string, status?: StepStatus): ReturnType<typeof step> => ({ ...step(id, status), risk: 'destroy' })
 
   test('looks no further in its plan than the point of no return', async () => {
     const { result, lines } = stage([step('one', done), destroying('two'), step('three', done), destroying('four', done)], 'dry-run')
@@ -340,7 +340,7 @@ describe('a procedure with a rollback', () => {
   })
   test('does not go it where nothing was changed', async () => {
     const back = step('undo')
-    const refusing: Step = { ...step('one'), look: () => Promise.reject(new OperatorError('no look')) }
+    const refusing: Step = { ...step('one'), check: () => Promise.reject(new OperatorError('no look')) }
     expect((await stage([refusing], given, undefined, rollback(back)).result).outcome).toBe('failed')
     expect(back.acted()).toBe(0)
   })

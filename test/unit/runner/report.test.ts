@@ -8,7 +8,7 @@ import { openJournal, type RunJournal } from '../../../lib/runner/run-journal.ts
 import type { RunResult } from '../../../lib/runner/run-result.ts'
 import { contextFolder, findInterrupted, lastDuration } from '../../../lib/runner/run-store.ts'
 import type { StepRecord, StepState } from '../../../lib/runner/step.ts'
-import { tellUpgrade } from '../../../lib/commands/upgrade/report-fields.ts'
+import { reportUpgrade } from '../../../lib/commands/upgrade/report-fields.ts'
 import { fileLines } from '../../../lib/capture/write-verified.ts'
 
 let home: string
@@ -147,7 +147,7 @@ test('the report of an upgrade says from which version to which, and at which co
     isGoingBack: false,
     isReturning: false,
   }
-  const { sections } = tellUpgrade({ read: () => notes, write: () => undefined, folder: () => '' }, notes)
+  const { sections } = reportUpgrade({ read: () => notes, write: () => undefined, folder: () => '' }, notes)
   expect(sections).toEqual([
     { title: 'Versions', lines: ['- Flux 2.9.4 → 2.9.5', '- in Git: commit c0ffee'] },
     {

@@ -41,10 +41,10 @@ describe('flags that are wrong', () => {
     [['--context='], '--context needs a value: --context NAME'],
     [['--context', '--yes'], '--context needs a value: --context NAME'],
     [['--context', 'a', '--context', 'b'], '--context is given twice'],
-    [['--timeout', '10'], '--timeout wants a duration such as 90s, 10m or 1h30m; not "10"'],
-    [['--timeout', '0s'], '--timeout wants a duration such as 90s, 10m or 1h30m; not "0s"'],
-    [['--to', 'v2.9'], '--to wants a version X.Y.Z; not "v2.9"; did you mean 2.9.0?'],
-    [['--to', 'latest'], '--to wants a version X.Y.Z; not "latest"'],
+    [['--timeout', '10'], '--timeout takes a duration such as 90s, 10m or 1h30m; not "10"'],
+    [['--timeout', '0s'], '--timeout takes a duration such as 90s, 10m or 1h30m; not "0s"'],
+    [['--to', 'v2.9'], '--to takes a version X.Y.Z; not "v2.9"; did you mean 2.9.0?'],
+    [['--to', 'latest'], '--to takes a version X.Y.Z; not "latest"'],
     [['--via', 'fluxx'], '--via is one of operator, flux; not "fluxx". Did you mean flux?'],
     [['infra'], '"infra" is not a flag; flags begin with --'],
   ])('%j: %s', (args, message) => {
@@ -54,10 +54,10 @@ describe('flags that are wrong', () => {
 
 test('a flag that other scripts take is refused with the reason, and the way out', () => {
   const { resume: _, ...some } = flags
-  const refused = { resume: 'each run looks at everything again' }
+  const refused = { resume: 'each run checks everything again' }
   expect(() => parseFlags('health-check', some, ['--resume'], 0, refused)).toThrow(
     expect.objectContaining({
-      message: 'health-check takes no --resume: each run looks at everything again',
+      message: 'health-check takes no --resume: each run checks everything again',
       remedy: 'leave --resume out',
     }),
   )

@@ -11,7 +11,7 @@ import { type Finding, notice } from '../../../preflight/preflight.ts'
 import { appliedBy } from '../../../flux/labels.ts'
 
 /** An object as its controller in the cluster will apply it again. */
-interface Stated {
+interface AppliedManifest {
   readonly object: KubeObject
   readonly manager: string
 }
@@ -23,15 +23,15 @@ interface Stated {
 export async function checkDrift(cluster: Cluster, tree: Tree, released: readonly KubeObject[]): Promise<Finding[]> {
   const { namespace, syncName } = tree
   if ((await cluster.get({ ...fluxKinds.kustomization, namespace, name: syncName })) === undefined) return []
-  const stated: Stated[] = [
+  const manifests: AppliedManifest[] = [
     ...released.map((object) => ({ object, manager: releaseManager })),
     ...tree.applied.map(({ object, by }) => ({ object: labelled(object, by, namespace), manager: appliers.kustomize })),
   ]
-  const found = await Promise.all(stated.map((one) => revertedIn(cluster, one)))
+  const found = await Promise.all(manifests.map((one) => revertedIn(cluster, one)))
   return found.flat()
 }
 
-async function revertedIn(cluster: Cluster, { object, manager }: Stated): Promise<Finding[]> {
+async function revertedIn(cluster: Cluster, { object, manager }: AppliedManifest): Promise<Finding[]> {
   const hands = handsOn(await getMetadata(cluster, refOf(object)))
   const live = hands.length === 0 ? undefined : await cluster.get(refOf(object))
   if (live === undefined) return []
@@ -44,7 +44,7 @@ async function revertedIn(cluster: Cluster, { object, manager }: Stated): Promis
   return [notice(`changed by hand (${by}), and Flux will revert it: ${nameOf(refOf(object))}: ${[...paths].join(', ')}`)]
 }
 
-/** What others than Flux have written to an object; who only asks for a look has changed nothing. */
+/** What others than Flux have written to an object; who only requests a reconciliation has changed nothing. */
 function handsOn(object: KubeObject | undefined): readonly KubeObject['metadata']['managedFields'][number][] {
   return (object?.metadata.managedFields ?? []).filter((entry) => isByAnother(entry) && !isRequestAlone(entry.fieldsV1))
 }

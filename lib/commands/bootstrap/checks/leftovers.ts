@@ -24,7 +24,7 @@ export function judgeLeftovers(crds: number, objects: readonly string[], { insta
   if (operators.length === 0 && instances.length > 0) {
     return instances.map(({ metadata }) =>
       notice(
-        `FluxInstance ${metadata.namespace}/${metadata.name} is there without its operator, which will take it up again as Git has it`,
+        `FluxInstance ${metadata.namespace}/${metadata.name} exists without its operator, which will reconcile it again as Git has it`,
       ),
     )
   }

@@ -29,7 +29,7 @@ function judgeInstance(instance: KubeObject, namespace: string): Finding[] {
   const where = `--namespace ${metadata.namespace}`
   return [
     blocks(
-      `FluxInstance ${metadata.namespace}/${metadata.name} is there; this runbook's is ${namespace}/flux, and a cluster has but one`,
+      `FluxInstance ${metadata.namespace}/${metadata.name} exists; this runbook's is ${namespace}/flux, and a cluster has only one`,
       `take it away without what it installed: kubectl ${where} annotate fluxinstance ${metadata.name} ${reconcileAnnotation}=disabled, then kubectl ${where} delete fluxinstance ${metadata.name}`,
     ),
   ]
@@ -80,10 +80,10 @@ const rootSchema = v.object({
   status: v.optional(v.object({ inventory: v.optional(v.object({ entries: v.nullish(v.array(v.unknown()), []) }), {}) }), {}),
 })
 
-type Followed = Pick<Tree, 'namespace' | 'syncName'> & { readonly sync: Pick<Tree['sync'], 'url' | 'path'> }
+type SyncSource = Pick<Tree, 'namespace' | 'syncName'> & { readonly sync: Pick<Tree['sync'], 'url' | 'path'> }
 
 /** What the source and root Kustomization under the names that Flux will use follow now. */
-export async function checkFollowed(cluster: Cluster, tree: Followed): Promise<Finding[]> {
+export async function checkFollowed(cluster: Cluster, tree: SyncSource): Promise<Finding[]> {
   const { namespace, syncName: name } = tree
   const [source, root] = await Promise.all([
     cluster.get({ ...fluxKinds.gitRepository, namespace, name }),
@@ -93,7 +93,7 @@ export async function checkFollowed(cluster: Cluster, tree: Followed): Promise<F
 }
 
 /** If they follow something else, they are taken over, and reported: what the old path applied and the new one lacks is pruned. */
-export function judgeFollowed(source: KubeObject | undefined, root: KubeObject | undefined, tree: Followed): Finding[] {
+export function judgeFollowed(source: KubeObject | undefined, root: KubeObject | undefined, tree: SyncSource): Finding[] {
   const { namespace, syncName, sync } = tree
   const found: Finding[] = []
   const url = source === undefined ? sync.url : v.parse(sourceSchema, source).spec.url

@@ -8,7 +8,7 @@ import type { Chart } from '../../../desired-state/chart.ts'
 import { blocks, type Finding } from '../../../preflight/preflight.ts'
 
 /** A Secret in Flux' namespace that something in Git refers to. */
-interface Needed {
+interface NeededSecret {
   readonly name: string
   readonly by: string
   /** What a person would type to make it, after `kubectl`. */
@@ -46,11 +46,11 @@ export async function checkSecrets(
     )
 }
 
-type Referring = Pick<Tree, 'distribution' | 'kustomizations'> & Record<'operator' | 'instance', Pick<Chart, 'name' | 'values'>>
+type ReferringTree = Pick<Tree, 'distribution' | 'kustomizations'> & Record<'operator' | 'instance', Pick<Chart, 'name' | 'values'>>
 
 /** The Secrets that the tree's releases and Kustomizations name. */
-export function secretsNeededBy({ distribution, operator, instance, kustomizations }: Referring): Needed[] {
-  const registry = (name: string, by: string): Needed => ({
+export function secretsNeededBy({ distribution, operator, instance, kustomizations }: ReferringTree): NeededSecret[] {
+  const registry = (name: string, by: string): NeededSecret => ({
     name,
     by,
     command: `create secret generic ${name} --type=kubernetes.io/dockerconfigjson --from-file=.dockerconfigjson=FILE`,
@@ -65,7 +65,7 @@ export function secretsNeededBy({ distribution, operator, instance, kustomizatio
   ]
 }
 
-function decryptedBy(kustomization: KubeObject): Needed[] {
+function decryptedBy(kustomization: KubeObject): NeededSecret[] {
   const name = decryptionSecretOf(kustomization)
   if (name === undefined) return []
   return [{ name, by: nameOf(refOf(kustomization)), command: `create secret generic ${name} --from-file=age.agekey=FILE` }]

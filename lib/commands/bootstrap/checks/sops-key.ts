@@ -29,16 +29,16 @@ export async function checkSopsKey(
   return (await Promise.all(opening)).flat()
 }
 
-interface Encrypted {
+interface EncryptedFile {
   readonly path: string
   readonly metadata: SopsMetadata
   /** The Secret that its Kustomization takes the key from. */
   readonly secret: string
 }
 
-async function judge({ path, metadata, secret }: Encrypted, found: AgeKey | 'later' | undefined): Promise<Finding[]> {
+async function judge({ path, metadata, secret }: EncryptedFile, found: AgeKey | 'later' | undefined): Promise<Finding[]> {
   if (recipientsIn(metadata).length === 0)
-    return [notice(`${path} is encrypted with SOPS for no age key: whether Flux can open it was not looked at`)]
+    return [notice(`${path} is encrypted with SOPS for no age key: whether Flux can decrypt it was not checked`)]
   if (found === 'later') return []
   const remedy = 'name the file with the right age key in SOPS_AGE_KEY_FILE (.env.example)'
   if (found === undefined) {
@@ -79,7 +79,7 @@ function recipientsIn({ age }: SopsMetadata): string[] {
 }
 
 /** The files that Flux would have to decrypt, from the cluster's own folder and those of its Kustomizations. */
-async function encryptedFiles(tree: Pick<Tree, 'sync' | 'kustomizations' | 'instance'>, checkout: string): Promise<Encrypted[]> {
+async function encryptedFiles(tree: Pick<Tree, 'sync' | 'kustomizations' | 'instance'>, checkout: string): Promise<EncryptedFile[]> {
   const folders = [
     { folder: tree.sync.path, secret: ageSecretOf(tree) },
     ...tree.kustomizations.map((one) => ({ folder: v.parse(pathSchema, one).spec.path, secret: ageSecretOf(tree, one) })),

@@ -17,7 +17,7 @@ type Config = Awaited<ReturnType<Stack['readConfig']>>
 
 /**
  * @param names each `GROUP.NAME`: a key `GROUP:NAME`, or a key of the project's of that name, or a field of the project's secret object GROUP,
- * into which the command line does not let one look
+ * which the command line does not show
  */
 export function judgeStackSecrets(
   { name: stack, folder }: Pick<Stack, 'name' | 'folder'>,

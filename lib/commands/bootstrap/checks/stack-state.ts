@@ -1,9 +1,9 @@
 import { blocks, type Finding, notice } from '../../../preflight/preflight.ts'
-import type { Holder } from '../pulumi-locks.ts'
+import type { PulumiLockHolder } from '../pulumi-locks.ts'
 import type { StackState } from '../pulumi-output.ts'
 import type { Stack } from '../pulumi-stack.ts'
 
-/** Whether the stack is this cluster's, and nobody is at work on it or has left it halfway. */
+/** Whether the stack is this cluster's, and no controller is working on it or has left it halfway. */
 export async function checkStackState(stack: Stack, cluster: string, isOwnWork: boolean): Promise<Finding[]> {
   return judgeStackState(stack, await stack.readState(), await stack.readLocks(), { cluster, isOwnWork })
 }
@@ -15,7 +15,7 @@ export async function checkStackState(stack: Stack, cluster: string, isOwnWork: 
 export function judgeStackState(
   { name, typed }: Pick<Stack, 'name' | 'typed'>,
   { pending, cluster: last }: StackState,
-  locks: readonly Holder[],
+  locks: readonly PulumiLockHolder[],
   { cluster, isOwnWork }: { readonly cluster: string; readonly isOwnWork: boolean },
 ): Finding[] {
   const findings: Finding[] = []

@@ -4,7 +4,7 @@ import { nameOf, refOf } from '../../../kubernetes/objects.ts'
 import type { Cluster } from '../../../kubernetes/client.ts'
 
 /** That the FluxInstance is suspended, and how it is resumed: what a bootstrap puts there is then looked after by no operator. */
-export async function tellSuspended(cluster: Cluster, where: string): Promise<string[]> {
+export async function checkSuspended(cluster: Cluster, where: string): Promise<string[]> {
   const instance = await findInstance(cluster)
   if (instance === undefined || !isSuspended(instance)) return []
   const { kind, namespace, name } = refOf(instance)

@@ -1,9 +1,9 @@
 import { prepareBootstrap } from '../prepare.ts'
 import { bootstrapViaFlux } from '../bootstrap.ts'
-import type { Deployer } from './installer.ts'
+import type { BootstrapInstaller } from './installer.ts'
 
 /** Flux first, by its own CLI. */
-export const fluxInstaller: Deployer = {
+export const fluxInstaller: BootstrapInstaller = {
   async prepare(session, wanted) {
     const inputs = await prepareBootstrap(session, wanted)
     return {

@@ -4,17 +4,17 @@ import type { Session } from '../../../connection/session.ts'
 import type { RunState } from '../../../runner/run-state.ts'
 import type { Step } from '../../../runner/step.ts'
 
-/** How a cluster comes by its Flux: everything that bootstrap and rebuild ask of whatever installs it. */
-export interface Deployer {
+/** Installs Flux on a cluster: everything that bootstrap and rebuild ask of whatever does it. */
+export interface BootstrapInstaller {
   /**
    * Looks at everything beforehand; writes nothing to the cluster.
    * @throws OperatorError `blocked` with all findings
    */
-  readonly prepare: (session: Session, wanted: BootstrapRequest, telling: InstallContext) => Promise<Deployment>
+  readonly prepare: (session: Session, wanted: BootstrapRequest, context: InstallContext) => Promise<PreparedInstallation>
 }
 
 /** From whatever there is to a Flux that follows Git, verified. */
-export interface Deployment {
+export interface PreparedInstallation {
   readonly steps: Step[]
   /** The version of Flux that it brings; not known of a stack of the person's own. */
   readonly toVersion?: string
@@ -24,7 +24,7 @@ export interface Deployment {
   readonly notices: readonly string[]
 }
 
-/** Where a deployer shows what its own tool would change, before anybody consents. */
+/** Where an installer shows what its own tool would change, before anybody consents. */
 export interface InstallContext {
   readonly console: Console
   /** Nothing may be written then, not even a file. */

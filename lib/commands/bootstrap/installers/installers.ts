@@ -1,12 +1,15 @@
-import type { Deployer } from './installer.ts'
+import type { BootstrapInstaller } from './installer.ts'
 import { fluxInstaller } from './flux.ts'
 import { operatorInstaller } from './operator.ts'
 import { pulumiInstaller } from './pulumi.ts'
 
 /** Every way to install Flux, by the name that `--via` gives it. */
-const deployers = { operator: operatorInstaller, flux: fluxInstaller, pulumi: pulumiInstaller } satisfies Record<string, Deployer>
+const installers = { operator: operatorInstaller, flux: fluxInstaller, pulumi: pulumiInstaller } satisfies Record<
+  string,
+  BootstrapInstaller
+>
 
-export const ways = Object.keys(deployers)
+export const ways = Object.keys(installers)
 
 /** The `--via` flag of the scripts that install Flux. */
 export const viaFlag = {
@@ -16,7 +19,7 @@ export const viaFlag = {
   choices: ways,
 } as const
 
-/** The deployer that `--via` names; the operator where it is left out. */
-export function deployerOf(via: string | undefined): Deployer {
-  return Object.entries(deployers).find(([name]) => name === via)?.[1] ?? operatorInstaller
+/** The installer that `--via` names; the operator where it is left out. */
+export function installerFor(via: string | undefined): BootstrapInstaller {
+  return Object.entries(installers).find(([name]) => name === via)?.[1] ?? operatorInstaller
 }

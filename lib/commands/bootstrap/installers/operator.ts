@@ -1,9 +1,9 @@
 import { prepareBootstrap } from '../prepare.ts'
 import { bootstrap } from '../bootstrap.ts'
-import type { Deployer } from './installer.ts'
+import type { BootstrapInstaller } from './installer.ts'
 
 /** flux-operator first, which installs Flux. */
-export const operatorInstaller: Deployer = {
+export const operatorInstaller: BootstrapInstaller = {
   async prepare(session, wanted) {
     const inputs = await prepareBootstrap(session, wanted)
     return {

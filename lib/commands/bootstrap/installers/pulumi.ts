@@ -6,7 +6,7 @@ import { checkApiServices } from '../../../preflight/api-services.ts'
 import { blocks, createPreflight, type Finding } from '../../../preflight/preflight.ts'
 import { listFluxCrds } from '../../../flux/crds.ts'
 import { once } from '../../../base/once.ts'
-import { type FluxThere, lookForFlux } from '../../../flux/installations.ts'
+import { type FluxThere, readFlux } from '../../../flux/installations.ts'
 import { checkPendingDeletions } from '../../../preflight/pending-deletions.ts'
 import { checkStackSecrets, usualSecrets } from '../checks/stack-secrets.ts'
 import { checkStackState } from '../checks/stack-state.ts'
@@ -19,7 +19,7 @@ import { pulumiUp, wasInterrupted } from '../steps/pulumi-up.ts'
 import { ensureSynced } from '../steps/sync.ts'
 import { verifyControllers } from '../steps/verify-controllers.ts'
 import { buildFolder } from '../../../desired-state/tree.ts'
-import type { Deployer } from './installer.ts'
+import type { BootstrapInstaller } from './installer.ts'
 import { usualNamespace } from '../../../flux/refs.ts'
 
 /** Where the component of pulumi/ puts Flux, and what it calls source and root Kustomization. */
@@ -27,13 +27,13 @@ const namespace = usualNamespace
 const syncName = usualNamespace
 
 /** A stack of the person's own, whose program installs Flux' community chart and points it at Git (pulumi/flux-bootstrap.ts). */
-export const pulumiInstaller: Deployer = {
+export const pulumiInstaller: BootstrapInstaller = {
   async prepare(session, wanted, { console, isDryRun, memory }) {
     const { cluster, access, tools } = session
     const { remote, settings, where } = wanted
     const stack = await openStack(session, settings)
     const preflight = createPreflight(cluster.signal)
-    const flux = once(() => lookForFlux(cluster))
+    const flux = once(() => readFlux(cluster))
     const commit = await preflight.learn(() => headOf(remote, cluster.signal))
     await preflight.check(
       async () => checkNoInstance(await flux()),
@@ -63,7 +63,7 @@ export const pulumiInstaller: Deployer = {
 function checkNoInstance({ instances }: FluxThere): Finding[] {
   return instances.map(({ metadata }) =>
     blocks(
-      `FluxInstance ${metadata.namespace}/${metadata.name} is there: its operator owns Flux, and would fight with Pulumi over it`,
+      `FluxInstance ${metadata.namespace}/${metadata.name} exists: its operator owns Flux, and would fight with Pulumi over it`,
       'leave --via pulumi out; or remove that Flux first',
     ),
   )

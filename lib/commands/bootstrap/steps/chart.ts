@@ -6,13 +6,13 @@ import { fluxKinds } from '../../../flux/kinds.ts'
 import { deploymentReadiness, isTrue } from '../../../kubernetes/readiness.ts'
 import { readinessOf } from '../../../flux/readiness.ts'
 import { isRequested } from '../../../flux/reconcile-request.ts'
-import type { Watched } from '../../../kubernetes/watch.ts'
+import type { WatchTarget } from '../../../kubernetes/watch.ts'
 import type { StepContext } from '../../../runner/step.ts'
-import type { Look, Step } from '../../../runner/step.ts'
+import type { StepStatus, Step } from '../../../runner/step.ts'
 import type { Chart } from '../../../desired-state/chart.ts'
 import { applyObjects, describeDifferences, differences } from '../../../kubernetes/apply.ts'
 import { releaseManager } from '../../../flux/field-managers.ts'
-import { urgeFetch } from '../../../flux/artifact.ts'
+import { nudgeFetch } from '../../../flux/artifact.ts'
 import { deploymentsOf, unavailableOf } from '../../../flux/components.ts'
 import { isMadeByOperator } from '../../../flux/labels.ts'
 import { instanceIn } from '../../../flux/refs.ts'
@@ -26,14 +26,14 @@ function ensureChart(
   step: Pick<Step, 'id' | 'title'>,
   chart: Chart,
   objects: readonly KubeObject[],
-  ready: Step['look'],
-  watches: Watched[],
+  ready: Step['check'],
+  watches: WatchTarget[],
 ): Step {
   const version = `${chart.url} ${chart.version}`
   return {
     ...step,
     risk: 'change',
-    async look(run) {
+    async check(run) {
       const found = await differences(run.cluster, objects, releaseManager)
       if (found.length === 0) return ready(run)
       const { change, details } = describeDifferences(found)
@@ -41,7 +41,7 @@ function ensureChart(
       const apply = `kubectl apply --server-side --force-conflicts --field-manager=${releaseManager} -f -`
       return { is: 'todo', change: `${change} (${version})`, commands: [`${render} | ${apply}`], details }
     },
-    async act({ cluster }) {
+    async apply({ cluster }) {
       await applyObjects(cluster, objects, releaseManager)
     },
     watches,
@@ -82,8 +82,8 @@ export function ensureOperator(chart: Chart, objects: readonly KubeObject[]): St
   return {
     ...installing,
     undoneBy: ['stop-operator', 'stop-controllers'],
-    async act(run, progress) {
-      await installing.act(run, progress)
+    async apply(run, progress) {
+      await installing.apply(run, progress)
       for (const ref of await scaledToNone(run.cluster, deployments)) await run.cluster.patch(ref, { spec: { replicas: 1 } })
     },
   }
@@ -108,12 +108,12 @@ async function notEstablished(cluster: Cluster, crds: readonly KubeObject[]): Pr
 export function ensureFluxInstance(chart: Chart, objects: readonly KubeObject[]): Step {
   const { namespace } = chart
   const step = { id: 'flux-instance', title: 'Install Flux: apply the FluxInstance' }
-  const look: Step['look'] = (run) => lookAtInstance(run, namespace)
-  return { ...ensureChart(step, chart, objects, look, instanceWatches(namespace)), urge: urgeFetch(instanceIn(namespace)) }
+  const check: Step['check'] = (run) => instanceStatus(run, namespace)
+  return { ...ensureChart(step, chart, objects, check, instanceWatches(namespace)), nudge: nudgeFetch(instanceIn(namespace)) }
 }
 
 /** Applies the FluxInstance as Git has it, where that it is Ready is waited for later. */
-export function ensureFluxInstanceStated(chart: Chart, objects: readonly KubeObject[]): Step {
+export function ensureFluxInstanceApplied(chart: Chart, objects: readonly KubeObject[]): Step {
   const step = { id: 'flux-instance', title: 'Put the FluxInstance back as Git has it' }
   return ensureChart(step, chart, objects, () => Promise.resolve({ is: 'done', detail: 'it is as Git has it' }), [])
 }
@@ -125,13 +125,13 @@ export function awaitInstanceReady(namespace: string): Step {
     id: 'instance-ready',
     title: 'See the FluxInstance Ready',
     risk: 'safe',
-    async look(run) {
+    async check(run) {
       const live = await run.cluster.get(ref)
       if (live !== undefined && isRequested(live)) return { is: 'waiting', on: 'the operator to look at the FluxInstance' }
-      return lookAtInstance(run, namespace)
+      return instanceStatus(run, namespace)
     },
-    act: () => Promise.resolve(),
-    urge: urgeFetch(ref),
+    apply: () => Promise.resolve(),
+    nudge: nudgeFetch(ref),
     watches: instanceWatches(namespace),
   }
 }
@@ -140,16 +140,16 @@ export function awaitInstanceReady(namespace: string): Step {
 export function awaitFluxInstance(namespace: string): Step {
   return {
     id: 'flux-instance',
-    title: 'Let Git bring the operator, and the operator adopt Flux',
+    title: 'Let Git install the operator, and the operator adopt Flux',
     risk: 'safe',
-    look: (run) => lookAtInstance(run, namespace),
-    act: () => Promise.resolve(),
-    urge: urgeFetch(instanceIn(namespace)),
+    check: (run) => instanceStatus(run, namespace),
+    apply: () => Promise.resolve(),
+    nudge: nudgeFetch(instanceIn(namespace)),
     watches: instanceWatches(namespace),
   }
 }
 
-async function lookAtInstance({ cluster, where }: StepContext, namespace: string): Promise<Look> {
+async function instanceStatus({ cluster, where }: StepContext, namespace: string): Promise<StepStatus> {
   const live = await cluster.get(instanceIn(namespace))
   if (live === undefined) return { is: 'waiting', on: 'the FluxInstance to exist' }
   const readiness = readinessOf(live)
@@ -175,7 +175,7 @@ async function notSynced(cluster: Cluster, namespace: string): Promise<string | 
   return found.flatMap((readiness) => (readiness.is === 'waiting' ? [readiness.on] : []))[0]
 }
 
-function instanceWatches(namespace: string): Watched[] {
+function instanceWatches(namespace: string): WatchTarget[] {
   return [fluxKinds.fluxInstance, kinds.deployment, kinds.pod, fluxKinds.gitRepository].map((kind) => ({ kind, query: { namespace } }))
 }
 

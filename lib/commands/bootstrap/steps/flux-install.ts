@@ -8,7 +8,7 @@ import { OperatorError } from '../../../base/errors.ts'
 import type { Access } from '../../../connection/kubeconfig.ts'
 import type { Step } from '../../../runner/step.ts'
 import type { Tree } from '../../../desired-state/tree.ts'
-import { stated } from '../../../kubernetes/manifest.ts'
+import { manifestOf } from '../../../kubernetes/manifest.ts'
 import { appLabels } from '../../../flux/labels.ts'
 
 const labelsSchema = v.object({ metadata: v.object({ labels: v.record(v.string(), v.string()) }) })
@@ -27,7 +27,7 @@ export function ensureFluxInstalled(tree: Tree, access: Access, flux: string | u
     id: 'flux-install',
     title: `Install Flux ${version} with its CLI`,
     risk: 'change',
-    async look({ cluster }) {
+    async check({ cluster }) {
       if (flux === undefined) {
         return { is: 'blocked', reason: '--via flux needs the flux CLI, which is not on PATH', remedy: 'install flux, or leave --via out' }
       }
@@ -42,7 +42,7 @@ export function ensureFluxInstalled(tree: Tree, access: Access, flux: string | u
       }
       return { is: 'done', detail: `${counted(components.length, 'controller')} of ${version} available` }
     },
-    async act({ timeout, signal }) {
+    async apply({ timeout, signal }) {
       const limit = `--timeout=${Math.ceil(timeout / 1000)}s`
       await shell(access.env, { signal })`${flux ?? 'flux'} install --context=${access.context} ${flags} ${limit}`.catch(
         (error: unknown) => {
@@ -69,8 +69,8 @@ export function ensureFirstSync(tree: Tree): Step {
   const secretRef = sync.pullSecret === '' ? {} : { secretRef: { name: sync.pullSecret } }
   // As the operator will make them (flux-operator internal/builder/templates.go), so that adopting changes nothing.
   const objects = [
-    stated(source, { spec: { interval: sync.interval, ref: { name: sync.ref }, url: sync.url, ...secretRef } }),
-    stated(root, {
+    manifestOf(source, { spec: { interval: sync.interval, ref: { name: sync.ref }, url: sync.url, ...secretRef } }),
+    manifestOf(root, {
       spec: { interval: '10m0s', path: sync.path, prune: true, sourceRef: { kind: 'GitRepository', name } },
     }),
   ]
@@ -78,7 +78,7 @@ export function ensureFirstSync(tree: Tree): Step {
     id: 'first-sync',
     title: `Point Flux at Git: ${sync.ref} at ${commit.slice(0, 12)}`,
     risk: 'change',
-    async look({ cluster }) {
+    async check({ cluster }) {
       const live = await Promise.all([cluster.get(source), cluster.get(root)])
       if (live.every((object) => object !== undefined)) return { is: 'done', detail: `GitRepository and Kustomization ${name} exist` }
       const secret = sync.pullSecret === '' ? '' : ` --secret-ref=${sync.pullSecret}`
@@ -91,7 +91,7 @@ export function ensureFirstSync(tree: Tree): Step {
         ],
       }
     },
-    async act({ cluster }) {
+    async apply({ cluster }) {
       for (const object of objects) await cluster.apply(object)
     },
     watches: [],

@@ -1,6 +1,6 @@
 import { kinds } from '../../../kubernetes/objects.ts'
 import type { Step } from '../../../runner/step.ts'
-import { stated } from '../../../kubernetes/manifest.ts'
+import { manifestOf } from '../../../kubernetes/manifest.ts'
 
 /** Makes sure that Flux's namespace is there. Git never holds it: pruning would take Flux with it (fluxcd/flux2#4570). */
 export function ensureNamespace(name: string): Step {
@@ -9,7 +9,7 @@ export function ensureNamespace(name: string): Step {
     id: 'namespace',
     title: `Create the namespace ${name}`,
     risk: 'change',
-    async look({ cluster }) {
+    async check({ cluster }) {
       const namespace = await cluster.get(ref)
       if (namespace === undefined) return { is: 'todo', change: `create Namespace ${name}`, commands: [`kubectl create namespace ${name}`] }
       if (namespace.metadata.deletionTimestamp === undefined) return { is: 'done', detail: 'exists' }
@@ -19,8 +19,8 @@ export function ensureNamespace(name: string): Step {
         remedy: `kubectl describe namespace ${name}`,
       }
     },
-    async act({ cluster }) {
-      await cluster.apply(stated(ref))
+    async apply({ cluster }) {
+      await cluster.apply(manifestOf(ref))
     },
     watches: [{ kind: kinds.namespace, query: { fields: `metadata.name=${name}` } }],
   }

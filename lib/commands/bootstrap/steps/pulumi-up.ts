@@ -19,7 +19,7 @@ export function pulumiUp(stack: Stack): Step {
     id: 'pulumi-up',
     title: `Deploy Flux with Pulumi: stack ${stack.name}`,
     risk: 'change',
-    async look({ memory }) {
+    async check({ memory }) {
       const changes = await stack.preview()
       const isLeft = wasInterrupted(memory)
       if (changes.length === 0 && !isLeft) return { is: 'done', detail: `pulumi would change nothing in stack ${stack.name}` }
@@ -30,7 +30,7 @@ export function pulumiUp(stack: Stack): Step {
         details: summarizeChanges(changes),
       }
     },
-    async act({ memory }, progress) {
+    async apply({ memory }, progress) {
       putFile(join(memory.folder(), 'pulumi-preview.txt'), await stack.showDiff())
       if (wasInterrupted(memory)) await stack.clearInterrupted()
       memory.write({ pulumi: { isUp: true } })

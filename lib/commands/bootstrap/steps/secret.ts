@@ -1,7 +1,7 @@
 import * as v from 'valibot'
 import { deletionOf, kinds } from '../../../kubernetes/objects.ts'
 import type { Step } from '../../../runner/step.ts'
-import { stated } from '../../../kubernetes/manifest.ts'
+import { manifestOf } from '../../../kubernetes/manifest.ts'
 import { keeperOf } from '../secret-keeper.ts'
 import type { WantedSecret } from '../secrets.ts'
 
@@ -15,7 +15,7 @@ export function ensureSecret({ id, title, namespace, name, type = 'Opaque', valu
     id,
     title,
     risk: 'change',
-    async look({ cluster }) {
+    async check({ cluster }) {
       const live = await cluster.get(ref)
       const keeper = live === undefined ? undefined : keeperOf(live)
       if (keeper !== undefined) return { is: 'done', detail: `Secret ${name} ${keeper}, and is left as it is` }
@@ -28,9 +28,9 @@ export function ensureSecret({ id, title, namespace, name, type = 'Opaque', valu
       const verb = live === undefined ? 'create' : 'change'
       return { is: 'todo', change: `${verb} Secret ${namespace}/${name}: ${differing.join(', ')}`, commands: [command] }
     },
-    async act({ cluster }) {
+    async apply({ cluster }) {
       const data = Object.fromEntries(wanted.map(({ key, encoded }) => [key, encoded]))
-      await cluster.apply(stated(ref, { type, data }))
+      await cluster.apply(manifestOf(ref, { type, data }))
     },
     watches: [{ kind: kinds.secret, query: { namespace, fields: `metadata.name=${name}` } }],
   }

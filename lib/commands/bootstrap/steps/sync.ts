@@ -4,7 +4,7 @@ import { fluxKinds } from '../../../flux/kinds.ts'
 import { readinessOf } from '../../../flux/readiness.ts'
 import { requestReconcile } from '../../../flux/reconcile-request.ts'
 import { headOf } from '../../../tools/git.ts'
-import type { Look, Step } from '../../../runner/step.ts'
+import type { StepStatus, Step } from '../../../runner/step.ts'
 import { exactVersion } from '../../../desired-state/chart.ts'
 import type { Tree } from '../../../desired-state/tree.ts'
 import { stepStatusOf } from '../../../runner/step-status.ts'
@@ -19,7 +19,7 @@ export function ensureSynced(tree: Pick<Tree, 'namespace' | 'syncName' | 'commit
     id: 'sync',
     title: `Follow Git at ${tree.commit.slice(0, 12)}`,
     risk: 'change',
-    async look({ cluster, signal }) {
+    async check({ cluster, signal }) {
       const [repository, kustomization] = await Promise.all([cluster.get(source), cluster.get(root)])
       if (repository === undefined) return { is: 'waiting', on: `GitRepository ${source.name} to be created` }
       const fetched = fetchedRevision(repository)
@@ -42,7 +42,7 @@ export function ensureSynced(tree: Pick<Tree, 'namespace' | 'syncName' | 'commit
         return { is: 'waiting', on: `Kustomization ${root.name} to apply ${head.slice(0, 12)}; it is at ${applied}` }
       return { is: 'done', detail: `GitRepository and Kustomization ${root.name} are Ready at ${head.slice(0, 12)}` }
     },
-    act: ({ cluster }) => requestReconcile(cluster, source),
+    apply: ({ cluster }) => requestReconcile(cluster, source),
     watches: [
       { kind: fluxKinds.gitRepository, query: { namespace } },
       { kind: fluxKinds.kustomization, query: { namespace } },
@@ -50,7 +50,7 @@ export function ensureSynced(tree: Pick<Tree, 'namespace' | 'syncName' | 'commit
   }
 }
 
-function unready(object: KubeObject, remedy: string): Look | undefined {
+function unready(object: KubeObject, remedy: string): StepStatus | undefined {
   const status = stepStatusOf(readinessOf(object), remedy)
   return status.is === 'done' ? undefined : status
 }
@@ -72,12 +72,12 @@ export function ensureTakenOver(tree: Tree): Step {
     id: 'takeover',
     title: 'Hand over to Git: its HelmReleases own the operator and the FluxInstance',
     risk: 'safe',
-    async look({ cluster }) {
+    async check({ cluster }) {
       for (const { chart, ref } of releases) {
         const release = await cluster.get(ref)
         if (release === undefined) return { is: 'waiting', on: `HelmRelease ${ref.name} to be applied from Git` }
-        const look = unready(release, `kubectl --namespace ${ref.namespace} describe helmrelease ${ref.name}`)
-        if (look !== undefined) return look
+        const status = unready(release, `kubectl --namespace ${ref.namespace} describe helmrelease ${ref.name}`)
+        if (status !== undefined) return status
         const version = v.parse(historySchema, release).status.history[0]?.chartVersion.split('+')[0]
         const wanted = exactVersion(chart)
         if (wanted !== undefined && version !== wanted)
@@ -86,12 +86,12 @@ export function ensureTakenOver(tree: Tree): Step {
       for (const ref of kustomizations) {
         const kustomization = await cluster.get(ref)
         if (kustomization === undefined) return { is: 'waiting', on: `Kustomization ${ref.name} to be applied from Git` }
-        const look = unready(kustomization, `kubectl --namespace ${namespace} describe kustomization ${ref.name}`)
-        if (look !== undefined) return look
+        const status = unready(kustomization, `kubectl --namespace ${namespace} describe kustomization ${ref.name}`)
+        if (status !== undefined) return status
       }
       return { is: 'done', detail: `HelmReleases ${releases.map(({ ref }) => ref.name).join(' and ')} are Ready and own their releases` }
     },
-    act: () => Promise.resolve(),
+    apply: () => Promise.resolve(),
     watches: [
       { kind: fluxKinds.helmRelease, query: { namespace } },
       { kind: fluxKinds.kustomization, query: { namespace } },

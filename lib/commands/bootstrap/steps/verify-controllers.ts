@@ -11,7 +11,7 @@ export function verifyControllers(namespace: string, access: Access, flux: strin
     id: 'verify',
     title: 'Verify Flux',
     risk: 'safe',
-    async look({ cluster }) {
+    async check({ cluster }) {
       const deployments = await deploymentsOf(cluster, namespace, 'controllers')
       if (deployments.length === 0) return { is: 'waiting', on: `the controllers in ${namespace}: there are none` }
       for (const deployment of deployments) {
@@ -25,7 +25,7 @@ export function verifyControllers(namespace: string, access: Access, flux: strin
       const names = deployments.map(({ metadata }) => metadata.name).join(', ')
       return { is: 'done', detail: `${names} are available${flux === undefined ? '' : '; flux check agrees'}` }
     },
-    act: () => Promise.resolve(),
+    apply: () => Promise.resolve(),
     watches: [
       { kind: kinds.deployment, query: { namespace } },
       { kind: kinds.pod, query: { namespace } },

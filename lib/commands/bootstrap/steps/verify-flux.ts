@@ -21,7 +21,7 @@ export function verifyFlux(namespace: string, access: Access, flux: string | und
     id: 'verify',
     title: 'Verify Flux',
     risk: 'safe',
-    async look({ cluster, where }) {
+    async check({ cluster, where }) {
       const instance = await cluster.get(instanceRef)
       if (instance === undefined) return { is: 'waiting', on: 'the FluxInstance' }
       const components = componentsOf(instance)
@@ -48,7 +48,7 @@ export function verifyFlux(namespace: string, access: Access, flux: string | und
         detail: `Flux ${versionOfRevision(appliedRevision(instance))}, ${components.length} controllers at their images${check.words}`,
       }
     },
-    act: () => Promise.resolve(),
+    apply: () => Promise.resolve(),
     watches: [
       { kind: kinds.deployment, query: { namespace } },
       { kind: fluxKinds.fluxInstance, query: { namespace } },

@@ -8,61 +8,61 @@ import { deploymentsOf } from '../../../flux/components.ts'
 import { releaseNames } from '../../../flux/refs.ts'
 
 /** Disasters in which something is gone. */
-export const losses: readonly Scenario[] = [
+export const deletions: readonly Scenario[] = [
   {
     name: 'controllers-deleted',
     needsInstaller: true,
     title: 'Every controller deleted',
-    strikes: "deletes the Deployments of Flux's controllers",
+    injects: "deletes the Deployments of Flux's controllers",
     objectiveMs: 2 * minute,
-    strike: async (field) => removeAll(field.cluster, await controllers(field)),
+    inject: async (field) => removeAll(field.cluster, await controllers(field)),
   },
   {
     name: 'operator-deleted',
     isOperators: true,
     needsFolder: true,
     title: 'The operator deleted',
-    strikes: 'deletes the Deployment of flux-operator',
+    injects: 'deletes the Deployment of flux-operator',
     objectiveMs: 2 * minute,
-    strike: async (field) => removeAll(field.cluster, await operators(field)),
+    inject: async (field) => removeAll(field.cluster, await operators(field)),
   },
   {
     name: 'operator-and-controllers-deleted',
     isOperators: true,
     needsFolder: true,
     title: 'The operator and every controller deleted',
-    strikes: "deletes the Deployments of flux-operator and of Flux's controllers",
+    injects: "deletes the Deployments of flux-operator and of Flux's controllers",
     objectiveMs: 2 * minute,
-    strike: async (field) => removeAll(field.cluster, [...(await operators(field)), ...(await controllers(field))]),
+    inject: async (field) => removeAll(field.cluster, [...(await operators(field)), ...(await controllers(field))]),
   },
   {
     name: 'flux-deleted',
     isOperators: true,
     needsFolder: true,
     title: 'All of Flux deleted, with its CRDs',
-    strikes:
+    injects:
       "deletes the FluxInstance, which takes all objects of Flux along, then the operator, every CRD of theirs, and Flux's namespace",
     objectiveMs: 15 * minute,
-    strike: deleteFlux,
+    inject: deleteFlux,
   },
   {
     name: 'cluster-emptied',
     needsFolder: true,
     title: 'The whole cluster lost',
-    strikes: 'makes the cluster a new, empty one',
+    injects: 'makes the cluster a new, empty one',
     objectiveMs: 15 * minute,
     isLabOnly: true,
     isTotal: true,
-    strike: async ({ lab }) => lab?.wipe(),
+    inject: async ({ lab }) => lab?.wipe(),
   },
   {
     name: 'instance-release-deleted',
     isOperators: true,
     needsFolder: true,
     title: "The FluxInstance's HelmRelease deleted",
-    strikes: 'deletes the HelmRelease flux-instance; its FluxInstance stays, for its chart asks for that',
+    injects: 'deletes the HelmRelease flux-instance; its FluxInstance stays, for its chart asks for that',
     objectiveMs: 5 * minute,
-    strike: async ({ cluster, namespace }) => {
+    inject: async ({ cluster, namespace }) => {
       const release = await cluster.get({ ...fluxKinds.helmRelease, namespace, name: releaseNames.instance })
       await removeAll(cluster, release === undefined ? [] : [release])
     },
@@ -85,7 +85,7 @@ async function deleteFlux(field: Field): Promise<void> {
   const [left] = await waitUntil(cluster, {
     watches: [{ kind: fluxKinds.fluxInstance, query: {} }],
     timeout,
-    look: () => cluster.list(fluxKinds.fluxInstance),
+    check: () => cluster.list(fluxKinds.fluxInstance),
     isOver: (instances) => instances.length === 0,
   })
   if (left !== undefined) throw new OperatorError(`the operator has not uninstalled Flux: ${nameOf(refOf(left))} is still there`)

@@ -1,12 +1,12 @@
 import * as v from 'valibot'
-import { stateOf } from '../../../flux/instance.ts'
+import { instanceStateOf } from '../../../flux/instance.ts'
 import { isSuspended } from '../../../flux/suspension.ts'
 import { kinds, nameOf, type Ref } from '../../../kubernetes/objects.ts'
 import { waitUntil } from '../../../kubernetes/wait-until.ts'
 import { fluxKinds } from '../../../flux/kinds.ts'
 import { OperatorError } from '../../../base/errors.ts'
 import { nearestVersions } from '../../../base/version.ts'
-import { stated } from '../../../kubernetes/manifest.ts'
+import { manifestOf } from '../../../kubernetes/manifest.ts'
 import { withVersions } from '../../../desired-state/version-settings.ts'
 import { type Field, minute, type Scenario } from '../scenario.ts'
 import { instanceIn } from '../../../flux/refs.ts'
@@ -16,57 +16,57 @@ const sides = ['one', 'two']
 const stuck = 'drill-stuck'
 
 /** Disasters that come with a commit. Nobody but the lab may commit them to what a cluster follows. */
-export const gitMistakes: readonly Scenario[] = [
+export const gitMisconfigurations: readonly Scenario[] = [
   {
     name: 'upgrade-broken',
     title: 'An upgrade broken halfway',
-    strikes: 'asks in Git for another version of Flux, whose source-controller cannot be pulled',
+    injects: 'asks in Git for another version of Flux, whose source-controller cannot be pulled',
     objectiveMs: 5 * minute,
     isLabOnly: true,
-    strike: breakUpgrade,
-    tidy: async ({ lab }) => lab?.clearFaults(),
+    inject: breakUpgrade,
+    cleanUp: async ({ lab }) => lab?.clearFaults(),
   },
   {
     name: 'release-stuck',
     title: 'A Helm release stuck',
-    strikes: 'has a HelmRelease install into a namespace that is not there, until helm-controller gives up',
+    injects: 'has a HelmRelease install into a namespace that is not there, until helm-controller gives up',
     objectiveMs: 5 * minute,
     isLabOnly: true,
-    async strike(field) {
+    async inject(field) {
       await commit(field, { [`${stuck}/Chart.yaml`]: chart, [`${stuck}/templates/configmap.yaml`]: configMap(stuck, 'stuck') })
       const source = { kind: fluxKinds.gitRepository.kind, name: field.namespace }
       const spec = { interval: '10m', targetNamespace: stuck, chart: { spec: { chart: `./${stuck}`, sourceRef: source } } }
-      await field.cluster.apply(stated(release(field), { spec }))
+      await field.cluster.apply(manifestOf(release(field), { spec }))
     },
     // The cause is fixed, and nobody tries again: that is left to recover.ts.
-    relent: async ({ cluster }) => void (await cluster.apply(stated({ ...kinds.namespace, name: stuck }, {}))),
-    tidy: (field) => removeUntilGone(field, release(field), { ...kinds.namespace, name: stuck }),
+    undo: async ({ cluster }) => void (await cluster.apply(manifestOf({ ...kinds.namespace, name: stuck }, {}))),
+    cleanUp: (field) => removeUntilGone(field, release(field), { ...kinds.namespace, name: stuck }),
   },
   {
     name: 'loop',
     title: 'A recursive reconciliation loop',
-    strikes: 'has two Kustomizations say something else of one ConfigMap every two seconds, until someone fixes it in Git',
+    injects: 'has two Kustomizations say something else of one ConfigMap every two seconds, until someone fixes it in Git',
     objectiveMs: 5 * minute,
     isLabOnly: true,
-    async strike(field) {
+    async inject(field) {
       await commit(field, Object.fromEntries(sides.map((side) => [fileOf(side), configMap(loop, side)])))
       const sourceRef = { kind: fluxKinds.gitRepository.kind, name: field.namespace }
       for (const side of sides) {
         const spec = { interval: '2s', timeout: '20s', prune: true, path: `./${loop}/${side}`, targetNamespace: field.namespace, sourceRef }
-        await field.cluster.apply(stated(pulling(field, side), { spec }))
+        await field.cluster.apply(manifestOf(pulling(field, side), { spec }))
       }
     },
-    relentsOnce: {
+    undoOnce: {
       watches: [{ kind: fluxKinds.kustomization, query: {} }],
       isSo: async (field) => {
         const found = await Promise.all(sides.map((side) => field.cluster.get(pulling(field, side))))
         return found.some((live) => live !== undefined && isSuspended(live))
       },
     },
-    relent: async ({ lab }) => {
+    undo: async ({ lab }) => {
       await lab?.inGit((clone) => clone.commit(fileOf('two'), configMap(`${loop}-two`, 'two'), `fix(drill): leave ${loop} to one of them`))
     },
-    tidy: (field) => removeUntilGone(field, ...sides.map((side) => pulling(field, side))),
+    cleanUp: (field) => removeUntilGone(field, ...sides.map((side) => pulling(field, side))),
   },
 ]
 
@@ -95,7 +95,7 @@ async function breakUpgrade({ cluster, namespace, lab }: Field): Promise<void> {
   const distribution = await lab?.distribution()
   if (lab === undefined || instance === undefined || distribution === undefined)
     throw new OperatorError('there is no other Flux to ask for')
-  const { wanted } = stateOf(instance)
+  const { wanted } = instanceStateOf(instance)
   const version = nearestVersions(wanted, distribution.versions).find((other) => other !== wanted) ?? wanted
   await lab.setFault(`image=source-controller:${distribution.imagesOf(version).get('source-controller') ?? ''}`)
   await lab.inGit(async (clone) => {
@@ -124,7 +124,7 @@ async function commit({ cluster, namespace, lab, progress, timeout }: Field, fil
   const fetched = await waitUntil(cluster, {
     watches: [{ kind: fluxKinds.gitRepository, query: { namespace } }],
     timeout,
-    async look() {
+    async check() {
       const source = v.safeParse(fetchedSchema, await cluster.get(ref))
       return source.success ? source.output.status.artifact.revision : ''
     },
@@ -140,7 +140,7 @@ async function removeUntilGone({ cluster, timeout }: Field, ...refs: readonly Re
     const left = await waitUntil(cluster, {
       watches: [{ kind: ref, query: {} }],
       timeout: deadline - Date.now(),
-      look: () => cluster.get(ref),
+      check: () => cluster.get(ref),
       isOver: (live) => live === undefined,
       async meanwhile(live) {
         if (live !== undefined && live.metadata.deletionTimestamp === undefined) await cluster.remove(ref, { uid: live.metadata.uid ?? '' })

@@ -7,15 +7,15 @@ import { reconcileAnnotation } from '../../../flux/annotations.ts'
 import { instanceIn } from '../../../flux/refs.ts'
 
 /** Disasters in which someone has changed what should not be changed. */
-export const mistakes: readonly Scenario[] = [
+export const misconfigurations: readonly Scenario[] = [
   {
     name: 'instance-suspended',
     isOperators: true,
     title: 'The FluxInstance suspended',
-    strikes: `annotates the FluxInstance with ${reconcileAnnotation}: disabled`,
+    injects: `annotates the FluxInstance with ${reconcileAnnotation}: disabled`,
     objectiveMs: 5 * minute,
     isSuspension: true,
-    strike: ({ cluster, namespace }) =>
+    inject: ({ cluster, namespace }) =>
       patchInstance({ cluster, namespace }, { metadata: { annotations: { [reconcileAnnotation]: 'disabled' } } }),
   },
   {
@@ -23,19 +23,19 @@ export const mistakes: readonly Scenario[] = [
     isOperators: true,
     needsFolder: true,
     title: 'The FluxInstance stalled',
-    strikes: 'asks the FluxInstance for a version of Flux that does not exist',
+    injects: 'asks the FluxInstance for a version of Flux that does not exist',
     objectiveMs: 5 * minute,
-    strike: ({ cluster, namespace }) => patchInstance({ cluster, namespace }, { spec: { distribution: { version: '9.9.9' } } }),
+    inject: ({ cluster, namespace }) => patchInstance({ cluster, namespace }, { spec: { distribution: { version: '9.9.9' } } }),
   },
   {
     name: 'controllers-outdated',
     isOperators: true,
     needsFolder: true,
     title: 'A controller at the old version',
-    strikes: 'suspends the FluxInstance and gives source-controller the image of another version, as an upgrade cut short would leave it',
+    injects: 'suspends the FluxInstance and gives source-controller the image of another version, as an upgrade cut short would leave it',
     objectiveMs: 5 * minute,
     isSuspension: true,
-    async strike(field) {
+    async inject(field) {
       await patchInstance(field, { metadata: { annotations: { [reconcileAnnotation]: 'disabled' } } })
       const ref = { ...kinds.deployment, namespace: field.namespace, name: 'source-controller' }
       const { spec } = v.parse(deploymentSchema, await field.cluster.get(ref))
@@ -50,9 +50,9 @@ export const mistakes: readonly Scenario[] = [
     name: 'git-credentials-wrong',
     needsFolder: true,
     title: "Flux's login for Git wrong",
-    strikes: 'puts a wrong password, or key, into the Secret with the login for Git',
+    injects: 'puts a wrong password, or key, into the Secret with the login for Git',
     objectiveMs: 5 * minute,
-    async strike({ cluster, namespace, gitSecret, progress }) {
+    async inject({ cluster, namespace, gitSecret, progress }) {
       if (gitSecret === undefined) return progress('Flux needs no login for Git here')
       const wrong = Buffer.from('not the right one').toString('base64')
       await cluster.patch({ ...kinds.secret, namespace, name: gitSecret }, { data: { password: wrong, identity: wrong } })
@@ -63,9 +63,9 @@ export const mistakes: readonly Scenario[] = [
     name: 'git-credentials-gone',
     needsFolder: true,
     title: "Flux's login for Git gone",
-    strikes: 'deletes the Secret with the login for Git',
+    injects: 'deletes the Secret with the login for Git',
     objectiveMs: 5 * minute,
-    async strike({ cluster, namespace, gitSecret, progress }) {
+    async inject({ cluster, namespace, gitSecret, progress }) {
       if (gitSecret === undefined) return progress('Flux needs no login for Git here')
       const secret = await cluster.get({ ...kinds.secret, namespace, name: gitSecret })
       await removeAll(cluster, secret === undefined ? [] : [secret])

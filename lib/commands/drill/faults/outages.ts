@@ -3,46 +3,46 @@ import { requestReconcile } from '../../../flux/reconcile-request.ts'
 import { minute, removeAll, type Scenario } from '../scenario.ts'
 import { podsOf } from '../../../flux/components.ts'
 
-const clear: NonNullable<Scenario['relent']> = async ({ lab }) => lab?.clearFaults()
+const clear: NonNullable<Scenario['undo']> = async ({ lab }) => lab?.clearFaults()
 
 /** Disasters in which something outside Flux fails, and comes back: only the lab can bring them about. */
-export const chaos: readonly Scenario[] = [
+export const outages: readonly Scenario[] = [
   {
     name: 'operator-partitioned',
     title: 'The operator cut off from the API',
-    strikes: 'keeps flux-operator from reaching the API, so that it ends and cannot start',
+    injects: 'keeps flux-operator from reaching the API, so that it ends and cannot start',
     objectiveMs: 2 * minute,
     isLabOnly: true,
-    async strike({ lab, cluster, namespace }) {
+    async inject({ lab, cluster, namespace }) {
       await lab?.setFault('partition=flux-operator')
       // In a cluster it would end by itself when it loses its lease; the lab's operator has none.
       await removeAll(cluster, await podsOf(cluster, namespace, 'operator'))
     },
-    relent: clear,
+    undo: clear,
   },
   {
     name: 'git-gone',
     title: 'Git gone for a while',
-    strikes: 'has the Git server refuse connections until that is noticed',
+    injects: 'has the Git server refuse connections until that is noticed',
     objectiveMs: 5 * minute,
     isLabOnly: true,
-    async strike({ lab, cluster, namespace }) {
+    async inject({ lab, cluster, namespace }) {
       await lab?.setFault('git-down')
       await requestReconcile(cluster, { ...fluxKinds.gitRepository, namespace, name: namespace })
     },
-    relent: clear,
+    undo: clear,
   },
   {
     name: 'registry-gone',
     title: 'The registry gone for a while',
-    strikes: 'has the OCI registry refuse connections until that is noticed',
+    injects: 'has the OCI registry refuse connections until that is noticed',
     objectiveMs: 5 * minute,
     isLabOnly: true,
-    async strike({ lab, cluster, namespace }) {
+    async inject({ lab, cluster, namespace }) {
       await lab?.setFault('registry-down')
       // Flux would ask it only every twelve hours: until then nothing is amiss.
       await requestReconcile(cluster, { ...fluxKinds.ociRepository, namespace, name: 'flux-operator' })
     },
-    relent: clear,
+    undo: clear,
   },
 ]

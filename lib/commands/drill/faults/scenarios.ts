@@ -1,16 +1,16 @@
 import { OperatorError } from '../../../base/errors.ts'
 import { nearest } from '../../../base/nearest.ts'
-import { chaos } from './outages.ts'
-import { gitMistakes } from './git-changes.ts'
-import { losses } from './deletions.ts'
-import { mistakes } from './misconfigurations.ts'
+import { outages } from './outages.ts'
+import { gitMisconfigurations } from './git-changes.ts'
+import { deletions } from './deletions.ts'
+import { misconfigurations } from './misconfigurations.ts'
 import type { Scenario } from '../scenario.ts'
 
 /** Every disaster that can be rehearsed, in the order of a whole drill. */
-export const scenarios: readonly Scenario[] = [...losses, ...mistakes, ...gitMistakes, ...chaos]
+export const scenarios: readonly Scenario[] = [...deletions, ...misconfigurations, ...gitMisconfigurations, ...outages]
 
 /** What decides whether a disaster can be brought about on a cluster, and repaired again. */
-export interface DrillGround {
+export interface DrillEnvironment {
   readonly isLab: boolean
   /** An operator keeps its Flux. */
   readonly isOperators: boolean
@@ -20,7 +20,7 @@ export interface DrillGround {
 }
 
 /** Why a scenario is not for this cluster; undefined where it is. What recover.ts could not repair is never broken. */
-function whyNot(scenario: Scenario, { isLab, isOperators, hasFolder, hasInstaller }: DrillGround): string | undefined {
+function whyNot(scenario: Scenario, { isLab, isOperators, hasFolder, hasInstaller }: DrillEnvironment): string | undefined {
   if (scenario.isLabOnly === true && !isLab) return 'can be brought about in the lab only'
   if (scenario.isOperators === true && !isOperators) return 'is about what only an operator keeps, and none keeps the Flux of this cluster'
   if (scenario.needsInstaller === true && !hasInstaller) return 'deletes controllers that nothing here would put back'
@@ -34,9 +34,13 @@ function whyNot(scenario: Scenario, { isLab, isOperators, hasFolder, hasInstalle
  * The scenarios that `--scenario` names; with `all`, those that can be brought about here, and repaired again.
  * @throws OperatorError `usage` naming the nearest right one, or why one is not for this cluster
  */
-export function chooseScenarios(wanted: string, again: (...flags: readonly string[]) => string, ground: DrillGround): readonly Scenario[] {
+export function chooseScenarios(
+  wanted: string,
+  again: (...flags: readonly string[]) => string,
+  environment: DrillEnvironment,
+): readonly Scenario[] {
   if (wanted === 'all') {
-    const possible = scenarios.filter((scenario) => whyNot(scenario, ground) === undefined)
+    const possible = scenarios.filter((scenario) => whyNot(scenario, environment) === undefined)
     if (possible.length > 0) return possible
     throw new OperatorError('no disaster can be rehearsed on this cluster: recover.ts could repair none of them', {
       kind: 'usage',
@@ -71,7 +75,7 @@ export function chooseScenarios(wanted: string, again: (...flags: readonly strin
         },
       )
     }
-    const why = whyNot(scenario, ground)
+    const why = whyNot(scenario, environment)
     if (why === undefined) return scenario
     throw new OperatorError(`the scenario ${name} ${why}`, {
       kind: 'usage',

@@ -1,5 +1,5 @@
 import { ignoreNotFound, type Cluster } from '../../../kubernetes/client.ts'
-import { stated } from '../../../kubernetes/manifest.ts'
+import { manifestOf } from '../../../kubernetes/manifest.ts'
 import type { KubeObject, Ref } from '../../../kubernetes/objects.ts'
 import type { Damage } from './damages.ts'
 
@@ -39,7 +39,7 @@ function added(title: string, ref: Ref, fields: Record<string, unknown>): Damage
   return {
     name: title,
     seen: ref,
-    strike: async (cluster) => void (await cluster.apply(stated(ref, fields), { manager: 'kubectl-edit' })),
+    inject: async (cluster) => void (await cluster.apply(manifestOf(ref, fields), { manager: 'kubectl-edit' })),
     isBack: (now) => now === undefined,
     undo: (cluster) => remove(cluster, ref),
   }

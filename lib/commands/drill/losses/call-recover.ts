@@ -2,7 +2,7 @@ import * as v from 'valibot'
 import { callScript, ScriptFailed } from '../call-script.ts'
 
 /** What recover.ts has made of a damage. */
-export interface Recovered {
+export interface RecoverResult {
   /** It ended with exit code 0. */
   readonly isDone: boolean
   /** It did something itself, beside waiting. */
@@ -19,13 +19,13 @@ const documentSchema = v.object({
 })
 
 /** Calls recover.ts as a person would, with every consent; that it refuses is not an error here. */
-export async function callRecover(flags: readonly string[], progress: (line: string) => void, signal: AbortSignal): Promise<Recovered> {
+export async function callRecover(flags: readonly string[], progress: (line: string) => void, signal: AbortSignal): Promise<RecoverResult> {
   const said: string[] = []
-  const tell = (line: string): void => {
+  const report = (line: string): void => {
     said.push(line)
     progress(line)
   }
-  const ended = await callScript('recover', [...flags, '--json', '--fresh'], tell, signal).then(
+  const ended = await callScript('recover', [...flags, '--json', '--fresh'], report, signal).then(
     (written) => ({ isDone: true, written }),
     (error: unknown) => {
       if (!(error instanceof ScriptFailed)) throw error

@@ -1,14 +1,14 @@
 import * as v from 'valibot'
 import type { Cluster } from '../../../kubernetes/client.ts'
 import { kinds, type KubeObject, parseObject, type Ref, refOf } from '../../../kubernetes/objects.ts'
-import { stated } from '../../../kubernetes/manifest.ts'
+import { manifestOf } from '../../../kubernetes/manifest.ts'
 import { additions } from './additions.ts'
 
 /** One way to damage one object. */
 export interface Damage {
   /** Stable: reports name it, and a resumed drill goes by it. */
   readonly name: string
-  readonly strike: (cluster: Cluster) => Promise<void>
+  readonly inject: (cluster: Cluster) => Promise<void>
   /** Whether the object is as it was before; undefined is an object that does not exist. */
   readonly isBack: (live: KubeObject | undefined) => boolean
   /** Takes back what only who did it can take back; a damage without it is for Flux and recover.ts alone. */
@@ -36,7 +36,7 @@ function deleted(live: KubeObject): Damage {
   const { uid = '' } = live.metadata
   return {
     name: 'deleted',
-    strike: (cluster) => cluster.remove(refOf(live), { uid }),
+    inject: (cluster) => cluster.remove(refOf(live), { uid }),
     isBack: (now) => now !== undefined && now.metadata.uid !== uid && now.metadata.deletionTimestamp === undefined,
   }
 }
@@ -46,7 +46,7 @@ function held(live: KubeObject): Damage {
   const { uid = '', finalizers } = live.metadata
   return {
     name: 'deleted, held',
-    async strike(cluster) {
+    async inject(cluster) {
       await cluster.patch(ref, { metadata: { finalizers: [...finalizers, finalizer] } })
       await cluster.remove(ref, { uid })
     },
@@ -74,8 +74,8 @@ function altered<S extends v.GenericSchema>(
   return [
     {
       name,
-      strike: async (cluster) =>
-        void (await cluster.apply(parseObject({ ...stated(refOf(live)), ...part.fields(read.output) }), { manager: person })),
+      inject: async (cluster) =>
+        void (await cluster.apply(parseObject({ ...manifestOf(refOf(live)), ...part.fields(read.output) }), { manager: person })),
       isBack(now) {
         const seen = v.safeParse(part.schema, now)
         return seen.success && JSON.stringify(seen.output) === before
@@ -106,7 +106,7 @@ const labels = (live: KubeObject): Damage[] =>
     schema: labelsSchema,
     fields: ({ metadata }) => ({
       metadata: {
-        ...stated(refOf(live)).metadata,
+        ...manifestOf(refOf(live)).metadata,
         labels: Object.fromEntries(
           Object.keys(metadata.labels)
             .filter(isFluxs)

@@ -1,22 +1,22 @@
 import { join } from 'node:path'
 import * as v from 'valibot'
-import { groundOf, type DrillTarget } from '../environment.ts'
+import { environmentOf, type DrillTarget } from '../environment.ts'
 import { drillFlags, eachLoss } from '../flags.ts'
 import { findPlace, reachGoodState } from '../place.ts'
 import { minute, type LabPowers } from '../scenario.ts'
 import { callRecover } from './call-recover.ts'
 import { drawMatrix } from './matrix-page.ts'
-import { tellLosses } from './matrix.ts'
+import { reportLosses } from './matrix.ts'
 import { keyOf, lossesOf, type Round, roundsOf } from './objects.ts'
 import { isMet, type LossOutcome, lossSchema } from './outcome.ts'
-import { type LossGround, playRound } from './round.ts'
+import { type LossEnvironment, playRound } from './round.ts'
 import { parseDuration, showDuration } from '../../../base/duration.ts'
 import { messageOf, OperatorError } from '../../../base/errors.ts'
 import { putFile } from '../../../base/write-atomic.ts'
 import { readInstallation } from '../../../flux/installation.ts'
 import { allProbes } from '../../../health/all-probes.ts'
 import { runProbes } from '../../../health/probe.ts'
-import { sceneOf } from '../../../health/snapshot.ts'
+import { snapshotOf } from '../../../health/snapshot.ts'
 import { failedWith } from '../../../runner/execute.ts'
 import { chooseRun } from '../../../runner/resume.ts'
 import type { CommandContext } from '../../../runner/run-command.ts'
@@ -40,9 +40,9 @@ export async function drillEachLoss(stage: LossStage): Promise<RunResult> {
   const draw = { pairs: numberIn(own.pairs, 'pairs'), sample: numberIn(own.sample, 'sample'), seed: numberIn(own.seed, 'seed') ?? 1 }
   const installation = await readInstallation(session.cluster)
   if (shared['dry-run'] === true) {
-    const rounds = roundsOf(await lossesOf(sceneOf(stage), own.only), draw)
+    const rounds = roundsOf(await lossesOf(snapshotOf(stage), own.only), draw)
     for (const round of rounds) console.answer.line(keyOf(round))
-    return { outcome: 'planned', telling: tellLosses([]), isAnswer: true, verdict: `${rounds.length} losses would be rehearsed` }
+    return { outcome: 'planned', report: reportLosses([]), isAnswer: true, verdict: `${rounds.length} losses would be rehearsed` }
   }
   const earlier = await earlierRun(stage)
   if (earlier !== undefined) record.continueAs(earlier)
@@ -55,7 +55,7 @@ export async function drillEachLoss(stage: LossStage): Promise<RunResult> {
   record.memory.write({ losses: outcomes })
   try {
     await begin(stage, place, lab, earlier !== undefined)
-    const rounds = roundsOf(await lossesOf(sceneOf(stage), own.only), draw)
+    const rounds = roundsOf(await lossesOf(snapshotOf(stage), own.only), draw)
     console.line(`${rounds.length} losses, seed ${draw.seed}; ${outcomes.length} were rehearsed before`)
     const done = new Set(
       outcomes.map(({ objects, damages }) => keyOf(objects.map((object, at) => ({ object, damage: { name: damages[at] ?? '' } })))),
@@ -66,16 +66,16 @@ export async function drillEachLoss(stage: LossStage): Promise<RunResult> {
       record.memory.write({ losses: outcomes })
       keepPage(stage, outcomes)
     }
-    return { ...endingOf(outcomes), telling: tellLosses(outcomes) }
+    return { ...endingOf(outcomes), report: reportLosses(outcomes) }
   } catch (thrown) {
     const { outcome, failure } = failedWith(thrown, stage.signal, true, again)
-    return { outcome, ...(failure === undefined ? {} : { failure }), telling: tellLosses(outcomes) }
+    return { outcome, ...(failure === undefined ? {} : { failure }), report: reportLosses(outcomes) }
   } finally {
     keepPage(stage, outcomes)
   }
 }
 
-/** The run to go on with; one of another drill is none. */
+/** The run to resume; one of another drill is none. */
 async function earlierRun({ target, session, shared, again }: LossStage): ReturnType<typeof chooseRun> {
   const found = findInterrupted(target.runs, target.context, 'drill', shared.resume)
   if (shared.resume === undefined && (found === undefined || !v.is(notesSchema, found.notes))) return undefined
@@ -90,10 +90,10 @@ async function earlierRun({ target, session, shared, again }: LossStage): Return
 async function begin(stage: LossStage, place: DrillTarget, lab: LabPowers, isContinued: boolean): Promise<void> {
   const waiting = stage.console.wait('the good state that each loss begins from')
   try {
-    const ground = groundOf(stage, place, (text) => waiting.on(text))
+    const environment = environmentOf(stage, place, (text) => waiting.on(text))
     if (isContinued) return await putBack(stage, lab, (text) => waiting.on(text))
-    await reachGoodState(stage, place, ground.ailment, (text) => waiting.on(text))
-    await ground.ensureWitness()
+    await reachGoodState(stage, place, environment.problem, (text) => waiting.on(text))
+    await environment.ensureCanary()
     await lab.snapshot(snapshot)
   } finally {
     waiting.stop()
@@ -112,7 +112,7 @@ async function rehearseRound(
   try {
     const isLarge = round.some(({ ref }) => largeKinds.includes(ref.kind))
     const objective = own.objective === undefined ? undefined : parseDuration(own.objective)
-    const outcome = await playRound(round, objective ?? (isLarge ? 15 : 5) * minute, lossGround(stage, place, progress))
+    const outcome = await playRound(round, objective ?? (isLarge ? 15 : 5) * minute, lossEnvironment(stage, place, progress))
     if (isMet(outcome)) waiting.success(describe(title, outcome))
     else waiting.failure(describe(title, outcome))
     const isClean = isMet(outcome) && outcome.survived && outcome.healedBy !== 'nobody'
@@ -123,51 +123,51 @@ async function rehearseRound(
   }
 }
 
-function lossGround(stage: LossStage, place: DrillTarget, progress: (text: string) => void): LossGround {
+function lossEnvironment(stage: LossStage, place: DrillTarget, progress: (text: string) => void): LossEnvironment {
   const { session, signal, console, record } = stage
-  const ground = groundOf(stage, place, progress)
+  const environment = environmentOf(stage, place, progress)
   const reported = (line: string): void => {
     record.log(`recover: ${line}`)
     if (console.isTerminal) progress(line)
   }
   return {
-    looks: () => runProbes(allProbes, sceneOf(stage)),
+    probe: () => runProbes(allProbes, snapshotOf(stage)),
     live: (ref) => session.cluster.get(ref),
-    strike: ({ object, damage }) =>
-      ground.strike({
+    inject: ({ object, damage }) =>
+      environment.inject({
         name: eachLoss,
         title: object,
-        strikes: damage.name,
+        injects: damage.name,
         objectiveMs: 0,
-        strike: ({ cluster }) => damage.strike(cluster),
+        inject: ({ cluster }) => damage.inject(cluster),
       }),
     undo: async ({ damage }) => damage.undo?.(session.cluster),
     recover: () => callRecover(place.flags, reported, signal),
-    fingerprint: ground.fingerprint,
-    commitApplied: ground.commitApplied,
+    fingerprint: environment.fingerprint,
+    commitApplied: environment.commitApplied,
     progress,
     signal,
   }
 }
 
-/** Everything as it was at the beginning, clusters and Git, and all well. */
+/** Everything as it was at the beginning, clusters and Git, and all healthy. */
 async function putBack(stage: LossStage, lab: LabPowers, progress: (text: string) => void): Promise<void> {
   progress('putting the lab back')
   await lab.reset(snapshot)
   const deadline = Date.now() + Math.min(stage.timeout, 3 * minute)
   for (;;) {
-    const looks = await runProbes(allProbes, sceneOf(stage))
-    const sick = looks.find(({ state }) => state === 'fail' || state === 'unknown')
-    if (sick === undefined) return
-    if (Date.now() > deadline) throw new OperatorError(`the lab is not well after it was put back: ${sick.title}: ${sick.detail}`)
-    progress(`putting the lab back: ${sick.title}: ${sick.detail}`)
+    const results = await runProbes(allProbes, snapshotOf(stage))
+    const unhealthy = results.find(({ state }) => state === 'fail' || state === 'unknown')
+    if (unhealthy === undefined) return
+    if (Date.now() > deadline) throw new OperatorError(`the lab is not healthy after it was reset: ${unhealthy.title}: ${unhealthy.detail}`)
+    progress(`resetting the lab: ${unhealthy.title}: ${unhealthy.detail}`)
   }
 }
 
 function describe(title: string, { noticed, detectedMs, harmless, healedBy, recoveredMs, failure, survived }: LossOutcome): string {
   const seen = harmless ?? (noticed === null ? 'not noticed' : `noticed by ${noticed} after ${showDuration(detectedMs ?? 0)}`)
-  const healed = recoveredMs === null ? 'not recovered' : `well after ${showDuration(recoveredMs)}, by ${healedBy}`
-  return `${title}: ${seen}; ${healed}${survived ? '' : '; workloads were lost'}${failure === null ? '' : `; ${failure}`}`
+  const recovery = recoveredMs === null ? 'not recovered' : `healthy after ${showDuration(recoveredMs)}, by ${healedBy}`
+  return `${title}: ${seen}; ${recovery}${survived ? '' : '; workloads were lost'}${failure === null ? '' : `; ${failure}`}`
 }
 
 /** At most a tenth may be harmless: who calls more so does not look closely enough. */
@@ -175,12 +175,10 @@ function endingOf(outcomes: readonly LossOutcome[]): RunResult {
   const missed = outcomes.filter((outcome) => !isMet(outcome))
   const harmless = outcomes.filter((outcome) => outcome.harmless !== null).length
   const isTooMany = outcomes.length >= 10 && harmless > outcomes.length / 10
-  const verdict = `${outcomes.length} losses: ${outcomes.length - missed.length} noticed and healed, or harmless (${harmless})`
+  const verdict = `${outcomes.length} losses: ${outcomes.length - missed.length} noticed and repaired, or harmless (${harmless})`
   if (missed.length === 0 && !isTooMany) return { outcome: 'done', verdict }
   const what =
-    missed.length > 0
-      ? `${missed.length} of ${outcomes.length} losses did not end well`
-      : `${harmless} of ${outcomes.length} are called harmless`
+    missed.length > 0 ? `${missed.length} of ${outcomes.length} losses failed` : `${harmless} of ${outcomes.length} are called harmless`
   return { outcome: 'failed', failure: new OperatorError(what, { remedy: 'report.md of this run names each' }) }
 }
 

@@ -1,7 +1,7 @@
 import { htmlPage } from '../../../base/html-page.ts'
 import { escapeHtml } from '../../../base/outside-text.ts'
 import type { DrillFacts } from '../html-report.ts'
-import { shown } from './matrix.ts'
+import { shownTime } from './matrix.ts'
 import { isMet, type LossOutcome } from './outcome.ts'
 
 /** The matrix of a drill of every loss as one page: objects by damages; on a phone each object is a list. */
@@ -18,9 +18,9 @@ export function drawMatrix(facts: DrillFacts, outcomes: readonly LossOutcome[]):
   return htmlPage(
     `Every loss on ${facts.context}`,
     style,
-    `<p class="${met === outcomes.length ? 'met' : 'missed'}"><b>${met} of ${outcomes.length}</b> noticed and healed, or harmless</p>
+    `<p class="${met === outcomes.length ? 'met' : 'missed'}"><b>${met} of ${outcomes.length}</b> noticed and repaired, or harmless</p>
 <p class="faint">${escapeHtml(`${facts.server}, ${facts.operator}, run ${facts.runId}, ${facts.startedAt} to ${facts.finishedAt}`)}</p>
-<p class="faint"><span class="met">✔</span> as it should be <span class="harmless">○</span> harmless <span class="missed">✗</span> not noticed, not healed, or a workload lost. Each cell: the probe that noticed and when, who healed it and when.</p>
+<p class="faint"><span class="met">✔</span> as it should be <span class="harmless">○</span> harmless <span class="missed">✗</span> not noticed, not repaired, or a workload lost. Each cell: the probe that noticed and when, who repaired it and when.</p>
 ${
   isOfPairs
     ? outcomes.map(drawPair).join('\n')
@@ -44,10 +44,10 @@ function drawCell(damage: string, outcome: LossOutcome | undefined): string {
 function drawOutcome(outcome: LossOutcome): string {
   const { noticed, detectedMs, harmless, healedBy, recoveredMs, survived, failure } = outcome
   const mark = !isMet(outcome) ? ['missed', '✗'] : harmless !== null ? ['harmless', '○'] : ['met', '✔']
-  const seen = harmless ?? (noticed === null ? 'not noticed' : `${noticed}, ${shown(detectedMs)}`)
+  const seen = harmless ?? (noticed === null ? 'not noticed' : `${noticed}, ${shownTime(detectedMs)}`)
   const reported = [
     seen,
-    `${healedBy}, ${shown(recoveredMs)}`,
+    `${healedBy}, ${shownTime(recoveredMs)}`,
     ...(survived ? [] : ['workloads lost']),
     ...(failure === null ? [] : [failure]),
   ]

@@ -2,16 +2,16 @@ import { showDuration } from '../../../base/duration.ts'
 import type { DocumentFields } from '../../../runner/report.ts'
 import { isMet, lossField, type LossOutcome } from './outcome.ts'
 
-/** What the document and report.md say of the losses: all of them, then what did not end well, and what is harmless and why. */
-export function tellLosses(outcomes: readonly LossOutcome[]): DocumentFields {
-  const head = ['object', 'damage', 'noticed by', 'after', 'healed by', 'after', 'workloads', '']
+/** What the document and report.md say of the losses: all of them, then what failed, and what is harmless and why. */
+export function reportLosses(outcomes: readonly LossOutcome[]): DocumentFields {
+  const head = ['object', 'damage', 'noticed by', 'after', 'repaired by', 'after', 'workloads', '']
   const rows = outcomes.map((outcome) => [
     outcome.objects.join(' + '),
     outcome.damages.join(' + '),
     outcome.noticed ?? (outcome.harmless === null ? 'nobody' : 'harmless'),
-    shown(outcome.detectedMs),
+    shownTime(outcome.detectedMs),
     outcome.healedBy,
-    shown(outcome.recoveredMs),
+    shownTime(outcome.recoveredMs),
     outcome.survived ? 'the same' : outcome.announced ? 'lost, as announced' : 'lost',
     isMet(outcome) ? 'met' : 'not met',
   ])
@@ -37,6 +37,6 @@ function listed(title: string, outcomes: readonly LossOutcome[], line: (one: Los
 }
 
 /** A time in a table. */
-export function shown(milliseconds: number | null): string {
+export function shownTime(milliseconds: number | null): string {
   return milliseconds === null ? '–' : showDuration(milliseconds)
 }

@@ -3,7 +3,7 @@ import { OperatorError } from '../../../base/errors.ts'
 import { identityOf } from '../../../flux/inventory.ts'
 import { instanceIn } from '../../../flux/refs.ts'
 import { partsOf } from '../../../health/parts.ts'
-import type { Scene } from '../../../health/snapshot.ts'
+import type { Snapshot } from '../../../health/snapshot.ts'
 import { kinds, type KubeObject, nameOf, type Ref, refOf } from '../../../kubernetes/objects.ts'
 import { type Damage, damagesOf } from './damages.ts'
 
@@ -19,13 +19,13 @@ export interface Loss {
  * Every object that this Flux consists of, as the cluster tells: what was installed, the namespace, the FluxInstance, source and root, the
  * Secrets that are named, and those in which Helm keeps its releases; each with all that may befall it.
  */
-export async function lossesOf(scene: Scene, only: string | undefined): Promise<Loss[]> {
-  const { cluster } = scene
+export async function lossesOf(snapshot: Snapshot, only: string | undefined): Promise<Loss[]> {
+  const { cluster } = snapshot
   const [namespace, parts, { all }, { follows }] = await Promise.all([
-    scene.namespace(),
-    partsOf(scene),
-    scene.objects(),
-    scene.installation(),
+    snapshot.namespace(),
+    partsOf(snapshot),
+    snapshot.objects(),
+    snapshot.installation(),
   ])
   const storage = await cluster.list(kinds.secret, { namespace, labels: 'owner=helm,status=deployed' })
   const refs: Ref[] = [

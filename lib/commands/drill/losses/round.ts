@@ -5,19 +5,19 @@ import { compareSurvival } from '../../../continuity/compare.ts'
 import type { Fingerprint } from '../../../continuity/fingerprint.ts'
 import type { ProbeResult } from '../../../health/probe.ts'
 import type { KubeObject, Ref } from '../../../kubernetes/objects.ts'
-import type { Recovered } from './call-recover.ts'
+import type { RecoverResult } from './call-recover.ts'
 import { damagesOf } from './damages.ts'
 import type { Loss, Round } from './objects.ts'
 import type { LossOutcome } from './outcome.ts'
 import { newTroubles, noticedBy, troublesOf } from './troubles.ts'
 
 /** What a round does to, and asks of, the place it happens in. */
-export interface LossGround {
-  readonly looks: () => Promise<readonly ProbeResult[]>
+export interface LossEnvironment {
+  readonly probe: () => Promise<readonly ProbeResult[]>
   readonly live: (ref: Ref) => Promise<KubeObject | undefined>
-  readonly strike: (loss: Loss) => Promise<void>
+  readonly inject: (loss: Loss) => Promise<void>
   readonly undo: (loss: Loss) => Promise<void>
-  readonly recover: () => Promise<Recovered>
+  readonly recover: () => Promise<RecoverResult>
   readonly fingerprint: () => Promise<Fingerprint>
   /** Commits something new; returns when Flux has applied it. */
   readonly commitApplied: () => Promise<void>
@@ -31,24 +31,24 @@ const interval = 60_000
 const patience = interval + 15_000
 const between = 500
 
-/** Has one round of losses happen, sees it noticed and healed, and a new commit applied afterwards. */
-export async function playRound(planned: Round, objectiveMs: number, ground: LossGround): Promise<LossOutcome> {
-  const before = await ground.fingerprint()
-  const round = await Promise.all(planned.map((loss) => renewed(loss, ground)))
-  const watch = await watchRound(round, ground)
+/** Has one round of losses happen, waits until it is noticed and repaired, and a new commit applied afterwards. */
+export async function playRound(planned: Round, objectiveMs: number, environment: LossEnvironment): Promise<LossOutcome> {
+  const before = await environment.fingerprint()
+  const round = await Promise.all(planned.map((loss) => renewed(loss, environment)))
+  const watch = await watchRound(round, environment)
   const course = newCourse()
   try {
-    ground.progress('struck')
-    for (const loss of round) await ground.strike(loss)
-    await heal(round, watch, course, ground)
-    await ground.commitApplied()
-    if (await watch.untilWell(patience)) course.recoveredMs = watch.since()
-    else course.failure = `not well after a new commit: ${watch.ailment()}`
+    environment.progress('damaged')
+    for (const loss of round) await environment.inject(loss)
+    await repair(round, watch, course, environment)
+    await environment.commitApplied()
+    if (await watch.untilHealthy(patience)) course.recoveredMs = watch.since()
+    else course.failure = `not healthy after a new commit: ${watch.problem()}`
   } catch (thrown) {
-    ground.signal.throwIfAborted()
+    environment.signal.throwIfAborted()
     course.failure = messageOf(thrown)
   }
-  const { changed, missing } = compareSurvival(before, await ground.fingerprint())
+  const { changed, missing } = compareSurvival(before, await environment.fingerprint())
   const lost = [...changed, ...missing]
   const isNamed = lost.every((name) => course.said.includes(name))
   const failure = lost.length === 0 || isNamed ? course.failure : `did not survive, and was not named before: ${lost.join(', ')}`
@@ -69,7 +69,7 @@ export async function playRound(planned: Round, objectiveMs: number, ground: Los
 }
 
 /** The same damage to the object as it is now: an earlier one may have had it made again. */
-async function renewed({ ref, object, damage }: Loss, { live }: LossGround): Promise<Loss> {
+async function renewed({ ref, object, damage }: Loss, { live }: LossEnvironment): Promise<Loss> {
   const now = await live(ref)
   const again = now === undefined ? undefined : damagesOf(now).find(({ name }) => name === damage.name)
   if (again === undefined) throw new OperatorError(`${object} does not exist any more, or cannot be damaged so: ${damage.name}`)
@@ -77,7 +77,7 @@ async function renewed({ ref, object, damage }: Loss, { live }: LossGround): Pro
 }
 
 /** What has come of a round so far. */
-interface Course {
+interface RoundState {
   healedBy: LossOutcome['healedBy']
   harmless: string | undefined
   recoveredMs: number | null
@@ -86,100 +86,100 @@ interface Course {
   readonly recognised: Set<string>
 }
 
-function newCourse(): Course {
+function newCourse(): RoundState {
   return { healedBy: 'nobody', harmless: undefined, recoveredMs: null, failure: undefined, said: '', recognised: new Set() }
 }
 
 /** Flux first, unless only a person can end it; then recover.ts; then the person, and both again. */
-async function heal(round: Round, watch: Watch, course: Course, ground: LossGround): Promise<void> {
+async function repair(round: Round, watch: Watch, course: RoundState, environment: LossEnvironment): Promise<void> {
   const isPersons = round.some(({ damage }) => damage.undo !== undefined)
-  ground.progress('waiting until it is noticed, or put back')
-  if (await watch.untilWell(patience, isPersons)) {
+  environment.progress('waiting until it is noticed, or put back')
+  if (await watch.untilHealthy(patience, isPersons)) {
     course.healedBy = 'flux'
     if (watch.noticed() === undefined)
-      await proveHarmless(`put back by Flux within ${showDuration(watch.since())}, before a look`, watch, course)
+      await proveHarmless(`put back by Flux within ${showDuration(watch.since())}, before a check`, watch, course)
     return
   }
   if (watch.noticed() === undefined) {
-    await proveHarmless('nothing of Flux goes by it', watch, course)
-    for (const loss of round) await ground.undo(loss)
+    await proveHarmless('nothing of Flux depends on it', watch, course)
+    for (const loss of round) await environment.undo(loss)
     course.healedBy = isPersons ? 'person' : 'nobody'
     return
   }
-  if (await callRecover(watch, course, ground)) return
+  if (await callRecover(watch, course, environment)) return
   if (isPersons) {
-    ground.progress('who did it takes it back')
-    for (const loss of round) await ground.undo(loss)
+    environment.progress('who did it takes it back')
+    for (const loss of round) await environment.undo(loss)
     course.healedBy = 'person'
-    if (await watch.untilWell(patience)) return
-    if (await callRecover(watch, course, ground)) return
+    if (await watch.untilHealthy(patience)) return
+    if (await callRecover(watch, course, environment)) return
   }
   course.healedBy = 'nobody'
-  course.failure = watch.ailment()
+  course.failure = watch.problem()
 }
 
-async function callRecover(watch: Watch, course: Course, ground: LossGround): Promise<boolean> {
-  ground.progress(`noticed by ${watch.noticed()?.probe}: recover.ts is called`)
-  const { isDone, hasChanged, recognised, said } = await ground.recover()
+async function callRecover(watch: Watch, course: RoundState, environment: LossEnvironment): Promise<boolean> {
+  environment.progress(`noticed by ${watch.noticed()?.probe}: recover.ts is called`)
+  const { isDone, hasChanged, recognised, said } = await environment.recover()
   for (const id of recognised) course.recognised.add(id)
   course.said += said
-  if (!(await watch.untilWell(isDone ? patience : 0))) return false
+  if (!(await watch.untilHealthy(isDone ? patience : 0))) return false
   course.healedBy = hasChanged ? 'recover' : course.healedBy === 'person' ? 'person' : 'flux'
   return true
 }
 
-/** Two intervals after the strike all is well, and stays so. */
-async function proveHarmless(why: string, watch: Watch, course: Course): Promise<void> {
+/** Two intervals after the damage all is healthy, and stays so. */
+async function proveHarmless(why: string, watch: Watch, course: RoundState): Promise<void> {
   await watch.untilOld(2 * interval)
-  if (await watch.isWellNow()) course.harmless = why
-  else course.failure = `said to be harmless, and is not: ${watch.ailment()}`
+  if (await watch.isHealthyNow()) course.harmless = why
+  else course.failure = `said to be harmless, and is not: ${watch.problem()}`
 }
 
-/** What is seen of a round from the strike on. */
+/** What is seen of a round from the damage on. */
 interface Watch {
   readonly since: () => number
   readonly noticed: () => { readonly probe: string; readonly afterMs: number } | undefined
   /** What is still amiss, in words. */
-  readonly ailment: () => string
+  readonly problem: () => string
   /** Until every object is back and nothing new in trouble; false after so long, or as soon as it is noticed where that is asked for. */
-  readonly untilWell: (within: number, orNoticed?: boolean) => Promise<boolean>
-  readonly isWellNow: () => Promise<boolean>
+  readonly untilHealthy: (within: number, orNoticed?: boolean) => Promise<boolean>
+  readonly isHealthyNow: () => Promise<boolean>
   readonly untilOld: (age: number) => Promise<void>
 }
 
-async function watchRound(round: Round, ground: LossGround): Promise<Watch> {
-  const calm = troublesOf(await ground.looks())
+async function watchRound(round: Round, environment: LossEnvironment): Promise<Watch> {
+  const calm = troublesOf(await environment.probe())
   const began = Date.now()
   const names = round.map(({ object }) => object)
   let noticed: ReturnType<Watch['noticed']>
-  let ailment = ''
+  let problem = ''
   const since = (): number => Date.now() - began
-  const look = async (): Promise<{ isBack: boolean; isGreen: boolean }> => {
-    const news = newTroubles(troublesOf(await ground.looks()), calm)
+  const check = async (): Promise<{ isBack: boolean; isGreen: boolean }> => {
+    const news = newTroubles(troublesOf(await environment.probe()), calm)
     const probe = noticedBy(news, names)
     if (noticed === undefined && probe !== undefined) noticed = { probe, afterMs: since() }
-    const back = await Promise.all(round.map(async ({ ref, damage }) => damage.isBack(await ground.live(damage.seen ?? ref))))
+    const back = await Promise.all(round.map(async ({ ref, damage }) => damage.isBack(await environment.live(damage.seen ?? ref))))
     const away = names.filter((_, at) => back[at] !== true)
-    const sick = news.filter(({ state }) => state === 'fail' || state === 'unknown')
-    ailment = [...sick.map(({ object, reason }) => `${object}: ${reason}`), ...away.map((name) => `${name} is not as it was`)]
+    const unhealthy = news.filter(({ state }) => state === 'fail' || state === 'unknown')
+    problem = [...unhealthy.map(({ object, reason }) => `${object}: ${reason}`), ...away.map((name) => `${name} is not as it was`)]
       .slice(0, 3)
       .join('; ')
-    return { isBack: away.length === 0, isGreen: sick.length === 0 }
+    return { isBack: away.length === 0, isGreen: unhealthy.length === 0 }
   }
   return {
     since,
     noticed: () => noticed,
-    ailment: () => ailment,
-    async untilWell(within, orNoticed = false) {
+    problem: () => problem,
+    async untilHealthy(within, orNoticed = false) {
       const deadline = Date.now() + within
       for (;;) {
-        const { isBack, isGreen } = await look()
+        const { isBack, isGreen } = await check()
         if (isBack && isGreen) return true
         if ((orNoticed && noticed !== undefined) || Date.now() >= deadline) return false
-        await pause(between, undefined, { signal: ground.signal })
+        await pause(between, undefined, { signal: environment.signal })
       }
     },
-    isWellNow: async () => (await look()).isGreen,
-    untilOld: (age) => pause(Math.max(0, age - since()), undefined, { signal: ground.signal }),
+    isHealthyNow: async () => (await check()).isGreen,
+    untilOld: (age) => pause(Math.max(0, age - since()), undefined, { signal: environment.signal }),
   }
 }

@@ -1,7 +1,7 @@
 import type { ProbeResult, State } from '../../../health/probe.ts'
 
 /** One thing that one probe says is not as it should be. */
-export interface Reported {
+export interface ProbeTrouble {
   readonly probe: string
   readonly state: State
   readonly object: string
@@ -9,7 +9,7 @@ export interface Reported {
 }
 
 /** Everything that the probes are not content with. */
-export function troublesOf(probed: readonly ProbeResult[]): Reported[] {
+export function troublesOf(probed: readonly ProbeResult[]): ProbeTrouble[] {
   return probed.flatMap(({ id, state, detail, objects = [] }) => {
     if (state === 'ok') return []
     if (objects.length === 0) return [{ probe: id, state, object: id, reason: detail }]
@@ -18,17 +18,17 @@ export function troublesOf(probed: readonly ProbeResult[]): Reported[] {
 }
 
 /** What was not reported before, in the same way. */
-export function newTroubles(now: readonly Reported[], before: readonly Reported[]): Reported[] {
+export function newTroubles(now: readonly ProbeTrouble[], before: readonly ProbeTrouble[]): ProbeTrouble[] {
   const known = new Set(before.map(keyOf))
   return now.filter((one) => !known.has(keyOf(one)))
 }
 
-function keyOf({ probe, state, object }: Reported): string {
+function keyOf({ probe, state, object }: ProbeTrouble): string {
   return `${probe} ${state} ${object}`
 }
 
 /** The probe that noticed: the one that names a damaged object, else the first that is in trouble; what only was looked at in vain last. */
-export function noticedBy(news: readonly Reported[], objects: readonly string[]): string | undefined {
+export function noticedBy(news: readonly ProbeTrouble[], objects: readonly string[]): string | undefined {
   const names = news.find(({ object, reason }) => objects.some((name) => object === name || reason.includes(name)))
   const fails = news.find(({ state }) => state === 'fail')
   return (names ?? fails ?? news[0])?.probe

@@ -1,13 +1,13 @@
 import { exitCodes } from '../../../base/errors.ts'
 import { soakUntil } from '../carry-out.ts'
-import { standingOf } from '../cluster-results.ts'
+import { clusterState } from '../cluster-results.ts'
 import type { FleetCluster, Wave } from '../fleet-file.ts'
 import type { FleetProgress } from '../fleet-progress.ts'
 import type { ClusterRecord, FleetRun } from '../fleet-run.ts'
 import type { FleetView } from '../fleet-table.ts'
 import { viewOf } from '../fleet-view.ts'
 import { runWaves, type WavesResult } from '../schedule.ts'
-import type { Change } from './pod-records.ts'
+import type { RecordChange } from './pod-records.ts'
 import { createWaveJobs, type WaveJobs } from './wave-jobs.ts'
 
 interface WavesOptions extends Omit<Parameters<typeof createWaveJobs>[0], 'tell' | 'warn'> {
@@ -27,7 +27,7 @@ export async function carryOutWaves({ waves, progress, ...options }: WavesOption
   })
   // The Job decides how many run at a time, and when no more are begun.
   const wholeWaves = waves.map((wave) => ({ ...wave, parallel: wave.clusters.length }))
-  const isDone = ({ name }: FleetCluster): boolean => standingOf(run.clusters[name]) === 'done'
+  const isDone = ({ name }: FleetCluster): boolean => clusterState(run.clusters[name]) === 'done'
   const running = onceForAll((wave) => jobs(narrow(waves, wave), wave.clusters.filter(isNotBegun(run)), false))
   const checking = onceForAll((wave) => jobs(narrow(waves, wave), wave.clusters.filter(isDone), true))
   try {
@@ -37,7 +37,7 @@ export async function carryOutWaves({ waves, progress, ...options }: WavesOption
       if (wave !== undefined) await jobs(wave, [], isCheck)
     }
     return await runWaves(wholeWaves, {
-      standingOf: ({ name }) => standingOf(run.clusters[name]),
+      standingOf: ({ name }) => clusterState(run.clusters[name]),
       isStopping: () => false, // who wants to stop it deletes its Job
       run: (_, wave) => running(wave),
       hasSoaked: ({ name }) => run.passed[name] !== undefined,
@@ -56,7 +56,7 @@ export async function carryOutWaves({ waves, progress, ...options }: WavesOption
 }
 
 function isNotBegun(run: FleetRun): (cluster: FleetCluster) => boolean {
-  return ({ name }) => standingOf(run.clusters[name]) === 'not-begun'
+  return ({ name }) => clusterState(run.clusters[name]) === 'not-begun'
 }
 
 /** The wave as FILE has it: with its own `parallel`. */
@@ -75,7 +75,7 @@ function onceForAll(act: (wave: Wave) => ReturnType<WaveJobs>): (wave: Wave) => 
 }
 
 interface Happened {
-  readonly change: NonNullable<Change>
+  readonly change: NonNullable<RecordChange>
   readonly wave: Wave
   readonly member: FleetCluster
   readonly record: ClusterRecord

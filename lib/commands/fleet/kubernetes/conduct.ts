@@ -20,7 +20,7 @@ import { blockedBy, chooseWaves } from '../open-fleet.ts'
 import { carryOutWaves } from './carry-out-waves.ts'
 import { readKnownClusters, rememberClusters } from './known-clusters.ts'
 import { type FoundKubeconfig, lookAtKubeconfigs } from './kubeconfigs.ts'
-import { openInCluster, placeOf, variableOf } from './places.ts'
+import { openInCluster, pathInPod, variableOf } from './places.ts'
 import { keepIn, readRunObject, type RunKeeper, type RunObject } from './run-object.ts'
 
 /**
@@ -124,7 +124,7 @@ async function preflight(
 }
 
 function mounted({ name, kubeconfigSecret = '' }: FleetCluster, namespace: string): FoundKubeconfig {
-  const file = join(placeOf('kubeconfigs'), name)
+  const file = join(pathInPod('kubeconfigs'), name)
   if (existsSync(file)) return { content: readFileSync(file, 'utf8') }
   return { problem: `there is no Secret ${namespace}/${kubeconfigSecret} with an entry "value"` }
 }

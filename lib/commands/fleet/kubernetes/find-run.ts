@@ -1,7 +1,7 @@
 import { OperatorError } from '../../../base/errors.ts'
 import type { Redactor } from '../../../base/redactor.ts'
 import type { Console } from '../../../terminal/console.ts'
-import { fleetHome, type KeptRun, type stateOf } from '../fleet-run.ts'
+import { fleetHome, type KeptRun, type fleetStateOf } from '../fleet-run.ts'
 import type { FleetCall } from '../fleet-syntax.ts'
 import { join } from 'node:path'
 import { conductorState } from './follow-run.ts'
@@ -13,7 +13,7 @@ import { lastRunObject, readRunObject } from './run-object.ts'
 export interface FoundRun {
   readonly kept: KeptRun
   readonly content: string
-  readonly state: ReturnType<typeof stateOf>
+  readonly state: ReturnType<typeof fleetStateOf>
 }
 
 /**

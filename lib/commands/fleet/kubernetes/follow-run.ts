@@ -8,7 +8,7 @@ import { viewOf } from '../fleet-view.ts'
 import { eventsBetween } from './fleet-events.ts'
 import type { Management } from './management.ts'
 import { conductorName, jobKind, jobLabel, runLabel } from './names.ts'
-import { factsOf, jobFactsOf } from './pod-facts.ts'
+import { fleetPodFacts, jobFactsOf } from './pod-facts.ts'
 import { readRunObject, type RunObject } from './run-object.ts'
 
 /** How the conductor of a run is. */
@@ -26,7 +26,7 @@ export async function conductorState({ cluster, namespace }: Management, { runId
   if (job === undefined) return { is: 'gone' }
   const { end } = jobFactsOf(job)
   if (end !== undefined) return { is: 'ended', why: end.message === '' ? end.reason : end.message }
-  const pods = (await cluster.list(kinds.pod, { namespace, labels: `${jobLabel}=${name}` })).map(factsOf)
+  const pods = (await cluster.list(kinds.pod, { namespace, labels: `${jobLabel}=${name}` })).map(fleetPodFacts)
   if (pods.some(({ is }) => is === 'running')) return { is: 'running' }
   const why = pods.flatMap((facts) => (facts.is === 'waiting' && facts.why !== '' ? [facts.why] : [])).at(-1)
   return { is: 'starting', why: why ?? '' }
@@ -39,7 +39,7 @@ interface FollowOptions {
   readonly isDetached: boolean
 }
 
-interface Seen {
+interface FollowedRun {
   readonly kept: RunObject
   readonly conductor: ConductorState
 }
@@ -62,14 +62,14 @@ export async function followRun(
   let known: RunObject['run']['clusters'] = {} // who attaches hears what there was before, too
   const shown = progress(() => viewOf(latest.run, waves, new Map(), { elapsedMs: Date.now() - began, note: trouble }))
   const watched = [kinds.configMap, jobKind, kinds.pod].map((kind) => ({ kind, query: { namespace, labels: `${runLabel}=${runId}` } }))
-  const isOver = ({ kept, conductor }: Seen): boolean =>
+  const isOver = ({ kept, conductor }: FollowedRun): boolean =>
     kept.run.outcome !== undefined || conductor.is === 'gone' || conductor.is === 'ended' || (isDetached && conductor.is === 'running')
   try {
     const { kept, conductor } = await waitUntil(cluster, {
       watches: watched,
       timeout: Number.MAX_SAFE_INTEGER, // as long as the fleet takes
       every: 10_000,
-      look: async () => {
+      check: async () => {
         const kept = (await readRunObject(cluster, namespace, runId)) ?? latest
         for (const event of eventsBetween(known, kept.run.clusters, kept.run.command, waves)) shown.event(...event)
         latest = kept

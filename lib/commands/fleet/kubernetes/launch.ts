@@ -4,7 +4,7 @@ import { flagWords, sameCall, scriptCall } from '../../../base/shell-line.ts'
 import { putFile } from '../../../base/write-atomic.ts'
 import { placeWords } from '../choose-run.ts'
 import type { FleetEnding } from '../conclude-fleet.ts'
-import { standingOf } from '../cluster-results.ts'
+import { clusterState } from '../cluster-results.ts'
 import type { Effect } from '../fleet-commands.ts'
 import { fleetConsent } from '../fleet-consent.ts'
 import type { Wave } from '../fleet-file.ts'
@@ -58,7 +58,7 @@ export async function fleetOnKubernetes(
 function show({ kept, waves, seen, command }: Extract<Prepared, { is: 'ready' }>, { given }: RunCall, { console }: LaunchTools): Effect {
   const { run } = kept
   const clusters = waves.flatMap((wave) => wave.clusters)
-  const done = clusters.flatMap(({ name }) => (standingOf(run.clusters[name]) === 'done' ? [name] : []))
+  const done = clusters.flatMap(({ name }) => (clusterState(run.clusters[name]) === 'done' ? [name] : []))
   const words = [run.command, ...flagWords(run.own)]
   showFleetPlan(given['dry-run'] === true ? console.answer : console, { words, file: run.file, digest: run.digest, waves, seen, done })
   const { context = '', namespace = '', image = '' } = run.kubernetes ?? {}

@@ -15,7 +15,7 @@ export const standing = {
 } as const
 
 /** The namespace on the management cluster, unless another is named. */
-export const usualNamespace = 'flux-runbook'
+export const fleetNamespace = 'flux-runbook'
 
 /** Which run of the fleet an object is part of. */
 export const runLabel = 'flux-runbook/run'

@@ -1,6 +1,6 @@
 import type { GivenFlags } from '../fleet-commands.ts'
 import { findRun } from '../fleet-run.ts'
-import { usualNamespace } from './names.ts'
+import { fleetNamespace } from './names.ts'
 
 /** Where a run's Jobs are. */
 export interface Place {
@@ -15,7 +15,7 @@ export interface Place {
  * @param wanted the run that is meant; empty for the last, undefined for a new one
  */
 export function placeFor(runs: string, { on, namespace }: GivenFlags, wanted: string | undefined): Place | undefined {
-  const named = typeof namespace === 'string' ? namespace : usualNamespace
+  const named = typeof namespace === 'string' ? namespace : fleetNamespace
   if (typeof on === 'string') return { context: on, namespace: named }
   const kept = wanted === undefined ? undefined : findRun(runs, wanted)?.run.kubernetes
   return kept === undefined ? undefined : { context: kept.context, namespace: kept.namespace }

@@ -15,7 +15,7 @@ export const places = {
 } as const
 
 /** Where this pod finds it. */
-export function placeOf(place: keyof typeof places): string {
+export function pathInPod(place: keyof typeof places): string {
   const { variable, path } = places[place]
   return process.env[variable] ?? path
 }
@@ -32,7 +32,7 @@ export function variableOf(variable: string): string {
 
 /** The management cluster and the namespace, as the pod's own service account reaches them. */
 export function openInCluster(patience: Patience, signal: AbortSignal): { readonly cluster: Cluster; readonly namespace: string } {
-  const folder = placeOf('account')
+  const folder = pathInPod('account')
   const host = variableOf('KUBERNETES_SERVICE_HOST')
   const server = `https://${host.includes(':') ? `[${host}]` : host}:${variableOf('KUBERNETES_SERVICE_PORT')}`
   const endpoint = directEndpoint({

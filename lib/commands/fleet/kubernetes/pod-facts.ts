@@ -49,7 +49,7 @@ export type PodFacts =
       readonly finishedAt: string
     }
 
-export function factsOf(pod: KubeObject): PodFacts {
+export function fleetPodFacts(pod: KubeObject): PodFacts {
   const { state = {} } = v.parse(podSchema, pod).status.containerStatuses[0] ?? {}
   const { running, terminated, waiting } = state
   const created = pod.metadata.creationTimestamp ?? ''

@@ -4,7 +4,7 @@ import { endIn } from './end-message.ts'
 import type { JobFacts, PodFacts } from './pod-facts.ts'
 
 /** What of a record an event may tell of. */
-export type Change = 'begun' | 'resumed' | 'ended' | 'killed' | undefined
+export type RecordChange = 'begun' | 'resumed' | 'ended' | 'killed' | undefined
 
 /** Exit codes that are an end of the script's own; with any other its pod was ended, and another one resumes. */
 const own: ReadonlySet<number> = new Set(Object.values(exitCodes))
@@ -13,7 +13,7 @@ const own: ReadonlySet<number> = new Set(Object.values(exitCodes))
  * Takes what a pod does now into its cluster's record. Seeing the same again changes nothing.
  * @returns what has changed
  */
-export function recordPod(record: ClusterRecord, job: Pick<KeptJob, 'isCheck'>, pod: string, facts: PodFacts): Change {
+export function recordPod(record: ClusterRecord, job: Pick<KeptJob, 'isCheck'>, pod: string, facts: PodFacts): RecordChange {
   if (facts.is === 'waiting') return undefined
   const isNew = takeSpan(record, job, facts)
   if (facts.is === 'running') {
@@ -42,7 +42,7 @@ function takeSpan(record: ClusterRecord, { isCheck }: Pick<KeptJob, 'isCheck'>, 
   return known === undefined
 }
 
-function killed(record: ClusterRecord, { exitCode, reason }: Extract<PodFacts, { is: 'ended' }>): Change {
+function killed(record: ClusterRecord, { exitCode, reason }: Extract<PodFacts, { is: 'ended' }>): RecordChange {
   const why = `its pod was ended: exit code ${exitCode}${['', 'Error'].includes(reason) ? '' : ` (${reason})`}`
   if (record.trouble === why) return undefined
   record.trouble = why
@@ -57,7 +57,7 @@ export function recordEnd(record: ClusterRecord, job: Pick<KeptJob, 'isCheck'>, 
   delete record.pod
   const isKnown = job.isCheck ? record.health !== undefined : record.end !== undefined
   if (isKnown || !facts.failedIndexes.has(index)) return undefined
-  const message = `${record.trouble ?? 'its pod was ended'}, and so were those that were to go on with it`
+  const message = `${record.trouble ?? 'its pod was ended'}, and so were those that were to resume it`
   const end: ClusterEnd = { outcome: 'failed', exitCode: exitCodes.failed, runId: null, error: { message } }
   if (job.isCheck) record.health = end
   else record.end = end

@@ -6,8 +6,8 @@ import type { ClusterRecord, FleetRun, KeptJob } from '../fleet-run.ts'
 import { followJob } from './follow-job.ts'
 import { type OwnerJob, type RunObjects, waveJob, workManifest } from './manifests.ts'
 import { waveJobName } from './names.ts'
-import { factsOf, indexOf } from './pod-facts.ts'
-import { type Change, recordEnd, recordPod } from './pod-records.ts'
+import { fleetPodFacts, indexOf } from './pod-facts.ts'
+import { type RecordChange, recordEnd, recordPod } from './pod-records.ts'
 import type { RunKeeper } from './run-object.ts'
 import type { Work } from './work.ts'
 
@@ -18,7 +18,7 @@ interface WaveJobsOptions {
   readonly run: FleetRun
   readonly keeper: RunKeeper
   /** A cluster was begun, or has ended. */
-  readonly tell: (change: NonNullable<Change>, wave: Wave, cluster: FleetCluster, record: ClusterRecord) => void
+  readonly tell: (change: NonNullable<RecordChange>, wave: Wave, cluster: FleetCluster, record: ClusterRecord) => void
   /** A pod does not start. */
   readonly warn: (text: string) => void
 }
@@ -99,7 +99,7 @@ function followerOf(
     see(pod) {
       const member = members[indexOf(pod)]
       if (member === undefined) return
-      const facts = factsOf(pod)
+      const facts = fleetPodFacts(pod)
       const text = facts.is === 'waiting' && facts.why !== '' ? `${wave.name}/${member.name}: its pod does not start: ${facts.why}` : ''
       if (text !== '' && !warned.has(text)) {
         warned.add(text)

@@ -19,7 +19,7 @@ import { type ClusterEnd, makeRunFolder } from '../fleet-run.ts'
 import { interruptedRun } from '../interrupted-cluster.ts'
 import { endMessage } from './end-message.ts'
 import { writeKubeconfig } from './kubeconfigs.ts'
-import { placeOf, variableOf } from './places.ts'
+import { pathInPod, variableOf } from './places.ts'
 
 const text = v.string()
 const flagsSchema = v.record(text, v.union([text, v.boolean()]))
@@ -50,7 +50,7 @@ export async function work(commands: FleetCommands): Promise<number> {
   process.on('SIGTERM', () => say('asked to end: the cluster is brought to its end first'))
   try {
     await readSettings({ clean, hide }) // their secrets are never in a log
-    const parsed = v.parse(v.pipe(text, v.parseJson(), workSchema), readFileSync(join(placeOf('work'), 'work.json'), 'utf8'))
+    const parsed = v.parse(v.pipe(text, v.parseJson(), workSchema), readFileSync(join(pathInPod('work'), 'work.json'), 'utf8'))
     const cluster = parsed.clusters[Number(variableOf('JOB_COMPLETION_INDEX'))]
     if (cluster === undefined) throw new OperatorError('the Job has more indexes than clusters')
     enterTree(cluster)
@@ -109,12 +109,12 @@ async function workOn(cluster: FleetCluster, given: Work, command: FleetCommand,
 /** A folder of several files is one on the volume. */
 function onVolume(own: Work['own'], { folders = [] }: FleetCommand): Work['own'] {
   return Object.fromEntries(
-    Object.entries(own).map(([flag, value]) => [flag, folders.includes(flag) ? join(placeOf('state'), String(value)) : value]),
+    Object.entries(own).map(([flag, value]) => [flag, folders.includes(flag) ? join(pathInPod('state'), String(value)) : value]),
   )
 }
 
 function kubeconfigOf(cluster: FleetCluster): string {
-  const content = readFileSync(join(placeOf('kubeconfigs'), cluster.name), 'utf8')
+  const content = readFileSync(join(pathInPod('kubeconfigs'), cluster.name), 'utf8')
   return writeKubeconfig(join(tmpdir(), 'kubeconfigs'), cluster, content)
 }
 
@@ -143,7 +143,7 @@ function call(
 /** What the conductor reads of it; a pod whose message is lost is known by its exit code. */
 function keepEnd(end: ClusterEnd, say: Voice['say']): void {
   try {
-    appendFileSync(placeOf('message'), endMessage(end)) // the kubelet has made the file, and it is mounted
+    appendFileSync(pathInPod('message'), endMessage(end)) // the kubelet has made the file, and it is mounted
   } catch (error) {
     say(`what it came to is not kept: ${messageOf(error)}`)
   }

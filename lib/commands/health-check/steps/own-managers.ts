@@ -1,8 +1,8 @@
 import { getMetadata } from '../../../kubernetes/metadata.ts'
 import { kindArgument, nameOf } from '../../../kubernetes/objects.ts'
 import { findForeign } from '../../../health/foreign-managers.ts'
-import { mendManagers, takenAway } from '../hand-over-fields.ts'
-import type { Scene } from '../../../health/snapshot.ts'
+import { handOverAll, takenAway } from '../hand-over-fields.ts'
+import type { Snapshot } from '../../../health/snapshot.ts'
 import { inParallel } from '../../../base/parallel.ts'
 import type { Step } from '../../../runner/step.ts'
 
@@ -11,15 +11,15 @@ const most = 5
 
 /**
  * Has nobody but Flux own fields of what is Flux's.
- * @param look reads the scene again
+ * @param takeSnapshot takes a new snapshot
  */
-export function ensureOwnManagers(look: () => Scene): Step {
+export function ensureOwnManagers(takeSnapshot: () => Snapshot): Step {
   return {
     id: 'managers',
     title: "Give Flux back the fields of its objects that others' field managers own",
     risk: 'change',
-    async look({ cluster, addressed }) {
-      const found = await findForeign(look())
+    async check({ cluster, addressed }) {
+      const found = await findForeign(takeSnapshot())
       if (found.length === 0) return { is: 'done', detail: "only Flux's own field managers" }
       const names = [...new Set(found.flatMap(({ managers }) => managers))].join(', ')
       const [first] = found
@@ -48,10 +48,10 @@ export function ensureOwnManagers(look: () => Scene): Step {
         ],
       }
     },
-    async act({ cluster, timeout }, progress) {
-      const found = await findForeign(look())
+    async apply({ cluster, timeout }, progress) {
+      const found = await findForeign(takeSnapshot())
       for (const [at, { ref, managers }] of found.entries()) {
-        await mendManagers(cluster, ref, managers, timeout)
+        await handOverAll(cluster, ref, managers, timeout)
         progress(`${at + 1} of ${found.length} objects`)
       }
     },

@@ -5,18 +5,18 @@ import type { Step } from '../../../runner/step.ts'
 
 /** Tells people that a run begins, and keeps still the alerts that it causes. A resumed run does it again. */
 export function announceStart(announcer: Announcer, hold: (silence: { end: () => Promise<void> }) => void): Step {
-  let isTold = false
+  let isAnnounced = false
   return {
     id: 'announce',
     title: 'Tell people, and silence the alerts that this causes',
     risk: 'safe',
-    look() {
+    check() {
       if (announcer.intent.length === 0) return Promise.resolve({ is: 'done', detail: 'neither a webhook nor an Alertmanager is named' })
-      if (isTold) return Promise.resolve({ is: 'done', detail: 'reported' })
+      if (isAnnounced) return Promise.resolve({ is: 'done', detail: 'reported' })
       return Promise.resolve({ is: 'todo', change: announcer.intent.join('; '), commands: [] })
     },
-    async act({ id, script, context, memory }) {
-      isTold = true
+    async apply({ id, script, context, memory }) {
+      isAnnounced = true
       const operator = `${userInfo().username}@${hostname()}`
       await announcer.say(started({ script, context }, { id, operator, silenced: announcer.silenced }))
       hold(await announcer.silence(memory, `${script} of ${context}, run ${id}`))

@@ -1,7 +1,7 @@
 import { allProbes } from '../../../health/all-probes.ts'
 import { type Probe, runProbes } from '../../../health/probe.ts'
 import { helmReleases, kustomizations, others, sources } from '../../../health/probes/reconciled.ts'
-import type { Scene } from '../../../health/snapshot.ts'
+import type { Snapshot } from '../../../health/snapshot.ts'
 import { fluxKinds } from '../../../flux/kinds.ts'
 import type { Step } from '../../../runner/step.ts'
 import { noteRebuild, rebuildNotes } from '../state.ts'
@@ -13,52 +13,52 @@ const probes = allProbes.filter(({ id }) => id !== 'alerts')
 const deployed = [sources, kustomizations, helmReleases, others]
 
 /** Notes which of Flux's objects are in trouble before anything is touched. */
-export function noteHealth(scene: () => Scene): Step {
+export function noteHealth(snapshot: () => Snapshot): Step {
   return {
     id: 'health-before',
     title: 'Note what is in trouble now',
     risk: 'safe',
-    look({ memory, where }) {
-      const { sick } = rebuildNotes(memory)
-      if (sick === undefined)
+    check({ memory, where }) {
+      const { sick: before } = rebuildNotes(memory)
+      if (before === undefined)
         return Promise.resolve({
           is: 'todo',
-          change: 'take every look of the health check',
+          change: 'run every probe of the health check',
           commands: [`npx zx scripts/health-check.ts ${where}`],
         })
-      return Promise.resolve({ is: 'done', detail: sick.length === 0 ? 'nothing is' : sick.join(', ') })
+      return Promise.resolve({ is: 'done', detail: before.length === 0 ? 'nothing is' : before.join(', ') })
     },
-    async act({ memory }) {
-      noteRebuild(memory, { sick: await inTrouble(scene(), deployed) })
+    async apply({ memory }) {
+      noteRebuild(memory, { sick: await inTrouble(snapshot(), deployed) })
     },
   }
 }
 
 /** Waits until nothing is in trouble that was not before: every source fetched, every Kustomization applied, every release Ready. */
-export function verifyHealthy(scene: () => Scene): Step {
+export function verifyHealthy(snapshot: () => Snapshot): Step {
   return {
     id: 'health',
-    title: 'Verify that all is as healthy as it was',
+    title: 'Verify that everything is as healthy as before',
     risk: 'safe',
-    async look({ memory }) {
+    async check({ memory }) {
       const before = rebuildNotes(memory).sick ?? []
-      const now = await inTrouble(scene(), probes)
+      const now = await inTrouble(snapshot(), probes)
       const fresh = now.filter((name) => !before.includes(name))
       if (fresh.length > 0)
         return { is: 'waiting', on: `${fresh.slice(0, 5).join(', ')}${fresh.length > 5 ? ` and ${fresh.length - 5} more` : ''}` }
       return {
         is: 'done',
-        detail: now.length === 0 ? 'every look of the health check is content' : `in trouble as before: ${now.join(', ')}`,
+        detail: now.length === 0 ? 'every probe of the health check passes' : `in trouble as before: ${now.join(', ')}`,
       }
     },
-    act: () => Promise.resolve(),
+    apply: () => Promise.resolve(),
     watches: [fluxKinds.kustomization, fluxKinds.helmRelease, fluxKinds.gitRepository].map((kind) => ({ kind, query: {} })),
   }
 }
 
 /** By object where a probe judges objects, else by probe. */
-async function inTrouble(scene: Scene, looks: readonly Probe[]): Promise<string[]> {
-  const probed = await runProbes(looks, scene)
+async function inTrouble(snapshot: Snapshot, probes: readonly Probe[]): Promise<string[]> {
+  const probed = await runProbes(probes, snapshot)
   return probed
     .filter(({ state }) => state === 'fail' || state === 'unknown')
     .flatMap(({ id, objects = [] }) => (objects.length === 0 ? [`probe ${id}`] : objects.map(({ object }) => object)))

@@ -12,7 +12,7 @@ import { waitUntil } from '../../../kubernetes/wait-until.ts'
 import { OperatorError } from '../../../base/errors.ts'
 import { listResources } from '../../../kubernetes/discovery.ts'
 import type { StepContext } from '../../../runner/step.ts'
-import type { Look, Step } from '../../../runner/step.ts'
+import type { StepStatus, Step } from '../../../runner/step.ts'
 
 const file = 'definitions.json'
 const fluxKustomization = /^Kustomization \S+-gitops-flux-(operator|instance)$/
@@ -38,14 +38,14 @@ export function keepDefinitions(open: (run: StepContext) => Promise<Capture>): S
     id: 'definitions',
     title: 'Keep the kinds of what was suspended by hand',
     risk: 'safe',
-    async look({ memory }): Promise<Look> {
+    async check({ memory }): Promise<StepStatus> {
       // The capture is made by the step before: whether there is anything to keep is known only then.
       const isKept = kept(memory.folder) !== undefined
       return isKept
         ? { is: 'done', detail: 'kept' }
         : { is: 'todo', change: 'keep their CustomResourceDefinitions in the run’s folder', commands: [] }
     },
-    async act(run) {
+    async apply(run) {
       const wanted = suspendedEarly(await open(run))
       const served = await listResources(run.cluster)
       const names = new Set(
@@ -89,7 +89,7 @@ export function suspendEarly(open: (run: StepContext) => Promise<Capture>): Step
     id: 'suspend-early',
     title: 'Suspend what was suspended by hand, before a controller acts on it',
     risk: 'change',
-    async look(run) {
+    async check(run) {
       const left = await missing(run)
       if (left.length === 0) return { is: 'done', detail: 'nothing was, or it is' }
       return {
@@ -98,7 +98,7 @@ export function suspendEarly(open: (run: StepContext) => Promise<Capture>): Step
         commands: ['kubectl create -f OBJECT   # with spec.suspend: true'],
       }
     },
-    async act(run) {
+    async apply(run) {
       const { cluster, memory } = run
       for (const crd of kept(memory.folder) ?? []) await defineKind(cluster, crd)
       for (const entry of await missing(run)) {
@@ -122,7 +122,7 @@ async function defineKind(cluster: Cluster, crd: KubeObject): Promise<void> {
   const last = await waitUntil(cluster, {
     watches: [{ kind: kinds.crd, query: { fields: `metadata.name=${ref.name}` } }],
     timeout: 30_000,
-    look: () => cluster.get(ref),
+    check: () => cluster.get(ref),
     isOver: isEstablished,
   })
   if (isEstablished(last)) return
@@ -134,7 +134,7 @@ async function defineKind(cluster: Cluster, crd: KubeObject): Promise<void> {
 const specSchema = v.looseObject({ spec: v.looseObject({ suspend: v.optional(v.boolean()) }) })
 
 function withoutSuspension(object: KubeObject): KubeObject {
-  const { status: _status, ...stated } = v.parse(specSchema, object)
-  const { suspend: _suspend, ...spec } = stated.spec
-  return parseObject({ ...stated, spec })
+  const { status: _status, ...manifest } = v.parse(specSchema, object)
+  const { suspend: _suspend, ...spec } = manifest.spec
+  return parseObject({ ...manifest, spec })
 }

@@ -22,12 +22,12 @@ export function ensureRecorded(remote: Remote, folder: string, cluster: string, 
     id: 'record',
     title: 'Record the window in Git',
     risk: 'change',
-    look({ memory }) {
+    check({ memory }) {
       const { recordedIn } = rebuildNotes(memory)
       if (recordedIn !== undefined) return Promise.resolve({ is: 'done', detail: `in ${path()}, commit ${recordedIn.slice(0, 12)}` })
       return Promise.resolve({ is: 'todo', change: `add a line to ${path()} on ${branch}`, commands: [`git commit ${path()} && git push`] })
     },
-    async act(run) {
+    async apply(run) {
       const line = lineOf(run, cluster, proof())
       await inClone(remote, folder, run.signal, async (clone) => {
         const text = (await clone.history(path())).length === 0 ? header : await clone.read(path())
@@ -41,6 +41,6 @@ export function ensureRecorded(remote: Remote, folder: string, cluster: string, 
 
 function lineOf({ script, memory }: { script: string; memory: RunState }, cluster: string, { survival }: Proof): string {
   const { stoppedAt, away } = describeAway(memory)
-  const alive = survival === undefined ? '' : `${survival.checked}`
-  return `| ${stoppedAt} | ${script} | ${cluster} | done | ${away} | ${alive} |`
+  const survivors = survival === undefined ? '' : `${survival.checked}`
+  return `| ${stoppedAt} | ${script} | ${cluster} | done | ${away} | ${survivors} |`
 }

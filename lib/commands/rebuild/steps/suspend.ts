@@ -15,29 +15,29 @@ export function suspendedByHand({ entries }: Pick<Capture, 'entries'>): Ref[] {
  * has brought the rest.
  */
 export function ensureSuspended(id: string, open: (run: StepContext) => Promise<Capture>): Step {
-  const look = async (run: StepContext): Promise<{ ref: Ref; live: KubeObject | undefined }[]> =>
+  const check = async (run: StepContext): Promise<{ ref: Ref; live: KubeObject | undefined }[]> =>
     inParallel(suspendedByHand(await open(run)), 32, async (ref) => ({ ref, live: await run.cluster.get(ref) }))
   return {
     id,
     title: 'Suspend again what was suspended by hand',
     risk: 'change',
-    async look(run) {
-      const found = await look(run)
-      const going = found.filter(({ live }) => live !== undefined && !isSuspended(live)).map(({ ref }) => ref)
-      if (going.length > 0) {
-        const commands = going.map(
+    async check(run) {
+      const found = await check(run)
+      const reconciling = found.filter(({ live }) => live !== undefined && !isSuspended(live)).map(({ ref }) => ref)
+      if (reconciling.length > 0) {
+        const commands = reconciling.map(
           (ref) =>
             `kubectl --namespace ${ref.namespace} patch ${kindArgument(ref)} ${ref.name} --type=merge --patch '${JSON.stringify(suspension(ref))}'`,
         )
-        return { is: 'todo', change: `suspend ${going.map(nameOf).join(', ')}`, commands }
+        return { is: 'todo', change: `suspend ${reconciling.map(nameOf).join(', ')}`, commands }
       }
       if (found.length === 0) return { is: 'done', detail: 'nothing was' }
       const absent = found.filter(({ live }) => live === undefined).map(({ ref }) => nameOf(ref))
       const there = `${found.length - absent.length} of ${found.length} are suspended`
       return { is: 'done', detail: absent.length === 0 ? there : `${there}; not there: ${absent.join(', ')}` }
     },
-    async act(run) {
-      await inParallel(await look(run), 32, async ({ ref, live }) => {
+    async apply(run) {
+      await inParallel(await check(run), 32, async ({ ref, live }) => {
         if (live !== undefined && !isSuspended(live)) await run.cluster.patch(ref, suspension(ref))
       })
     },

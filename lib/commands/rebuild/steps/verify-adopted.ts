@@ -6,7 +6,7 @@ import { metadataPages } from '../../../kubernetes/metadata.ts'
 import type { Cluster } from '../../../kubernetes/client.ts'
 import { apiGroups, isOfGroup } from '../../../flux/api-groups.ts'
 import { kinds, nameOf } from '../../../kubernetes/objects.ts'
-import type { Observed, ObservingStep, Step, StepContext } from '../../../runner/step.ts'
+import type { Observation, ObservingStep, Step, StepContext } from '../../../runner/step.ts'
 import { compareSurvival, type Survival } from '../../../continuity/compare.ts'
 import { isRelease, takeFingerprint } from '../../../continuity/fingerprint.ts'
 import { readinessOf } from '../../../flux/readiness.ts'
@@ -47,7 +47,7 @@ export function verifyAdopted(open: (run: StepContext) => Promise<Capture>): Ste
     id: 'adoption',
     title: 'Verify that every Helm release was adopted, none installed again',
     risk: 'safe',
-    async look(run) {
+    async check(run) {
       const outside = (keptFingerprint(run.memory) ?? []).map(({ name }) => name)
       const { entries } = await open(run)
       const inside = entries.filter(({ role }) => role === 'helm-storage').map(({ ref }) => `${ref.namespace}/${ref.name}`)
@@ -56,7 +56,7 @@ export function verifyAdopted(open: (run: StepContext) => Promise<Capture>): Ste
       if (wrong.length === 0) return { is: 'done', detail: `${counted(before.size, 'release')}, each at its revision or one above` }
       return { is: 'blocked', reason: wrong.join('; '), remedy: 'helm history RELEASE --namespace NAMESPACE' }
     },
-    act: () => Promise.resolve(),
+    apply: () => Promise.resolve(),
   }
 }
 
@@ -77,21 +77,21 @@ export function compareInventories(open: (run: StepContext) => Promise<Capture>)
     id: 'inventories',
     title: 'Compare the inventories, old and new',
     risk: 'safe',
-    async look(run) {
+    async check(run) {
       const old = (await open(run)).entries.filter(
         ({ ref }) => ref.kind === fluxKinds.kustomization.kind && isOfGroup(ref, apiGroups.kustomize),
       )
       const live = new Map(
         (await run.cluster.list(fluxKinds.kustomization)).map((one) => [`${one.metadata.namespace}/${one.metadata.name}`, one]),
       )
-      const sick = rebuildNotes(run.memory).sick ?? []
+      const unhealthy = rebuildNotes(run.memory).sick ?? []
       const unsettled = old.flatMap(({ ref }) => {
         const now = live.get(`${ref.namespace}/${ref.name}`)
         return now === undefined || readinessOf(now).is === 'ready' ? [] : [{ name: nameOf(ref), now }]
       })
       const awaited = unsettled.flatMap(({ name, now }) => {
         const readiness = readinessOf(now)
-        return readiness.is === 'waiting' && !isSuspended(now) && !sick.includes(name) ? [readiness.on] : []
+        return readiness.is === 'waiting' && !isSuspended(now) && !unhealthy.includes(name) ? [readiness.on] : []
       })
       if (awaited.length > 0) return { is: 'waiting', on: awaited.slice(0, 3).join('; ') }
       const others = unsettled.map(({ name }) => name)
@@ -110,7 +110,7 @@ export function compareInventories(open: (run: StepContext) => Promise<Capture>)
       const aside = others.length === 0 ? '' : `; suspended or not Ready, so not compared: ${some(others)}`
       return { is: 'done', detail: `${compared}${aside}` }
     },
-    act: () => Promise.resolve(),
+    apply: () => Promise.resolve(),
     watches: [{ kind: fluxKinds.kustomization, query: {} }],
   }
 }
@@ -119,15 +119,15 @@ function some(names: readonly string[]): string {
   return `${names.slice(0, 10).join(', ')}${names.length > 10 ? ` and ${names.length - 10} more` : ''}`
 }
 
-/** Takes the fingerprint once more: with Flux at work again everything must still be the very same. Releases have a look of their own. */
-export function verifyStillAlive(namespace: string): ObservingStep<Survival> {
-  let observed: Observed<Survival> | undefined
+/** Takes the fingerprint once more: with Flux at work again everything must still be the very same. Releases have a check of their own. */
+export function verifyContinuity(namespace: string): ObservingStep<Survival> {
+  let observed: Observation<Survival> | undefined
   return {
     observed: () => observed,
     id: 'still-alive',
     title: 'Compare the fingerprints once more: everything is alive, and the very same',
     risk: 'safe',
-    async look({ cluster, memory }) {
+    async check({ cluster, memory }) {
       const before = keptFingerprint(memory)?.filter((one) => !isRelease(one))
       if (before === undefined) return { is: 'done', detail: 'nothing was taken away' }
       const survival = compareSurvival(before, await takeFingerprint(cluster, namespace))
@@ -141,6 +141,6 @@ export function verifyStillAlive(namespace: string): ObservingStep<Survival> {
         remedy: 'see who did it, and whether Git asked for it: kubectl get events --all-namespaces --sort-by=.lastTimestamp',
       }
     },
-    act: () => Promise.resolve(),
+    apply: () => Promise.resolve(),
   }
 }

@@ -5,13 +5,13 @@ import { fluxKinds } from '../../../flux/kinds.ts'
 import { readinessOf } from '../../../flux/readiness.ts'
 import { showDuration } from '../../../base/duration.ts'
 import type { Suspect } from '../../../health/changes.ts'
-import { seeGoingOn } from '../../../health/going-on.ts'
-import { looksOften } from '../../../health/loops.ts'
+import { watchSuspects } from '../../../health/ongoing-writes.ts'
+import { isFrequent } from '../../../health/loops.ts'
 import type { RunState } from '../../../runner/run-state.ts'
 import type { StepContext } from '../../../runner/step.ts'
 import type { Step } from '../../../runner/step.ts'
 import { stepStatusOf } from '../../../runner/step-status.ts'
-import { awaitRevision, goesOnAfterwards, revisionFollowed } from './loop-trial.ts'
+import { awaitRevision, loopContinues, revisionFollowed } from './loop-trial.ts'
 
 const refSchema = v.object({ apiVersion: v.string(), kind: v.string(), namespace: v.optional(v.string(), ''), name: v.string() })
 /** A loop that was seen to go on: who was suspended for it, what they changed, and what Git was at. */
@@ -33,20 +33,20 @@ export function rememberedLoop(memory: RunState): Loop | undefined {
 
 /**
  * Watches whether the suspects still change something over and over; only if they are seen to are they suspended, until Git is fixed. A
- * healthy Flux that was changed a few times looks the same at one look, and must not be stopped.
+ * healthy Flux that was changed a few times looks the same in one reading, and must not be stopped.
  */
 export function endLoop(suspects: readonly Suspect[], namespace: string): Step[] {
   const source: Ref = { ...fluxKinds.gitRepository, namespace, name: namespace }
-  const course: Course = {
+  const course: LoopState = {
     hasEnded: false,
     isOver: async (run) =>
       rememberedLoop(run.memory) === undefined && (course.hasEnded || (await suspended(run, doersOf(suspects), false)).length === 0),
   }
-  return [suspend(suspects, source, course), awaitMend(source, course), resume(source, course)]
+  return [suspend(suspects, source, course), awaitFix(source, course), resume(source, course)]
 }
 
 /** What became of a loop between the plan and its suspension. */
-interface Course {
+interface LoopState {
   /** It was looked at again, and does not go on. */
   hasEnded: boolean
   /** There is nothing to suspend, nor was anything. */
@@ -75,12 +75,12 @@ function doersOf(suspects: readonly Suspect[]): Ref[] {
   return [...new Map(suspects.map(({ doer }) => [shown(doer), doer])).values()]
 }
 
-function suspend(suspects: readonly Suspect[], source: Ref, course: Course): Step {
+function suspend(suspects: readonly Suspect[], source: Ref, course: LoopState): Step {
   return {
     id: 'suspend',
     title: 'Suspend what runs in a circle',
     risk: 'change',
-    async look(run) {
+    async check(run) {
       const loop = rememberedLoop(run.memory)
       if (loop?.isSuspended === true) return { is: 'done', detail: `${listed(loop.by)} suspended` }
       if (await course.isOver(run)) return { is: 'done', detail: 'it does not go on, so nothing was suspended' }
@@ -92,7 +92,7 @@ function suspend(suspects: readonly Suspect[], source: Ref, course: Course): Ste
         commands: running.map((ref) => command('suspend', ref)),
       }
     },
-    async act(run, progress) {
+    async apply(run, progress) {
       const { cluster, memory } = run
       if (rememberedLoop(memory) === undefined) {
         const revision = await revisionFollowed(cluster, source) // before: a commit that comes meanwhile may be the fix
@@ -115,26 +115,26 @@ function suspend(suspects: readonly Suspect[], source: Ref, course: Course): Ste
 
 /** Those of the suspects that go on: who looks often is watched, the others are asked to look now. */
 async function prove(run: StepContext, suspects: readonly Suspect[], progress: (text: string) => void): Promise<readonly Suspect[]> {
-  const often = suspects.filter(looksOften)
-  const seldom = suspects.filter((suspect) => !looksOften(suspect))
+  const often = suspects.filter(isFrequent)
+  const seldom = suspects.filter((suspect) => !isFrequent(suspect))
   const within = Math.min(run.timeout, 2 * Math.max(0, ...often.map(({ interval }) => interval)) + 30_000)
   if (often.length > 0) progress(`watching for ${showDuration(within)} at most whether ${objectsOf(often)} is changed without a commit`)
-  const seen = often.length === 0 ? [] : await seeGoingOn(run.cluster, often, { writes: 2, within })
+  const seen = often.length === 0 ? [] : await watchSuspects(run.cluster, often, { writes: 2, within })
   if (seen.length > 0 || seldom.length === 0) return seen
   progress(`asking ${listed(doersOf(seldom))} to reconcile, to see whether they change ${objectsOf(seldom)} without a commit`)
-  return (await goesOnAfterwards(run, doersOf(seldom), seldom)) ? seldom : []
+  return (await loopContinues(run, doersOf(seldom), seldom)) ? seldom : []
 }
 
 async function setSuspended(run: StepContext, refs: readonly Ref[], is: boolean): Promise<void> {
   for (const ref of await suspended(run, refs, !is)) await run.cluster.patch(ref, { spec: { suspend: is ? true : null } })
 }
 
-function awaitMend(source: Ref, course: Course): Step {
+function awaitFix(source: Ref, course: LoopState): Step {
   return {
     id: 'mend',
     title: 'Fix it in Git',
     risk: 'safe',
-    async look(run) {
+    async check(run) {
       const { cluster, memory } = run
       const loop = rememberedLoop(memory)
       if (await course.isOver(run)) return { is: 'done', detail: 'nothing is to be fixed' }
@@ -146,17 +146,17 @@ function awaitMend(source: Ref, course: Course): Step {
         on: `a commit that leaves ${objectsOf(loop.changes)} to one of ${listed(loop.by)}; Git is at ${loop.revision}`,
       }
     },
-    act: () => Promise.resolve(),
+    apply: () => Promise.resolve(),
     watches: [{ kind: fluxKinds.gitRepository, query: { namespace: source.namespace ?? '' } }],
   }
 }
 
-function resume(source: Ref, course: Course): Step {
+function resume(source: Ref, course: LoopState): Step {
   return {
     id: 'resume',
     title: 'Resume what was suspended',
     risk: 'change',
-    async look(run) {
+    async check(run) {
       const loop = rememberedLoop(run.memory)
       if (await course.isOver(run)) return { is: 'done', detail: 'nothing was' }
       if (loop === undefined) return { is: 'waiting', on: 'what is suspended before' }
@@ -167,19 +167,19 @@ function resume(source: Ref, course: Course): Step {
       for (const ref of loop.by) {
         const object = await run.cluster.get(ref)
         if (object === undefined) continue // fixed by taking it out of Git
-        const look = stepStatusOf(readinessOf(object), `kubectl --namespace ${ref.namespace} describe ${kindArgument(ref)} ${ref.name}`)
-        if (look.is !== 'done') return look
+        const status = stepStatusOf(readinessOf(object), `kubectl --namespace ${ref.namespace} describe ${kindArgument(ref)} ${ref.name}`)
+        if (status.is !== 'done') return status
       }
       return { is: 'done', detail: `${listed(loop.by)} run again` }
     },
     /** Not every commit is the repair: whether it is shows when they run, and if they go round again they are suspended again. */
-    async act(run, progress) {
+    async apply(run, progress) {
       for (;;) {
         const loop = rememberedLoop(run.memory)
         if (loop === undefined) return
         await setSuspended(run, loop.by, false)
         progress(`asking ${listed(loop.by)} to reconcile, to see whether that was the fix`)
-        if (!(await goesOnAfterwards(run, loop.by, loop.changes))) return
+        if (!(await loopContinues(run, loop.by, loop.changes))) return
         const revision = await revisionFollowed(run.cluster, source)
         run.memory.write({ loop: { ...loop, revision } })
         await setSuspended(run, loop.by, true)

@@ -13,7 +13,7 @@ export function ensureFetching(ref: Ref & { readonly namespace: string }): Step 
     id: 'fetch',
     title: 'Have Flux fetch from Git',
     risk: 'change',
-    async look({ cluster }) {
+    async check({ cluster }) {
       const source = await cluster.get(ref)
       if (source === undefined) return { is: 'waiting', on: `${ref.kind} ${ref.name} to be created by the operator` }
       const readiness = readinessOf(source)
@@ -26,7 +26,7 @@ export function ensureFetching(ref: Ref & { readonly namespace: string }): Step 
         commands: [`kubectl --namespace ${namespace} annotate ${kind} ${ref.name} --overwrite ${requestedAtAnnotation}="$(date +%s)"`],
       }
     },
-    act: ({ cluster }) => requestReconcile(cluster, ref),
+    apply: ({ cluster }) => requestReconcile(cluster, ref),
     watches: [{ kind: ref, query: { namespace } }],
   }
 }

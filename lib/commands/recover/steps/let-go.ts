@@ -19,7 +19,7 @@ export function ensureUninstallOff(namespace: string): Step {
     id: 'instance-disabled',
     title: 'Keep the operator from uninstalling Flux',
     risk: 'change',
-    async look({ cluster }) {
+    async check({ cluster }) {
       const instance = await cluster.get(ref)
       if (instance === undefined) return { is: 'done', detail: 'there is no FluxInstance' }
       if (isReconcileDisabled(instance)) return { is: 'done', detail: 'it leaves Flux alone' }
@@ -29,7 +29,7 @@ export function ensureUninstallOff(namespace: string): Step {
         commands: [`kubectl --namespace ${namespace} annotate fluxinstance flux ${reconcileAnnotation}=disabled --overwrite`],
       }
     },
-    act: async ({ cluster }) =>
+    apply: async ({ cluster }) =>
       void (await cluster.patch(ref, { metadata: { annotations: { [reconcileAnnotation]: 'disabled' } } }).catch(ignoreNotFound)),
     watches: [{ kind: fluxKinds.fluxInstance, query: { namespace } }],
   }
@@ -40,9 +40,9 @@ export function ensureUninstallStopped(namespace: string): Step {
   const stop = ensureOperatorStopped(namespace)
   return {
     ...stop,
-    async look(run) {
+    async check(run) {
       const instance = await run.cluster.get(instanceIn(namespace))
-      return isGoing(instance) ? stop.look(run) : { is: 'done', detail: 'not needed: it has let the FluxInstance go' }
+      return isTerminating(instance) ? stop.check(run) : { is: 'done', detail: 'not needed: it has let the FluxInstance go' }
     },
   }
 }
@@ -54,9 +54,9 @@ export function ensureInstanceLetGo(namespace: string): Step {
     id: 'instance-let-go',
     title: 'Let the FluxInstance go without what it installed',
     risk: 'change',
-    async look({ cluster }) {
+    async check({ cluster }) {
       const instance = await cluster.get(ref)
-      if (instance === undefined || !isGoing(instance)) return { is: 'done', detail: 'the deleted one is gone' }
+      if (instance === undefined || !isTerminating(instance)) return { is: 'done', detail: 'the deleted one is gone' }
       const { hasOwn, foreign } = heldOf(instance)
       if (foreign.length > 0) {
         return {
@@ -72,9 +72,9 @@ export function ensureInstanceLetGo(namespace: string): Step {
         commands: [`kubectl --namespace ${namespace} patch fluxinstance flux --type=merge --patch '{"metadata":{"finalizers":null}}'`],
       }
     },
-    async act({ cluster, timeout }) {
+    async apply({ cluster, timeout }) {
       const instance = await cluster.get(ref)
-      if (instance === undefined || !isGoing(instance)) return
+      if (instance === undefined || !isTerminating(instance)) return
       // An operator that was started meanwhile takes it off itself: the FluxInstance is suspended.
       if ((await podsOf(cluster, namespace, 'operator')).length > 0) return
       await takeOff(cluster, heldOf(instance), timeout)
@@ -83,6 +83,6 @@ export function ensureInstanceLetGo(namespace: string): Step {
   }
 }
 
-function isGoing(instance: KubeObject | undefined): boolean {
+function isTerminating(instance: KubeObject | undefined): boolean {
   return instance?.metadata.deletionTimestamp !== undefined
 }

@@ -7,7 +7,7 @@ import { isRequested, requestReconcile } from '../../../flux/reconcile-request.t
 import { waitUntil } from '../../../kubernetes/wait-until.ts'
 import { OperatorError } from '../../../base/errors.ts'
 import type { Suspect } from '../../../health/changes.ts'
-import { writeReader } from '../../../health/going-on.ts'
+import { writeReader } from '../../../health/ongoing-writes.ts'
 import type { StepContext } from '../../../runner/step.ts'
 
 const artifactSchema = v.object({ status: v.object({ artifact: v.object({ revision: v.string() }) }) })
@@ -25,7 +25,7 @@ const patience = 2 * 60_000
  * Has all of them reconcile in turn, thrice: twice, so that what a commit has changed is settled, and once to see whether they still write
  * to what they had fought over.
  */
-export async function goesOnAfterwards(
+export async function loopContinues(
   run: StepContext,
   doers: readonly Ref[],
   changes: readonly Pick<Suspect, 'object' | 'by' | 'doer'>[],
@@ -50,7 +50,7 @@ async function reconcile({ cluster, timeout }: StepContext, ref: Ref): Promise<v
   await waitUntil(cluster, {
     watches: [{ kind: ref, query: { namespace: ref.namespace ?? '' } }],
     timeout: Math.min(timeout, patience),
-    look: () => cluster.get(ref),
+    check: () => cluster.get(ref),
     isOver: (object) => object === undefined || (!isRequested(object) && readinessOf(object).is !== 'waiting'),
   })
 }
@@ -64,7 +64,7 @@ export async function awaitRevision({ cluster, timeout }: StepContext, source: R
   const last = await waitUntil(cluster, {
     watches: [{ kind: source, query: { namespace: source.namespace ?? '' } }],
     timeout,
-    look: () => revisionFollowed(cluster, source),
+    check: () => revisionFollowed(cluster, source),
     isOver: isAnother,
   })
   if (isAnother(last)) return

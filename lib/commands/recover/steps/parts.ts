@@ -7,32 +7,32 @@ import { type Part, partsOf } from '../../../health/parts.ts'
 import type { Trouble } from '../../../health/probe.ts'
 import { crds } from '../../../health/probes/crds.ts'
 import { inventory } from '../../../health/probes/inventory.ts'
-import type { Scene } from '../../../health/snapshot.ts'
+import type { Snapshot } from '../../../health/snapshot.ts'
 import { findStalePods, type StalePod } from '../../../health/stale-tokens.ts'
 import type { Cluster } from '../../../kubernetes/client.ts'
 import { kindArgument, kinds, nameOf, type Ref } from '../../../kubernetes/objects.ts'
-import type { Look, Step } from '../../../runner/step.ts'
+import type { StepStatus, Step } from '../../../runner/step.ts'
 
 /**
  * Has everything back that Flux consists of: who keeps what is gone, or was emptied, is asked to look now. A pod whose ServiceAccount came
  * back starts again, since the API refuses its old token.
  */
-export function ensureParts(look: () => Scene): Step {
-  const asking = askKeepers({ id: 'parts', title: 'Have what Flux consists of put back' }, look, async (scene) => {
-    const { objects = [] } = await inventory.look(scene)
+export function ensureParts(takeSnapshot: () => Snapshot): Step {
+  const asking = askKeepers({ id: 'parts', title: 'Have the parts of Flux recreated' }, takeSnapshot, async (snapshot) => {
+    const { objects = [] } = await inventory.check(snapshot)
     return objects.filter(({ damage }) => damage !== undefined && damage !== 'stale-token')
   })
   const stale = async (): Promise<StalePod[]> => {
-    const scene = look()
-    return findStalePods(scene.cluster, await scene.pods())
+    const snapshot = takeSnapshot()
+    return findStalePods(snapshot.cluster, await snapshot.pods())
   }
   const restart = async (cluster: Cluster): Promise<void> => {
     for (const { ref, uid } of await stale()) await cluster.remove(ref, { uid })
   }
   return {
     ...asking,
-    async look(run): Promise<Look> {
-      const parts = await asking.look(run)
+    async check(run): Promise<StepStatus> {
+      const parts = await asking.check(run)
       const pods = parts.is === 'blocked' ? [] : await stale()
       if (pods.length === 0) return parts
       const change = `restart ${pods.map(({ ref }) => nameOf(ref)).join(', ')}: the ServiceAccount was recreated, and the API refuses the old token`
@@ -40,12 +40,12 @@ export function ensureParts(look: () => Scene): Step {
       if (parts.is !== 'todo') return { is: 'todo', change, commands }
       return { is: 'todo', change: `${parts.change}; ${change}`, commands: [...parts.commands, ...commands] }
     },
-    async act(run, progress) {
-      await asking.act(run, progress)
+    async apply(run, progress) {
+      await asking.apply(run, progress)
       await restart(run.cluster)
     },
-    async urge(run) {
-      await asking.urge?.(run)
+    async nudge(run) {
+      await asking.nudge?.(run)
       await restart(run.cluster)
     },
     watches: [...(asking.watches ?? []), { kind: kinds.pod, query: {} }],
@@ -53,20 +53,24 @@ export function ensureParts(look: () => Scene): Step {
 }
 
 /** Has the CustomResourceDefinitions back, and then, from Git, the objects of their kinds. */
-export function ensureCrds(look: () => Scene): Step {
-  return askKeepers({ id: 'crds', title: 'Have the CustomResourceDefinitions put back' }, look, async (scene) => {
-    const { objects = [] } = await crds.look(scene)
+export function ensureCrds(takeSnapshot: () => Snapshot): Step {
+  return askKeepers({ id: 'crds', title: 'Have the CustomResourceDefinitions recreated' }, takeSnapshot, async (snapshot) => {
+    const { objects = [] } = await crds.check(snapshot)
     return objects.filter(({ damage }) => damage !== undefined)
   })
 }
 
 /** A step that is done when nothing is amiss any more; until then it asks those that keep what is, each once in ten seconds at most. */
-function askKeepers(step: Pick<Step, 'id' | 'title'>, look: () => Scene, amiss: (scene: Scene) => Promise<readonly Trouble[]>): Step {
+function askKeepers(
+  step: Pick<Step, 'id' | 'title'>,
+  takeSnapshot: () => Snapshot,
+  amiss: (snapshot: Snapshot) => Promise<readonly Trouble[]>,
+): Step {
   const find = async (): Promise<{ troubles: readonly Trouble[]; parts: readonly Part[] }> => {
-    const scene = look()
-    const troubles = await amiss(scene)
+    const snapshot = takeSnapshot()
+    const troubles = await amiss(snapshot)
     if (troubles.length === 0) return { troubles, parts: [] }
-    const parts = await partsOf(scene)
+    const parts = await partsOf(snapshot)
     return { troubles, parts: troubles.flatMap((trouble) => parts.find(({ ref }) => isAbout(trouble, ref)) ?? []) }
   }
   const ask = async (cluster: Cluster): Promise<void> => {
@@ -76,7 +80,7 @@ function askKeepers(step: Pick<Step, 'id' | 'title'>, look: () => Scene, amiss: 
   return {
     ...step,
     risk: 'change',
-    async look({ cluster }): Promise<Look> {
+    async check({ cluster }): Promise<StepStatus> {
       const { troubles, parts } = await find()
       if (troubles.length === 0) return { is: 'done', detail: 'all is there' }
       const held = await heldBy(cluster, parts)
@@ -94,8 +98,8 @@ function askKeepers(step: Pick<Step, 'id' | 'title'>, look: () => Scene, amiss: 
         ),
       }
     },
-    act: ({ cluster }) => ask(cluster),
-    urge: ({ cluster }) => ask(cluster),
+    apply: ({ cluster }) => ask(cluster),
+    nudge: ({ cluster }) => ask(cluster),
     watches: [fluxKinds.fluxInstance, fluxKinds.helmRelease, fluxKinds.kustomization, kinds.serviceAccount].map((kind) => ({
       kind,
       query: {},
@@ -119,7 +123,7 @@ async function askable(cluster: Cluster, parts: readonly Part[]): Promise<Ref[]>
 }
 
 /** What is being deleted and is held by someone else's finalizer: only who put that there can let it go. */
-async function heldBy(cluster: Cluster, parts: readonly Part[]): Promise<Look | undefined> {
+async function heldBy(cluster: Cluster, parts: readonly Part[]): Promise<StepStatus | undefined> {
   for (const { ref } of parts) {
     const live = await cluster.get(ref)
     if (live?.metadata.deletionTimestamp === undefined) continue

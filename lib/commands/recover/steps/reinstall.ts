@@ -3,7 +3,7 @@ import type { Session } from '../../../connection/session.ts'
 import type { Target } from '../../../connection/target.ts'
 import { unavailableOf } from '../../../flux/components.ts'
 import type { Installation } from '../../../flux/installation.ts'
-import { lookForFlux } from '../../../flux/installations.ts'
+import { readFlux } from '../../../flux/installations.ts'
 import { reachFlags, readCliFlags, readReinstallation, written } from '../../../flux/reinstall.ts'
 import { kinds } from '../../../kubernetes/objects.ts'
 import { complaintOf, shell } from '../../../process/command.ts'
@@ -17,7 +17,7 @@ import { RemedyNeeds } from '../remedy-needs.ts'
  */
 export async function reinstallSteps(session: Session, target: Target, installation: Installation): Promise<readonly Step[]> {
   const { cluster, tools } = session
-  const there = await lookForFlux(cluster)
+  const there = await readFlux(cluster)
   const { installedBy } = installation
   const { by, commands } = await readReinstallation(cluster, installation, there, target)
   if (installedBy !== 'cli') throw new RemedyNeeds(`Flux was installed by ${by}, which puts back what is missing`, commands.join('; '))
@@ -35,9 +35,9 @@ function ensureReinstalled(
   const refs = components.map((name) => ({ ...kinds.deployment, namespace, name }))
   return {
     id: 'controllers',
-    title: 'Have the flux CLI put the controllers back',
+    title: 'Have the flux CLI reinstall the controllers',
     risk: 'change',
-    async look({ cluster }) {
+    async check({ cluster }) {
       const live = await Promise.all(refs.map((ref) => cluster.get(ref)))
       const missing = refs.filter((_, at) => live[at] === undefined).map(({ name }) => name)
       if (missing.length > 0) return { is: 'todo', change: `install what is missing: ${missing.join(', ')}`, commands }
@@ -46,7 +46,7 @@ function ensureReinstalled(
         ? { is: 'done', detail: `${counted(components.length, 'controller')} available` }
         : { is: 'waiting', on: waiting.join(', ') }
     },
-    async act({ timeout, signal }) {
+    async apply({ timeout, signal }) {
       const limit = `--timeout=${Math.ceil(timeout / 1000)}s`
       const { flux = 'flux' } = tools
       await shell(access.env, { signal })`${flux} install --context=${access.context} ${flags} ${limit}`.catch((error: unknown) => {

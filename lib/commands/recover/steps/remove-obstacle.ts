@@ -13,13 +13,13 @@ export function ensureObstacleGone(ref: Ref, uid: string, why: string): Step {
     id: `obstacle-${ref.kind.toLowerCase()}-${ref.name}`,
     title: `Delete ${name}`,
     risk: 'destroy',
-    async look({ cluster }) {
+    async check({ cluster }) {
       const live = await cluster.get(ref)
       if (live === undefined || live.metadata.uid !== uid) return { is: 'done', detail: 'it is gone' }
       if (live.metadata.deletionTimestamp !== undefined) return { is: 'waiting', on: `${name} to be gone` }
       return { is: 'todo', change: `delete ${name}: ${why}`, commands: [`kubectl${at} delete ${kindArgument(ref)} ${ref.name}`] }
     },
-    async act({ cluster }) {
+    async apply({ cluster }) {
       await cluster.remove(ref, { uid }).catch(ignoreNotFound)
     },
     watches: [{ kind: ref, query: ref.namespace === undefined ? {} : { namespace: ref.namespace } }],

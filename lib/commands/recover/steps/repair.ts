@@ -8,7 +8,7 @@ import { conditionsOf } from '../../../kubernetes/readiness.ts'
 import { readinessOf } from '../../../flux/readiness.ts'
 import { isRequested, requestReconcile } from '../../../flux/reconcile-request.ts'
 import { parseDuration } from '../../../base/duration.ts'
-import type { Look, Step } from '../../../runner/step.ts'
+import type { StepStatus, Step } from '../../../runner/step.ts'
 import { isReconcileDisabled, reconcileAnnotation, reconcileEvery, requestedAtAnnotation } from '../../../flux/annotations.ts'
 import { instanceIn, releaseNames } from '../../../flux/refs.ts'
 import { operatorName } from '../../../flux/labels.ts'
@@ -16,7 +16,7 @@ import { stepStatusOf } from '../../../runner/step-status.ts'
 import { unavailableOf, imageIn } from '../../../flux/components.ts'
 import { componentsOf, type Component } from '../../../flux/instance.ts'
 
-/** Who heals within this much is left to it, in milliseconds. */
+/** What repairs itself within this time is left alone, in milliseconds. */
 const soon = 2 * 60_000
 
 /** What of the Deployments is not as it should be; undefined where all are available. One that is scaled to 0 is Ready, and does nothing. */
@@ -34,9 +34,9 @@ export function awaitControllers(namespace: string, names: readonly string[]): S
   const instanceRef = instanceIn(namespace)
   return {
     id: 'controllers',
-    title: 'Have the operator put the controllers back',
+    title: 'Have the operator recreate the controllers',
     risk: 'change',
-    async look({ cluster }) {
+    async check({ cluster }) {
       const instance = await cluster.get(instanceRef)
       if (instance === undefined) return { is: 'waiting', on: 'the FluxInstance to exist' }
       const deletion = beingDeleted(instance)
@@ -46,9 +46,9 @@ export function awaitControllers(namespace: string, names: readonly string[]): S
       const every = reconcileEvery(instance)
       if (isRequested(instance)) return { is: 'waiting', on: `${missing}; the operator is at it` }
       const busy = busyFor(instance)
-      const heals = (parseDuration(every) ?? Infinity) <= soon
-      if (heals && busy < patience) {
-        return { is: 'waiting', on: `${missing}; the operator looks every ${every} and puts back what is missing` }
+      const repairsSoon = (parseDuration(every) ?? Infinity) <= soon
+      if (repairsSoon && busy < patience) {
+        return { is: 'waiting', on: `${missing}; the operator reconciles every ${every} and recreates what is missing` }
       }
       if (busy > 0 && busy < patience) return { is: 'waiting', on: `${missing}; the operator is at it` }
       return {
@@ -57,13 +57,13 @@ export function awaitControllers(namespace: string, names: readonly string[]): S
         commands: [`kubectl --namespace ${namespace} annotate fluxinstance flux --overwrite ${requestedAtAnnotation}="$(date +%s)"`],
       }
     },
-    act: ({ cluster }) => requestReconcile(cluster, instanceRef),
+    apply: ({ cluster }) => requestReconcile(cluster, instanceRef),
     watches: [kinds.deployment, kinds.pod, fluxKinds.fluxInstance].map((kind) => ({ kind, query: { namespace } })),
   }
 }
 
 /** What is being deleted brings nothing back: another remedy is wanted than when the run began. */
-function beingDeleted(object: KubeObject): Look | undefined {
+function beingDeleted(object: KubeObject): StepStatus | undefined {
   const deletion = deletionOf(object)
   if (deletion === undefined) return undefined
   return { is: 'blocked', reason: `${nameOf(refOf(object))} ${deletion}`, remedy: 'run recover again' }
@@ -94,18 +94,18 @@ export function awaitOperator(namespace: string): Step {
   const ref: Ref = { ...fluxKinds.helmRelease, namespace, name: releaseNames.operator }
   return {
     id: 'operator',
-    title: 'Have helm-controller put the operator back',
+    title: 'Have helm-controller reinstall the operator',
     risk: 'change',
-    async look({ cluster }) {
+    async check({ cluster }) {
       const missing = await lacking(cluster, namespace, [operatorName])
       if (missing === undefined) return { is: 'done', detail: 'flux-operator is available' }
       const release = await cluster.get(ref)
-      if (release === undefined) return { is: 'blocked', reason: 'its HelmRelease is gone meanwhile', remedy: 'run recover again' }
+      if (release === undefined) return { is: 'blocked', reason: 'its HelmRelease has been deleted meanwhile', remedy: 'run recover again' }
       const deletion = beingDeleted(release)
       if (deletion !== undefined) return deletion
       const every = v.parse(intervalSchema, release).spec.interval
       if ((parseDuration(every) ?? Infinity) <= soon) {
-        return { is: 'waiting', on: `${missing}; helm-controller looks every ${every} and puts back what is missing` }
+        return { is: 'waiting', on: `${missing}; helm-controller reconciles every ${every} and recreates what is missing` }
       }
       if (isRequested(release)) return { is: 'waiting', on: `${missing}; helm-controller is at it` }
       return {
@@ -114,7 +114,7 @@ export function awaitOperator(namespace: string): Step {
         commands: [`flux --namespace ${namespace} reconcile helmrelease flux-operator`],
       }
     },
-    act: ({ cluster }) => requestReconcile(cluster, ref),
+    apply: ({ cluster }) => requestReconcile(cluster, ref),
     watches: [kinds.deployment, kinds.pod, fluxKinds.helmRelease].map((kind) => ({ kind, query: { namespace } })),
   }
 }
@@ -128,9 +128,10 @@ export function ensureInstanceResumed(namespace: string): Step {
     id: 'resume-instance',
     title: 'Resume the FluxInstance',
     risk: 'change',
-    async look({ cluster }) {
+    async check({ cluster }) {
       const instance = await cluster.get(ref)
-      if (instance === undefined) return { is: 'blocked', reason: 'the FluxInstance is gone meanwhile', remedy: 'run recover again' }
+      if (instance === undefined)
+        return { is: 'blocked', reason: 'the FluxInstance has been deleted meanwhile', remedy: 'run recover again' }
       const deletion = beingDeleted(instance)
       if (deletion !== undefined) return deletion
       if (isReconcileDisabled(instance)) {
@@ -140,9 +141,9 @@ export function ensureInstanceResumed(namespace: string): Step {
           commands: [`kubectl --namespace ${namespace} annotate fluxinstance flux ${reconcileAnnotation}-`],
         }
       }
-      return { is: 'done', detail: 'the operator looks at it again' }
+      return { is: 'done', detail: 'the operator reconciles it again' }
     },
-    async act({ cluster }) {
+    async apply({ cluster }) {
       await cluster.patch(ref, { metadata: { annotations: { [reconcileAnnotation]: null } } })
       await requestReconcile(cluster, ref)
     },
@@ -158,7 +159,7 @@ export function ensureReleased(namespace: string, applier: string, name: string)
     id: `release-${name}`,
     title: `Have Git bring the HelmRelease ${name} back`,
     risk: 'change',
-    async look({ cluster, where }) {
+    async check({ cluster, where }) {
       const [release, kustomization] = await Promise.all([cluster.get(ref), cluster.get(by)])
       if (release !== undefined && release.metadata.deletionTimestamp === undefined) {
         return stepStatusOf(readinessOf(release), `kubectl --namespace ${namespace} describe helmrelease ${name}`)
@@ -179,7 +180,7 @@ export function ensureReleased(namespace: string, applier: string, name: string)
         commands: [`flux --namespace ${namespace} reconcile kustomization ${applier}`],
       }
     },
-    act: ({ cluster }) => requestReconcile(cluster, by),
+    apply: ({ cluster }) => requestReconcile(cluster, by),
     watches: [fluxKinds.helmRelease, fluxKinds.kustomization].map((kind) => ({ kind, query: { namespace } })),
   }
 }

@@ -2,27 +2,27 @@ import { nameOf, type Ref } from '../../../kubernetes/objects.ts'
 import { fluxKinds } from '../../../flux/kinds.ts'
 import { isRequested, requestReconcile } from '../../../flux/reconcile-request.ts'
 import { helmReleases } from '../../../health/probes/reconciled.ts'
-import type { Scene } from '../../../health/snapshot.ts'
+import type { Snapshot } from '../../../health/snapshot.ts'
 import type { Step } from '../../../runner/step.ts'
 import { forceAtAnnotation, resetAtAnnotation } from '../../../flux/annotations.ts'
 
 /**
  * Has helm-controller take a HelmRelease up again that it gave up or left halfway: a pending release is unlocked, failures are forgotten
  * (helm-controller docs, annotations forceAt and resetAt).
- * @param look reads the scene again
+ * @param takeSnapshot takes a new snapshot
  */
-export function ensureReleaseMoves(ref: Ref, look: () => Scene): Step {
+export function ensureReleaseMoves(ref: Ref, takeSnapshot: () => Snapshot): Step {
   const name = nameOf(ref)
   return {
     id: `release-${ref.name}`,
     title: `Have helm-controller take ${name} up again`,
     risk: 'change',
-    async look({ cluster }) {
-      const { objects = [] } = await helmReleases.look(look())
+    async check({ cluster }) {
+      const { objects = [] } = await helmReleases.check(takeSnapshot())
       const trouble = objects.find(({ object }) => object === name)
       if (trouble === undefined) return { is: 'done', detail: `${name} is Ready` }
       const release = await cluster.get(ref)
-      if (release === undefined) return { is: 'blocked', reason: `${name} is gone meanwhile`, remedy: 'run recover again' }
+      if (release === undefined) return { is: 'blocked', reason: `${name} has been deleted meanwhile`, remedy: 'run recover again' }
       if (isRequested(release)) return { is: 'waiting', on: `${name}: ${trouble.reason}` }
       return {
         is: 'todo',
@@ -30,7 +30,7 @@ export function ensureReleaseMoves(ref: Ref, look: () => Scene): Step {
         commands: [`flux --namespace ${ref.namespace} reconcile helmrelease ${ref.name} --force --reset`],
       }
     },
-    act: ({ cluster }) => requestReconcile(cluster, ref, forceAtAnnotation, resetAtAnnotation),
+    apply: ({ cluster }) => requestReconcile(cluster, ref, forceAtAnnotation, resetAtAnnotation),
     watches: [{ kind: fluxKinds.helmRelease, query: ref.namespace === undefined ? {} : { namespace: ref.namespace } }],
   }
 }

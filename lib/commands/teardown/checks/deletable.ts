@@ -1,5 +1,5 @@
 import type { OwnedObject } from '../../../ownership/owned-objects.ts'
-import type { Held } from '../../../flux/held-objects.ts'
+import type { HeldObject } from '../../../flux/held-objects.ts'
 import type { Cluster } from '../../../kubernetes/client.ts'
 import { ApiError } from '../../../kubernetes/http.ts'
 import { kinds, type KubeObject, nameOf, type Ref, refOf } from '../../../kubernetes/objects.ts'
@@ -13,18 +13,18 @@ import { shippedRole } from '../../../preflight/rights.ts'
 export interface ToDelete {
   readonly crds: readonly KubeObject[]
   readonly namespace: KubeObject | undefined
-  readonly belongings: readonly OwnedObject[]
-  readonly held: readonly Held[]
+  readonly ownedObjects: readonly OwnedObject[]
+  readonly held: readonly HeldObject[]
   readonly deployments: readonly KubeObject[]
 }
 
 /** Whether each kind of object may be deleted, each kind of Flux's changed, and the controllers stopped: the API is asked to, in a dry run. */
-export async function checkDeletable(cluster: Cluster, { crds, namespace, belongings, held, deployments }: ToDelete): Promise<Finding[]> {
+export async function checkDeletable(cluster: Cluster, { crds, namespace, ownedObjects, held, deployments }: ToDelete): Promise<Finding[]> {
   const whole = [...crds, ...(namespace === undefined ? [] : [namespace])].map((object) => ({
     ref: refOf(object),
     uid: object.metadata.uid ?? '',
   }))
-  const deletions = onePerKind([...whole, ...belongings]).map(({ ref, uid }) =>
+  const deletions = onePerKind([...whole, ...ownedObjects]).map(({ ref, uid }) =>
     tried(ref, 'delete', () => cluster.remove(ref, { uid, dryRun: true })),
   )
   const strips = onePerKind(held).map(({ ref }) =>

@@ -1,4 +1,4 @@
-import type { Held } from '../../../flux/held-objects.ts'
+import type { HeldObject } from '../../../flux/held-objects.ts'
 import { type KubeObject, nameOf, type Ref, refOf } from '../../../kubernetes/objects.ts'
 import { isKubernetesFinalizer } from '../../../flux/finalizers.ts'
 import { blocks, type Finding, notice } from '../../../preflight/preflight.ts'
@@ -7,7 +7,7 @@ import { blocks, type Finding, notice } from '../../../preflight/preflight.ts'
 const ofCrds = 'customresourcecleanup.apiextensions.k8s.io'
 
 /** Finalizers on what is to go that neither Flux nor Kubernetes will take off: anyone who put them there wanted to do something first. */
-export function judgeFinalizers(held: readonly Held[], crds: readonly KubeObject[]): Finding[] {
+export function judgeFinalizers(held: readonly HeldObject[], crds: readonly KubeObject[]): Finding[] {
   const ofDefinitions = crds.map((object) => ({
     ref: refOf(object),
     foreign: object.metadata.finalizers.filter((finalizer) => finalizer !== ofCrds),

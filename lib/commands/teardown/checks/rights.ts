@@ -2,7 +2,7 @@ import { apiGroups, fluxGroups } from '../../../flux/api-groups.ts'
 import type { Right } from '../../../preflight/rights.ts'
 
 /**
- * What a teardown asks of the API beside what its dry run tries by itself: to stop and rest Flux, to take its finalizers off, and to see
+ * What a teardown asks of the API beyond what its dry run tries by itself: to disable its reconciliation and stop it, to take its finalizers off, and to see
  * what is in its namespace, of whatever kind. What stays there is not deleted one by one unless the namespace is kept.
  */
 export function teardownRights(namespace: string, lockNamespace: string, keepsNamespace: boolean): Right[] {

@@ -1,6 +1,6 @@
 import { join } from 'node:path'
 import * as v from 'valibot'
-import { openerApart } from '../../../capture/external-identity.ts'
+import { externalDecryptor } from '../../../capture/external-identity.ts'
 import { type Capture, describeCapture } from '../../../capture/capture.ts'
 import { type CaptureRequest, collect } from '../../../capture/collect.ts'
 import { openCapture } from '../../../capture/file.ts'
@@ -11,7 +11,7 @@ import { identityOf } from '../../../flux/inventory.ts'
 import type { Ref } from '../../../kubernetes/objects.ts'
 import type { DocumentFields } from '../../../runner/report.ts'
 import type { RunState } from '../../../runner/run-state.ts'
-import type { Look, Step } from '../../../runner/step.ts'
+import type { StepStatus, Step } from '../../../runner/step.ts'
 
 const noteSchema = v.object({
   capture: v.optional(
@@ -52,7 +52,7 @@ export async function openNoted(memory: RunState, decryptor: Decryptor): Promise
   return openCapture(note.file, decryptor)
 }
 
-export interface Capturing {
+export interface CaptureInputs {
   readonly request: CaptureRequest
   readonly keys: CaptureKeys
   /** A second file. */
@@ -67,17 +67,17 @@ export interface Capturing {
 /**
  * Captures what Flux needs to come back into the run's folder, opens the file again with a key that is not itself captured, and compares.
  * What cannot move any more is worth capturing: disable Flux's reconciliation before. Let a preflight
- * `collect` and ask `openerApart` for what this would fail on, and `carries` for what else is in Flux's namespace.
+ * `collect` and ask `externalDecryptor` for what this would fail on, and `carries` for what else is in Flux's namespace.
  */
-export function ensureCaptured({ request, keys, copyTo, isFinal }: Capturing): Step {
+export function ensureCaptured({ request, keys, copyTo, isFinal }: CaptureInputs): Step {
   let isMade = false
   return {
     id: 'capture',
     title: 'Capture what Flux needs to come back',
     risk: 'safe',
-    async look({ memory, where }) {
+    async check({ memory, where }) {
       const note = notedCapture(memory)
-      if (note !== undefined && (isMade || isFinal())) return lookAt(note, where)
+      if (note !== undefined && (isMade || isFinal())) return statusOf(note, where)
       if (isFinal()) return gone('Flux is taken apart, but this run has noted no capture', where)
       return {
         is: 'todo',
@@ -85,11 +85,11 @@ export function ensureCaptured({ request, keys, copyTo, isFinal }: Capturing): S
         commands: [`npx zx scripts/capture.ts ${where} --out FILE`],
       }
     },
-    async act({ cluster, memory }, progress) {
+    async apply({ cluster, memory }, progress) {
       const capture = await collect(cluster, request, progress)
       progress('encrypting, and opening it again')
       const file = join(memory.folder(), 'capture.age')
-      await keepCapture(capture, keys.encryptor, await openerApart(keys, capture), { file, copy: copyTo })
+      await keepCapture(capture, keys.encryptor, await externalDecryptor(keys, capture), { file, copy: copyTo })
       const about = {
         holds: describeCapture(capture),
         readers: describeReaders(keys.encryptor),
@@ -102,11 +102,11 @@ export function ensureCaptured({ request, keys, copyTo, isFinal }: Capturing): S
   }
 }
 
-async function lookAt({ file, checksum, holds }: Note, where: string): Promise<Look> {
+async function statusOf({ file, checksum, holds }: Note, where: string): Promise<StepStatus> {
   if ((await checksumOf(file)) === checksum) return { is: 'done', detail: `${file}: ${holds}` }
   return gone(`the capture ${file} is not there any more as it was written`, where)
 }
 
-function gone(reason: string, where: string): Look {
+function gone(reason: string, where: string): StepStatus {
   return { is: 'blocked', reason, remedy: `with another capture: npx zx scripts/restore.ts ${where} --from FILE, then bootstrap` }
 }

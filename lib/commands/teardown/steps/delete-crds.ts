@@ -10,7 +10,7 @@ export function ensureCrdsGone(): Step {
     id: 'crds',
     title: 'Delete the objects of Flux and their CustomResourceDefinitions',
     risk: 'destroy',
-    async look({ cluster }) {
+    async check({ cluster }) {
       const crds = await listFluxCrds(cluster)
       if (crds.length === 0) return { is: 'done', detail: 'none is left' }
       const waiting = crds.filter(({ metadata }) => metadata.deletionTimestamp !== undefined)
@@ -23,7 +23,7 @@ export function ensureCrdsGone(): Step {
       const { held } = await holdersOf(cluster, first)
       return { is: 'waiting', on: `${waiting.length} CustomResourceDefinitions to be gone; ${first}: ${held}` }
     },
-    async act({ cluster }) {
+    async apply({ cluster }) {
       await inParallel(await listFluxCrds(cluster), 32, async (crd) => {
         const { uid, deletionTimestamp } = crd.metadata
         if (uid !== undefined && deletionTimestamp === undefined) await cluster.remove(refOf(crd), { uid })

@@ -14,17 +14,17 @@ import type { Step } from '../../../runner/step.ts'
  * and the CustomResourceDefinitions go meanwhile (measured: 6.1 s instead of 8.7 s for a thousand objects). What came into it since preflight,
  * and is not Flux's, is judged once more right before.
  */
-export function startNamespaceDeletion(name: string, belongings: readonly OwnedObject[]): Step {
+export function startNamespaceDeletion(name: string, ownedObjects: readonly OwnedObject[]): Step {
   const ref = { ...kinds.namespace, name }
   return {
     id: 'namespace-deletion',
     title: `Delete the namespace ${name}`,
     risk: 'destroy',
-    async look({ cluster, memory }) {
+    async check({ cluster, memory }) {
       const namespace = await cluster.get(ref)
       if (namespace === undefined) return { is: 'done', detail: 'it is gone' }
       if (namespace.metadata.deletionTimestamp !== undefined) return { is: 'done', detail: 'on its way' }
-      const { others, unseen } = await readNamespace(cluster, name, belongings)
+      const { others, unseen } = await readNamespace(cluster, name, ownedObjects)
       const [finding] = [
         ...judgeUnseen(unseen, name, false),
         ...judgeContent(await withoutCommon(cluster, name, others), namespace, isCarriedBy(memory)),
@@ -36,7 +36,7 @@ export function startNamespaceDeletion(name: string, belongings: readonly OwnedO
         commands: [`kubectl delete namespace ${name} --wait=false`],
       }
     },
-    async act({ cluster }) {
+    async apply({ cluster }) {
       const uid = (await cluster.get(ref))?.metadata.uid
       if (uid !== undefined) await cluster.remove(ref, { uid })
     },
@@ -55,17 +55,17 @@ export function ensureNamespaceGone(name: string): Step {
     id: 'namespace-gone',
     title: `Wait until the namespace ${name} is gone`,
     risk: 'change',
-    async look({ cluster }) {
+    async check({ cluster }) {
       const namespace = await cluster.get(ref)
       if (namespace === undefined) return { is: 'done', detail: 'gone' }
       if (isAsked) return { is: 'waiting', on: await holding(cluster, namespace) }
       return {
         is: 'todo',
-        change: 'have Kubernetes look again at what is left in it, and wait',
+        change: 'have Kubernetes check again what is left in it, and wait',
         commands: [`kubectl annotate namespace ${name} flux-runbook/asked-at=now`, `kubectl wait --for=delete namespace/${name}`],
       }
     },
-    async act({ cluster }) {
+    async apply({ cluster }) {
       isAsked = true
       await cluster
         .patch(ref, { metadata: { annotations: { 'flux-runbook/asked-at': new Date().toISOString() } } })

@@ -4,22 +4,22 @@ import type { Cluster } from '../../../kubernetes/client.ts'
 import { getMetadata } from '../../../kubernetes/metadata.ts'
 import { kindArgument, kinds, nameOf } from '../../../kubernetes/objects.ts'
 import { inParallel } from '../../../base/parallel.ts'
-import type { Look, Step } from '../../../runner/step.ts'
+import type { StepStatus, Step } from '../../../runner/step.ts'
 
 /** Those that are still there, each the very same object. */
-export async function remainingOf(cluster: Cluster, belongings: readonly OwnedObject[]): Promise<OwnedObject[]> {
-  const found = await inParallel(belongings, 32, async (one) =>
+export async function remainingOf(cluster: Cluster, ownedObjects: readonly OwnedObject[]): Promise<OwnedObject[]> {
+  const found = await inParallel(ownedObjects, 32, async (one) =>
     (await getMetadata(cluster, one.ref))?.metadata.uid === one.uid ? [one] : [],
   )
   return found.flat()
 }
 
 /**
- * Deletes what is proven to be Flux's outside its namespace: roles, bindings, webhooks. What `belongings` knew of, and what the operator has
+ * Deletes what is proven to be Flux's outside its namespace: roles, bindings, webhooks. What `ownedObjects` names, and what the operator has
  * recreated since, before it was stopped.
  */
-export function ensureClusterScopedGone(namespace: string, belongings: readonly OwnedObject[]): Step {
-  const known = belongings.filter(({ ref }) => ref.namespace === undefined)
+export function ensureClusterScopedGone(namespace: string, ownedObjects: readonly OwnedObject[]): Step {
+  const known = ownedObjects.filter(({ ref }) => ref.namespace === undefined)
   return ensureGone(
     { id: 'cluster-scoped', title: "Delete the cluster-wide roles, bindings and webhooks that are proven to be Flux's" },
     async (cluster) => [...(await remainingOf(cluster, known)), ...(await findByName(cluster, namespace))],
@@ -27,10 +27,10 @@ export function ensureClusterScopedGone(namespace: string, belongings: readonly 
 }
 
 /** Deletes what is proven to be Flux's in its namespace by now, and leaves the namespace and everybody else's objects. */
-export function ensureContentGone(namespace: string, belongings: readonly OwnedObject[]): Step {
+export function ensureContentGone(namespace: string, ownedObjects: readonly OwnedObject[]): Step {
   return ensureGone(
     { id: 'namespace-content', title: `Delete what is Flux's in the namespace ${namespace}, and keep the namespace` },
-    async (cluster) => (await readNamespace(cluster, namespace, belongings)).flux,
+    async (cluster) => (await readNamespace(cluster, namespace, ownedObjects)).flux,
     [{ kind: kinds.deployment, query: { namespace } }],
   )
 }
@@ -46,7 +46,7 @@ function ensureGone(
   return {
     ...step,
     risk: 'destroy',
-    async look({ cluster }): Promise<Look> {
+    async check({ cluster }): Promise<StepStatus> {
       const left = await leftIn(cluster)
       if (left.length === 0) return { is: 'done', detail: 'none is left' }
       return {
@@ -59,7 +59,7 @@ function ensureGone(
         details: left.map(({ ref, by }) => `${nameOf(ref)}: by ${by}`),
       }
     },
-    async act({ cluster }) {
+    async apply({ cluster }) {
       await inParallel(await leftIn(cluster), 32, ({ ref, uid }) => cluster.remove(ref, { uid }))
     },
     ...(watches === undefined ? {} : { watches }),

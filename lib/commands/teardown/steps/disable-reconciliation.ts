@@ -17,13 +17,13 @@ const event = { apiVersion: 'v1', kind: 'Event' }
  * Disables the FluxInstance's reconciliation, and waits until its operator has confirmed it. Who deletes one that is still reconciled has
  * Flux, every object of its kinds and its CRDs taken away by the operator (flux-operator#423).
  */
-export function ensureAtRest(namespace: string): Step {
+export function ensureReconciliationDisabled(namespace: string): Step {
   const ref = instanceIn(namespace)
   return {
     id: 'rest',
     title: 'Disable the FluxInstance’s reconciliation',
     risk: 'change',
-    async look({ cluster }) {
+    async check({ cluster }) {
       const instance = await cluster.get(ref)
       if (instance === undefined) return { is: 'done', detail: 'there is none' }
       if (!isReconcileDisabled(instance)) {
@@ -40,7 +40,7 @@ export function ensureAtRest(namespace: string): Step {
       if (await isHeard(cluster, instance)) return { is: 'done', detail: 'disabled: the operator leaves it alone' }
       return { is: 'waiting', on: 'the operator to say that it leaves the FluxInstance alone' }
     },
-    async act({ cluster, memory }) {
+    async apply({ cluster, memory }) {
       const instance = await cluster.get(ref)
       if (instance === undefined) return
       const annotation = instance.metadata.annotations[reconcileAnnotation] ?? null
@@ -48,7 +48,7 @@ export function ensureAtRest(namespace: string): Step {
       await cluster.patch(ref, { metadata: { annotations: { [reconcileAnnotation]: 'disabled' } } }).catch(ignoreNotFound)
     },
     // It says so of each request.
-    urge: ({ cluster }) => requestReconcile(cluster, ref).catch(ignoreNotFound),
+    nudge: ({ cluster }) => requestReconcile(cluster, ref).catch(ignoreNotFound),
     watches: [
       { kind: event, query: { namespace, fields: 'involvedObject.name=flux' } },
       { kind: fluxKinds.fluxInstance, query: { namespace } },
@@ -57,13 +57,13 @@ export function ensureAtRest(namespace: string): Step {
 }
 
 /** The rollback: the annotation as it was, and the FluxInstance as Ready as it was. */
-export function ensureAwake(namespace: string): Step {
+export function ensureReconciliationEnabled(namespace: string): Step {
   const ref = instanceIn(namespace)
   return {
     id: 'awake',
-    title: 'Wake the FluxInstance',
+    title: 'Enable the FluxInstance’s reconciliation again',
     risk: 'change',
-    async look({ cluster, memory }) {
+    async check({ cluster, memory }) {
       const { rested } = teardownNotes(memory)
       if (rested === undefined) return { is: 'done', detail: 'its reconciliation was never disabled' }
       const instance = await cluster.get(ref)
@@ -75,7 +75,7 @@ export function ensureAwake(namespace: string): Step {
       if (readiness.is !== 'ready' && !rested.wasReady) return { is: 'done', detail: 'as it was' }
       return stepStatusOf(readiness, `kubectl --namespace ${namespace} describe fluxinstance flux`)
     },
-    async act({ cluster, memory }) {
+    async apply({ cluster, memory }) {
       const { rested } = teardownNotes(memory)
       await cluster.patch(ref, { metadata: { annotations: { [reconcileAnnotation]: rested?.annotation ?? null } } })
     },
@@ -93,7 +93,7 @@ function command(namespace: string): string {
  * server's: only what the server has noted is compared. Events last an hour; an annotation older than that was heard long ago.
  */
 async function isHeard(cluster: Cluster, instance: KubeObject): Promise<boolean> {
-  const since = restedAt(instance)
+  const since = disabledAt(instance)
   if (Date.now() - since > 50 * 60_000) return true
   const fields = 'involvedObject.kind=FluxInstance,involvedObject.name=flux,reason=ReconciliationDisabled'
   const { namespace = '' } = instance.metadata
@@ -116,7 +116,7 @@ const managedSchema = v.object({
 })
 
 /** When the annotation was set, to the second; long ago where nobody is on record for it. */
-function restedAt({ metadata: { managedFields } }: KubeObject): number {
+function disabledAt({ metadata: { managedFields } }: KubeObject): number {
   const times = managedFields.flatMap((entry) => {
     const read = v.safeParse(managedSchema, entry)
     const isSetter = read.success && `f:${reconcileAnnotation}` in read.output.fieldsV1['f:metadata']['f:annotations']

@@ -1,5 +1,5 @@
 import { counted } from '../../../base/counted.ts'
-import { type Held, readHeldObjects, withoutOwn } from '../../../flux/held-objects.ts'
+import { type HeldObject, readHeldObjects, withoutOwn } from '../../../flux/held-objects.ts'
 import { type Cluster, ignoreNotFound } from '../../../kubernetes/client.ts'
 import { nameOf, type Ref } from '../../../kubernetes/objects.ts'
 import { retryOnConflict } from '../../../kubernetes/retry-conflict.ts'
@@ -23,13 +23,13 @@ export function ensureFinalizersOffIn(namespace: string): Step {
   return ensureOff(`Take Flux's finalizers off its objects in the namespace ${namespace}`, ({ ref }) => ref.namespace === namespace)
 }
 
-function ensureOff(title: string, isMeant: (held: Held) => boolean): Step {
-  const heldByFlux = (held: readonly Held[]): Held[] => held.filter((one) => one.hasOwn && isMeant(one))
+function ensureOff(title: string, isMeant: (held: HeldObject) => boolean): Step {
+  const heldByFlux = (held: readonly HeldObject[]): HeldObject[] => held.filter((one) => one.hasOwn && isMeant(one))
   return {
     id: 'finalizers',
     title,
     risk: 'destroy',
-    async look({ cluster }) {
+    async check({ cluster }) {
       const { count, held } = await readHeldObjects(cluster)
       const own = heldByFlux(held)
       if (own.length === 0)
@@ -45,7 +45,7 @@ function ensureOff(title: string, isMeant: (held: Held) => boolean): Step {
         details: own.slice(0, 20).map(({ ref }) => `${ref.kind} ${ref.namespace}/${ref.name}`),
       }
     },
-    async act({ cluster, timeout }, progress) {
+    async apply({ cluster, timeout }, progress) {
       const own = heldByFlux((await readHeldObjects(cluster)).held)
       let done = 0
       await inParallel(own, atOnce, async (held) => {
@@ -61,7 +61,7 @@ function ensureOff(title: string, isMeant: (held: Held) => boolean): Step {
  * Takes Flux's finalizers off one object. Writes only what was looked at: an object that has moved since is looked at again.
  * @param timeout the longest that may go on, in milliseconds
  */
-export async function takeOff(cluster: Cluster, { ref, resourceVersion, foreign }: Held, timeout: number): Promise<void> {
+export async function takeOff(cluster: Cluster, { ref, resourceVersion, foreign }: HeldObject, timeout: number): Promise<void> {
   let seen: { readonly version: string; readonly finalizers: readonly string[] } | undefined = {
     version: resourceVersion,
     finalizers: foreign,

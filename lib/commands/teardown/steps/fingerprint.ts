@@ -20,12 +20,12 @@ export function keptFingerprint(memory: RunState): Fingerprint | undefined {
  * Notes what is to outlive Flux, and what is Flux's: nothing moves any more, and the proofs are still there.
  * @param isGone that there is nothing to tear down
  */
-export function recordFingerprint(namespace: string, belongings: readonly OwnedObject[], isGone: boolean): Step {
+export function recordFingerprint(namespace: string, ownedObjects: readonly OwnedObject[], isGone: boolean): Step {
   return {
     id: 'fingerprint',
     title: 'Take the fingerprint of all that is to stay alive',
     risk: 'safe',
-    look({ memory }) {
+    check({ memory }) {
       if (isGone && teardownNotes(memory).passedReturn === undefined)
         return Promise.resolve({ is: 'done', detail: 'nothing is taken away' })
       const kept = keptFingerprint(memory)
@@ -42,9 +42,9 @@ export function recordFingerprint(namespace: string, belongings: readonly OwnedO
         ],
       })
     },
-    async act({ cluster, memory }) {
+    async apply({ cluster, memory }) {
       keepFingerprint(join(memory.folder(), file), await takeFingerprint(cluster, namespace))
-      noteTeardown(memory, { namespace, isFingerprinted: true, belongings: [...belongings] })
+      noteTeardown(memory, { namespace, isFingerprinted: true, belongings: [...ownedObjects] })
     },
   }
 }

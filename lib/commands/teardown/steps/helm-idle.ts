@@ -21,14 +21,17 @@ export function ensureHelmIdle(namespace: string): Step {
     id: 'helm-idle',
     title: 'Wait until no Helm release is pending',
     risk: 'safe',
-    async look({ cluster }) {
+    async check({ cluster }) {
       const releases = await pendingReleases(cluster)
       if (releases.length === 0) return { is: 'done', detail: 'none is' }
       const runs = (await podsOf(cluster, namespace, 'controllers')).some((pod) => runsController(pod, 'helm-controller'))
       if (runs) return { is: 'waiting', on: `helm-controller to finish ${releases.join(', ')}` }
-      return { is: 'done', detail: `nobody is left to finish ${releases.join(', ')}; the next helm-controller unlocks what is pending` }
+      return {
+        is: 'done',
+        detail: `no controller is left to finish ${releases.join(', ')}; the next helm-controller unlocks what is pending`,
+      }
     },
-    act: () => Promise.resolve(),
+    apply: () => Promise.resolve(),
     watches: [{ kind: kinds.secret, query: { labels: pendingLabels } }],
   }
 }

@@ -5,7 +5,7 @@ import { deploymentReadiness } from '../../../kubernetes/readiness.ts'
 import { waitUntil } from '../../../kubernetes/wait-until.ts'
 import { OperatorError } from '../../../base/errors.ts'
 import type { StepContext } from '../../../runner/step.ts'
-import type { Look, Step } from '../../../runner/step.ts'
+import type { StepStatus, Step } from '../../../runner/step.ts'
 import { deploymentsOf, type Keeper, podsOf } from '../../../flux/components.ts'
 import { pendingReleases } from './helm-idle.ts'
 import { noteTeardown, teardownNotes } from '../state.ts'
@@ -28,7 +28,7 @@ export function ensureControllersStopped(namespace: string): Step {
 
 function ensureStopped(step: Pick<Step, 'id' | 'title'>, namespace: string, keepers: readonly Keeper[]): Step {
   const hurry = hurrier(namespace, keepers)
-  const look = async ({ cluster }: StepContext): Promise<Look> => {
+  const check = async ({ cluster }: StepContext): Promise<StepStatus> => {
     const deployments = (await Promise.all(keepers.map((keeper) => deploymentsOf(cluster, namespace, keeper)))).flat()
     const running = deployments.filter((deployment) => replicasOf(deployment) > 0)
     if (running.length > 0) {
@@ -56,14 +56,14 @@ function ensureStopped(step: Pick<Step, 'id' | 'title'>, namespace: string, keep
   return {
     ...step,
     risk: 'change',
-    look,
+    check,
     // What is stopped last may still have started another: until all is still, what runs is scaled down again.
-    async act(run, progress) {
+    async apply(run, progress) {
       const { cluster, memory } = run
       await waitUntil(cluster, {
         watches,
         timeout: run.timeout,
-        look: () => look(run),
+        check: () => check(run),
         isOver: (seen) => seen.is === 'done',
         async meanwhile(seen) {
           if (seen.is === 'waiting') progress(seen.on)
@@ -132,7 +132,7 @@ export function ensureStarted(namespace: string): Step {
     id: 'start',
     title: 'Start flux-operator and the controllers again',
     risk: 'change',
-    async look({ cluster, memory, where }) {
+    async check({ cluster, memory, where }) {
       const { replicas } = teardownNotes(memory)
       const refs = Object.keys(replicas).map((name) => ({ ...kinds.deployment, namespace, name }))
       for (const ref of refs) {
@@ -147,7 +147,7 @@ export function ensureStarted(namespace: string): Step {
       }
       return { is: 'done', detail: refs.length === 0 ? 'none was stopped' : `${refs.length} Deployments are available` }
     },
-    async act({ cluster, memory }) {
+    async apply({ cluster, memory }) {
       const { replicas } = teardownNotes(memory)
       noteTeardown(memory, { isFingerprinted: false })
       for (const [name, count] of Object.entries(replicas)) {

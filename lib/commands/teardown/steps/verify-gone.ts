@@ -3,14 +3,14 @@ import { findByName } from '../../../ownership/owned-objects.ts'
 import type { Cluster } from '../../../kubernetes/client.ts'
 import { kinds, nameOf } from '../../../kubernetes/objects.ts'
 import { listFluxCrds } from '../../../flux/crds.ts'
-import type { Observed, ObservingStep } from '../../../runner/step.ts'
+import type { Observation, ObservingStep } from '../../../runner/step.ts'
 import { compareSurvival, type Survival } from '../../../continuity/compare.ts'
 import { takeFingerprint } from '../../../continuity/fingerprint.ts'
 import { keptFingerprint } from './fingerprint.ts'
 import { deploymentsOf } from '../../../flux/components.ts'
 import { remainingOf } from './delete-objects.ts'
 
-/** What the last looks have found, for the report; undefined where it did not come to that. */
+/** What the last checks found, for the report; undefined where it did not come to that. */
 export interface Proof {
   readonly residue: readonly string[] | undefined
   readonly survival: Survival | undefined
@@ -20,21 +20,21 @@ export interface Proof {
 export function verifyNoResidue(
   namespace: string,
   keepsNamespace: boolean,
-  belongings: readonly OwnedObject[],
+  ownedObjects: readonly OwnedObject[],
 ): ObservingStep<readonly string[]> {
-  let observed: Observed<readonly string[]> | undefined
+  let observed: Observation<readonly string[]> | undefined
   return {
     observed: () => observed,
     id: 'residue',
     title: 'Look for anything that is left of Flux',
     risk: 'safe',
-    async look({ cluster }) {
-      const residue = await findResidue(cluster, namespace, keepsNamespace, belongings)
+    async check({ cluster }) {
+      const residue = await findResidue(cluster, namespace, keepsNamespace, ownedObjects)
       observed = { value: residue, at: performance.now() }
       if (residue.length === 0) return { is: 'done', detail: 'nothing is' }
       return { is: 'blocked', reason: `left of Flux: ${residue.join(', ')}`, remedy: 'to look again: --resume' }
     },
-    act: () => Promise.resolve(),
+    apply: () => Promise.resolve(),
   }
 }
 
@@ -42,11 +42,11 @@ async function findResidue(
   cluster: Cluster,
   namespace: string,
   keepsNamespace: boolean,
-  belongings: readonly OwnedObject[],
+  ownedObjects: readonly OwnedObject[],
 ): Promise<string[]> {
   const [crds, left, named, at, controllers, operators] = await Promise.all([
     listFluxCrds(cluster),
-    remainingOf(cluster, belongings),
+    remainingOf(cluster, ownedObjects),
     findByName(cluster, namespace),
     cluster.get({ ...kinds.namespace, name: namespace }),
     deploymentsOf(cluster, namespace, 'controllers'),
@@ -63,13 +63,13 @@ async function findResidue(
 
 /** Takes the fingerprint again: what stood for itself must be there, and be the very same. */
 export function verifySurvival(namespace: string): ObservingStep<Survival> {
-  let observed: Observed<Survival> | undefined
+  let observed: Observation<Survival> | undefined
   return {
     observed: () => observed,
     id: 'survival',
     title: 'Compare the fingerprints: everything that Flux deployed is alive',
     risk: 'safe',
-    async look({ cluster, memory }) {
+    async check({ cluster, memory }) {
       const before = keptFingerprint(memory)
       if (before === undefined) return { is: 'done', detail: 'nothing was taken away' }
       const survival = compareSurvival(before, await takeFingerprint(cluster, namespace))
@@ -86,7 +86,7 @@ export function verifySurvival(namespace: string): ObservingStep<Survival> {
         remedy: 'see who deleted them: kubectl get events --all-namespaces --sort-by=.lastTimestamp',
       }
     },
-    act: () => Promise.resolve(),
+    apply: () => Promise.resolve(),
   }
 }
 

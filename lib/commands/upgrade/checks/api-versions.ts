@@ -8,7 +8,7 @@ export interface ApiChanges {
   readonly added: readonly string[]
   readonly removed: readonly string[]
   /** `group/version` of each API version that goes away. */
-  readonly goesAway: ReadonlySet<string>
+  readonly removedVersions: ReadonlySet<string>
 }
 
 /** The API versions, as `helmreleases.helm.toolkit.fluxcd.io v2beta2`, that a version of Flux adds and removes. */
@@ -24,15 +24,15 @@ export function apiChanges(crds: readonly FluxCrd[], distribution: Distribution,
   })
   const shown = (kind: string): string[] => changes.filter(({ is }) => is === kind).map(({ name, one }) => `${name} ${one}`)
   // By kind too: a group may keep a version for one of its kinds.
-  const goesAway = new Set(changes.flatMap(({ is, name, one }) => (is === 'removed' ? [`${name} ${one}`] : [])))
-  return { added: shown('added'), removed: shown('removed'), goesAway }
+  const removedVersions = new Set(changes.flatMap(({ is, name, one }) => (is === 'removed' ? [`${name} ${one}`] : [])))
+  return { added: shown('added'), removed: shown('removed'), removedVersions }
 }
 
 /** Objects that are stored in a version that goes away cannot be read any more: the API refuses such a CRD. */
-export function checkStored(crds: readonly FluxCrd[], { goesAway }: ApiChanges): Finding[] {
+export function checkStored(crds: readonly FluxCrd[], { removedVersions }: ApiChanges): Finding[] {
   return crds.flatMap(({ name, stored, storage }) =>
     stored
-      .filter((one) => one === storage && goesAway.has(`${name} ${one}`))
+      .filter((one) => one === storage && removedVersions.has(`${name} ${one}`))
       .map((one) =>
         blocks(
           `objects of ${name} are stored as ${one}, which goes away, and no other version could hold them`,
@@ -43,7 +43,7 @@ export function checkStored(crds: readonly FluxCrd[], { goesAway }: ApiChanges):
 }
 
 /** What the plan says of the APIs. */
-export function tellChanges({ added, removed }: ApiChanges, used: readonly KubeObject[]): Finding[] {
+export function reportChanges({ added, removed }: ApiChanges, used: readonly KubeObject[]): Finding[] {
   const names = used.slice(0, 5).map((object) => nameOf(refOf(object)))
   const more = used.length > 5 ? ` and ${used.length - 5} more` : ''
   return [

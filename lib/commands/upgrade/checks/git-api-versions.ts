@@ -23,21 +23,27 @@ export interface OldApisInGit {
 const objectSchema = v.object({ apiVersion: v.string(), kind: v.string() })
 
 /** Finds, with file and line, each object of the tree that is written in an API version which goes away. */
-export async function oldApisInGit(checkout: string, crds: readonly FluxCrd[], goesAway: ReadonlySet<string>): Promise<OldApisInGit> {
-  if (goesAway.size === 0) return { found: [], unread: [] }
+export async function oldApisInGit(
+  checkout: string,
+  crds: readonly FluxCrd[],
+  removedVersions: ReadonlySet<string>,
+): Promise<OldApisInGit> {
+  if (removedVersions.size === 0) return { found: [], unread: [] }
   const names = await readdir(join(checkout, 'kubernetes'), { recursive: true })
   const files = names.filter((name) => /\.ya?ml$/.test(name)).sort()
   const read = await Promise.all(
     files.map(async (name): Promise<OldApisInGit> => {
       const file = `kubernetes/${name}`
       const text = await readFile(join(checkout, file), 'utf8')
-      return crds.some(({ group }) => text.includes(`${group}/`)) ? lookInto(file, text, crds, goesAway) : { found: [], unread: [] }
+      return crds.some(({ group }) => text.includes(`${group}/`))
+        ? oldApisInFile(file, text, crds, removedVersions)
+        : { found: [], unread: [] }
     }),
   )
   return { found: read.flatMap(({ found }) => found), unread: read.flatMap(({ unread }) => unread) }
 }
 
-function lookInto(file: string, text: string, crds: readonly FluxCrd[], goesAway: ReadonlySet<string>): OldApisInGit {
+function oldApisInFile(file: string, text: string, crds: readonly FluxCrd[], removedVersions: ReadonlySet<string>): OldApisInGit {
   const lineCounter = new LineCounter()
   const documents = [...parseAllDocuments(text, { lineCounter, logLevel: 'silent' })]
   if (documents.some(({ errors }) => errors.length > 0)) return { found: [], unread: [file] }
@@ -47,7 +53,7 @@ function lookInto(file: string, text: string, crds: readonly FluxCrd[], goesAway
     const { apiVersion, kind } = object.output
     const [group, version] = apiVersion.split('/')
     const crd = crds.find((one) => one.group === group && one.kind === kind)
-    if (crd === undefined || !goesAway.has(`${crd.name} ${version}`)) return []
+    if (crd === undefined || !removedVersions.has(`${crd.name} ${version}`)) return []
     const at = document.range[0] + text.slice(document.range[0]).search(/^apiVersion:/m)
     return [{ place: `${file}:${lineCounter.linePos(at).line}`, kind, apiVersion }]
   })

@@ -26,12 +26,12 @@ export async function settledHealth({ cluster }: Session, place: FluxPlace, isFo
     watches: [],
     timeout: isForced ? 0 : settling,
     every: 1000,
-    look: () => lookAtHealth(cluster, place),
+    check: () => findUnhealthy(cluster, place),
     isOver: ({ own }) => own.length === 0,
   })
 }
 
-async function lookAtHealth(cluster: Cluster, place: FluxPlace): Promise<Unhealthy> {
+async function findUnhealthy(cluster: Cluster, place: FluxPlace): Promise<Unhealthy> {
   const { namespace } = place
   const [controllers, operators, all] = await Promise.all([
     deploymentsOf(cluster, namespace, 'controllers'),

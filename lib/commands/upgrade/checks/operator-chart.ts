@@ -5,14 +5,14 @@ import { blocks, type Finding, notice } from '../../../preflight/preflight.ts'
 import type { Tree } from '../../../desired-state/tree.ts'
 
 /** Who asks the registry. */
-interface Asking {
+interface RegistryAccess {
   readonly registry: RegistryLogin
   readonly cluster: { readonly signal: AbortSignal }
 }
 
 /** Whether the operator's chart exists; if not, which do. The version itself is asked for: a list may be long, or not be reported. */
 export async function checkChart(
-  { registry, cluster: { signal } }: Asking,
+  { registry, cluster: { signal } }: RegistryAccess,
   { operator: { url } }: { operator: Pick<Tree['operator'], 'url'> },
   version: string,
 ): Promise<Finding[]> {
@@ -28,7 +28,7 @@ export async function checkChart(
 }
 
 /** The digest of the artifact at an address; undefined where that is none, or the registry does not say. */
-export async function digestAt({ registry, cluster: { signal } }: Asking, url: string): Promise<string | undefined> {
+export async function digestAt({ registry, cluster: { signal } }: RegistryAccess, url: string): Promise<string | undefined> {
   const artifact = parseArtifact(url)
   return artifact === undefined ? undefined : digestOf(artifact, registry, signal)
 }

@@ -2,7 +2,7 @@ import type { Distribution } from '../../../flux/distribution.ts'
 import { nearestVersions, order } from '../../../base/version.ts'
 import { blocks, type Finding, notice } from '../../../preflight/preflight.ts'
 
-export interface VersionChange {
+export interface VersionCheck {
   readonly from: { readonly flux: string; readonly operator: string }
   readonly to: { readonly flux: string; readonly operator: string }
   /** What the distribution artifact holds; undefined where it cannot be read, and then `artifact` says which. */
@@ -15,7 +15,7 @@ export interface VersionChange {
 }
 
 /** Whether the versions exist, as far as that can be known from outside the operator, and are an upgrade. */
-export function checkVersions({ from, to, distribution, artifact, isBack, where }: VersionChange): Finding[] {
+export function checkVersions({ from, to, distribution, artifact, isBack, where }: VersionCheck): Finding[] {
   if (isBack) return known(to.flux, distribution, artifact)
   return [
     ...downgrade('Flux', from.flux, to.flux, where),

@@ -4,7 +4,7 @@ import {
   bringIt,
   imagesOfVersion,
   isRefused,
-  patience,
+  pullPatience,
   type Pulls,
   readPull,
   type Tags,
@@ -32,7 +32,7 @@ export function watchStarts(wanted: Tags, left: Tags, now: () => number = Date.n
         if (refused !== undefined && !refusedSince.has(image)) refusedSince.set(image, now())
         if (refused === undefined && !containers.some(saysNothing)) refusedSince.delete(image)
         const since = refusedSince.get(image)
-        const isSure = since !== undefined && now() - since >= patience
+        const isSure = since !== undefined && now() - since >= pullPatience
         const why = isSure ? (refused ?? 'the registry refuses it') : containers.map(failure).find((words) => words !== undefined)
         if (why !== undefined) throw new OperatorError(`${nameOf(ref)} cannot run ${image}: ${why}`, { remedy: bringIt(ref) })
       }

@@ -6,8 +6,8 @@ import { readinessOf } from '../../../flux/readiness.ts'
 import { requestReconcile } from '../../../flux/reconcile-request.ts'
 import { type FluxPlace, refsIn } from '../../../flux/refs.ts'
 import { headOf, type Remote } from '../../../tools/git.ts'
-import type { Look, Step } from '../../../runner/step.ts'
-import { urgeFetch } from '../../../flux/artifact.ts'
+import type { StepStatus, Step } from '../../../runner/step.ts'
+import { nudgeFetch } from '../../../flux/artifact.ts'
 import { watchPulls } from './missing-images.ts'
 import { fetchedRevision } from '../../../flux/revision.ts'
 
@@ -21,7 +21,7 @@ export function ensureFetched(place: FluxPlace, remote: Remote, version: string,
     id: 'sync',
     title: 'Let Flux fetch and apply it',
     risk: 'change',
-    async look({ cluster, signal }) {
+    async check({ cluster, signal }) {
       const wanted = commit()
       if (wanted === undefined) return { is: 'waiting', on: 'the commit' }
       const repository = await cluster.get(source)
@@ -42,7 +42,7 @@ export function ensureFetched(place: FluxPlace, remote: Remote, version: string,
       const behind = await unreadyOf(cluster, kustomizations)
       return { is: 'waiting', on: behind ?? `${nameOf(instanceRelease)} to ask for Flux ${version}; it asks for ${says ?? 'nothing'}` }
     },
-    act: ({ cluster }) => requestReconcile(cluster, source),
+    apply: ({ cluster }) => requestReconcile(cluster, source),
     watches: [fluxKinds.gitRepository, fluxKinds.kustomization, fluxKinds.helmRelease].map((kind) => ({
       kind,
       query: { namespace: place.namespace },
@@ -76,7 +76,7 @@ export function awaitAgreement(place: FluxPlace, versions: { flux: string; opera
     id: 'agreement',
     title: 'See Git and the cluster agree',
     risk: 'safe',
-    async look({ cluster }) {
+    async check({ cluster }) {
       await pulls.verify(cluster, operator) // helm-controller waits for its pods, and says nothing of them
       for (const ref of [operatorRelease, instanceRelease]) {
         const release = await cluster.get(ref)
@@ -90,10 +90,13 @@ export function awaitAgreement(place: FluxPlace, versions: { flux: string; opera
       }
       const behind = await unreadyOf(cluster, [source, ...kustomizations, operatorRelease, instanceRelease])
       if (behind !== undefined) return { is: 'waiting', on: behind }
-      return { is: 'done', detail: `Git and the cluster say Flux ${versions.flux}, flux-operator ${versions.operator}` } satisfies Look
+      return {
+        is: 'done',
+        detail: `Git and the cluster say Flux ${versions.flux}, flux-operator ${versions.operator}`,
+      } satisfies StepStatus
     },
-    act: () => Promise.resolve(),
-    urge: urgeFetch(instance),
+    apply: () => Promise.resolve(),
+    nudge: nudgeFetch(instance),
     watches: [fluxKinds.helmRelease, fluxKinds.kustomization, fluxKinds.gitRepository].map((kind) => ({
       kind,
       query: { namespace: place.namespace },

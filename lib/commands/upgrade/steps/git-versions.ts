@@ -26,16 +26,16 @@ export interface GitVersions {
 }
 
 /** What the branch that Flux follows has. */
-export interface Followed {
+export interface BranchVersions {
   /** The commit at its head, and whether that says the versions. Throws where Git cannot be reached. */
-  readonly look: (signal: AbortSignal) => Promise<{ commit: string; isSo: boolean; now: VersionLines }>
+  readonly read: (signal: AbortSignal) => Promise<{ commit: string; isSo: boolean; now: VersionLines }>
   /** The commit that was last seen, or pushed, to say the versions: what Flux is to get to. */
   readonly commit: () => string | undefined
   readonly pushed: (commit: string) => void
 }
 
 /** Looks at the branch that Flux follows; a commit that was read is not read again. */
-export function followed({ remote, file, versions, folder }: Pick<GitVersions, 'remote' | 'file' | 'versions' | 'folder'>): Followed {
+export function followed({ remote, file, versions, folder }: Pick<GitVersions, 'remote' | 'file' | 'versions' | 'folder'>): BranchVersions {
   const read = new Map<string, VersionLines>()
   let known: string | undefined
   return {
@@ -43,7 +43,7 @@ export function followed({ remote, file, versions, folder }: Pick<GitVersions, '
     pushed(commit) {
       known = commit
     },
-    async look(signal) {
+    async read(signal) {
       const commit = await headOf(remote, signal)
       const now = read.get(commit) ?? versionsIn(await contentAt(remote, commit, file, folder, signal), file)
       read.set(commit, now)
@@ -69,7 +69,7 @@ async function contentAt(remote: Remote, commit: string, file: string, within: s
 }
 
 /** Commits the versions on top of the remote's head and pushes; the person's own checkout is not touched. */
-export function ensureVersionsInGit(change: GitVersions, at: Followed): Step {
+export function ensureVersionsInGit(change: GitVersions, at: BranchVersions): Step {
   const { remote, file, versions, message, branch, folder, made } = change
   const target = branch ?? branchOf(remote)
   const proposed = branch === undefined ? undefined : followed({ ...change, remote: { ...remote, ref: `refs/heads/${branch}` } })
@@ -77,17 +77,17 @@ export function ensureVersionsInGit(change: GitVersions, at: Followed): Step {
     id: 'git',
     title: branch === undefined ? `Change the version in Git (${target})` : `Propose the version in Git, on branch ${branch}`,
     risk: 'change',
-    async look({ signal }) {
+    async check({ signal }) {
       const pushed = at.commit()
-      const seen = await at.look(signal).catch((error: unknown) => {
+      const seen = await at.read(signal).catch((error: unknown) => {
         if (pushed === undefined) throw error
         return { commit: pushed, isSo: true, now: versions } // Git has gone away since; what was pushed there stays
       })
       const { commit, isSo, now } = seen
-      if (isSo) return { is: 'done', detail: `${branchOf(remote)} says ${shown(versions, now)} at ${commit.slice(0, 12)}` }
-      const there = await proposed?.look(signal).catch(() => undefined) // no such branch yet
+      if (isSo) return { is: 'done', detail: `${branchOf(remote)} says ${shownLines(versions, now)} at ${commit.slice(0, 12)}` }
+      const there = await proposed?.read(signal).catch(() => undefined) // no such branch yet
       if (there?.isSo === true)
-        return { is: 'done', detail: `${branch} says ${shown(versions, there.now)} at ${there.commit.slice(0, 12)}` }
+        return { is: 'done', detail: `${branch} says ${shownLines(versions, there.now)} at ${there.commit.slice(0, 12)}` }
       const lines = Object.entries(versions).flatMap(([key, value]) => [
         `- ${key}: ${Object.entries(now).find(([name]) => name === key)?.[1] ?? ''}`,
         `+ ${key}: ${value}`,
@@ -99,7 +99,7 @@ export function ensureVersionsInGit(change: GitVersions, at: Followed): Step {
         details: lines,
       }
     },
-    act: ({ signal, console }) => {
+    apply: ({ signal, console }) => {
       let before: string | undefined
       return untilOnTop(signal, () =>
         inClone(remote, folder, signal, async (clone) => {
@@ -143,7 +143,7 @@ function changedMeanwhile({ url }: Remote, file: string): OperatorError {
 }
 
 /** Waits until the request is merged: the branch that Flux follows then says the versions. */
-export function awaitMerge({ remote, versions }: Pick<GitVersions, 'remote' | 'versions'>, branch: string, at: Followed): Step {
+export function awaitMerge({ remote, versions }: Pick<GitVersions, 'remote' | 'versions'>, branch: string, at: BranchVersions): Step {
   const into = branchOf(remote)
   const url = requestUrl(remote.url, branch, into)
   const where = url ?? `for branch ${branch}, where your Git host shows its branches`
@@ -151,19 +151,19 @@ export function awaitMerge({ remote, versions }: Pick<GitVersions, 'remote' | 'v
     id: 'merge',
     title: `Wait until ${branch} is merged into ${into}`,
     risk: 'safe',
-    async look({ signal }) {
-      const seen = await at.look(signal).catch((error: unknown) => messageOf(error))
+    async check({ signal }) {
+      const seen = await at.read(signal).catch((error: unknown) => messageOf(error))
       if (typeof seen === 'string') return { is: 'waiting', on: seen }
-      if (seen.isSo) return { is: 'done', detail: `${into} says ${shown(versions, seen.now)} at ${seen.commit.slice(0, 12)}` }
+      if (seen.isSo) return { is: 'done', detail: `${into} says ${shownLines(versions, seen.now)} at ${seen.commit.slice(0, 12)}` }
       return { is: 'waiting', on: `someone to open and merge the request: ${where}` }
     },
-    act: () => Promise.resolve(),
+    apply: () => Promise.resolve(),
     watches: [], // Git tells nobody: it is asked every few seconds
   }
 }
 
 /** Takes the versions back in Git: `git revert` where the commit changed nothing else, else a commit that puts the lines back. Never by force. */
-export function ensureReverted(change: GitVersions, at: Followed, finish: () => readonly string[]): Step {
+export function ensureReverted(change: GitVersions, at: BranchVersions, finish: () => readonly string[]): Step {
   const { remote, file, versions, branch } = change
   const target = branch === undefined ? branchOf(remote) : `${branch}-rollback`
   const proposed = branch === undefined ? undefined : followed({ ...change, remote: { ...remote, ref: `refs/heads/${target}` } })
@@ -172,16 +172,17 @@ export function ensureReverted(change: GitVersions, at: Followed, finish: () => 
     title:
       branch === undefined ? `Take the version back in Git (${target})` : `Propose in Git to take the version back, on branch ${target}`,
     risk: 'change',
-    async look({ signal }) {
-      const seen = await at.look(signal).catch((error: unknown) => messageOf(error))
+    async check({ signal }) {
+      const seen = await at.read(signal).catch((error: unknown) => messageOf(error))
       if (typeof seen === 'string' && at.commit() !== undefined) return { is: 'done', detail: `pushed ${at.commit()?.slice(0, 12)}` }
-      if (typeof seen === 'string') return { is: 'todo', change: `once Git answers (${seen}): ${shown(versions)}`, commands: finish() }
-      if (seen.isSo) return { is: 'done', detail: `${branchOf(remote)} says ${shown(versions, seen.now)} at ${seen.commit.slice(0, 12)}` }
-      if (proposed !== undefined && (await proposed.look(signal).catch(() => undefined))?.isSo === true)
-        return { is: 'done', detail: `${target} says ${shown(versions)}` }
-      return { is: 'todo', change: `${file} on top of ${seen.commit.slice(0, 12)}: ${shown(versions)}`, commands: finish() }
+      if (typeof seen === 'string') return { is: 'todo', change: `once Git answers (${seen}): ${shownLines(versions)}`, commands: finish() }
+      if (seen.isSo)
+        return { is: 'done', detail: `${branchOf(remote)} says ${shownLines(versions, seen.now)} at ${seen.commit.slice(0, 12)}` }
+      if (proposed !== undefined && (await proposed.read(signal).catch(() => undefined))?.isSo === true)
+        return { is: 'done', detail: `${target} says ${shownLines(versions)}` }
+      return { is: 'todo', change: `${file} on top of ${seen.commit.slice(0, 12)}: ${shownLines(versions)}`, commands: finish() }
     },
-    async act(run, progress) {
+    async apply(run, progress) {
       const commit = await untilPushed(run, progress, change, target, finish)
       if (branch === undefined) at.pushed(commit)
     },
@@ -235,7 +236,7 @@ async function revertIn(clone: GitClone, file: string, versions: VersionLines): 
 }
 
 /** `flux_version 2.9.5, operator_version 0.59.0`. */
-export function shown(versions: VersionLines, now: VersionLines = {}): string {
+export function shownLines(versions: VersionLines, now: VersionLines = {}): string {
   return Object.entries(Object.keys(versions).length === 0 ? now : versions)
     .map(([key, value]) => `${key} ${value}`)
     .join(', ')

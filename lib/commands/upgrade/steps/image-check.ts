@@ -1,19 +1,19 @@
 import * as v from 'valibot'
 import { showDuration } from '../../../base/duration.ts'
 import { messageOf, OperatorError } from '../../../base/errors.ts'
-import { stateOf } from '../../../flux/instance.ts'
+import { instanceStateOf } from '../../../flux/instance.ts'
 import { refsIn } from '../../../flux/refs.ts'
 import type { Cluster } from '../../../kubernetes/client.ts'
 import { ApiError } from '../../../kubernetes/http.ts'
 import { kinds, type KubeObject, refOf } from '../../../kubernetes/objects.ts'
 import { waitUntil } from '../../../kubernetes/wait-until.ts'
 import type { Step, StepContext } from '../../../runner/step.ts'
-import { imageCheckLabel, imageDeadline, imagePod, type NewImage, newImageOf, type Verdict, verdictOf } from '../image-pods.ts'
+import { imageCheckLabel, imageDeadline, imagePod, type NewImage, newImageOf, type Verdict, podVerdict } from '../image-pods.ts'
 import type { UpgradeNotes } from '../state.ts'
 
 /** What is checked, and what is known of it. */
 export interface ImageCheck {
-  readonly looked: Pick<UpgradeNotes, 'from' | 'to' | 'place' | 'newImages'>
+  readonly notes: Pick<UpgradeNotes, 'from' | 'to' | 'place' | 'newImages'>
   /** Why nothing is left to check: it was, or the change is under way already; undefined where there is. */
   readonly settled: (signal: AbortSignal) => Promise<string | undefined>
   /** Receives what was checked. */
@@ -26,17 +26,17 @@ export interface ImageCheck {
 
 /** Fetches and starts each new image once, beside the old one that goes on running: before anything is changed. */
 export function checkImages(check: ImageCheck): Step {
-  const { looked, settled, checked } = check
-  const { namespace } = looked.place
+  const { notes, settled, checked } = check
+  const { namespace } = notes.place
   return {
     id: 'image-check',
-    title: `Start the images of Flux ${looked.to.flux} beside those that run`,
+    title: `Start the images of Flux ${notes.to.flux} beside those that run`,
     risk: 'change',
-    async look({ cluster, signal }) {
+    async check({ cluster, signal }) {
       const why = await settled(signal)
       if (why !== undefined) return { is: 'done', detail: why }
-      const images = await newImages(cluster, looked)
-      if (images.length === 0) return { is: 'done', detail: nothingNew(looked) }
+      const images = await newImages(cluster, notes)
+      if (images.length === 0) return { is: 'done', detail: nothingNew(notes) }
       return {
         is: 'todo',
         change: `a pod for each of ${images.map(shown).join(', ')}, which prints its help and is removed`,
@@ -46,8 +46,8 @@ export function checkImages(check: ImageCheck): Step {
         ),
       }
     },
-    async act(run, progress) {
-      const images = await newImages(run.cluster, looked)
+    async apply(run, progress) {
+      const images = await newImages(run.cluster, notes)
       await clear(check) // what a run that was killed has left
       const verdicts = await startAll(run, progress, check, images).finally(() => clear(check))
       const bad = images.flatMap((image, at) => complaint(image, verdicts[at]))
@@ -68,15 +68,15 @@ function shown({ name, tag }: NewImage): string {
   return `${name} ${tag}`
 }
 
-function nothingNew({ from, to, newImages: tags }: ImageCheck['looked']): string {
+function nothingNew({ from, to, newImages: tags }: ImageCheck['notes']): string {
   const isUnknown = from.flux !== to.flux && Object.keys(tags).length === 0
   return isUnknown ? `not checked: which images Flux ${to.flux} has is not known beforehand` : 'no image is to change'
 }
 
 /** The images that are to come: the controllers', and the operator's where its tag is its version. */
-async function newImages(cluster: Cluster, { from, to, place, newImages: tags }: ImageCheck['looked']): Promise<NewImage[]> {
+async function newImages(cluster: Cluster, { from, to, place, newImages: tags }: ImageCheck['notes']): Promise<NewImage[]> {
   const instance = await cluster.get(refsIn(place).instance)
-  const controllers = instance === undefined ? [] : stateOf(instance).components
+  const controllers = instance === undefined ? [] : instanceStateOf(instance).components
   const operator = { name: place.operatorRelease, repository: '', tag: `v${from.operator}` }
   const wanted = [
     ...controllers.map((component) => ({ component, tag: tags[component.name] })),
@@ -100,20 +100,20 @@ function patienceOf({ timeout }: StepContext): number {
 async function startAll(
   run: StepContext,
   progress: (text: string) => void,
-  { looked }: ImageCheck,
+  { notes }: ImageCheck,
   images: readonly NewImage[],
 ): Promise<Verdict[]> {
-  const { namespace } = looked.place
+  const { namespace } = notes.place
   const made = await Promise.all(images.map((image) => startOne(run, namespace, image)))
   const query = { namespace, labels: `${imageCheckLabel}=${run.id}` }
   return waitUntil(run.cluster, {
     watches: [{ kind: kinds.pod, query }],
     timeout: patienceOf(run),
-    async look() {
+    async check() {
       const pods = new Map((await run.cluster.list(kinds.pod, query)).map((pod) => [pod.metadata.name, pod]))
       return images.map((image, at): Verdict => {
         const pod = made[at]
-        return typeof pod === 'string' ? verdictOf(pods.get(pod), image) : (pod ?? { is: 'unable', words: '' })
+        return typeof pod === 'string' ? podVerdict(pods.get(pod), image) : (pod ?? { is: 'unable', words: '' })
       })
     },
     isOver: (seen) => seen.some(({ is }) => is === 'fails' || is === 'unable') || seen.every(({ is }) => is === 'starts'),
@@ -150,8 +150,8 @@ function tooLate({ image }: NewImage, verdict: Verdict | undefined, patience: nu
 }
 
 /** Removes the pods of every check in the namespace: the lock is this run's, and no other checks meanwhile. */
-async function clear({ cleanup, looked }: ImageCheck): Promise<void> {
-  const pods = await cleanup.list(kinds.pod, { namespace: looked.place.namespace, labels: imageCheckLabel })
+async function clear({ cleanup, notes }: ImageCheck): Promise<void> {
+  const pods = await cleanup.list(kinds.pod, { namespace: notes.place.namespace, labels: imageCheckLabel })
   await Promise.all(pods.map((pod) => remove(cleanup, pod)))
 }
 

@@ -12,28 +12,28 @@ const managedSchema = v.object({
 })
 
 /** The objects with a field manager that still writes in a version that goes away; each server-side apply to them would then fail. */
-export function staleObjects(objects: readonly KubeObject[], crds: readonly FluxCrd[], goesAway: ReadonlySet<string>): KubeObject[] {
-  return objects.filter((object) => staleVersions(object, crds, goesAway).length > 0)
+export function staleObjects(objects: readonly KubeObject[], crds: readonly FluxCrd[], removedVersions: ReadonlySet<string>): KubeObject[] {
+  return objects.filter((object) => staleVersions(object, crds, removedVersions).length > 0)
 }
 
-function staleVersions(object: KubeObject, crds: readonly FluxCrd[], goesAway: ReadonlySet<string>): string[] {
+function staleVersions(object: KubeObject, crds: readonly FluxCrd[], removedVersions: ReadonlySet<string>): string[] {
   const [group = ''] = object.apiVersion.split('/')
   const crd = crds.find((one) => one.group === group && one.kind === object.kind)
   const used = v.parse(managedSchema, object).metadata.managedFields.flatMap(({ apiVersion }) => apiVersion ?? [])
-  return used.filter((apiVersion) => crd !== undefined && goesAway.has(`${crd.name} ${apiVersion.split('/')[1]}`))
+  return used.filter((apiVersion) => crd !== undefined && removedVersions.has(`${crd.name} ${apiVersion.split('/')[1]}`))
 }
 
 /**
  * Writes what stands in API versions that go away in those that stay: stored objects, `storedVersions`, and the marks of field managers
  * (fluxcd/flux2#5598; what `flux migrate` does too). Nothing of what the objects say is changed.
  */
-export function ensureMigrated(goesAway: ReadonlySet<string>): Step {
+export function ensureMigrated(removedVersions: ReadonlySet<string>): Step {
   return {
     id: 'migrate',
     title: 'Migrate what is written in API versions that go away',
     risk: 'change',
-    async look({ cluster }) {
-      const { stale, stored } = await findStale(cluster, goesAway)
+    async check({ cluster }) {
+      const { stale, stored } = await findStale(cluster, removedVersions)
       if (stale.length === 0 && stored.length === 0) return { is: 'done', detail: 'nothing is written in them' }
       return {
         is: 'todo',
@@ -42,8 +42,8 @@ export function ensureMigrated(goesAway: ReadonlySet<string>): Step {
         details: [...stale.map((object) => nameOf(refOf(object))), ...stored.map(({ name }) => `storedVersions of ${name}`)],
       }
     },
-    async act({ cluster, timeout }, progress) {
-      const { crds, objects, stale, stored } = await findStale(cluster, goesAway)
+    async apply({ cluster, timeout }, progress) {
+      const { crds, objects, stale, stored } = await findStale(cluster, removedVersions)
       let done = 0
       for (const object of stale) {
         await migrate(cluster, object, crds, timeout)
@@ -53,7 +53,7 @@ export function ensureMigrated(goesAway: ReadonlySet<string>): Step {
         // Every object once, unchanged: the API stores it in today's version.
         for (const object of objects.filter(({ kind, apiVersion }) => kind === crd.kind && apiVersion.startsWith(`${crd.group}/`)))
           await cluster.patch(refOf(object), {})
-        const storedVersions = crd.stored.filter((one) => !goesAway.has(`${crd.name} ${one}`))
+        const storedVersions = crd.stored.filter((one) => !removedVersions.has(`${crd.name} ${one}`))
         await cluster.patch({ ...kinds.crd, name: crd.name }, { status: { storedVersions } }, 'status')
       }
     },
@@ -63,12 +63,12 @@ export function ensureMigrated(goesAway: ReadonlySet<string>): Step {
 
 async function findStale(
   cluster: Cluster,
-  goesAway: ReadonlySet<string>,
+  removedVersions: ReadonlySet<string>,
 ): Promise<{ crds: FluxCrd[]; objects: KubeObject[]; stale: KubeObject[]; stored: FluxCrd[] }> {
   const crds = await listControllerCrds(cluster)
   const objects = await listFluxObjects(cluster, crds)
-  const stored = crds.filter(({ name, stored: versions }) => versions.some((one) => goesAway.has(`${name} ${one}`)))
-  return { crds, objects, stale: staleObjects(objects, crds, goesAway), stored }
+  const stored = crds.filter(({ name, stored: versions }) => versions.some((one) => removedVersions.has(`${name} ${one}`)))
+  return { crds, objects, stale: staleObjects(objects, crds, removedVersions), stored }
 }
 
 /** Gives each field manager's entry the version that the object is stored in; who owns which field stays. */

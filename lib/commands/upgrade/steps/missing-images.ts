@@ -7,7 +7,7 @@ import { OperatorError } from '../../../base/errors.ts'
 /** The tag of each controller, by its name. */
 export type Tags = Readonly<Record<string, string>>
 
-/** Remembers, from one look to the next, which images the nodes report as missing. */
+/** Remembers, from one check to the next, which images the nodes report as missing. */
 export interface Pulls {
   /**
    * Throws OperatorError where the Deployment's pods want an image that is in no registry: no waiting helps. Whatever else keeps an image
@@ -17,7 +17,7 @@ export interface Pulls {
 }
 
 /** A node tries again after ten seconds: so it has heard it twice, and a registry may be a moment behind what was pushed. */
-export const patience = 15_000
+export const pullPatience = 15_000
 
 /**
  * Watches the pulls of a version's images. Pods of the version that is left may not be there either, and say nothing about this one.
@@ -34,7 +34,7 @@ export function watchPulls(wanted: Tags, left: Tags, now: () => number = Date.no
         if (words.some(({ is }) => is === 'other') || words.length === 0) absentSince.delete(image)
         else if (reported !== undefined && !absentSince.has(image)) absentSince.set(image, now())
         const since = absentSince.get(image)
-        if (since === undefined || now() - since < patience) continue
+        if (since === undefined || now() - since < pullPatience) continue
         throw new OperatorError(
           `${nameOf(ref)} cannot run: there is no image ${image}${reported === undefined ? '' : ` (${reported.words})`}`,
           {

@@ -1,7 +1,7 @@
 import * as v from 'valibot'
 import type { Cluster } from '../../../kubernetes/client.ts'
 import { reconcileAnnotation } from '../../../flux/annotations.ts'
-import { releaseStateOf, stateOf } from '../../../flux/instance.ts'
+import { releaseStateOf, instanceStateOf } from '../../../flux/instance.ts'
 import { kinds, type KubeObject, nameOf, parseObject, refOf } from '../../../kubernetes/objects.ts'
 import { waitUntil } from '../../../kubernetes/wait-until.ts'
 import { fluxKinds } from '../../../flux/kinds.ts'
@@ -10,13 +10,13 @@ import { readinessOf } from '../../../flux/readiness.ts'
 import { OperatorError } from '../../../base/errors.ts'
 import { type FluxPlace, refsIn } from '../../../flux/refs.ts'
 import type { StepContext } from '../../../runner/step.ts'
-import type { Look, Step } from '../../../runner/step.ts'
+import type { StepStatus, Step } from '../../../runner/step.ts'
 import { isNewerMinor } from '../../../base/version.ts'
 import { releaseManager } from '../../../flux/field-managers.ts'
 import { lacksManifests } from '../../../flux/artifact.ts'
 import { keepEvidence } from '../evidence.ts'
 import { type Pulls, watchPulls } from './missing-images.ts'
-import { lookAtRollout } from './rollout.ts'
+import { rolloutStatus } from './rollout.ts'
 import { imageOf } from '../../../flux/components.ts'
 import { verifyStored } from './stored-versions.ts'
 
@@ -27,7 +27,7 @@ export function ensureReleaseSuspended(place: FluxPlace, begun: () => void): Ste
     id: 'suspend',
     title: `Suspend ${nameOf(ref)}`,
     risk: 'change',
-    async look({ cluster }) {
+    async check({ cluster }) {
       const release = await cluster.get(ref)
       if (release === undefined || releaseStateOf(release).isSuspended)
         return { is: 'done', detail: 'Git changes nothing of Flux meanwhile' }
@@ -37,7 +37,7 @@ export function ensureReleaseSuspended(place: FluxPlace, begun: () => void): Ste
         commands: [`flux --namespace ${place.namespace} suspend helmrelease ${ref.name}`],
       }
     },
-    async act({ cluster }) {
+    async apply({ cluster }) {
       begun()
       // Git's HelmRelease does not say `suspend`, so that kustomize-controller leaves it alone.
       await cluster.patch(ref, { spec: { suspend: true } })
@@ -54,7 +54,7 @@ export function ensureReleaseResumed(place: FluxPlace): Step {
     title: `Resume ${nameOf(ref)}`,
     risk: 'change',
     undoneBy: ['suspend'],
-    async look({ cluster }) {
+    async check({ cluster }) {
       const release = await cluster.get(ref)
       if (release === undefined || !releaseStateOf(release).isSuspended) return { is: 'done', detail: 'it runs' }
       return {
@@ -63,7 +63,7 @@ export function ensureReleaseResumed(place: FluxPlace): Step {
         commands: [`flux --namespace ${place.namespace} resume helmrelease ${ref.name}`],
       }
     },
-    async act({ cluster }) {
+    async apply({ cluster }) {
       await cluster.patch(ref, { spec: { suspend: null } })
     },
     watches: [{ kind: fluxKinds.helmRelease, query: { namespace: place.namespace } }],
@@ -71,7 +71,7 @@ export function ensureReleaseResumed(place: FluxPlace): Step {
 }
 
 /** What the cluster is to be put back to. */
-export interface Former {
+export interface RollbackTarget {
   readonly place: FluxPlace
   readonly version: string
   /** The FluxInstance as Git's chart makes it of that version. */
@@ -91,7 +91,7 @@ export interface Former {
 }
 
 /** Has the operator alone bring the old controllers back: neither Git nor source-controller need work for it. */
-export function ensurePutBack(former: Former): Step {
+export function ensurePutBack(former: RollbackTarget): Step {
   const { place, version, isReinstall } = former
   const { instance: ref } = refsIn(place)
   const { namespace } = place
@@ -101,12 +101,12 @@ export function ensurePutBack(former: Former): Step {
     id: 'put-back',
     title: `Put Flux back to ${version}`,
     risk: isReinstall ? 'destroy' : 'change',
-    async look({ cluster }) {
+    async check({ cluster }) {
       const live = await cluster.get(ref)
-      if (live !== undefined && stateOf(live).wanted === version && !refuses(live)) {
-        const look = await lookAtControllers(cluster, former, live, pulls)
-        if (look.is === 'done') former.arrived()
-        return look
+      if (live !== undefined && instanceStateOf(live).wanted === version && !refuses(live)) {
+        const status = await controllersStatus(cluster, former, live, pulls)
+        if (status.is === 'done') former.arrived()
+        return status
       }
       const flags = `--server-side --force-conflicts --field-manager=${releaseManager}`
       const apply = `kubectl apply ${flags} -f fluxinstance.yaml   # distribution.version: ${version}`
@@ -122,7 +122,7 @@ export function ensurePutBack(former: Former): Step {
         ],
       }
     },
-    async act(run, progress) {
+    async apply(run, progress) {
       await keepEvidence(run, namespace)
       await putBack(run, progress, former, wanted, pulls)
     },
@@ -134,11 +134,11 @@ export function ensurePutBack(former: Former): Step {
  * Whether the old controllers run. The FluxInstance itself cannot be asked: it is Ready only once Git was fetched, and Git may be away.
  * Where their tags are not known, it is all there is to ask.
  */
-async function lookAtControllers(cluster: Cluster, former: Former, live: KubeObject, pulls: Pulls): Promise<Look> {
+async function controllersStatus(cluster: Cluster, former: RollbackTarget, live: KubeObject, pulls: Pulls): Promise<StepStatus> {
   const { place, version, images, ran } = former
   const { namespace } = place
   if (!ran) return { is: 'done', detail: `${nameOf(refOf(live))} asks for ${version}, which did not run before` }
-  if (Object.keys(images).length === 0) return lookAtRollout(cluster, namespace, live, version, {}, pulls)
+  if (Object.keys(images).length === 0) return rolloutStatus(cluster, namespace, live, version, {}, pulls)
   for (const [name, tag] of Object.entries(images)) {
     const ref = { ...kinds.deployment, namespace, name }
     const readiness = await deploymentReadiness(cluster, ref)
@@ -155,7 +155,7 @@ async function lookAtControllers(cluster: Cluster, former: Former, live: KubeObj
 
 /** Whether the operator has applied a newer minor, from which it goes back to none. */
 function mustGo(live: KubeObject, version: string): boolean {
-  return isNewerMinor(stateOf(live).applied, version)
+  return isNewerMinor(instanceStateOf(live).applied, version)
 }
 
 /** Whether the operator has refused to go back to what it is asked for: its reason is BuildFailed, so that only its message tells. */
@@ -167,7 +167,7 @@ function refuses(live: KubeObject): boolean {
 async function putBack(
   run: StepContext,
   progress: (text: string) => void,
-  former: Former,
+  former: RollbackTarget,
   wanted: KubeObject,
   pulls: Pulls,
 ): Promise<void> {
@@ -176,20 +176,20 @@ async function putBack(
   const { instance: ref } = refsIn(place)
   const { namespace } = place
   await verifyStored(cluster, former)
-  let stated = wanted
-  const last = await waitUntil<Look>(cluster, {
+  let manifest = wanted
+  const last = await waitUntil<StepStatus>(cluster, {
     watches: [fluxKinds.fluxInstance, kinds.deployment].map((kind) => ({ kind, query: { namespace } })),
     timeout,
-    async look() {
+    async check() {
       let live = await cluster.get(ref)
       if (live !== undefined && (mustGo(live, version) || refuses(live))) live = await takeAway(run, live)
       // helm-controller may have been in the middle of a release when it was suspended: what it writes late is put right again.
-      if (live === undefined || stateOf(live).wanted !== version) {
-        await cluster.apply(stated, { manager: releaseManager })
-        return { is: 'waiting', on: `${nameOf(ref)} to be looked at by the operator` }
+      if (live === undefined || instanceStateOf(live).wanted !== version) {
+        await cluster.apply(manifest, { manager: releaseManager })
+        return { is: 'waiting', on: `${nameOf(ref)} to be reconciled by the operator` }
       }
-      if (lacksManifests(live)) stated = await withoutArtifact(cluster, stated)
-      return lookAtControllers(cluster, former, live, pulls)
+      if (lacksManifests(live)) manifest = await withoutArtifact(cluster, manifest)
+      return controllersStatus(cluster, former, live, pulls)
     },
     isOver: (seen) => seen.is === 'done',
     meanwhile(seen) {
@@ -218,7 +218,7 @@ async function takeAway({ cluster, timeout }: StepContext, live: KubeObject): Pr
   const last = await waitUntil(cluster, {
     watches: [{ kind: fluxKinds.fluxInstance, query: { namespace: ref.namespace } }],
     timeout,
-    look: () => cluster.get(ref),
+    check: () => cluster.get(ref),
     isOver: isGone,
   })
   if (isGone(last)) return last

@@ -1,12 +1,12 @@
 import type { Cluster } from '../../../kubernetes/client.ts'
-import { stateOf } from '../../../flux/instance.ts'
+import { instanceStateOf } from '../../../flux/instance.ts'
 import { kinds, type KubeObject, nameOf, type Ref } from '../../../kubernetes/objects.ts'
 import { fluxKinds } from '../../../flux/kinds.ts'
 import { deploymentReadiness } from '../../../kubernetes/readiness.ts'
 import { readinessOf } from '../../../flux/readiness.ts'
 import { type FluxPlace, refsIn } from '../../../flux/refs.ts'
-import type { Look, Step } from '../../../runner/step.ts'
-import { urgeFetch } from '../../../flux/artifact.ts'
+import type { StepStatus, Step } from '../../../runner/step.ts'
+import { nudgeFetch } from '../../../flux/artifact.ts'
 import { watchStarts } from './failing-starts.ts'
 import type { Pulls } from './missing-images.ts'
 import { deploymentsOf, imageOf } from '../../../flux/components.ts'
@@ -29,13 +29,13 @@ export function awaitRollout(
     id: 'rollout',
     title: `Follow the rollout of Flux ${version}`,
     risk: 'safe',
-    async look({ cluster }) {
+    async check({ cluster }) {
       const instance = await cluster.get(ref)
       if (instance === undefined) return { is: 'waiting', on: `${nameOf(ref)} to exist` }
-      return (await lookAtRollout(cluster, namespace, instance, version, before, pulls)) satisfies Look
+      return (await rolloutStatus(cluster, namespace, instance, version, before, pulls)) satisfies StepStatus
     },
-    act: () => Promise.resolve(),
-    urge: urgeFetch(ref),
+    apply: () => Promise.resolve(),
+    nudge: nudgeFetch(ref),
     watches: [fluxKinds.fluxInstance, kinds.deployment, kinds.pod, fluxKinds.helmRelease].map((kind) => ({ kind, query: { namespace } })),
   }
 }
@@ -44,15 +44,15 @@ export function awaitRollout(
  * How far the operator is with a version.
  * @param pulls throws where an image of it never runs
  */
-export async function lookAtRollout(
+export async function rolloutStatus(
   cluster: Cluster,
   namespace: string,
   instance: KubeObject,
   version: string,
   before: Readonly<Record<string, string>>,
   pulls?: Pulls,
-): Promise<Look> {
-  const { wanted, applied, components } = stateOf(instance)
+): Promise<StepStatus> {
+  const { wanted, applied, components } = instanceStateOf(instance)
   if (wanted !== version) return { is: 'waiting', on: `the FluxInstance to ask for ${version}; it asks for ${wanted}` }
   const status = stepStatusOf(readinessOf(instance), `kubectl --namespace ${namespace} describe fluxinstance flux`)
   if (status.is === 'blocked') return status

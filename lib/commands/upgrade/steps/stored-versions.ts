@@ -2,7 +2,7 @@ import * as v from 'valibot'
 import { OperatorError } from '../../../base/errors.ts'
 import type { Cluster } from '../../../kubernetes/client.ts'
 import { kinds } from '../../../kubernetes/objects.ts'
-import type { Former } from './roll-back.ts'
+import type { RollbackTarget } from './roll-back.ts'
 
 const crdSchema = v.object({ status: v.optional(v.object({ storedVersions: v.optional(v.array(v.string()), []) }), {}) })
 
@@ -12,7 +12,7 @@ export class CannotGoBack extends OperatorError {}
 /** Throws where objects are stored in a version that the old CRDs lack: going back would lose them. */
 export async function verifyStored(
   cluster: Cluster,
-  { served, version, place }: Pick<Former, 'served' | 'version' | 'place'>,
+  { served, version, place }: Pick<RollbackTarget, 'served' | 'version' | 'place'>,
 ): Promise<void> {
   for (const [name, versions] of Object.entries(served)) {
     const crd = await cluster.get({ ...kinds.crd, name })

@@ -1,25 +1,25 @@
 import { counted } from '../../../base/counted.ts'
 import * as v from 'valibot'
 import { settling } from '../checks/health.ts'
-import { type Before, type Judged, judgeObjects } from '../judge-objects.ts'
+import { type Baseline, type UnreadyObjects, judgeObjects } from '../judge-objects.ts'
 import { listFluxObjects } from '../../../flux/object-status.ts'
 import { listControllerCrds } from '../../../flux/crds.ts'
-import { stateOf } from '../../../flux/instance.ts'
+import { instanceStateOf } from '../../../flux/instance.ts'
 import { kinds, nameOf } from '../../../kubernetes/objects.ts'
 import { fluxKinds } from '../../../flux/kinds.ts'
 import { complaintOf, shell } from '../../../process/command.ts'
 import { type FluxPlace, refsIn } from '../../../flux/refs.ts'
 import type { Access } from '../../../connection/kubeconfig.ts'
 import type { Step } from '../../../runner/step.ts'
-import { lookAtRollout } from './rollout.ts'
+import { rolloutStatus } from './rollout.ts'
 
 /** What must be so once a version runs. */
 export interface Expected {
   readonly place: FluxPlace
   readonly version: string
-  /** The controllers' tags before, for the telling. */
+  /** The controllers' tags before, for the report. */
   readonly images: Readonly<Record<string, string>>
-  readonly before: () => Before
+  readonly before: () => Baseline
   readonly access: Access
   readonly flux: string | undefined
 }
@@ -37,13 +37,13 @@ export function verifyVersions(expected: Expected): Step {
     id: 'verify',
     title: `Verify Flux ${version}`,
     risk: 'safe',
-    async look({ cluster }) {
+    async check({ cluster }) {
       const instance = await cluster.get(ref)
       if (instance === undefined) return { is: 'waiting', on: 'the FluxInstance' }
       const crds = await listControllerCrds(cluster)
       const before = expected.before()
       const judged = judgeObjects(await listFluxObjects(cluster, crds), before)
-      const rollout = await lookAtRollout(cluster, namespace, instance, version, images)
+      const rollout = await rolloutStatus(cluster, namespace, instance, version, images)
       // The operator looks at the FluxInstance again and again: what fails says more than that it is at it just now.
       const failing = judged.version.find((reported) => !reported.startsWith(nameOf(ref)))
       if (rollout.is !== 'done') return failing === undefined ? rollout : { is: 'waiting', on: failing }
@@ -57,7 +57,7 @@ export function verifyVersions(expected: Expected): Step {
       const [elsewhere] = judged.elsewhere
       elsewhereSince = elsewhere === undefined ? undefined : (elsewhereSince ?? Date.now())
       if (elsewhere !== undefined && Date.now() - (elsewhereSince ?? 0) < settling) return { is: 'waiting', on: elsewhere }
-      const { components } = stateOf(instance)
+      const { components } = instanceStateOf(instance)
       const agrees = await askFlux(expected, components)
       if (agrees !== undefined) return { is: 'waiting', on: agrees }
       const cli = expected.flux === undefined ? '' : '; flux version agrees'
@@ -66,7 +66,7 @@ export function verifyVersions(expected: Expected): Step {
         detail: `${components.length} controllers at their images, ${crds.length} CRDs, ${readyAgain(judged, before)}${cli}`,
       }
     },
-    act: () => Promise.resolve(),
+    apply: () => Promise.resolve(),
     watches: [fluxKinds.fluxInstance, kinds.deployment, fluxKinds.kustomization, fluxKinds.helmRelease].map((kind) => ({
       kind,
       query: {},
@@ -74,7 +74,7 @@ export function verifyVersions(expected: Expected): Step {
   }
 }
 
-function readyAgain({ elsewhere }: Judged, { ready }: Before): string {
+function readyAgain({ elsewhere }: UnreadyObjects, { ready }: Baseline): string {
   const count = `${counted(Object.keys(ready).length - elsewhere.length, 'object')} Ready as before`
   return elsewhere.length === 0 ? count : `${count}; not Ready for reasons of their own: ${elsewhere.join('; ')}`
 }
@@ -92,7 +92,7 @@ async function askFlux(
   if (access.login !== undefined && asked.stderr.includes('getting credentials: exec')) return undefined
   if (asked.exitCode !== 0) return `flux version: ${complaintOf(asked)}`
   const said = v.safeParse(versionsSchema, asked.stdout)
-  if (!said.success) return `flux version says what is not understood: ${asked.stdout.trim()}`
+  if (!said.success) return `the output of flux version is not understood: ${asked.stdout.trim()}`
   const other = components.find(({ name, tag }) => said.output[name]?.split('@')[0] !== tag)
   return other === undefined ? undefined : `flux version to say ${other.name} ${other.tag}; it says ${said.output[other.name] ?? 'nothing'}`
 }

@@ -2,7 +2,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { hostname, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, expect, onTestFinished, test } from 'vitest'
-import { holderOf, holdersIn, readLocks } from '../../../../lib/commands/bootstrap/pulumi-locks.ts'
+import { lockHolderOf, holdersIn, readLocks } from '../../../../lib/commands/bootstrap/pulumi-locks.ts'
 import { judgeStackSecrets, usualSecrets } from '../../../../lib/commands/bootstrap/checks/stack-secrets.ts'
 import { judgeStackState } from '../../../../lib/commands/bootstrap/checks/stack-state.ts'
 import { describeChanges, parsePreview, parseState, summarizeChanges } from '../../../../lib/commands/bootstrap/pulumi-output.ts'
@@ -131,7 +131,7 @@ describe('the state of a stack', () => {
       { who: `ada@${hostname()}, process ${process.pid}`, isGone: false },
       { who: 'bo@elsewhere, process 1', isGone: false },
     ])
-    expect(holderOf('ada', hostname(), 2 ** 22 + 1).isGone).toBe(true)
+    expect(lockHolderOf('ada', hostname(), 2 ** 22 + 1).isGone).toBe(true)
     expect(holdersIn('error: the stack does not exist')).toEqual([])
   })
 })

@@ -67,7 +67,7 @@ test('the step that brings a login leaves it, and says so', async () => {
     values: { username: 'me' },
     command: '',
   })
-  expect(await step.look(run)).toEqual({
+  expect(await step.check(run)).toEqual({
     is: 'done',
     detail: 'Secret flux-system holds the login of a GitHub App, and is left as it is',
   })

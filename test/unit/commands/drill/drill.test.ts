@@ -2,40 +2,40 @@ import { OperatorError } from '../../../../lib/base/errors.ts'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
-import { tellDrill } from '../../../../lib/commands/drill/drill.ts'
+import { reportDrill } from '../../../../lib/commands/drill/drill.ts'
 import { drawReport } from '../../../../lib/commands/drill/html-report.ts'
 import type { DrillOutcome } from '../../../../lib/commands/drill/outcome.ts'
-import { type Ground, rehearse } from '../../../../lib/commands/drill/rehearse.ts'
+import { type RehearsalEnvironment, rehearse } from '../../../../lib/commands/drill/rehearse.ts'
 import type { Scenario } from '../../../../lib/commands/drill/scenario.ts'
 import { chooseScenarios, scenarios } from '../../../../lib/commands/drill/faults/scenarios.ts'
 import { drawTimeline } from '../../../../lib/commands/drill/timeline.ts'
 import { projectRoot } from '../../../../lib/base/paths.ts'
 import type { Fingerprint } from '../../../../lib/continuity/fingerprint.ts'
 
-const scenario: Scenario = { name: 'x', title: 'X happened', strikes: 'does x', objectiveMs: 60_000, strike: () => Promise.resolve() }
-const alive = { name: 'Deployment shop/cart', uid: 'one', generation: 1, isOwned: false, isPassing: false, restarts: 0 }
+const scenario: Scenario = { name: 'x', title: 'X happened', injects: 'does x', objectiveMs: 60_000, inject: () => Promise.resolve() }
+const tracked = { name: 'Deployment shop/cart', uid: 'one', generation: 1, isOwned: false, isPassing: false, restarts: 0 }
 
-/** A place that falls ill when struck and is well again when fixed; says what happened there, in order. */
-function place(options: { repair?: () => void; after?: Fingerprint } = {}): { ground: Ground; story: string[] } {
+/** A cluster that breaks on the fault and is healthy again when repaired; says what happened there, in order. */
+function place(options: { repair?: () => void; after?: Fingerprint } = {}): { environment: RehearsalEnvironment; story: string[] } {
   const story: string[] = []
-  let ailment: string | undefined
-  let isStruck = false
+  let problem: string | undefined
+  let isBroken = false
   return {
     story,
-    ground: {
-      ailment: () => Promise.resolve(ailment),
-      fingerprint: () => Promise.resolve(isStruck ? (options.after ?? [alive]) : [alive]),
-      strike: () => {
-        ailment = 'controllers: helm-controller 0/1'
-        isStruck = true
-        return Promise.resolve(void story.push('strike'))
+    environment: {
+      problem: () => Promise.resolve(problem),
+      fingerprint: () => Promise.resolve(isBroken ? (options.after ?? [tracked]) : [tracked]),
+      inject: () => {
+        problem = 'controllers: helm-controller 0/1'
+        isBroken = true
+        return Promise.resolve(void story.push('inject'))
       },
-      relent: () => Promise.resolve(void story.push('relent')),
-      tidy: () => Promise.resolve(void story.push('tidy')),
+      undo: () => Promise.resolve(void story.push('undo')),
+      cleanUp: () => Promise.resolve(void story.push('clean up')),
       repair: () => {
         story.push('repair')
         options.repair?.()
-        ailment = undefined
+        problem = undefined
         return Promise.resolve()
       },
       commitApplied: () => Promise.resolve(void story.push('commit')),
@@ -48,67 +48,70 @@ function place(options: { repair?: () => void; after?: Fingerprint } = {}): { gr
 
 describe('a rehearsal', () => {
   test('notices, fixes, and is over when a new commit is applied', async () => {
-    const { ground, story } = place()
-    const outcome = await rehearse(scenario, 60_000, ground)
+    const { environment, story } = place()
+    const outcome = await rehearse(scenario, 60_000, environment)
     expect(story).toEqual([
       'does x',
-      'strike',
+      'inject',
       'noticed: controllers: helm-controller 0/1',
-      'relent',
+      'undo',
       'repair',
-      'waiting until all is well and a new commit applied',
+      'waiting until all is healthy and a new commit is applied',
       'commit',
-      'tidy',
+      'clean up',
     ])
     expect(outcome).toMatchObject({ name: 'x', met: true, mendedBy: 'recover.ts', survival: { checked: 1, changed: 0, missing: 0 } })
     expect(outcome.detectedMs).toBeLessThanOrEqual(outcome.recoveredMs ?? -1)
   })
   test('that nobody notices within --timeout goes on to its remedy', async () => {
-    const { ground, story } = place()
-    const outcome = await rehearse(scenario, 60_000, { ...ground, timeout: 20, ailment: () => Promise.resolve(undefined) })
+    const { environment, story } = place()
+    const outcome = await rehearse(scenario, 60_000, { ...environment, timeout: 20, problem: () => Promise.resolve(undefined) })
     expect(outcome).toMatchObject({ detectedMs: undefined, met: true })
     expect(story).toContain('repair')
   })
   test('that takes longer than its objective has not met it', async () => {
-    expect(await rehearse(scenario, -1, place().ground)).toMatchObject({ met: false, recoveredMs: expect.any(Number) })
+    expect(await rehearse(scenario, -1, place().environment)).toMatchObject({ met: false, recoveredMs: expect.any(Number) })
   })
   test('whose remedy fails says why, and has not recovered', async () => {
-    const { ground, story } = place({
+    const { environment, story } = place({
       repair: () => {
         throw new Error('recover.ts ended with 1')
       },
     })
-    expect(await rehearse(scenario, 60_000, ground)).toMatchObject({
+    expect(await rehearse(scenario, 60_000, environment)).toMatchObject({
       met: false,
       recoveredMs: undefined,
       mendedBy: 'nobody',
       failure: 'recover.ts ended with 1',
     })
-    expect(story.slice(-2)).toEqual(['relent', 'tidy'])
+    expect(story.slice(-2)).toEqual(['undo', 'clean up'])
   })
   test('that is cancelled ends what the lab was made to suffer, and has no outcome', async () => {
     const cancel = new AbortController()
-    const { ground, story } = place({
+    const { environment, story } = place({
       repair: () => {
         cancel.abort()
         throw new Error('recover.ts was interrupted')
       },
     })
-    await expect(rehearse(scenario, 60_000, { ...ground, signal: cancel.signal })).rejects.toThrow('aborted')
-    expect(story.slice(-3)).toEqual(['repair', 'relent', 'tidy'])
+    await expect(rehearse(scenario, 60_000, { ...environment, signal: cancel.signal })).rejects.toThrow('aborted')
+    expect(story.slice(-3)).toEqual(['repair', 'undo', 'clean up'])
   })
   test('whose cause someone ends while it is fixed does not end it before', async () => {
-    const { ground, story } = place()
-    await rehearse({ ...scenario, relentsOnce: { watches: [], isSo: () => Promise.resolve(true) } }, 60_000, ground)
-    expect(story).not.toContain('relent')
+    const { environment, story } = place()
+    await rehearse({ ...scenario, undoOnce: { watches: [], isSo: () => Promise.resolve(true) } }, 60_000, environment)
+    expect(story).not.toContain('undo')
   })
-  test('that cannot be tidied up after says so', async () => {
-    const { ground } = place()
-    const tidy = (): Promise<void> => Promise.reject(new Error('HelmRelease x does not go away'))
-    expect(await rehearse(scenario, 60_000, { ...ground, tidy })).toMatchObject({ met: false, failure: 'HelmRelease x does not go away' })
+  test('that cannot be cleaned up after says so', async () => {
+    const { environment } = place()
+    const cleanUp = (): Promise<void> => Promise.reject(new Error('HelmRelease x does not go away'))
+    expect(await rehearse(scenario, 60_000, { ...environment, cleanUp })).toMatchObject({
+      met: false,
+      failure: 'HelmRelease x does not go away',
+    })
   })
   test('that a workload did not survive has not met its objective, and names it', async () => {
-    const outcome = await rehearse(scenario, 60_000, place({ after: [{ ...alive, uid: 'two' }] }).ground)
+    const outcome = await rehearse(scenario, 60_000, place({ after: [{ ...tracked, uid: 'two' }] }).environment)
     expect(outcome).toMatchObject({
       met: false,
       survival: { checked: 1, changed: 1, missing: 0 },
@@ -116,7 +119,7 @@ describe('a rehearsal', () => {
     })
   })
   test('of a total loss compares nothing: the cluster is a new one', async () => {
-    const outcome = await rehearse({ ...scenario, isTotal: true }, 60_000, place({ after: [] }).ground)
+    const outcome = await rehearse({ ...scenario, isTotal: true }, 60_000, place({ after: [] }).environment)
     expect(outcome).toMatchObject({ met: true, survival: { checked: 0, changed: 0, missing: 0 } })
   })
 })
@@ -132,8 +135,8 @@ describe('the scenarios', () => {
     )
   })
   test('of any cluster leave out what recover.ts could not repair there', () => {
-    const names = (ground: Partial<typeof lab>): string[] =>
-      chooseScenarios('all', again, { ...lab, isLab: false, hasFolder: false, ...ground }).map(({ name }) => name)
+    const names = (environment: Partial<typeof lab>): string[] =>
+      chooseScenarios('all', again, { ...lab, isLab: false, hasFolder: false, ...environment }).map(({ name }) => name)
     expect(names({})).toEqual(['controllers-deleted', 'instance-suspended'])
     expect(names({ isOperators: false })).toEqual(['controllers-deleted'])
     expect(() => names({ isOperators: false, hasInstaller: false })).toThrow('no disaster can be rehearsed on this cluster')
@@ -202,7 +205,7 @@ describe('the timeline', () => {
 })
 
 test('the report says of a disaster that nobody noticed that it was not, and leaves no cell empty', () => {
-  const table = tellDrill([outcome, { ...outcome, detectedMs: undefined }]).sections?.[0]?.table ?? []
+  const table = reportDrill([outcome, { ...outcome, detectedMs: undefined }]).sections?.[0]?.table ?? []
   expect(table.slice(1).map((row) => row[1])).toEqual(['30 s', 'not before it was over'])
 })
 

@@ -1,10 +1,10 @@
 import { describe, expect, test } from 'vitest'
 import { damagesOf } from '../../../../lib/commands/drill/losses/damages.ts'
 import { drawMatrix } from '../../../../lib/commands/drill/losses/matrix-page.ts'
-import { tellLosses } from '../../../../lib/commands/drill/losses/matrix.ts'
+import { reportLosses } from '../../../../lib/commands/drill/losses/matrix.ts'
 import { keyOf, type Loss, roundsOf } from '../../../../lib/commands/drill/losses/objects.ts'
 import { isMet, lossField, type LossOutcome } from '../../../../lib/commands/drill/losses/outcome.ts'
-import { type LossGround, playRound } from '../../../../lib/commands/drill/losses/round.ts'
+import { type LossEnvironment, playRound } from '../../../../lib/commands/drill/losses/round.ts'
 import { newTroubles, noticedBy, troublesOf } from '../../../../lib/commands/drill/losses/troubles.ts'
 import type { ProbeResult } from '../../../../lib/health/probe.ts'
 import { kinds, type KubeObject, nameOf, parseObject, refOf } from '../../../../lib/kubernetes/objects.ts'
@@ -43,8 +43,8 @@ describe('the damages of an object', () => {
   })
   test('are over when the object is another and stays, or says again what it said', () => {
     const { damage } = lossOf(account('one'), 'deleted')
-    const going = parseObject({ ...account('two'), metadata: { ...account('two').metadata, deletionTimestamp: '2026-11-30T00:00:00Z' } })
-    expect([undefined, account('one'), going, account('two')].map((live) => damage.isBack(live))).toEqual([false, false, false, true])
+    const running = parseObject({ ...account('two'), metadata: { ...account('two').metadata, deletionTimestamp: '2026-11-30T00:00:00Z' } })
+    expect([undefined, account('one'), running, account('two')].map((live) => damage.isBack(live))).toEqual([false, false, false, true])
     const role = parseObject({ apiVersion: 'x', kind: 'ClusterRole', metadata: { name: 'x' }, rules: [{ verbs: ['get'] }] })
     const emptied = lossOf(role, 'rules emptied').damage
     expect([{ ...role, rules: [] }, role, undefined].map((live) => emptied.isBack(live))).toEqual([false, true, false])
@@ -84,19 +84,19 @@ describe('who noticed', () => {
 
 describe('a round', () => {
   const workload = { name: 'Deployment shop/cart', uid: 'one', generation: 1, isOwned: false, isPassing: false, restarts: 0 }
-  const sick = probed(['inventory', 'fail', 'ServiceAccount flux-system/source-controller'])
+  const unhealthy = probed(['inventory', 'fail', 'ServiceAccount flux-system/source-controller'])
   /** A place where an account is deleted, and is there again after so many looks, or when recover is called. */
-  const place = (looksUntilBack: number, more: Partial<LossGround> = {}): LossGround => {
+  const place = (checksUntilBack: number, more: Partial<LossEnvironment> = {}): LossEnvironment => {
     let live: KubeObject | undefined = account('one')
-    let looks = 0
+    let checks = 0
     const back = (): void => void (live = account('two'))
     return {
-      looks() {
-        if (live === undefined && looks++ >= looksUntilBack) back()
-        return Promise.resolve(live === undefined ? sick : [])
+      probe() {
+        if (live === undefined && checks++ >= checksUntilBack) back()
+        return Promise.resolve(live === undefined ? unhealthy : [])
       },
       live: () => Promise.resolve(live),
-      strike: () => Promise.resolve(void (live = undefined)),
+      inject: () => Promise.resolve(void (live = undefined)),
       undo: () => Promise.resolve(),
       recover: () => Promise.resolve({ isDone: true, hasChanged: true, recognised: ['parts-gone'], said: '' }),
       fingerprint: () => Promise.resolve([workload]),
@@ -106,7 +106,7 @@ describe('a round', () => {
       ...more,
     }
   }
-  test('that Flux ends by itself is noticed, healed by it, and met', async () => {
+  test('that Flux ends by itself is noticed, repaired by it, and met', async () => {
     const outcome = await playRound([lossOf(account('one'), 'deleted')], 60_000, place(1))
     expect(outcome).toMatchObject({ noticed: 'inventory', healedBy: 'flux', harmless: null, survived: true, failure: null })
     expect(isMet(outcome)).toBe(true)
@@ -114,9 +114,9 @@ describe('a round', () => {
   test('that costs a workload which nobody had named is not met', async () => {
     let isFirst = true
     const fingerprint = () => {
-      const alive = isFirst ? [workload] : []
+      const tracked = isFirst ? [workload] : []
       isFirst = false
-      return Promise.resolve(alive)
+      return Promise.resolve(tracked)
     }
     const outcome = await playRound([lossOf(account('one'), 'deleted')], 60_000, place(1, { fingerprint }))
     expect(outcome).toMatchObject({
@@ -143,13 +143,13 @@ const outcome: LossOutcome = {
   failure: null,
 }
 
-test('a loss that took too long, or that nobody noticed or healed, is not met', () => {
+test('a loss that took too long, or that nobody noticed or repaired, is not met', () => {
   expect(isMet(outcome)).toBe(true)
   expect(isMet({ ...outcome, recoveredMs: 300_001 })).toBe(false)
   expect(isMet({ ...outcome, noticed: null })).toBe(false)
-  expect(isMet({ ...outcome, noticed: null, harmless: 'nothing of Flux goes by it' })).toBe(true)
+  expect(isMet({ ...outcome, noticed: null, harmless: 'nothing of Flux depends on it' })).toBe(true)
   expect(isMet({ ...outcome, healedBy: 'nobody' })).toBe(false)
-  expect(isMet({ ...outcome, noticed: null, harmless: 'nothing of Flux goes by it', healedBy: 'nobody' })).toBe(true)
+  expect(isMet({ ...outcome, noticed: null, harmless: 'nothing of Flux depends on it', healedBy: 'nobody' })).toBe(true)
   expect(isMet({ ...outcome, survived: false, announced: true })).toBe(true)
 })
 
@@ -166,13 +166,13 @@ test('the reports list what was not met, and what is harmless and why; the page 
     noticed: null,
     detectedMs: null,
     damages: ['labels altered'],
-    harmless: 'nothing of Flux goes by it',
+    harmless: 'nothing of Flux depends on it',
   }
   const all = [outcome, lost, quiet]
-  expect((tellLosses(all).sections ?? []).map(({ title, lines }) => [title, lines])).toEqual([
+  expect((reportLosses(all).sections ?? []).map(({ title, lines }) => [title, lines])).toEqual([
     ['Losses', ['2 of 3 ended as they should.']],
     ['Not met', ['- ServiceAccount flux-system/<x> (deleted, held): still <gone>']],
-    ['Harmless', ['- ServiceAccount flux-system/<x> (labels altered): nothing of Flux goes by it']],
+    ['Harmless', ['- ServiceAccount flux-system/<x> (labels altered): nothing of Flux depends on it']],
   ])
   const facts = { context: 'lab-infra', server: 'https://127.0.0.1', operator: 'me@here', runId: 'run', startedAt: 'a', finishedAt: 'b' }
   const page = drawMatrix(facts, all)

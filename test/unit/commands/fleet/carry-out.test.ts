@@ -7,7 +7,7 @@ import { recordsToResume, resultsOf } from '../../../../lib/commands/fleet/clust
 import { documentOf } from '../../../../lib/commands/fleet/conclude-fleet.ts'
 import type { FleetCommand } from '../../../../lib/commands/fleet/fleet-commands.ts'
 import type { Wave } from '../../../../lib/commands/fleet/fleet-file.ts'
-import { findRun, type KeptRun, makeRunFolder, ownProcess, stateOf } from '../../../../lib/commands/fleet/fleet-run.ts'
+import { findRun, type KeptRun, makeRunFolder, ownProcess, fleetStateOf } from '../../../../lib/commands/fleet/fleet-run.ts'
 import { contextFolder, remember } from '../../../../lib/runner/run-store.ts'
 
 let runs: string
@@ -118,7 +118,7 @@ test('what each cluster comes to is remembered, with its log, and read back', as
   const read = findRun(runs, '')
   expect(read?.run).toEqual(kept.run)
   expect(read?.run.passed).toHaveProperty('canary')
-  expect(read === undefined ? '' : stateOf(read.run)).toBe('running')
+  expect(read === undefined ? '' : fleetStateOf(read.run)).toBe('running')
   expect(readFileSync(join(kept.folder, 'clusters', 'b.log'), 'utf8')).toMatch(
     /^\S+Z ◎ Work on c-b: a detail\n\S+Z {3}a line that is not a progress\n$/,
   )

@@ -86,7 +86,7 @@ describe('how a script ended', () => {
 
 test.each([
   ['◎ Follow the rollout: x', 'Follow the rollout: x'],
-  ['► going on with the run R', 'going on with the run R'],
+  ['► resuming the run R', 'resuming the run R'],
   ['✔ done', undefined],
   ['  diff --git', undefined],
 ])('%j is progress: %s', (line, step) => {

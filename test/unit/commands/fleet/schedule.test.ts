@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import type { FleetCluster, Wave } from '../../../../lib/commands/fleet/fleet-file.ts'
-import { runWaves, type Standing } from '../../../../lib/commands/fleet/schedule.ts'
+import { runWaves, type ClusterState } from '../../../../lib/commands/fleet/schedule.ts'
 
 function wave(name: string, clusters: string, more: Partial<Wave> = {}): Wave {
   const members = clusters.split(' ').map((one) => ({ name: one, context: one, cluster: undefined, line: 1 }))
@@ -10,11 +10,11 @@ function wave(name: string, clusters: string, more: Partial<Wave> = {}): Wave {
 /** A fleet whose clusters end when the test says so, with all that happened in order. */
 function world(fails: readonly string[] = [], { unhealthy = [], done = [], soaked = [] }: Partial<Record<string, string[]>> = {}) {
   const log: string[] = []
-  const standings = new Map<string, Standing>(done.map((name) => [name, 'done']))
+  const standings = new Map<string, ClusterState>(done.map((name) => [name, 'done']))
   const running = new Map<string, () => void>()
   let most = 0
   let isStopping = false
-  const act = async ({ name }: FleetCluster, what: string, bad: readonly string[]): Promise<void> => {
+  const run = async ({ name }: FleetCluster, what: string, bad: readonly string[]): Promise<void> => {
     log.push(`${what} ${name}`)
     const ended = new Promise<void>((resolve) => running.set(name, resolve))
     most = Math.max(most, running.size)
@@ -34,8 +34,8 @@ function world(fails: readonly string[] = [], { unhealthy = [], done = [], soake
     go: (waves: readonly Wave[]) =>
       runWaves(waves, {
         standingOf: ({ name }) => standings.get(name) ?? 'not-begun',
-        run: (cluster) => act(cluster, 'run', fails),
-        check: (cluster) => act(cluster, 'check', unhealthy),
+        run: (cluster) => run(cluster, 'run', fails),
+        check: (cluster) => run(cluster, 'check', unhealthy),
         hasSoaked: ({ name }) => soaked.includes(name),
         soak: ({ name }) => Promise.resolve(void log.push(`soak ${name}`)),
         passed: ({ name }) => void log.push(`passed ${name}`),
@@ -55,13 +55,13 @@ describe('waves', () => {
   test('run so many clusters at a time as the wave says, and no more', async () => {
     const { go, most, hold, running } = world()
     hold()
-    const going = go([wave('all', 'a b c d e', { parallel: 2 })])
+    const ended = go([wave('all', 'a b c d e', { parallel: 2 })])
     for (let left = 5; left > 0; left--) {
       await settle()
       expect(running.size).toBe(Math.min(2, left))
       ;[...running.values()][0]?.()
     }
-    expect(await going).toEqual({ is: 'done' })
+    expect(await ended).toEqual({ is: 'done' })
     expect(most()).toBe(2)
   })
 
@@ -69,17 +69,17 @@ describe('waves', () => {
     const { go, log, hold, running } = world(['a'])
     hold()
     const all = wave('all', 'a b c', { parallel: 2 })
-    const going = go([all, wave('rest', 'd')])
+    const ended = go([all, wave('rest', 'd')])
     await settle()
     running.get('a')?.()
     await settle()
     expect(log).toEqual(['run a', 'run b', 'failed a'])
     running.get('b')?.()
-    expect(await going).toEqual({ is: 'too-many-failures', wave: all, failures: 1 })
+    expect(await ended).toEqual({ is: 'too-many-failures', wave: all, failures: 1 })
     expect(log).toEqual(['run a', 'run b', 'failed a', 'done b'])
   })
 
-  test('so many failures as are tolerated hold nothing up; only clusters that ended well are checked after the soak', async () => {
+  test('so many failures as are tolerated hold nothing up; only clusters that succeeded are checked after the soak', async () => {
     const { go, log } = world(['a'])
     expect(await go([wave('all', 'a b', { maxFailures: 1, soakMs: 1 }), wave('rest', 'c')])).toEqual({ is: 'done' })
     expect(log.join(', ')).toBe('run a, failed a, run b, done b, soak all, check b, done b, passed all, run c, done c, passed rest')
@@ -97,33 +97,33 @@ describe('a person who stops the fleet', () => {
   test('has no further cluster begun; those that run come to their end', async () => {
     const { go, log, hold, running, stop } = world()
     hold()
-    const going = go([wave('all', 'a b c', { parallel: 2 })])
+    const ended = go([wave('all', 'a b c', { parallel: 2 })])
     await settle()
     stop()
     running.get('a')?.()
     running.get('b')?.()
-    expect(await going).toEqual({ is: 'stopped' })
+    expect(await ended).toEqual({ is: 'stopped' })
     expect(log).toEqual(['run a', 'run b', 'done a', 'done b'])
   })
 
   test('during the last cluster has stopped nothing', async () => {
     const { go, hold, running, stop } = world()
     hold()
-    const going = go([wave('all', 'a')])
+    const ended = go([wave('all', 'a')])
     await settle()
     stop()
     running.get('a')?.()
-    expect(await going).toEqual({ is: 'done' })
+    expect(await ended).toEqual({ is: 'done' })
   })
 
   test('during a soak ends it, and the wave has not passed', async () => {
     const { go, log, stop, hold, running } = world()
     hold()
-    const going = go([wave('all', 'a', { soakMs: 1 })])
+    const ended = go([wave('all', 'a', { soakMs: 1 })])
     await settle()
     running.get('a')?.()
     stop()
-    expect(await going).toEqual({ is: 'stopped' })
+    expect(await ended).toEqual({ is: 'stopped' })
     expect(log).toEqual(['run a', 'done a', 'soak all'])
   })
 })

@@ -1,12 +1,12 @@
 import { asTyped } from '../../../run-names.ts'
 import { describe, expect, test } from 'vitest'
-import { type Entry, textOf } from '../../../../lib/capture/capture.ts'
+import { type Entry, entryText } from '../../../../lib/capture/capture.ts'
 import { fluxKinds } from '../../../../lib/flux/kinds.ts'
 import { clusterAt } from '../../../../lib/kubernetes/client.ts'
 import { type KubeObject, parseObject, refOf } from '../../../../lib/kubernetes/objects.ts'
 import { socketEndpoint } from '../../../../lib/kubernetes/transport.ts'
 import { compareInventories, judgeAdoption } from '../../../../lib/commands/rebuild/steps/verify-adopted.ts'
-import type { Look, StepContext } from '../../../../lib/runner/step.ts'
+import type { StepStatus, StepContext } from '../../../../lib/runner/step.ts'
 import { recordingConsole } from '../../../recording-console.ts'
 
 const before = new Map([
@@ -39,10 +39,10 @@ describe('the inventories after a rebuild', () => {
   })
   const failing: Status = { conditions: [{ type: 'Ready', status: 'False', reason: 'BuildFailed', message: 'no such folder' }] }
 
-  /** What the step says, where the first look finds `live`. */
-  async function look(live: readonly KubeObject[], sick: readonly string[] = []): Promise<Look> {
+  /** What the step says, where the first check finds `live`. */
+  async function check(live: readonly KubeObject[], unhealthy: readonly string[] = []): Promise<StepStatus> {
     const old = ['plain', 'other'].map((name) => kustomization(name, holding('a', 'b')))
-    const entries = old.map((object): Entry => ({ ref: refOf(object), role: 'flux', because: [], text: textOf(object, false) }))
+    const entries = old.map((object): Entry => ({ ref: refOf(object), role: 'flux', because: [], text: entryText(object, false) }))
     const header = { context: 'infra', server: '', uid: '', namespace: 'flux-system', takenAt: '' }
     const patience = { milliseconds: 0, trouble: () => undefined, over: () => undefined }
     const signal = new AbortController().signal
@@ -53,34 +53,34 @@ describe('the inventories after a rebuild', () => {
       place: 'infra',
       where: '--context infra',
       console: recordingConsole().console,
-      memory: { read: () => ({ rebuild: { sick } }), write: () => undefined, folder: () => '' },
+      memory: { read: () => ({ rebuild: { sick: unhealthy } }), write: () => undefined, folder: () => '' },
       timeout: 0,
       signal,
       clean: (text) => text,
       ...asTyped,
       cluster: { ...clusterAt(socketEndpoint('/nowhere'), patience, signal), list: () => Promise.resolve([...live]) },
     }
-    return compareInventories(() => Promise.resolve({ header, entries })).look(run)
+    return compareInventories(() => Promise.resolve({ header, entries })).check(run)
   }
 
   test('are waited for where a Kustomization that was restored has not reconciled yet', async () => {
-    expect(await look([kustomization('plain', {}), kustomization('other', holding('a', 'b'))])).toEqual({
+    expect(await check([kustomization('plain', {}), kustomization('other', holding('a', 'b'))])).toEqual({
       is: 'waiting',
-      on: 'Kustomization apps/plain: not looked at yet',
+      on: 'Kustomization apps/plain: not reconciled yet',
     })
   })
   test('are compared once all have; what one lost is named', async () => {
-    expect(await look([kustomization('plain', holding('a', 'b')), kustomization('other', holding('a', 'b'))])).toEqual({
+    expect(await check([kustomization('plain', holding('a', 'b')), kustomization('other', holding('a', 'b'))])).toEqual({
       is: 'done',
       detail: '2 hold what they held',
     })
-    expect(await look([kustomization('plain', holding('a')), kustomization('other', holding('a', 'b'))])).toEqual({
+    expect(await check([kustomization('plain', holding('a')), kustomization('other', holding('a', 'b'))])).toEqual({
       is: 'done',
       detail: 'Flux does not hold any more, and will never prune: ConfigMap apps/b (Kustomization apps/plain)',
     })
   })
   test('of one that is suspended, or was in trouble before, are neither waited for nor compared', async () => {
-    expect(await look([kustomization('plain', {}, true), kustomization('other', failing)], ['Kustomization apps/other'])).toEqual({
+    expect(await check([kustomization('plain', {}, true), kustomization('other', failing)], ['Kustomization apps/other'])).toEqual({
       is: 'done',
       detail: '0 hold what they held; suspended or not Ready, so not compared: Kustomization apps/plain, Kustomization apps/other',
     })

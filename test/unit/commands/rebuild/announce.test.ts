@@ -29,7 +29,7 @@ describe('messages', () => {
     )
   })
 
-  test('tell how it ended, and what to do where it did not go well', () => {
+  test('tell how it ended, and what to do where it failed', () => {
     expect(ended(rebuild, 'done', 252_000)).toBe('✔ rebuild of infra ended done after 4 m 12 s')
     expect(ended(rebuild, 'failed', 61_000, { message: 'the namespace is stuck', remedy: 'rebuild --resume' })).toBe(
       '✗ rebuild of infra ended failed after 1 m 01 s: the namespace is stuck\n→ rebuild --resume',
@@ -66,7 +66,7 @@ describe('matchers', () => {
 
 const there = '{"startsAt":"2026-11-24T22:00:00.000Z","status":{"state":"active"}}'
 
-interface Seen {
+interface ReceivedCall {
   readonly request: string
   readonly authorization: string | undefined
   readonly body: string
@@ -74,7 +74,7 @@ interface Seen {
 
 let server: Server
 let origin: string
-let seen: Seen[]
+let seen: ReceivedCall[]
 let status: number
 
 beforeEach(async () => {

@@ -4,15 +4,15 @@ import { proofSoFar } from '../../../../lib/commands/rebuild/rebuild.ts'
 import type { ObservingStep, Step } from '../../../../lib/runner/step.ts'
 
 const survival = (checked: number): Survival => ({ checked, changed: [], missing: [], reported: [] })
-const look: Step = {
+const check: Step = {
   id: 'x',
   title: 'x',
   risk: 'safe',
-  look: () => Promise.resolve({ is: 'done', detail: '' }),
-  act: () => Promise.resolve(),
+  check: () => Promise.resolve({ is: 'done', detail: '' }),
+  apply: () => Promise.resolve(),
 }
 const observing = <T>(value?: T, at = 0): ObservingStep<T> => ({
-  ...look,
+  ...check,
   observed: () => (value === undefined ? undefined : { value, at }),
 })
 const taking = { residue: observing(['Namespace flux-system']), survival: observing(survival(1), 10) }
@@ -28,6 +28,6 @@ test.each([
     { residue: ['Namespace flux-system'], checked: 1 },
   ],
   ['Flux was down before the run was resumed', undefined, observing(survival(2), 9), { residue: [], checked: 2 }],
-])('a rebuild where %s', (_, down, stillAlive, { residue, checked }: { residue?: string[]; checked?: number }) => {
-  expect(proofSoFar(down, stillAlive)).toEqual({ residue, survival: checked === undefined ? undefined : survival(checked) })
+])('a rebuild where %s', (_, down, continuity, { residue, checked }: { residue?: string[]; checked?: number }) => {
+  expect(proofSoFar(down, continuity)).toEqual({ residue, survival: checked === undefined ? undefined : survival(checked) })
 })

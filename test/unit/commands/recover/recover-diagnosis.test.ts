@@ -6,7 +6,7 @@ import { fluxKinds } from '../../../../lib/flux/kinds.ts'
 import type { Installation } from '../../../../lib/flux/installation.ts'
 import { problems } from '../../../../lib/health/problems.ts'
 import { diagnose } from '../../../../lib/commands/recover/diagnosis.ts'
-import { disasters } from '../../../../lib/commands/recover/failures.ts'
+import { failureModes } from '../../../../lib/commands/recover/failures.ts'
 import type { Evidence } from '../../../../lib/commands/recover/evidence.ts'
 import { inLayers } from '../../../../lib/commands/recover/layers.ts'
 import type { Remedies } from '../../../../lib/commands/recover/remedies.ts'
@@ -49,11 +49,11 @@ const installation: Installation = {
     appliesItself: false,
   },
 }
-const well: Evidence = {
+const healthy: Evidence = {
   probed: [],
   installation,
   namespace,
-  going: undefined,
+  terminating: undefined,
   isEmpty: false,
   hasCrds: true,
   hasOperator: true,
@@ -80,22 +80,22 @@ test.each<[string, Partial<Evidence>, string[]]>([
   ['one without CRDs', { hasCrds: false, hasOperator: false, instance: undefined }, ['flux-deleted']],
   [
     'neither operator nor controllers',
-    { hasOperator: false, controllers: { ...well.controllers, there: [] } },
+    { hasOperator: false, controllers: { ...healthy.controllers, there: [] } },
     ['operator-and-controllers-deleted'],
   ],
   [
     'a namespace that its finalizers hold',
-    { going: { isHeld: true, because: 'it is being deleted' }, instance: undefined, hasOperator: false },
+    { terminating: { isHeld: true, because: 'it is being deleted' }, instance: undefined, hasOperator: false },
     ['namespace-deleted'],
   ],
   [
     'a namespace that finalizers will hold as soon as its controller looks',
-    { going: { isHeld: false, because: 'it is being deleted' } },
+    { terminating: { isHeld: false, because: 'it is being deleted' } },
     ['namespace-deleted'],
   ],
   [
     'a namespace that goes by itself',
-    { going: { isHeld: false, because: 'it is being deleted' }, hasCrds: false, instance: undefined, hasOperator: false },
+    { terminating: { isHeld: false, because: 'it is being deleted' }, hasCrds: false, instance: undefined, hasOperator: false },
     ['flux-deleted'],
   ],
   ['a FluxInstance that is being deleted', { instance: terminating }, ['instance-terminating']],
@@ -104,7 +104,7 @@ test.each<[string, Partial<Evidence>, string[]]>([
     {
       instance: { ...terminating, metadata: { ...terminating.metadata, annotations: { 'fluxcd.controlplane.io/reconcile': 'disabled' } } },
       hasOperator: false,
-      controllers: { ...well.controllers, there: [] },
+      controllers: { ...healthy.controllers, there: [] },
     },
     ['instance-terminating'],
   ],
@@ -114,7 +114,7 @@ test.each<[string, Partial<Evidence>, string[]]>([
       instance: instance({ 'fluxcd.controlplane.io/reconcile': 'disabled' }),
       resumesInstance: true,
       hasOperator: false,
-      controllers: { ...well.controllers, there: [] },
+      controllers: { ...healthy.controllers, there: [] },
     },
     ['operator-and-controllers-deleted', 'instance-suspended'],
   ],
@@ -122,10 +122,10 @@ test.each<[string, Partial<Evidence>, string[]]>([
   ['no operator', { hasOperator: false }, ['operator-deleted']],
   [
     'no operator and one controller less',
-    { hasOperator: false, controllers: { ...well.controllers, there: ['helm-controller'] } },
+    { hasOperator: false, controllers: { ...healthy.controllers, there: ['helm-controller'] } },
     ['operator-deleted', 'controllers-deleted'],
   ],
-  ['a controller less', { controllers: { ...well.controllers, there: ['helm-controller'] } }, ['controllers-deleted']],
+  ['a controller less', { controllers: { ...healthy.controllers, there: ['helm-controller'] } }, ['controllers-deleted']],
   ['a suspended FluxInstance', { instance: instance({ 'fluxcd.controlplane.io/reconcile': 'disabled' }) }, []],
   [
     'one that the person says to resume',
@@ -162,8 +162,8 @@ test.each<[string, Partial<Evidence>, string[]]>([
     [],
   ],
   ['a Flux that the flux CLI has installed', { ...byCli }, []],
-  ['one without a controller', { ...byCli, controllers: { ...well.controllers, there: ['helm-controller'] } }, ['controllers-deleted']],
-  ['one without any', { ...byCli, controllers: { ...well.controllers, there: [] } }, ['controllers-deleted']],
+  ['one without a controller', { ...byCli, controllers: { ...healthy.controllers, there: ['helm-controller'] } }, ['controllers-deleted']],
+  ['one without any', { ...byCli, controllers: { ...healthy.controllers, there: [] } }, ['controllers-deleted']],
   [
     'a stalled FluxInstance',
     seen('instance', { object: 'FluxInstance flux-system/flux', reason: 'stalled', problem: problems.instanceFailing }),
@@ -195,7 +195,7 @@ test.each<[string, Partial<Evidence>, string[]]>([
     seen('helmreleases', {
       object: 'HelmRelease apps/shop',
       cause: 'pending-release',
-      reason: 'Helm release shop is pending-upgrade at revision 7, and nobody is at work on it',
+      reason: 'Helm release shop is pending-upgrade at revision 7, and no controller is working on it',
     }),
     ['release-pending'],
   ],
@@ -250,7 +250,7 @@ test.each<[string, Partial<Evidence>, string[]]>([
   ],
   [
     'a controller scaled to 0',
-    seen('controllers', { object: 'Deployment flux-system/x', reason: 'is scaled to 0: nobody does its work', damage: 'scaled-to-zero' }),
+    seen('controllers', { object: 'Deployment flux-system/x', reason: 'is scaled to 0: its work is not done', damage: 'scaled-to-zero' }),
     ['scaled-to-zero'],
   ],
   [
@@ -296,15 +296,15 @@ test.each<[string, Partial<Evidence>, string[]]>([
   ],
   ['a loop', seen('loop', { object: 'ConfigMap apps/shop', reason: 'was changed', problem: 'Recursive reconciliation loop' }), ['loop']],
 ])('%s', (_, evidence, ids) => {
-  expect(diagnose({ ...well, ...evidence }).map(({ disaster }) => disaster.id)).toEqual(ids)
+  expect(diagnose({ ...healthy, ...evidence }).map(({ mode }) => mode.id)).toEqual(ids)
 })
 
 test('a loop that an earlier run has suspended is gone on with, though it cannot be seen any more', () => {
-  expect(diagnose(well, ['loop']).map(({ disaster }) => disaster.id)).toEqual(['loop'])
+  expect(diagnose(healthy, ['loop']).map(({ mode }) => mode.id)).toEqual(['loop'])
 })
 
 test('a FluxInstance that is being deleted is reported with what follows', () => {
-  expect(diagnose({ ...well, instance: terminating }).map(({ because }) => because)).toEqual([
+  expect(diagnose({ ...healthy, instance: terminating }).map(({ because }) => because)).toEqual([
     'it is being deleted since 2026-11-29T00:00:00Z: the operator will uninstall Flux as soon as it runs',
   ])
 })
@@ -322,23 +322,23 @@ test.each([
   ],
 ])('what is lost outside is named with what brings it back: %s', (_, reason, remedy) => {
   const probes = ['sources', 'instance'].flatMap((id) => seen(id, { object: 'x', reason }).probed)
-  const [found] = diagnose({ ...well, probed: probes })
-  expect(() => found?.disaster.remedy(meansWith({ evidence: { ...well, probed: probes } }))).toThrow(expect.objectContaining({ remedy }))
+  const [found] = diagnose({ ...healthy, probed: probes })
+  expect(() => found?.mode.remedy(remediesWith({ evidence: { ...healthy, probed: probes } }))).toThrow(expect.objectContaining({ remedy }))
 })
 
 const step = (id: string, title = id): Step => ({
   id,
   title,
   risk: 'change',
-  look: () => Promise.resolve({ is: 'done', detail: '' }),
-  act: () => Promise.resolve(),
+  check: () => Promise.resolve({ is: 'done', detail: '' }),
+  apply: () => Promise.resolve(),
 })
 const none = (): Promise<readonly Step[]> => Promise.resolve([])
-const meansWith = (more: Partial<Remedies>): Remedies => ({
-  evidence: well,
+const remediesWith = (more: Partial<Remedies>): Remedies => ({
+  evidence: healthy,
   clusterFolder: () => 'infra',
-  look() {
-    throw new Error('no look is taken')
+  takeSnapshot() {
+    throw new Error('nothing is read')
   },
   everything: none,
   recreateNamespace: none,
@@ -383,9 +383,9 @@ describe('the steps of several remedies', () => {
         true,
       )
     const releases = [release('a', 'b'), release('b', 'c'), release('c', 'a')]
-    const evidence = { ...well, ...seen('helmreleases', ...stuck), objects: new Map(releases.map((one) => [one.name, one])) }
-    const remedy = disasters.find(({ id }) => id === 'release-pending')?.remedy
-    const { releases: steps = [] } = (await remedy?.(meansWith({ evidence }))) ?? {}
+    const evidence = { ...healthy, ...seen('helmreleases', ...stuck), objects: new Map(releases.map((one) => [one.name, one])) }
+    const remedy = failureModes.find(({ id }) => id === 'release-pending')?.remedy
+    const { releases: steps = [] } = (await remedy?.(remediesWith({ evidence }))) ?? {}
     expect(steps.map(({ title }) => title)).toEqual(
       ['c', 'b', 'a'].map((name) => `Have helm-controller take HelmRelease apps/${name} up again`),
     )
@@ -401,15 +401,15 @@ describe('a deleted operator', () => {
     )
   const remedyFor = async (more: Partial<Evidence>): Promise<string[]> => {
     const objects = new Map([release('True')].map((one) => [one.name, one]))
-    const remedy = disasters.find(({ id }) => id === 'operator-deleted')?.remedy
-    const means = meansWith({ evidence: { ...well, objects, ...more }, operator: () => Promise.resolve([step('flux-operator')]) })
-    return ((await remedy?.(means))?.operator ?? []).map(({ id }) => id)
+    const remedy = failureModes.find(({ id }) => id === 'operator-deleted')?.remedy
+    const remedies = remediesWith({ evidence: { ...healthy, objects, ...more }, operator: () => Promise.resolve([step('flux-operator')]) })
+    return ((await remedy?.(remedies))?.operator ?? []).map(({ id }) => id)
   }
   test('is left to helm-controller, where that can put it back', async () => {
     expect(await remedyFor({})).toEqual(['operator'])
   })
   test.each<[string, Partial<Evidence>]>([
-    ['source-controller is gone, which has its chart', { controllers: { ...well.controllers, there: ['helm-controller'] } }],
+    ['source-controller is gone, which has its chart', { controllers: { ...healthy.controllers, there: ['helm-controller'] } }],
     ['helm-controller is not available', seen('controllers', { object: 'Deployment flux-system/helm-controller', reason: '0 of 1' })],
     ['its HelmRelease fails', { objects: new Map([release('False')].map((one) => [one.name, one])) }],
   ])('is installed, where %s', async (_, more) => {

@@ -1,6 +1,6 @@
 import { asTyped } from '../../../run-names.ts'
 import { expect, test } from 'vitest'
-import { ensureAtRest } from '../../../../lib/commands/teardown/steps/disable-reconciliation.ts'
+import { ensureReconciliationDisabled } from '../../../../lib/commands/teardown/steps/disable-reconciliation.ts'
 import { hurrier } from '../../../../lib/commands/teardown/steps/stop-controllers.ts'
 import { fluxKinds } from '../../../../lib/flux/kinds.ts'
 import { type Cluster, clusterAt } from '../../../../lib/kubernetes/client.ts'
@@ -66,8 +66,8 @@ test.each<[string, string, string, boolean]>([
     lastTimestamp: stamped,
   })
   const pod = parseObject({ ...kinds.pod, metadata: { namespace, name: 'flux-operator-1' }, spec: { containers: [] } })
-  const look = await ensureAtRest(namespace).look(contextWith({ FluxInstance: [instance], Pod: [pod], Event: [said] }))
-  expect(look.is).toBe(isHeard ? 'done' : 'waiting')
+  const status = await ensureReconciliationDisabled(namespace).check(contextWith({ FluxInstance: [instance], Pod: [pod], Event: [said] }))
+  expect(status.is).toBe(isHeard ? 'done' : 'waiting')
 })
 
 test('how long a pod has been ending is measured by this machine alone', async () => {

@@ -28,8 +28,8 @@ beforeEach(() => {
   starts = watchStarts({ 'source-controller': 'v1.9.5' }, { 'source-controller': 'v1.9.4' }, () => clock)
 })
 
-/** What each of these looks, ten seconds apart, is refused with, or nothing. */
-async function looks(...statuses: readonly object[]): Promise<(string | undefined)[]> {
+/** What each of these checks, ten seconds apart, is refused with, or nothing. */
+async function checks(...statuses: readonly object[]): Promise<(string | undefined)[]> {
   const found: (string | undefined)[] = []
   for (const status of statuses) {
     const cluster = { get: () => Promise.resolve(deployment), list: () => Promise.resolve([podWith(status)]) }
@@ -52,18 +52,18 @@ const crashing = (restartCount: number, terminated: object = { exitCode: 1 }) =>
 describe('what no waiting helps is decided', () => {
   test('a login that the registry refuses, once it was reported for a while', async () => {
     const unauthorized = `failed to resolve reference "${image}": failed to authorize: 401 Unauthorized`
-    expect(await looks(pull(unauthorized), backOff, pull(unauthorized))).toEqual([undefined, undefined, `${cannot}${unauthorized}`])
-    expect(await looks(backOff)).toEqual([`${cannot}the registry refuses it`])
+    expect(await checks(pull(unauthorized), backOff, pull(unauthorized))).toEqual([undefined, undefined, `${cannot}${unauthorized}`])
+    expect(await checks(backOff)).toEqual([`${cannot}the registry refuses it`])
   })
   test('an image for another processor, at once', async () => {
     const format = 'exec /usr/local/bin/source-controller: exec format error'
-    expect(await looks(crashing(0, { exitCode: 255, message: `${format}\n` }))).toEqual([`${cannot}${format}`])
-    expect(await looks({ state: { waiting: { reason: 'RunContainerError', message: format } } })).toEqual([`${cannot}${format}`])
+    expect(await checks(crashing(0, { exitCode: 255, message: `${format}\n` }))).toEqual([`${cannot}${format}`])
+    expect(await checks({ state: { waiting: { reason: 'RunContainerError', message: format } } })).toEqual([`${cannot}${format}`])
   })
   test('a program that ends again and again', async () => {
     const reported = `${cannot}its program has ended 4 times, the last time with exit code 1`
-    expect(await looks(crashing(1), crashing(2), crashing(3))).toEqual([undefined, undefined, reported])
-    expect(await looks(crashing(3, { exitCode: 2, message: 'unknown flag: --x' }))).toEqual([
+    expect(await checks(crashing(1), crashing(2), crashing(3))).toEqual([undefined, undefined, reported])
+    expect(await checks(crashing(3, { exitCode: 2, message: 'unknown flag: --x' }))).toEqual([
       `${cannot}its program has ended 4 times, the last time with exit code 2: unknown flag: --x`,
     ])
   })
@@ -75,10 +75,10 @@ describe('what may pass is waited for', () => {
     ['a registry that is away', pull('dial tcp: connection refused')],
     ['a program that runs again', { restartCount: 9, state: { running: {} }, lastState: { terminated: { exitCode: 1 } } }],
   ])('%s', async (_, status) => {
-    expect(await looks(status, status, status)).toEqual([undefined, undefined, undefined])
+    expect(await checks(status, status, status)).toEqual([undefined, undefined, undefined])
   })
   test('a registry that refuses for a moment', async () => {
     const unauthorized = pull('401 Unauthorized')
-    expect(await looks(unauthorized, pull('connection refused'), unauthorized)).toEqual([undefined, undefined, undefined])
+    expect(await checks(unauthorized, pull('connection refused'), unauthorized)).toEqual([undefined, undefined, undefined])
   })
 })

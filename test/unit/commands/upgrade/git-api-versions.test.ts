@@ -10,7 +10,7 @@ const crds = [
   { name: 'helmreleases.helm.toolkit.fluxcd.io', kind: 'HelmRelease', group: 'helm.toolkit.fluxcd.io' },
   { name: 'alerts.notification.toolkit.fluxcd.io', kind: 'Alert', group: 'notification.toolkit.fluxcd.io' },
 ].map((crd) => ({ ...crd, versions: [], served: [], storage: '', stored: [], isEstablished: true }))
-const goesAway = new Set(['helmreleases.helm.toolkit.fluxcd.io v2beta2'])
+const removedVersions = new Set(['helmreleases.helm.toolkit.fluxcd.io v2beta2'])
 
 function write(file: string, text: string): void {
   mkdirSync(dirname(join(root, 'kubernetes', file)), { recursive: true })
@@ -26,7 +26,7 @@ test('what Git has in API versions that go away is found with file and line', as
   write('apps/other.yaml', 'apiVersion: notification.toolkit.fluxcd.io/v2beta2\nkind: Alert\n')
   write('apps/odd.yaml', 'a: [helm.toolkit.fluxcd.io/v2\n')
   write('apps/none.yaml', 'a: [nothing of ours\n')
-  const old = await oldApisInGit(root, crds, goesAway)
+  const old = await oldApisInGit(root, crds, removedVersions)
   expect(old).toEqual({
     found: [
       { place: 'kubernetes/apps/b.yml:3', kind: 'HelmRelease', apiVersion: 'helm.toolkit.fluxcd.io/v2beta2' },

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { imagePod, newImageOf, verdictOf } from '../../../../lib/commands/upgrade/image-pods.ts'
+import { imagePod, newImageOf, podVerdict } from '../../../../lib/commands/upgrade/image-pods.ts'
 import { kinds, type KubeObject, parseObject } from '../../../../lib/kubernetes/objects.ts'
 
 const name = 'source-controller'
@@ -99,7 +99,7 @@ describe('what a pod says of its image', () => {
   const absent = `failed to resolve reference "${image}": ${image}: not found`
   const unscheduled = { type: 'PodScheduled', status: 'False', reason: 'Unschedulable', message: '0/1 nodes are available' }
 
-  test.each<[string, KubeObject | undefined, ReturnType<typeof verdictOf>]>([
+  test.each<[string, KubeObject | undefined, ReturnType<typeof podVerdict>]>([
     ['it printed its help', ended(0, 'Completed'), { is: 'starts' }],
     ['an older pflag printed it', ended(2, 'Error', 'pflag: help requested\n'), { is: 'starts' }],
     ['it panics', ended(2, 'Error', 'panic: nil map'), { is: 'fails', words: 'exit code 2, Error: panic: nil map' }],
@@ -109,7 +109,7 @@ describe('what a pod says of its image', () => {
       { is: 'fails', words: 'exit code 255, Error: exec /usr/local/bin/source-controller: exec format error' },
     ],
     ['there is none', waiting('ErrImagePull', absent), { is: 'fails', words: `ErrImagePull: ${absent}` }],
-    ['it wants a login', waiting('ErrImagePull', '401 Unauthorized'), { is: 'fails', words: 'ErrImagePull: 401 Unauthorized' }],
+    ['it requires a login', waiting('ErrImagePull', '401 Unauthorized'), { is: 'fails', words: 'ErrImagePull: 401 Unauthorized' }],
     [
       'the registry asks for patience',
       waiting('ErrImagePull', '429 toomanyrequests: unauthorized'),
@@ -131,6 +131,6 @@ describe('what a pod says of its image', () => {
     ],
     ['it is gone', undefined, { is: 'unable', words: 'its pod was deleted by another' }],
   ])('%s', (_, pod, verdict) => {
-    expect(verdictOf(pod, { name })).toEqual(verdict)
+    expect(podVerdict(pod, { name })).toEqual(verdict)
   })
 })

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
-import { choicesFrom, type Here, linesOfChoices, operatorsWorthALook } from '../../../../lib/commands/upgrade/list.ts'
+import { choicesFrom, type InstalledVersions, linesOfChoices, operatorsToRead } from '../../../../lib/commands/upgrade/list.ts'
 
-const here: Here = { flux: '2.9.4', operator: '0.59.0', kubernetes: 'v1.34.1' }
+const here: InstalledVersions = { flux: '2.9.4', operator: '0.59.0', kubernetes: 'v1.34.1' }
 const brings = (operator: string, ...versions: string[]) => ({ operator, distribution: { versions } })
 const operators = [brings('0.60.0', '2.9.4', '2.9.5', '2.10.0'), brings('0.59.0', '2.8.8', '2.9.4', '2.9.5', '2.10.0-rc.1')]
 const none = (): readonly string[] => []
@@ -34,7 +34,7 @@ describe('the versions that there are', () => {
 
 test('of newer operators the newest patch of each of the last minors is looked at', () => {
   const tags = ['0.58.1', '0.59.0', '0.59.1', '0.60.0', '0.60.2', '0.60.1', '0.61.0-rc.1', 'latest', '0.62.0', '0.63.0', '0.64.0', '1.0.0']
-  expect(operatorsWorthALook(tags, '0.59.0')).toEqual(['0.62.0', '0.63.0', '0.64.0', '1.0.0'])
-  expect(operatorsWorthALook(['0.59.1', '0.60.0', '0.60.2'], '0.59.0')).toEqual(['0.59.1', '0.60.2'])
-  expect(operatorsWorthALook(tags, '1.0.0')).toEqual([])
+  expect(operatorsToRead(tags, '0.59.0')).toEqual(['0.62.0', '0.63.0', '0.64.0', '1.0.0'])
+  expect(operatorsToRead(['0.59.1', '0.60.0', '0.60.2'], '0.59.0')).toEqual(['0.59.1', '0.60.2'])
+  expect(operatorsToRead(tags, '1.0.0')).toEqual([])
 })

@@ -15,6 +15,6 @@ test('a full disk keeps what was measured from the notes, and ends no upgrade', 
   const pauses = { start: () => undefined, stop: () => undefined, measured: () => ({ 'source-controller': 700 }) }
   const measured = remembering(step('rollout', done), pauses, memory)
   const { run } = stage([], 'dry-run')
-  expect(await measured.look(run)).toEqual(done)
+  expect(await measured.check(run)).toEqual(done)
   expect(notes).toEqual({ pauses: { 'source-controller': 700 } })
 })

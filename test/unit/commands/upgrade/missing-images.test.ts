@@ -46,8 +46,8 @@ beforeEach(() => {
   pulls = watchPulls({ 'source-controller': 'v1.9.5' }, { 'source-controller': 'v1.9.4' }, () => clock)
 })
 
-/** What each of these looks, ten seconds apart, comes to: the words it is refused with, or nothing. */
-async function looks(...seen: readonly (Waiting | undefined)[]): Promise<(string | undefined)[]> {
+/** What each of these checks, ten seconds apart, comes to: the words it is refused with, or nothing. */
+async function checks(...seen: readonly (Waiting | undefined)[]): Promise<(string | undefined)[]> {
   const found: (string | undefined)[] = []
   for (const waiting of seen) {
     const thrown: unknown = await pulls.verify(clusterOf(image, podOf(image, waiting)), ref).catch((error: unknown) => error)
@@ -75,16 +75,16 @@ describe('an image that does not exist', () => {
     ['a processor it is not built for', 'no match for platform in manifest: not found', 'no match for platform in manifest: not found'],
   ])('is decided once it was reported for a while: %s', async (_, message, words) => {
     const reported = `${missing} (${words})`
-    expect(await looks(pull(message), backOff(`: ErrImagePull: ${message}`), pull(message))).toEqual([undefined, undefined, reported])
+    expect(await checks(pull(message), backOff(`: ErrImagePull: ${message}`), pull(message))).toEqual([undefined, undefined, reported])
   })
 
   test('is decided where a back-off names no cause, as before Kubernetes 1.32', async () => {
-    expect(await looks(pull(notFound), backOff(), backOff())).toEqual([undefined, undefined, missing])
-    expect(await looks(backOff(), backOff())).toEqual([missing, missing])
+    expect(await checks(pull(notFound), backOff(), backOff())).toEqual([undefined, undefined, missing])
+    expect(await checks(backOff(), backOff())).toEqual([missing, missing])
   })
 
   test('is named with what to do', async () => {
-    await looks(pull(notFound))
+    await checks(pull(notFound))
     clock = 60_000
     const thrown: unknown = await pulls.verify(clusterOf(image, podOf(image, pull(notFound))), ref).catch((error: unknown) => error)
     expect(thrown).toMatchObject({
@@ -114,12 +114,12 @@ describe('what may pass is waited for', () => {
       'failed to copy: httpReadSeeker: failed open: content at https://mirror/blobs/sha256:1 not found: not found',
     ],
   ])('%s', async (_, message) => {
-    expect(await looks(pull(message), backOff(`: ErrImagePull: ${message}`), pull(message), backOff())).toEqual(Array(4).fill(undefined))
+    expect(await checks(pull(message), backOff(`: ErrImagePull: ${message}`), pull(message), backOff())).toEqual(Array(4).fill(undefined))
   })
 
   test('an image that is there after all', async () => {
-    expect(await looks(pull(notFound), undefined, pull(notFound))).toEqual([undefined, undefined, undefined])
-    expect(await looks(pull(notFound), pull('connection refused'), backOff())).toEqual([undefined, undefined, undefined])
+    expect(await checks(pull(notFound), undefined, pull(notFound))).toEqual([undefined, undefined, undefined])
+    expect(await checks(pull(notFound), pull('connection refused'), backOff())).toEqual([undefined, undefined, undefined])
   })
 })
 
@@ -190,10 +190,10 @@ test("the operator's image ends the wait for its release, of which helm-controll
     instanceRelease: 'flux-instance',
   }
   const agreement = awaitAgreement(place, { flux: '2.9.5', operator: '0.60.0' })
-  expect(await agreement.look(run)).toEqual({
+  expect(await agreement.check(run)).toEqual({
     is: 'waiting',
     on: 'HelmRelease flux-system/flux-operator to release 0.60.0; it is at 0.59.0 (HelmRelease flux-system/flux-operator: Progressing: )',
   })
   vi.advanceTimersByTime(15_000)
-  await expect(agreement.look(run)).rejects.toThrow(`Deployment flux-system/flux-operator cannot run: there is no image ${wanted} (`)
+  await expect(agreement.check(run)).rejects.toThrow(`Deployment flux-system/flux-operator cannot run: there is no image ${wanted} (`)
 })

@@ -4,7 +4,7 @@ import { listenAnywhere } from '../../../../lab/ports.ts'
 import { verifyDigest } from '../../../../lib/desired-state/render-chart.ts'
 import { exactVersion, pinnedBy } from '../../../../lib/desired-state/chart.ts'
 import { checkChart, digestAt } from '../../../../lib/commands/upgrade/checks/operator-chart.ts'
-import { linesOf } from '../../../../lib/commands/upgrade/version-lines.ts'
+import { changedLinesOf } from '../../../../lib/commands/upgrade/version-lines.ts'
 import { listTags } from '../../../../lib/tools/registry.ts'
 
 const [one, two] = ['1', '2'].map((digit) => `sha256:${digit.repeat(64)}`)
@@ -79,7 +79,7 @@ describe('another version of the operator in settings.yaml', () => {
     const settings = { operator_version: '0.59.0', distribution_artifact: artifact, ...digests }
     const url = `oci://${host}/open`
     const tree = { settings, cluster: 'infra', operator: { name: 'flux-operator', version: '0.59.0', url, ...operator }, instance: { url } }
-    const { after, findings } = await linesOf(tree, versions('0.59.0'), versions(to), (url) => digestAt(asking, url))
+    const { after, findings } = await changedLinesOf(tree, versions('0.59.0'), versions(to), (url) => digestAt(asking, url))
     return { after, reported: findings.map(({ is, what }) => `${is}: ${what}`) }
   }
   const line = { operator_version: '0.60.0' }
@@ -109,7 +109,7 @@ describe('another version of the operator in settings.yaml', () => {
   test('is refused where the new digest is not reported', async () => {
     const { reported } = await moved(`oci://${host}/open:v0.59.0@${one}`, {}, '0.62.0')
     expect(reported).toEqual([
-      `blocks: the distribution artifact is pinned by digest, and the registry does not tell that of oci://${host}/open:v0.62.0`,
+      `blocks: the distribution artifact is pinned by digest, and the registry does not report that of oci://${host}/open:v0.62.0`,
     ])
   })
   test('tells that an artifact by digest alone stays', async () => {
@@ -127,12 +127,12 @@ describe('another version of the operator in settings.yaml', () => {
     [
       'a digest',
       { digest: one },
-      `the OCIRepository of HelmRelease flux-operator is pinned to ${one}: 0.60.0 in ${file} would bring nothing else`,
+      `the OCIRepository of HelmRelease flux-operator is pinned to ${one}: 0.60.0 in ${file} would change nothing`,
     ],
     [
       'a tag of its own',
       { version: '0.58.0' },
-      `the OCIRepository of HelmRelease flux-operator has the tag 0.58.0, which is not ${file}: changing that would bring nothing else`,
+      `the OCIRepository of HelmRelease flux-operator has the tag 0.58.0, which is not ${file}: changing that would change nothing`,
     ],
   ])('is refused where the chart follows %s', async (_, operator, what) => {
     expect((await moved('', operator)).reported).toEqual([`blocks: ${what}`])

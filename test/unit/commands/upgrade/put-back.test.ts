@@ -71,10 +71,10 @@ function puttingBack(first: KubeObject, letsGo: boolean, timeout: number): { sto
   const memory = { read: () => ({}), write: () => undefined, folder: () => '' }
   const names = { id: 'run', script: 'upgrade', context: 'infra', place: 'infra', where: '--context infra' }
   const run: StepContext = { ...names, cluster, console, memory, timeout, signal, clean: (text) => text, ...asTyped }
-  return { story, result: step.act(run, (text) => void story.push(text)) }
+  return { story, result: step.apply(run, (text) => void story.push(text)) }
 }
 
-const reported = 'FluxInstance flux-system/flux to be looked at by the operator'
+const reported = 'FluxInstance flux-system/flux to be reconciled by the operator'
 
 test.each([
   ['that has applied a newer minor', instance('old', '2.9.0', '2.9.0')],

@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest'
 import { checkChartValues, checkOf } from '../../../../lib/commands/validate/chart-values.ts'
 import { chartSchemas, isKnownChart } from '../../../../lib/commands/validate/chart-schemas.ts'
 import { at, isFields } from '../../../../lib/commands/validate/at.ts'
-import type { Placed } from '../../../../lib/commands/validate/cluster-tree.ts'
+import type { ManifestObject } from '../../../../lib/commands/validate/cluster-tree.ts'
 
 /** The keys of the real charts, as controlplaneio-fluxcd/charts has them; `*` stands for whatever a value of that place may be. */
 const keys: Readonly<Record<string, string>> = {
@@ -116,7 +116,7 @@ function leaves(schema: unknown, path: readonly string[] = []): string[] {
 }
 
 describe('the version of the chart', () => {
-  const placed = (kind: string, name: string, spec: object): Placed => ({
+  const placed = (kind: string, name: string, spec: object): ManifestObject => ({
     object: { spec },
     kind,
     name,

@@ -19,7 +19,7 @@ test('nothing, and a part of the checkout, are the checkout', () => {
 })
 
 test('what is not a part of it is refused, and so is what is not there', () => {
-  expect(() => subjectOf(checkout, checkout, ['lib'])).toThrow('lib is not a part of what validate looks at')
+  expect(() => subjectOf(checkout, checkout, ['lib'])).toThrow('lib is not part of what validate checks')
   expect(() => subjectOf(checkout, checkout, ['../nowhere'])).toThrow('there is no ../nowhere')
 })
 

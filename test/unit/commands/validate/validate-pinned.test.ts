@@ -1,9 +1,9 @@
 import { expect, test } from 'vitest'
 import { checkPinned } from '../../../../lib/commands/validate/pinned.ts'
-import type { Placed } from '../../../../lib/commands/validate/cluster-tree.ts'
+import type { ManifestObject } from '../../../../lib/commands/validate/cluster-tree.ts'
 
 const sha = `sha256:${'1'.repeat(64)}`
-const placed = (kind: string, name: string, spec: object): Placed => ({
+const placed = (kind: string, name: string, spec: object): ManifestObject => ({
   object: { spec },
   kind,
   name,

@@ -5,7 +5,7 @@ import { describe, expect, test } from 'vitest'
 import { parseAllDocuments } from 'yaml'
 import { projectRoot } from '../../../../../lib/base/paths.ts'
 import { conductorJob, waveJob, workManifest } from '../../../../../lib/commands/fleet/kubernetes/manifests.ts'
-import { conductorName, objectName, standing, usualNamespace, waveJobName } from '../../../../../lib/commands/fleet/kubernetes/names.ts'
+import { conductorName, objectName, standing, fleetNamespace, waveJobName } from '../../../../../lib/commands/fleet/kubernetes/names.ts'
 
 const runId = '20261130T053721123Z-fleet-health-check'
 const run = { namespace: 'flux-runbook', runId, image: 'registry.example.com/flux-runbook:0.1.0' }
@@ -125,7 +125,7 @@ test('what an administrator applies has the names that the Jobs go by, and no ri
   })
   const objects = documents.map((document) => v.parse(schema, document.toJS()))
   expect(objects.map(({ kind, metadata }) => `${kind} ${metadata.name}`)).toEqual([
-    `Namespace ${usualNamespace}`,
+    `Namespace ${fleetNamespace}`,
     `PersistentVolumeClaim ${standing.claim}`,
     `ServiceAccount ${standing.conductor}`,
     `ServiceAccount ${standing.worker}`,
@@ -133,7 +133,7 @@ test('what an administrator applies has the names that the Jobs go by, and no ri
     'RoleBinding flux-runbook-fleet',
     'NetworkPolicy flux-runbook-fleet',
   ])
-  for (const { metadata } of objects.slice(1)) expect(metadata.namespace).toBe(usualNamespace)
+  for (const { metadata } of objects.slice(1)) expect(metadata.namespace).toBe(fleetNamespace)
   const rights = objects.flatMap(({ rules }) => rules)
   expect(rights.flatMap(({ resources }) => resources)).toEqual(['jobs', 'pods', 'configmaps'])
   expect(rights.flatMap(({ verbs }) => verbs)).not.toContain('delete')

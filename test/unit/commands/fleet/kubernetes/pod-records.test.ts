@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { endIn, endMessage } from '../../../../../lib/commands/fleet/kubernetes/end-message.ts'
 import { eventsBetween } from '../../../../../lib/commands/fleet/kubernetes/fleet-events.ts'
-import { factsOf, indexOf, jobFactsOf, type PodFacts } from '../../../../../lib/commands/fleet/kubernetes/pod-facts.ts'
+import { fleetPodFacts, indexOf, jobFactsOf, type PodFacts } from '../../../../../lib/commands/fleet/kubernetes/pod-facts.ts'
 import { recordEnd, recordPod } from '../../../../../lib/commands/fleet/kubernetes/pod-records.ts'
 import { resultOf } from '../../../../../lib/commands/fleet/kubernetes/result.ts'
 import type { ClusterRecord } from '../../../../../lib/commands/fleet/fleet-run.ts'
@@ -63,7 +63,7 @@ describe('what pods do becomes the record of their cluster', () => {
       failedIndexes: new Set([1, 3, 4]),
     })
     expect(recordEnd(killed, command, 3, facts)?.error?.message).toBe(
-      'its pod was ended: exit code 137 (OOMKilled), and so were those that were to go on with it',
+      'its pod was ended: exit code 137 (OOMKilled), and so were those that were to resume it',
     )
     expect(killed).toMatchObject({ end: { outcome: 'failed', exitCode: 1 } })
     const cut: ClusterRecord = { spans: [{ startedAt: '1' }], pod: 'pod-b' }
@@ -105,8 +105,8 @@ test('of a pod its one container counts; that it is just being made is no troubl
       status: { phase: 'Pending', containerStatuses: [{ state }] },
     })
   expect(indexOf(pod({}))).toBe(7)
-  expect(factsOf(pod({ waiting: { reason: 'ContainerCreating' } }))).toEqual({ is: 'waiting', why: '' })
-  expect(factsOf(pod({ waiting: { reason: 'ErrImagePull', message: 'not found' } }))).toEqual({
+  expect(fleetPodFacts(pod({ waiting: { reason: 'ContainerCreating' } }))).toEqual({ is: 'waiting', why: '' })
+  expect(fleetPodFacts(pod({ waiting: { reason: 'ErrImagePull', message: 'not found' } }))).toEqual({
     is: 'waiting',
     why: 'ErrImagePull: not found',
   })

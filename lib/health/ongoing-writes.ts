@@ -8,14 +8,14 @@ import { waitUntil } from '../kubernetes/wait-until.ts'
 import { lastWriteBy } from './last-write.ts'
 import type { Suspect } from './changes.ts'
 
-/** Between two looks at an object, in milliseconds. */
+/** Between two reads of an object, in milliseconds. */
 const between = 1000
 
 /**
  * Looks at the suspects again and again, until one of them was seen to write `writes` times without a new cause, or the time is over.
  * @returns those of them that go on, with all others that write to the same objects; none where nothing was seen
  */
-export async function seeGoingOn(
+export async function watchSuspects(
   cluster: Cluster,
   suspects: readonly Suspect[],
   options: { readonly writes: number; readonly within: number },
@@ -26,7 +26,7 @@ export async function seeGoingOn(
       return { suspect, read, cause: suspect.cause, stamp: await read(), writes: 0 }
     }),
   )
-  const look = async (): Promise<Suspect[]> => {
+  const check = async (): Promise<Suspect[]> => {
     for (const one of watched) {
       const stamp = await one.read()
       if (stamp === one.stamp) continue
@@ -39,7 +39,7 @@ export async function seeGoingOn(
     }
     return []
   }
-  return waitUntil(cluster, { watches: [], timeout: options.within, every: between, look, isOver: (goingOn) => goingOn.length > 0 })
+  return waitUntil(cluster, { watches: [], timeout: options.within, every: between, check, isOver: (ongoing) => ongoing.length > 0 })
 }
 
 const releaseSchema = v.object({

@@ -7,8 +7,8 @@ import type { Duplex } from 'node:stream'
 import { join } from 'node:path'
 import type { LabAccess } from '../../lab/client.ts'
 
-/** The lab's Git and registry as a company has them: https with its own authority, under names that only its proxy knows. */
-export interface Company {
+/** The lab's Git and registry as on a private network: https with its own authority, under names that only its proxy knows. */
+export interface PrivateNetwork {
   readonly git: string
   readonly registry: string
   /** Who may read the registry. */
@@ -25,12 +25,12 @@ export interface Company {
 
 const names = { git: 'git.corp.example', registry: 'registry.corp.example' } as const
 
-/** Puts a company's front before a lab. */
-export async function startCompany({ bin, git, registry }: LabAccess, folder: string): Promise<Company> {
+/** Puts a private network's front before a lab. */
+export async function startPrivateNetwork({ bin, git, registry }: LabAccess, folder: string): Promise<PrivateNetwork> {
   const login = { username: 'robot', password: 'password-of-the-registry' }
   const printed = execFileSync(join(bin, 'control-plane'), ['certificate', ...Object.values(names)], { encoding: 'utf8' })
   const authority = /-----BEGIN CERTIFICATE-----[^-]*-----END CERTIFICATE-----\n(?=-----BEGIN [A-Z ]*KEY)/.exec(printed)?.[0] ?? ''
-  const ca = { file: join(folder, 'company-ca.crt'), text: authority }
+  const ca = { file: join(folder, 'private-ca.crt'), text: authority }
   writeFileSync(ca.file, ca.text)
 
   const wanted = `Basic ${Buffer.from(`${login.username}:${login.password}`).toString('base64')}`
@@ -38,7 +38,7 @@ export async function startCompany({ bin, git, registry }: LabAccess, folder: st
   const gitServer = createHttps(tls, (incoming, response) => passOn(new URL(git.url).host, incoming, response))
   const registryServer = createHttps(tls, (incoming, response) => {
     if (incoming.headers.authorization === wanted) passOn(registry, incoming, response)
-    else response.writeHead(401, { 'www-authenticate': 'Basic realm="the company"' }).end()
+    else response.writeHead(401, { 'www-authenticate': 'Basic realm="the private network"' }).end()
   })
   const ports = new Map([
     [`${names.git}:443`, await listen(gitServer)],

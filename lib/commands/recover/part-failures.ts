@@ -1,8 +1,8 @@
 import { releaseNames } from '../../flux/refs.ts'
-import type { Damage, Trouble } from '../../health/probe.ts'
+import type { DamageKind, Trouble } from '../../health/probe.ts'
 import type { Evidence } from './evidence.ts'
-import type { Disaster } from './failures.ts'
-import { healsOperator } from './heals-operator.ts'
+import type { FailureMode } from './failures.ts'
+import { repairsOperator } from './repairs-operator.ts'
 import type { Remedy } from './layers.ts'
 import { findObstacles } from './obstacles.ts'
 import type { Remedies } from './remedies.ts'
@@ -13,33 +13,33 @@ import { awaitControllers, awaitOperator } from './steps/repair.ts'
 import { troubles } from './stuck-releases.ts'
 
 /** Losses of single objects that Flux consists of, and what keeps it from putting them back. */
-export const losses: readonly Disaster[] = [
+export const partFailures: readonly FailureMode[] = [
   {
     id: 'webhook-orphaned',
     isObstacle: true,
     title: 'An admission webhook that cannot answer refuses what Flux writes',
     recognise: ({ probed }) => described(damaged(probed, 'webhooks', 'webhook-unanswered')),
-    remedy: (means) => withoutObstacles(means, damaged(means.evidence.probed, 'webhooks', 'webhook-unanswered')),
+    remedy: (remedies) => withoutObstacles(remedies, damaged(remedies.evidence.probed, 'webhooks', 'webhook-unanswered')),
   },
   {
     id: 'webhook-expired',
     isObstacle: true,
     title: 'An admission webhook whose certificates have expired refuses what Flux writes',
     recognise: ({ probed }) => described(damaged(probed, 'certificates', 'webhook-expired')),
-    remedy: (means) => withoutObstacles(means, damaged(means.evidence.probed, 'certificates', 'webhook-expired')),
+    remedy: (remedies) => withoutObstacles(remedies, damaged(remedies.evidence.probed, 'certificates', 'webhook-expired')),
   },
   {
     id: 'quota-zero',
     isObstacle: true,
     title: "A quota of 0 in Flux's namespace",
     recognise: ({ probed }) => described(damaged(probed, 'namespace', 'quota')),
-    remedy: (means) => withoutObstacles(means, damaged(means.evidence.probed, 'namespace', 'quota')),
+    remedy: (remedies) => withoutObstacles(remedies, damaged(remedies.evidence.probed, 'namespace', 'quota')),
   },
   {
     id: 'crds-deleted',
     title: "Some of Flux's CRDs deleted, and with them every object of their kinds",
     recognise: ({ probed }) => described(damaged(probed, 'crds', 'crd-gone')),
-    remedy: ({ look }) => ({ parts: [ensureCrds(look)] }),
+    remedy: ({ takeSnapshot }) => ({ parts: [ensureCrds(takeSnapshot)] }),
   },
   {
     id: 'scaled-to-zero',
@@ -57,19 +57,19 @@ export const losses: readonly Disaster[] = [
           ({ object }) => object !== `HelmRelease ${namespace}/${releaseNames.instance}`,
         ),
       ),
-    async remedy(means) {
-      const { look, evidence } = means
+    async remedy(remedies) {
+      const { takeSnapshot, evidence } = remedies
       // Without its own account and binding the operator can put nothing back, nor can helm-controller without those that it keeps.
       const isOperators = damaged(evidence.probed, 'inventory', 'part-gone', 'part-emptied').some(({ reason }) =>
         reason.includes('Helm release'),
       )
-      const operator = isOperators ? await orNothing(means.operator) : []
-      return { operator, parts: [ensureParts(look)] }
+      const operator = isOperators ? await orNothing(remedies.operator) : []
+      return { operator, parts: [ensureParts(takeSnapshot)] }
     },
   },
 ]
 
-function damaged(probed: Evidence['probed'], id: string, ...kinds: readonly Damage[]): readonly Trouble[] {
+function damaged(probed: Evidence['probed'], id: string, ...kinds: readonly DamageKind[]): readonly Trouble[] {
   return troubles(probed, id).filter(({ damage }) => damage !== undefined && kinds.includes(damage))
 }
 
@@ -84,21 +84,21 @@ function described(found: readonly Trouble[]): string | undefined {
   return `${first.object} ${first.reason}${others.length === 0 ? '' : `; and ${others.length} more: ${others.map(({ object }) => object).join(', ')}`}`
 }
 
-async function scaleUp(means: Remedies): Promise<Remedy> {
-  const { evidence } = means
+async function scaleUp(remedies: Remedies): Promise<Remedy> {
+  const { evidence } = remedies
   const { namespace, controllers, installation, probed } = evidence
   if (!installation.expectsOperator) {
     const next = idle(probed, 'controllers').flatMap((one) => one.next ?? [])
     throw new RemedyNeeds('no operator keeps the controllers of this Flux', next.join('; '))
   }
   const operator =
-    idle(probed, 'operator').length === 0 ? [] : healsOperator(evidence) ? [awaitOperator(namespace)] : await means.operator()
+    idle(probed, 'operator').length === 0 ? [] : repairsOperator(evidence) ? [awaitOperator(namespace)] : await remedies.operator()
   return { operator, controllers: [awaitControllers(namespace, controllers.wanted)] }
 }
 
 /** What stands in the way is deleted, with consent; first of all, for it refuses every other repair. */
-async function withoutObstacles({ look }: Remedies, found: readonly Trouble[]): Promise<Remedy> {
-  const obstacles = await findObstacles(look().cluster, found)
+async function withoutObstacles({ takeSnapshot }: Remedies, found: readonly Trouble[]): Promise<Remedy> {
+  const obstacles = await findObstacles(takeSnapshot().cluster, found)
   return { obstacles: obstacles.map(({ ref, uid, why }) => ensureObstacleGone(ref, uid, why)) }
 }
 

@@ -8,19 +8,19 @@ import type { Cluster } from '../../lib/kubernetes/client.ts'
 import { kinds } from '../../lib/kubernetes/objects.ts'
 import { fluxKinds } from '../../lib/flux/kinds.ts'
 import { projectRoot } from '../../lib/base/paths.ts'
-import { type Company, startCompany } from './company.ts'
+import { type PrivateNetwork, startPrivateNetwork } from './private-network.ts'
 import { type GitOverSsh, serveOverSsh } from './git-over-ssh.ts'
 import { copyCheckout, documentOf, type Ended, script, startLab, type TestLab } from './harness.ts'
 
 const namespace = 'flux-system'
-const folder = mkdtempSync(join(tmpdir(), 'frb-company-'))
+const folder = mkdtempSync(join(tmpdir(), 'frb-network-'))
 const checkout = join(folder, 'checkout')
 const kubeconfig = join(folder, 'kubeconfig')
 const settingsFile = 'kubernetes/clusters/infra/settings.yaml'
 let lab: TestLab
-let company: Company
+let network: PrivateNetwork
 let infra: Cluster
-/** What a person of the company has in the environment. */
+/** What a user of the private network has in the environment. */
 let everything: Record<string, string>
 
 beforeAll(async () => {
@@ -28,7 +28,7 @@ beforeAll(async () => {
   await lab.snapshot('empty')
   infra = await lab.cluster('lab-infra')
   const access = await lab.access()
-  company = await startCompany(access, folder)
+  network = await startPrivateNetwork(access, folder)
   const secret = (name: string, text: string): string => {
     writeFileSync(join(folder, name), text, { mode: 0o600 })
     return join(folder, name)
@@ -36,21 +36,21 @@ beforeAll(async () => {
   everything = {
     PATH: `${access.bin}:${process.env.PATH}`,
     XDG_STATE_HOME: join(folder, 'state'),
-    HTTPS_PROXY: company.proxy,
-    HTTP_PROXY: company.proxy,
+    HTTPS_PROXY: network.proxy,
+    HTTP_PROXY: network.proxy,
     GIT_USERNAME: access.git.username,
     GIT_PASSWORD: access.git.password,
-    GIT_CA_FILE: company.ca.file,
-    REGISTRY_USERNAME: company.login.username,
-    REGISTRY_PASSWORD: company.login.password,
-    REGISTRY_CA_FILE: company.ca.file,
+    GIT_CA_FILE: network.ca.file,
+    REGISTRY_USERNAME: network.login.username,
+    REGISTRY_PASSWORD: network.login.password,
+    REGISTRY_CA_FILE: network.ca.file,
   }
   logInBy('IfAvailable', access.kubeconfig, secret)
   copyCheckout(checkout)
   await configure()
 })
 afterAll(async () => {
-  company.close()
+  network.close()
   await lab.close()
   rmSync(folder, { recursive: true, force: true })
 })
@@ -61,7 +61,7 @@ const kubeconfigSchema = v.pipe(
   v.looseObject({ users: v.array(v.looseObject({ user: v.looseObject({ token: v.string() }) })) }),
 )
 
-/** A kubeconfig whose token comes from a program, as with a cloud or a company's single sign-on. */
+/** A kubeconfig whose token comes from a program, as with a cloud or an organization's single sign-on. */
 function logInBy(interactiveMode: string, administrators: string, secret: (name: string, text: string) => string): void {
   const config = v.parse(kubeconfigSchema, readFileSync(administrators, 'utf8'))
   const status = { token: config.users[0]?.user.token }
@@ -70,14 +70,14 @@ function logInBy(interactiveMode: string, administrators: string, secret: (name:
   secret('kubeconfig', JSON.stringify({ ...config, users: config.users.map((user) => ({ ...user, user: { exec } })) }))
 }
 
-/** Has the tree say, in Git and in the person's checkout, what a company's does. */
+/** Has the tree say, in Git and in the person's checkout, what an organization's does. */
 async function configure(): Promise<void> {
   const { settings, registry } = await lab.access()
   const values: Record<string, string> = {
-    git_url: company.git,
-    charts_registry: `oci://${company.registry}/charts`,
+    git_url: network.git,
+    charts_registry: `oci://${network.registry}/charts`,
     charts_insecure: 'false',
-    distribution_artifact: settings.distribution_artifact?.replace(registry, company.registry) ?? '',
+    distribution_artifact: settings.distribution_artifact?.replace(registry, network.registry) ?? '',
     registry_pull_secret: 'company-registry',
     operator_pull_secrets: '[{name: company-registry}]',
   }
@@ -86,7 +86,7 @@ async function configure(): Promise<void> {
     for (const [key, value] of Object.entries(values)) document.setIn(['data', key], value)
     return document.toString({ lineWidth: 0 })
   })
-  const ca = { apiVersion: 'v1', kind: 'Secret', metadata: { name: 'company-ca', namespace }, stringData: { 'ca.crt': company.ca.text } }
+  const ca = { apiVersion: 'v1', kind: 'Secret', metadata: { name: 'company-ca', namespace }, stringData: { 'ca.crt': network.ca.text } }
   await change('kubernetes/clusters/infra/company-ca.yaml', () => JSON.stringify(ca))
   await change('kubernetes/clusters/infra/kustomization.yaml', (text) => `${text.trimEnd()}\n  - company-ca.yaml\n`)
   await change('kubernetes/clusters/infra/infrastructure.yaml', (text) => {
@@ -115,16 +115,16 @@ const sources = {
 
 function operatorBehindProxy(): unknown {
   const added = [
-    { name: 'HTTPS_PROXY', value: company.proxy },
+    { name: 'HTTPS_PROXY', value: network.proxy },
     // The lab gives each pod a /tmp of its own, which this way round does not mean.
-    { name: 'SSL_CERT_FILE', value: `/.${company.ca.file}` },
+    { name: 'SSL_CERT_FILE', value: `/.${network.ca.file}` },
   ]
   const operations = added.map((value) => ({ op: 'add', path: '/spec/values/extraEnvs/-', value }))
   return { target: { kind: 'HelmRelease' }, patch: JSON.stringify(operations) }
 }
 
 function controllersBehindProxy(): unknown {
-  const env = [{ name: 'HTTPS_PROXY', value: company.proxy }]
+  const env = [{ name: 'HTTPS_PROXY', value: network.proxy }]
   const deployment = { apiVersion: 'apps/v1', kind: 'Deployment', metadata: { name: 'source-controller' } }
   const patch = JSON.stringify({ ...deployment, spec: { template: { spec: { containers: [{ name: 'manager', env }] } } } })
   const value = { target: { kind: 'Deployment', name: 'source-controller' }, patch }
@@ -145,12 +145,12 @@ async function nothingChanged(ended: Ended): Promise<void> {
   expect(await infra.get({ ...kinds.namespace, name: namespace })).toBeUndefined()
 }
 
-describe('what a company forgets to set', () => {
+describe('what people forget to set on a private network', () => {
   test('its certificate authority: Git and registry are not trusted, and both are reported', async () => {
     const { GIT_CA_FILE: _, REGISTRY_CA_FILE: __, ...env } = everything
     const ended = await bootstrap(env)
     await nothingChanged(ended)
-    expect(ended.stderr).toContain(`the certificate of the Git server is not trusted, at ${company.git}`)
+    expect(ended.stderr).toContain(`the certificate of the Git server is not trusted, at ${network.git}`)
     expect(ended.stderr).toContain('name the file with its certificate authority in GIT_CA_FILE')
     expect(ended.stderr).toMatch(/chart oci:\/\/registry\.corp\.example\/charts\/flux-operator [\d.]+ cannot be pulled: .*x509/s)
     expect(ended.stderr).toContain("name the file with the registry's certificate authority in REGISTRY_CA_FILE")
@@ -160,7 +160,7 @@ describe('what a company forgets to set', () => {
     const ended = await bootstrap({ ...everything, GIT_ORIGIN: 'https://git.example.com' })
     await nothingChanged(ended)
     expect(ended.stderr).toContain(
-      `${company.git} was asked without a login, since the login for Git is for https://git.example.com, not for https://git.corp.example: `,
+      `${network.git} was asked without a login, since the login for Git is for https://git.example.com, not for https://git.corp.example: `,
     )
     expect(ended.stderr).toContain('if the login is meant for this server, name it in GIT_ORIGIN')
   })
@@ -174,7 +174,7 @@ describe('what a company forgets to set', () => {
     expect(ended.stderr).not.toContain('last-month')
   })
   test('a proxy that works: one that hangs up is asked a few times, and reported', async () => {
-    const unblock = company.hangUpOnRegistry()
+    const unblock = network.hangUpOnRegistry()
     const ended = await bootstrap(everything)
     expect(unblock()).toBeLessThan(30) // undici by itself asks thousands of times a second
     await nothingChanged(ended)
@@ -194,22 +194,22 @@ describe('what a company forgets to set', () => {
 
 describe('with all of it', () => {
   test('bootstrap ends with a Flux that manages itself, and nothing went past the proxy or needlessly through it', async () => {
-    company.asked()
+    network.asked()
     const ended = await bootstrap(everything)
     expect(ended.code, ended.stderr).toBe(0)
     expect(documentOf(ended)).toMatchObject({ outcome: 'done' })
     // `flux check` asks GitHub for the newest version of itself.
-    const asked = [...company.asked()].filter((host) => host !== 'api.github.com:443')
+    const asked = [...network.asked()].filter((host) => host !== 'api.github.com:443')
     expect(asked.sort()).toEqual(['git.corp.example:443', 'registry.corp.example:443'])
     const again = await bootstrap(everything)
     expect(documentOf(again), again.stderr).toMatchObject({ outcome: 'unchanged' })
   })
   test('Flux follows the next commit through the proxy, by itself', async () => {
-    company.asked()
+    network.asked()
     await change(settingsFile, (text) => text.replace('\ndata:\n', '\ndata:\n  greeting: hello\n'))
     const ref = { ...kinds.configMap, namespace, name: 'flux-settings' }
     await expect.poll(() => infra.get(ref), { timeout: 120_000, interval: 500 }).toMatchObject({ data: { greeting: 'hello' } })
-    expect([...company.asked()]).toContain('git.corp.example:443')
+    expect([...network.asked()]).toContain('git.corp.example:443')
   })
 })
 

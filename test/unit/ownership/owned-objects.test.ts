@@ -1,7 +1,7 @@
 import { gzipSync } from 'node:zlib'
 import { describe, expect, test } from 'vitest'
 import { exactNames } from '../../../lib/ownership/known-names.ts'
-import type { Holder } from '../../../lib/flux/finalizers.ts'
+import type { FinalizerHolder } from '../../../lib/flux/finalizers.ts'
 import { heldOf } from '../../../lib/flux/held-objects.ts'
 import { objectsOfRelease } from '../../../lib/flux/helm-release.ts'
 import { kinds, parseObject } from '../../../lib/kubernetes/objects.ts'
@@ -118,7 +118,7 @@ describe('what holds a namespace that is being deleted', () => {
   const namespace = 'flux-system'
   const kustomization = { apiVersion: 'kustomize.toolkit.fluxcd.io/v1', kind: 'Kustomization', namespace, name: 'apps' }
   test("is no finding where Flux's own finalizers and Kubernetes' do", () => {
-    const holders: Holder[] = [
+    const holders: FinalizerHolder[] = [
       { ref: kustomization, finalizers: ['finalizers.fluxcd.io', 'foregroundDeletion'] },
       {
         ref: { apiVersion: 'fluxcd.controlplane.io/v1', kind: 'FluxInstance', namespace, name: 'flux' },
@@ -130,7 +130,7 @@ describe('what holds a namespace that is being deleted', () => {
     ]
     expect(judgeHolders(holders)).toEqual([])
   })
-  test.each<[string, Holder, string]>([
+  test.each<[string, FinalizerHolder, string]>([
     [
       "someone else's on an object of Flux",
       { ref: kustomization, finalizers: ['finalizers.fluxcd.io', 'example.com/billing'] },
