@@ -111,6 +111,33 @@ test('conductor, terminal and a worker are killed in the middle: each is resumed
   expect(nothing).toMatchObject({ code: 2, stderr: expect.stringContaining(`the run ${runId} is done: nothing is left to resume`) })
 })
 
+test('with more failures than are tolerated no more is begun, and what runs comes to its end although its pod is to go', async () => {
+  const failed = await fleet.runFile(
+    upgrade,
+    `clusters:
+  - {name: apps, context: c-apps, cluster: apps, kubeconfigSecret: apps-kubeconfig, wave: rest}
+  - {name: edge, context: c-edge, cluster: nowhere, kubeconfigSecret: edge-kubeconfig, wave: rest}
+  - {name: infra, context: c-infra, cluster: infra, kubeconfigSecret: infra-kubeconfig, wave: rest}
+waves: [{name: rest, parallel: 2}]
+`,
+  )
+  expect(failed, failed.stderr).toMatchObject({ code: 1 })
+  expect(fleetDocument(failed)).toMatchObject({
+    outcome: 'failed',
+    waves: [
+      {
+        clusters: [
+          { name: 'apps', outcome: 'done', exitCode: 0, version: '2.9.5' },
+          { name: 'edge', outcome: 'blocked', exitCode: 2 },
+          { name: 'infra', outcome: 'not-started' },
+        ],
+      },
+    ],
+  })
+  const log = readFileSync(fleet.onVolume('+fleet', lastRun(), 'clusters', 'edge.log'), 'utf8')
+  expect(log).toContain('there is no kubernetes/clusters/nowhere/settings.yaml: the tree has no such cluster')
+})
+
 /** The last run on the fleet's volume, which outlives a reset of the lab; empty where there is none. */
 function lastRun(): string {
   return existing(() => readdirSync(fleet.onVolume('+fleet')).sort().at(-1)) ?? ''
