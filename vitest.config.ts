@@ -8,6 +8,8 @@ export default defineConfig({
       {
         test: {
           name: 'unit',
+          globalSetup: 'test/unit/ask-help.ts',
+          setupFiles: 'test/unit/what-is-printed.ts',
           include: ['test/unit/**/*.test.ts'],
           isolate: false, // a process for each file takes longer than its tests
           testTimeout: 120_000, // a busy machine is slow

@@ -84,6 +84,7 @@ export async function createCluster(name: string, layout: Layout, sockets: strin
       const patience = { milliseconds: 5000, trouble: keeping.report, over: () => undefined }
       const cluster = clusterAt(tokenEndpoint(server, tokens['lab-node'], ca), patience, aborted.signal)
       plane.startControllers()
+      const artifactPort = await reserveArtifactPorts(name, ports)
       const node = await startNode({
         clusterName: name,
         server,
@@ -94,7 +95,7 @@ export async function createCluster(name: string, layout: Layout, sockets: strin
         bin: executables.bin,
         operatorData: join(executables.operatorConfig, 'data'),
         certificate,
-        artifactPort: await ports.free(`artifacts of ${name}`),
+        artifactPort,
         log: (text) => keeping.report(`${name}: ${text}`),
       })
       node.setFaults(faults)
@@ -221,5 +222,19 @@ function killIfThere(pid: number | undefined): void {
     if (pid !== undefined) process.kill(pid, 'SIGKILL')
   } catch {
     // It has ended by itself.
+  }
+}
+
+/** The port at which a Deployment of source-controller serves artifacts: the same as long as the cluster runs, and known before the first pod. */
+async function reserveArtifactPorts(name: string, ports: Ports): Promise<(deployment: string) => Promise<number>> {
+  const main = Promise.resolve(await ports.free(`artifacts of ${name}`))
+  const known = new Map([
+    ['', main],
+    ['source-controller', main],
+  ])
+  return (deployment) => {
+    const port = known.get(deployment) ?? ports.free(`artifacts of ${name} by ${deployment}`)
+    known.set(deployment, port)
+    return port
   }
 }

@@ -76,15 +76,24 @@ async function replace(place: string, by: string): Promise<void> {
   await rename(by, place)
 }
 
-/** Of what programs in pods write meanwhile, files may be gone when their turn comes. */
-async function copy(from: string, to: string): Promise<void> {
+/**
+ * Copies a folder to where nothing is. Of what programs in pods write meanwhile, files may be gone when their turn comes: then it begins
+ * again, with nothing there, for a link that was copied before leads back to where it came from, and is refused.
+ * @param attempt copies once
+ */
+export async function copy(from: string, to: string, attempt = copyOnce): Promise<void> {
   for (let again = 0; ; again++) {
     try {
-      return await cp(from, to, { recursive: true, preserveTimestamps: true, verbatimSymlinks: true, mode: constants.COPYFILE_FICLONE })
+      return await attempt(from, to)
     } catch (error) {
       if (again === 5 || !isMissing(error)) throw error
+      await rm(to, { recursive: true, force: true })
     }
   }
+}
+
+function copyOnce(from: string, to: string): Promise<void> {
+  return cp(from, to, { recursive: true, preserveTimestamps: true, verbatimSymlinks: true, mode: constants.COPYFILE_FICLONE })
 }
 
 function isMissing(error: unknown): boolean {

@@ -51,7 +51,10 @@ await main(() => {
         const options = { rollsBack: own['no-rollback'] !== true, checksImages }
         if (remembered !== undefined) return upgrade(stage, remembered, options)
         if (own.to === undefined && own.operator === undefined) {
-          throw new OperatorError('upgrade to which version?', { kind: 'usage', remedy: '--to X.Y.Z, --operator X.Y.Z, or both' })
+          throw new OperatorError('upgrade to which version?', {
+            kind: 'usage',
+            remedy: 'name one with --to, --operator, or both; to see which there are: --list',
+          })
         }
         const { tree, notes, notices } = await prepareUpgrade(session, target, {
           flux: own.to,

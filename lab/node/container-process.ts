@@ -8,7 +8,7 @@ import { spawnTied, type TiedProcess } from '../../lib/process/child-process.ts'
 import { listenAnywhere } from '../ports.ts'
 import { containerEnvironment, expandVariables, type ReadEntries } from './environment.ts'
 import { type Mount, mountVolumes, withMounts } from './mounts.ts'
-import type { ContainerSpec, Pod } from './pod-spec.ts'
+import { type ContainerSpec, deploymentOf, type Pod } from './pod-spec.ts'
 import type { Places, PodPorts, PodProgram } from './programs.ts'
 
 /** Where one pod finds what a kubelet would have mounted for it. */
@@ -26,7 +26,7 @@ export interface PodPlaces extends Places {
   /** A folder with the programs that this project's own image has: kubectl and the like. */
   readonly bin: string
   /** The port source-controller serves artifacts on: sources keep it in their status, so that it outlives the pod. */
-  readonly artifactPort: number
+  readonly artifactPort: (deployment: string) => Promise<number>
 }
 
 export interface RunningProcess extends TiedProcess {
@@ -50,7 +50,7 @@ export async function startProgram(
   for (const folder of [home, temporary, places.storage]) mkdirSync(folder, { recursive: true, mode: 0o700 })
   const read = entriesReader(cluster, pod.metadata.namespace)
   const asked = await containerEnvironment(container, pod, places.ip, read)
-  const ports = await portsFor(program, places.artifactPort)
+  const ports = await portsFor(program, () => places.artifactPort(deploymentOf(pod)))
   if (program.isOwn === true) {
     const mounts = [...(await mountVolumes(container, pod, { ...places, read })), messageMount(container, places.folder)]
     const env: Record<string, string> = {}
@@ -133,11 +133,11 @@ export function openLog(folder: string, container: string): number {
   return openSync(logFile(folder, container, false), 'a', 0o600)
 }
 
-async function portsFor(program: PodProgram, artifactPort: number): Promise<PodPorts> {
+async function portsFor(program: PodProgram, artifactPort: () => Promise<number>): Promise<PodPorts> {
   const servers = [createServer(), createServer()] // both at once, so that they differ
   const [metrics = 0, health = 0] = await Promise.all(servers.map((server) => listenAnywhere(server)))
   await Promise.all(servers.map((server) => new Promise((resolve) => server.close(resolve))))
-  return { metrics, health, ...(program.containerPorts.storage === undefined ? {} : { storage: artifactPort }) }
+  return { metrics, health, ...(program.containerPorts.storage === undefined ? {} : { storage: await artifactPort() }) }
 }
 
 const tokenSchema = v.object({ status: v.object({ token: v.string() }) })

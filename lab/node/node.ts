@@ -35,8 +35,8 @@ export interface NodeOptions {
   readonly operatorData: string
   /** The pair of the port that `kubectl logs` reaches; the API server must present the same one (`--kubelet-client-certificate`). */
   readonly certificate: { readonly cert: string; readonly key: string }
-  /** Where source-controller serves artifacts: sources keep this address in their status. */
-  readonly artifactPort: number
+  /** Where a Deployment of source-controller serves artifacts, one for each shard: sources keep this address in their status. */
+  readonly artifactPort: (deployment: string) => Promise<number>
   /** What is to fail from the first pod on. */
   readonly faults?: Faults
   /** Called whenever `processes()` may have changed. */

@@ -40,7 +40,8 @@ const programs: Readonly<Record<string, PodProgram>> = {
     containerPorts: { metrics: 8080, health: 8081 },
     flags: (ports, { operatorData }) => [...common(ports), `--storage-path=${operatorData}`, '--web-server-port=0'],
     // It refuses to run without FIPS mode, and tries for 15 s to tell each event to notification-controller, which is a stand-in.
-    env: { GODEBUG: 'fips140=on', NOTIFICATIONS_DISABLED: 'true' },
+    // The chart names the web page's port in the environment, which wins over the flag: two labs cannot both have it.
+    env: { GODEBUG: 'fips140=on', NOTIFICATIONS_DISABLED: 'true', WEB_SERVER_PORT: '0' },
   },
   'source-controller': {
     containerPorts: { metrics: 8080, health: 9440, storage: 9090 },

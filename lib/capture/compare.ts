@@ -1,11 +1,11 @@
 import * as v from 'valibot'
 import type { Cluster } from '../kubernetes/client.ts'
-import { kindArgument, type KubeObject, nameOf, parseObject, type Ref } from '../kubernetes/objects.ts'
+import { kinds, kubectlCall, type KubeObject, nameOf, parseObject, type Ref } from '../kubernetes/objects.ts'
 import { inParallel } from '../base/parallel.ts'
 import { changedPaths } from '../kubernetes/field-paths.ts'
 import { type EntryContent, type Entry, read } from './capture.ts'
 import { overtaken, revisionOf } from '../flux/helm-storage.ts'
-import { makerOf } from './makers.ts'
+import { makerOf, writerOf } from './makers.ts'
 import { restorable } from './restorable.ts'
 import { appliedBy } from '../flux/labels.ts'
 
@@ -44,20 +44,21 @@ async function judge(cluster: Cluster, entry: Entry): Promise<Comparison> {
   const isNamespace = entry.role === 'namespace'
   const live = await cluster.get(entry.ref)
   if (live?.metadata.deletionTimestamp !== undefined) {
-    return { is: 'blocked', reason: `${nameOf(entry.ref)} is being deleted`, remedy: commandFor('describe', entry.ref) }
+    return { is: 'blocked', reason: `${nameOf(entry.ref)} is being deleted`, remedy: kubectlCall('describe', entry.ref) }
   }
   if (!isNamespace && was.deletionTimestamp !== undefined) return { is: 'left', why: 'it was being deleted when it was captured' }
   if (live === undefined) return judgeMissing(cluster, entry, was)
   const fields = changedPaths(live, comparable(restorable(object, live), live))
   if (fields.length === 0) return { is: 'same' }
-  if (entry.role === 'referred' && entry.broughtBy !== undefined) return { is: 'left', why: `${entry.broughtBy} writes it` }
+  const writer = entry.role !== 'referred' ? undefined : (entry.broughtBy ?? (live.kind === kinds.secret.kind ? writerOf(live) : undefined))
+  if (writer !== undefined) return { is: 'left', why: `${writer} writes it` }
   // The root of a Flux that its CLI had made is the operator's after a rebuild, and goes by what Git says now.
   const bringer = entry.role === 'flux-by-hand' ? bringerOf(live) : undefined
   if (bringer !== undefined) return { is: 'left', why: `${bringer} has brought it back` }
   const fixed = fields.filter((field) => field === 'type' || (v.is(immutableSchema, live) && !field.startsWith('metadata.')))
   if (fixed.length > 0) {
     const reason = `${nameOf(entry.ref)} differs in ${fixed.join(', ')}, which is immutable`
-    return { is: 'blocked', reason, remedy: `to have the captured one: ${commandFor('delete', entry.ref)}` }
+    return { is: 'blocked', reason, remedy: `to have the captured one: ${kubectlCall('delete', entry.ref)}` }
   }
   return { is: 'different', fields, live }
 }
@@ -93,11 +94,6 @@ function comparable(object: KubeObject, live: KubeObject): KubeObject {
 
 /** Then its data can never be changed; a Secret's type cannot anyway. */
 const immutableSchema = v.object({ immutable: v.literal(true) })
-
-function commandFor(verb: string, ref: Ref): string {
-  const { namespace, name } = ref
-  return `kubectl ${namespace === undefined ? '' : `--namespace ${namespace} `}${verb} ${kindArgument(ref)} ${name}`
-}
 
 /**
  * Creates the object as it was captured, owners that are still there included, and gives its fields back to those who managed them: else

@@ -1,3 +1,4 @@
+import { printable } from '../base/shell-line.ts'
 import type { Cluster } from '../kubernetes/client.ts'
 import { listResources, type Resource } from '../kubernetes/discovery.ts'
 import { nameOf, type Ref } from '../kubernetes/objects.ts'
@@ -14,7 +15,10 @@ export async function findNamed(cluster: Cluster, namespace: string, names: read
     names.map(async (name) => {
       const ref = resolve(served, namespace, name)
       if ((await cluster.get(ref)) !== undefined) return ref
-      throw usage(`there is no ${nameOf(ref)} to be captured`, `kubectl --namespace ${namespace} get ${name.split('/')[0]}`)
+      throw usage(
+        `there is no ${nameOf(ref)} to be captured`,
+        printable(['kubectl', '--namespace', namespace, 'get', name.split('/')[0] ?? '']),
+      )
     }),
   )
 }

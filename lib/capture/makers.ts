@@ -2,7 +2,8 @@ import * as v from 'valibot'
 import { identityOf, inventoryOf } from '../flux/inventory.ts'
 import { type KubeObject, nameOf, type Ref, refOf } from '../kubernetes/objects.ts'
 import { apiGroups, isFluxKind } from '../flux/api-groups.ts'
-import { isMadeByOperator, operatorName } from '../flux/labels.ts'
+import { fieldManager } from '../kubernetes/client.ts'
+import { appLabels, isMadeByOperator, operatorName } from '../flux/labels.ts'
 
 /** `NAMESPACE/NAME` of the HelmChart that a HelmRelease makes for itself. */
 const statusSchema = v.object({ status: v.optional(v.object({ helmChart: v.optional(v.string()) }), {}) })
@@ -55,6 +56,27 @@ export function externalSecretOf({ metadata }: KubeObject): string | undefined {
   const owner = ownerReferences.find(({ apiVersion }) => apiVersion.startsWith('external-secrets.io/'))
   if (owner !== undefined) return `${owner.kind} ${metadata.namespace}/${owner.name}`
   return metadata.labels['reconcile.external-secrets.io/managed'] === 'true' ? 'External Secrets' : undefined
+}
+
+/** The marks by which other programs know the Secrets that they write, where these have no owner. */
+const marks: readonly (readonly [string, (value: string, namespace: string) => string])[] = [
+  ['cert-manager.io/certificate-name', (name, namespace) => `Certificate ${namespace}/${name}`],
+  ['argocd.argoproj.io/tracking-id', () => 'Argo CD'],
+  ['reflector.v1.k8s.emberstack.com/reflects', (from) => `Reflector, from ${from}`],
+  ['replicator.v1.mittwald.de/replicate-from', (from) => `the Secret replicator, from ${from}`],
+]
+/** Values of the label managed-by that say nothing of who writes it. */
+const byHand = [fieldManager, 'kubectl', 'kustomize']
+
+/** What writes a Secret, and would write it again: the object that owns it, its Helm release, or the program that has marked it. */
+export function writerOf(secret: KubeObject): string | undefined {
+  const { labels, annotations, namespace = '' } = secret.metadata
+  const marked = marks.flatMap(([mark, describe]) => {
+    const value = annotations[mark]
+    return value === undefined ? [] : [describe(value, namespace)]
+  })
+  const manager = labels[appLabels.managedBy]
+  return externalSecretOf(secret) ?? makerOf(secret) ?? marked[0] ?? (byHand.includes(manager ?? fieldManager) ? undefined : manager)
 }
 
 const ownersSchema = v.object({

@@ -6,9 +6,9 @@ type Place = Pick<Target, 'context' | 'kubectl' | 'kubeconfig' | 'tools' | 'isLa
 /** A program that is called, and not only spoken of: a flag follows, or one of its verbs. */
 const calls = {
   kubectl:
-    /(?<![\w./-]|lab\.ts |flux-runbook lab )kubectl (?=--?\w|(?:annotate|api-resources|apply|auth|create|delete|describe|edit|get|label|logs|patch|replace|rollout|scale|version|wait)\b)/g,
-  flux: /(?<![\w./-])flux (?=(?:--namespace \S+ )?(?:check|export|get|install|logs|reconcile|resume|suspend|trace|tree|uninstall)\b)/g,
-  helm: /(?<![\w./-])helm (?=(?:get|history|list|rollback|status|uninstall)\b)/g,
+    /(?<![\w./-]|lab\.ts |flux-runbook lab )kubectl (?=--?\w|(?:annotate|api-resources|apply|auth|create|delete|describe|edit|events|exec|get|label|logs|patch|replace|rollout|scale|set|version|wait)\b)/g,
+  flux: /(?<![\w./-])flux (?=(?:--namespace \S+ )?(?:check|create|delete|events|export|get|install|logs|migrate|reconcile|resume|suspend|trace|tree|uninstall|version)\b)/g,
+  helm: /(?<![\w./-])helm (?=(?:get|history|list|rollback|status|template|uninstall)\b)/g,
 } as const
 
 /** That the call already names a cluster, as the health probes' do. */

@@ -1,3 +1,4 @@
+import { shellQuote } from '../base/shell-line.ts'
 import { mkdtemp, readFile, writeFile } from 'node:fs/promises'
 import { basename, join } from 'node:path'
 import { parseDocument, stringify } from 'yaml'
@@ -46,7 +47,7 @@ export async function renderChart(
     const complaint = complaintOf(error)
     throw new OperatorError(`chart ${chart.url} ${chart.version} cannot be ${what}: ${complaint}`, {
       kind: 'blocked',
-      remedy: remedyFor(complaint) ?? `helm show chart ${chart.url} --version ${chart.version}`,
+      remedy: remedyFor(complaint) ?? `helm show chart ${shellQuote(chart.url)} --version ${chart.version}`,
     })
   }
   const $ = shell(env, { signal })

@@ -20,6 +20,8 @@ export const forceAtAnnotation = 'reconcile.fluxcd.io/forceAt'
 /** Asking helm-controller to forget its failures (with requestedAt). */
 export const resetAtAnnotation = 'reconcile.fluxcd.io/resetAt'
 
+/** `disabled` has kustomize-controller leave an object as it is, whatever Git says of it; as a label it does too. */
+export const detachAnnotation = 'kustomize.toolkit.fluxcd.io/reconcile'
 /** Keeps kustomize-controller's variables out of an object; as a label it does too. */
 export const substituteAnnotation = 'kustomize.toolkit.fluxcd.io/substitute'
 
@@ -28,14 +30,23 @@ export function isRequestAnnotation(name: string): boolean {
   return name.startsWith(requestPrefix)
 }
 
-/** Whether an annotation of this name only has the operator act or rest. */
-export function isOperatorLever(name: string): boolean {
-  return name === reconcileAnnotation || name === suspendedByAnnotation
+/** Whether an annotation of this name only has the operator, or kustomize-controller, act or rest. */
+export function isRestLever(name: string): boolean {
+  return name === reconcileAnnotation || name === suspendedByAnnotation || name === detachAnnotation
 }
 
 /** Whether an object is annotated so that the operator leaves it alone. */
 export function isReconcileDisabled({ metadata }: Pick<KubeObject, 'metadata'>): boolean {
   return metadata.annotations[reconcileAnnotation] === 'disabled'
+}
+
+/** Whether an object is marked so that kustomize-controller leaves it as it is. */
+export function isDetached({ metadata: { annotations, labels } }: Marked): boolean {
+  return annotations[detachAnnotation] === 'disabled' || labels[detachAnnotation] === 'disabled'
+}
+
+interface Marked {
+  readonly metadata: Readonly<Record<'annotations' | 'labels', Readonly<Record<string, string | undefined>>>>
 }
 
 /** How often the operator looks at its FluxInstance by itself, as people write it: `60m` where nothing is said. */

@@ -39,6 +39,17 @@ export function controllerOf({ apiVersion, kind }: Kind): string | undefined {
   return controllersOfGroups.find(([group]) => apiVersion.startsWith(`${group}/`))?.[1]
 }
 
+const services: Readonly<Record<string, readonly string[]>> = {
+  'source-controller': ['source-controller'],
+  'source-watcher': ['source-watcher'],
+  'notification-controller': ['notification-controller', 'webhook-receiver'],
+}
+
+/** The Services that a controller is reached by, which come with it. */
+export function servicesOf(controller: string): readonly string[] {
+  return services[controller] ?? []
+}
+
 /** Whether a controller runs once more for each shard, as `NAME-SHARD` (flux-operator internal/builder/templates.go). */
 export function isSharded(controller: string, version: string | undefined): boolean {
   if (controller === 'source-watcher') return version === undefined || order(version, '2.9.0') >= 0

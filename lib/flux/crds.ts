@@ -1,4 +1,5 @@
 import * as v from 'valibot'
+import { order } from '../base/version.ts'
 import type { Cluster } from '../kubernetes/client.ts'
 import { listMetadata } from '../kubernetes/metadata.ts'
 import { kinds, type KubeObject } from '../kubernetes/objects.ts'
@@ -102,10 +103,13 @@ const pluralsOf: Readonly<Record<string, readonly [string, ...string[]]>> = {
   'source-watcher': [apiGroups.sourceExtensions, 'artifactgenerators'],
 }
 
-/** The names of the CRDs that come with these controllers. */
-export function crdsOf(controllers: readonly string[]): string[] {
-  return controllers.flatMap((controller) => {
+/** The names of the CRDs that come with these controllers in this version of Flux, as far as it is known. */
+export function crdsOf(controllers: readonly string[], version: string | undefined): string[] {
+  const named = controllers.flatMap((controller) => {
     const [group, ...plurals] = pluralsOf[controller] ?? ['']
     return plurals.map((plural) => `${plural}.${group}`)
   })
+  // source-controller brings it since then (fluxcd/source-controller v1.7.0).
+  const hasArtifacts = controllers.includes('source-controller') && version !== undefined && order(version, '2.7.0') >= 0
+  return hasArtifacts ? [...named, `externalartifacts.${apiGroups.source}`] : named
 }

@@ -1,4 +1,5 @@
 import { fieldManager } from '../kubernetes/client.ts'
+import { controllerNames } from './components.ts'
 import { appliedBy, operatorName } from './labels.ts'
 
 /*
@@ -25,12 +26,14 @@ export function isApplier(manager: string): boolean {
 }
 
 const own: readonly string[] = [appliers.operator, fieldManager, 'kube-apiserver', 'kube-controller-manager']
-/** `gotk-…` is how the controllers sign their own objects. */
-const controllers = /^([a-z-]+-controller|gotk-[a-z-]+)$/
+/** `gotk-…` is how the controllers sign their own objects. Other programs are called so too: argocd-controller is none of Flux's. */
+function isController(manager: string): boolean {
+  return controllerNames.includes(manager.replace(/^gotk-/, ''))
+}
 
 /** Whether this manager writes by itself to what is Flux's; anybody else is a person, or a program of one, Helm's too. */
 export function isOwnManager(manager: string): boolean {
-  return own.includes(manager) || controllers.test(manager)
+  return own.includes(manager) || isController(manager)
 }
 
 /**

@@ -3,12 +3,22 @@ import { type Condition, conditionSchema } from '../kubernetes/readiness.ts'
 import { type Reference, referencesIn } from './secret-references.ts'
 import { type Kind, kinds, type KubeObject, nameOf, type Ref } from '../kubernetes/objects.ts'
 import { fluxKinds } from './kinds.ts'
-import { reconcileAnnotation, requestedAtAnnotation, suspendedByAnnotation } from './annotations.ts'
-import { type Suspension, suspensionIn } from './suspension.ts'
+import {
+  detachAnnotation,
+  isDetached,
+  reconcileAnnotation,
+  requestedAtAnnotation,
+  suspendedByAnnotation,
+  timeoutAnnotation,
+} from './annotations.ts'
+import { attemptOf } from './attempt.ts'
+import { detachmentIn, type Suspension, suspensionIn } from './suspension.ts'
 import { isForeign } from './field-owners.ts'
 
 const text = v.optional(v.string(), '')
 const referred = v.object({ kind: text, name: text, namespace: v.optional(v.string()) })
+/** Of a HelmRelease. */
+const action = v.fallback(v.optional(v.object({ timeout: text })), undefined)
 const historySchema = v.object({
   /** Of a Kustomization: what was built, of which revision, when first, and how it ended the last time, after how long. */
   metadata: v.optional(v.object({ revision: text }), {}),
@@ -38,6 +48,8 @@ const itemSchema = v.object({
         [requestedAtAnnotation]: v.optional(v.string()),
         [reconcileAnnotation]: v.optional(v.string()),
         [suspendedByAnnotation]: v.optional(v.string()),
+        [detachAnnotation]: v.optional(v.string()),
+        [timeoutAnnotation]: text,
       }),
       {},
     ),
@@ -60,6 +72,11 @@ const itemSchema = v.object({
       suspend: v.optional(v.boolean(), false),
       interval: text,
       timeout: text,
+      install: action,
+      upgrade: action,
+      rollback: action,
+      uninstall: action,
+      test: action,
       sourceRef: v.optional(referred),
       chartRef: v.optional(referred),
       chart: v.optional(v.unknown()),
@@ -112,10 +129,14 @@ export interface FluxObject {
   readonly isSuspended: boolean
   /** By whom and since when it is suspended, where it is. */
   readonly suspension: Suspension | undefined
+  /** By whom and since when it is marked so that Git's changes do not reach it, where it is. */
+  readonly detachment: Suspension | undefined
   /** When spec or metadata was last written. */
   readonly writtenAt: string
   readonly interval: string
   readonly timeout: string
+  /** How long its controller may be at one attempt, in milliseconds. */
+  readonly attempt: number
   readonly conditions: readonly Condition[]
   /** The revision of its artifact, or the one it applied last. */
   readonly revision: string
@@ -165,9 +186,16 @@ export function parseFluxObject(value: unknown, kind: Kind, hasStatus: boolean):
     labels: metadata.labels,
     isSuspended,
     suspension: isSuspended ? suspensionIn(metadata) : undefined,
+    detachment: isDetached({ metadata }) ? detachmentIn(metadata) : undefined,
     writtenAt: latest(own) ?? metadata.creationTimestamp,
     interval: spec.interval,
     timeout: spec.timeout,
+    attempt: attemptOf(kind, {
+      interval: spec.interval,
+      timeout: spec.timeout,
+      actions: [spec.install, spec.upgrade, spec.rollback, spec.uninstall, spec.test].map((one) => one?.timeout ?? ''),
+      annotated: metadata.annotations[timeoutAnnotation],
+    }),
     conditions: status.conditions,
     revision: status.artifact?.revision ?? status.lastAppliedRevision,
     artifactAt: status.artifact?.lastUpdateTime,

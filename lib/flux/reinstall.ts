@@ -1,13 +1,16 @@
 import * as v from 'valibot'
-import { quote } from 'zx/core'
+import { parseDuration } from '../base/duration.ts'
+import { printable, scriptCall, shellQuote } from '../base/shell-line.ts'
 import type { Cluster } from '../kubernetes/client.ts'
 import { kinds, type KubeObject } from '../kubernetes/objects.ts'
+import { chartOf, chartSourceOf } from './chart-source.ts'
 import { imageIn } from './components.ts'
 import { newestRevision, releaseOf, valuesOfRelease } from './helm-release.ts'
 import type { Installation } from './installation.ts'
 import type { FluxThere } from './installations.ts'
 import { argumentsIn, componentsIn, installerTitles, shardsIn } from './installer.ts'
-import { chartLabel, isPartOfFlux } from './labels.ts'
+import { isPartOfFlux } from './labels.ts'
+import { ownFolderOf } from './own-tree.ts'
 import { mainInstance } from './refs.ts'
 
 /** How a Flux that is gone comes back, as it had been installed. */
@@ -41,8 +44,13 @@ export async function readReinstallation(
 ): Promise<Reinstallation> {
   const by = installerTitles[installation.installedBy]
   switch (installation.installedBy) {
-    case 'operator':
-      return { by, ...(await byOperator(cluster, installation, there, reach)) }
+    case 'operator': {
+      const folder = await ownFolderOf(cluster, installation)
+      if (folder === undefined) return { by, ...(await byOperator(cluster, installation, there, reach)) }
+      const flags = ['--cluster', folder, '--context', reach.context]
+      const call = scriptCall('bootstrap', [...flags, ...(reach.kubeconfig === undefined ? [] : ['--kubeconfig', reach.kubeconfig])])
+      return { by, commands: [`${call}   # in a checkout of ${installation.follows?.url}`], needsSecretsFirst: true }
+    }
     case 'helm':
       return { by, needsSecretsFirst: false, ...(await byChart(cluster, there.controllers, { repository: communityCharts }, reach)) }
     case 'cli':
@@ -53,7 +61,7 @@ export async function readReinstallation(
       return { by, commands: ['pulumi up   # in the folder of the program that has Flux'], needsSecretsFirst: true }
     case 'aio': {
       const version = installation.version === undefined ? '' : ` --version ${installation.version}`
-      const flags = `--namespace ${installation.namespace} --kube-context ${quote(reach.context)}`
+      const flags = `--namespace ${installation.namespace} --kube-context ${shellQuote(reach.context)}`
       return {
         by,
         commands: [`timoni apply flux oci://ghcr.io/stefanprodan/modules/flux-aio${version} ${flags}`],
@@ -76,21 +84,23 @@ async function byCli(
   const branch = /^refs\/heads\/(.+)$/.exec(follows?.ref ?? '')?.[1]
   const ready = [...(await readCliFlags(cluster, installation, there)), ...reachFlags(reach)]
   if (follows?.appliesItself !== true || branch === undefined) {
-    return { commands: [written(['flux', 'install', ...ready])], needsSecretsFirst: false }
+    return { commands: [printable(['flux', 'install', ...ready])], needsSecretsFirst: false }
   }
   const [root, source] = await Promise.all([cluster.get(follows.root), cluster.get(follows.source)])
   const path = v.parse(pathSchema, root ?? {}).spec.path
-  const secret = v.parse(secretSchema, source ?? {}).spec.secretRef?.name
+  const { secretRef, interval } = v.parse(followedSchema, source ?? {}).spec
+  const secret = secretRef?.name
   const isHttp = /^https?:/.test(follows.url)
   const words = [
     'flux bootstrap git'.split(' '),
     [`--url=${follows.url}`, `--branch=${branch}`, `--path=${path}`],
     secret === undefined ? [] : [`--secret-name=${secret}`],
+    parseDuration(interval) === parseDuration(usualInterval) ? [] : [`--interval=${interval}`],
     isHttp ? ['--token-auth', ...(await usernameFlag(cluster, follows.source.namespace, secret))] : [], // GIT_PASSWORD, or it asks for it
     follows.url.startsWith('http:') ? ['--allow-insecure-http'] : [],
     ready,
   ]
-  return { commands: [written(words.flat())], needsSecretsFirst: true }
+  return { commands: [printable(words.flat())], needsSecretsFirst: true }
 }
 /** Who logs in to Git, as the Secret says that Flux does it with: no more than the name is read of it. */
 async function usernameFlag(cluster: Pick<Cluster, 'get'>, namespace: string, secret: string | undefined): Promise<string[]> {
@@ -101,7 +111,14 @@ async function usernameFlag(cluster: Pick<Cluster, 'get'>, namespace: string, se
 const usernameSchema = v.object({ data: v.optional(v.object({ username: v.optional(v.string()) }), {}) })
 
 const pathSchema = v.object({ spec: v.optional(v.object({ path: v.optional(v.string(), './') }), {}) })
-const secretSchema = v.object({ spec: v.optional(v.object({ secretRef: v.optional(v.object({ name: v.string() })) }), {}) })
+/** How often `flux bootstrap` has Git looked at, where nobody says. */
+const usualInterval = '1m'
+const followedSchema = v.object({
+  spec: v.optional(
+    v.object({ secretRef: v.optional(v.object({ name: v.string() })), interval: v.optional(v.string(), usualInterval) }),
+    {},
+  ),
+})
 
 /** The flags of `flux install` that make what is there. */
 export async function readCliFlags(
@@ -167,7 +184,7 @@ async function byOperator(
   const isReleased = operator === undefined || releaseOf(operator) !== undefined
   const first = isReleased
     ? await byChart(cluster, operator === undefined ? [] : [operator], { name: 'flux-operator', namespace, oci: charts }, reach)
-    : { commands: [`kubectl --context ${quote(reach.context)} apply --filename ${manifests}`] }
+    : { commands: [`kubectl --context ${shellQuote(reach.context)} apply --filename ${manifests}`] }
   const second =
     instance !== undefined && releaseOf(instance) !== undefined
       ? await byChart(cluster, [instance], { name: 'flux-instance', namespace, oci: charts }, reach)
@@ -190,8 +207,9 @@ async function byChart(
   const object = objects.find((one) => releaseOf(one) !== undefined)
   const release = object === undefined ? { name: chart.name ?? 'flux2', namespace: chart.namespace ?? '' } : releaseOf(object)
   if (release === undefined) return { commands: [] }
-  const [, named, version] = /^(.+?)-v?(\d.*)$/.exec(object?.metadata.labels[chartLabel] ?? '') ?? []
-  const name = chart.name ?? named ?? 'flux2'
+  const labelled = object === undefined ? undefined : chartOf(object)
+  const source = object === undefined ? undefined : await chartSourceOf(cluster, object)
+  const name = chart.name ?? labelled?.name ?? 'flux2'
   const stored = await newestRevision(cluster, release.namespace, release.name)
   const file = `${release.name}-values.yaml`
   const hasValues = stored !== undefined && Object.keys(valuesOfRelease(stored)).length > 0
@@ -201,22 +219,18 @@ async function byChart(
     ...(kubeconfig === undefined ? [] : [`--kubeconfig=${kubeconfig}`]),
   ]
   const words = [
-    ['helm', 'install', release.name, chart.oci === undefined ? name : `${chart.oci}/${name}`],
-    chart.repository === undefined ? [] : [`--repo=${chart.repository}`],
-    version === undefined ? [] : [`--version=${version}`],
+    ['helm', 'install', release.name, source?.url ?? (chart.oci === undefined ? name : `${chart.oci}/${name}`)],
+    source?.insecure === true ? ['--plain-http'] : [],
+    chart.repository === undefined || source !== undefined ? [] : [`--repo=${chart.repository}`],
+    labelled === undefined ? [] : [`--version=${labelled.version}`],
     ['--create-namespace', ...place],
     hasValues ? [`--values=${file}`] : [],
   ]
-  const keep = `${written(['helm', 'get', 'values', release.name, ...place])} > ${quote(file)}`
-  return { commands: [written(words.flat())], ...(hasValues ? { keepFirst: keep } : {}) }
+  const keep = `${printable(['helm', 'get', 'values', release.name, '--output=yaml', ...place])} > ${shellQuote(file)}`
+  return { commands: [printable(words.flat())], ...(hasValues ? { keepFirst: keep } : {}) }
 }
 
 /** Which cluster, for the flux CLI. */
 export function reachFlags({ context, kubeconfig }: Reach): string[] {
   return [`--context=${context}`, ...(kubeconfig === undefined ? [] : [`--kubeconfig=${kubeconfig}`])]
-}
-
-/** As a shell takes it. */
-export function written(words: readonly string[]): string {
-  return words.map((word) => quote(word)).join(' ')
 }

@@ -4,12 +4,18 @@ import type { KubeObject } from '../kubernetes/objects.ts'
 import { fluxKinds } from './kinds.ts'
 import { apiGroups, isOfGroup } from './api-groups.ts'
 import { isApplier } from './field-managers.ts'
-import { isReconcileDisabled, reconcileAnnotation, suspendedByAnnotation } from './annotations.ts'
+import { detachAnnotation, isReconcileDisabled, reconcileAnnotation, suspendedByAnnotation } from './annotations.ts'
 
 const suspendSchema = v.object({ spec: v.object({ suspend: v.optional(v.boolean(), false) }) })
 const fieldsSchema = v.object({
   'f:spec': v.optional(v.record(v.string(), v.unknown()), {}),
-  'f:metadata': v.optional(v.object({ 'f:annotations': v.optional(v.record(v.string(), v.unknown()), {}) }), {}),
+  'f:metadata': v.optional(
+    v.object({
+      'f:annotations': v.optional(v.record(v.string(), v.unknown()), {}),
+      'f:labels': v.optional(v.record(v.string(), v.unknown()), {}),
+    }),
+    {},
+  ),
 })
 
 /** The merge patch that suspends an object of this kind. */
@@ -37,6 +43,14 @@ function suspends(fieldsV1: unknown): boolean {
   const fields = v.safeParse(fieldsSchema, fieldsV1)
   if (!fields.success) return false
   return 'f:suspend' in fields.output['f:spec'] || `f:${reconcileAnnotation}` in fields.output['f:metadata']['f:annotations']
+}
+
+/** Whether a field manager's fields are among others those that have kustomize-controller leave an object as it is. */
+function detaches(fieldsV1: unknown): boolean {
+  const fields = v.safeParse(fieldsSchema, fieldsV1)
+  if (!fields.success) return false
+  const { 'f:annotations': annotations, 'f:labels': labels } = fields.output['f:metadata']
+  return [annotations, labels].some((marks) => `f:${detachAnnotation}` in marks)
 }
 
 /** The field manager that suspended the object, where no controller did: Git knows nothing of it, and would set it going again. */
@@ -82,19 +96,31 @@ const entrySchema = v.object({
   fieldsV1: v.unknown(),
 })
 
-/** Who has written `spec.suspend`, or the operator's annotation, into the metadata of an object that is suspended. */
-export function suspensionIn(metadata: {
+interface ObjectMetadata {
   readonly annotations: Readonly<Record<string, string | undefined>>
   readonly managedFields: readonly unknown[]
-}): Suspension {
-  const [latest] = metadata.managedFields
+}
+
+/** Who has written `spec.suspend`, or the operator's annotation, into the metadata of an object that is suspended. */
+export function suspensionIn(metadata: ObjectMetadata): Suspension {
+  return { ...writerIn(metadata, suspends), user: metadata.annotations[suspendedByAnnotation] }
+}
+
+/** Who has marked an object so that kustomize-controller leaves it as it is. */
+export function detachmentIn(metadata: ObjectMetadata): Suspension {
+  return { ...writerIn(metadata, detaches), user: undefined }
+}
+
+/** The last who wrote such fields. */
+function writerIn({ managedFields }: ObjectMetadata, isSuch: (fieldsV1: unknown) => boolean): Omit<Suspension, 'user'> {
+  const [latest] = managedFields
     .flatMap((entry) => {
       const read = v.safeParse(entrySchema, entry)
-      return read.success && read.output.subresource === '' && suspends(read.output.fieldsV1) ? [read.output] : []
+      return read.success && read.output.subresource === '' && isSuch(read.output.fieldsV1) ? [read.output] : []
     })
     .sort((one, other) => (other.time ?? '').localeCompare(one.time ?? '')) // RFC 3339 in UTC sorts by time
   const by = latest === undefined || latest.manager === '' ? 'unknown' : latest.manager
-  return { by, via: programOf(by), user: metadata.annotations[suspendedByAnnotation], since: latest?.time }
+  return { by, via: programOf(by), since: latest?.time }
 }
 
 /** As shown to people: `suspended by flux (flux CLI)` */

@@ -1,4 +1,6 @@
 import { parseDuration, showDuration } from '../base/duration.ts'
+import { usualTimeout } from '../flux/attempt.ts'
+import { fluxKinds } from '../flux/kinds.ts'
 import { conditionOf, type FluxObject, type HistoryEntry } from '../flux/object.ts'
 import type { Condition } from '../kubernetes/readiness.ts'
 import type { FluxObjects } from '../flux/read-objects.ts'
@@ -38,8 +40,6 @@ export type Cause =
   | 'pending-release'
 
 const minute = 60_000
-/** The defaults of the APIs' timeouts: the longest of them. */
-const defaultTimeout = 5 * minute
 /** Its controller says so where only what an object needs is not Ready (kustomize- and helm-controller, internal/controller). */
 const waitingReasons = ['DependencyNotReady', 'SourceNotReady', 'ArtifactFailed']
 const succeeded = ['', 'ReconciliationSucceeded', 'Progressing']
@@ -86,12 +86,17 @@ function needsOf({ source, dependsOn }: FluxObject): readonly string[] {
 }
 
 function judge(object: FluxObject, objects: FluxObjects, now: number): Judgement {
-  const patience = (parseDuration(object.timeout) ?? defaultTimeout) + minute
+  const timeout = parseDuration(object.timeout) ?? usualTimeout
   const fails = (cause: Cause, reason: string, since: string): Judgement => ({ is: 'fails', cause, reason, since })
-  const isOld = (time: string): boolean => now - Date.parse(time) > patience
+  const isOld = (time: string): boolean => now - Date.parse(time) > timeout + minute
+  /** Longer ago than one attempt may take. */
+  const isOverdue = (time: string): boolean => now - Date.parse(time) > object.attempt + minute
   const { deletedAt, generation, writtenAt } = object
   if (deletedAt !== undefined)
-    return isOld(deletedAt) ? fails('deletion', 'is being deleted, and something holds it: see its finalizers', deletedAt) : { is: 'busy' }
+    // A release is uninstalled first.
+    return (object.ref.kind === fluxKinds.helmRelease.kind ? isOverdue : isOld)(deletedAt)
+      ? fails('deletion', 'is being deleted, and something holds it: see its finalizers', deletedAt)
+      : { is: 'busy' }
   if (object.isSuspended) return { is: 'suspended', since: object.suspension?.since }
   if (!object.reportsReady) return { is: 'healthy' }
   const stalled = conditionOf(object, 'Stalled')
@@ -104,7 +109,7 @@ function judge(object: FluxObject, objects: FluxObjects, now: number): Judgement
   const seen = ready?.observedGeneration ?? object.observedGeneration ?? generation
   const isSeen = ready !== undefined && (ready.status === 'False' || seen >= generation)
   if (!isSeen)
-    return isOld(writtenAt) ? fails('ignored', `its controller has not observed generation ${generation}`, writtenAt) : { is: 'busy' }
+    return isOverdue(writtenAt) ? fails('ignored', `its controller has not observed generation ${generation}`, writtenAt) : { is: 'busy' }
   const since = ready.lastTransitionTime
   // A new commit took its place, and is tried next; bounded, for a HelmRelease has stuck so (fluxcd/helm-controller#1429).
   if (ready.reason === 'HealthCheckCanceled' && !isOld(since)) return { is: 'busy' }
@@ -112,7 +117,7 @@ function judge(object: FluxObject, objects: FluxObjects, now: number): Judgement
     return fails(ready.reason.endsWith('Failed') ? 'failed' : 'not-ready', worded(ready) + ageOf(object, now), since)
   }
   if (ready.status === 'Unknown') {
-    if (isOld(since)) return fails('overdue', `still at it: ${worded(ready)}`, since)
+    if (isOverdue(since)) return fails('overdue', `still at it: ${worded(ready)}`, since)
     // A source that has no artifact yet is Unknown again at each attempt (source-controller, reconcileStorage).
     const fetchFailed = conditionOf(object, 'FetchFailed')
     if (fetchFailed?.status === 'True') return fails('retrying', `tries again after ${worded(fetchFailed)}`, fetchFailed.lastTransitionTime)
@@ -129,14 +134,13 @@ function judge(object: FluxObject, objects: FluxObjects, now: number): Judgement
  * How the last attempt ended that came to an end. Flux 2.7 remembers a health check that a new commit cut short as one that failed (its
  * feature gate CancelHealthCheckOnNewRevision); later versions do not remember it.
  */
-function lastOutcome({ source, history, timeout }: FluxObject, objects: FluxObjects): string {
+function lastOutcome({ source, history, attempt }: FluxObject, objects: FluxObjects): string {
   const wanted = (source === undefined ? undefined : objects.byName.get(source)?.revision) ?? ''
-  const patience = parseDuration(timeout) ?? defaultTimeout
   const isCutShort = ({ lastReconciledStatus, lastReconciledDuration, metadata }: HistoryEntry): boolean =>
     lastReconciledStatus === 'HealthCheckFailed' &&
     wanted !== '' &&
     metadata.revision !== wanted &&
-    (parseDuration(lastReconciledDuration) ?? patience) < patience
+    (parseDuration(lastReconciledDuration) ?? attempt) < attempt
   return history.find((entry) => !isCutShort(entry))?.lastReconciledStatus ?? ''
 }
 

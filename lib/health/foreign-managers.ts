@@ -28,7 +28,7 @@ export async function findForeign(snapshot: ForeignSnapshot): Promise<ForeignOwn
   const whole = [...(expectsOperator ? crds : []), ...(instance === undefined ? [] : [instance])]
   const isInstallers = (manager: string): boolean => managersOf(installedBy).includes(manager)
   return [
-    ...whole.map((object) => ({ ref: refOf(object), managers: foreignManagersOf(object) })),
+    ...whole.filter(({ metadata }) => isFluxs(metadata)).map((object) => ({ ref: refOf(object), managers: foreignManagersOf(object) })),
     ...all
       .filter(isFluxs)
       .map(({ ref, managers }) => ({ ref, managers: foreignAmong(managers).filter((manager) => !isInstallers(manager)) })),
@@ -39,7 +39,9 @@ function foreignAmong(managers: FluxObject['managers']): string[] {
   return [...new Set(managers.flatMap(({ manager, isForeign }) => (isForeign ? [manager] : [])))]
 }
 
-/** An object that a person applied by hand is that person's: only what Flux applies is Flux's. */
-function isFluxs({ labels }: FluxObject): boolean {
+/**
+ * An object that a person applied by hand is that person's, as a FluxInstance that kubectl or Helm keeps: only what Flux applies is Flux's.
+ */
+function isFluxs({ labels }: Pick<FluxObject, 'labels'>): boolean {
   return owners.some(([label]) => labels[label] !== undefined)
 }

@@ -1,24 +1,18 @@
 import { owners } from '../flux/field-managers.ts'
 import { fluxKinds } from '../flux/kinds.ts'
-import { objectsOfRelease } from '../flux/helm-release.ts'
+import { objectsOfRelease, releaseOf } from '../flux/helm-release.ts'
 import { identityOf, inventoryOf } from '../flux/inventory.ts'
-import { appliedBy } from '../flux/labels.ts'
+import { appliedBy, isOperator } from '../flux/labels.ts'
 import { releaseNames } from '../flux/refs.ts'
 import { kinds, type KubeObject, nameOf, type Ref, refOf } from '../kubernetes/objects.ts'
+import { partsOfCli } from './cli-parts.ts'
+import type { Part, PartKeeper } from './part.ts'
 import type { Snapshot } from './snapshot.ts'
-
-/** An object that makes up this Flux, and who says so. */
-export interface Part {
-  readonly ref: Ref
-  /** `FluxInstance flux-system/flux` */
-  readonly by: string
-  /** The object of Flux that has it put back when asked. */
-  readonly keeper: Ref
-}
 
 /**
  * Every object that this Flux consists of, as those say that have installed it: the inventory of the FluxInstance, the Helm releases of the
- * operator and of the FluxInstance, the inventory of the root Kustomization and of those that apply the two HelmReleases.
+ * operator and of the FluxInstance, the inventory of the root Kustomization and of those that apply the two HelmReleases. `flux install`
+ * keeps no such list.
  */
 export async function partsOf(snapshot: Snapshot): Promise<Part[]> {
   const { cluster } = snapshot
@@ -29,7 +23,7 @@ export async function partsOf(snapshot: Snapshot): Promise<Part[]> {
     snapshot.objects(),
   ])
   const names = Object.values(releaseNames)
-  const releases = await Promise.all(names.map((name) => deployedRelease(snapshot, namespace, name)))
+  const releases = await Promise.all((await releasesOf(snapshot)).map((release) => deployedRelease(snapshot, release)))
   const appliers = names.flatMap((name) => {
     const labels = byName.get(nameOf({ ...fluxKinds.helmRelease, namespace, name }))?.labels ?? {}
     const [applier, at] = [labels[appliedBy.kustomization.name], labels[appliedBy.kustomization.namespace]]
@@ -40,21 +34,36 @@ export async function partsOf(snapshot: Snapshot): Promise<Part[]> {
     [...new Map(keepers.map((ref) => [identityOf(ref), ref])).values()].map((ref) => cluster.get(ref)),
   )
   const said = [instance, ...kustomizations].flatMap((keeper) => (keeper === undefined ? [] : inventoryIn(keeper)))
-  const parts = [...said, ...releases.flat()]
+  const parts = [...said, ...releases.flat(), ...(await partsOfCli(snapshot))]
   return [...new Map(parts.map((part) => [identityWithoutScope(part.ref), part])).values()]
 }
 
 function inventoryIn(keeper: KubeObject): Part[] {
   const own = refOf(keeper)
-  return inventoryOf(keeper).map((ref) => ({ ref, by: nameOf(own), keeper: own }))
+  return inventoryOf(keeper).map((ref) => ({ ref, by: nameOf(own), keeper: { is: 'flux', ref: own } }))
+}
+
+/** The Helm releases of the operator and the FluxInstance, by whatever name: Git's, where what is there does not say. */
+async function releasesOf(snapshot: Snapshot): Promise<{ namespace: string; name: string }[]> {
+  const [namespace, deployments, instance] = await Promise.all([snapshot.namespace(), snapshot.deployments(), snapshot.instance()])
+  const usual = Object.values(releaseNames).map((name) => ({ namespace, name }))
+  const said = [deployments.find(isOperator), instance].flatMap((object) => (object === undefined ? [] : (releaseOf(object) ?? [])))
+  return [...new Map([...usual, ...said].map((release) => [`${release.namespace}/${release.name}`, release])).values()]
 }
 
 /** What Helm has deployed; a release that is still being made may name what is not there yet. */
-async function deployedRelease({ cluster }: Snapshot, namespace: string, name: string): Promise<Part[]> {
-  const [secret] = await cluster.list(kinds.secret, { namespace, labels: `owner=helm,name=${name},status=deployed` })
+async function deployedRelease(snapshot: Snapshot, { namespace, name }: { namespace: string; name: string }): Promise<Part[]> {
+  const [secret] = await snapshot.cluster.list(kinds.secret, { namespace, labels: `owner=helm,name=${name},status=deployed` })
   if (secret === undefined) return []
-  const keeper = { ...fluxKinds.helmRelease, namespace, name }
+  const keeper = await keeperOf(snapshot, { ...fluxKinds.helmRelease, namespace, name }, secret.metadata.labels.version ?? '')
   return objectsOfRelease(secret, namespace).map((ref) => ({ ref, by: `Helm release ${namespace}/${name}`, keeper }))
+}
+
+/** Where no HelmRelease keeps it, a rollback to the revision that is deployed puts back what is gone. */
+async function keeperOf({ objects, where }: Snapshot, ref: Ref, revision: string): Promise<PartKeeper> {
+  if ((await objects()).byName.has(nameOf(ref))) return { is: 'flux', ref }
+  const place = where.replace(/^(--lab )?--context/, '--kube-context')
+  return { is: 'person', command: `helm rollback ${ref.name} ${revision} --namespace ${ref.namespace} ${place}` }
 }
 
 /** A Helm manifest's cluster-scoped object may have been given the release's namespace. */

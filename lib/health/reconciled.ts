@@ -3,7 +3,7 @@ import type { FluxObject } from '../flux/object.ts'
 import type { Judgement } from './assess.ts'
 import type { Suspension } from '../flux/suspension.ts'
 import { apiGroups, isOfGroup } from '../flux/api-groups.ts'
-import { reconcileAnnotation } from '../flux/annotations.ts'
+import { detachAnnotation, reconcileAnnotation } from '../flux/annotations.ts'
 import { type ProbeFindings, foundAmong, suspendedTrouble, type Trouble } from './probe.ts'
 import { problems } from './problems.ts'
 import { rootCauses } from './root-causes.ts'
@@ -51,7 +51,10 @@ export async function foundReconciled(
       ? [suspendedOf(object, suspension, snapshot.kubectl)]
       : []
   })
-  return foundAmong(describe(what, own, judged), fails, [...elsewhere.flatMap(foldedBelow), ...suspended])
+  const detached = own.flatMap((object) =>
+    object.detachment === undefined ? [] : [detachedOf(object, object.detachment, snapshot.kubectl)],
+  )
+  return foundAmong(describe(what, own, judged), fails, [...elsewhere.flatMap(foldedBelow), ...suspended, ...detached])
 }
 
 /** Why an object fails by itself: what was seen of it, or that it waits for others that wait for it. */
@@ -104,6 +107,17 @@ function suspendedOf({ ref, name }: FluxObject, suspension: Suspension, kubectl:
     ? `${place} annotate ${kind} ${ref.name} ${reconcileAnnotation}-`
     : `${place} patch ${kind} ${ref.name} --type=merge --patch '{"spec":{"suspend":null}}'`
   return suspendedTrouble(name, suspension, next)
+}
+
+function detachedOf({ ref, name }: FluxObject, suspension: Suspension, kubectl: string): Trouble {
+  const { by, via, since } = suspension
+  return {
+    object: name,
+    reason: `is left as it is, whatever Git says of it: annotated ${detachAnnotation}: disabled by ${by} (${via})`,
+    ...(since === undefined ? {} : { since }),
+    next: `${kubectl} --namespace ${ref.namespace} annotate ${kindArgument(ref)} ${ref.name} ${detachAnnotation}-`,
+    suspension,
+  }
 }
 
 /** All that only wait for one object, in one line. */

@@ -19,13 +19,13 @@ export async function findReleasedAgain({ cluster, objects, now }: Pick<Snapshot
 }
 
 async function judge(cluster: Cluster, release: FluxObject, source: FluxObject | undefined, now: number): Promise<Suspect[]> {
-  const { name, ref, history, interval, timeout } = release
+  const { name, ref, history, interval, attempt } = release
   const again = sameAgain(history)
   const [first, last] = [Date.parse(again.at(-1)?.lastDeployed ?? ''), Date.parse(again[0]?.lastDeployed ?? '')]
   if (again.length < tooMany || now - last > recently) return []
   const newest = (): Promise<number> => newestCause(cluster, ref, source?.ref)
   const cause = await newest()
-  if (last <= cause + (parseDuration(timeout) ?? 5 * minute) + minute) return []
+  if (last <= cause + attempt + minute) return []
   const what = `released chart ${again[0]?.chartVersion} with the same values ${again.length} times in ${showDuration(now - first)}`
   const every = parseDuration(interval) ?? minute
   return [{ object: name, by: name, doer: ref, what, first, interval: every, cause, newestCause: newest, isUnprovoked: first >= cause }]

@@ -1,7 +1,7 @@
 import { listMetadata } from '../kubernetes/metadata.ts'
 import { kinds } from '../kubernetes/objects.ts'
 import { fluxKinds } from '../flux/kinds.ts'
-import { parseDuration } from '../base/duration.ts'
+import { usualTimeout } from '../flux/attempt.ts'
 import type { Judgement } from './assess.ts'
 import type { Snapshot } from './snapshot.ts'
 import { pendingLabels } from '../flux/helm-storage.ts'
@@ -17,7 +17,7 @@ export async function stuckReleases({ cluster, now, objects }: Snapshot): Promis
       ({ ref, release }) => ref.kind === fluxKinds.helmRelease.kind && release.namespace === metadata.namespace && release.name === name,
     )
     const since = metadata.creationTimestamp ?? ''
-    const patience = (parseDuration(owner?.timeout ?? '') ?? 5 * 60_000) + 60_000
+    const patience = (owner?.attempt ?? usualTimeout) + 60_000
     if (owner === undefined || now - Date.parse(since) < patience) continue
     found.set(owner.name, {
       is: 'fails',

@@ -7,8 +7,6 @@ import type { WantedDeployment } from '../flux/wanted-deployments.ts'
 import type { Judgement } from './assess.ts'
 
 const minute = 60_000
-/** The longest of the APIs' default timeouts. */
-const defaultTimeout = 5 * minute
 
 /** What there is to reconcile an object with. */
 export interface Attendance {
@@ -52,11 +50,11 @@ function whyUnattended({ ref, labels }: FluxObject, { installation, deployments 
 }
 
 /** One that has only just started looks at everything first. */
-function whyLate({ ref, interval, timeout, lastHandledAt }: FluxObject, { now, runningSince }: Attendance): string | undefined {
+function whyLate({ ref, interval, attempt, lastHandledAt }: FluxObject, { now, runningSince }: Attendance): string | undefined {
   const every = parseDuration(interval)
   if (lastHandledAt === undefined || every === undefined) return undefined
   const age = now - Date.parse(lastHandledAt)
   const waited = Math.min(age, now - runningSince(controllerOf(ref) ?? ''))
-  if (waited <= 2 * every + (parseDuration(timeout) ?? defaultTimeout) + minute) return undefined
+  if (waited <= 2 * every + attempt + minute) return undefined
   return `its controller last reconciled it ${showDuration(age)} ago; its interval is ${interval}`
 }

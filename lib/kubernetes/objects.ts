@@ -1,4 +1,5 @@
 import * as v from 'valibot'
+import { printable } from '../base/shell-line.ts'
 
 /** Which object: `namespace` is left out for cluster-scoped kinds. */
 export interface Kind {
@@ -75,6 +76,12 @@ export function nameOf(ref: Ref): string {
 export function kindArgument({ apiVersion, kind }: Kind): string {
   const [group = '', version] = apiVersion.split('/')
   return version === undefined || !group.includes('.') ? kind.toLowerCase() : `${kind.toLowerCase()}.${group}`
+}
+
+/** The call of kubectl that does this to one object, for people to paste: with the object's namespace, and its kind as `kindArgument` has it. */
+export function kubectlCall(verb: string, ref: Ref, ...flags: readonly string[]): string {
+  const place = ref.namespace === undefined ? [] : ['--namespace', ref.namespace]
+  return printable(['kubectl', ...place, verb, kindArgument(ref), ref.name, ...flags])
 }
 
 /** `is being deleted since 2026-11-29T00:00:00Z`; undefined for an object that stays. */

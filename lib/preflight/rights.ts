@@ -51,7 +51,7 @@ function describe({ verbs, group, resource, namespace, name }: Right): string {
 
 function remedyFor(user: string): string {
   const account = /^system:serviceaccount:([^:]+):([^:]+)$/.exec(user)
-  const subject = account === null ? `--user='${user}'` : `--serviceaccount=${account[1]}:${account[2]}`
+  const subject = account === null ? shellQuote(`--user=${user}`) : `--serviceaccount=${account[1]}:${account[2]}`
   const bind = `kubectl create clusterrolebinding ${shippedRole.name} --clusterrole=${shippedRole.name} ${subject}`
   return `an administrator of the cluster: kubectl apply -f ${shellQuote(ownFile(shippedRole.file))} && ${bind}`
 }

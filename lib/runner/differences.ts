@@ -1,3 +1,4 @@
+import { counted } from '../base/counted.ts'
 import type { Output } from '../terminal/output.ts'
 
 /** What one of several clusters is to have in common with the others. */
@@ -33,10 +34,23 @@ export function showDifferences(output: Output, clusters: readonly ClusterSettin
     output.success(`${contexts.join(' and ')} have the same version and settings`)
     return differences
   }
-  output.warning(`${contexts.join(' and ')} differ in ${differences.length} settings`)
-  const rows = [['', ...contexts], ...differences.map(({ setting, values }) => [setting, ...contexts.map((one) => values[one] ?? '–')])]
-  const cells = rows.map((row) => row.map((cell) => (cell.length > widest ? `${cell.slice(0, widest - 1)}…` : cell)))
+  output.warning(`${contexts.join(' and ')} differ in ${counted(differences.length, 'setting')}`)
+  // Names are not cut: they may have more in common than fits.
+  const rows = differences.map(({ setting, values }) => [setting, ...cut(contexts.map((one) => values[one] ?? '–'))])
+  const cells = [['', ...contexts], ...rows]
   const widths = [0, ...contexts.keys()].map((_, column) => Math.max(...cells.map((row) => row[column]?.length ?? 0)))
   for (const row of cells) output.line(`  ${row.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join('  ')}`.trimEnd())
   return differences
+}
+
+/** Values that are too long begin shortly before the first character that differs. */
+function cut(values: readonly string[]): string[] {
+  const longest = Math.max(...values.map(({ length }) => length))
+  let common = 0
+  while (common < longest && values.every((value) => value[common] === values[0]?.[common])) common++
+  const from = Math.max(0, Math.min(common - 10, longest + 1 - widest))
+  return values.map((value) => {
+    const rest = from < 2 || value.length <= from ? value : `…${value.slice(from)}`
+    return rest.length > widest ? `${rest.slice(0, widest - 1)}…` : rest
+  })
 }

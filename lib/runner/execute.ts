@@ -1,7 +1,7 @@
 import { carryOutStep, freely, record } from './execute-step.ts'
 import { type Consent, isUnforeseen, verifyConsent, verifyConsentTo } from './consent.ts'
 import { messageOf, OperatorError } from '../base/errors.ts'
-import { makePlan, type PlanEntry, showPlan } from './plan.ts'
+import { makePlan, type PlanEntry, saidOf, showPlan } from './plan.ts'
 import { choose } from '../terminal/prompt.ts'
 import type { StepContext } from './step.ts'
 import type { SequenceResult } from './run-result.ts'
@@ -67,8 +67,8 @@ export function failedWith(
   if (isCancelled) {
     // What was cut off by the cancellation has nothing to advise.
     const own = thrown instanceof OperatorError && thrown.kind === 'cancelled' ? thrown.remedy : undefined
-    const remedy = hasBegun ? `to go on from here: ${again('--resume')}` : 'nothing is left to do or undo'
-    const failure = new OperatorError(describeStop(steps, hasBegun), { kind: 'cancelled', remedy: own ?? remedy })
+    const remedy = own ?? (hasBegun ? `to go on from here: ${again('--resume')}` : undefined)
+    const failure = new OperatorError(describeStop(steps, hasBegun), { kind: 'cancelled', ...(remedy === undefined ? {} : { remedy }) })
     return { outcome: 'cancelled', steps, failure }
   }
   const failure = thrown instanceof OperatorError ? thrown : new OperatorError(messageOf(thrown), { cause: thrown })
@@ -120,7 +120,7 @@ export async function runSteps(procedure: StepSequence, run: StepContext, consen
       const ready = async (todo: TodoStatus): Promise<StepStatus> => {
         for (let seen = todo; ;) {
           await verifyConsentTo(step, seen, foreseen, consent, run)
-          const isAsked = asks || (consent.changes === 'ask' && isUnforeseen(foreseen))
+          const isAsked = asks || (consent.changes === 'ask' && isUnforeseen(saidOf(plan, at)))
           if (isAsked) asks = (await askFor(step, seen, run, `${at + 1}/${steps.length}`)) === 'one'
           const locked = await begin()
           if (!isAsked && locked === 'before') return seen
@@ -194,7 +194,7 @@ async function runRollback(rollback: Rollback, result: SequenceResult, why: 'fai
     return { outcome: 'failed', steps, failure }
   }
   if (why === 'cancelled') {
-    const failure = new OperatorError('stopped; everything is as it was', { kind: 'cancelled', remedy: 'nothing is left to do or undo' })
+    const failure = new OperatorError('stopped; everything is as it was', { kind: 'cancelled' })
     return { outcome: 'cancelled', steps, failure, isClosed: true }
   }
   const remedy = rollback.remedy ?? result.failure?.remedy
@@ -211,6 +211,7 @@ async function askFor(step: Step, status: TodoStatus, run: StepContext, position
   run.console.action(`Step ${position}: ${step.title}`)
   run.console.line(`  ${status.change}`)
   for (const command of status.commands) run.console.faint(`  $ ${run.addressed(command)}`)
+  for (const command of status.byHand ?? []) run.console.faint(`  by hand: ${run.addressed(command)}`)
   for (;;) {
     const answer = await choose('What now?', [
       { name: 'run', message: 'Run this step' },

@@ -44,16 +44,40 @@ export function showPlan(plan: readonly PlanEntry[], { place }: StepContext, las
   output.line()
   output.line(`Plan for ${place}${lastTook === undefined ? '' : `; last time it took ${showDuration(lastTook)}`}`)
   const noReturn = plan.findIndex(({ step, status }) => step.risk === 'destroy' && status?.is !== 'done')
-  let changed = false
-  for (const [at, { step, status }] of plan.entries()) {
+  const rows = plan.map(({ step }, at) => rowOf(step, saidOf(plan, at)))
+  for (const [at, { sign, text }] of rows.entries()) {
     if (at === noReturn) output.line('      ── point of no return: what is done from here on cannot be undone ──')
-    const number = `${at + 1}.`.padStart(4)
-    if (status?.is === 'done') output.line(`${number} ✔ ${step.title}: ${status.detail}`)
-    else if (status?.is === 'todo') output.line(`${number} ${step.risk === 'destroy' ? '✖' : '✚'} ${step.title}: ${status.change}`)
-    else if (status === undefined || changed)
-      output.line(`${number} ${step.risk === 'destroy' ? '✖' : '◎'} ${step.title}: (known after apply)`)
-    else output.line(`${number} ${status.is === 'waiting' ? '◎' : '✗'} ${step.title}: ${detailOf(status)}`)
-    if (status?.is !== 'done') changed = true
+    output.line(`${`${at + 1}.`.padStart(4)} ${sign} ${text}`)
   }
+  const legend = Object.entries(meanings).flatMap(([sign, meaning]) =>
+    rows.some((row) => row.sign === sign) ? [`${sign} ${meaning}`] : [],
+  )
+  output.faint(`      ${legend.join('   ')}`)
   output.line()
+}
+
+/** What the sign before a step of the plan means. */
+const meanings = {
+  '✔': 'is so already',
+  '✚': 'changes something',
+  '✖': 'destroys something',
+  '◎': 'waits, or not known yet',
+  '✗': 'is in the way',
+} as const
+
+/**
+ * What the plan says of a step; undefined where that is known after apply: behind what is not done yet, what it waits for, or what is in its
+ * way, may be another thing.
+ */
+export function saidOf(plan: readonly PlanEntry[], at: number): StepStatus | undefined {
+  const status = plan[at]?.status
+  const isLater = plan.slice(0, at).some((before) => before.status?.is !== 'done')
+  return isLater && (status?.is === 'waiting' || status?.is === 'blocked') ? undefined : status
+}
+
+function rowOf(step: Step, status: StepStatus | undefined): { readonly sign: keyof typeof meanings; readonly text: string } {
+  const destroys = step.risk === 'destroy'
+  if (status === undefined) return { sign: destroys ? '✖' : '◎', text: `${step.title}: (known after apply)` }
+  const signs = { done: '✔', todo: destroys ? '✖' : '✚', waiting: '◎', blocked: '✗' } as const
+  return { sign: signs[status.is], text: `${step.title}: ${detailOf(status)}` }
 }

@@ -7,7 +7,15 @@ import type { RunState } from './run-state.ts'
 export type StepStatus =
   | { readonly is: 'done'; readonly detail: string }
   /** Something is to be done: what will change, and what a person would type for it. */
-  | { readonly is: 'todo'; readonly change: string; readonly commands: readonly string[]; readonly details?: readonly string[] }
+  | {
+      readonly is: 'todo'
+      readonly change: string
+      /** Each can be pasted as it stands. */
+      readonly commands: readonly string[]
+      /** What a person would type instead, with a file to write or a name to fill in first. */
+      readonly byHand?: readonly string[]
+      readonly details?: readonly string[]
+    }
   /** Nothing is to be done but to wait: the cluster is on its way. */
   | { readonly is: 'waiting'; readonly on: string }
   /** No waiting helps: a person must do something first. */

@@ -42,9 +42,13 @@ export function createConsole({ clean: redact, log, stream = process.stderr, ans
   const hasColours = isTerminal && (process.env.NO_COLOR ?? '') === ''
   const paint = painterOf(stream)
   let current: { clear: () => void; draw: () => void } | undefined
+  let last: string | undefined
   const printTo =
     (to: NodeJS.WriteStream) =>
     (text: string, plain: string): void => {
+      // What ends with an empty line and what begins with one are one apart.
+      if (text === '' && last === '') return
+      last = text
       current?.clear()
       to.write(`${text}\n`)
       current?.draw()

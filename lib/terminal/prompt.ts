@@ -12,13 +12,18 @@ export interface Choice<Name extends string> {
   readonly message: string
 }
 
+/** What stands behind the question; enquirer's dots would be alone on a line where the question fills one. */
+const separator = { pending: ' ', submitted: '·', cancelled: '·' } as const
+
 /**
  * Asks for one of the choices with the arrow keys.
  * @throws OperatorError `cancelled` for Ctrl-C, Esc and a closed terminal
  */
 export async function choose<Name extends string>(message: string, choices: readonly Choice<Name>[]): Promise<Name> {
-  const answer = await ask({ type: 'select', message, choices: choices.map(({ name, message: text }) => ({ name, message: text })) })
-  const chosen = choices.find(({ name }) => name === answer)
+  // enquirer shows the name of what was chosen, so that is the text; no ✔ before it, for it may be to stop.
+  const shown = choices.map(({ message: text }) => ({ name: text, message: text }))
+  const answer = await ask({ type: 'select', message, prefix: '?', separator, choices: shown })
+  const chosen = choices.find(({ message: text }) => text === answer)
   if (chosen === undefined) throw cancelled()
   return chosen.name
 }
@@ -39,6 +44,7 @@ async function ask(question: {
   type: 'select' | 'input' | 'password'
   message: string
   prefix?: string
+  separator?: Readonly<Record<string, string>>
   choices?: { name: string; message: string }[]
 }): Promise<unknown> {
   if (!canAsk()) throw new OperatorError('there is no terminal to ask on', { kind: 'usage', remedy: 'pass --yes' })

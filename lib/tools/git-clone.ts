@@ -1,3 +1,4 @@
+import { shellQuote } from '../base/shell-line.ts'
 import { hostname, userInfo } from 'node:os'
 import { lstat, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
@@ -153,7 +154,7 @@ function explained(error: unknown, remote: Remote, branch: string): PushError {
     {
       remedy: isRefused
         ? 'where the branch is protected, propose the change on another: --branch propose-flux'
-        : `git ls-remote ${remote.url}`,
+        : `git ls-remote ${shellQuote(remote.url)}`,
       cause: error,
     },
   )

@@ -1,3 +1,4 @@
+import { shellQuote } from '../base/shell-line.ts'
 import type { ProcessOutput } from 'zx/core'
 import { complaintOf, shell } from '../process/command.ts'
 import { childEnvironment } from '../process/environment.ts'
@@ -130,7 +131,10 @@ export async function headOf(remote: Remote, signal?: AbortSignal): Promise<stri
   if (commit !== undefined) return commit
   const names = refs.flatMap(([, name]) => (name?.startsWith(branches) === true ? [name.slice(branches.length)] : []))
   const there = names.length === 0 ? 'it has no branch at all' : `it has ${names.slice(0, 8).join(', ')}`
-  throw new OperatorError(`${remote.url} has no ${remote.ref}: ${there}`, { kind: 'blocked', remedy: `git ls-remote ${remote.url}` })
+  throw new OperatorError(`${remote.url} has no ${remote.ref}: ${there}`, {
+    kind: 'blocked',
+    remedy: `git ls-remote ${shellQuote(remote.url)}`,
+  })
 }
 
 /** What a Git server that could not be read most likely means, and what to do about it. */
@@ -165,7 +169,7 @@ function explained(error: unknown, { url, login }: Remote): OperatorError {
   }
   const { what, remedy } = explanations.find(({ sign }) => sign.test(words)) ?? {
     what: 'Git cannot be reached at',
-    remedy: `git ls-remote ${url}`,
+    remedy: `git ls-remote ${shellQuote(url)}`,
   }
   return new OperatorError(`${what} ${url}: ${words}`, { kind: 'blocked', remedy })
 }

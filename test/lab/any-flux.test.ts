@@ -1,188 +1,141 @@
-import { execFile } from 'node:child_process'
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { delimiter, join } from 'node:path'
-import { promisify } from 'node:util'
-import { generateX25519Identity } from 'age-encryption'
+import { readdirSync } from 'node:fs'
+import { join } from 'node:path'
 import * as v from 'valibot'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import type { Cluster } from '../../lib/kubernetes/client.ts'
-import { kinds } from '../../lib/kubernetes/objects.ts'
-import { fluxKinds } from '../../lib/flux/kinds.ts'
-import { manifestOf } from '../../lib/kubernetes/manifest.ts'
-import { copyCheckout, documentOf, type Ended, script, startLab, type TestLab } from './harness.ts'
+import { inParallel } from '../../lib/base/parallel.ts'
+import { projectRoot } from '../../lib/base/paths.ts'
+import { shellQuote } from '../../lib/base/shell-line.ts'
+import { checkProbe, probesOf, readHealth, untilHealthy } from './any-flux/lifecycle.ts'
+import { readOnlyCalls } from './any-flux/every-script.ts'
+import { installations } from './any-flux/installations.ts'
+import { ownPath, ownWork } from './any-flux/own-work.ts'
+import { openWorld, type World } from './any-flux/world.ts'
+import { unusualWorkstation } from './any-flux/workstation.ts'
+import { documentOf, startLab, type TestLab } from './harness.ts'
 
-/** As EKS calls it. The folders of the person who has it hold spaces. */
-const context = 'arn:aws:eks:eu-central-1:111122223333:cluster/prod'
-const namespace = 'flux-system'
-const ownWork = { ...kinds.configMap, namespace: 'default', name: 'own-work' }
-
+// The other kinds of installation, each broken at every probe, are in test/long/any-flux-*.test.ts.
+const { context } = unusualWorkstation
+const kind = installations['flux install']
+const where = `--context ${shellQuote(context)}`
 let lab: TestLab
-let cluster: Cluster
-let home: string
-let checkout: string
-let env: Record<string, string>
+let world: World
 
-/** A Flux that the flux CLI installs, with an object of the person's own, used from a checkout that has no folder for it. */
 beforeAll(async () => {
   lab = await startLab(['infra'])
   await lab.snapshot('empty')
-  cluster = await lab.cluster('lab-infra')
-  const { bin, kubeconfig, git } = await lab.access()
-  home = mkdtempSync(join(tmpdir(), 'frb any flux '))
-  checkout = join(home, 'check out')
-  mkdirSync(checkout)
-  copyCheckout(checkout)
-  rmSync(join(checkout, 'kubernetes', 'clusters'), { recursive: true })
-  mkdirSync(join(checkout, 'kubernetes', 'clusters'))
-  const own = join(home, 'kube config')
-  writeFileSync(own, readFileSync(kubeconfig, 'utf8').replaceAll('lab-infra', context), { mode: 0o600 })
-  const key = join(home, 'key.txt')
-  writeFileSync(key, `${await generateX25519Identity()}\n`, { mode: 0o600 })
-  env = {
-    PATH: [bin, process.env.PATH].join(delimiter),
-    HOME: home,
-    XDG_STATE_HOME: join(home, 'state'),
-    KUBECONFIG: own,
-    CAPTURE_IDENTITY_FILE: key,
-  }
-  await lab.change('own/kustomization.yaml', () => 'resources: [work.yaml]\n')
-  await lab.change('own/work.yaml', () => 'apiVersion: v1\nkind: ConfigMap\nmetadata: {name: own-work, namespace: default}\ndata: {a: b}\n')
-  await type(`flux install --context=${context} --components=source-controller,kustomize-controller,helm-controller`)
-  const ref = { namespace: 'default', name: 'own' }
-  await cluster.apply(
-    manifestOf({ ...fluxKinds.gitRepository, ...ref }, { spec: { interval: '1m', url: git.anonymousUrl, ref: { branch: 'main' } } }),
-  )
-  const sourceRef = { kind: 'GitRepository', name: 'own' }
-  await cluster.apply(
-    manifestOf({ ...fluxKinds.kustomization, ...ref }, { spec: { interval: '1m', path: './own', prune: true, sourceRef } }),
-  )
-  await lab.kubectl('--namespace=default', 'wait', 'kustomization/own', '--for=condition=Ready', '--timeout=120s')
+  world = await openWorld(lab, unusualWorkstation)
+  await kind.install(world)
+  await untilHealthy(world)
 })
-afterAll(async () => {
-  await lab.close()
-  rmSync(home, { recursive: true, force: true })
-})
-
-function run(name: string, ...args: readonly string[]): Promise<Ended> {
-  return script(name, ['--context', context, ...args], { home: lab.home, cwd: checkout, env })
-}
-
-/** What the person types at a shell. */
-async function type(command: string): Promise<string> {
-  return (await promisify(execFile)('bash', ['-euo', 'pipefail', '-c', command], { cwd: checkout, env: { ...env } })).stdout
-}
-
-const healthSchema = v.looseObject({
-  healthy: v.boolean(),
-  flux: v.record(v.string(), v.unknown()),
-  probes: v.array(v.object({ id: v.string(), state: v.string(), applies: v.boolean(), detail: v.string() })),
-})
-async function health(): Promise<v.InferOutput<typeof healthSchema>> {
-  const ended = await run('health-check', '--json')
-  return v.parse(v.pipe(v.string(), v.parseJson(), healthSchema), ended.stdout)
-}
+afterAll(() => world.close())
 
 test('a healthy Flux of the flux CLI is healthy, by --context alone', async () => {
   const { git } = await lab.access()
-  const ended = await run('health-check', '--json')
-  expect(ended.code, ended.stderr).toBe(0)
-  const { flux, probes } = v.parse(v.pipe(v.string(), v.parseJson(), healthSchema), ended.stdout)
-  expect(flux).toEqual({
+  const { code, stderr, health } = await readHealth(world)
+  expect(code, stderr).toBe(0)
+  expect(health.flux).toEqual({
     installedBy: 'cli',
     version: '2.9.5',
-    namespace,
-    components: ['source-controller', 'kustomize-controller', 'helm-controller'],
+    namespace: 'flux-system',
+    components: ['source-controller', 'kustomize-controller', 'helm-controller', 'notification-controller'],
     shards: [],
     follows: { kind: 'GitRepository', namespace: 'default', name: 'own', url: git.anonymousUrl, ref: 'refs/heads/main' },
   })
-  expect(probes.filter(({ applies }) => !applies).map(({ id }) => id)).toEqual(['operator', 'instance', 'alerts'])
-  expect(ended.stderr).toContain('– flux-operator: Flux was installed by the flux CLI')
-  expect(probes.find(({ id }) => id === 'revision')).toMatchObject({ state: 'ok', applies: true })
+  expect(health.probes.filter(({ applies }) => !applies).map(({ id }) => id)).toEqual(['operator', 'instance', 'alerts'])
+  expect(stderr).toContain('– flux-operator: Flux was installed by the flux CLI')
+  expect(health.probes.find(({ id }) => id === 'revision')).toMatchObject({ state: 'ok', applies: true })
 })
 
-test('every command that only looks works, and changes nothing', async () => {
-  const results: [string, ...string[]][] = [
-    ['capture', '--dry-run'],
-    ['teardown', '--dry-run'],
-    ['recover', '--dry-run'],
-    ['drill', '--dry-run', '--scenario', 'all'],
-  ]
-  const ended = await Promise.all(results.map(([name, ...args]) => run(name, ...args, '--json')))
-  expect(ended.map((one) => `${documentOf(one).script} ${documentOf(one).outcome}`)).toEqual([
-    'capture planned',
-    'teardown planned',
-    'recover unchanged',
-    'drill planned',
-  ])
-  expect(ended[3]?.stderr).toContain('Every controller deleted')
-  expect(ended[3]?.stderr).not.toContain('2. ✖')
-})
+const endedSchema = v.looseObject({ outcome: v.string(), exitCode: v.number() })
 
-test('what goes by a folder names it, and what does not', async () => {
-  const ended = await run('upgrade', '--to', '2.9.5', '--json')
-  expect(ended.code).toBe(2)
-  expect(documentOf(ended).error).toEqual({
-    message: `there is no kubernetes/clusters/${context}/settings.yaml: upgrade needs the cluster's folder in Git`,
-    remedy:
-      'name the folder below kubernetes/clusters with --cluster NAME; without one health-check, capture, restore, teardown, recover, drill work',
+test('every script that only looks works in a checkout without a folder for any cluster, or names the folder that it lacks', async () => {
+  const capture = join(world.workstation.home, 'capture.age')
+  const captured = await world.workstation.run('capture', '--out', capture, '--recipient', world.workstation.recipient)
+  expect(captured.code, captured.stderr).toBe(0)
+  const scripts = readOnlyCalls(world.workstation, capture)
+  const names = readdirSync(join(projectRoot, 'scripts')).map((file) => file.replace('.ts', ''))
+  expect(Object.keys(scripts)).toEqual(names.filter((name) => name !== 'lab').sort())
+  const all = Object.entries(scripts).flatMap(([name, calls]) => calls.map((call) => ({ name, ...call })))
+  await inParallel(all, 4, async ({ name, args, outcome, exitCode }) => {
+    const { stdout, stderr } = await world.workstation.call(name, ...args, '--json')
+    const document = v.parse(v.pipe(v.string(), v.parseJson(), endedSchema), stdout)
+    expect({ name, args, outcome: document.outcome, exitCode: document.exitCode }, stderr).toEqual({ name, args, outcome, exitCode })
+    if (exitCode === 2) expect(stderr).toContain(`there is no kubernetes/clusters/${context}/settings.yaml: ${name} goes by what Git says`)
   })
+  expect((await readHealth(world)).health.healthy).toBe(true)
 })
+
+test.each(probesOf(kind))('the probe %s turns when its thing is broken, and no other', (id) => checkProbe(world, kind, id))
 
 test('a controller that is gone is in trouble, and the flux CLI puts it back', async () => {
-  await lab.kubectl('--namespace', namespace, 'delete', 'deployment', 'helm-controller')
-  const { probes } = await health()
-  expect(probes.filter(({ state }) => state !== 'ok').map(({ id }) => id)).toEqual(['controllers'])
-  const ended = await run('recover', '--yes', '--json')
+  await lab.kubectl('--namespace', 'flux-system', 'delete', 'deployment', 'helm-controller')
+  expect((await world.turned()).map(({ id }) => id)).toEqual(['controllers'])
+  const ended = await world.workstation.run('recover', '--yes', '--json')
   expect(ended.code, ended.stderr).toBe(0)
   expect(documentOf(ended).steps.map(({ id, state }) => `${id} ${state}`)).toEqual(['controllers done', 'health done'])
 })
 
+test('a Service and a CRD of the flux CLI that are gone: the flux CLI puts them back', async () => {
+  await lab.kubectl('--namespace', 'flux-system', 'delete', 'service', 'source-controller')
+  await lab.kubectl('delete', 'crd', 'receivers.notification.toolkit.fluxcd.io')
+  expect((await world.turned()).map(({ id }) => id)).toEqual(['crds', 'inventory'])
+  const ended = await world.workstation.run('recover', '--yes', '--json')
+  expect(ended.code, ended.stderr).toBe(0)
+  expect(documentOf(ended).steps.map(({ id }) => id)).toEqual(['controllers', 'parts', 'health'])
+  expect(await world.turned()).toEqual([])
+})
+
 test('taken away, it comes back by the command that is printed, and by what was captured', async () => {
+  const { workstation, cluster } = world
   const uid = (await cluster.get(ownWork))?.metadata.uid
-  const down = await run('teardown', '--yes', `--destroy=${context}`, '--json')
+  const down = await workstation.run('teardown', '--yes', `--destroy=${context}`, '--json')
   expect(down.code, down.stderr).toBe(0)
   expect(documentOf(down)).toMatchObject({ survival: { changed: 0, missing: 0 }, residue: [] })
   expect(down.stderr).toContain('It had been installed by the flux CLI.')
-  const [, printed = ''] = down.stderr.split('Next, to have it again:\n')
-  const commands = printed.split('\n').filter((line) => line.startsWith('  '))
-  expect(commands.map((line) => line.trim().split(' ')[0])).toEqual(['flux', 'npx'])
-  await type(commands[0] ?? '')
-  await type(`${commands[1]} --yes`)
-  await lab.kubectl('--namespace=default', 'wait', 'kustomization/own', '--for=condition=Ready', '--timeout=120s')
-  expect(await health()).toMatchObject({ healthy: true, flux: { installedBy: 'cli', version: '2.9.5' } })
+  const commands = printedAfter(down.stderr)
+  expect(commands.map((command) => command.split(' ')[0])).toEqual(['flux', 'npx'])
+  await workstation.type(commands[0] ?? '')
+  await workstation.type(`${commands[1]} --yes`)
+  await untilHealthy(world)
+  expect(await readHealth(world)).toMatchObject({ code: 0, health: { flux: { installedBy: 'cli', version: '2.9.5' } } })
   expect((await cluster.get(ownWork))?.metadata.uid).toBe(uid)
 })
 
+function printedAfter(stderr: string): string[] {
+  const [, printed = ''] = stderr.split('Next, to have it again:\n')
+  return printed.split('\n').flatMap((line) => (line.startsWith('  ') ? [line.trim()] : []))
+}
+
 describe('a Flux that flux bootstrap has made', () => {
+  const bootstrapped = installations['flux bootstrap git']
+
   beforeAll(async () => {
     await lab.reset('empty')
-    cluster = await lab.cluster('lab-infra')
-    const { git } = await lab.access()
-    env = { ...env, GIT_USERNAME: git.username, GIT_PASSWORD: git.password, GIT_ORIGIN: new URL(git.url).origin }
-    const flags = '--branch=main --path=clusters/theirs --token-auth --allow-insecure-http --silent'
-    const components = '--components=source-controller,kustomize-controller'
-    await type(`flux bootstrap git --context=${context} --url=${git.url} --username=${git.username} ${flags} ${components}`)
+    world.workstation.remove()
+    world = await openWorld(lab, unusualWorkstation)
+    await bootstrapped.install(world)
+    await untilHealthy(world)
   })
 
   test('is healthy, at the head of what it follows, and comes back by the command that is printed', async () => {
     const { git } = await lab.access()
-    const follows = { kind: 'GitRepository', namespace, name: namespace, url: git.url, ref: 'refs/heads/main' }
-    const seen = await health()
-    expect(seen.probes.filter(({ state }) => state !== 'ok')).toEqual([])
-    expect(seen.flux).toMatchObject({ installedBy: 'cli', components: ['source-controller', 'kustomize-controller'], follows })
-    const down = await run('teardown', '--yes', `--destroy=${context}`, '--json')
+    const { workstation } = world
+    const { health } = await readHealth(world)
+    expect(health.probes.filter(({ state }) => state !== 'ok')).toEqual([])
+    const follows = { kind: 'GitRepository', namespace: 'flux-system', name: 'flux-system', url: git.url, ref: 'refs/heads/main' }
+    expect(health.flux).toMatchObject({ installedBy: 'cli', follows })
+    const down = await workstation.run('teardown', '--yes', `--destroy=${context}`, '--json')
     expect(down.code, down.stderr).toBe(0)
-    const [, printed = ''] = down.stderr.split('Next, to have it again:\n')
-    const commands = printed.split('\n').filter((line) => line.startsWith('  '))
-    const words = `flux bootstrap git --url=${git.url} --branch=main --path=./clusters/theirs --secret-name=flux-system --token-auth --username=${git.username} --allow-insecure-http`
-    expect(commands.map((line) => line.trim().split(' --version')[0]?.split(' --from')[0])).toEqual([
-      `npx zx scripts/restore.ts --context ${context}`,
+    const commands = printedAfter(down.stderr)
+    const words = `flux bootstrap git --url=${git.url} --branch=main --path=./${ownPath} --secret-name=flux-system --interval=1h0m0s --token-auth --username=${git.username} --allow-insecure-http`
+    expect(commands.map((command) => command.split(' --version')[0]?.split(' --from')[0])).toEqual([
+      `npx zx scripts/restore.ts ${where}`,
       words,
-      `npx zx scripts/restore.ts --context ${context}`,
+      `npx zx scripts/restore.ts ${where}`,
     ])
-    await type(`${commands[0]} --yes`)
-    await type(commands[1] ?? '')
-    expect(await health()).toMatchObject({ healthy: true, flux: { installedBy: 'cli', follows } })
+    await workstation.type(`${commands[0]} --yes`)
+    await workstation.type(commands[1] ?? '')
+    await untilHealthy(world)
+    expect(await readHealth(world)).toMatchObject({ code: 0, health: { healthy: true, flux: { installedBy: 'cli', follows } } })
   })
 })

@@ -1,10 +1,11 @@
 import { execFile, execFileSync } from 'node:child_process'
 import { cpSync, existsSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { delimiter, join } from 'node:path'
+import { delimiter, join, resolve } from 'node:path'
 import { promisify } from 'node:util'
 import * as v from 'valibot'
 import { parse, stringify } from 'yaml'
+import { executablesHome } from '../../lab/home.ts'
 import { projectRoot } from '../../lib/base/paths.ts'
 import { shownCommandsOf, type ShownCommand } from '../../lib/commands/validate/documents.ts'
 import { type TestLab, withLogin } from './harness.ts'
@@ -35,7 +36,7 @@ export async function readPrinted(file: string): Promise<Printed> {
   }
 }
 
-/** A person at a shell, whose context is called as in the documents and whose programs are the lab's. */
+/** A person at a shell, whose contexts are called as in the documents and whose programs, and lab, are the lab's. */
 export interface Hand {
   readonly run: (program: string, words: readonly string[]) => Promise<string>
   /** Types the lines that these commands stand on, in their order, with these words in place of the document's. */
@@ -56,14 +57,19 @@ export async function openHand(lab: TestLab): Promise<Hand> {
     cpSync(join(projectRoot, part), join(checkout, part), { recursive: true })
   symlinkSync(join(projectRoot, 'node_modules'), join(checkout, 'node_modules'))
   const own = join(home, 'kubeconfig')
-  writeFileSync(own, readFileSync(kubeconfig, 'utf8').replaceAll('lab-infra', 'infra'), { mode: 0o600 })
+  writeFileSync(own, readFileSync(kubeconfig, 'utf8').replaceAll(/lab-(?=infra|apps)/g, ''), { mode: 0o600 })
   writeFileSync(join(checkout, '.env'), `GIT_USERNAME=${git.username}\nGIT_PASSWORD=${git.password}\n`, { mode: 0o600 })
   const person = ['AUTHOR', 'COMMITTER'].flatMap((who) => [
     [`GIT_${who}_NAME`, 'A person'],
     [`GIT_${who}_EMAIL`, 'person@example.com'],
   ])
   const quiet = { SHLVL: '1', npm_config_update_notifier: 'false' } // else bash reads the startup file of a remote login
-  const env = { ...quiet, PATH: [bin, process.env.PATH].join(delimiter), HOME: home, KUBECONFIG: own, ...Object.fromEntries(person) }
+  const programs = {
+    PATH: [bin, process.env.PATH].join(delimiter),
+    XDG_CACHE_HOME: resolve(executablesHome(), '../..'),
+    FLUX_LAB_HOME: lab.home,
+  }
+  const env = { ...quiet, ...programs, HOME: home, KUBECONFIG: own, ...Object.fromEntries(person) }
   const run = async (program: string, words: readonly string[]): Promise<string> =>
     (await promisify(execFile)(program, [...words], { cwd: checkout, env })).stdout
   const edit = (file: string, change: (text: string) => string): void => {

@@ -15,7 +15,7 @@ import { bringUp, type LabAccess, labAccess, reportLab } from '../../lab/client.
 import { labHome } from '../../lab/home.ts'
 import { takeDown } from '../../lab/take-down.ts'
 import { recordingConsole } from '../recording-console.ts'
-import { misread } from './printed-commands.ts'
+import { cannotBePasted, tryPrinted } from './run-trials.ts'
 import { openSharedLab, type Start } from './shared-labs.ts'
 
 export interface Ended {
@@ -73,9 +73,9 @@ export function startScript(name: string, args: readonly string[], { home, cwd =
   const ended = new Promise<Ended>((resolve, reject) => {
     child.once('error', reject)
     child.once('close', (code) => {
-      const wrong = misread(output.stderr + output.stdout)
+      const wrong = cannotBePasted(output.stderr + output.stdout)
       if (wrong.length === 0) resolve({ code: code ?? -1, ...output })
-      else reject(new Error(`${name} prints what bash does not read so:\n${wrong.join('\n')}`))
+      else reject(new Error(`${name} prints what cannot be pasted:\n${wrong.join('\n')}`))
       heard.emit('more')
     })
   })
@@ -119,8 +119,11 @@ export interface TestLab {
 }
 
 /** Runs a bootstrap of lab-infra that is to succeed. */
-export async function bootstrapInfra(): Promise<void> {
-  const { code, stderr } = await script('bootstrap', ['--lab', '--yes'], { home: labHome() })
+export const bootstrapInfra = (): Promise<void> => bootstrapCluster('lab-infra')
+
+/** Runs a bootstrap of a cluster of the lab that is to succeed. */
+export async function bootstrapCluster(context: string): Promise<void> {
+  const { code, stderr } = await script('bootstrap', ['--lab', '--context', context, '--yes'], { home: labHome() })
   if (code !== 0) throw new Error(`the bootstrap that the tests begin with ended with ${code}:\n${stderr}`)
 }
 
@@ -144,8 +147,12 @@ export async function startLab(
   return {
     ...lab,
     async close() {
-      await lab.close()
-      release()
+      try {
+        await tryPrinted()
+      } finally {
+        await lab.close()
+        release()
+      }
     },
   }
 }

@@ -141,7 +141,7 @@ test('a healthy cluster is all ok: exit 0, one line a probe', async () => {
   expect(ended.stderr).toContain('✔ Kubernetes API: Kubernetes v1.')
   const lines = ended.stderr.trim().split('\n')
   expect(lines).toHaveLength(allProbes.length + 2)
-  expect(lines.at(-1)).toMatch(/^✔ health-check on lab-infra: healthy, of \d+ probes none in trouble \(.*\)$/)
+  expect(lines.at(-1)).toMatch(/^✔ health-check on lab-infra: healthy: \d+ probes, none failed \(.*\)$/)
 })
 
 test('a probe that there is not is a usage error that names the nearest', async () => {
@@ -465,6 +465,8 @@ test('what a person has suspended is a warning that says who; neither --fix nor 
   const kustomization = 'infra-gitops-flux-instance'
   await flux('suspend', 'kustomization', kustomization)
   await lab.kubectl(`--namespace=${namespace}`, 'annotate', 'fluxinstance/flux', 'fluxcd.controlplane.io/reconcile=disabled')
+  const detach = 'kustomize.toolkit.fluxcd.io/reconcile'
+  await lab.kubectl(`--namespace=${namespace}`, 'annotate', 'helmrelease/flux-operator', `${detach}=disabled`)
   const readSuspension = async (): Promise<readonly [unknown, unknown]> => [
     v.parse(suspendSchema, await cluster.get({ ...fluxKinds.kustomization, namespace, name: kustomization })).spec.suspend,
     (await cluster.get(instance))?.metadata.annotations['fluxcd.controlplane.io/reconcile'],
@@ -475,11 +477,14 @@ test('what a person has suspended is a warning that says who; neither --fix nor 
   expect(document.suspended).toEqual([
     { object: 'FluxInstance flux-system/flux', by: 'kubectl-annotate', since: expect.stringMatching(/^2.*Z$/), via: 'kubectl' },
     { object: `Kustomization flux-system/${kustomization}`, by: 'flux', since: expect.stringMatching(/^2.*Z$/), via: 'flux CLI' },
+    { object: 'HelmRelease flux-system/flux-operator', by: 'kubectl-annotate', since: expect.stringMatching(/^2.*Z$/), via: 'kubectl' },
   ])
   expect(document.probes.filter(({ state }) => state !== 'ok').map(({ id, state }) => `${id} ${state}`)).toEqual([
     'instance warn',
     'kustomizations warn',
+    'helmreleases warn',
   ])
+  expect(checked.stderr).toContain(`is left as it is, whatever Git says of it: annotated ${detach}: disabled by kubectl-annotate (kubectl)`)
   expect(checked.stderr).toMatch(/Kustomization flux-system\/infra-gitops-flux-instance: suspended by flux \(flux CLI\) \(for [\d.]+ s\)/)
 
   const fixed = await lab.run('health-check', ['--lab', '--fix', '--yes', '--json'])
@@ -490,6 +495,9 @@ test('what a person has suspended is a warning that says who; neither --fix nor 
   expect(recovered.stderr).toContain('FluxInstance flux-system/flux is suspended by kubectl-annotate (kubectl) since ')
   expect(recovered.stderr).toContain('recover.ts --lab --context lab-infra --resume-suspended FluxInstance/flux-system/flux')
   expect(await readSuspension()).toEqual([true, 'disabled'])
+  const upgraded = await lab.run('upgrade', ['--lab', '--to', '2.9.4', '--dry-run'])
+  expect(upgraded).toMatchObject({ code: 3, stderr: expect.stringContaining(`${kustomization} is suspended by flux (flux CLI) since `) })
+  await lab.kubectl(`--namespace=${namespace}`, 'annotate', 'helmrelease/flux-operator', `${detach}-`)
   const planned = await lab.run('bootstrap', ['--lab', '--dry-run'])
   expect(planned.stderr).toContain(
     '⚠ FluxInstance flux-system/flux is suspended by kubectl-annotate (kubectl): its operator neither installs nor repairs anything\n',

@@ -7,6 +7,7 @@ import { ensureExecutables, ensureHelm3, ensureMonitoring, ensureSshServer } fro
 import { olderFlux } from '../../lab/build/recipe.ts'
 import { takeDown } from '../../lab/take-down.ts'
 import { createConsole } from '../../lib/terminal/console.ts'
+import { readHelpPages } from '../own-calls.ts'
 import { projectRoot } from '../../lib/base/paths.ts'
 
 /**
@@ -23,6 +24,7 @@ export default async function prepareLabs(project: TestProject): Promise<() => P
   const labs = isKept ? join(projectRoot, 'node_modules', '.cache', 'labs') : mkdtempSync(join(tmpdir(), 'frb-labs-'))
   if (isKept) await freshen(labs)
   project.provide('labs', labs)
+  project.provide('helpPages', await readHelpPages())
   return () => (isKept ? Promise.resolve() : endLabs(labs))
 }
 

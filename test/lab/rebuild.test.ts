@@ -32,9 +32,12 @@ describe('a rebuild', () => {
     expect(await killRebuild(world, (id) => ['rest', 'crds', 'sync'].includes(id))).toBe(3)
   })
 
-  test('with six controllers, in one go, with people reported', async () => {
+  test('with every controller that there is, in one go, with people reported', async () => {
     await world.lab.change('kubernetes/infrastructure/gitops/flux-instance/base/helmrelease.yaml', (yaml) =>
-      yaml.replace(/( +)- notification-controller\n/, '$&$1- image-reflector-controller\n$1- image-automation-controller\n'),
+      yaml.replace(
+        /( +)- notification-controller\n/,
+        '$&$1- image-reflector-controller\n$1- image-automation-controller\n$1- source-watcher\n',
+      ),
     )
     const { port } = v.parse(v.object({ port: v.number() }), webhook.address())
     const ended = await world.lab.run('rebuild', [...everything, '--record', '--json'], {
@@ -54,6 +57,7 @@ describe('a rebuild', () => {
       'kustomize-controller',
       'notification-controller',
       'source-controller',
+      'source-watcher',
     ])
     await world.verifyRebuilt()
     expect(messages[0]).toMatch(/^► rebuild of lab-infra has started, by \S+@\S+ \(run \S+-rebuild\)\./)

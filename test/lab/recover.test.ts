@@ -193,7 +193,7 @@ test('the FluxInstance being deleted while its operator is away: it goes without
   expect(refused.stderr).toContain(`FluxInstance flux-system/flux ${words}`)
   const { ids, steps, reported } = await recover()
   expect(ids).toEqual(['instance-terminating'])
-  expect(reported).toContain(`this is: The FluxInstance being deleted (it ${words})`)
+  expect(reported).toContain(`found: The FluxInstance being deleted (it ${words})`)
   expect(steps.slice(0, 3)).toEqual(['instance-disabled done', 'stop-operator already', 'instance-let-go done'])
   expect(await uidsOf(crdOfKustomizations, root, source)).toEqual(kept)
 })
@@ -206,7 +206,7 @@ test('the same with an operator that is cut off: it is stopped first, and finds 
   const plan = await lab.run('recover', ['--lab', '--dry-run', '--json'])
   expect(documentOf(plan)).toMatchObject({ outcome: 'planned', disasters: [{ id: 'instance-terminating' }] })
   const recovering = lab.start('recover', ['--lab', '--yes', '--json'])
-  await recovering.said('✔ Let the FluxInstance go without what it installed: the deleted one is gone')
+  await recovering.said('✔ Delete the FluxInstance without uninstalling Flux: the deleted one is gone')
   await lab.clearFaults('partition')
   const ended = await recovering.ended
   expect(ended.code, ended.stderr).toBe(0)

@@ -1,9 +1,10 @@
 import { readFileSync } from 'node:fs'
 import { generateX25519Identity } from 'age-encryption'
-import { afterAll, beforeAll, expect, test } from 'vitest'
+import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest'
 import { recipientsOf } from '../../lib/tools/sops.ts'
 import { type Hand, openHand, readPrinted } from './by-hand.ts'
 import { bootstrappedLab, type TestLab } from './harness.ts'
+import { personAt } from './person.ts'
 
 let lab: TestLab
 let hand: Hand
@@ -30,7 +31,7 @@ test('stdout is what was asked for, stderr is the rest; the last line of each ru
     lab.run('teardown', ['--lab', '--yes']),
   ])
   expect(health.stdout).toMatch(
-    /^Health of lab-infra \(the lab, .*\)\n✔ Kubernetes API: .*\n✔ FluxInstance: .*\n– Alerts: not checked: .*\n✔ health-check on lab-infra: healthy, of 3 probes none in trouble \(.*\)\n$/,
+    /^Health of lab-infra \(the lab, .*\)\n✔ Kubernetes API: .*\n✔ FluxInstance: .*\n– Alerts: not checked: .*\n✔ health-check on lab-infra: healthy: 3 probes, none failed \(.*\)\n$/,
   )
   expect(health.stderr).toBe('')
   expect(planned.stdout).toMatch(
@@ -39,6 +40,19 @@ test('stdout is what was asked for, stderr is the rest; the last line of each ru
   expect(planned.stderr).not.toContain('Create the namespace')
   expect(refused).toMatchObject({ code: 2, stdout: '' })
   expect(refused.stderr).toMatch(/\n {2}→ npx zx scripts\/teardown\.ts --lab --yes --destroy=lab-infra\n$/)
+})
+
+test('in a terminal of 80 columns each command on the screen can be pasted as it stands, also where a plan is stopped at its prompt', async () => {
+  const person = personAt(lab)
+  onTestFinished(person.leaves)
+  await lab.kubectl('--namespace=flux-system', 'annotate', 'fluxinstance/flux', 'fluxcd.controlplane.io/reconcile=disabled')
+  onTestFinished(() =>
+    lab.kubectl('--namespace=flux-system', 'annotate', 'fluxinstance/flux', 'fluxcd.controlplane.io/reconcile-').then(() => undefined),
+  )
+  await person.reads(person.types('health-check.ts --lab'), 0)
+  const stopped = await person.stopsAfter('recover.ts --lab --resume-suspended FluxInstance/flux-system/flux', 0)
+  expect(stopped).toContain('? What now? ·')
+  expect(stopped).toMatch(/\n✗ stopped; nothing was changed\n?$/)
 })
 
 test('a kubeconfig that is not there, and a fault of what does not run, are called so', async () => {

@@ -67,17 +67,21 @@ export async function carryOut(hands: Hands, sequence: readonly Operation[]): Pr
   return healthy
 }
 
-/** What the flux CLI and the Deployments have to complain of. */
+/** How often is looked whether the cluster is healthy, in milliseconds: the flux CLI is a process each time. */
+const interval = 3000
+
+/** What the Deployments have to complain of or, where that is nothing, the flux CLI. */
 async function troubles({ cluster, flux }: Hands): Promise<string[]> {
-  const unready = await flux('get', 'all', '--all-namespaces', '--status-selector', 'ready=false', '--no-header').catch(String)
   const deployments = await cluster.list(kinds.deployment, { namespace })
   const readiness = await Promise.all(deployments.map((one) => deploymentReadiness(cluster, refOf(one))))
   const waiting = readiness.flatMap((one) => (one.is === 'waiting' ? [one.on] : one.is === 'failed' ? [one.reason] : []))
-  return [...unready.split('\n').filter((line) => line.trim() !== ''), ...waiting]
+  if (waiting.length > 0) return waiting
+  const unready = await flux('get', 'all', '--all-namespaces', '--status-selector', 'ready=false', '--no-header').catch(String)
+  return unready.split('\n').filter((line) => line.trim() !== '')
 }
 
 async function untilHealthy(hands: Hands): Promise<void> {
-  await expect.poll(() => troubles(hands), { timeout: 300_000, interval: 1000 }).toEqual([])
+  await expect.poll(() => troubles(hands), { timeout: 300_000, interval }).toEqual([])
 }
 
 /** Where the cluster is healthy before and after: that health-check says so, recover does nothing, and neither writes to it. */
@@ -85,8 +89,10 @@ async function isLeftAlone(hands: Hands, soFar: string): Promise<boolean> {
   const { lab } = hands
   if ((await troubles(hands)).length > 0) return false
   const since = new Date()
-  const checked = await lab.run('health-check', ['--lab', '--json'])
-  const recovered = await lab.run('recover', ['--lab', '--yes', '--json'])
+  const [checked, recovered] = await Promise.all([
+    lab.run('health-check', ['--lab', '--json']),
+    lab.run('recover', ['--lab', '--yes', '--json']),
+  ])
   const writes = writesSince(lab.home, since).filter(({ isLock }) => !isLock)
   if ((await troubles(hands)).length > 0) return false
   expect(checked.code, `${soFar}: ${checked.stderr}\n${checked.stdout}`).toBe(0)
@@ -145,7 +151,7 @@ async function breakAndRepair(hands: Hands): Promise<void> {
     text.replace('resources:', 'resources:\n  - gone.yaml'),
   )
   await flux('reconcile', 'source', 'git', 'flux-system', '--namespace', namespace)
-  await expect.poll(async () => (await troubles(hands)).join('\n'), { timeout: 180_000, interval: 1000 }).toContain('gone.yaml')
+  await expect.poll(async () => (await troubles(hands)).join('\n'), { timeout: 180_000, interval }).toContain('gone.yaml')
   const checked = await lab.run('health-check', ['--lab', '--json'])
   expect(checked.code, checked.stderr).toBe(1)
   await takeBack()

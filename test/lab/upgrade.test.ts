@@ -5,8 +5,10 @@ import type { Cluster } from '../../lib/kubernetes/client.ts'
 import { kinds, type KubeObject, parseObject, refOf } from '../../lib/kubernetes/objects.ts'
 import { requestReconcile } from '../../lib/flux/reconcile-request.ts'
 import { fluxKinds } from '../../lib/flux/kinds.ts'
-import { documentOf } from './harness.ts'
+import { forgetRuns } from './endings.ts'
+import { documentOf, untilRunning } from './harness.ts'
 import { namespace, newTags, type OlderLab, oldTags, settings, startOlderLab, tags, unready, wanted } from './older-flux.ts'
+import { carryOut, handsOn, sequenceOf } from './sequence.ts'
 
 let lab: OlderLab
 
@@ -259,4 +261,19 @@ async function runEvents(cluster: Cluster): Promise<string[]> {
 
 const controllersSchema = v.object({
   controllers: v.array(v.object({ name: v.string(), from: v.string(), to: v.string(), pauseMs: v.number() })),
+})
+
+// Two of those that people may do; test/long/sequences.test.ts has fifty, with upgrades among them. SEQUENCES=7,8 chooses others by their seeds.
+describe('what people have done before', () => {
+  beforeEach(async () => {
+    await lab.reset('old')
+    forgetRuns(lab)
+    await untilRunning(lab)
+  })
+  const seeds = (process.env.SEQUENCES ?? '10,41').split(',').map(Number)
+  test.each(seeds)('is no reason to touch a healthy cluster: sequence %i', async (seed) => {
+    const sequence = sequenceOf(seed, 3)
+    console.log(`sequence ${seed}: ${sequence.join(', ')}`)
+    expect(await carryOut(await handsOn(lab, await lab.cluster('lab-infra')), sequence)).toBeGreaterThan(0)
+  })
 })

@@ -1,7 +1,7 @@
 import { execFileSync } from 'node:child_process'
 import { appendFileSync, existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs'
 import { dirname, join, relative } from 'node:path'
-import type { Reporter, TestModule } from 'vitest/node'
+import type { Reporter, TestCase, TestModule } from 'vitest/node'
 import { projectRoot } from '../../lib/base/paths.ts'
 
 /** The test files that have passed on the tree as it is now, by their paths from its root. */
@@ -10,14 +10,28 @@ export function passedFiles(): string[] {
   return existsSync(record) ? readFileSync(record, 'utf8').trim().split('\n') : []
 }
 
-/** Remembers each test file that passes, so that a run that was interrupted need not begin again. */
+/** The names of the single tests that have passed on it, for a file that takes hours by itself. */
+export function passedTests(): ReadonlySet<string> {
+  const record = `${recordFile()}-tests`
+  return new Set(existsSync(record) ? readFileSync(record, 'utf8').split('\n') : [])
+}
+
+/** Remembers each test and each test file that passes, so that a run that was interrupted need not begin again. */
 export default class RememberPassed implements Reporter {
-  onTestModuleEnd(module: TestModule): void {
-    if (module.state() !== 'passed') return
-    const record = recordFile()
-    mkdirSync(dirname(record), { recursive: true })
-    appendFileSync(record, `${relative(projectRoot, module.moduleId)}\n`)
+  onTestCaseResult(test: TestCase): void {
+    if (test.result().state === 'passed') note(`${recordFile()}-tests`, test.name)
   }
+
+  /** A file of which only some tests were run has not passed. */
+  onTestModuleEnd(module: TestModule): void {
+    const isWhole = process.env.SEQUENCES === undefined && [...module.children.allTests()].every((test) => test.result().state === 'passed')
+    if (module.state() === 'passed' && isWhole) note(recordFile(), relative(projectRoot, module.moduleId))
+  }
+}
+
+function note(record: string, line: string): void {
+  mkdirSync(dirname(record), { recursive: true })
+  appendFileSync(record, `${line}\n`)
 }
 
 /** One file for each tree: what has changed is tested again. */

@@ -1,5 +1,5 @@
 import * as v from 'valibot'
-import { externalSecretOf, makerOf } from '../../capture/makers.ts'
+import { writerOf } from '../../capture/makers.ts'
 import { fluxKinds } from '../../flux/kinds.ts'
 import { appliedBy } from '../../flux/labels.ts'
 import type { Kind, KubeObject } from '../../kubernetes/objects.ts'
@@ -14,7 +14,7 @@ export function keeperOf(secret: KubeObject): string | undefined {
   const applier = ({ kind }: Kind, by: { readonly name: string; readonly namespace: string }): string | undefined =>
     labels[by.name] === undefined ? undefined : `${kind} ${labels[by.namespace] ?? ''}/${labels[by.name]}`
   const applied = applier(fluxKinds.kustomization, appliedBy.kustomization) ?? applier(fluxKinds.helmRelease, appliedBy.helmRelease)
-  const maker = externalSecretOf(secret) ?? applied ?? makerOf(secret)
+  const maker = applied ?? writerOf(secret)
   if (maker !== undefined) return `is made by ${maker}`
   return appId in v.parse(dataSchema, secret).data ? 'holds the login of a GitHub App' : undefined
 }

@@ -11,7 +11,7 @@ import { type Settings } from '../../connection/settings.ts'
 import { expandHome } from '../../base/paths.ts'
 import type { Tree } from '../../desired-state/tree.ts'
 import { givenSecretOf } from './age-keys.ts'
-import { shellQuote } from '../../base/shell-line.ts'
+import { printable, shellQuote } from '../../base/shell-line.ts'
 
 /** What of the tree says which logins there are. */
 type Logins = Pick<Tree, 'namespace' | 'sync' | 'distribution' | 'kustomizations' | 'instance'> & {
@@ -63,7 +63,16 @@ export async function findSecrets(
       namespace,
       name,
       values: { [ageKeyEntry]: key },
-      command: `kubectl --namespace ${namespace} create secret generic ${name} --from-file=${ageKeyEntry}=${keyFile}`,
+      command: printable([
+        'kubectl',
+        '--namespace',
+        namespace,
+        'create',
+        'secret',
+        'generic',
+        name,
+        `--from-file=${ageKeyEntry}=${keyFile}`,
+      ]),
     })
   }
   return secrets
@@ -94,7 +103,7 @@ export async function gitSecret(
     namespace,
     name: sync.pullSecret,
     values,
-    command: `flux create secret git ${sync.pullSecret} --url=${sync.url}${gitFlags(login)}`,
+    command: `${printable(['flux', '--namespace', namespace, 'create', 'secret', 'git', sync.pullSecret, `--url=${sync.url}`, ...gitFlags(login)])}${password(login)}`,
   }
 }
 
@@ -112,7 +121,7 @@ function registrySecrets(login: RegistryLogin, { namespace, distribution, operat
     name,
     type,
     values: { '.dockerconfigjson': config },
-    command: `kubectl --namespace ${namespace} create secret generic ${name} --type=${type} --from-file=.dockerconfigjson=FILE`,
+    command: `kubectl --namespace ${namespace} create secret generic ${name} --type=${type} --from-file=.dockerconfigjson="$HOME/.docker/config.json"`,
   }))
 }
 
@@ -126,11 +135,16 @@ async function gitValues(login: GitLogin, redactor: Redactor): Promise<Record<st
   return login.kind === 'none' ? trust : { username: login.username, password: login.password, ...trust }
 }
 
-/** The same for the flux CLI, without a password. */
-function gitFlags(login: GitLogin): string {
-  if (login.kind === 'ssh') return ` --private-key-file=${login.keyFile}`
-  const trust = login.caFile === undefined ? '' : ` --ca-crt-file=${login.caFile}`
-  return login.kind === 'none' ? trust : ` --username=${login.username} --password=PASSWORD${trust}`
+/** The password is the shell's. */
+function password({ kind }: GitLogin): string {
+  return kind === 'password' ? ' --password="$GIT_PASSWORD"' : ''
+}
+
+/** The same for the flux CLI, without the password. */
+function gitFlags(login: GitLogin): string[] {
+  if (login.kind === 'ssh') return [`--private-key-file=${login.keyFile}`]
+  const trust = login.caFile === undefined ? [] : [`--ca-crt-file=${login.caFile}`]
+  return login.kind === 'none' ? trust : [`--username=${login.username}`, ...trust]
 }
 
 async function readSecretFile(variable: string, path: string, redactor: Redactor): Promise<string> {
@@ -143,7 +157,10 @@ async function readNamed(variable: string, path: string): Promise<string> {
   try {
     return await readFile(path, 'utf8')
   } catch (cause) {
-    throw new OperatorError(`the file that ${variable} names cannot be read: ${path}`, { remedy: `ls -l ${shellQuote(path)}`, cause })
+    throw new OperatorError(`the file that ${variable} names cannot be read: ${path}`, {
+      remedy: `ls -l ${shellQuote(path)}`,
+      cause,
+    })
   }
 }
 /** A Secret that this person brings along; its values are never shown, only its keys. */

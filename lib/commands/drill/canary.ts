@@ -1,5 +1,6 @@
 import type { Cluster } from '../../kubernetes/client.ts'
 import { fluxKinds } from '../../flux/kinds.ts'
+import { kindArgument } from '../../kubernetes/objects.ts'
 import { requestReconcile } from '../../flux/reconcile-request.ts'
 import { waitUntil } from '../../kubernetes/wait-until.ts'
 import { readinessOf } from '../../flux/readiness.ts'
@@ -82,6 +83,6 @@ export async function ensureCanary(
   if (readiness?.is === 'ready') return
   const why = readiness?.is === 'waiting' ? readiness.on : (readiness?.reason ?? 'it is gone')
   throw new OperatorError(`the drill's own workloads do not get Ready, so nothing was broken: ${why}`, {
-    remedy: `npx zx scripts/lab.ts kubectl -- --namespace ${namespace} describe kustomization ${name}`,
+    remedy: `npx zx scripts/lab.ts kubectl -- --namespace ${namespace} describe ${kindArgument(fluxKinds.kustomization)} ${name}`,
   })
 }

@@ -97,7 +97,7 @@ function describe({ title, detectedMs, recoveredMs, objectiveMs, failure }: Dril
 }
 
 /** The command that comes after a drill which left a cluster broken. */
-function recoverIt({ target }: Pick<DrillStage, 'target'>): string {
+function recoverIt({ target }: { readonly target: Pick<DrillStage['target'], 'where'> }): string {
   return `npx zx scripts/recover.ts ${target.where}`
 }
 
@@ -178,7 +178,12 @@ async function consentTo({ title, injects }: Scenario, { target, shared, session
 }
 
 /** @throws OperatorError `usage` for what means something beside each-loss alone */
-function verifyNoneOfEachLoss({ own, shared, target, again }: DrillStage): void {
+export function verifyNoneOfEachLoss({
+  own,
+  shared,
+  target,
+  again,
+}: Pick<DrillStage, 'own' | 'shared' | 'again'> & { readonly target: Pick<DrillStage['target'], 'where'> }): void {
   const refuse = (what: string, remedy: string): OperatorError => new OperatorError(what, { kind: 'usage', remedy })
   if (own.scenario?.split(',').includes(eachLoss) === true) {
     throw refuse(`--scenario ${own.scenario}: each-loss stands alone`, again('--scenario', eachLoss))

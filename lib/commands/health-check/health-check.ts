@@ -1,3 +1,4 @@
+import { counted } from '../../base/counted.ts'
 import { OperatorError } from '../../base/errors.ts'
 import type { Flags } from '../../terminal/flags.ts'
 import type { CommandContext } from '../../runner/run-command.ts'
@@ -8,6 +9,7 @@ import type { Target } from '../../connection/target.ts'
 import { isHealthy, type ProbeResult, runProbes } from '../../health/probe.ts'
 import { probesField, showProbes, suspendedField } from '../../health/print.ts'
 import { comparableSettings } from '../../flux/comparable-settings.ts'
+import { isOperator } from '../../flux/labels.ts'
 import { installationField } from '../../flux/installation.ts'
 import { type Snapshot, snapshotOf } from '../../health/snapshot.ts'
 
@@ -27,11 +29,15 @@ export async function checkHealth(stage: CommandContext<typeof healthCheckFlags>
   showProbes(console.answer, atWork === undefined ? probed : withoutRemedies(probed), snapshot.now, isVerbose)
   const healthy = isHealthy(probed)
   const report = { fields: { ...fieldsOf(probed), ...(await fluxField(snapshot)) } }
-  const settings =
-    stage.isOneOfSeveral && healthy ? comparableSettings(await snapshot.installation(), await snapshot.instance()) : undefined
+  const settings = stage.isOneOfSeveral && healthy ? await readSettings(snapshot) : undefined
   if (healthy)
     return { outcome: 'done', report, verdict: wellness(probed), isAnswer: true, ...(settings === undefined ? {} : { settings }) }
   return { outcome: 'failed', failure: unhealthyError(probed, target, atWork), report, isAnswer: true }
+}
+
+async function readSettings(snapshot: Snapshot): Promise<ReturnType<typeof comparableSettings>> {
+  const [installation, instance, deployments] = await Promise.all([snapshot.installation(), snapshot.instance(), snapshot.deployments()])
+  return comparableSettings(installation, instance, deployments.filter(isOperator))
 }
 
 /** What the document says beyond the contract's common fields. */
@@ -51,7 +57,7 @@ export async function fluxField({ installation, cluster }: Snapshot): Promise<Re
 
 function wellness(probed: readonly ProbeResult[]): string {
   const warnings = probed.filter(({ state }) => state === 'warn').map(({ id }) => id)
-  return `healthy, of ${probed.length} probes none in trouble${warnings.length === 0 ? '' : `; to know of: ${warnings.join(', ')}`}`
+  return `healthy: ${counted(probed.length, 'probe')}, none failed${warnings.length === 0 ? '' : `; warnings: ${warnings.join(', ')}`}`
 }
 
 /** While a run is at work, what is in trouble is what it works on: a person who fixed it would work against it. */
@@ -81,6 +87,6 @@ export function unhealthyError(
     })
   }
   return new OperatorError(`${context} is not healthy; ${what.join('; ')}`, {
-    remedy: `the commands above, the first probe first; or what repairs most failures: npx zx scripts/recover.ts ${where}`,
+    remedy: `begin with the first command above; or, to repair what can be repaired: npx zx scripts/recover.ts ${where}`,
   })
 }

@@ -1,7 +1,7 @@
 import { foreignFinalizers, type FinalizerHolder } from '../../flux/finalizers.ts'
 import { readHolders } from '../../ownership/namespace-content.ts'
 import type { Cluster } from '../../kubernetes/client.ts'
-import { kinds, type KubeObject, nameOf, type Ref, refOf } from '../../kubernetes/objects.ts'
+import { kinds, type KubeObject, nameOf, type Ref, refOf, kubectlCall } from '../../kubernetes/objects.ts'
 import { fluxKinds } from '../../flux/kinds.ts'
 import { fluxGroups } from '../../flux/api-groups.ts'
 import { blocks, createPreflight, type Finding } from '../../preflight/preflight.ts'
@@ -47,11 +47,10 @@ export function judgeHolders(
     const foreign = foreignFinalizers(holder)
     if (foreign.length === 0) return []
     const { ref } = holder
-    const where = ref.namespace === undefined ? '' : `--namespace ${ref.namespace} `
     return [
       blocks(
         `${nameOf(ref)} ${state}: ${foreign.join(', ')}`,
-        `let anyone who put it there finish; if that is gone for good: kubectl ${where}edit ${ref.kind} ${ref.name}, and take it out of metadata.finalizers`,
+        `let anyone who put it there finish; if that is gone for good: ${kubectlCall('edit', ref)}, and take it out of metadata.finalizers`,
       ),
     ]
   })

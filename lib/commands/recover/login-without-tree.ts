@@ -3,7 +3,7 @@ import type { PrepareContext } from '../../runner/run-change.ts'
 import type { Step } from '../../runner/step.ts'
 import { loginFor, whyNoLogin } from '../../tools/git-login.ts'
 import { gitSecret } from '../bootstrap/secrets.ts'
-import { ensureSecret } from '../bootstrap/steps/secret.ts'
+import { ensureLogin, loginPlaceOf } from './steps/login.ts'
 import type { Restore, restoreFlags } from '../restore/restore.ts'
 import type { Evidence } from './evidence.ts'
 import { RemedyNeeds } from './remedy-needs.ts'
@@ -27,5 +27,5 @@ export async function loginWithoutTree(
       `set GIT_ORIGIN and GIT_USERNAME and GIT_PASSWORD, or GIT_SSH_KEY_FILE and GIT_KNOWN_HOSTS_FILE (.env.example); or --from a capture that holds Secret ${name ?? 'of the source'}`,
     )
   }
-  return [...(opened?.beforeFlux ?? []), ...(secret === undefined ? [] : [ensureSecret(secret)])]
+  return [...(opened?.beforeFlux ?? []), ...(secret === undefined ? [] : [ensureLogin(secret, loginPlaceOf(url, target.login), redactor)])]
 }

@@ -1,3 +1,4 @@
+import { shellQuote } from '../../base/shell-line.ts'
 import type { Trouble } from '../../health/probe.ts'
 import type { Evidence } from './evidence.ts'
 import type { FailureMode } from './failures.ts'
@@ -28,7 +29,7 @@ const kinds: readonly OutsideProblem[] = [
     words: /couldn't find remote ref|reference not found|could ?n.t find remote|Remote branch .* not found/i,
     why: 'only Git can restore it; Flux keeps what it has applied',
     remedy: (_, { installation: { follows } }) =>
-      `git push ${follows?.url ?? 'URL'} COMMIT:${follows?.ref ?? 'refs/heads/main'}   # COMMIT: what the root Kustomization applied last, from any clone`,
+      `git push ${shellQuote(follows?.url ?? 'URL')} ${shellQuote(`COMMIT:${follows?.ref ?? 'refs/heads/main'}`)}   # COMMIT: what the root Kustomization applied last, from any clone`,
   },
   {
     id: 'git-certificate',

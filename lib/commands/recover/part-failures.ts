@@ -8,6 +8,7 @@ import { findObstacles } from './obstacles.ts'
 import type { Remedies } from './remedies.ts'
 import { RemedyNeeds } from './remedy-needs.ts'
 import { ensureCrds, ensureParts } from './steps/parts.ts'
+import { missingByHand } from './steps/reinstall.ts'
 import { ensureObstacleGone } from './steps/remove-obstacle.ts'
 import { awaitControllers, awaitOperator } from './steps/repair.ts'
 import { troubles } from './stuck-releases.ts'
@@ -39,7 +40,8 @@ export const partFailures: readonly FailureMode[] = [
     id: 'crds-deleted',
     title: "Some of Flux's CRDs deleted, and with them every object of their kinds",
     recognise: ({ probed }) => described(damaged(probed, 'crds', 'crd-gone')),
-    remedy: ({ takeSnapshot }) => ({ parts: [ensureCrds(takeSnapshot)] }),
+    remedy: async ({ evidence, takeSnapshot, reinstall }) =>
+      isKept(evidence) ? { parts: [ensureCrds(takeSnapshot)] } : { installAgain: await reinstall() },
   },
   {
     id: 'scaled-to-zero',
@@ -59,6 +61,8 @@ export const partFailures: readonly FailureMode[] = [
       ),
     async remedy(remedies) {
       const { takeSnapshot, evidence } = remedies
+      if (!isKept(evidence) && (await missingByHand(takeSnapshot())).length > 0)
+        return { installAgain: await remedies.reinstall(), parts: [ensureParts(takeSnapshot, { isReinstalled: true })] }
       // Without its own account and binding the operator can put nothing back, nor can helm-controller without those that it keeps.
       const isOperators = damaged(evidence.probed, 'inventory', 'part-gone', 'part-emptied').some(({ reason }) =>
         reason.includes('Helm release'),
@@ -68,6 +72,11 @@ export const partFailures: readonly FailureMode[] = [
     },
   },
 ]
+
+/** Whether some object in the cluster keeps what Flux consists of: a FluxInstance, or a root Kustomization that applies itself. */
+function isKept({ installation: { expectsOperator, follows } }: Evidence): boolean {
+  return expectsOperator || follows?.appliesItself === true
+}
 
 function damaged(probed: Evidence['probed'], id: string, ...kinds: readonly DamageKind[]): readonly Trouble[] {
   return troubles(probed, id).filter(({ damage }) => damage !== undefined && kinds.includes(damage))

@@ -73,7 +73,7 @@ export async function prepareRecovery(surroundings: PrepareContext<typeof recove
     steps: [...resuming, ...inLayers(remedies), verify],
     notices: [
       ...(suspended === undefined ? [] : [`${suspended.what}\n   → ${suspended.remedy}`]),
-      ...disasters.map(({ title, because }) => `this is: ${title} (${because})`),
+      ...disasters.map(({ title, because }) => `found: ${title} (${because})`),
       ...impossible.map(({ title, why, remedy }) => `not repaired: ${title}: ${why}\n   → ${remedy}`),
       ...available.notices(),
     ],

@@ -22,7 +22,7 @@ import { endLoop, rememberedLoop } from './steps/end-loop.ts'
 import { ensureFinalizersOffIn } from '../teardown/steps/finalizers.ts'
 import { ensureInstanceLetGo, ensureUninstallOff, ensureUninstallStopped } from './steps/let-go.ts'
 import { ensureNamespaceGone } from '../teardown/steps/delete-namespace.ts'
-import { ensureSecret } from '../bootstrap/steps/secret.ts'
+import { ensureLogin, loginPlaceOf } from './steps/login.ts'
 import { ensureControllersStopped } from '../teardown/steps/stop-controllers.ts'
 import { settingsFile } from '../../connection/cluster-settings.ts'
 import type { ClusterInGit } from '../../connection/target.ts'
@@ -58,7 +58,7 @@ export interface Remedies {
   readonly rollback: () => Rollback | undefined
   /** Gives Flux the login for Git: from the capture, where one is given, and from the settings. */
   readonly gitLogin: () => Promise<readonly Step[]>
-  /** Puts back the controllers that no operator keeps, by the program that had installed them. */
+  /** Puts back what of Flux no object in the cluster keeps, by the program that had installed it. */
   readonly reinstall: () => Promise<readonly Step[]>
   /** Throws `blocked` where a controller that comes back would first of all undo what was deployed. */
   readonly verifyNothingPending: () => Promise<void>
@@ -168,9 +168,10 @@ export function remediesOf(surroundings: PrepareContext<typeof restoreFlags>, ev
       const [opened, { tree, secrets }] = await Promise.all([restore(), inputs()])
       const login = secrets.filter(({ name }) => name === tree.sync.pullSecret)
       if (opened === undefined && login.length === 0) throw noLogin(tree.sync.pullSecret)
-      return [...(opened?.beforeFlux ?? []), ...login.map(ensureSecret)]
+      const place = loginPlaceOf(tree.sync.url, inGit().remote.login)
+      return [...(opened?.beforeFlux ?? []), ...login.map((secret) => ensureLogin(secret, place, redactor))]
     },
-    reinstall: () => reinstallSteps(session, target, evidence.installation),
+    reinstall: () => reinstallSteps(session, target, evidence.installation, takeSnapshot),
     async verifyNothingPending() {
       const preflight = createPreflight(session.cluster.signal)
       await preflight.check(async () => checkPendingDeletions(session.cluster, await readFlux(session.cluster), namespace))

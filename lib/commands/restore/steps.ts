@@ -22,7 +22,7 @@ export function restoreBeforeFlux(restoring: RestoreSource): Step[] {
   return [
     ensureRestored(restoring, ['namespace'], 'restore-namespaces', 'Restore the namespaces'),
     ensureRestored(restoring, ['account', 'referred'], 'restore-secrets', 'Restore the Secrets and ConfigMaps that Flux refers to'),
-    ensureRestored(restoring, ['helm-storage'], 'restore-helm-storage', "Restore Helm's memory of releases deployed elsewhere"),
+    ensureRestored(restoring, ['helm-storage'], 'restore-helm-storage', 'Restore the Helm records of releases in other namespaces'),
     ensureRestored(restoring, ['named'], 'restore-named', 'Restore what was named to be captured'),
   ]
 }

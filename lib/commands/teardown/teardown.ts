@@ -111,7 +111,7 @@ export function reportTeardown({ residue, survival }: Proof, memory: RunState): 
             {
               title: 'What was to stay alive',
               lines: [
-                `${counted(checked, 'object')} that stand for themselves; changed ${changed.length}, missing ${missing.length}.`,
+                `${counted(checked, 'object')} without an owner; changed ${changed.length}, missing ${missing.length}.`,
                 '',
                 ...lines('missing', missing),
                 ...lines('recreated', changed),

@@ -1,3 +1,4 @@
+import { shellQuote } from '../../base/shell-line.ts'
 import type { Tree } from '../../desired-state/tree.ts'
 import type { VersionLines } from '../../desired-state/version-settings.ts'
 import { blocks, type Finding } from '../../preflight/preflight.ts'
@@ -33,7 +34,7 @@ export async function digestLinesAt(
       findings.push(
         blocks(
           `the chart ${url} is pinned by digest, and the registry does not say which digest ${version} has`,
-          `see whether it is there: helm show chart ${url} --version ${version}; or set ${key} to "" in Git, push, and run again`,
+          `see whether it is there: helm show chart ${shellQuote(url)} --version ${version}; or set ${key} to "" in Git, push, and run again`,
         ),
       )
     }

@@ -24,7 +24,7 @@ export async function keepEvidence(run: StepContext, namespace: string): Promise
     const path = join(memory.folder(), fileName)
     putFile(path, clean(parts.join('\n')))
     note(memory, { evidence: path })
-    console.faint(`  kept before it goes: ${path}`)
+    console.faint(`  evidence of what is replaced: ${path}`)
   } catch (error) {
     run.signal.throwIfAborted()
     console.warning(`what the rollback removes could not be kept: ${messageOf(error)}`)

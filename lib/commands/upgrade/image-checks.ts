@@ -1,3 +1,4 @@
+import { printable } from '../../base/shell-line.ts'
 import { commandOf } from './commands.ts'
 import type { UpgradeStage } from './stage.ts'
 import { commitOf, note, readNotes, type UpgradeNotes } from './state.ts'
@@ -22,7 +23,7 @@ export function rollbackImages(stage: UpgradeStage, notes: UpgradeNotes): ImageC
   const { target, memory, branch } = stage
   const flags = ['--to', notes.to.flux, ...(branch === undefined ? [] : ['--branch', branch])]
   return {
-    ...imagesOf(stage, notes, `npx zx scripts/${stage.script}.ts ${target.where} ${flags.join(' ')}`),
+    ...imagesOf(stage, notes, `npx zx scripts/${stage.script}.ts ${target.where} ${printable(flags)}`),
     settled() {
       const { imagesChecked = '', isGoingBack: isRollingBack = false } = readNotes(memory) ?? {}
       if (imagesChecked !== '') return Promise.resolve(imagesChecked)

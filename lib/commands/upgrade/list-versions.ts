@@ -43,7 +43,7 @@ export async function listVersions({ session, target, console }: ListContext): P
   const old = await oldApisByMinor(checkout, crds, known, here)
   const choices = choicesFrom(here, known, (flux) => old.get(minorOf(flux)) ?? [])
   console.answer.line(`Versions of Flux for ${target.context}, where ${here.flux} runs on Kubernetes ${kubernetes}`)
-  for (const line of linesOfChoices(choices, here)) console.answer.line(line)
+  for (const line of linesOfChoices(choices, here, target.where)) console.answer.line(line)
   for (const what of notKnown) console.warning(what)
   const fields = { running: here, versions: choices, notKnown }
   const newer = choices.filter(({ isHere, blockedBy }) => !isHere && blockedBy.length === 0).length

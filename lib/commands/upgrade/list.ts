@@ -66,18 +66,29 @@ export function operatorsToRead(tags: readonly string[], running: string): strin
   return [...newest.values()].slice(-mostMinors)
 }
 
-/** One line for each choice, in columns. */
-export function linesOfChoices(choices: readonly VersionChoice[], here: InstalledVersions): string[] {
+/**
+ * One line for each choice, in columns, and below it the command that goes there.
+ * @param where the flags that name the cluster
+ */
+export function linesOfChoices(choices: readonly VersionChoice[], here: InstalledVersions, where: string): string[] {
   const rows = choices.map((choice) => {
     const { flux, operator, kubernetes, isKubernetesKnown, isHere, blockedBy } = choice
     const needs = kubernetes === '' ? 'not known' : `${kubernetes} or newer${isKubernetesKnown ? '' : ', maybe more'}`
-    return [flux, `flux-operator ${operator}`, `Kubernetes ${needs}`, isHere ? 'runs here' : wayTo(choice, here, blockedBy)]
+    return [
+      flux,
+      `flux-operator ${operator}`,
+      `Kubernetes ${needs}`,
+      isHere ? 'runs here' : blockedBy.length > 0 ? `blocked: ${blockedBy.join('; ')}` : '',
+    ]
   })
   const widths = [0, 1, 2].map((column) => Math.max(0, ...rows.map((row) => (row[column] ?? '').length)))
-  return rows.map((row) => `  ${row.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join('  ')}`.trimEnd())
+  return rows.flatMap((row, at) => {
+    const line = `  ${row.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join('  ')}`.trimEnd()
+    const choice = choices[at]
+    return choice === undefined || row[3] !== '' ? [line] : [line, `    → ${callFor(choice, here, where)}`]
+  })
 }
 
-function wayTo({ flux, operator }: VersionChoice, here: InstalledVersions, blockedBy: readonly string[]): string {
-  if (blockedBy.length > 0) return `blocked: ${blockedBy.join('; ')}`
-  return `upgrade.ts ${operator === here.operator ? '' : `--operator ${operator} `}--to ${flux}`
+function callFor({ flux, operator }: VersionChoice, here: InstalledVersions, where: string): string {
+  return `npx zx scripts/upgrade.ts ${where} ${operator === here.operator ? '' : `--operator ${operator} `}--to ${flux}`
 }

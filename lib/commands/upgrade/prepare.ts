@@ -23,6 +23,7 @@ import { checkSignedCommits } from '../../preflight/signed-commits.ts'
 import { checkRights } from '../../preflight/rights.ts'
 import { upgradeRights } from './checks/rights.ts'
 import { checkInstancesStay } from '../../preflight/terminating.ts'
+import { checkChain } from './checks/chain.ts'
 import { checkVersions } from './checks/versions.ts'
 import { checkChart, digestAt } from './checks/operator-chart.ts'
 import { checkVersionPlaces, readYaml } from './checks/version-place.ts'
@@ -35,7 +36,7 @@ import { buildTree, fetchTree, type Tree } from '../../desired-state/tree.ts'
 import { exactVersion } from '../../desired-state/chart.ts'
 import { readStart } from './rollback-start.ts'
 import type { UpgradeNotes } from './state.ts'
-import { judgeHealth, readyOf, settledHealth, suspended } from './checks/health.ts'
+import { judgeHealth, readyOf, settledHealth } from './checks/health.ts'
 
 export interface Versions {
   readonly flux: string
@@ -81,7 +82,7 @@ export async function prepareUpgrade(session: Session, target: Target, asked: Up
   const tree = await preflight.learn(() => fetchTree(remote, name, checkout, tools.kubectl, signal))
   if (tree === undefined) throw preflight.blocked()
   const place = placeOf(tree)
-  const { instanceRelease, source } = refsIn(place)
+  const { source } = refsIn(place)
   const { live, release } = await readInstalled(cluster, place, target)
   const { from, to } = versionsOf(asked, tree, live, release)
   const { findings: ofPins, ...lines } = await changedLinesOf(tree, from, to, (url) => digestAt(session, url))
@@ -114,10 +115,8 @@ export async function prepareUpgrade(session: Session, target: Target, asked: Up
     async () => checkVersionPlaces(await readYaml(checkout, 'kubernetes'), settingsFile(name), tree.settings, lines.after),
     async () => checkInstancesStay(await cluster.list(fluxKinds.fluxInstance), target.where),
     async () => checkSignedCommits(cluster, await cluster.get(source), { remote, folder, branch: asked.branch }),
-    () => [
-      ...(releaseStateOf(release).isSuspended ? [suspended(nameOf(instanceRelease), place)] : []),
-      ...(isSuspended(live) ? [suspendedFinding(live, target.where)] : []),
-    ],
+    () => (isSuspended(live) ? [suspendedFinding(live, target.where)] : []),
+    () => checkChain(cluster, place, isNewChart),
     async () => judgeHealth(await settledHealth(session, place, asked.isForced), asked.isForced),
     () => [...checkFollowsBranch(remote), ...(behind ?? [])],
     () => apiFindings({ crds, changes, stale, to: to.flux, checkout: asked.isBack ? undefined : checkout, isForced: asked.isForced }),

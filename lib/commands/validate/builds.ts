@@ -1,3 +1,4 @@
+import { shellQuote } from '../../base/shell-line.ts'
 import { existsSync } from 'node:fs'
 import { mkdtemp, realpath, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
@@ -110,7 +111,7 @@ function refusal(file: string, complaint: string, files: readonly SourceFile[]):
     const rule = kind === fluxKinds.helmRelease.kind ? 'one-release' : 'build'
     return { ...place, rule, message: `${kind} ${namespace}/${name} is there twice`, remedy: 'give one of them another name' }
   }
-  const remedy = `kubectl kustomize ${dirname(file)}`
+  const remedy = `kubectl kustomize ${shellQuote(dirname(file))}`
   return { file, line: 1, rule: 'build', message: `kustomize cannot build it: ${complaint}`, remedy }
 }
 

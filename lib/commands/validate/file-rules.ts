@@ -1,3 +1,4 @@
+import { shellQuote } from '../../base/shell-line.ts'
 import { at, isFields } from './at.ts'
 import type { Diagnostic } from './diagnostic.ts'
 import type { SourceFile } from './source.ts'
@@ -25,7 +26,7 @@ export function checkSecrecy({ file, text, documents }: SourceFile): Diagnostic[
   const plain = documents.flatMap(({ kind, name, value, find }) => {
     const field = ['data', 'stringData'].find((key) => at(value, key) !== undefined)
     if (kind !== 'Secret' || field === undefined || at(value, 'sops') !== undefined || holdsNothing(at(value, field))) return []
-    const remedy = `change the secret, and encrypt the file: sops --encrypt --in-place ${file}`
+    const remedy = `change the secret, and encrypt the file: sops --encrypt --in-place ${shellQuote(file)}`
     return [
       {
         file,

@@ -66,7 +66,7 @@ export async function validateRepository(root: string, tools: ValidationTools, c
         ...judged.notChecked,
       ],
       versions: findVersionPlaces(texts),
-      checked: `${texts.length} files, ${builds.size} builds, ${trees.map(({ cluster }) => cluster).join(' and ')}`,
+      checked: `${texts.length} files, ${builds.size} builds, ${trees.map(({ cluster }) => cluster).join(' and ') || 'no cluster'}`,
     }
   } finally {
     await local.remove()

@@ -102,6 +102,6 @@ export async function validateTree(root: string, tools: ValidationTools, given =
       ...judged.notChecked,
       ...(tools.flux === undefined ? ['what flux build makes of it: there is no flux CLI on this machine'] : []),
     ],
-    checked: `${checked}, ${folders.length} builds, ${trees.map(({ tree }) => tree.cluster).join(' and ')}`,
+    checked: `${checked}, ${folders.length} builds, ${trees.map(({ tree }) => tree.cluster).join(' and ') || 'no cluster'}`,
   }
 }

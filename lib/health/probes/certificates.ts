@@ -18,7 +18,9 @@ export const certificates: Probe = {
     const near = found.filter(({ end, matters }) => (matters ? end > snapshot.now : true) && end <= snapshot.now + soon)
     const detail =
       fails.length + near.length === 0
-        ? `${found.length} checked, none expires within 14 days`
+        ? found.length === 0
+          ? 'none to check'
+          : `${found.length} checked, none expires within 14 days`
         : `${fails.length} expired, ${near.length} to know of, of ${found.length}`
     return foundAmong(
       detail,

@@ -14,8 +14,8 @@ export const crds: Probe = {
   id: 'crds',
   title: 'CustomResourceDefinitions',
   async check({ cluster, kubectl, crds: read, instance, installed }) {
-    const [there, flux, { expectsOperator, components }] = await Promise.all([read(), instance(), installed()])
-    const expected = expectsOperator ? [...operatorCrds, ...installedCrds(flux)] : crdsOf(components)
+    const [there, flux, { expectsOperator, components, version }] = await Promise.all([read(), instance(), installed()])
+    const expected = expectsOperator ? [...operatorCrds, ...installedCrds(flux)] : crdsOf(components, version)
     const fails: Trouble[] = []
     const warns: Trouble[] = []
     const names = new Set(there.map(({ metadata }) => metadata.name))

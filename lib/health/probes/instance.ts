@@ -1,5 +1,5 @@
 import * as v from 'valibot'
-import { deletionOf, type KubeObject, nameOf, refOf } from '../../kubernetes/objects.ts'
+import { deletionOf, kindArgument, type KubeObject, nameOf, refOf } from '../../kubernetes/objects.ts'
 import { fluxKinds } from '../../flux/kinds.ts'
 import { parseDuration } from '../../base/duration.ts'
 import { type Condition, conditionsOf } from '../../kubernetes/readiness.ts'
@@ -34,7 +34,7 @@ export const instance: Probe = {
     if (flux === undefined && !expectsOperator) return doesNotApply(`Flux was installed by ${installerTitles[installedBy]}`)
     if (flux === undefined) {
       const object = nameOf(instanceIn(namespace))
-      const next = `${kubectl} --namespace ${namespace} describe helmrelease flux-instance`
+      const next = `${kubectl} --namespace ${namespace} describe ${kindArgument(fluxKinds.helmRelease)} flux-instance`
       return foundAmong('does not exist', [{ object, reason: 'does not exist: nothing installs Flux, or repairs it', next }])
     }
     const found = await cluster.get({ ...fluxKinds.helmRelease, namespace, name: releaseNames.instance })

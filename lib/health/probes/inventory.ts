@@ -6,7 +6,8 @@ import { foreignManagersOf } from '../../flux/field-owners.ts'
 import { getMetadata } from '../../kubernetes/metadata.ts'
 import { deletionOf, kindArgument, kinds, type KubeObject, nameOf, type Ref } from '../../kubernetes/objects.ts'
 import { accountsOf } from '../../ownership/known-names.ts'
-import { hasOwnProbe, isKept, type Part, partsOf } from '../parts.ts'
+import type { Part, PartKeeper } from '../part.ts'
+import { hasOwnProbe, isKept, partsOf } from '../parts.ts'
 import { foundAmong, type Probe, type Trouble } from '../probe.ts'
 import type { Snapshot } from '../snapshot.ts'
 import { findStalePods } from '../stale-tokens.ts'
@@ -77,9 +78,16 @@ function about({ ref, keeper }: Part, { kubectl }: Snapshot, live?: KubeObject):
   const at = namespace === undefined ? '' : ` --namespace ${namespace}`
   const next =
     live === undefined
-      ? `${kubectl} --namespace ${keeper.namespace} describe ${kindArgument(keeper)} ${keeper.name}`
+      ? restoring(keeper, kubectl)
       : `${kubectl}${at} get ${kindArgument(ref)} ${ref.name} --output yaml --show-managed-fields`
   return { object: nameOf(named), next }
+}
+
+/** What a person types to have a part back, or to see why it is not. */
+function restoring(keeper: PartKeeper, kubectl: string): string {
+  if (keeper.is === 'person') return keeper.command
+  const { ref } = keeper
+  return `${kubectl} --namespace ${ref.namespace} describe ${kindArgument(ref)} ${ref.name}`
 }
 
 /** What keeps a role or a binding from giving Flux its rights; undefined where nothing does. */

@@ -1,5 +1,5 @@
 import * as v from 'valibot'
-import { kinds, nameOf } from '../../kubernetes/objects.ts'
+import { kindArgument, kinds, nameOf } from '../../kubernetes/objects.ts'
 import { fluxKinds } from '../../flux/kinds.ts'
 import { judgeDeployment } from '../deployments.ts'
 import { doesNotApply, foundAmong, type Probe } from '../probe.ts'
@@ -17,7 +17,7 @@ export const operator: Probe = {
   id: 'operator',
   title: 'flux-operator',
   async check(snapshot) {
-    const { cluster, kubectl } = snapshot
+    const { cluster, kubectl, where } = snapshot
     const namespace = await snapshot.namespace()
     const [deployments, release] = await Promise.all([
       snapshot.deployments(),
@@ -28,17 +28,21 @@ export const operator: Probe = {
     const { expectsOperator, installedBy } = await snapshot.installed()
     if (deployment === undefined && !expectsOperator) return doesNotApply(`Flux was installed by ${installerTitles[installedBy]}`)
     if (deployment === undefined) {
-      const next = `${kubectl} --namespace ${namespace} describe helmrelease flux-operator`
-      return foundAmong('does not run', [
-        { object, reason: 'does not exist: helm-controller recreates it within a minute, if it runs', next },
-      ])
+      const isReleased = release !== undefined
+      const reason = isReleased
+        ? 'does not exist: helm-controller recreates it within a minute, if it runs'
+        : 'does not exist, and no HelmRelease puts it back'
+      const next = isReleased
+        ? `${kubectl} --namespace ${namespace} describe ${kindArgument(fluxKinds.helmRelease)} flux-operator`
+        : `npx zx scripts/recover.ts ${where}`
+      return foundAmong('does not run', [{ object, reason, next }])
     }
     const { fail, warn } = await judgeDeployment(deployment, snapshot)
     if (fail !== undefined) return foundAmong('is not available', [fail])
     const image = imageIn(deployment)
     const tag = image.split(':').at(-1) ?? ''
     const wanted = release === undefined ? undefined : v.parse(chartSchema, release).status.history[0]?.appVersion
-    const next = `${kubectl} --namespace ${namespace} describe helmrelease flux-operator`
+    const next = `${kubectl} --namespace ${namespace} describe ${kindArgument(fluxKinds.helmRelease)} flux-operator`
     const other =
       wanted === undefined || wanted === tag ? [] : [{ object, reason: `runs ${image}; its Helm release is of ${wanted}`, next }]
     return foundAmong(other.length === 0 ? `${tag}, available` : `runs ${tag}, not ${wanted}`, other, warn === undefined ? [] : [warn])

@@ -1,6 +1,6 @@
 import { join } from 'node:path'
 import * as v from 'valibot'
-import { type KubeObject, nameOf } from '../../kubernetes/objects.ts'
+import { kindArgument, type KubeObject, nameOf } from '../../kubernetes/objects.ts'
 import { fluxKinds } from '../../flux/kinds.ts'
 import { parseDuration, showDuration } from '../../base/duration.ts'
 import { git, gitAt, headOf, type Remote } from '../../tools/git.ts'
@@ -36,13 +36,15 @@ export const revision: Probe = {
   title: 'Revision',
   async check(snapshot) {
     const { cluster, kubectl, login } = snapshot
-    const { follows, namespace } = await snapshot.installation()
+    const { follows, namespace, expectsOperator } = await snapshot.installation()
     if (follows === undefined) return doesNotApply('Flux follows no source: no Kustomization, and no sync of a FluxInstance, names one')
     const object = nameOf(follows.source)
     if (follows.source.kind !== fluxKinds.gitRepository.kind) return doesNotApply(`Flux follows ${object}, which is not Git`)
     const source = await cluster.get(follows.source)
     if (source === undefined) {
-      const next = `${kubectl} --namespace ${namespace} describe fluxinstance flux`
+      const next = expectsOperator
+        ? `${kubectl} --namespace ${namespace} describe fluxinstance flux`
+        : `${kubectl} get kustomizations --all-namespaces`
       return foundAmong('Flux follows no Git repository', [{ object, reason: 'does not exist', next }])
     }
     const { spec } = v.parse(sourceSchema, source)
@@ -73,7 +75,7 @@ async function compareWithHead(snapshot: Snapshot, follows: FluxSource, source: 
     fetched === head
       ? `has applied ${named(applied)}, not ${at} yet`
       : `has fetched ${named(fetched)}; the head of ${remote.ref} is ${at}, ${showDuration(age)} old`
-  const next = `${kubectl} --namespace ${late.namespace} annotate ${late.kind.toLowerCase()} ${late.name} --overwrite ${requestedAtAnnotation}="$(date +%s)"`
+  const next = `${kubectl} --namespace ${late.namespace} annotate ${kindArgument(late)} ${late.name} --overwrite ${requestedAtAnnotation}="$(date +%s)"`
   const behind: Trouble = { object: nameOf(late), reason, next }
   // A commit this young is on its way.
   const isYoung = age < 2 * (parseDuration(spec.interval) ?? 0) + 60_000

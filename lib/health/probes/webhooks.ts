@@ -12,7 +12,8 @@ export const webhooks: Probe = {
   async check(snapshot) {
     const required = await requiredWebhooks(snapshot.cluster)
     const unanswered = await unansweredAmong(snapshot.cluster, required)
-    if (unanswered.length === 0) return foundAmong(`${required.length} must answer, none without an endpoint`, [])
+    if (unanswered.length === 0)
+      return foundAmong(required.length === 0 ? 'none must answer' : `${required.length} must answer, all have an endpoint`, [])
     const own = await fluxWrites(snapshot)
     const labels = await namespaceLabels(snapshot.cluster, own)
     const fails: Trouble[] = []

@@ -42,7 +42,7 @@ describe('what fails for one reason', () => {
   const trouble = (team: string, reason: string): Trouble => ({
     object: `Kustomization ${team}/apps`,
     reason,
-    next: `kubectl --namespace ${team} describe kustomization apps`,
+    next: `kubectl --namespace ${team} describe kustomization.kustomize.toolkit.fluxcd.io apps`,
   })
   const same = Array.from({ length: 347 }, (_, at) => trouble(`team-${at}`, `account system:serviceaccount:team-${at}:apps may not list`))
   const probe = (objects: readonly Trouble[]): ProbeResult => ({
@@ -62,9 +62,9 @@ describe('what fails for one reason', () => {
     expect(shown([trouble('shop', 'no such path'), ...same])).toEqual([
       '✗ Kustomizations: not Ready',
       '    Kustomization shop/apps: no such path',
-      '    → kubectl --namespace shop describe kustomization apps',
+      '    → kubectl --namespace shop describe kustomization.kustomize.toolkit.fluxcd.io apps',
       '    347 objects of one reason, the first is Kustomization team-0/apps: account system:serviceaccount:team-0:apps may not list',
-      '    → kubectl --namespace team-0 describe kustomization apps',
+      '    → kubectl --namespace team-0 describe kustomization.kustomize.toolkit.fluxcd.io apps',
     ])
   })
   test('is reported object by object with --verbose, with the whole reason', () => {

@@ -26,6 +26,11 @@ describe('a printed command goes to the cluster of the run', () => {
     ['kubectl delete crd a b', 'kubectl --context infra delete crd a b'],
     ['jq .object | kubectl create -f -', 'jq .object | kubectl --context infra create -f -'],
     ['flux resume kustomization shop', 'flux --context infra resume kustomization shop'],
+    ['flux migrate', 'flux --context infra migrate'],
+    [
+      'flux --namespace flux-system create secret git a --url=b',
+      'flux --context infra --namespace flux-system create secret git a --url=b',
+    ],
     ['helm history shop --namespace shop', 'helm --kube-context infra history shop --namespace shop'],
     ['wait; then: kubectl wait --for=delete crd/a', 'wait; then: kubectl --context infra wait --for=delete crd/a'],
     // What names its cluster, or is not a call, is left alone.
@@ -101,6 +106,22 @@ test('a line to be pasted has no newline of ours in it, whatever the width', () 
   }
 })
 
+test('advice is broken between words, and never within a command, which stands on a line of its own where it does not fit', () => {
+  expect(wrap('  → the commands above, the first probe first; or what repairs most failures: npx zx scripts/recover.ts --lab', 56)).toEqual(
+    ['  → the commands above, the first probe first; or what', '    repairs most failures:', '    npx zx scripts/recover.ts --lab'],
+  )
+  expect(wrap('  → npx zx scripts/upgrade.ts --lab --to 2.9.5; or another version: npx zx scripts/rollback.ts --lab', 80)).toEqual([
+    '  → npx zx scripts/upgrade.ts --lab --to 2.9.5;',
+    '    or another version: npx zx scripts/rollback.ts --lab',
+  ])
+  const long = `npx zx scripts/restore.ts --context infra --from /home/jane/${'captures/'.repeat(8)}infra.age`
+  expect(wrap(`To restore from it: ${long}`, 60)).toEqual(['To restore from it:', long])
+  expect(wrap('  → fix it in Git; push, and then look at what the flux CLI says of it', 40)).toEqual([
+    '  → fix it in Git; push, and then look',
+    '    at what the flux CLI says of it',
+  ])
+})
+
 test('no command in the code is cut short: what is meant to be pasted has no …', () => {
   const files = readdirSync('lib', { recursive: true, encoding: 'utf8' }).filter((path) => path.endsWith('.ts'))
   const cut = files.flatMap((path) =>
@@ -111,6 +132,25 @@ test('no command in the code is cut short: what is meant to be pasted has no …
   )
   expect(cut).toEqual([])
 })
+
+test('no path, address or text of others is put into a command of the code unquoted', () => {
+  const files = ['lib', 'scripts', 'lab'].flatMap((folder) =>
+    readdirSync(folder, { recursive: true, encoding: 'utf8' }).flatMap((name) => (name.endsWith('.ts') ? [join(folder, name)] : [])),
+  )
+  expect(files.flatMap((file) => unquotedIn(readFileSync(file, 'utf8')).map((found) => `${file}: ${found}`))).toEqual([])
+  expect(unquotedIn('const remedy = `sops --decrypt ${path}`')).toEqual(['path'])
+  expect(unquotedIn('const remedy = `sops --decrypt ${shellQuote(path)}`; await $`git ls-remote ${url}`')).toEqual([])
+})
+
+/** What template texts that hold a command put into it as it is, though it may hold blanks, quotes or `&`. A tagged template runs it. */
+function unquotedIn(code: string): string[] {
+  const program = /(?:^|[\s;:&|])(?:kubectl|flux|helm|git|sops|pulumi|npx zx|cd|ls|cp|timoni) (?:-|[a-z])/
+  const texts = [...code.matchAll(/(?<![$)\w])`((?:[^`\\]|\\.)*)`/g)].map(([, text = '']) => text).filter((text) => program.test(text))
+  const values = texts.flatMap((text) => [...text.matchAll(/\$\{([^}]*)\}/g)].map(([, value = '']) => value))
+  return values.filter(
+    (value) => /(path|file|folder|url|image|message|user|dir)(\(.*\))?$/i.test(value) && !/shellQuote|printable|quote\(/.test(value),
+  )
+}
 
 test('flags that are remembered of a run have no secret among them', () => {
   expect(flagWords({ 'keep-namespace': true, identity: 'AGE-SECRET-KEY-1QQ', 'copy-to': '/mnt/a disk/', include: undefined })).toEqual([

@@ -51,3 +51,20 @@ test('what it has noted on the new one is not a difference, and stays through a 
   expect(written[0]?.metadata).toMatchObject({ uid: '1', annotations: { ...project, ...noted } })
   expect(Object.keys(written[0]?.metadata.annotations ?? {})).toHaveLength(2)
 })
+
+test('a Secret that another program has changed since is left to it; one of a person is made what was captured', async () => {
+  const secret = (metadata: object, password: string): KubeObject =>
+    parseObject({ ...kinds.secret, metadata: { name: 'git', namespace: 'flux-system', ...metadata }, data: { password } })
+  const login: Entry = { ref: { ...kinds.secret, namespace: 'flux-system', name: 'git' }, role: 'referred', because: [], text: '' }
+  const verdict = async (metadata: object): Promise<unknown> => {
+    const { cluster } = clusterWith(secret(metadata, 'bmV3'))
+    return (await compareAll(cluster, [{ ...login, text: entryText(secret(metadata, 'b2xk'), true) }]))[0]?.verdict
+  }
+  const sealed = { apiVersion: 'bitnami.com/v1alpha1', kind: 'SealedSecret', name: 'git', uid: '1' }
+  expect(await verdict({ ownerReferences: [sealed] })).toEqual({ is: 'left', why: 'SealedSecret git writes it' })
+  expect(await verdict({ annotations: { 'cert-manager.io/certificate-name': 'git' } })).toEqual({
+    is: 'left',
+    why: 'Certificate flux-system/git writes it',
+  })
+  expect(await verdict({})).toMatchObject({ is: 'different', fields: ['data.password'] })
+})

@@ -37,6 +37,14 @@ test('after a change of version a push of the checkout, which would take it back
   for (const script of ['upgrade', 'rollback', 'recover', 'rebuild']) expect(next(script)).not.toContain('lab.ts push')
 })
 
+test('of a Flux that is suspended it is not said that it manages itself', () => {
+  const annotations = { 'fluxcd.controlplane.io/reconcile': 'disabled' }
+  const suspended = parseObject({ ...instance, metadata: { ...metadata, annotations } })
+  expect(describeFlux(suspended, source({}), lab, 'bootstrap')[0]).toMatch(
+    /^Flux v2\.9\.5 on lab-infra is suspended.*: its operator leaves it alone\.$/,
+  )
+})
+
 test('a source that has no artifact at this moment does not fail a successful run', () => {
   const lines = describeFlux(instance, source({}), lab, 'bootstrap')
   expect(lines[3]).toBe('  at           no commit yet: source-controller has just started, and fetches it')

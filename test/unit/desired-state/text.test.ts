@@ -115,6 +115,7 @@ describe('substitution as Flux does it', () => {
 describe('lines on a narrow terminal', () => {
   test('break at spaces and keep their indentation', () => {
     expect(wrap('  one two three four', 12)).toEqual(['  one two', '  three four'])
+    expect(wrap('  a pod for each', 8)).toEqual(['  a pod', '  for', '  each'])
   })
   test('go on below the first word behind a name in a column of its own', () => {
     expect(wrap('  follows    one two three', 20)).toEqual(['  follows    one two', '             three'])

@@ -7,6 +7,7 @@ test.each<[string, object]>([
   ['suspends', { 'f:spec': { 'f:suspend': {} } }],
   ['requests a reconciliation', { 'f:metadata': { 'f:annotations': { '.': {}, 'f:reconcile.fluxcd.io/requestedAt': {} } } }],
   ['disables reconciliation', { 'f:metadata': { 'f:annotations': { 'f:fluxcd.controlplane.io/reconcile': {} } } }],
+  ['detaches it from Git', { 'f:metadata': { 'f:annotations': { 'f:kustomize.toolkit.fluxcd.io/reconcile': {} } } }],
 ])('a person who %s owns nothing of the object', (_, fieldsV1) => {
   expect(isForeign(written('kubectl-patch', fieldsV1))).toBe(false)
 })

@@ -199,6 +199,7 @@ describe('installed objects', () => {
       installed: () => Promise.resolve(keptByOperator),
       installation: () => Promise.resolve({ ...keptByOperator, follows: undefined }),
       objects: () => Promise.resolve({ all: [], byName: new Map(), kinds: new Set() }),
+      deployments: () => Promise.resolve([]),
       pods: () => Promise.resolve(objects.filter(({ kind }) => kind === kinds.pod.kind)),
     })
   }

@@ -226,19 +226,23 @@ describe('what an earlier Flux left', () => {
   const controller = manifestOf({ ...kinds.deployment, namespace: 'flux-system', name: 'source-controller' })
 
   test('is nothing on an empty cluster, and nothing where controllers mind it', () => {
-    expect(judgeLeftovers(0, [], none)).toEqual([])
-    expect(judgeLeftovers(18, [], { ...none, controllers: [controller] })).toEqual([])
+    expect(judgeLeftovers(0, [], [], none)).toEqual([])
+    expect(judgeLeftovers(18, [], [], { ...none, controllers: [controller] })).toEqual([])
   })
   test('is reported: CRDs, and by name what will act', () => {
-    expect(reported(judgeLeftovers(18, [], none))).toEqual([
+    expect(reported(judgeLeftovers(18, [], [], none))).toEqual([
       'notice: there are 18 CustomResourceDefinitions of an earlier Flux, without a controller and without objects that act: they are applied over',
     ])
-    expect(reported(judgeLeftovers(1, ['Kustomization a/b', '7 more Kustomizations'], none))).toEqual([
+    const found = judgeLeftovers(1, [{ ...fluxKinds.kustomization, namespace: 'a', name: 'b' }], ['7 more Kustomizations'], none)
+    expect(found[0]).toMatchObject({
+      remedy: `to have one wait: kubectl --namespace a patch kustomization.kustomize.toolkit.fluxcd.io b --type=merge --patch '{"spec":{"suspend":true}}'`,
+    })
+    expect(reported(found)).toEqual([
       'notice: there are 1 CustomResourceDefinition of an earlier Flux, without a controller; as soon as Flux runs, these will act again: Kustomization a/b, 7 more Kustomizations',
     ])
   })
   test('is reported: a FluxInstance without its operator', () => {
-    expect(reported(judgeLeftovers(18, [], { ...none, instances: [instance], controllers: [controller] }))).toEqual([
+    expect(reported(judgeLeftovers(18, [], [], { ...none, instances: [instance], controllers: [controller] }))).toEqual([
       'notice: FluxInstance flux-system/flux exists without its operator, which will reconcile it again as Git has it',
     ])
   })

@@ -43,7 +43,7 @@ const answers = (...given: readonly string[]): void => {
 
 describe('a person who consents', () => {
   test('to all that remain is asked of what the plan did not show', async () => {
-    answers('all', 'stop')
+    answers('Run this and all that remain', 'Stop here')
     const unforeseen = seen('two', [done, todoOf('delete everything')])
     const { outcome } = await stage([step('one'), unforeseen], ask).result
     expect(outcome).toBe('cancelled')
@@ -51,8 +51,18 @@ describe('a person who consents', () => {
     expect(prompt).toHaveBeenCalledTimes(2)
   })
 
+  test('to all that remain is not asked again of what the plan said is known after apply', async () => {
+    answers('Run this and all that remain')
+    const later = seen('two', [{ is: 'waiting', on: 'one' }, todoOf('ask for it now'), todoOf('ask for it now')])
+    const { result, lines } = stage([step('one'), later], ask)
+    expect((await result).outcome).toBe('done')
+    expect(lines).toContain('  2. ◎ Do two: (known after apply)')
+    expect(later.acted()).toEqual(['ask for it now'])
+    expect(prompt).toHaveBeenCalledTimes(1)
+  })
+
   test('to one thing is asked again where it has become another meanwhile', async () => {
-    answers('run', 'run')
+    answers('Run this step', 'Run this step')
     const moving = seen('one', [todoOf('delete a'), todoOf('delete a'), todoOf('delete a and b'), todoOf('delete a and b')])
     expect((await stage([moving], ask).result).outcome).toBe('done')
     expect(moving.acted()).toEqual(['delete a and b'])

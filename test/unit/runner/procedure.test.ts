@@ -61,6 +61,7 @@ describe('a procedure', () => {
     ])
     expect(lines).toContain('  3. ◎ Do resume: (known after apply)')
     expect(lines).toContain('  4. ◎ Do verify: (known after apply)')
+    expect(lines).toContain('      ✔ is so already   ✚ changes something   ◎ waits, or not known yet')
     // Where the earlier step has nothing to do, nothing is undone.
     const undisturbed = stage([step('suspend', done), ...steps.slice(1)], 'dry-run')
     expect((await undisturbed.result).steps.map(({ state }) => state)).toEqual(['already', 'already', 'already', 'already'])
@@ -118,7 +119,7 @@ describe('a procedure', () => {
       const checking = { ...step('one'), check: () => Promise.resolve(todo).finally(() => cancel.abort()) }
       return (await stage([checking], given, cancel, {}, more).result).failure
     }
-    expect(await failureOf({})).toMatchObject({ message: 'stopped; nothing was changed', remedy: 'nothing is left to do or undo' })
+    expect(await failureOf({})).toMatchObject({ message: 'stopped; nothing was changed', remedy: undefined })
     expect(await failureOf({ hasBegun: true })).toMatchObject({
       message: 'stopped; nothing more was changed',
       remedy: 'to go on from here: npx zx scripts/bootstrap.ts --context infra --resume',
@@ -249,6 +250,7 @@ describe('a procedure that destroys', () => {
       '  2. ✖ Do two: create it',
       '  3. ◎ Do three: (known after apply)',
       '  4. ✖ Do four: (known after apply)',
+      '      ✔ is so already   ✖ destroys something   ◎ waits, or not known yet',
       '',
     ])
   })

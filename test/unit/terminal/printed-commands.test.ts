@@ -1,5 +1,7 @@
-import { describe, expect, test } from 'vitest'
-import { misread, printedCommands } from '../../lab/printed-commands.ts'
+import { describe, expect, inject, test } from 'vitest'
+import { ambiguousCalls } from '../../ambiguous-calls.ts'
+import { refusedCalls } from '../../own-calls.ts'
+import { misread, printedCommands } from '../../printed-commands.ts'
 
 describe('what is printed to be pasted', () => {
   test('is found behind $ and in advice, without the words around it', () => {
@@ -44,4 +46,32 @@ describe('what is printed to be pasted', () => {
     if (said === undefined) expect(found).toEqual([])
     else expect(found.join()).toContain(said)
   })
+})
+
+test.each([
+  ['$ kubectl describe HelmRelease shop --namespace shop', 'names the kind HelmRelease without its group'],
+  ['$ npx zx scripts/lab.ts kubectl --context lab-infra -- describe deployment shop', 'names no namespace'],
+  ['$ kubectl --namespace shop describe helmrelease.helm.toolkit.fluxcd.io shop', undefined],
+  ['$ kubectl delete crd helmcharts.source.toolkit.fluxcd.io', undefined],
+  ['$ kubectl get --raw /version', undefined],
+])('a call that may find another object is found: %s', (line, said) => {
+  const found = ambiguousCalls(printedCommands(line)).join()
+  if (said === undefined) expect(found).toBe('')
+  else expect(found).toContain(said)
+})
+
+test.each([
+  ['$ npx zx scripts/upgrade.ts --lab --to X.Y.Z', undefined],
+  ['$ npx zx scripts/upgrade.ts --lab --too 2.9.5', 'there is no flag --too; did you mean --to?'],
+  ['$ npx zx scripts/upgrade.ts --lab --to', '--to needs a value'],
+  ['$ npx zx scripts/fleet.ts upgrade --fleet fleet.yaml --to 2.9.5', undefined],
+  ['$ npx zx scripts/fleet.ts upgrade --context infra', 'there is no flag --context'],
+  ['$ npx zx scripts/lab.ts fault list', undefined],
+  ['$ npx zx scripts/lab.ts upp', 'there is no command "upp"'],
+  ['$ flux-runbook recover --context infra --resume-suspended FluxInstance/flux-system/flux', undefined],
+  ['$ npx zx scripts/capture.ts --lab now', '"now" is not a flag'],
+])('a call of our own that would be refused is found: %s', (line, said) => {
+  const found = refusedCalls(printedCommands(line), inject('helpPages')).join()
+  if (said === undefined) expect(found).toBe('')
+  else expect(found).toContain(said)
 })

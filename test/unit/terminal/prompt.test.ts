@@ -50,7 +50,11 @@ test.each<[string, () => void]>([
 
 test('an answer is taken, and no signal waited for any more', async () => {
   const before = process.listenerCount('SIGHUP')
-  prompt.mockResolvedValue({ answer: 'run' })
+  prompt.mockResolvedValue({ answer: 'Run this step' })
   expect(await choose('What now?', [{ name: 'run', message: 'Run this step' }])).toBe('run')
   expect(process.listenerCount('SIGHUP')).toBe(before)
+  // What stays on the screen is what was chosen, in the words it was chosen by.
+  expect(prompt).toHaveBeenLastCalledWith(
+    expect.objectContaining({ prefix: '?', choices: [{ name: 'Run this step', message: 'Run this step' }] }),
+  )
 })

@@ -1,3 +1,4 @@
+import { shellQuote } from '../../../base/shell-line.ts'
 import { readdir, readFile } from 'node:fs/promises'
 import { join, relative } from 'node:path'
 import * as v from 'valibot'
@@ -65,11 +66,12 @@ async function judge({ path, metadata, secret }: EncryptedFile, found: AgeKey | 
   if (own === undefined) return [blocks(`the age key is malformed: nothing can open ${path}`, remedy)]
   const opened = await openSops(metadata, identities)
   if (opened.is === 'opened') return []
-  if (opened.is === 'broken') return [blocks(`${path} is damaged: its data key does not open its checksum`, `sops --decrypt ${path}`)]
+  if (opened.is === 'broken')
+    return [blocks(`${path} is damaged: its data key does not open its checksum`, `sops --decrypt ${shellQuote(path)}`)]
   return [
     blocks(
       `the age key cannot open ${path}: the file is for ${opened.recipients.join(', ')}, the key is ${own.join(', ')}`,
-      `${remedy}, or encrypt for this key too: sops updatekeys ${path}`,
+      `${remedy}, or encrypt for this key too: sops updatekeys ${shellQuote(path)}`,
     ),
   ]
 }

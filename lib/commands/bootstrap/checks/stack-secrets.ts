@@ -1,3 +1,4 @@
+import { shellQuote } from '../../../base/shell-line.ts'
 import type { Stack } from '../pulumi-stack.ts'
 import { blocks, type Finding } from '../../../preflight/preflight.ts'
 
@@ -27,7 +28,7 @@ export function judgeStackSecrets(
   return names.flatMap((name) => {
     const [group = '', field = ''] = name.split('.')
     const key = Object.keys(config).find((one) => one === `${group}:${field}` || one.endsWith(`:${name}`) || one.endsWith(`:${group}`))
-    const set = `cd ${folder} && pulumi config set --secret ${group}:${field} --stack ${stack}`
+    const set = `cd ${shellQuote(folder)} && pulumi config set --secret ${group}:${field} --stack ${shellQuote(stack)}`
     if (key === undefined) return [blocks(`the Pulumi stack ${stack} has no config ${name}, which its Flux needs`, `${set} <FILE`)]
     if (config[key]?.isSecret === true) return []
     return [blocks(`${key} of the Pulumi stack ${stack} is in plain text`, `change the secret, then: ${set} <FILE`)]

@@ -1,3 +1,4 @@
+import { shellQuote } from '../../../base/shell-line.ts'
 import * as v from 'valibot'
 import { describeSuspension, isSuspended, suspensionIn } from '../../../flux/suspension.ts'
 import type { Cluster } from '../../../kubernetes/client.ts'
@@ -37,9 +38,15 @@ function ensureChart(
       const found = await differences(run.cluster, objects, releaseManager)
       if (found.length === 0) return ready(run)
       const { change, details } = describeDifferences(found)
-      const render = `helm template ${chart.releaseName} ${chart.url} --version ${chart.version} --namespace ${chart.namespace} --no-hooks --values values.yaml`
+      const render = `helm template ${chart.releaseName} ${shellQuote(chart.url)} --version ${chart.version} --namespace ${chart.namespace} --no-hooks --values values.yaml`
       const apply = `kubectl apply --server-side --force-conflicts --field-manager=${releaseManager} -f -`
-      return { is: 'todo', change: `${change} (${version})`, commands: [`${render} | ${apply}`], details }
+      return {
+        is: 'todo',
+        change: `${change} (${version})`,
+        commands: [],
+        byHand: [`${render} | ${apply}   # values.yaml: those of its HelmRelease`],
+        details,
+      }
     },
     async apply({ cluster }) {
       await applyObjects(cluster, objects, releaseManager)
@@ -123,7 +130,7 @@ export function awaitInstanceReady(namespace: string): Step {
   const ref = instanceIn(namespace)
   return {
     id: 'instance-ready',
-    title: 'See the FluxInstance Ready',
+    title: 'Wait until the FluxInstance is Ready',
     risk: 'safe',
     async check(run) {
       const live = await run.cluster.get(ref)

@@ -1,3 +1,4 @@
+import { printable } from '../../../base/shell-line.ts'
 import { counted } from '../../../base/counted.ts'
 import * as v from 'valibot'
 import { kinds, type KubeObject, type Ref } from '../../../kubernetes/objects.ts'
@@ -35,7 +36,7 @@ export function ensureFluxInstalled(tree: Tree, access: Access, flux: string | u
         const ref: Ref = { ...kinds.deployment, namespace, name }
         const deployment = await cluster.get(ref)
         if (deployment === undefined || versionOf(deployment) !== version) {
-          return { is: 'todo', change: `install ${components.join(', ')} ${version}`, commands: [`flux install ${flags.join(' ')}`] }
+          return { is: 'todo', change: `install ${components.join(', ')} ${version}`, commands: [printable(['flux', 'install', ...flags])] }
         }
         const readiness = await deploymentReadiness(cluster, ref)
         if (readiness.is === 'waiting') return readiness
@@ -81,13 +82,23 @@ export function ensureFirstSync(tree: Tree): Step {
     async check({ cluster }) {
       const live = await Promise.all([cluster.get(source), cluster.get(root)])
       if (live.every((object) => object !== undefined)) return { is: 'done', detail: `GitRepository and Kustomization ${name} exist` }
-      const secret = sync.pullSecret === '' ? '' : ` --secret-ref=${sync.pullSecret}`
+      const secret = sync.pullSecret === '' ? [] : [`--secret-ref=${sync.pullSecret}`]
+      const call = ['flux', '--namespace', namespace, 'create']
       return {
         is: 'todo',
         change: `create GitRepository and Kustomization ${namespace}/${name}`,
         commands: [
-          `flux create source git ${name} --url=${sync.url} --ref-name=${sync.ref} --interval=${sync.interval}${secret}`,
-          `flux create kustomization ${name} --source=GitRepository/${name} --path=${sync.path} --prune --interval=10m`,
+          printable([
+            ...call,
+            'source',
+            'git',
+            name,
+            `--url=${sync.url}`,
+            `--ref-name=${sync.ref}`,
+            `--interval=${sync.interval}`,
+            ...secret,
+          ]),
+          printable([...call, 'kustomization', name, `--source=GitRepository/${name}`, `--path=${sync.path}`, '--prune', '--interval=10m']),
         ],
       }
     },

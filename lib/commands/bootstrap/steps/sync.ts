@@ -1,5 +1,5 @@
 import * as v from 'valibot'
-import type { KubeObject, Ref } from '../../../kubernetes/objects.ts'
+import { kubectlCall, type KubeObject, type Ref } from '../../../kubernetes/objects.ts'
 import { fluxKinds } from '../../../flux/kinds.ts'
 import { readinessOf } from '../../../flux/readiness.ts'
 import { requestReconcile } from '../../../flux/reconcile-request.ts'
@@ -23,7 +23,7 @@ export function ensureSynced(tree: Pick<Tree, 'namespace' | 'syncName' | 'commit
       const [repository, kustomization] = await Promise.all([cluster.get(source), cluster.get(root)])
       if (repository === undefined) return { is: 'waiting', on: `GitRepository ${source.name} to be created` }
       const fetched = fetchedRevision(repository)
-      const behind = unready(repository, `kubectl --namespace ${namespace} describe gitrepository ${source.name}`)
+      const behind = unready(repository, source)
       if (behind !== undefined) return behind
       // Someone may have pushed since this run began: then the newer head is as good.
       const head = fetched.endsWith(tree.commit) ? tree.commit : await headOf(tree.remote, signal)
@@ -35,7 +35,7 @@ export function ensureSynced(tree: Pick<Tree, 'namespace' | 'syncName' | 'commit
         }
       }
       if (kustomization === undefined) return { is: 'waiting', on: `Kustomization ${root.name} to be created` }
-      const applying = unready(kustomization, `kubectl --namespace ${namespace} describe kustomization ${root.name}`)
+      const applying = unready(kustomization, root)
       if (applying !== undefined) return applying
       const applied = appliedRevision(kustomization)
       if (!applied.endsWith(head))
@@ -50,8 +50,8 @@ export function ensureSynced(tree: Pick<Tree, 'namespace' | 'syncName' | 'commit
   }
 }
 
-function unready(object: KubeObject, remedy: string): StepStatus | undefined {
-  const status = stepStatusOf(readinessOf(object), remedy)
+function unready(object: KubeObject, ref: Ref): StepStatus | undefined {
+  const status = stepStatusOf(readinessOf(object), kubectlCall('describe', ref))
   return status.is === 'done' ? undefined : status
 }
 
@@ -76,7 +76,7 @@ export function ensureTakenOver(tree: Tree): Step {
       for (const { chart, ref } of releases) {
         const release = await cluster.get(ref)
         if (release === undefined) return { is: 'waiting', on: `HelmRelease ${ref.name} to be applied from Git` }
-        const status = unready(release, `kubectl --namespace ${ref.namespace} describe helmrelease ${ref.name}`)
+        const status = unready(release, ref)
         if (status !== undefined) return status
         const version = v.parse(historySchema, release).status.history[0]?.chartVersion.split('+')[0]
         const wanted = exactVersion(chart)
@@ -86,7 +86,7 @@ export function ensureTakenOver(tree: Tree): Step {
       for (const ref of kustomizations) {
         const kustomization = await cluster.get(ref)
         if (kustomization === undefined) return { is: 'waiting', on: `Kustomization ${ref.name} to be applied from Git` }
-        const status = unready(kustomization, `kubectl --namespace ${namespace} describe kustomization ${ref.name}`)
+        const status = unready(kustomization, ref)
         if (status !== undefined) return status
       }
       return { is: 'done', detail: `HelmReleases ${releases.map(({ ref }) => ref.name).join(' and ')} are Ready and own their releases` }

@@ -204,7 +204,7 @@ async function readSecret({ kubeconfigSecret: name }: FleetCluster, { cluster, n
     if (!(error instanceof ApiError) || error.status !== 403) throw error
     throw new OperatorError(`the Secret ${namespace}/${name} cannot be read: ${error.message}. Nothing was begun`, {
       kind: 'blocked',
-      remedy: `kubectl --namespace ${namespace} auth can-i get secrets`,
+      remedy: `an administrator gives you the right to get Secrets in the namespace ${namespace}`,
     })
   })
   const value = secret === undefined ? undefined : v.parse(secretSchema, secret).data.value

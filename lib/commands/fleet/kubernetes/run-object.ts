@@ -50,10 +50,9 @@ function runIn(object: KubeObject): RunObject {
   const run = read.success ? parseRun(read.output.data['fleet.json']) : undefined
   const runId = object.metadata.labels[runLabel]
   if (!read.success || run === undefined || runId === undefined) {
-    const { namespace = '', name } = object.metadata
     throw new OperatorError(`${nameOf(refOf(object))} is damaged: it does not hold what a run of the fleet remembers`, {
       kind: 'blocked',
-      remedy: `look at it, then: kubectl --namespace ${namespace} delete configmap ${name}`,
+      remedy: 'look at what it holds; no run can be resumed or shown until it is put right or deleted',
     })
   }
   return { runId, run, content: read.output.data['fleet.yaml'] }

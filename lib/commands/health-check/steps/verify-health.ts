@@ -24,7 +24,7 @@ export function verifyHealth(
       const probed = await runProbes(probes, takeSnapshot())
       observed = { value: probed, at: performance.now() }
       const unhealthy = probed.filter((probe) => !isHealthy([probe]))
-      if (unhealthy.length === 0) return { is: 'done', detail: `${probed.length} probes, none in trouble` }
+      if (unhealthy.length === 0) return { is: 'done', detail: `${probed.length} probes, none failed` }
       const reason = unhealthy.map(
         ({ title, detail, objects = [] }) =>
           `${title}: ${objects[0] === undefined ? detail : `${objects[0].object}: ${objects[0].reason}`}`,

@@ -16,7 +16,7 @@ const deployed = [sources, kustomizations, helmReleases, others]
 export function noteHealth(snapshot: () => Snapshot): Step {
   return {
     id: 'health-before',
-    title: 'Note what is in trouble now',
+    title: 'Record which objects of Flux are unhealthy now',
     risk: 'safe',
     check({ memory, where }) {
       const { sick: before } = rebuildNotes(memory)

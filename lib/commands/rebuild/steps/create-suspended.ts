@@ -36,7 +36,7 @@ export function suspendedEarly({ entries }: Pick<Capture, 'entries'>): Entry[] {
 export function keepDefinitions(open: (run: StepContext) => Promise<Capture>): Step {
   return {
     id: 'definitions',
-    title: 'Keep the kinds of what was suspended by hand',
+    title: 'Save the CRDs of what was suspended by hand',
     risk: 'safe',
     async check({ memory }): Promise<StepStatus> {
       // The capture is made by the step before: whether there is anything to keep is known only then.
@@ -95,7 +95,8 @@ export function suspendEarly(open: (run: StepContext) => Promise<Capture>): Step
       return {
         is: 'todo',
         change: `create, suspended: ${left.map(({ ref }) => nameOf(ref)).join(', ')}`,
-        commands: ['kubectl create -f OBJECT   # with spec.suspend: true'],
+        commands: [],
+        byHand: ['kubectl create -f OBJECT   # with spec.suspend: true'],
       }
     },
     async apply(run) {

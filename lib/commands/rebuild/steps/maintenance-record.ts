@@ -1,3 +1,4 @@
+import { shellQuote } from '../../../base/shell-line.ts'
 import { branchOf, type Remote } from '../../../tools/git.ts'
 import { inClone } from '../../../tools/git-clone.ts'
 import type { RunState } from '../../../runner/run-state.ts'
@@ -25,7 +26,12 @@ export function ensureRecorded(remote: Remote, folder: string, cluster: string, 
     check({ memory }) {
       const { recordedIn } = rebuildNotes(memory)
       if (recordedIn !== undefined) return Promise.resolve({ is: 'done', detail: `in ${path()}, commit ${recordedIn.slice(0, 12)}` })
-      return Promise.resolve({ is: 'todo', change: `add a line to ${path()} on ${branch}`, commands: [`git commit ${path()} && git push`] })
+      return Promise.resolve({
+        is: 'todo',
+        change: `add a line to ${path()} on ${branch}`,
+        commands: [],
+        byHand: [`git commit ${shellQuote(path())} && git push`],
+      })
     },
     async apply(run) {
       const line = lineOf(run, cluster, proof())

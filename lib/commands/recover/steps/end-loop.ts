@@ -1,4 +1,4 @@
-import { kindArgument } from '../../../kubernetes/objects.ts'
+import { kubectlCall } from '../../../kubernetes/objects.ts'
 import * as v from 'valibot'
 import type { Ref } from '../../../kubernetes/objects.ts'
 import { fluxKinds } from '../../../flux/kinds.ts'
@@ -78,7 +78,7 @@ function doersOf(suspects: readonly Suspect[]): Ref[] {
 function suspend(suspects: readonly Suspect[], source: Ref, course: LoopState): Step {
   return {
     id: 'suspend',
-    title: 'Suspend what runs in a circle',
+    title: 'Suspend what loops',
     risk: 'change',
     async check(run) {
       const loop = rememberedLoop(run.memory)
@@ -167,7 +167,7 @@ function resume(source: Ref, course: LoopState): Step {
       for (const ref of loop.by) {
         const object = await run.cluster.get(ref)
         if (object === undefined) continue // fixed by taking it out of Git
-        const status = stepStatusOf(readinessOf(object), `kubectl --namespace ${ref.namespace} describe ${kindArgument(ref)} ${ref.name}`)
+        const status = stepStatusOf(readinessOf(object), kubectlCall('describe', ref))
         if (status.is !== 'done') return status
       }
       return { is: 'done', detail: `${listed(loop.by)} run again` }

@@ -1,4 +1,4 @@
-import type { Ref } from '../../../kubernetes/objects.ts'
+import { kindArgument, kubectlCall, type Ref } from '../../../kubernetes/objects.ts'
 import { requestedAtAnnotation } from '../../../flux/annotations.ts'
 import { readinessOf } from '../../../flux/readiness.ts'
 import { isRequested, requestReconcile } from '../../../flux/reconcile-request.ts'
@@ -8,7 +8,6 @@ import { stepStatusOf } from '../../../runner/step-status.ts'
 /** Has Flux fetch from Git again now: after a failure it waits longer each time. */
 export function ensureFetching(ref: Ref & { readonly namespace: string }): Step {
   const { namespace } = ref
-  const kind = ref.kind.toLowerCase()
   return {
     id: 'fetch',
     title: 'Have Flux fetch from Git',
@@ -18,12 +17,14 @@ export function ensureFetching(ref: Ref & { readonly namespace: string }): Step 
       if (source === undefined) return { is: 'waiting', on: `${ref.kind} ${ref.name} to be created by the operator` }
       const readiness = readinessOf(source)
       if (readiness.is !== 'waiting' || isRequested(source)) {
-        return stepStatusOf(readiness, `kubectl --namespace ${namespace} describe ${kind} ${ref.name}`)
+        return stepStatusOf(readiness, kubectlCall('describe', ref))
       }
       return {
         is: 'todo',
         change: `ask for it now: ${readiness.on}`,
-        commands: [`kubectl --namespace ${namespace} annotate ${kind} ${ref.name} --overwrite ${requestedAtAnnotation}="$(date +%s)"`],
+        commands: [
+          `kubectl --namespace ${namespace} annotate ${kindArgument(ref)} ${ref.name} --overwrite ${requestedAtAnnotation}="$(date +%s)"`,
+        ],
       }
     },
     apply: ({ cluster }) => requestReconcile(cluster, ref),

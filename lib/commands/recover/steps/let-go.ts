@@ -52,7 +52,7 @@ export function ensureInstanceLetGo(namespace: string): Step {
   const ref = instanceIn(namespace)
   return {
     id: 'instance-let-go',
-    title: 'Let the FluxInstance go without what it installed',
+    title: 'Delete the FluxInstance without uninstalling Flux',
     risk: 'change',
     async check({ cluster }) {
       const instance = await cluster.get(ref)

@@ -3,25 +3,28 @@ import { fluxKinds } from '../../../flux/kinds.ts'
 import { foreignFinalizers } from '../../../flux/finalizers.ts'
 import { identityOf } from '../../../flux/inventory.ts'
 import { isRequested, requestReconcile } from '../../../flux/reconcile-request.ts'
-import { type Part, partsOf } from '../../../health/parts.ts'
+import type { Part } from '../../../health/part.ts'
+import { partsOf } from '../../../health/parts.ts'
 import type { Trouble } from '../../../health/probe.ts'
 import { crds } from '../../../health/probes/crds.ts'
 import { inventory } from '../../../health/probes/inventory.ts'
 import type { Snapshot } from '../../../health/snapshot.ts'
 import { findStalePods, type StalePod } from '../../../health/stale-tokens.ts'
 import type { Cluster } from '../../../kubernetes/client.ts'
-import { kindArgument, kinds, nameOf, type Ref } from '../../../kubernetes/objects.ts'
+import { kindArgument, kinds, nameOf, type Ref, kubectlCall } from '../../../kubernetes/objects.ts'
 import type { StepStatus, Step } from '../../../runner/step.ts'
 
 /**
  * Has everything back that Flux consists of: who keeps what is gone, or was emptied, is asked to look now. A pod whose ServiceAccount came
  * back starts again, since the API refuses its old token.
+ * @param options.isReinstalled that a step before this one has a person's program put back what is only a person's to put back
  */
-export function ensureParts(takeSnapshot: () => Snapshot): Step {
-  const asking = askKeepers({ id: 'parts', title: 'Have the parts of Flux recreated' }, takeSnapshot, async (snapshot) => {
+export function ensureParts(takeSnapshot: () => Snapshot, { isReinstalled = false } = {}): Step {
+  const amiss = async (snapshot: Snapshot): Promise<readonly Trouble[]> => {
     const { objects = [] } = await inventory.check(snapshot)
     return objects.filter(({ damage }) => damage !== undefined && damage !== 'stale-token')
-  })
+  }
+  const asking = askKeepers({ id: 'parts', title: 'Have the parts of Flux recreated' }, takeSnapshot, amiss, isReinstalled)
   const stale = async (): Promise<StalePod[]> => {
     const snapshot = takeSnapshot()
     return findStalePods(snapshot.cluster, await snapshot.pods())
@@ -65,6 +68,7 @@ function askKeepers(
   step: Pick<Step, 'id' | 'title'>,
   takeSnapshot: () => Snapshot,
   amiss: (snapshot: Snapshot) => Promise<readonly Trouble[]>,
+  isReinstalled = false,
 ): Step {
   const find = async (): Promise<{ troubles: readonly Trouble[]; parts: readonly Part[] }> => {
     const snapshot = takeSnapshot()
@@ -88,6 +92,9 @@ function askKeepers(
       const named = troubles.map(({ object }) => object)
       const reported = `${named.slice(0, 3).join(', ')}${named.length > 3 ? ` and ${named.length - 3} more` : ''}`
       const refs = await askable(cluster, parts)
+      const [byHand] = parts.flatMap(({ keeper }) => (keeper.is === 'person' ? [keeper.command] : []))
+      if (refs.length === 0 && byHand !== undefined && !isReinstalled)
+        return { is: 'blocked', reason: `${reported}: gone, and nothing in the cluster puts it back`, remedy: byHand }
       if (refs.length === 0) return { is: 'waiting', on: `${reported} to be put back` }
       return {
         is: 'todo',
@@ -114,7 +121,8 @@ function isAbout({ object }: Trouble, ref: Ref): boolean {
 
 /** Those keepers that are there, and have done all that they were asked. */
 async function askable(cluster: Cluster, parts: readonly Part[]): Promise<Ref[]> {
-  const keepers = [...new Map(parts.map(({ keeper }) => [identityOf(keeper), keeper])).values()]
+  const refs = parts.flatMap(({ keeper }) => (keeper.is === 'flux' ? [keeper.ref] : []))
+  const keepers = [...new Map(refs.map((ref) => [identityOf(ref), ref])).values()]
   const live = await Promise.all(keepers.map((ref) => cluster.get(ref)))
   return keepers.filter((_, at) => {
     const keeper = live[at]
@@ -129,11 +137,10 @@ async function heldBy(cluster: Cluster, parts: readonly Part[]): Promise<StepSta
     if (live?.metadata.deletionTimestamp === undefined) continue
     const foreign = foreignFinalizers({ ref, finalizers: live.metadata.finalizers })
     if (foreign.length === 0) continue
-    const { namespace } = live.metadata
     return {
       is: 'blocked',
       reason: `${nameOf(ref)} is being deleted, and held by a finalizer that is not Flux's: ${foreign.join(', ')}`,
-      remedy: `let anyone who put it there finish; if that is gone for good: kubectl${namespace === undefined ? '' : ` --namespace ${namespace}`} edit ${kindArgument(ref)} ${ref.name}, and take it out of metadata.finalizers`,
+      remedy: `let anyone who put it there finish; if that is gone for good: ${kubectlCall('edit', ref)}, and take it out of metadata.finalizers`,
     }
   }
   return undefined

@@ -2,7 +2,7 @@ import { counted } from '../../../base/counted.ts'
 import * as v from 'valibot'
 import { describeSuspension, isSuspended, suspensionIn } from '../../../flux/suspension.ts'
 import type { Cluster } from '../../../kubernetes/client.ts'
-import { deletionOf, kinds, type KubeObject, nameOf, type Ref, refOf } from '../../../kubernetes/objects.ts'
+import { deletionOf, kinds, kubectlCall, type KubeObject, nameOf, type Ref, refOf } from '../../../kubernetes/objects.ts'
 import { fluxKinds } from '../../../flux/kinds.ts'
 import { conditionsOf } from '../../../kubernetes/readiness.ts'
 import { readinessOf } from '../../../flux/readiness.ts'
@@ -162,7 +162,7 @@ export function ensureReleased(namespace: string, applier: string, name: string)
     async check({ cluster, where }) {
       const [release, kustomization] = await Promise.all([cluster.get(ref), cluster.get(by)])
       if (release !== undefined && release.metadata.deletionTimestamp === undefined) {
-        return stepStatusOf(readinessOf(release), `kubectl --namespace ${namespace} describe helmrelease ${name}`)
+        return stepStatusOf(readinessOf(release), kubectlCall('describe', ref))
       }
       if (kustomization === undefined) {
         const remedy = `npx zx scripts/bootstrap.ts ${where}   # waits for what Git brings`

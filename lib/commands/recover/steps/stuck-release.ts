@@ -1,9 +1,10 @@
-import { nameOf, type Ref } from '../../../kubernetes/objects.ts'
+import { type KubeObject, nameOf, type Ref } from '../../../kubernetes/objects.ts'
 import { fluxKinds } from '../../../flux/kinds.ts'
 import { isRequested, requestReconcile } from '../../../flux/reconcile-request.ts'
 import { helmReleases } from '../../../health/probes/reconciled.ts'
 import type { Snapshot } from '../../../health/snapshot.ts'
-import type { Step } from '../../../runner/step.ts'
+import type { Trouble } from '../../../health/probe.ts'
+import type { StepStatus, Step } from '../../../runner/step.ts'
 import { forceAtAnnotation, resetAtAnnotation } from '../../../flux/annotations.ts'
 
 /**
@@ -22,15 +23,21 @@ export function ensureReleaseMoves(ref: Ref, takeSnapshot: () => Snapshot): Step
       const trouble = objects.find(({ object }) => object === name)
       if (trouble === undefined) return { is: 'done', detail: `${name} is Ready` }
       const release = await cluster.get(ref)
-      if (release === undefined) return { is: 'blocked', reason: `${name} has been deleted meanwhile`, remedy: 'run recover again' }
-      if (isRequested(release)) return { is: 'waiting', on: `${name}: ${trouble.reason}` }
-      return {
-        is: 'todo',
-        change: `force ${name} again: ${trouble.reason}`,
-        commands: [`flux --namespace ${ref.namespace} reconcile helmrelease ${ref.name} --force --reset`],
-      }
+      return checkStuck(ref, trouble, release)
     },
     apply: ({ cluster }) => requestReconcile(cluster, ref, forceAtAnnotation, resetAtAnnotation),
     watches: [{ kind: fluxKinds.helmRelease, query: ref.namespace === undefined ? {} : { namespace: ref.namespace } }],
+  }
+}
+
+/** What is to be done about a release in trouble. One that helm-controller is at work on is left to it, for as long as it may take. */
+export function checkStuck(ref: Ref, { cause, reason }: Pick<Trouble, 'cause' | 'reason'>, release: KubeObject | undefined): StepStatus {
+  const name = nameOf(ref)
+  if (release === undefined) return { is: 'blocked', reason: `${name} has been deleted meanwhile`, remedy: 'run recover again' }
+  if (isRequested(release) || cause === 'retrying') return { is: 'waiting', on: `${name}: ${reason}` }
+  return {
+    is: 'todo',
+    change: `force ${name} again: ${reason}`,
+    commands: [`flux --namespace ${ref.namespace} reconcile helmrelease ${ref.name} --force --reset`],
   }
 }

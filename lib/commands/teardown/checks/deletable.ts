@@ -2,7 +2,7 @@ import type { OwnedObject } from '../../../ownership/owned-objects.ts'
 import type { HeldObject } from '../../../flux/held-objects.ts'
 import type { Cluster } from '../../../kubernetes/client.ts'
 import { ApiError } from '../../../kubernetes/http.ts'
-import { kinds, type KubeObject, nameOf, type Ref, refOf } from '../../../kubernetes/objects.ts'
+import { kubectlCall, type KubeObject, nameOf, type Ref, refOf } from '../../../kubernetes/objects.ts'
 import { messageOf } from '../../../base/errors.ts'
 import { ownFile } from '../../../base/paths.ts'
 import { shellQuote } from '../../../base/shell-line.ts'
@@ -58,6 +58,6 @@ async function tried(ref: Ref, what: string, dryRun: () => Promise<unknown>): Pr
       ]
     // A webhook that was not made for dry runs refuses them all.
     if (/dry ?run/i.test(error.message)) return [notice(`whether ${nameOf(ref)} may be changed can't be tried: ${error.message}`)]
-    return [{ is: 'blocks', what: reported, remedy: `kubectl describe ${ref.kind === kinds.crd.kind ? 'crd' : ref.kind} ${ref.name}` }]
+    return [{ is: 'blocks', what: reported, remedy: kubectlCall('describe', ref) }]
   }
 }

@@ -1,5 +1,5 @@
 import type { HeldObject } from '../../../flux/held-objects.ts'
-import { type KubeObject, nameOf, type Ref, refOf } from '../../../kubernetes/objects.ts'
+import { kubectlCall, type KubeObject, nameOf, type Ref, refOf } from '../../../kubernetes/objects.ts'
 import { isKubernetesFinalizer } from '../../../flux/finalizers.ts'
 import { blocks, type Finding, notice } from '../../../preflight/preflight.ts'
 
@@ -30,9 +30,8 @@ export function judgeNamespaceFinalizers(namespace: KubeObject | undefined, isAs
 }
 
 function findingOf(ref: Ref, foreign: readonly string[]): Finding {
-  const where = ref.namespace === undefined ? '' : `--namespace ${ref.namespace} `
   return blocks(
     `${nameOf(ref)} has a finalizer that is not Flux's: ${foreign.join(', ')}`,
-    `let anyone who put it there finish; if that is gone for good: kubectl ${where}edit ${ref.kind} ${ref.name}, and take it out of metadata.finalizers`,
+    `let anyone who put it there finish; if that is gone for good: ${kubectlCall('edit', ref)}, and take it out of metadata.finalizers`,
   )
 }

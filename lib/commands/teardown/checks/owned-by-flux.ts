@@ -1,6 +1,6 @@
 import type { Cluster } from '../../../kubernetes/client.ts'
 import { metadataPages } from '../../../kubernetes/metadata.ts'
-import { kinds, nameOf, refOf } from '../../../kubernetes/objects.ts'
+import { kinds, kubectlCall, nameOf, refOf } from '../../../kubernetes/objects.ts'
 import { ownersOf } from '../../../kubernetes/owners.ts'
 import { blocks, type Finding } from '../../../preflight/preflight.ts'
 import { isFluxKind } from '../../../flux/api-groups.ts'
@@ -19,11 +19,10 @@ export async function checkOwnedByFlux(cluster: Cluster): Promise<Finding[]> {
       for (const object of page) {
         const owner = ownersOf(object).find(isFluxKind)
         if (owner === undefined) continue
-        const { namespace = '', name } = object.metadata
         found.push(
           blocks(
             `${nameOf(refOf(object))} belongs to ${owner.kind} ${owner.name}, and Kubernetes would delete it with that`,
-            `kubectl --namespace ${namespace} patch ${kind.kind} ${name} --type=merge --patch '{"metadata":{"ownerReferences":null}}'`,
+            kubectlCall('patch', refOf(object), '--type=merge', '--patch', '{"metadata":{"ownerReferences":null}}'),
           ),
         )
       }

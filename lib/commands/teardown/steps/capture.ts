@@ -82,7 +82,7 @@ export function ensureCaptured({ request, keys, copyTo, isFinal }: CaptureInputs
       return {
         is: 'todo',
         change: `encrypt ${describeReaders(keys.encryptor)} what it refers to, and its objects, into the run's folder${copyTo === undefined ? '' : ` and ${copyTo}`}`,
-        commands: [`npx zx scripts/capture.ts ${where} --out FILE`],
+        commands: [`npx zx scripts/capture.ts ${where}`],
       }
     },
     async apply({ cluster, memory }, progress) {

@@ -1,7 +1,7 @@
 import { counted } from '../../../base/counted.ts'
 import { type HeldObject, readHeldObjects, withoutOwn } from '../../../flux/held-objects.ts'
 import { type Cluster, ignoreNotFound } from '../../../kubernetes/client.ts'
-import { nameOf, type Ref } from '../../../kubernetes/objects.ts'
+import { kindArgument, nameOf, type Ref } from '../../../kubernetes/objects.ts'
 import { retryOnConflict } from '../../../kubernetes/retry-conflict.ts'
 import { getMetadata } from '../../../kubernetes/metadata.ts'
 import { inParallel } from '../../../base/parallel.ts'
@@ -23,6 +23,9 @@ export function ensureFinalizersOffIn(namespace: string): Step {
   return ensureOff(`Take Flux's finalizers off its objects in the namespace ${namespace}`, ({ ref }) => ref.namespace === namespace)
 }
 
+const letGo = (ref: Ref): string =>
+  `kubectl${ref.namespace === undefined ? '' : ` --namespace ${ref.namespace}`} patch ${kindArgument(ref)} ${ref.name} --type=merge --patch '{"metadata":{"finalizers":null}}'`
+
 function ensureOff(title: string, isMeant: (held: HeldObject) => boolean): Step {
   const heldByFlux = (held: readonly HeldObject[]): HeldObject[] => held.filter((one) => one.hasOwn && isMeant(one))
   return {
@@ -39,9 +42,7 @@ function ensureOff(title: string, isMeant: (held: HeldObject) => boolean): Step 
       return {
         is: 'todo',
         change: `${counted(own.length, 'object')} of ${counted(kinds.size, 'kind')} in ${counted(namespaces.size, 'namespace')}; what they deployed stays`,
-        commands: [
-          `kubectl --namespace NAMESPACE patch KIND NAME --type=merge --patch '{"metadata":{"finalizers":null}}'   # each of them`,
-        ],
+        commands: own.slice(0, 1).map(({ ref }) => `${letGo(ref)}   # and so on for each of them`),
         details: own.slice(0, 20).map(({ ref }) => `${ref.kind} ${ref.namespace}/${ref.name}`),
       }
     },

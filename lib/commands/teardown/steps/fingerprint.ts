@@ -32,11 +32,11 @@ export function recordFingerprint(namespace: string, ownedObjects: readonly Owne
       if (kept !== undefined)
         return Promise.resolve({
           is: 'done',
-          detail: `${counted(kept.length, 'object')}, of which those that stand for themselves must be the same afterwards`,
+          detail: `${counted(kept.length, 'object')}, of which those without an owner must be the same afterwards`,
         })
       return Promise.resolve({
         is: 'todo',
-        change: `note the UIDs of all workloads, Services, claims and Helm releases outside ${namespace}`,
+        change: `note the UIDs of all workloads, Services, PersistentVolumeClaims and Helm releases outside ${namespace}`,
         commands: [
           'kubectl get deployments,statefulsets,daemonsets,jobs,cronjobs,pods,services,persistentvolumeclaims --all-namespaces --output json > before.json',
         ],

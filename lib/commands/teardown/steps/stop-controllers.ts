@@ -1,3 +1,4 @@
+import { counted } from '../../../base/counted.ts'
 import * as v from 'valibot'
 import { type Cluster, ignoreNotFound } from '../../../kubernetes/client.ts'
 import { kinds, type KubeObject, nameOf, refOf } from '../../../kubernetes/objects.ts'
@@ -145,7 +146,7 @@ export function ensureStarted(namespace: string): Step {
         const readiness = await deploymentReadiness(cluster, ref)
         if (readiness.is === 'waiting') return readiness
       }
-      return { is: 'done', detail: refs.length === 0 ? 'none was stopped' : `${refs.length} Deployments are available` }
+      return { is: 'done', detail: refs.length === 0 ? 'none was stopped' : `${counted(refs.length, 'Deployment')} available` }
     },
     async apply({ cluster, memory }) {
       const { replicas } = teardownNotes(memory)

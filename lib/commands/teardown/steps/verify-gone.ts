@@ -76,7 +76,7 @@ export function verifySurvival(namespace: string): ObservingStep<Survival> {
       observed = { value: survival, at: performance.now() }
       const { checked, changed, missing, reported } = survival
       if (changed.length === 0 && missing.length === 0) {
-        return { is: 'done', detail: [`${checked} that stand for themselves are there, each the very same`, ...reported].join('; ') }
+        return { is: 'done', detail: [`${checked} without an owner are there, each the very same`, ...reported].join('; ') }
       }
       const gone = missing.length === 0 ? [] : [`gone: ${some(missing)}`]
       const other = changed.length === 0 ? [] : [`there, but recreated: ${some(changed)}`]

@@ -70,11 +70,5 @@ function some(wrong: readonly string[]): string {
   return `${reported.join('; ')}${left === 0 ? '' : `; and ${left} more`}`
 }
 
-export function suspended(what: string, place: FluxPlace): Finding {
-  return blocks(
-    `${what} is suspended: nothing that Git says of Flux reaches the cluster`,
-    `find out why, then: flux --namespace ${place.namespace} resume helmrelease ${place.instanceRelease}`,
-  )
-}
 /** How long what is not Ready is given to become so by itself, in milliseconds. */
 export const settling = 30000

@@ -74,7 +74,7 @@ export function awaitAgreement(place: FluxPlace, versions: { flux: string; opera
   const pulls = watchPulls({ [operator.name]: `v${versions.operator}` }, {})
   return {
     id: 'agreement',
-    title: 'See Git and the cluster agree',
+    title: 'Verify that Git and the cluster agree',
     risk: 'safe',
     async check({ cluster }) {
       await pulls.verify(cluster, operator) // helm-controller waits for its pods, and says nothing of them

@@ -1,3 +1,4 @@
+import { printable } from '../../../base/shell-line.ts'
 import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
@@ -95,7 +96,8 @@ export function ensureVersionsInGit(change: GitVersions, at: BranchVersions): St
       return {
         is: 'todo',
         change: `${file} on top of ${commit.slice(0, 12)}: ${lines.join(' ')}`,
-        commands: [`git commit -m '${message}' -- ${file}`, `git push origin HEAD:${target}`],
+        commands: [],
+        byHand: [`${printable(['git', 'commit', '-m', message, '--', file])} && git push origin HEAD:${target}`],
         details: lines,
       }
     },

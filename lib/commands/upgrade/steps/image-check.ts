@@ -1,3 +1,4 @@
+import { shellQuote } from '../../../base/shell-line.ts'
 import * as v from 'valibot'
 import { showDuration } from '../../../base/duration.ts'
 import { messageOf, OperatorError } from '../../../base/errors.ts'
@@ -42,7 +43,7 @@ export function checkImages(check: ImageCheck): Step {
         change: `a pod for each of ${images.map(shown).join(', ')}, which prints its help and is removed`,
         commands: images.map(
           ({ name, image }) =>
-            `kubectl --namespace ${namespace} run image-check-${name} --image=${image} --restart=Never --rm --attach -- --help`,
+            `kubectl --namespace ${namespace} run image-check-${name} --image=${shellQuote(image)} --restart=Never --rm --attach -- --help`,
         ),
       }
     },

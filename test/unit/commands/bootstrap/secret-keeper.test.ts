@@ -29,13 +29,27 @@ test.each<[string, KubeObject, string]>([
   ],
   ['a chart', secret({ annotations: { 'meta.helm.sh/release-name': 'git' } }), 'is made by Helm release git'],
   ['a ResourceSet', secret({ labels: { 'app.kubernetes.io/managed-by': 'flux-operator' } }), 'is made by flux-operator'],
+  [
+    'cert-manager, which need not own it',
+    secret({ annotations: { 'cert-manager.io/certificate-name': 'git' } }),
+    'is made by Certificate flux-system/git',
+  ],
+  ['Argo CD', secret({ annotations: { 'argocd.argoproj.io/tracking-id': 'a:/Secret:flux-system/git' } }), 'is made by Argo CD'],
+  [
+    'Reflector',
+    secret({ annotations: { 'reflector.v1.k8s.emberstack.com/reflects': 'vault/git' } }),
+    'is made by Reflector, from vault/git',
+  ],
+  ['any other program', secret({ labels: { 'app.kubernetes.io/managed-by': 'kyverno' } }), 'is made by kyverno'],
   ['a GitHub App', secret({}, { githubAppID: 'MQ==' }), 'holds the login of a GitHub App'],
 ])('a Secret of %s is kept as it is', (_, live, keeper) => {
   expect(keeperOf(live)).toBe(keeper)
 })
 
 test('one that a person or these scripts have made is kept by nobody', () => {
-  expect(keeperOf(secret({ labels: { 'app.kubernetes.io/part-of': 'flux' } }, { username: 'bWU=' }))).toBeUndefined()
+  expect(
+    keeperOf(secret({ labels: { 'app.kubernetes.io/part-of': 'flux', 'app.kubernetes.io/managed-by': 'kubectl' } }, { username: 'bWU=' })),
+  ).toBeUndefined()
 })
 
 const patience = { milliseconds: 0, trouble: () => undefined, over: () => undefined }

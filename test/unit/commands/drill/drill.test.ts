@@ -2,7 +2,7 @@ import { OperatorError } from '../../../../lib/base/errors.ts'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
-import { reportDrill } from '../../../../lib/commands/drill/drill.ts'
+import { reportDrill, verifyNoneOfEachLoss } from '../../../../lib/commands/drill/drill.ts'
 import { drawReport } from '../../../../lib/commands/drill/html-report.ts'
 import type { DrillOutcome } from '../../../../lib/commands/drill/outcome.ts'
 import { type RehearsalEnvironment, rehearse } from '../../../../lib/commands/drill/rehearse.ts'
@@ -225,4 +225,14 @@ describe('the page', () => {
     expect(page).toContain('Git &lt;gone&gt; &amp; back')
     expect(page).toContain('it &lt;failed&gt;')
   })
+})
+
+test.each([
+  [{ resume: '' }, '--resume is for --scenario each-loss: another drill is not resumed; recover repairs what one has left broken'],
+  [{ fresh: true }, '--fresh is for --scenario each-loss: another drill is not resumed; recover repairs what one has left broken'],
+])('a drill of scenarios is not resumed: %o', (shared, message) => {
+  const asked = { shared, own: { scenario: 'git-gone' }, target: { where: '--context infra' }, again: () => '' }
+  const remedy = 'npx zx scripts/recover.ts --context infra'
+  expect(() => verifyNoneOfEachLoss(asked)).toThrow(expect.objectContaining({ kind: 'usage', message, remedy }))
+  expect(() => verifyNoneOfEachLoss({ ...asked, shared: {} })).not.toThrow()
 })

@@ -8,6 +8,7 @@ import { problems } from '../../../../lib/health/problems.ts'
 import { diagnose } from '../../../../lib/commands/recover/diagnosis.ts'
 import { failureModes } from '../../../../lib/commands/recover/failures.ts'
 import type { Evidence } from '../../../../lib/commands/recover/evidence.ts'
+import { checkStuck } from '../../../../lib/commands/recover/steps/stuck-release.ts'
 import { inLayers } from '../../../../lib/commands/recover/layers.ts'
 import type { Remedies } from '../../../../lib/commands/recover/remedies.ts'
 import type { Step } from '../../../../lib/runner/step.ts'
@@ -370,6 +371,18 @@ describe('the steps of several remedies', () => {
     const steps = inLayers([{ releases: [step('release-shop', 'take a/shop up'), step('release-shop', 'take b/shop up')] }])
     expect(steps.map(({ title }) => title)).toEqual(['take a/shop up', 'take b/shop up'])
   })
+  test('a release that helm-controller is at work on again is waited for, and one that it gave up is forced', () => {
+    const ref = { ...fluxKinds.helmRelease, namespace: 'shop', name: 'shop' }
+    const release = parseObject({ ...ref, metadata: { namespace: 'shop', name: 'shop' } })
+    const reason = 'tries again after 1 failures: Progressing'
+    expect(checkStuck(ref, { cause: 'retrying', reason }, release)).toEqual({ is: 'waiting', on: `HelmRelease shop/shop: ${reason}` })
+    expect(checkStuck(ref, { cause: 'stalled', reason: 'stalled' }, release)).toEqual({
+      is: 'todo',
+      change: 'force HelmRelease shop/shop again: stalled',
+      commands: ['flux --namespace shop reconcile helmrelease shop --force --reset'],
+    })
+  })
+
   test('stuck releases follow those that they depend on', async () => {
     const stuck = ['a', 'b', 'c'].map((name) => ({
       object: `HelmRelease apps/${name}`,

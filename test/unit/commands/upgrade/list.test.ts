@@ -16,10 +16,12 @@ describe('the versions that there are', () => {
   })
 
   test('say what they need, and that of one after 2.9 more is not known', () => {
-    expect(linesOfChoices(choicesFrom(here, operators, none), here)).toEqual([
+    expect(linesOfChoices(choicesFrom(here, operators, none), here, '--context infra')).toEqual([
       '  2.9.4   flux-operator 0.59.0  Kubernetes 1.33 or newer              runs here',
-      '  2.9.5   flux-operator 0.59.0  Kubernetes 1.33 or newer              upgrade.ts --to 2.9.5',
-      '  2.10.0  flux-operator 0.60.0  Kubernetes 1.33 or newer, maybe more  upgrade.ts --operator 0.60.0 --to 2.10.0',
+      '  2.9.5   flux-operator 0.59.0  Kubernetes 1.33 or newer',
+      '    → npx zx scripts/upgrade.ts --context infra --to 2.9.5',
+      '  2.10.0  flux-operator 0.60.0  Kubernetes 1.33 or newer, maybe more',
+      '    → npx zx scripts/upgrade.ts --context infra --operator 0.60.0 --to 2.10.0',
     ])
   })
 
@@ -28,7 +30,7 @@ describe('the versions that there are', () => {
     const choices = choicesFrom({ ...here, kubernetes: 'v1.32.0' }, operators, () => [place])
     const tooOld = 'Kubernetes 1.33 or newer: this cluster is v1.32.0'
     expect(choices.map(({ blockedBy }) => blockedBy)).toEqual([[tooOld], [tooOld], [tooOld, place]])
-    expect(linesOfChoices(choices, here)[2]).toContain(`blocked: ${tooOld}; ${place}`)
+    expect(linesOfChoices(choices, here, '--lab')[2]).toContain(`blocked: ${tooOld}; ${place}`)
   })
 })
 

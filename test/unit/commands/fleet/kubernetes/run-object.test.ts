@@ -65,7 +65,7 @@ test('one that is damaged is named, with what to do', async () => {
   await expect(readRunObject(api.cluster, namespace, kept.runId)).rejects.toMatchObject({
     kind: 'blocked',
     message: 'ConfigMap flux-runbook/fleet-20261130t000000000z is damaged: it does not hold what a run of the fleet remembers',
-    remedy: 'look at it, then: kubectl --namespace flux-runbook delete configmap fleet-20261130t000000000z',
+    remedy: 'look at what it holds; no run can be resumed or shown until it is put right or deleted',
   })
 })
 

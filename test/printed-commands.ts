@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process'
-import { commandsIn } from '../../lib/commands/validate/shell-words.ts'
+import { commandsIn } from '../lib/commands/validate/shell-words.ts'
 
 /** A program that a printed command begins with; `/lab/bin/flux` is one too. */
 const start = /(?:^|(?<=[:;] |then |or )|(?<=\d\. ))(?:npx zx scripts\/|(?:\/\S*\/)?(?:kubectl|flux|helm|git) (?=--?\w|[a-z]+ ))/

@@ -1,0 +1,16 @@
+import type { Ref } from '../kubernetes/objects.ts'
+
+/** An object that makes up this Flux, and who says so. */
+export interface Part {
+  readonly ref: Ref
+  /** `FluxInstance flux-system/flux` */
+  readonly by: string
+  readonly keeper: PartKeeper
+}
+
+/** What has a part put back. */
+export type PartKeeper =
+  /** An object of Flux, when asked. */
+  | { readonly is: 'flux'; readonly ref: Ref }
+  /** Nothing but this command, of the program that a person has installed it with. */
+  | { readonly is: 'person'; readonly command: string }
