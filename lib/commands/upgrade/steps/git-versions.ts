@@ -101,19 +101,47 @@ export function ensureVersionsInGit(change: GitVersions, at: BranchVersions): St
         details: lines,
       }
     },
-    apply: ({ signal, console }) =>
-      inClone(remote, folder, signal, async (clone) => {
-        const commit = await clone.commit(file, withVersions(await clone.read(file), file, versions), message)
-        for (const line of (await clone.diff(clone.head, commit)).split('\n')) console.faint(`  ${line}`)
-        made(commit)
-        await clone.push(target).catch((error: unknown) => {
-          if (error instanceof PushError && error.because !== 'unknown') made('') // nothing was pushed
-          throw error
-        })
-        if (branch === undefined) at.pushed(commit)
-      }),
+    apply: ({ signal, console }) => {
+      let before: string | undefined
+      return untilOnTop(signal, () =>
+        inClone(remote, folder, signal, async (clone) => {
+          const content = await clone.read(file)
+          before ??= content
+          if (content !== before) throw changedMeanwhile(remote, file)
+          const commit = await clone.commit(file, withVersions(content, file, versions), message)
+          for (const line of (await clone.diff(clone.head, commit)).split('\n')) console.faint(`  ${line}`)
+          made(commit)
+          await clone.push(target).catch((error: unknown) => {
+            if (error instanceof PushError && error.because !== 'unknown') made('') // nothing was pushed
+            throw error
+          })
+          if (branch === undefined) at.pushed(commit)
+        }),
+      )
+    },
     watches: [],
   }
+}
+
+/** How often it is begun again on a new head: two hundred clusters may have one repository. */
+const mostHeads = 20
+
+/** Pushes, again on each new head that others push meanwhile, as the other clusters of a fleet do: nothing was pushed then. */
+async function untilOnTop(signal: AbortSignal, push: () => Promise<void>): Promise<void> {
+  for (let heads = 1; ; heads += 1) {
+    try {
+      return await push()
+    } catch (error) {
+      if (!(error instanceof PushError) || error.because !== 'moved-on' || heads === mostHeads) throw error
+      await pause(Math.random() * betweenTries, undefined, { signal }) // not all at once again
+    }
+  }
+}
+
+function changedMeanwhile({ url }: Remote, file: string): OperatorError {
+  return new OperatorError(`${file} was changed in ${url} while this was made, and nothing was pushed`, {
+    remedy: 'look at what was changed; to begin at its new head: the same command',
+  })
 }
 
 /** Waits until the request is merged: the branch that Flux follows then says the versions. */
