@@ -6,11 +6,12 @@ import { chmod, mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises
 import { join } from 'node:path'
 import { build, type Plugin } from 'esbuild'
 import { packageRoot } from '../lib/base/paths.ts'
-import { descriptionsFolder } from './command-descriptions.ts'
+import { descriptionsIn } from './command-descriptions.ts'
 import { describeCommands } from './describe-commands.ts'
 import { withInstalledCalls } from './installed-calls.ts'
 
-const dist = join(packageRoot, 'dist')
+/** The checkout's own, unless another folder is named for it, as the lab does for its pods. */
+const dist = join(process.argv[2] ?? packageRoot, 'dist')
 
 /** What is started by itself, or by its name: the program, the scripts, and the two that run as a process of their own. */
 const entries = [
@@ -53,6 +54,7 @@ await build({
   logLevel: 'warning',
 })
 await chmod(join(dist, 'flux-runbook.js'), 0o755)
+const descriptionsFolder = descriptionsIn(dist)
 await mkdir(descriptionsFolder)
 for (const description of await describeCommands(packageRoot)) {
   await writeFile(join(descriptionsFolder, `${description.script}.json`), `${withInstalledCalls(JSON.stringify(description))}\n`)

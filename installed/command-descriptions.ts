@@ -33,8 +33,12 @@ const descriptionSchema = v.object({
 })
 export type CommandDescription = v.InferOutput<typeof descriptionSchema>
 
-/** The folder of the package that keeps them, a file for each command. */
-export const descriptionsFolder = join(packageRoot, 'dist', 'commands')
+/** The folder of what was built that keeps them, a file for each command. */
+export function descriptionsIn(dist: string): string {
+  return join(dist, 'commands')
+}
+
+const descriptionsFolder = descriptionsIn(join(packageRoot, 'dist'))
 
 /** @param text one of them, as JSON */
 export function parseDescription(text: string): CommandDescription {

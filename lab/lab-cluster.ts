@@ -92,6 +92,7 @@ export async function createCluster(name: string, layout: Layout, sockets: strin
         cluster,
         folder: join(folder, 'node'),
         executables: executables.images,
+        bin: executables.bin,
         operatorData: join(executables.operatorConfig, 'data'),
         certificate,
         artifactPort,

@@ -1,4 +1,4 @@
-import { closeSync, mkdirSync, openSync, renameSync, writeFileSync } from 'node:fs'
+import { closeSync, mkdirSync, openSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { join } from 'node:path'
 import * as v from 'valibot'
@@ -7,6 +7,7 @@ import { kinds, parseObject } from '../../lib/kubernetes/objects.ts'
 import { spawnTied, type TiedProcess } from '../../lib/process/child-process.ts'
 import { listenAnywhere } from '../ports.ts'
 import { containerEnvironment, expandVariables, type ReadEntries } from './environment.ts'
+import { type Mount, mountVolumes, withMounts } from './mounts.ts'
 import { type ContainerSpec, deploymentOf, type Pod } from './pod-spec.ts'
 import type { Places, PodPorts, PodProgram } from './programs.ts'
 
@@ -18,6 +19,12 @@ export interface PodPlaces extends Places {
   readonly server: string
   readonly ca: string
   readonly token: string
+  /** Where the volumes are that outlive pods. */
+  readonly claims: string
+  /** Builds this project's own program, once. */
+  readonly ownProgram: () => Promise<string>
+  /** A folder with the programs that this project's own image has: kubectl and the like. */
+  readonly bin: string
   /** The port source-controller serves artifacts on: sources keep it in their status, so that it outlives the pod. */
   readonly artifactPort: (deployment: string) => Promise<number>
 }
@@ -41,13 +48,54 @@ export async function startProgram(
   const home = join(places.folder, 'home')
   const temporary = join(places.folder, 'tmp')
   for (const folder of [home, temporary, places.storage]) mkdirSync(folder, { recursive: true, mode: 0o700 })
-  const asked = await containerEnvironment(container, pod, places.ip, entriesReader(cluster, pod.metadata.namespace))
+  const read = entriesReader(cluster, pod.metadata.namespace)
+  const asked = await containerEnvironment(container, pod, places.ip, read)
+  const ports = await portsFor(program, () => places.artifactPort(deploymentOf(pod)))
+  if (program.isOwn === true) {
+    const mounts = [...(await mountVolumes(container, pod, { ...places, read })), messageMount(container, places.folder)]
+    const env: Record<string, string> = {}
+    for (const [name, value] of Object.entries(asked)) env[name] = withMounts(value, mounts)
+    const fixed = { PATH: `${places.bin}:${process.env.PATH ?? systemPath}`, HOME: home, TMPDIR: temporary, ...inCluster(places) }
+    const args = container.args.map((arg) => withMounts(expandVariables(arg, asked), mounts))
+    const cwd = container.workingDir === undefined ? places.folder : withMounts(container.workingDir, mounts)
+    return { ...spawnLogged([path, await places.ownProgram(), ...args], { ...env, ...fixed }, places.folder, container.name, cwd), ports }
+  }
   // A container has a /tmp of its own.
   for (const [name, value] of Object.entries(asked)) asked[name] = value.replace(/^\/tmp(?=\/|$)/, temporary)
-  const ports = await portsFor(program, () => places.artifactPort(deploymentOf(pod)))
   const args = [...container.args.map((arg) => expandVariables(arg, asked)), ...program.flags(ports, places)]
   const env = { PATH: systemPath, ...asked, HOME: home, TMPDIR: temporary, KUBECONFIG: kubeconfig, ...program.env }
   return { ...spawnLogged([path, ...args], env, places.folder, container.name), ports }
+}
+
+/** Where the API is, as every container has it. */
+function inCluster({ server }: PodPlaces): Record<string, string> {
+  const { hostname, port } = new URL(server)
+  return { KUBERNETES_SERVICE_HOST: hostname, KUBERNETES_SERVICE_PORT: port }
+}
+
+/** Where a container writes what its status is to say of its end. Empties it. */
+function messageMount({ name, terminationMessagePath }: ContainerSpec, folder: string): Mount {
+  const at = messageFile(folder, name)
+  writeFileSync(at, '', { mode: 0o600 })
+  return { path: terminationMessagePath, at }
+}
+
+/** The file of a container's last words. */
+function messageFile(folder: string, container: string): string {
+  return join(folder, `${container}.termination-message`)
+}
+
+/** The most that a kubelet takes of a container's last words, in bytes. */
+const longestMessage = 4096
+
+/** What a container's program has written of its end; undefined where it wrote nothing. */
+export function terminationMessage(folder: string, container: string): string | undefined {
+  try {
+    const message = readFileSync(messageFile(folder, container)).subarray(0, longestMessage).toString()
+    return message === '' ? undefined : message
+  } catch {
+    return undefined // a program that has no such file
+  }
 }
 
 /** Starts a program whose output goes to the container's log; the log of the run before stays beside it. */
@@ -56,10 +104,11 @@ export function spawnLogged(
   env: Record<string, string>,
   folder: string,
   container: string,
+  cwd = folder,
 ): TiedProcess & { pid: number } {
   const log = openLog(folder, container)
   try {
-    const started = spawnTied(command, { env, cwd: folder, stdout: log, stderr: log })
+    const started = spawnTied(command, { env, cwd, stdout: log, stderr: log })
     if (started.child.pid === undefined) throw new Error(`${command[0]} could not be started`)
     return { ...started, pid: started.child.pid }
   } finally {

@@ -3,7 +3,7 @@ import { constants } from 'node:os'
 import { setTimeout as pause } from 'node:timers/promises'
 import { messageOf } from '../../lib/base/errors.ts'
 import type { TiedProcess } from '../../lib/process/child-process.ts'
-import { logFile, openLog, spawnLogged } from './container-process.ts'
+import { logFile, openLog, spawnLogged, terminationMessage } from './container-process.ts'
 import type { FoundImage } from './images.ts'
 import type { Log } from './kubelet-server.ts'
 import { memoryLimitOf, watchMemory } from './memory.ts'
@@ -154,7 +154,9 @@ export class Container {
     const end = await run.ended.catch(() => 128)
     over.abort()
     const exitCode = typeof end === 'number' ? end : 128 + constants.signals[end]
-    return { is: 'terminated', exitCode, ...(isOverLimit ? { reason: 'OOMKilled' } : {}), startedAt, finishedAt: now() }
+    const message = terminationMessage(this.#host.folder, this.spec.name)
+    const why = { ...(isOverLimit ? { reason: 'OOMKilled' as const } : {}), ...(message === undefined ? {} : { message }) }
+    return { is: 'terminated', exitCode, ...why, startedAt, finishedAt: now() }
   }
 
   async #standIn(signal: AbortSignal): Promise<undefined> {

@@ -1,3 +1,5 @@
+import { ownImageName } from './own-image.ts'
+
 /** A program of the lab, and the image it stands for: `source-controller`, `v1.9.5`. */
 export interface Executable {
   readonly image: string
@@ -12,7 +14,13 @@ export type FoundImage =
   | { readonly is: 'absent'; readonly message: string }
 
 /** Their pods always run the real program: a tag without one cannot be pulled, which is what makes a failing upgrade real. */
-const neverStandIns: ReadonlySet<string> = new Set(['flux-operator', 'source-controller', 'kustomize-controller', 'helm-controller'])
+const neverStandIns: ReadonlySet<string> = new Set([
+  'flux-operator',
+  'source-controller',
+  'kustomize-controller',
+  'helm-controller',
+  ownImageName,
+])
 
 /** The last path component of an image's name, and its tag; the registry and the digest do not matter to the lab. */
 export function parseImage(image: string): { name: string; tag: string } {
@@ -22,7 +30,7 @@ export function parseImage(image: string): { name: string; tag: string } {
   return { name, tag: tag ?? (image.includes('@') ? '' : 'latest') }
 }
 
-/** Whether a Flux program belongs to the image, whatever its tag: its pods are never held Ready by a stand-in. */
+/** Whether a Flux program, or this project's own, belongs to the image, whatever its tag: its pods are never held Ready by a stand-in. */
 export function isReal(image: string, executables: readonly Executable[]): boolean {
   const { name, tag } = parseImage(image)
   return neverStandIns.has(name) || executables.some((one) => one.image === name && one.tag === tag)

@@ -6,10 +6,12 @@ import type { Cluster } from '../../lib/kubernetes/client.ts'
 import { kinds } from '../../lib/kubernetes/objects.ts'
 import { watch } from '../../lib/kubernetes/watch.ts'
 import { messageOf } from '../../lib/base/errors.ts'
+import { once } from '../../lib/base/once.ts'
 import type { Executable } from './images.ts'
 import { startKubeletServer } from './kubelet-server.ts'
 import type { Faults, ProcessInfo } from './pod.ts'
 import { Pods } from './pods.ts'
+import { buildOwnProgram, ownImage } from './own-image.ts'
 import { registerNode } from './registration.ts'
 
 export type { Executable } from './images.ts'
@@ -27,6 +29,8 @@ export interface NodeOptions {
   /** A folder of the node's own for the pods' kubeconfigs, homes and logs. */
   readonly folder: string
   readonly executables: readonly Executable[]
+  /** A folder with kubectl and what else this project's own image has. */
+  readonly bin: string
   /** The operator's manifests of every Flux version: its module's `config/data`. */
   readonly operatorData: string
   /** The pair of the port that `kubectl logs` reaches; the API server must present the same one (`--kubelet-client-certificate`). */
@@ -71,8 +75,11 @@ export async function startNode(options: NodeOptions): Promise<LabNode> {
   chmodSync(folder, 0o700)
   const pods = new Pods({
     ...options,
+    executables: [...options.executables, ownImage()],
     name: nodeName,
     folder,
+    claims: join(options.folder, 'claims'),
+    ownProgram: once(() => buildOwnProgram(join(options.folder, 'image'))),
     apiPort: Number(new URL(options.server).port),
     faults: () => faults,
     faultsChanged: () => faultsChanged.signal,

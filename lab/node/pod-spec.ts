@@ -30,6 +30,7 @@ const quantities = v.optional(v.record(v.string(), v.union([v.string(), v.number
 const containerSchema = v.object({
   name: v.string(),
   image: v.string(),
+  workingDir: text,
   args: v.optional(v.array(v.string()), []),
   env: v.optional(v.array(variableSchema), []),
   envFrom: v.optional(
@@ -37,8 +38,37 @@ const containerSchema = v.object({
     [],
   ),
   ports: v.optional(v.array(v.object({ name: text, containerPort: v.number() })), []),
+  volumeMounts: v.optional(v.array(v.object({ name: v.string(), mountPath: v.string(), subPath: v.optional(v.string(), '') })), []),
+  terminationMessagePath: v.optional(v.string(), '/dev/termination-log'),
   readinessProbe: v.optional(probeSchema),
   resources: v.optional(v.object({ limits: quantities, requests: quantities }), {}),
+})
+
+const keyToPathSchema = v.object({ key: v.string(), path: v.string() })
+const entries = { items: v.optional(v.array(keyToPathSchema)), optional: v.optional(v.boolean(), false) }
+const fieldSchema = v.object({ path: v.string(), fieldRef: v.optional(v.object({ fieldPath: v.string() })) })
+
+const volumeSchema = v.object({
+  name: v.string(),
+  emptyDir: v.optional(v.unknown()),
+  persistentVolumeClaim: v.optional(v.object({ claimName: v.string() })),
+  secret: v.optional(v.object({ secretName: v.string(), ...entries })),
+  configMap: v.optional(v.object({ name: v.string(), ...entries })),
+  projected: v.optional(
+    v.object({
+      sources: v.optional(
+        v.array(
+          v.object({
+            serviceAccountToken: v.optional(v.object({ path: v.string() })),
+            secret: v.optional(v.object({ name: v.string(), ...entries })),
+            configMap: v.optional(v.object({ name: v.string(), ...entries })),
+            downwardAPI: v.optional(v.object({ items: v.optional(v.array(fieldSchema), []) })),
+          }),
+        ),
+        [],
+      ),
+    }),
+  ),
 })
 
 const conditionSchema = v.looseObject({ type: v.string(), status: v.string(), lastTransitionTime: v.nullish(v.string()) })
@@ -61,6 +91,7 @@ const podSchema = v.object({
     restartPolicy: v.optional(v.string(), 'Always'),
     schedulingGates: v.optional(v.array(v.unknown()), []),
     containers: v.array(containerSchema),
+    volumes: v.optional(v.array(volumeSchema), []),
   }),
   status: v.optional(
     v.object({ phase: v.optional(v.string(), ''), podIP: text, startTime: text, conditions: v.optional(v.array(conditionSchema), []) }),
@@ -73,6 +104,8 @@ export type Pod = v.InferOutput<typeof podSchema>
 export type ContainerSpec = v.InferOutput<typeof containerSchema>
 export type EnvVariable = v.InferOutput<typeof variableSchema>
 export type ContainerProbe = v.InferOutput<typeof probeSchema>
+export type Volume = v.InferOutput<typeof volumeSchema>
+export type KeyToPath = v.InferOutput<typeof keyToPathSchema>
 export type PodCondition = v.InferOutput<typeof conditionSchema>
 
 /** Parses what the API says of a pod. */

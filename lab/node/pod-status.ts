@@ -5,6 +5,8 @@ export interface Terminated {
   readonly exitCode: number
   /** Why the node ended it; else its exit code says how it ended. */
   readonly reason?: 'OOMKilled'
+  /** Its last words. */
+  readonly message?: string
   readonly startedAt: string
   readonly finishedAt: string
 }
@@ -110,9 +112,10 @@ function stateOf(state: ContainerState, id: string): Record<string, unknown> {
     case 'running':
       return { running: { startedAt: state.startedAt } }
     case 'terminated': {
-      const { exitCode, startedAt, finishedAt } = state
+      const { exitCode, startedAt, finishedAt, message } = state
       const reason = state.reason ?? (exitCode === 0 ? 'Completed' : 'Error')
-      return { terminated: { exitCode, reason, startedAt, finishedAt, ...(id === '' ? {} : { containerID: id }) } }
+      const said = message === undefined ? {} : { message }
+      return { terminated: { exitCode, reason, ...said, startedAt, finishedAt, ...(id === '' ? {} : { containerID: id }) } }
     }
   }
 }

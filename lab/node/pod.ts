@@ -8,7 +8,7 @@ import { isCrashing } from '../faults.ts'
 import { listenAnywhere } from '../ports.ts'
 import { type TcpProxy, startTcpProxy } from '../tcp-proxy.ts'
 import { Container, type ContainerRun } from './container.ts'
-import { podToken, startProgram } from './container-process.ts'
+import { type PodPlaces, podToken, startProgram } from './container-process.ts'
 import { type Executable, findImage, isReal } from './images.ts'
 import type { Log } from './kubelet-server.ts'
 import { persistently } from './persistently.ts'
@@ -37,16 +37,13 @@ export interface ProcessInfo {
 }
 
 /** What pods share of their node. */
-export interface PodContext {
+export interface PodContext extends Pick<PodPlaces, 'ca' | 'operatorData' | 'artifactPort' | 'bin' | 'claims' | 'ownProgram'> {
   readonly name: string
   readonly cluster: Cluster
   readonly apiPort: number
-  readonly ca: string
   /** Where each pod has a folder of its own, named by its UID, for its kubeconfig, home, logs and what it stores. */
   readonly folder: string
   readonly executables: readonly Executable[]
-  readonly operatorData: string
-  readonly artifactPort: (deployment: string) => Promise<number>
   readonly faults: () => Faults
   readonly faultsChanged: () => AbortSignal
   /** Aborts when the node stops: then nothing more is reported to the API. */
@@ -187,15 +184,15 @@ export class LabPod {
   }
 
   async #start(container: ContainerSpec, name: string, path: string): Promise<ContainerRun> {
-    const { cluster, ca, artifactPort, operatorData, apiPort } = this.#context
+    const { cluster, apiPort } = this.#context
     this.#proxy ??= startTcpProxy({ listen: (_, server) => listenAnywhere(server) }, `Pod ${this.name}`)
     const proxy = await this.#proxy
     proxy.setTarget(apiPort)
     await this.#applyPartition()
     this.#token ??= await podToken(cluster, this.#pod) // once: a container starts again without the API's help
     const server = `https://127.0.0.1:${proxy.port}`
-    const storage = join(this.#folder, 'storage')
-    const places = { folder: this.#folder, ip: this.ip, server, ca, token: this.#token, artifactPort, operatorData, storage }
+    const own = { folder: this.#folder, storage: join(this.#folder, 'storage'), ip: this.ip, server, token: this.#token }
+    const places = { ...this.#context, ...own }
     const program = programOf(name)
     const running = await startProgram(cluster, this.#pod, container, program, path, places)
     const url = probeUrl(container, program, running.ports)

@@ -1,3 +1,5 @@
+import { ownImageName } from './own-image.ts'
+
 /** What a program listens for, each on a port of its own. */
 export const listeners = ['metrics', 'health', 'storage'] as const
 export type PodPorts = Partial<Record<(typeof listeners)[number], number>>
@@ -9,6 +11,8 @@ export interface PodProgram {
   /** Flags that come after the container's own and win over them. */
   readonly flags: (ports: PodPorts, places: Places) => string[]
   readonly env: Record<string, string>
+  /** This project's own, which finds what its pod mounts. */
+  readonly isOwn?: true
 }
 
 export interface Places {
@@ -49,6 +53,7 @@ const programs: Readonly<Record<string, PodProgram>> = {
     ],
     env: {},
   },
+  [ownImageName]: { containerPorts: {}, flags: () => [], env: {}, isOwn: true },
 }
 
 /** How the program of that image name is run: a Flux controller unless more is known of it. */

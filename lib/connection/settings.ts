@@ -42,6 +42,7 @@ export const variables = [
   'ALERTMANAGER_CA_FILE',
   'ALERTMANAGER_MATCHERS',
   'PROMETHEUS_URL',
+  'FLEET_IMAGE',
 ] as const
 export type SettingName = (typeof variables)[number]
 export type Settings = Readonly<Partial<Record<SettingName, string>>>

@@ -8,7 +8,7 @@ import { type ClusterWorker, createWorker } from './cluster-worker.ts'
 import type { FleetCommand } from './fleet-commands.ts'
 import type { FleetCluster, Wave } from './fleet-file.ts'
 import type { FleetProgress } from './fleet-progress.ts'
-import { type ClusterEnd, type ClusterRecord, type KeptRun, keepRun } from './fleet-run.ts'
+import { type ClusterEnd, type ClusterRecord, type FleetRun, type KeptRun, keepRun } from './fleet-run.ts'
 import type { FleetView } from './fleet-table.ts'
 import { viewOf } from './fleet-view.ts'
 import { interruptedRun, untilEnded } from './interrupted-cluster.ts'
@@ -132,13 +132,31 @@ async function runCluster(cluster: FleetCluster, wave: Wave, underway: RunningFl
   reportEnd(shown, cluster, wave, record.end)
 }
 
-async function soak({ name, clusters, soakMs }: Wave, { stops, shown, say, recordOf }: RunningFleet): Promise<void> {
-  const until = lastEnd(clusters.map(recordOf)) + soakMs
-  const left = (): number => Math.max(0, until - Date.now())
-  say(() => `${name} soaks for ${showDuration(soakMs)}, ${showDuration(left())} left`)
+async function soak(wave: Wave, { kept, stops, shown, say }: RunningFleet): Promise<void> {
+  const { name, soakMs } = wave
+  const hasSoaked = await soakUntil(wave, kept.run, shown, stops.stop, (until) =>
+    say(() => `${name} soaks for ${showDuration(soakMs)}, ${showDuration(Math.max(0, until - Date.now()))} left`),
+  )
+  if (hasSoaked) say(() => `${name} has soaked: its health is checked again`)
+}
+
+/**
+ * Waits as long as a wave is to soak since its last cluster has ended, or until the signal aborts.
+ * @param begun is given when it will have soaked
+ * @returns whether it has
+ */
+export async function soakUntil(
+  { name, clusters, soakMs }: Wave,
+  run: FleetRun,
+  shown: FleetProgress,
+  signal: AbortSignal,
+  begun: (until: number) => void = () => undefined,
+): Promise<boolean> {
+  const until = lastEnd(clusters.flatMap((cluster) => run.clusters[cluster.name] ?? [])) + soakMs
+  begun(until)
   shown.event('action', `the wave ${name} soaks for ${showDuration(soakMs)}`)
-  await pause(left(), undefined, { signal: stops.stop }).catch(() => undefined)
-  if (!stops.stop.aborted) say(() => `${name} has soaked: its health is checked again`)
+  await pause(Math.max(0, until - Date.now()), undefined, { signal }).catch(() => undefined)
+  return !signal.aborted
 }
 
 async function checkCluster(cluster: FleetCluster, wave: Wave, { kept, call, shown, keep, recordOf }: RunningFleet): Promise<void> {

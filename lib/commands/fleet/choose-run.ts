@@ -5,6 +5,7 @@ import { canAsk, choose } from '../../terminal/prompt.ts'
 import type { FleetCall } from './fleet-syntax.ts'
 import { findRun, type FleetRun, type KeptRun, fleetStateOf } from './fleet-run.ts'
 import type { Effect, GivenFlags } from './fleet-commands.ts'
+import { fleetNamespace } from './kubernetes/names.ts'
 
 type RunCall = Extract<FleetCall, { is: 'run' }>
 
@@ -15,18 +16,32 @@ type RunCall = Extract<FleetCall, { is: 'run' }>
 export function runToResume(runs: string, { name, given, own }: RunCall): KeptRun {
   const wanted = String(given.resume ?? '')
   const found = findRun(runs, wanted, ({ command }) => name === undefined || command === name)
-  if (found === undefined) {
-    const which = wanted === '' ? `there is no run of the fleet${name === undefined ? '' : ` with ${name}`}` : `there is no run ${wanted}`
-    throw new OperatorError(`${which} to resume`, { kind: 'usage', remedy: 'leave --resume out' })
-  }
-  const { run, runId } = found
-  if (run.outcome === 'done' || run.outcome === 'unchanged') {
-    throw new OperatorError(`the run ${runId} is ${run.outcome}: nothing is left to resume`, {
-      kind: 'usage',
-      remedy: 'leave --resume out',
-    })
-  }
+  if (found === undefined) throw noRun(wanted, name)
+  verifyLeft(found)
   verifyNotRunning(found)
+  verifySameFlags(found, { own, given })
+  return found
+}
+
+/** The usage error for a run to resume that there is not. */
+export function noRun(wanted: string, command: string | undefined): OperatorError {
+  const which =
+    wanted === '' ? `there is no run of the fleet${command === undefined ? '' : ` with ${command}`}` : `there is no run ${wanted}`
+  return new OperatorError(`${which} to resume`, { kind: 'usage', remedy: 'leave --resume out' })
+}
+
+/** Throws OperatorError `usage` where a run has come to its end. */
+export function verifyLeft({ run, runId }: Pick<KeptRun, 'runId' | 'run'>): void {
+  if (run.outcome !== 'done' && run.outcome !== 'unchanged') return
+  throw new OperatorError(`the run ${runId} is ${run.outcome}: nothing is left to resume`, {
+    kind: 'usage',
+    remedy: 'leave --resume out',
+  })
+}
+
+/** Throws OperatorError `usage` where a run is resumed with other flags of the command than it began with. */
+export function verifySameFlags(found: Pick<KeptRun, 'runId' | 'run'>, { own, given }: Pick<RunCall, 'own' | 'given'>): void {
+  const { run, runId } = found
   const others = Object.entries(own).filter(([flag, value]) => run.own[flag] !== value)
   if (others.length > 0) {
     const flags = others.map(([flag]) => `--${flag}`).join(', ')
@@ -35,7 +50,6 @@ export function runToResume(runs: string, { name, given, own }: RunCall): KeptRu
       remedy: `to resume it as it began: ${resumeCommand(found, given)}`,
     })
   }
-  return found
 }
 
 function verifyNotRunning({ run, runId }: KeptRun): void {
@@ -67,7 +81,7 @@ export async function interruptedFleet(
   again: (...flags: readonly string[]) => string,
 ): Promise<KeptRun | undefined> {
   if (effect === 'nothing' || given.fresh === true || given['dry-run'] === true) return undefined
-  const last = findRun(runs, '', (run) => run.file === file && run.command === command)
+  const last = findRun(runs, '', (run) => run.engine === 'local' && run.file === file && run.command === command)
   if (last === undefined || !isInterrupted(last.run)) return undefined
   const what = `the run ${last.runId} of this fleet was interrupted`
   if (!canAsk()) {
@@ -96,9 +110,17 @@ export function resumeCommand({ runId, run }: Pick<KeptRun, 'runId' | 'run'>, gi
     '--resume',
     runId,
     ...(run.shared.lab === true ? ['--lab'] : []),
-    ...(given.yes === true ? ['--yes'] : []),
+    ...placeWords(run),
+    ...(given.yes === true || run.kubernetes?.consent.changes === true ? ['--yes'] : []),
     ...(typeof given.destroy === 'string' ? [`--destroy=${given.destroy}`] : []),
   ])
+}
+
+/** The flags that name the management cluster of a run that has one. */
+export function placeWords({ kubernetes }: Pick<FleetRun, 'kubernetes'>): string[] {
+  if (kubernetes === undefined) return []
+  const { context, namespace } = kubernetes
+  return ['--on', context, ...(namespace === fleetNamespace ? [] : ['--namespace', namespace])]
 }
 
 /** The exit code of a run that was kept with this outcome; null while it has none. */

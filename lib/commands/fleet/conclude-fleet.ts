@@ -4,7 +4,8 @@ import { exitCodes, type FailureKind, messageOf, OperatorError } from '../../bas
 import { putFile } from '../../base/write-atomic.ts'
 import { showJson } from '../../runner/report.ts'
 import type { Console } from '../../terminal/console.ts'
-import { resumeCommand } from './choose-run.ts'
+import { scriptCall } from '../../base/shell-line.ts'
+import { placeWords, resumeCommand } from './choose-run.ts'
 import { resultsOf, type WaveResult } from './cluster-results.ts'
 import type { GivenFlags } from './fleet-commands.ts'
 import { countOutcomes, type FleetDocument, printDocument } from './fleet-document.ts'
@@ -18,6 +19,8 @@ import type { WavesResult } from './schedule.ts'
 export type FleetEnding =
   | { readonly is: 'refused'; readonly failure: OperatorError }
   | { readonly is: 'planned'; readonly waves: readonly Wave[]; readonly file: string; readonly digest: string }
+  /** It goes on where its Jobs are. */
+  | { readonly is: 'detached'; readonly kept: KeptRun; readonly waves: readonly Wave[] }
   | { readonly is: 'ended'; readonly kept: KeptRun; readonly waves: readonly Wave[]; readonly result: WavesResult }
 
 /** What identifies the run, whatever it came to. */
@@ -25,11 +28,14 @@ export interface FleetOrigin {
   readonly command: string
   readonly startedAt: string
   readonly operator: string
+  /** local unless given. */
+  readonly engine?: FleetDocument['engine']
 }
 
 /** The document of how it ended. */
 export function documentOf(ending: FleetEnding, origin: FleetOrigin, given: GivenFlags, finishedAt: string): FleetDocument {
-  const common = { schemaVersion: 1, script: 'fleet', command: origin.command, engine: 'local', operator: origin.operator } as const
+  const { command, operator, engine = 'local' } = origin
+  const common = { schemaVersion: 1, script: 'fleet', command, engine, operator } as const
   const times = { startedAt: origin.startedAt, finishedAt }
   if (ending.is === 'refused') {
     const { kind } = ending.failure
@@ -47,20 +53,18 @@ export function documentOf(ending: FleetEnding, origin: FleetOrigin, given: Give
     const { waves, file, digest } = ending
     return { ...common, file, digest, ...times, outcome: 'planned', exitCode: exitCodes.done, waves: resultsOf({ clusters: {} }, waves) }
   }
-  const { kept, waves, result } = ending
+  const { kept, waves } = ending
   const results = resultsOf(kept.run, waves)
+  const { runId, run } = kept
+  const known = { ...common, operator: run.operator, runId, file: run.file, digest: run.digest, startedAt: run.startedAt, waves: results }
+  if (ending.is === 'detached') return { ...known, finishedAt: null, outcome: null, exitCode: null }
+  const { result } = ending
   const failure = failureOf(result, kept, results, given)
   return {
-    ...common,
-    operator: kept.run.operator,
-    runId: kept.runId,
-    file: kept.run.file,
-    digest: kept.run.digest,
-    startedAt: kept.run.startedAt,
+    ...known,
     finishedAt,
     outcome: failure?.kind ?? (allUnchanged(results) ? 'unchanged' : 'done'),
     exitCode: failure === undefined ? exitCodes.done : exitCodes[failure.kind],
-    waves: results,
     ...(failure === undefined ? {} : { error: errorOf(failure) }),
   }
 }
@@ -94,7 +98,11 @@ export function concludeFleet(ending: FleetEnding, document: FleetDocument, { co
   if (ending.is === 'ended') keepReports(ending.kept, document, { console, clean })
   if (ending.is === 'ended') showResults(document, ending.kept, console)
   const { error, outcome, command, startedAt, finishedAt, exitCode } = document
-  if (error === undefined) {
+  if (ending.is === 'detached') {
+    const call = scriptCall('fleet', ['status', ending.kept.runId, ...placeWords(ending.kept.run)])
+    console.answer.success(`fleet ${command}: the run ${ending.kept.runId} goes on without this terminal`)
+    console.answer.line(`  → ${call}`)
+  } else if (error === undefined) {
     const what = outcome === 'planned' ? 'planned only, nothing was begun' : countOutcomes(document.waves)
     const took = showDuration(Date.parse(finishedAt ?? startedAt) - Date.parse(startedAt))
     console.answer.success(`fleet ${command}: ${what} (${took})`)
@@ -103,7 +111,7 @@ export function concludeFleet(ending: FleetEnding, document: FleetDocument, { co
     for (const line of error.remedy?.split('\n') ?? []) console.line(`  → ${line.trim()}`)
   }
   if (isJson) printDocument(document, clean)
-  return exitCode ?? exitCodes.failed
+  return ending.is === 'detached' ? exitCodes.done : (exitCode ?? exitCodes.failed)
 }
 
 function keepReports({ runId, folder, run }: KeptRun, document: FleetDocument, { console, clean }: Omit<Conclusion, 'isJson'>): void {
@@ -135,7 +143,8 @@ function keepReports({ runId, folder, run }: KeptRun, document: FleetDocument, {
 const longestList = 30
 
 /** One line for each cluster. */
-function showResults({ waves }: FleetDocument, { folder }: KeptRun, { answer }: Console): void {
+function showResults({ waves }: FleetDocument, { folder, runId, run }: KeptRun, { answer }: Console): void {
+  const logs = run.engine === 'local' ? join(folder, 'clusters') : `on the fleet's volume, +fleet/${runId}/clusters`
   const all = waves.flatMap(({ name: wave, clusters }) => clusters.map((cluster) => ({ wave, ...cluster })))
   answer.line()
   for (const { wave, name, outcome, exitCode, version, durationMs, error } of all) {
@@ -145,7 +154,7 @@ function showResults({ waves }: FleetDocument, { folder }: KeptRun, { answer }: 
     else if (exitCode !== exitCodes.done) {
       answer.failure(`${wave}/${name}: ${outcome}${runs}${took}${error === undefined ? '' : `: ${error.message}`}`)
       if (error?.remedy !== undefined) answer.line(`  → ${error.remedy.replaceAll('\n', '\n  → ')}`)
-      answer.faint(`  log: ${join(folder, 'clusters', `${name}.log`)}`)
+      answer.faint(`  log: ${logs}/${name}.log`)
     } else if (all.length <= longestList) answer.success(`${wave}/${name}: ${outcome}${runs}${took}`)
   }
 }

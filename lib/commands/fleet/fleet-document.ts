@@ -1,12 +1,13 @@
 import { showJson } from '../../runner/report.ts'
 import type { WaveResult } from './cluster-results.ts'
+import type { FleetRun } from './fleet-run.ts'
 
 /** How a run of the fleet ended, as `--json` says it and report.json keeps it. */
 export interface FleetDocument {
   readonly schemaVersion: 1
   readonly script: 'fleet'
   readonly command: string
-  readonly engine: 'local'
+  readonly engine: FleetRun['engine']
   /** Undefined where nothing was begun. */
   readonly runId?: string
   /** FILE, and the digest of what it said. */

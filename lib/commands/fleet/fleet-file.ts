@@ -10,6 +10,8 @@ export interface FleetCluster {
   readonly context: string
   /** The folder below kubernetes/clusters, where it is not named as the context. */
   readonly cluster: string | undefined
+  /** With the engine kubernetes: the Secret beside the Jobs whose entry `value` is its kubeconfig. */
+  readonly kubeconfigSecret?: string | undefined
   /** Where it stands in FILE. */
   readonly line: number
 }
@@ -34,7 +36,12 @@ export interface FileFinding {
 
 export type ParsedFleet =
   | { readonly is: 'valid'; readonly waves: readonly Wave[] }
-  | { readonly is: 'invalid'; readonly findings: readonly FileFinding[] }
+  | {
+      readonly is: 'invalid'
+      readonly findings: readonly FileFinding[]
+      /** Those that are described as they are to be: what is wrong with them otherwise can be found too. */
+      readonly clusters: readonly FleetCluster[]
+    }
 
 /** Names appear in file names, comma-separated lists and reports. */
 const name = v.pipe(
@@ -74,7 +81,7 @@ export function parseFleet(content: string): ParsedFleet {
   const [broken] = document.errors
   if (broken !== undefined) {
     const what = `this is not valid YAML: ${broken.message.split('\n')[0]}`
-    return { is: 'invalid', findings: [{ line: lines.linePos(broken.pos[0]).line, what }] }
+    return { is: 'invalid', findings: [{ line: lines.linePos(broken.pos[0]).line, what }], clusters: [] }
   }
   /** Of the node at the path, or of the nearest one above it. */
   const lineOf = (path: readonly (string | number)[]): number => {
@@ -83,7 +90,7 @@ export function parseFleet(content: string): ParsedFleet {
     return path.length === 0 ? 1 : lineOf(path.slice(0, -1))
   }
   const top = v.safeParse(fleetSchema, valueOf(document))
-  if (!top.success) return { is: 'invalid', findings: top.issues.map((issue) => findingOf(issue, [], lineOf)) }
+  if (!top.success) return { is: 'invalid', findings: top.issues.map((issue) => findingOf(issue, [], lineOf)), clusters: [] }
   return checkEntries(top.output, lineOf)
 }
 
@@ -123,13 +130,18 @@ function checkEntries({ clusters, waves }: v.InferOutput<typeof fleetSchema>, li
     ...repeated(foundWaves, 'name', (one, first) => `the wave ${one} is named twice, first in line ${first}`),
     ...unmatched(foundClusters, foundWaves),
   )
-  if (findings.length > 0) return { is: 'invalid', findings: findings.sort((one, other) => one.line - other.line) }
+  if (findings.length > 0) {
+    const others = foundClusters.filter(({ name: own, context }, at) =>
+      foundClusters.slice(0, at).every((first) => first.name !== own && first.context !== context),
+    )
+    return { is: 'invalid', findings: findings.sort((one, other) => one.line - other.line), clusters: clustersOf(others) }
+  }
   return {
     is: 'valid',
     waves: foundWaves.flatMap(({ value }) => {
       if (value === undefined) return []
       const { soak: waits, ...wave } = value
-      return [{ ...wave, soakMs: parseDuration(waits) ?? 0, clusters: clustersIn(wave.name, foundClusters) }]
+      return [{ ...wave, soakMs: parseDuration(waits) ?? 0, clusters: clustersOf(foundClusters.filter((one) => one.wave === wave.name)) }]
     }),
   }
 }
@@ -144,10 +156,12 @@ interface Entry<T> {
   readonly value: T | undefined
 }
 
-function clustersIn(wave: string, clusters: readonly Entry<v.InferOutput<typeof clusterSchema>>[]): FleetCluster[] {
-  return clusters.flatMap(({ value, line }) =>
-    value?.wave === wave ? [{ name: value.name, context: value.context, cluster: value.cluster, line }] : [],
-  )
+function clustersOf(entries: readonly Entry<v.InferOutput<typeof clusterSchema>>[]): FleetCluster[] {
+  return entries.flatMap(({ value, line }) => {
+    if (value === undefined) return []
+    const { wave: _, kubeconfigSecret, ...cluster } = value
+    return [{ ...cluster, cluster: value.cluster, line, ...(kubeconfigSecret === undefined ? {} : { kubeconfigSecret }) }]
+  })
 }
 
 function repeated(

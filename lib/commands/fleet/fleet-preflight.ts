@@ -49,14 +49,25 @@ export async function readClusters(
     return { cluster, server: server ?? '', ...who }
   })
   const unknown = found.flatMap(({ cluster, problem }) => (problem === undefined ? [] : [{ line: cluster.line, what: problem }]))
-  return { seen, findings: [...unknown, ...identityFindings(seen, access)].sort((one, other) => one.line - other.line) }
+  return {
+    seen,
+    findings: [...unknown, ...identityFindings(seen, (context) => (access.isLab ? undefined : knownCluster(access.runs, context)))].sort(
+      (one, other) => one.line - other.line,
+    ),
+  }
 }
 
-/** Contexts that mean another cluster than before, or the same cluster as another. */
-export function identityFindings(seen: readonly SeenCluster[], { runs, isLab }: Pick<FleetAccess, 'runs' | 'isLab'>): FileFinding[] {
+/**
+ * Contexts that mean another cluster than before, or the same cluster as another.
+ * @param knownBefore what a context meant, where that is known
+ */
+export function identityFindings(
+  seen: readonly SeenCluster[],
+  knownBefore: (context: string) => { readonly uid: string; readonly server: string } | undefined,
+): FileFinding[] {
   return seen.flatMap(({ cluster: { name, context, line }, uid, server }, at) => {
     if (uid === undefined) return []
-    const known = isLab ? undefined : knownCluster(runs, context)
+    const known = knownBefore(context)
     const first = seen.findIndex((other) => other.uid === uid)
     const twin = seen[first]?.cluster
     return [

@@ -19,6 +19,12 @@ const endSchema = v.object({
 })
 export type ClusterEnd = v.InferOutput<typeof endSchema>
 
+/** How a script ended, from its text; undefined where it does not say that. */
+export function parseEnd(content: string): ClusterEnd | undefined {
+  const read = v.safeParse(v.pipe(text, v.parseJson(), endSchema), content)
+  return read.success ? read.output : undefined
+}
+
 const spanSchema = v.object({ startedAt: text, finishedAt: v.optional(text) })
 
 const recordSchema = v.object({
@@ -26,16 +32,48 @@ const recordSchema = v.object({
   spans: v.array(spanSchema),
   /** The process of the last time, while it runs. */
   process: v.optional(v.object({ pid: v.number(), started: text })),
+  /** With the engine kubernetes: its pod, while it runs. */
+  pod: v.optional(text),
+  /** How the last of its pods was ended that did not come to an end. */
+  trouble: v.optional(text),
   end: v.optional(endSchema),
   /** How the health check after the soak ended. */
   health: v.optional(endSchema),
 })
 export type ClusterRecord = v.InferOutput<typeof recordSchema>
 
+const jobSchema = v.object({
+  name: text,
+  wave: text,
+  /** It checks the health after the wave has soaked. */
+  isCheck: v.boolean(),
+  /** The clusters by their index. */
+  clusters: v.array(text),
+  /** Everything that it came to is in the clusters' records. */
+  isOver: v.optional(v.boolean(), false),
+})
+/** An Indexed Job of a wave. */
+export type KeptJob = v.InferOutput<typeof jobSchema>
+
+/** What the engine kubernetes goes by. */
+const onKubernetesSchema = v.object({
+  /** The context of the management cluster, as the person who began the run calls it. */
+  context: text,
+  namespace: text,
+  image: text,
+  consent: v.object({ changes: v.boolean(), destroys: v.boolean() }),
+  /** How many conductors the run has had. */
+  attempt: v.number(),
+  jobs: v.array(jobSchema),
+  /** What the settings of the clusters' folders say of their repositories, by the clusters' names: the pods have no checkout. */
+  folders: v.optional(v.record(text, v.record(text, text)), {}),
+})
+
 const runSchema = v.object({
   schemaVersion: v.literal(1),
   command: text,
-  engine: v.literal('local'),
+  engine: v.picklist(['local', 'kubernetes']),
+  kubernetes: v.optional(onKubernetesSchema),
   /** FILE, as an absolute path; the run goes by the copy that it keeps. */
   file: text,
   /** `sha256:…` of FILE. */
@@ -52,6 +90,8 @@ const runSchema = v.object({
   startedAt: text,
   finishedAt: v.optional(text),
   outcome: v.optional(text),
+  /** Why it was refused, where nothing was begun. */
+  error: v.optional(v.object({ message: text, remedy: v.optional(text) })),
   clusters: v.record(text, recordSchema),
   /** When each wave was done, soaked and healthy. */
   passed: v.record(text, text),
@@ -110,6 +150,12 @@ function namesIn(folder: string): string[] {
   } catch {
     return [] // no fleet was ever run
   }
+}
+
+/** What a run remembers, from its text; undefined where that is not what one is. */
+export function parseRun(content: string): FleetRun | undefined {
+  const read = v.safeParse(v.pipe(text, v.parseJson(), runSchema), content)
+  return read.success ? read.output : undefined
 }
 
 function readRun(path: string): FleetRun | undefined {

@@ -12,10 +12,22 @@ const fromFile = {
   cluster: 'FILE has the folder of each cluster',
 } as const satisfies RefusedFlags
 
+/** Where the engine kubernetes has its Jobs. */
+const placeFlags = {
+  on: { type: 'string', value: 'CONTEXT', help: 'engine kubernetes: the kubeconfig context of the management cluster' },
+  namespace: { type: 'string', value: 'NAME', help: 'engine kubernetes: the namespace there (default: flux-runbook)' },
+} as const satisfies Flags
+
 /** What the fleet takes beside the flags of the command. */
 const ownFlags = {
   fleet: { type: 'string', value: 'FILE', help: 'the clusters and their waves', required: 'required unless --resume' },
-  engine: { type: 'string', value: 'local', help: 'what runs the clusters: local is this machine' },
+  engine: {
+    type: 'string',
+    value: 'local|kubernetes',
+    help: 'what runs the clusters: this machine (default), or Jobs on a management cluster',
+  },
+  ...placeFlags,
+  detach: { type: 'boolean', help: 'engine kubernetes: return as soon as the run goes on there' },
   wave: { type: 'string', value: 'NAME,…', help: 'only these waves, in the order of FILE' },
   ...clusterShared,
   lab: { type: 'boolean', help: 'the contexts are clusters of the lab on this machine, which is started if need be' },
@@ -38,6 +50,8 @@ const rememberedFlags = {
   fresh: ownFlags.fresh,
 } as const satisfies Flags
 const statusFlags = {
+  ...placeFlags,
+  kubeconfig: ownFlags.kubeconfig,
   lab: ownFlags.lab,
   json: ownFlags.json,
   verbose: ownFlags.verbose,
@@ -52,6 +66,10 @@ export type FleetCall =
   | { readonly is: 'help'; readonly page: HelpPage }
   | { readonly is: 'version' }
   | { readonly is: 'status'; readonly run: string; readonly given: GivenFlags }
+  /** In a pod of the engine kubernetes: carries the run out. */
+  | { readonly is: 'conduct'; readonly run: string }
+  /** In a pod of a wave's Job: works on one cluster. */
+  | { readonly is: 'work' }
   | {
       readonly is: 'run'
       /** Undefined where a run is resumed that knows its command. */
@@ -71,6 +89,8 @@ export function parseFleetCall(commands: FleetCommands, args: readonly string[])
   const name = first.startsWith('-') ? undefined : first
   if (name === undefined) return parseBare(commands, args)
   if (name === 'status') return parseStatus(rest)
+  if (name === 'work') return { is: 'work' }
+  if (name === 'conduct') return { is: 'conduct', run: rest[0] ?? '' }
   const command = commands[name]
   if (command === undefined) {
     const names = [...Object.keys(commands), 'status']
@@ -119,12 +139,23 @@ function parseStatus(args: readonly string[]): FleetCall {
   return given.version === true ? { is: 'version' } : { is: 'status', run: words[0] ?? '', given }
 }
 
-function verifyEngine({ engine }: GivenFlags): void {
-  if (engine === undefined || engine === 'local') return
-  if (engine === 'kubernetes') {
-    throw usage('the engine kubernetes is not available in this version; nothing was begun', 'leave --engine out: the engine is local')
+function verifyEngine({ engine, on, namespace, detach, lab, resume }: GivenFlags): void {
+  if (engine !== undefined && engine !== 'local' && engine !== 'kubernetes') {
+    throw usage(`there is no engine ${String(engine)}; there are local and kubernetes`, '--engine kubernetes')
   }
-  throw usage(`there is no engine ${String(engine)}; there is local`, '--engine local')
+  if (engine === 'kubernetes') {
+    if (on === undefined) throw usage('on which cluster are the Jobs to be? --on is mandatory', '--on CONTEXT')
+    if (lab === true) {
+      throw usage(
+        '--lab is for the engine local: a pod finds no lab',
+        'eval "$(npx zx scripts/lab.ts env)", then --on lab-infra without --lab',
+      )
+    }
+    return
+  }
+  if (resume !== undefined) return
+  const alone = Object.entries({ on, namespace, detach }).find(([, value]) => value !== undefined)?.[0]
+  if (alone !== undefined) throw usage(`--${alone} is for the engine kubernetes`, '--engine kubernetes')
 }
 
 function usage(what: string, remedy = scriptCall('fleet', ['--help'])): OperatorError {

@@ -16,7 +16,8 @@ export function viewOf(
   const rows = resultsOf(run, waves).flatMap(({ name: wave, clusters }) =>
     clusters.map(({ name, outcome, error, durationMs }): FleetRow => {
       const record = run.clusters[name]
-      if (record?.process !== undefined) return { wave, name, state: 'running', ...work(record, steps.get(name), now) }
+      if (record !== undefined && (record.process ?? record.pod) !== undefined)
+        return { wave, name, state: 'running', ...work(record, steps.get(name), now) }
       if (record?.end === undefined) {
         return { wave, name, state: 'waiting', what: outcome === 'interrupted' ? 'interrupted' : 'waiting', elapsedMs: undefined }
       }

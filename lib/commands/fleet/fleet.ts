@@ -1,23 +1,25 @@
 import { hostname, userInfo } from 'node:os'
 import { join } from 'node:path'
 import { messageOf, OperatorError } from '../../base/errors.ts'
-import { createRedactor, type Redactor } from '../../base/redactor.ts'
+import { createRedactor } from '../../base/redactor.ts'
 import { flagWords, sameCall } from '../../base/shell-line.ts'
 import { putFile } from '../../base/write-atomic.ts'
 import { readSettings } from '../../connection/settings.ts'
-import { type Console, createConsole } from '../../terminal/console.ts'
+import { createConsole } from '../../terminal/console.ts'
 import { showHelp, showVersion } from '../../terminal/help.ts'
 import { carryOut, type FleetWork } from './carry-out.ts'
 import { clusterState } from './cluster-results.ts'
 import { concludeFleet, documentOf, type FleetEnding, type FleetOrigin } from './conclude-fleet.ts'
 import type { FleetCommands } from './fleet-commands.ts'
 import { fleetConsent } from './fleet-consent.ts'
-import { type FleetLog, openFleetLog } from './fleet-log.ts'
+import { openFleetLog } from './fleet-log.ts'
 import { showFleetPlan } from './fleet-plan.ts'
 import { openProgress } from './fleet-progress.ts'
 import { keepRun } from './fleet-run.ts'
-import { showFleetStatus } from './fleet-status.ts'
+import { fleetStatus } from './fleet-status.ts'
 import { type FleetCall, parseFleetCall } from './fleet-syntax.ts'
+import type { FleetTools } from './fleet-tools.ts'
+import { type Place, placeFor } from './kubernetes/place.ts'
 import { runsHome } from './open-fleet.ts'
 import { prepareFleet, runOf } from './prepare-fleet.ts'
 import { listenForStops } from './stop-signals.ts'
@@ -33,15 +35,23 @@ export async function fleet(commands: FleetCommands, args: readonly string[]): P
   const origin = { command: args[0] ?? '', startedAt: new Date().toISOString(), operator: `${userInfo().username}@${hostname()}` }
   const conclude = (ending: FleetEnding, from: FleetOrigin, given: RunCall['given'] = {}): number =>
     concludeFleet(ending, documentOf(ending, from, given, new Date().toISOString()), { console, clean, isJson })
+  let engine: NonNullable<FleetOrigin['engine']> = 'local'
   try {
     const call = parseFleetCall(commands, args)
     if (call.is === 'help') return showHelp(call.page)
     if (call.is === 'version') return await showVersion()
-    if (call.is === 'status') return showFleetStatus(await runsHome(call.given.lab === true), call, { console, clean })
-    const { ending, command } = await runFleet(call, { commands, console, log, redactor: { clean, hide }, origin })
-    return conclude(ending, { ...origin, command }, call.given)
+    if (call.is === 'work') return await (await import('./kubernetes/work.ts')).work(commands)
+    if (call.is === 'conduct') return await (await import('./kubernetes/conduct.ts')).conduct(call.run)
+    const runs = await runsHome(call.given.lab === true)
+    const redactor = { clean, hide }
+    if (call.is === 'status') return await fleetStatus(runs, call, { console, redactor })
+    const tools = { commands, console, log, redactor, origin }
+    const place = placeFor(runs, call.given, call.given.resume === undefined ? undefined : String(call.given.resume))
+    engine = place === undefined ? 'local' : 'kubernetes'
+    const { ending, command } = await (place === undefined ? runFleet(call, tools) : runElsewhere(call, place, runs, tools))
+    return conclude(ending, { ...origin, command, engine }, call.given)
   } catch (thrown) {
-    return conclude({ is: 'refused', failure: asFailure(thrown) }, origin)
+    return conclude({ is: 'refused', failure: asFailure(thrown) }, { ...origin, engine })
   }
 }
 
@@ -51,19 +61,20 @@ function asFailure(thrown: unknown): OperatorError {
   return new OperatorError('stopped; nothing was begun', { kind: 'cancelled', cause: thrown })
 }
 
-interface FleetTools {
-  readonly commands: FleetCommands
-  readonly console: Console
-  readonly log: FleetLog
-  readonly redactor: Redactor
-  readonly origin: FleetOrigin
+type Ran = Promise<{ readonly ending: FleetEnding; readonly command: string }>
+
+/** The engine kubernetes is loaded only where it is asked for. */
+async function runElsewhere(call: RunCall, place: Place, runs: string, tools: FleetTools): Ran {
+  const stops = listenForStops()
+  try {
+    return await (await import('./kubernetes/launch.ts')).fleetOnKubernetes(call, place, { ...tools, stops, runs })
+  } finally {
+    stops.forget()
+  }
 }
 
 /** Looks, shows the plan, asks, and carries out. */
-async function runFleet(
-  call: RunCall,
-  { commands, console, log, redactor, origin }: FleetTools,
-): Promise<{ ending: FleetEnding; command: string }> {
+async function runFleet(call: RunCall, { commands, console, log, redactor, origin }: FleetTools): Ran {
   const { given } = call
   const again = (...flags: readonly string[]): string => sameCall('fleet', given, flags, call.name === undefined ? [] : [call.name])
   const stops = listenForStops()

@@ -54,21 +54,26 @@ export async function openFleet(
   { console, redactor, signal }: { readonly console: Console; readonly redactor: Redactor; readonly signal: AbortSignal },
 ): Promise<OpenFleet> {
   const parsed = parseFleet(file.content)
-  if (parsed.is === 'invalid') throw blockedBy(file, parsed.findings)
-  const waves = chooseWaves(parsed.waves, chosen)
-  const clusters = waves.flatMap((wave) => wave.clusters)
+  const waves = parsed.is === 'invalid' ? [] : chooseWaves(parsed.waves, chosen)
+  const clusters = parsed.is === 'invalid' ? parsed.clusters : waves.flatMap((wave) => wave.clusters)
+  if (parsed.is === 'invalid' && clusters.length === 0) throw blockedBy(file, parsed.findings)
   const access = await accessOf(clusters, { shared, runs }, { console, redactor, signal })
   const waiting = console.wait(`looking at ${clusters.length} clusters`)
   try {
     const { seen, findings } = await readClusters(clusters, access, signal)
-    if (findings.length > 0) throw blockedBy(file, findings)
+    const all = [...(parsed.is === 'invalid' ? parsed.findings : []), ...findings]
+    if (all.length > 0) throw blockedBy(file, all)
     return { waves, seen }
   } finally {
     waiting.stop()
   }
 }
 
-function chooseWaves(waves: readonly Wave[], chosen: readonly string[]): readonly Wave[] {
+/**
+ * The waves of these names, in the order of FILE; all where none is named.
+ * @throws OperatorError `usage` where there is no such wave
+ */
+export function chooseWaves(waves: readonly Wave[], chosen: readonly string[]): readonly Wave[] {
   if (chosen.length === 0) return waves
   const names = waves.map(({ name }) => name)
   const unknown = chosen.find((name) => !names.includes(name))
@@ -103,8 +108,9 @@ async function accessOf(
 }
 
 /** All findings in one error, each with its line of FILE. */
-function blockedBy({ path }: FleetFile, findings: readonly FileFinding[]): OperatorError {
-  const all = findings.map(({ line, what }) => `  ${path}:${line}: ${what}`)
+export function blockedBy({ path }: Pick<FleetFile, 'path'>, findings: readonly FileFinding[]): OperatorError {
+  const sorted = findings.toSorted((one, other) => one.line - other.line)
+  const all = sorted.map(({ line, what }) => `  ${path}:${line}: ${what}`)
   const count = findings.length === 1 ? '1 problem' : `${findings.length} problems`
   return new OperatorError(`${count} with the fleet; nothing was begun:\n${all.join('\n')}`, {
     kind: 'blocked',

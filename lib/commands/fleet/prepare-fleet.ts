@@ -63,7 +63,8 @@ export async function prepareFleet(
 type FleetRequest = Omit<PreparedFleet, 'waves' | 'seen' | 'runs'> & { readonly chosen: readonly string[] }
 type RunCall = Parameters<typeof prepareFleet>[0]
 
-function newFleet({ name = '', given, own, shared }: RunCall, commands: FleetCommands): FleetRequest {
+/** What is asked of a new run, FILE among it. Throws OperatorError `usage` where something is missing. */
+export function newFleet({ name = '', given, own, shared }: RunCall, commands: FleetCommands): FleetRequest {
   const command = commandNamed(name, commands)
   const lack = command.lacks?.(own)
   if (lack !== undefined) throw new OperatorError(lack.what, { kind: 'usage', remedy: lack.remedy })
@@ -87,13 +88,15 @@ function resumedFleet({ shared }: RunCall, earlier: KeptRun, commands: FleetComm
   }
 }
 
-function commandNamed(name: string, commands: FleetCommands): FleetCommand {
+/** The command of that name. Throws OperatorError `usage` where there is none. */
+export function commandNamed(name: string, commands: FleetCommands): FleetCommand {
   const command = commands[name]
   if (command !== undefined) return command
   throw new OperatorError(`a fleet has no command ${name}`, { kind: 'usage', remedy: scriptCall('fleet', ['--help']) })
 }
 
-function defined(flags: GivenFlags): Record<string, string | boolean> {
+/** Without the flags that were not given. */
+export function defined(flags: GivenFlags): Record<string, string | boolean> {
   return Object.fromEntries(Object.entries(flags).flatMap(([name, value]) => (value === undefined ? [] : [[name, value]])))
 }
 

@@ -81,6 +81,13 @@ describe('a container', () => {
     expect(readFileSync(join(folder, 'manager.log'), 'utf8')).toContain('a stand-in holds this container Ready')
   })
 
+  test('that ends for good says why, if its program has written that', async () => {
+    const start = (): Promise<ContainerRun> => Promise.resolve(run('printf "the last word" >manager.termination-message; exit 3'))
+    const { container, life } = containerOn({ find: real, start, isOver: () => true })
+    await life
+    expect(container.state).toMatchObject({ is: 'terminated', exitCode: 3, message: 'the last word' })
+  })
+
   test('of a task succeeds by itself, after a second', async () => {
     vi.mocked(pause).mockResolvedValueOnce(undefined)
     const { seen, life } = containerOn({ finishes: true })

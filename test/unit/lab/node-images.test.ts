@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { findImage, isReal, parseImage } from '../../../lab/node/images.ts'
+import { ownImage } from '../../../lab/node/own-image.ts'
 
 const executables = [
   { image: 'source-controller', tag: 'v1.9.5', path: '/bin/source-controller' },
@@ -40,6 +41,19 @@ describe('pulling', () => {
   test('holds everything else with a stand-in, programs of Flux that cannot be built included', () => {
     expect(findImage('nginx', executables, [])).toEqual({ is: 'stand-in' })
     expect(findImage('ghcr.io/fluxcd/notification-controller:v1.9.4', executables, [])).toEqual({ is: 'stand-in' })
+  })
+
+  test("finds this project's own image in its own version only", () => {
+    const own = ownImage()
+    expect(findImage(`registry.example.com/team/flux-runbook:${own.tag}`, [...executables, own], [])).toEqual({
+      is: 'real',
+      name: 'flux-runbook',
+      path: process.execPath,
+    })
+    expect(findImage('flux-runbook:0.0.0', [...executables, own], [])).toHaveProperty(
+      'message',
+      expect.stringContaining(`programs for ${own.tag} only`),
+    )
   })
 
   test('fails for what a fault names, and only for that', () => {

@@ -3,6 +3,7 @@ import { setTimeout as pause } from 'node:timers/promises'
 import { showDuration } from '../../../base/duration.ts'
 import { messageOf, OperatorError } from '../../../base/errors.ts'
 import { branchOf, headOf, readAt, type Remote } from '../../../tools/git.ts'
+import { betweenTries, changedMeanwhile, untilOnTop } from './on-top.ts'
 import { type GitClone, inClone, PushError } from '../../../tools/git-clone.ts'
 import { requestUrl } from '../../../tools/pull-request-url.ts'
 import type { StepContext } from '../../../runner/step.ts'
@@ -91,17 +92,24 @@ export function ensureVersionsInGit(change: GitVersions, at: BranchVersions): St
         details: lines,
       }
     },
-    apply: ({ signal, console }) =>
-      inClone(remote, folder, signal, async (clone) => {
-        const commit = await clone.commit(file.path, await file.write(clone, versions), message)
-        for (const line of mostOf(await clone.diff(clone.head, commit), commit)) console.faint(`  ${line}`)
-        made(commit)
-        await clone.push(target).catch((error: unknown) => {
-          if (error instanceof PushError && error.because !== 'unknown') made('') // nothing was pushed
-          throw error
-        })
-        if (branch === undefined) at.pushed(commit)
-      }),
+    apply: ({ signal, console }) => {
+      let before: string | undefined
+      return untilOnTop(signal, () =>
+        inClone(remote, folder, signal, async (clone) => {
+          const content = await clone.read(file.path)
+          before ??= content
+          if (content !== before) throw changedMeanwhile(remote, file.path)
+          const commit = await clone.commit(file.path, await file.write(clone, versions), message)
+          for (const line of mostOf(await clone.diff(clone.head, commit), commit)) console.faint(`  ${line}`)
+          made(commit)
+          await clone.push(target).catch((error: unknown) => {
+            if (error instanceof PushError && error.because !== 'unknown') made('') // nothing was pushed
+            throw error
+          })
+          if (branch === undefined) at.pushed(commit)
+        }),
+      )
+    },
     watches: [],
   }
 }
@@ -162,8 +170,6 @@ export function ensureReverted(change: GitVersions, at: BranchVersions, finish: 
     watches: [],
   }
 }
-
-const betweenTries = 3_000
 
 /** Tries until it is pushed: Git may be away, or move on meanwhile. */
 async function untilPushed(

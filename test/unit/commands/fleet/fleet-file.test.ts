@@ -21,7 +21,7 @@ waves:
         parallel: 1,
         soakMs: 10 * minute,
         maxFailures: 0,
-        clusters: [{ name: 'infra', context: 'infra', cluster: undefined, line: 3 }],
+        clusters: [{ name: 'infra', context: 'infra', cluster: undefined, kubeconfigSecret: 'infra-kubeconfig', line: 3 }],
       },
       {
         name: 'rest',
@@ -88,7 +88,7 @@ test.each([
   ['clusters: []\n', [{ line: 1, what: 'waves is missing' }]],
   ['clusters: []\nwaves: []\nmore: 1\n', [{ line: 3, what: 'there is no field more' }]],
 ])('%j is not a fleet', (content, findings) => {
-  expect(parseFleet(content)).toEqual({ is: 'invalid', findings })
+  expect(parseFleet(content)).toMatchObject({ is: 'invalid', findings })
 })
 
 test.each([
@@ -98,6 +98,7 @@ test.each([
   expect(parseFleet(content)).toEqual({
     is: 'invalid',
     findings: [{ line, what: expect.stringMatching(/^this is not valid YAML: .+/) }],
+    clusters: [],
   })
 })
 

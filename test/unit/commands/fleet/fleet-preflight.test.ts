@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { identityFindings, type SeenCluster } from '../../../../lib/commands/fleet/fleet-preflight.ts'
-import { rememberCluster } from '../../../../lib/runner/run-store.ts'
+import { knownCluster, rememberCluster } from '../../../../lib/runner/run-store.ts'
 
 let runs: string
 beforeEach(() => {
@@ -19,15 +19,15 @@ function seen(name: string, line: number, uid: string | undefined): SeenCluster 
 test('a context that means another cluster than before, and a cluster that is there twice, are both found', () => {
   rememberCluster(runs, 'c-apps', { uid: 'old', server: 'https://old' })
   rememberCluster(runs, 'c-infra', { uid: '1', server: 'https://infra' })
-  const found = identityFindings([seen('infra', 2, '1'), seen('apps', 3, '2'), seen('edge', 4, '1')], { runs, isLab: false })
+  const found = identityFindings([seen('infra', 2, '1'), seen('apps', 3, '2'), seen('edge', 4, '1')], (context) =>
+    knownCluster(runs, context),
+  )
   expect(found).toEqual([
     { line: 3, what: 'apps: the context c-apps meant another cluster before: https://old (kube-system old); now it is https://apps (2)' },
     { line: 4, what: 'edge is the same cluster as infra in line 2: kube-system 1' },
   ])
 })
 
-test("the lab's clusters are new all the time; two that do not answer are not the same", () => {
-  rememberCluster(runs, 'c-apps', { uid: 'old', server: 'https://old' })
-  expect(identityFindings([seen('apps', 2, '2')], { runs, isLab: true })).toEqual([])
-  expect(identityFindings([seen('a', 2, undefined), seen('b', 3, undefined)], { runs, isLab: false })).toEqual([])
+test('two that do not answer are not the same', () => {
+  expect(identityFindings([seen('a', 2, undefined), seen('b', 3, undefined)], () => undefined)).toEqual([])
 })

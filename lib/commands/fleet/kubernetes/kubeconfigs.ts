@@ -1,0 +1,117 @@
+import { mkdirSync } from 'node:fs'
+import { join } from 'node:path'
+import * as v from 'valibot'
+import { parse } from 'yaml'
+import { messageOf } from '../../../base/errors.ts'
+import { inParallel } from '../../../base/parallel.ts'
+import { putFile } from '../../../base/write-atomic.ts'
+import { findStaticLogin, type StaticLogin } from '../../../connection/static-login.ts'
+import { clusterAt } from '../../../kubernetes/client.ts'
+import { kinds } from '../../../kubernetes/objects.ts'
+import { directEndpoint } from '../../../kubernetes/transport.ts'
+import type { FileFinding, FleetCluster } from '../fleet-file.ts'
+import { identityFindings, type SeenCluster } from '../fleet-preflight.ts'
+
+const configSchema = v.looseObject({
+  'current-context': v.optional(v.string()),
+  contexts: v.array(v.looseObject({ name: v.string(), context: v.looseObject({}) })),
+})
+
+/**
+ * A Secret's kubeconfig as one that has the context's name: where it has no such context, its current one gets that name too, for runs and
+ * folders go by it.
+ * @throws Error where it is no kubeconfig, or has neither
+ */
+export function kubeconfigWith(content: string, context: string): string {
+  const read = v.safeParse(configSchema, yamlOf(content))
+  if (!read.success) throw new Error('it is not a kubeconfig')
+  const { contexts, 'current-context': current, ...rest } = read.output
+  const isNamed = contexts.some(({ name }) => name === context)
+  const meant = contexts.find(({ name }) => name === (isNamed ? context : current))
+  if (meant === undefined) throw new Error(`it has no context ${context}, and no current one`)
+  const named = isNamed ? contexts : [...contexts, { ...meant, name: context }]
+  return JSON.stringify({ ...rest, contexts: named, 'current-context': context })
+}
+
+function yamlOf(content: string): unknown {
+  try {
+    return parse(content, { logLevel: 'silent', maxAliasCount: 100 })
+  } catch {
+    return undefined
+  }
+}
+
+/** A cluster's kubeconfig, or why there is none. */
+export type FoundKubeconfig = { readonly content: string } | { readonly problem: string }
+
+interface LookOptions {
+  readonly find: (cluster: FleetCluster) => FoundKubeconfig
+  /** A folder of this process alone. */
+  readonly folder: string
+  /** What a context meant before, where that is known. */
+  readonly knownBefore: Parameters<typeof identityFindings>[1]
+  /** Is given what must never be reported. */
+  readonly hide: (secret: string) => void
+  readonly signal: AbortSignal
+}
+
+/** How many clusters are asked at the same time. */
+const atOnce = 16
+
+/**
+ * Asks every cluster who it is, by the kubeconfig of its Secret. Nothing is changed.
+ * @returns the clusters, and all that stands in the way; a cluster that does not answer does not
+ */
+export async function lookAtKubeconfigs(
+  clusters: readonly FleetCluster[],
+  options: LookOptions,
+): Promise<{ readonly seen: readonly SeenCluster[]; readonly findings: readonly FileFinding[] }> {
+  const problems: FileFinding[] = []
+  const seen = await inParallel(clusters, atOnce, async (cluster): Promise<SeenCluster> => {
+    options.signal.throwIfAborted()
+    const login = loginOf(cluster, options)
+    if ('problem' in login) {
+      problems.push({ line: cluster.line, what: `${cluster.name}: ${login.problem}` })
+      return { cluster, server: '', uid: undefined, complaint: undefined }
+    }
+    for (const secret of login.secrets) options.hide(secret)
+    return { cluster, server: login.server, ...(await askWho(login, options.signal)) }
+  })
+  return { seen, findings: [...problems, ...identityFindings(seen, options.knownBefore)] }
+}
+
+function loginOf(cluster: FleetCluster, { find, folder }: LookOptions): StaticLogin | { readonly problem: string } {
+  const found = find(cluster)
+  if ('problem' in found) return found
+  const secret = `the kubeconfig of the Secret ${cluster.kubeconfigSecret ?? ''}`
+  try {
+    const file = writeKubeconfig(folder, cluster, found.content)
+    const problem = `${secret} is not one of a token or a certificate alone: there are no login programs in the pods`
+    return findStaticLogin(cluster.context, file) ?? { problem }
+  } catch (error) {
+    return { problem: `${secret} cannot be used: ${messageOf(error)}` }
+  }
+}
+
+/** Writes a cluster's kubeconfig, with the context that FILE names, for this user alone. Returns its path. */
+export function writeKubeconfig(folder: string, { name, context }: Pick<FleetCluster, 'name' | 'context'>, content: string): string {
+  mkdirSync(folder, { recursive: true, mode: 0o700 })
+  const file = join(folder, `${name}.kubeconfig`)
+  putFile(file, kubeconfigWith(content, context))
+  return file
+}
+
+async function askWho(login: StaticLogin, signal: AbortSignal): Promise<Pick<SeenCluster, 'uid' | 'complaint'>> {
+  const endpoint = directEndpoint(login)
+  try {
+    const patience = { milliseconds: 3000, trouble: () => undefined, over: () => undefined }
+    const cluster = clusterAt(endpoint, patience, AbortSignal.any([signal, AbortSignal.timeout(10_000)]))
+    const uid = (await cluster.get({ ...kinds.namespace, name: 'kube-system' }))?.metadata.uid
+    return { uid, complaint: uid === undefined ? 'it has no namespace kube-system' : undefined }
+  } catch (error) {
+    signal.throwIfAborted()
+    return { uid: undefined, complaint: messageOf(error) }
+  } finally {
+    endpoint.close()
+  }
+}
