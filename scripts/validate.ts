@@ -26,7 +26,7 @@ const flags = {
     help: "flux: Flux's own rules; project: this project's too (default for this checkout)",
     choices: ['flux', 'project'],
   },
-  json: { type: 'boolean', help: 'print print print the findings on stdout as one JSON document' },
+  json: { type: 'boolean', help: 'print the findings on stdout as one JSON document' },
   verbose: { type: 'boolean', help: 'show more details, and stack traces of errors' },
   help: { type: 'boolean', help: 'show this help' },
   version: { type: 'boolean', help: 'show the version' },
