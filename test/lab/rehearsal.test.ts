@@ -7,6 +7,7 @@ import { ensureExecutables, type Executables } from '../../lab/build/executables
 import { prepareRehearsal, type PreparedRehearsal } from '../../lab/rehearsal/prepare-rehearsal.ts'
 import { ensureRepository, type Git, gitOf } from '../../lab/repository.ts'
 import { projectRoot } from '../../lib/base/paths.ts'
+import { shellQuote } from '../../lib/base/shell-line.ts'
 import { readOtherTree } from '../../lib/commands/bootstrap/other-tree.ts'
 import { createConsole } from '../../lib/terminal/console.ts'
 import { script } from './harness.ts'
@@ -81,12 +82,12 @@ describe('a copy of a repository', () => {
     await expect(prepare(from)).rejects.toMatchObject({
       kind: 'usage',
       message: `which path is cluster infra to follow? ${from} has clusters/production, clusters/staging`,
-      remedy: `npx zx scripts/lab.ts up --repository ${from} --path clusters/production`,
+      remedy: `npx zx scripts/lab.ts up --repository ${shellQuote(from)} --path clusters/production`,
     })
     await expect(prepare(from, 'clusters/stagin')).rejects.toMatchObject({
       kind: 'usage',
       message: `${from} has no folder clusters/stagin`,
-      remedy: `npx zx scripts/lab.ts up --repository ${from} --path clusters/staging`,
+      remedy: `npx zx scripts/lab.ts up --repository ${shellQuote(from)} --path clusters/staging`,
     })
     await expect(prepare(from, '../home')).rejects.toMatchObject({ kind: 'usage', message: `${from} has no folder ../home` })
   })
