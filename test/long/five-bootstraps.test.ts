@@ -12,10 +12,8 @@ test('with monitoring on, five bootstraps in a row change nothing, and write not
   await lab.change('kubernetes/clusters/infra/kustomization.yaml', (text) => text.replace('# - monitoring.yaml', '- monitoring.yaml'))
   const first = await lab.run('bootstrap', ['--lab', '--yes', '--json'])
   expect(documentOf(first), first.stderr).toMatchObject({ outcome: 'done' })
-  await lab.kubectl(
-    ...['--namespace', 'flux-system', 'wait', '--timeout=5m'],
-    ...['--for=condition=Ready', 'kustomization/infra-gitops-flux-monitoring', 'helmrelease/flux-operator'],
-  )
+  const ready = ['kustomization/infra-gitops-flux-monitoring', 'helmrelease/flux-operator']
+  await lab.kubectl('--namespace', 'flux-system', 'wait', '--timeout=5m', '--for=condition=Ready', ...ready)
   await lab.kubectl('--namespace', 'flux-system', 'wait', '--for=create', 'servicemonitor/flux-operator', '--timeout=5m')
   const since = new Date()
   for (let round = 1; round <= 5; round++) {
