@@ -35,7 +35,7 @@ testInstallation('a FluxInstance on an OCI artifact, with a shard', unusualWorks
     expect(await turned()).toEqual([])
     await sharded.undo()
     const lost = await applied(world(), '', kustomizationFor('shard9'))
-    const reason = 'nobody reconciles it: it is for shard shard9, for which no kustomize-controller is there'
+    const reason = 'no controller reconciles it: it is for shard shard9, for which there is no kustomize-controller'
     expect(await turned()).toMatchObject([
       { id: 'kustomizations', state: 'fail', objects: [{ object: `Kustomization ${namespace}/sharded`, reason }] },
     ])
