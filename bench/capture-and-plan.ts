@@ -49,7 +49,7 @@ async function measurePlan(lab: BenchLab, major: string): Promise<Section> {
   const peer = '`bench/upgrade-plan.sh`'
   const script = {
     ...env,
-    GIT_URL: access.git.url.replace('://', `://${access.git.username}:${access.git.password}@`),
+    GIT_URL: access.git.url,
     CLUSTER: 'infra',
     CHARTS: charts,
     VERSION: access.settings.operator_version ?? '',

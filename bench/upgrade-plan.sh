@@ -1,8 +1,10 @@
 #!/usr/bin/env bash
 # The peer of upgrade's plan: what a person types to see what a version would change.
-# KUBECONFIG, GIT_URL, CLUSTER, CHARTS, VERSION, TO and FOLDER (which is made) come from the environment.
+# KUBECONFIG, GIT_URL, GIT_USERNAME, GIT_PASSWORD, CLUSTER, CHARTS, VERSION, TO and FOLDER (which is made) come from the environment.
 set -euo pipefail
-git clone --quiet --depth 1 "$GIT_URL" "$FOLDER"
+# Git asks for the login, which is in no argument.
+helper='!f() { echo "username=$GIT_USERNAME"; echo "password=$GIT_PASSWORD"; }; f'
+git -c credential.helper="$helper" clone --quiet --depth 1 "$GIT_URL" "$FOLDER"
 sed -i "s/^\( *flux_version: \).*/\1\"$TO\"/" "$FOLDER/kubernetes/clusters/$CLUSTER/settings.yaml"
 kubectl kustomize "$FOLDER/kubernetes/clusters/$CLUSTER" >"$FOLDER/built.yaml"
 helm pull "$CHARTS/flux-instance" --version "$VERSION" --plain-http --destination "$FOLDER" >/dev/null

@@ -56,7 +56,7 @@ function harmless(program: Trial['program'], given: readonly string[]): readonly
   return [...words.slice(0, end), flag, ...words.slice(end)]
 }
 
-/** Without the flags that name the cluster, and their values: whoever tries it names the lab's. */
+/** Without the flags that name the cluster, and their values: who tries it names the lab's. */
 function withoutCluster(words: readonly string[]): string[] {
   const isNamed = (word = ''): boolean => /^--(context|kube-context|kubeconfig)$/.test(word)
   return words.filter((word, at) => !isNamed(word) && !isNamed(words[at - 1]) && !/^--(context|kube-context|kubeconfig)=/.test(word))

@@ -1,4 +1,5 @@
 import { fluxKinds } from '../../flux/kinds.ts'
+import { kindArgument } from '../../kubernetes/objects.ts'
 import { OperatorError } from '../../base/errors.ts'
 import type { Flags } from '../../terminal/flags.ts'
 import { allProbes } from '../../health/all-probes.ts'
@@ -33,6 +34,9 @@ export const recoverFlags = {
   'new-cluster': { type: 'boolean', help: "confirm that the context's name now means another cluster" },
 } as const satisfies Flags
 
+/** How often the evidence is gathered again where the FluxInstance goes meanwhile. */
+const mostAttempts = 5
+
 /**
  * Finds out which disasters these are, and makes their remedies one procedure that ends with a green health check.
  * @throws OperatorError `blocked` where Flux is not healthy and it is not a disaster with a name
@@ -42,13 +46,21 @@ export async function prepareRecovery(surroundings: PrepareContext<typeof recove
   const takeSnapshot = (): Snapshot => snapshotOf(surroundings)
   const known = knownCluster(target.runs, target.context)
   const begun = [...(rememberedLoop(memory) === undefined ? [] : ['loop']), ...(readNotes(memory) === undefined ? [] : ['upgrade-broken'])]
-  const gather = async (): Promise<Evidence> => {
+  const gather = async (attempts = mostAttempts): Promise<Evidence> => {
     const snapshot = takeSnapshot()
     const isOther = known === undefined ? undefined : known.uid !== session.uid
     const gathered = await gatherEvidence(snapshot, await runProbes(allProbes, snapshot), isOther)
-    return (await isOutdated(gathered, session.cluster)) ? gather() : gathered
+    if (!(await isOutdated(gathered, session.cluster))) return gathered
+    if (attempts > 1) return gather(attempts - 1)
+    throw new OperatorError(
+      `${fluxKinds.fluxInstance.kind} in ${gathered.namespace} keeps being deleted and recreated; nothing was changed`,
+      {
+        kind: 'blocked',
+        remedy: `find out who does so: kubectl --namespace ${gathered.namespace} get ${kindArgument(fluxKinds.fluxInstance)} --show-managed-fields --output yaml`,
+      },
+    )
   }
-  const seen = await untilDecided(session.cluster, console, begun, gather)
+  const seen = await untilDecided(session.cluster, console, begun, () => gather())
   const resumed = namedToResume(own['resume-suspended'], seen)
   const evidence = { ...seen, resumesInstance: resumesInstance(resumed) }
   const found = diagnose(evidence, begun)
