@@ -3,6 +3,7 @@ import { shellQuote } from '../lib/base/shell-line.ts'
 import { labAccess } from './client.ts'
 import { done, type LabCommand, print } from './command.ts'
 import { layoutOf } from './layout.ts'
+import { registryLoginVariables } from './registry-login.ts'
 import { pulumiVariables } from './pulumi/tools.ts'
 
 /** `lab env`. */
@@ -21,6 +22,7 @@ export const envCommand: LabCommand = {
       FLUX_LAB_GIT_USERNAME: git.username,
       FLUX_LAB_GIT_PASSWORD_FILE: layoutOf(home).gitPassword,
       FLUX_LAB_REGISTRY: registry,
+      ...registryLoginVariables(layoutOf(home)),
       ...pulumiHere?.variables,
     }
     const folders = new Set([dirname(chosen), dirname(chosenKubectl), bin, ...(pulumiHere === undefined ? [] : [pulumiHere.bin])])

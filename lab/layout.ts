@@ -12,6 +12,8 @@ export interface Layout {
   /** The bare repository, which the Git server serves under two addresses. */
   readonly repository: string
   readonly gitPassword: string
+  /** The folder with the login for the registry, as helm and flux read it. */
+  readonly registryLogin: string
   readonly clusters: string
   readonly snapshots: string
   /** What Pulumi has in the lab, its state among it, where the lab was given Pulumi. */
@@ -33,6 +35,7 @@ export function layoutOf(home: string): Layout {
     logs: join(home, 'logs'),
     repository: join(home, 'git', 'fleet.git'),
     gitPassword: join(home, 'git', 'password'),
+    registryLogin: join(home, 'registry'),
     clusters: join(home, 'clusters'),
     snapshots: join(home, 'snapshots'),
     pulumi: join(home, 'pulumi'),
@@ -64,10 +67,11 @@ export function makeFolders(layout: Layout): void {
 /** Removes clusters, Git, snapshots and passwords. Logs stay to be read, ports so that addresses stay the same. */
 export function removeState(layout: Layout): void {
   if (!isHome(layout)) return
-  const { kubeconfig, repository, clusters, snapshots, pulumi, processes, childHome, temporary } = layout
+  const { kubeconfig, repository, registryLogin, clusters, snapshots, pulumi, processes, childHome, temporary } = layout
   const state = [
     kubeconfig,
     dirname(repository),
+    registryLogin,
     clusters,
     snapshots,
     pulumi,

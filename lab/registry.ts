@@ -8,6 +8,8 @@ import * as v from 'valibot'
 import { messageOf, OperatorError } from '../lib/base/errors.ts'
 import { pushStandIns, readRehearsal } from './rehearsal/record.ts'
 import type { Layout } from './layout.ts'
+import { gitUsername } from './repository.ts'
+import { registryLoginVariables, writeRegistryLogin } from './registry-login.ts'
 import { packageCharts } from './charts.ts'
 import { type Keeping, type KeptProcess, keepRunning } from './supervised-process.ts'
 import type { Ports } from './ports.ts'
@@ -25,6 +27,8 @@ export interface Contents {
 export interface RegistryOptions {
   readonly executable: string
   readonly layout: Layout
+  /** Of the lab's Git, which pushing takes. */
+  readonly password: string
   readonly contents: Contents
   readonly keeping: Keeping
   readonly proxy: TcpProxy
@@ -41,12 +45,14 @@ export interface Registry {
 
 /** Starts the OCI registry and fills it. It keeps things in memory, so it is filled again whenever it had to be started again. */
 export async function startRegistry(options: RegistryOptions): Promise<Registry> {
-  const { executable, layout, keeping, proxy } = options
+  const { executable, layout, password, keeping, proxy } = options
   const log = join(layout.logs, 'registry.log')
   const port = await options.ports.free('registry behind its proxy')
   const address = `127.0.0.1:${port}`
+  writeRegistryLogin(layout, password, [address, `127.0.0.1:${proxy.port}`])
   let filling = Promise.resolve()
-  const process = keepRunning({ name: 'registry', command: [executable, 'registry', address], log }, keeping, () => {
+  const command = [executable, 'registry', address, gitUsername, layout.gitPassword]
+  const process = keepRunning({ name: 'registry', command, log }, keeping, () => {
     filling = fill(address, options)
     filling.catch((error: unknown) => keeping.report(messageOf(error)))
   })
@@ -63,11 +69,14 @@ export async function startRegistry(options: RegistryOptions): Promise<Registry>
  * Pushes the lab's two charts and the distribution artifact, whose layout is the operator's own image's: `flux/VERSION`, `flux-images`.
  * The same input gets the same digests.
  */
-async function fill(address: string, { contents, layout, keeping }: RegistryOptions): Promise<void> {
+async function fill(address: string, { contents, layout, password, keeping }: RegistryOptions): Promise<void> {
   const { helm, flux, operatorConfig, operatorVersion } = contents
   const run = async (what: string, file: string, args: readonly string[]): Promise<void> => {
     // The clusters are starting at the same time, and people wait for those.
-    await promisify(execFile)('nice', ['-n', '10', file, ...args], { env: keeping.env, cwd: keeping.cwd }).catch((error: unknown) => {
+    await promisify(execFile)('nice', ['-n', '10', file, ...args], {
+      env: { ...keeping.env, ...registryLoginVariables(layout) },
+      cwd: keeping.cwd,
+    }).catch((error: unknown) => {
       throw new OperatorError(`${what} cannot be pushed to the lab's registry: ${messageOf(error)}`, {
         remedy: 'npx zx scripts/lab.ts logs registry',
         cause: error,
@@ -90,7 +99,7 @@ async function fill(address: string, { contents, layout, keeping }: RegistryOpti
   await untilListening(address)
   await pushCharts()
   await pushManifests()
-  await pushStandIns(address, readRehearsal(layout)?.artifacts ?? [])
+  await pushStandIns({ address, password }, readRehearsal(layout)?.artifacts ?? [])
 }
 
 async function untilListening(address: string): Promise<void> {

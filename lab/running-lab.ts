@@ -135,6 +135,7 @@ export async function startLab(layout: Layout, sockets: string, keeping: Keeping
         registry = await startRegistry({
           executable: executables.controlPlane,
           layout,
+          password,
           contents: executables,
           keeping,
           proxy: registryProxy,

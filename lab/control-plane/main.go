@@ -4,12 +4,14 @@
 package main
 
 import (
+	"crypto/subtle"
 	"fmt"
 	"log"
 	"net"
 	"net/http"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"github.com/google/go-containerregistry/pkg/registry"
 	"go.etcd.io/etcd/server/v3/etcdmain"
@@ -25,8 +27,8 @@ import (
 )
 
 const usage = `usage: control-plane etcd|kube-apiserver|kube-controller-manager|kubectl [flags]
-       control-plane registry ADDRESS       serves OCI artifacts, kept in memory
-       control-plane certificate HOST...    prints a self-signed certificate for these names and addresses, and its key
+       control-plane registry ADDRESS USER PASSWORD_FILE   serves OCI artifacts, kept in memory; pushing takes the login
+       control-plane certificate HOST...                   prints a self-signed certificate for these names and addresses, and its key
 `
 
 func main() {
@@ -46,10 +48,15 @@ func main() {
 			kubectlutil.CheckErr(err)
 		}
 	case "registry":
-		if len(arguments) != 1 {
+		if len(arguments) != 3 {
 			misused()
 		}
-		log.Fatal(http.ListenAndServe(arguments[0], registry.New()))
+		password, err := os.ReadFile(arguments[2])
+		if err != nil {
+			log.Fatal(err)
+		}
+		login := login{arguments[1], strings.TrimSpace(string(password))}
+		log.Fatal(http.ListenAndServe(arguments[0], login.toPush(registry.New())))
 	case "certificate":
 		if len(arguments) == 0 {
 			misused()
@@ -63,6 +70,25 @@ func main() {
 func misused() {
 	fmt.Fprint(os.Stderr, usage)
 	os.Exit(2)
+}
+
+type login struct{ user, password string }
+
+// toPush lets everybody read, and only those push who know the login: Flux applies what it finds in the registry, and the
+// lab's node runs that, while other users of this machine reach the port.
+func (l login) toPush(registry http.Handler) http.Handler {
+	return http.HandlerFunc(func(answer http.ResponseWriter, request *http.Request) {
+		reads := request.Method == http.MethodGet || request.Method == http.MethodHead
+		user, password, _ := request.BasicAuth()
+		if !reads && (user != l.user || subtle.ConstantTimeCompare([]byte(password), []byte(l.password)) != 1) {
+			answer.Header().Set("WWW-Authenticate", `Basic realm="the lab's registry"`)
+			answer.Header().Set("Content-Type", "application/json")
+			answer.WriteHeader(http.StatusUnauthorized)
+			fmt.Fprint(answer, `{"errors":[{"code":"UNAUTHORIZED","message":"pushing takes the login of the lab's Git"}]}`)
+			return
+		}
+		registry.ServeHTTP(answer, request)
+	})
 }
 
 func printCertificate(hosts []string) {

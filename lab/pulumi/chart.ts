@@ -4,6 +4,8 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { messageOf, OperatorError } from '../../lib/base/errors.ts'
+import type { Layout } from '../layout.ts'
+import { registryLoginVariables } from '../registry-login.ts'
 
 /** The versions of Flux that the lab's chart flux2 is made for; the chart's own version is Flux's. */
 export const chartVersions = ['2.7.0', '2.9.5'] as const
@@ -52,13 +54,18 @@ export async function packageFluxChart(version: string, { operatorConfig, target
 }
 
 /** Pushes an archive to the lab's registry, into `charts/`. */
-export async function pushChart(archive: string, registry: string, helm: string, home: string): Promise<void> {
-  await runHelm(helm, ['push', '--plain-http', archive, `oci://${registry}/charts`], home)
+export async function pushChart(archive: string, registry: string, helm: string, layout: Layout): Promise<void> {
+  await runHelm(helm, ['push', '--plain-http', archive, `oci://${registry}/charts`], layout.childHome, registryLoginVariables(layout))
 }
 
-async function runHelm(helm: string, args: readonly string[], home: string): Promise<void> {
+async function runHelm(
+  helm: string,
+  args: readonly string[],
+  home: string,
+  variables: Readonly<Record<string, string>> = {},
+): Promise<void> {
   // HOME: helm keeps its own files there, and finds none of the person's.
-  await promisify(execFile)(helm, [...args], { env: { HOME: home, NO_PROXY: '127.0.0.1' } }).catch((error: unknown) => {
+  await promisify(execFile)(helm, [...args], { env: { HOME: home, NO_PROXY: '127.0.0.1', ...variables } }).catch((error: unknown) => {
     throw new OperatorError(`helm ${args[0] ?? ''} of the lab's chart flux2 failed: ${messageOf(error)}`, {
       remedy: 'npx zx scripts/lab.ts up --pulumi',
       cause: error,

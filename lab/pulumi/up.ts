@@ -24,7 +24,7 @@ export async function bringUpPulumi(layout: Layout, registry: string, console: C
   for (const version of chartVersions) {
     const archive = join(target, `flux2-${version}.tgz`)
     if (!existsSync(archive)) await packageFluxChart(version, { operatorConfig, target, helm })
-    await pushChart(archive, registry, helm, layout.childHome)
+    await pushChart(archive, registry, helm, layout)
   }
   console.success(describePulumi(programs))
   console.success(`the chart oci://${registry}/charts/flux2 is there for Flux ${chartVersions.join(' and ')}`)

@@ -1,6 +1,14 @@
 import { createHash } from 'node:crypto'
 import { request } from 'undici'
 import { OperatorError } from '../../lib/base/errors.ts'
+import { pushAuthorization } from '../registry-login.ts'
+
+/** A registry, and the password with which it is pushed to. */
+export interface PushTarget {
+  /** Host and port; plain http. */
+  readonly address: string
+  readonly password: string
+}
 
 /** An OCI artifact of one layer, as Helm and Flux push theirs. */
 export interface Artifact {
@@ -16,13 +24,12 @@ const manifestType = 'application/vnd.oci.image.manifest.v1+json'
 /**
  * Pushes an artifact to a registry by the distribution API: two blobs, and the manifest that names them. A program for each would take
  * half a second each.
- * @param address host and port; plain http
  */
-export async function pushArtifact(address: string, { repository, tag, config, layer }: Artifact): Promise<void> {
+export async function pushArtifact({ address, password }: PushTarget, { repository, tag, config, layer }: Artifact): Promise<void> {
   const put = async (path: string, contentType: string, body: Buffer): Promise<void> => {
     const { statusCode, body: answer } = await request(`http://${address}/v2/${repository}/${path}`, {
       method: path.startsWith('manifests/') ? 'PUT' : 'POST',
-      headers: { 'content-type': contentType },
+      headers: { 'content-type': contentType, authorization: pushAuthorization(password) },
       body,
     })
     const words = await answer.text()

@@ -3,7 +3,7 @@ import { dirname, join } from 'node:path'
 import * as v from 'valibot'
 import { putFile } from '../../lib/base/write-atomic.ts'
 import type { Layout } from '../layout.ts'
-import { type Artifact, pushArtifact } from './push-artifact.ts'
+import { type Artifact, pushArtifact, type PushTarget } from './push-artifact.ts'
 import { standInSchema } from './stand-in.ts'
 import { chartArtifact, manifestsArtifact } from './stub-chart.ts'
 
@@ -62,8 +62,8 @@ export function saveRehearsal(layout: Pick<Layout, 'repository'>, rehearsal: Reh
 }
 
 /** Pushes what stands in for other people's artifacts to the registry, which keeps things in memory only. */
-export async function pushStandIns(address: string, artifacts: readonly NeededArtifact[]): Promise<void> {
-  for (const needed of artifacts) await pushArtifact(address, artifactOf(needed))
+export async function pushStandIns(target: PushTarget, artifacts: readonly NeededArtifact[]): Promise<void> {
+  for (const needed of artifacts) await pushArtifact(target, artifactOf(needed))
 }
 
 function artifactOf({ is, repository, tag, mediaType, files }: NeededArtifact): Artifact {

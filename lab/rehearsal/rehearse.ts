@@ -66,9 +66,10 @@ export async function rehearse({ layout, status, settings, index }: RunningPlace
     index,
   })
   if (before !== undefined && before.from !== rehearsal.from) throw taken(`a copy of ${before.from}`, wanted)
+  const target = { address: status.registry.address, password: readFileSync(layout.gitPassword, 'utf8').trim() }
   const message = wanted.message ?? `${wanted.from} as the lab found it`
   // First what Flux will fetch, then what tells it to.
-  await pushStandIns(status.registry.address, rehearsal.artifacts)
+  await pushStandIns(target, rehearsal.artifacts)
   for (const [name, files] of Object.entries(branches)) await makeBranch(git, name, files, index)
   saveRehearsal(layout, rehearsal)
   const committed = await commitCopies(git, { original: rehearsal.original, rewritten, message, overwrite: wanted.overwrite === true })

@@ -6,6 +6,8 @@ import { promisify } from 'node:util'
 import * as v from 'valibot'
 import { parse, stringify } from 'yaml'
 import { executablesHome } from '../../lab/home.ts'
+import { layoutOf } from '../../lab/layout.ts'
+import { registryLoginVariables } from '../../lab/registry-login.ts'
 import { projectRoot } from '../../lib/base/paths.ts'
 import { shownCommandsOf, type ShownCommand } from '../../lib/commands/validate/documents.ts'
 import { type TestLab, withLogin } from './harness.ts'
@@ -68,6 +70,7 @@ export async function openHand(lab: TestLab): Promise<Hand> {
     PATH: [bin, process.env.PATH].join(delimiter),
     XDG_CACHE_HOME: resolve(executablesHome(), '../..'),
     FLUX_LAB_HOME: lab.home,
+    ...registryLoginVariables(layoutOf(lab.home)),
   }
   const env = { ...quiet, ...programs, HOME: home, KUBECONFIG: own, ...Object.fromEntries(person) }
   const run = async (program: string, words: readonly string[]): Promise<string> =>

@@ -10,6 +10,8 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { Cluster } from '../../lib/kubernetes/client.ts'
 import { kinds, parseObject } from '../../lib/kubernetes/objects.ts'
 import { type LabAccess, labStatus } from '../../lab/client.ts'
+import { layoutOf } from '../../lab/layout.ts'
+import { pushAuthorization, registryLoginVariables } from '../../lab/registry-login.ts'
 import { startOf } from '../../lib/process/process-start.ts'
 import { type LabStatus, statusSchema } from '../../lab/status.ts'
 import { type Ended, script, startOwnLab, type TestLab, withLogin } from './harness.ts'
@@ -100,6 +102,20 @@ describe('up', () => {
     expect(registry.artifacts).toEqual(expected)
     const show = ['show', 'chart', '--plain-http', `oci://${access.registry}/charts/flux-instance`, '--version', operatorVersion]
     expect((await run(join(access.bin, 'helm'), show, { env: { HOME: lab.home } })).stdout).toContain('name: flux-instance')
+  })
+
+  test('a registry that everybody reads, and only those push to who know the login', async () => {
+    const folder = mkdtempSync(join(lab.home, 'artifact-'))
+    const push = ['push', 'artifact', `oci://${access.registry}/forged:latest`, '--path', folder, '--source=me', '--revision=1']
+    const pushAs = (login: Record<string, string>): Promise<unknown> =>
+      run(join(access.bin, 'flux'), [...push, '--insecure-registry'], { env: { HOME: folder, ...login } })
+    await expect(pushAs({})).rejects.toThrow("pushing takes the login of the lab's Git")
+    await pushAs(registryLoginVariables(layoutOf(lab.home)))
+    const pushed = `http://${access.registry}/v2/forged/manifests/latest`
+    expect((await request(pushed)).statusCode).toBe(200)
+    expect((await request(pushed, { method: 'DELETE' })).statusCode).toBe(401)
+    const headers = { authorization: pushAuthorization(access.git.password) }
+    expect((await request(pushed, { method: 'DELETE', headers })).statusCode).toBe(202)
   })
 
   test('a second time has nothing to do, and touches no process', async () => {

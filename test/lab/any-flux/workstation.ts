@@ -6,6 +6,8 @@ import { promisify } from 'node:util'
 import { generateX25519Identity, identityToRecipient } from 'age-encryption'
 import { parse, stringify } from 'yaml'
 import * as v from 'valibot'
+import { layoutOf } from '../../../lab/layout.ts'
+import { registryLoginVariables } from '../../../lab/registry-login.ts'
 import { copyCheckout, type Ended, script, type TestLab } from '../harness.ts'
 
 /** What a person has on the machine that the scripts are called on. */
@@ -65,6 +67,7 @@ export async function openWorkstation(lab: TestLab, { context, hasSpaces, kubeco
     GIT_USERNAME: git.username,
     GIT_PASSWORD: git.password,
     GIT_ORIGIN: new URL(git.url).origin,
+    ...registryLoginVariables(layoutOf(lab.home)),
   }
   const call: Workstation['call'] = (name, ...args) => script(name, args, { home: lab.home, cwd: checkout, env })
   return {
