@@ -31,7 +31,7 @@ export const kubectl = {
 
 export const pulumi = {
   type: 'boolean',
-  help: 'Pulumi too: engine, provider and language host, built if necessary in some twenty minutes (280 MB), and the chart flux2',
+  help: "also Pulumi's engine, provider and language host (built if necessary in some twenty minutes, 280 MB), and the chart flux2",
 } as const
 
 export const repository = {
@@ -43,7 +43,7 @@ export const repository = {
 export const repositoryPath = {
   type: 'string',
   value: 'DIR',
-  help: 'the path of that repository that the clusters follow, where it has several',
+  help: 'the path in that repository that the clusters follow, if it has several',
 } as const
 
 /** The repository that `--repository` and `--path` name, if they do. Throws a usage error for a path of none. */

@@ -17,7 +17,7 @@ await main(() =>
         isResumable: false,
       },
       capture: {
-        summary: 'Writes what Flux needs to come back into one encrypted file for each cluster.',
+        summary: 'Writes what Flux needs, and Git does not have, into one encrypted file for each cluster.',
         flags: captureCommandFlags,
         example: '--out /media/usb/captures',
         effectOf: () => 'nothing',
@@ -26,7 +26,7 @@ await main(() =>
         folders: ['out', 'copy-to'],
       },
       upgrade: {
-        summary: 'Changes the version of Flux in Git, follows the rollout, verifies it, and goes back by itself if it fails.',
+        summary: 'Changes the version of Flux in Git, follows and verifies the rollout, and rolls back by itself if it fails.',
         flags: upgradeFlags,
         usage: '(--to X.Y.Z | --operator X.Y.Z)',
         example: '--to 2.9.5',
@@ -38,14 +38,14 @@ await main(() =>
         isResumable: true,
       },
       rollback: {
-        summary: 'Returns to the version of Flux before the last upgrade, or to one named.',
+        summary: 'Returns to the version of Flux before the last upgrade, or to a named one.',
         flags: rollbackFlags,
         example: '--to 2.9.4',
         effectOf: () => 'changes',
         isResumable: true,
       },
       drill: {
-        summary: 'Breaks Flux on purpose, sees it recovered, and measures how long that took.',
+        summary: 'Breaks Flux on purpose, recovers it, and measures how long that takes.',
         flags: drillFlags,
         usage: '--scenario NAME,…|all',
         example: '--scenario operator-deleted',

@@ -15,7 +15,7 @@ import { argumentsOf, main } from '../lib/terminal/main.ts'
 const flags = {
   ...upgradeFlags,
   to: { ...upgradeFlags.to, required: 'required unless --operator or --list' },
-  list: { type: 'boolean', help: 'only show the versions that exist, what each needs, and what stands in the way here' },
+  list: { type: 'boolean', help: 'only show the versions that exist, what each needs, and what blocks it here' },
 } as const satisfies Flags
 
 const syntax: CommandSyntax<typeof flags> = {

@@ -58,7 +58,7 @@ export const captureFlags = {
   include: {
     type: 'string',
     value: 'KIND/NAME',
-    help: "capture this object of Flux's namespace too, which is not Flux's; comma-separated or repeated",
+    help: "also capture this object in Flux's namespace, although it is not Flux's; comma-separated or repeated",
     repeats: true,
   },
   'copy-to': { type: 'string', value: 'FILE', help: 'write a second copy of the capture, for example to another disk' },

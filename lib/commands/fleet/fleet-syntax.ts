@@ -27,19 +27,19 @@ const ownFlags = {
     help: 'what runs the clusters: this machine (default), or Jobs on a management cluster',
   },
   ...placeFlags,
-  detach: { type: 'boolean', help: 'engine kubernetes: return as soon as the run goes on there' },
+  detach: { type: 'boolean', help: 'engine kubernetes: return as soon as the run has started there' },
   wave: { type: 'string', value: 'NAME,…', help: 'only these waves, in the order of FILE' },
   ...clusterShared,
-  lab: { type: 'boolean', help: 'the contexts are clusters of the lab on this machine, which is started if need be' },
-  yes: { type: 'boolean', help: 'consent to every change on every cluster; not to those that destroy' },
+  lab: { type: 'boolean', help: 'the contexts are clusters of the lab on this machine, started if necessary' },
+  yes: { type: 'boolean', help: 'consent to all changes on every cluster, except destructive steps' },
   destroy: {
     type: 'string',
     value: 'NAME,…|sha256:DIGEST',
-    help: 'consent to what destroys: the names of all clusters, or the digest of FILE that the plan shows',
+    help: 'consent to destructive steps: the names of all clusters, or the digest of FILE that the plan shows',
   },
-  'dry-run': { type: 'boolean', help: 'print the waves and check every context; begin nothing' },
-  resume: { type: 'string', value: 'RUN', help: 'resume a run of the fleet, the last one if none is named', optional: true },
-  fresh: { type: 'boolean', help: 'start from the beginning, although a run was interrupted' },
+  'dry-run': { type: 'boolean', help: 'print the waves and check every context; start nothing' },
+  resume: { type: 'string', value: 'RUN', help: 'resume a run of the fleet; without RUN, the last one', optional: true },
+  fresh: { type: 'boolean', help: 'start over instead of resuming an interrupted run' },
 } as const satisfies Flags
 /** What holds for every cluster, and is remembered with the run. */
 const rememberedFlags = {
@@ -130,7 +130,7 @@ function parseStatus(args: readonly string[]): FleetCall {
   const { values, words } = parseFlags('fleet', statusFlags, args, 1)
   const given: GivenFlags = values
   if (given.help === true) {
-    const summary = 'Shows how far a run of the fleet has come, the last one if none is named.'
+    const summary = 'Shows the progress of a run of the fleet; without RUN, the last one.'
     return {
       is: 'help',
       page: { script: 'fleet', summary, usage: 'status [RUN]', flags: statusFlags, examples: ['status', 'status --json'] },
@@ -170,10 +170,10 @@ function overview(commands: FleetCommands): HelpPage {
   const lists = Object.fromEntries(Object.entries(commands).map(([name, { summary }]) => [name, summary]))
   return {
     script: 'fleet',
-    summary: 'Carries out one command on many clusters, in waves: a canary first, then so many at a time.',
+    summary: 'Runs one command on many clusters, in waves: a canary first, then several at a time.',
     usage: 'COMMAND --fleet FILE',
     flags: ownFlags,
-    lists: { 'Commands (COMMAND --help has their own flags)': { ...lists, status: 'how far a run of the fleet has come' } },
+    lists: { 'Commands (COMMAND --help has their own flags)': { ...lists, status: 'Shows the progress of a run of the fleet.' } },
     examples: ['health-check --fleet fleet.yaml', 'upgrade --fleet fleet.yaml --to 2.9.5 --yes', 'status', '--resume --yes'],
   }
 }

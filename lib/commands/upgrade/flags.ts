@@ -2,7 +2,7 @@ import type { Flags } from '../../terminal/flags.ts'
 
 export const upgradeFlags = {
   to: { type: 'string', value: 'X.Y.Z', help: 'the version of Flux', format: 'version', required: 'required unless --operator' },
-  operator: { type: 'string', value: 'X.Y.Z', help: 'the version of flux-operator; Git brings it first', format: 'version' },
+  operator: { type: 'string', value: 'X.Y.Z', help: 'the version of flux-operator; it is upgraded first', format: 'version' },
   branch: { type: 'string', value: 'NAME', help: 'propose the change on this branch, wait for the merge, then follow' },
   'no-rollback': { type: 'boolean', help: 'if the upgrade fails, do not roll back' },
   'no-image-check': { type: 'boolean', help: 'skip the check that starts each new image once beside the old one' },

@@ -29,7 +29,7 @@ const versionSchema = v.object({ gitVersion: v.string() })
 type ListContext = Pick<CommandContext<Flags>, 'session' | 'target' | 'console'>
 
 /**
- * Shows which versions of Flux there are to upgrade to, what each needs, and what stands in the way here. Nothing is changed.
+ * Shows which versions of Flux there are to upgrade to, what each needs, and what blocks it here. Nothing is changed.
  * @throws OperatorError `blocked` where Git, the cluster or the distribution cannot be read
  */
 export async function listVersions({ session, target, console }: ListContext): Promise<RunResult> {
