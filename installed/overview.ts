@@ -13,7 +13,7 @@ Usage:
   flux-runbook COMMAND [flags]
 
 Commands:
-${describeRows({ ...rows, completion: 'Prints what has a shell complete commands, flags and their values: bash, zsh or fish.' }, columns)}
+${describeRows({ ...rows, completion: 'Prints the code with which a shell completes commands, flags and their values: bash, zsh or fish.' }, columns)}
 
 Each takes --help. They work on the repository of the working directory: its .env, kubernetes/ and .lab/.
 Documents, and .env.example with every setting, are in ${packageRoot}.

@@ -200,7 +200,7 @@ function indexOf(layout: Layout): string {
 async function readStatus(socket: string): Promise<LabStatus> {
   const status = v.safeParse(statusSchema, await command(socket, { do: 'status' }))
   if (status.success) return status.output
-  throw new OperatorError('the lab was started by another version of these scripts, and cannot be understood', {
+  throw new OperatorError('the lab was started by another version of these scripts, and is incompatible', {
     kind: 'blocked',
     remedy: 'npx zx scripts/lab.ts down',
     cause: v.summarize(status.issues),

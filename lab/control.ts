@@ -103,7 +103,7 @@ export async function command(
       else throw new OperatorError(read.what, { kind: read.kind, ...(read.remedy === undefined ? {} : { remedy: read.remedy }) })
     }
     signal?.throwIfAborted()
-    throw new OperatorError(`the lab's supervisor died over "${wanted.do}"`, { remedy: 'npx zx scripts/lab.ts logs supervisor' })
+    throw new OperatorError(`the lab's supervisor died during "${wanted.do}"`, { remedy: 'npx zx scripts/lab.ts logs supervisor' })
   } finally {
     signal?.removeEventListener('abort', leave)
     await pool.destroy()

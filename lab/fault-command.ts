@@ -59,7 +59,7 @@ async function notRunning(text: string): Promise<string[]> {
   const processes = (await labStatus())?.processes.flatMap((one) => (one.image === undefined ? [] : [shortName(one.name)])) ?? []
   if (processes.length === 0 || processes.includes(wanted)) return []
   const close = nearest(wanted, processes)
-  return [`no ${wanted} runs in the lab, so it counts once one does${close === undefined ? '' : `; did you mean ${close}?`}`]
+  return [`no ${wanted} runs in the lab, so it takes effect once one does${close === undefined ? '' : `; did you mean ${close}?`}`]
 }
 
 function describeFault([name, { argument, effect }]: [string, { argument: string | undefined; effect: string }]): string {

@@ -29,7 +29,7 @@ export function describeStatus(status: LabStatus, home: string, width: number): 
     '',
     `  Images that are real programs: ${list(images, 'real')}`,
     ...images.flatMap(({ image, tag, version }) =>
-      version === undefined ? [] : [`  ${image}:${tag} cannot be had as a Go module: ${version} stands in for it`],
+      version === undefined ? [] : [`  ${image}:${tag} is not available as a Go module: ${version} stands in for it`],
     ),
     `  Stand-ins, held Ready and doing nothing: ${list(images, 'stand-in')}, and any image outside Flux`,
   ]

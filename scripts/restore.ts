@@ -13,7 +13,7 @@ await main(() =>
       isNewCluster: (own) => own['from-other-cluster'] === true,
       prepare: prepareRestore,
       unchanged: 'nothing to do: everything exists as captured',
-      summarize: () => Promise.resolve(['What is in Git, Flux restores by itself. Without a Flux: npx zx scripts/bootstrap.ts']),
+      summarize: () => Promise.resolve(['Flux restores by itself what is in Git. If there is no Flux: npx zx scripts/bootstrap.ts']),
     },
     argumentsOf('restore'),
   ),

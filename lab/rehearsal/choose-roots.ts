@@ -46,7 +46,7 @@ export function chooseRoots(
     throw new OperatorError(
       found.length === 0
         ? `${from} holds nothing that Flux could follow: no FluxInstance, no Kustomization, no kustomization.yaml`
-        : `which path is cluster ${cluster} to follow? ${from} has ${folders.join(', ')}`,
+        : `which path does cluster ${cluster} follow? ${from} has ${folders.join(', ')}`,
       { kind: 'usage', remedy: found.length === 0 ? 'name the repository, or the folder that is its top' : again(folders[0] ?? '') },
     )
   })

@@ -47,7 +47,7 @@ export async function commitCopies(git: Git, { original, rewritten, message, ove
   if (head !== undefined && rewritten === (await git(['rev-parse', `${head}^{tree}`]))) return { is: 'unchanged', commit: head }
   if (head !== undefined && !overwrite) await refuseToOverwrite(git, head)
   const first = await git(['commit-tree', original, ...(head === undefined ? [] : ['-p', head]), '-m', message])
-  const commit = await git(['commit-tree', rewritten, '-p', first, '-m', 'What the lab has in place of what it cannot have'])
+  const commit = await git(['commit-tree', rewritten, '-p', first, '-m', 'Stand-ins for what the lab cannot fetch'])
   await git(['update-ref', `refs/heads/${branch}`, commit, head ?? ''])
   await git(['update-ref', pushedRef, commit])
   return { is: 'pushed', commit }

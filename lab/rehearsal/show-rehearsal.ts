@@ -14,7 +14,7 @@ export function reportRehearsed({ committed, rehearsal, warnings }: Rehearsed, c
   if (committed.is === 'pushed') console.success(`the lab's Git has a copy of ${from}, commit ${commit}: ${paths}`)
   else console.success(`the lab's Git has ${from} as it is already, commit ${commit}: ${paths}`)
   if (standIns.length > 0) console.faint(`${counted(standIns.length, 'stand-in')}, listed by: npx zx scripts/lab.ts status`)
-  for (const warning of warnings) console.warning(`nothing stands in for this: ${warning}`)
+  for (const warning of warnings) console.warning(`this has no stand-in: ${warning}`)
 }
 
 /** The lines of a status about the repository that is rehearsed with. */

@@ -34,7 +34,7 @@ export async function compareAll(cluster: Cluster, entries: readonly Entry[]): P
   return inParallel(entries, atOnce, async (entry): Promise<EntryComparison> => {
     const release = entry.role === 'helm-storage' ? revisionOf(entry.ref)?.release : undefined
     const newest = release === undefined ? undefined : goneOn.get(release)
-    if (newest !== undefined) return { entry, verdict: { is: 'left', why: `Helm has gone on to revision ${newest}` } }
+    if (newest !== undefined) return { entry, verdict: { is: 'left', why: `Helm is already at revision ${newest}` } }
     return { entry, verdict: await judge(cluster, entry) }
   })
 }
@@ -54,11 +54,11 @@ async function judge(cluster: Cluster, entry: Entry): Promise<Comparison> {
   if (writer !== undefined) return { is: 'left', why: `${writer} writes it` }
   // The root of a Flux that its CLI had made is the operator's after a rebuild, and goes by what Git says now.
   const bringer = entry.role === 'flux-by-hand' ? bringerOf(live) : undefined
-  if (bringer !== undefined) return { is: 'left', why: `${bringer} has brought it back` }
+  if (bringer !== undefined) return { is: 'left', why: `${bringer} has recreated it` }
   const fixed = fields.filter((field) => field === 'type' || (v.is(immutableSchema, live) && !field.startsWith('metadata.')))
   if (fixed.length > 0) {
     const reason = `${nameOf(entry.ref)} differs in ${fixed.join(', ')}, which is immutable`
-    return { is: 'blocked', reason, remedy: `to have the captured one: ${kubectlCall('delete', entry.ref)}` }
+    return { is: 'blocked', reason, remedy: `to restore the captured one, delete it: ${kubectlCall('delete', entry.ref)}` }
   }
   return { is: 'different', fields, live }
 }
@@ -70,7 +70,7 @@ function bringerOf(live: KubeObject): string | undefined {
 
 async function judgeMissing(cluster: Cluster, entry: Entry, was: EntryContent['was']): Promise<Comparison> {
   const { apiVersion, kind } = entry.ref
-  if (!(await cluster.isInstalled(entry.ref))) return { is: 'left', why: `the cluster knows no ${kind} of ${apiVersion} (yet)` }
+  if (!(await cluster.isInstalled(entry.ref))) return { is: 'left', why: `the cluster has no ${kind} of ${apiVersion} (yet)` }
   const owners = await Promise.all(was.ownerReferences.map(async (owner) => ({ owner, isThere: await ownerOf(cluster, entry.ref, owner) })))
   const writer = owners.find(({ owner, isThere }) => isThere !== undefined && owner.apiVersion.startsWith('external-secrets.io/'))
   if (writer !== undefined) return { is: 'left', why: `${entry.broughtBy} writes it` }

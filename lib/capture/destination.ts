@@ -34,9 +34,9 @@ const mountPlaces = ['/media/', '/mnt/', '/run/media/', '/Volumes/']
 /** A folder that is missing among the other disks is a disk that is missing: made here, it would be on this one. */
 export function verifyMounted(folder: string): void {
   if (existsSync(folder) || !mountPlaces.some((place) => folder.startsWith(place))) return
-  throw new OperatorError(`the folder ${folder} is not there: is its disk mounted? Nothing was written`, {
+  throw new OperatorError(`the folder ${folder} does not exist: is its disk mounted? Nothing was written`, {
     kind: 'usage',
-    remedy: `mount it; or, where it is to be a new folder on a disk that is: ${printable(['mkdir', '-p', folder])}`,
+    remedy: `mount it; or, if the folder is new on a mounted disk: ${printable(['mkdir', '-p', folder])}`,
   })
 }
 

@@ -30,7 +30,7 @@ async function keysWithin(entries: readonly Entry[]): Promise<Map<string, string
  */
 export async function externalDecryptor({ encryptor, decryptor }: CaptureKeys, { entries }: Pick<Capture, 'entries'>): Promise<Decryptor> {
   if (decryptor === undefined) {
-    throw blocked('nothing here opens the capture again, so it cannot be verified', giveIdentity)
+    throw blocked('no identity is given to decrypt the capture, so it cannot be verified', giveIdentity)
   }
   if (decryptor.is === 'passphrase' || encryptor.is === 'passphrase') return decryptor
   const within = await keysWithin(entries)
@@ -38,13 +38,13 @@ export async function externalDecryptor({ encryptor, decryptor }: CaptureKeys, {
   if (identities.length === 0) {
     const holders = [...new Set(decryptor.identities.map(({ recipient }) => within.get(recipient) ?? ''))].join(', ')
     throw blocked(
-      `the identity in ${decryptor.file} is itself among what is captured (${holders}): once that is gone, nothing would open the capture`,
-      'age-keygen -o FILE makes another key, to be kept elsewhere: CAPTURE_RECIPIENTS and CAPTURE_IDENTITY_FILE in .env',
+      `the identity in ${decryptor.file} is itself part of the capture (${holders}): without the cluster, nothing could decrypt the capture`,
+      'age-keygen -o FILE creates another key; keep it outside the cluster, and set CAPTURE_RECIPIENTS and CAPTURE_IDENTITY_FILE in .env',
     )
   }
   if (identities.some(({ recipient }) => encryptor.recipients.includes(recipient))) return { ...decryptor, identities }
   throw blocked(
-    `the identity in ${decryptor.file} does not open a capture for ${encryptor.recipients.join(', ')}: it is ${identities.map(({ recipient }) => recipient).join(', ')}`,
+    `the identity in ${decryptor.file} cannot decrypt a capture for ${encryptor.recipients.join(', ')}: it is ${identities.map(({ recipient }) => recipient).join(', ')}`,
     'pass its recipient too: --recipient, or CAPTURE_RECIPIENTS in .env',
   )
 }

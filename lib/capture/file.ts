@@ -47,9 +47,13 @@ export async function openCapture(path: string, decryptor: Decryptor): Promise<C
     // The library's own words for it; everything else is a file that is not as it was written.
     if (messageOf(cause).includes('no identity matched')) {
       if (decryptor.is === 'passphrase') {
-        throw refused(`the passphrase is not the one that ${path} was encrypted with`, 'nothing was touched; run it again', cause)
+        throw refused(`the passphrase is not the one that ${path} was encrypted with`, 'nothing was changed; run it again', cause)
       }
-      throw refused(`${decryptor.file} does not open ${path}: it was encrypted for others`, 'pass the right key: --identity FILE', cause)
+      throw refused(
+        `${decryptor.file} cannot decrypt ${path}: it was encrypted for other recipients`,
+        'pass the right key: --identity FILE',
+        cause,
+      )
     }
     throw refused(`${path} is damaged: it was cut short, or changed after it was written (${messageOf(cause)})`, anotherCopy, cause)
   }
@@ -59,7 +63,7 @@ export async function openCapture(path: string, decryptor: Decryptor): Promise<C
   } catch (cause) {
     if (cause instanceof OperatorError) throw refused(`${path} cannot be read: ${cause.message}`, cause.remedy ?? anotherCopy, cause)
     // Without the parser's own words: they quote what was encrypted.
-    throw refused(`${path} can be opened, but holds no capture`, anotherCopy)
+    throw refused(`${path} can be decrypted, but contains no capture`, anotherCopy)
   }
 }
 
@@ -77,10 +81,10 @@ async function readSealed(path: string): Promise<Buffer> {
     throw refused(`the capture ${path} cannot be read: ${messageOf(cause)}`, `ls -l ${shellQuote(path)}`, cause)
   }
   if (sealed.subarray(0, ageMark.length).toString('latin1') === ageMark) return sealed
-  throw refused(`${path} is not a capture: it does not begin as a file encrypted with age does`, anotherCopy)
+  throw refused(`${path} is not a capture: it is not a file encrypted with age`, anotherCopy)
 }
 
-const anotherCopy = 'nothing was touched; pass another copy: --from FILE'
+const anotherCopy = 'nothing was changed; pass another copy: --from FILE'
 
 function refused(what: string, remedy: string, cause?: unknown): OperatorError {
   return new OperatorError(what, { kind: 'blocked', remedy, ...(cause === undefined ? {} : { cause }) })

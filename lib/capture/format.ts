@@ -49,7 +49,7 @@ export async function parseLines(lines: AsyncIterable<string>): Promise<Capture>
     else entries.push(parseEntry(line))
   }
   if (header === undefined) throw new Error('it is empty')
-  if (entries.length !== header.entries) throw new Error(`it tells of ${header.entries} objects and holds ${entries.length}`)
+  if (entries.length !== header.entries) throw new Error(`its header says ${header.entries} objects, but it contains ${entries.length}`)
   return { header: factsOf(header), entries }
 }
 
@@ -69,7 +69,7 @@ function parseHeader(line: string): v.InferOutput<typeof headerSchema> {
   const value: unknown = JSON.parse(line)
   const about = v.safeParse(versionSchema, value)
   if (about.success && about.output.schemaVersion !== schemaVersion) {
-    throw new OperatorError(`it is of version ${about.output.schemaVersion}, and this program reads version ${schemaVersion}`, {
+    throw new OperatorError(`it has version ${about.output.schemaVersion}, and this program reads version ${schemaVersion}`, {
       kind: 'blocked',
       remedy: 'restore it with the version of this project that wrote it, or a newer one: git pull',
     })

@@ -16,7 +16,7 @@ export async function findNamed(cluster: Cluster, namespace: string, names: read
       const ref = resolve(served, namespace, name)
       if ((await cluster.get(ref)) !== undefined) return ref
       throw usage(
-        `there is no ${nameOf(ref)} to be captured`,
+        `there is no ${nameOf(ref)} to capture`,
         printable(['kubectl', '--namespace', namespace, 'get', name.split('/')[0] ?? '']),
       )
     }),
@@ -28,13 +28,13 @@ function resolve(served: readonly Resource[], namespace: string, name: string): 
   if (object === '') throw usage(`--include ${name} names no object`, '--include KIND/NAME, as --include ingress/web')
   const meant = served.filter((kind) => calls(kind, word) && (group === undefined || kind.group === group))
   const [kind, other] = meant
-  if (kind === undefined) throw usage(`--include ${name}: the cluster knows no kind ${name.split('/')[0]}`, 'kubectl api-resources')
+  if (kind === undefined) throw usage(`--include ${name}: the cluster has no kind ${name.split('/')[0]}`, 'kubectl api-resources')
   if (other !== undefined) {
     const full = meant.map(({ plural, group: of }) => `${plural}.${of}/${object}`)
     throw usage(`--include ${name} may mean ${full.join(' or ')}`, `--include ${full[0]}`)
   }
   if (kind.kind === 'PersistentVolumeClaim') {
-    throw usage(`a capture cannot carry what is in ${kind.kind} ${namespace}/${object}`, '--keep-namespace lets it be')
+    throw usage(`a capture cannot contain the data of ${kind.kind} ${namespace}/${object}`, '--keep-namespace keeps it')
   }
   return { apiVersion: kind.apiVersion, kind: kind.kind, namespace, name: object }
 }

@@ -88,7 +88,7 @@ export async function captureKeys(asked: KeySources): Promise<CaptureKeys> {
   if (!canAsk()) {
     throw new OperatorError('a capture is encrypted, and no recipient is given', {
       kind: 'usage',
-      remedy: 'age-keygen -o FILE makes a key; then pass --recipient age1… (or CAPTURE_RECIPIENTS in .env) and --identity FILE',
+      remedy: 'age-keygen -o FILE creates a key; then pass --recipient age1… (or CAPTURE_RECIPIENTS in .env) and --identity FILE',
     })
   }
   const passphrase = await askNewPassphrase(askSecret)
@@ -109,7 +109,7 @@ export async function askNewPassphrase(ask: (message: string) => Promise<string>
     const passphrase = await ask(message)
     if (passphrase.length < shortestPassphrase) message = `That has ${passphrase.length} characters; ${wanted}:`
     else if ((await ask('The same again:')) === passphrase) return passphrase
-    else message = `The two were not the same; ${wanted}:`
+    else message = `The two passphrases differ; ${wanted}:`
   }
 }
 
@@ -121,14 +121,14 @@ export async function askNewPassphrase(ask: (message: string) => Promise<string>
 export async function captureDecryptor(asked: KeySources, isPassphrase: boolean): Promise<Decryptor> {
   if (isPassphrase) {
     if (!canAsk())
-      throw new OperatorError('the capture opens with a passphrase, and there is no terminal to ask for it on', { kind: 'usage' })
+      throw new OperatorError('the capture is encrypted with a passphrase, and there is no terminal to ask for it', { kind: 'usage' })
     const passphrase = await askSecret('The passphrase of the capture:')
     asked.redactor.hide(passphrase)
     return { is: 'passphrase', passphrase }
   }
   const decryptor = (await givenDecryptor(asked)) ?? (await labDecryptor(asked))
   if (decryptor !== undefined) return decryptor
-  throw new OperatorError('the capture opens with an age identity, and none is given', {
+  throw new OperatorError('the capture is encrypted for an age identity, and none is given', {
     kind: 'usage',
     remedy: 'pass --identity FILE, or set CAPTURE_IDENTITY_FILE in .env',
   })
@@ -161,14 +161,14 @@ async function readIdentities(file: string, redactor: Redactor): Promise<Identit
   const secrets = identitiesIn(content)
   for (const secret of secrets) redactor.hide(secret)
   if (secrets.length === 0) {
-    throw new OperatorError(`${file} holds no line AGE-SECRET-KEY-…: it is not an age identity`, {
+    throw new OperatorError(`${file} has no line AGE-SECRET-KEY-…: it is not an age identity`, {
       kind: 'usage',
       remedy: 'age-keygen -o FILE',
     })
   }
   const recipients = await recipientsOf(secrets)
   if (recipients === undefined) {
-    throw new OperatorError(`${file} holds a line AGE-SECRET-KEY-… that is malformed`, {
+    throw new OperatorError(`${file} has a malformed line AGE-SECRET-KEY-…`, {
       kind: 'usage',
       remedy: `age-keygen -y ${shellQuote(file)}`,
     })

@@ -24,7 +24,7 @@ export async function keepCapture(
   const wanted = captureChecksum(capture)
   for (const place of copy === undefined ? [file] : [file, copy]) {
     if (captureChecksum(await openCapture(place, decryptor)) === wanted) continue
-    throw new OperatorError(`${place} does not hold what was captured, although it was only just written`, {
+    throw new OperatorError(`${place} does not contain what was captured, although it was just written`, {
       remedy: `rm ${shellQuote(place)}`,
     })
   }

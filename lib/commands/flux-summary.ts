@@ -34,7 +34,7 @@ export function describeFlux(
   const revision = fetchedRevision(source)
   return [
     isSuspended(instance)
-      ? `Flux v${applied} on ${context} is ${describeSuspension(suspensionIn(instance.metadata))}: its operator leaves it alone.`
+      ? `Flux v${applied} on ${context} is ${describeSuspension(suspensionIn(instance.metadata))}: its operator does not reconcile it.`
       : `Flux v${applied} manages itself on ${context}.`,
     `  controllers  ${components.map(({ name, tag }) => `${name} ${tag}`).join(', ')}`,
     `  follows      ${spec.url}`,

@@ -57,7 +57,7 @@ export async function findAccess(kubectl: string, context: string, file: string 
 export function accessIn(config: string, context: string, file?: string): Pick<Access, 'server' | 'login'> {
   const read = v.safeParse(v.pipe(v.string(), v.parseJson(), configSchema), config)
   if (!read.success) {
-    throw new OperatorError(`the kubeconfig is not understood: ${v.summarize(read.issues)}`, {
+    throw new OperatorError(`the kubeconfig is not valid: ${v.summarize(read.issues)}`, {
       kind: 'usage',
       remedy: 'kubectl config view',
     })
@@ -92,6 +92,6 @@ export function verifyLogin({ context, login }: Access): void {
   if (login?.asks !== 'always' || canAsk()) return
   throw new OperatorError(
     `the login of context ${context} by ${login.program} asks questions (interactiveMode: Always), and there is no terminal to ask on`,
-    { kind: 'blocked', remedy: 'run it in a terminal, or give the job a context whose login asks nothing' },
+    { kind: 'blocked', remedy: 'run it in a terminal, or give the job a context whose login asks no questions' },
   )
 }

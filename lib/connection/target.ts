@@ -114,7 +114,7 @@ async function readSource(folder: string): Promise<{ folder: string; charts: str
   if (/^https?:\/\/[^/]*@|:\/\/[^/]*:[^/]*@/.test(url)) {
     throw new OperatorError(`git_url in ${settingsFile(folder)} holds a login, which Git then holds forever`, {
       kind: 'usage',
-      remedy: 'take it out, change it, and put it into GIT_USERNAME and GIT_PASSWORD (.env.example)',
+      remedy: 'remove it, change it, and put it into GIT_USERNAME and GIT_PASSWORD (.env.example)',
     })
   }
   return { folder, charts, remote: { url, ref } }
@@ -168,7 +168,7 @@ async function findLabTarget(
   if (flags.kubeconfig !== undefined) {
     throw new OperatorError('--lab has a kubeconfig of its own; --kubeconfig is for other clusters', {
       kind: 'usage',
-      remedy: 'leave one of them out',
+      remedy: 'omit one of them',
     })
   }
   const context = flags.context ?? 'lab-infra'

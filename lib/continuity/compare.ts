@@ -2,7 +2,7 @@ import type { TrackedObject, Fingerprint } from './fingerprint.ts'
 
 /** What became of what was to outlive Flux. */
 export interface Survival {
-  /** How many objects had to be there afterwards, each the very same. */
+  /** How many objects had to be there afterwards, each with the same UID. */
   readonly checked: number
   /** Those that are there under another UID: deleted, and recreated. */
   readonly changed: readonly string[]
@@ -40,11 +40,11 @@ export function compareSurvival(before: Fingerprint, after: Fingerprint): Surviv
       ),
       ...named(
         free.filter((tracked) => tracked.isPassing && isMissing(tracked)).map(({ name }) => name),
-        'Jobs that had ended, or were to go when they had, are gone',
+        'Jobs that had finished, or were due for deletion, are gone',
       ),
       ...said(
         free.filter((tracked) => tracked.isOwned && (isMissing(tracked) || isChanged(tracked))).length,
-        'objects that belong to others were replaced by these',
+        'owned objects were replaced by their owners',
       ),
     ],
   }

@@ -166,7 +166,7 @@ async function leaves({ realRoot }: Walk, path: string): Promise<boolean> {
 }
 
 function fetched(place: Place, target: string): OutsideReference {
-  const message = `${place.field} takes ${target} from a server: what is built would not be what the commit has`
+  const message = `${place.field} takes ${target} from a server: the build would differ from the commit`
   const remedy = 'copy it into the repository, or have Flux fetch it: a source and a Kustomization of its own'
   return { ...place, message, remedy, is: 'fetched' }
 }

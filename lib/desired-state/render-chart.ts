@@ -75,7 +75,7 @@ export function verifyDigest(chart: Chart, pulled: { stdout: string; stderr: str
   if (digest === chart.digest) return
   throw new OperatorError(`chart ${chart.url} ${chart.version} has the digest ${digest} now, and Git pins ${chart.digest}`, {
     kind: 'blocked',
-    remedy: 'find out who moved the tag; then pin the digest that is meant, push, and run again',
+    remedy: 'find out who moved the tag; then pin the right digest, push, and run again',
   })
 }
 

@@ -41,7 +41,7 @@ export function evaluate(text: string, variables: Readonly<Record<string, string
 
 /**
  * The same, for what is to be built with nothing left out.
- * @throws OperatorError for a variable without value or default (Flux would put in nothing)
+ * @throws OperatorError for a variable without value or default (Flux would substitute an empty string)
  * @throws BadSubstitution for a form that Flux refuses
  */
 export function substitute(text: string, variables: Readonly<Record<string, string>>, where: string): string {

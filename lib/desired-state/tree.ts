@@ -119,7 +119,7 @@ export async function buildTree(
   const operator: Chart = { ...operatorPart.chart, tracksDigest }
   const instance: Chart = { ...instancePart.chart, tracksDigest }
   const values = v.safeParse(instanceSchema, instance.values)
-  if (!values.success) throw blocked(`the values of HelmRelease ${instance.name} are not understood: ${v.summarize(values.issues)}`)
+  if (!values.success) throw blocked(`the values of HelmRelease ${instance.name} are not valid: ${v.summarize(values.issues)}`)
   const { namespace } = instance
   const syncName = values.output.instance.sync.name ?? namespace
   const applied = [...own.map((object) => ({ object, by: syncName })), ...operatorPart.applied, ...instancePart.applied]

@@ -22,7 +22,7 @@ export type VersionEdit =
 export function withVersionAt(text: string, place: VersionPlace, version: string): VersionEdit {
   if (place.is === 'components') return { is: 'export', args: exportArguments(text, version) }
   const where = `${place.file}:${place.line}`
-  if (place.is === 'digest') throw blocked(`${where} pins ${place.says}, a digest, of which nothing says the version`, 'write a tag there')
+  if (place.is === 'digest') throw blocked(`${where} pins ${place.says}, a digest, whose version is not known`, 'write a tag there')
   const documents = parsed(text, place.file)
   const document = documents[place.document]
   const node: unknown = document?.getIn(place.path, true)

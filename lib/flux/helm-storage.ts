@@ -32,7 +32,7 @@ export function readStorage(secrets: readonly KubeObject[]): Storage {
   return {
     elsewhere: read.filter(({ release }) => names.has(release)).map(({ secret }) => secret),
     unreadable: read.flatMap(({ secret, stored }) =>
-      stored.is === 'read' ? [] : [`what Helm keeps of a release in ${nameOf(refOf(secret))} cannot be read: ${stored.why}`],
+      stored.is === 'read' ? [] : [`the Helm release record in ${nameOf(refOf(secret))} cannot be read: ${stored.why}`],
     ),
   }
 }

@@ -95,7 +95,7 @@ function judge(object: FluxObject, objects: FluxObjects, now: number): Judgement
   if (deletedAt !== undefined)
     // A release is uninstalled first.
     return (object.ref.kind === fluxKinds.helmRelease.kind ? isOverdue : isOld)(deletedAt)
-      ? fails('deletion', 'is being deleted, and something holds it: see its finalizers', deletedAt)
+      ? fails('deletion', 'is being deleted, but blocked: see its finalizers', deletedAt)
       : { is: 'busy' }
   if (object.isSuspended) return { is: 'suspended', since: object.suspension?.since }
   if (!object.reportsReady) return { is: 'healthy' }
@@ -126,7 +126,7 @@ function judge(object: FluxObject, objects: FluxObjects, now: number): Judgement
     return succeeded.includes(last) ? { is: 'busy' } : fails('retrying', `tries again after ${last}: ${worded(ready)}`, since)
   }
   if (object.askedAt !== undefined && isOld(object.askedAt))
-    return fails('ignored', 'was asked to reconcile, and its controller has not', object.askedAt)
+    return fails('ignored', 'has a reconcile request that its controller has not handled', object.askedAt)
   return behindItsSource(object, objects, isOld) ?? { is: 'healthy' }
 }
 

@@ -60,7 +60,7 @@ function showTroubles(
   const { object, reason, since, next, problem } = first
   const age = since === undefined ? NaN : now - Date.parse(since)
   const time = Number.isNaN(age) ? '' : ` (for ${showDuration(Math.max(0, age))})`
-  const more = others.length === 0 ? '' : `${group.length} objects of one reason, the first is `
+  const more = others.length === 0 ? '' : `${group.length} objects with the same reason, the first is `
   output.line(`    ${more}${object}: ${isVerbose ? reason : firstCause(reason)}${time}`)
   if (problem !== undefined) output.line(`    this is "${problem}": ${sectionOf(problem)}`)
   if (next !== undefined && isLast) output.faint(`    → ${next}`)

@@ -87,7 +87,7 @@ export function runProbes(probes: readonly Probe[], snapshot: Snapshot): Promise
       } catch (thrown) {
         snapshot.cluster.signal.throwIfAborted()
         const remedy = thrown instanceof OperatorError ? thrown.remedy : undefined
-        const next = remedy ?? `look again: npx zx scripts/health-check.ts ${snapshot.where} --only ${id}`
+        const next = remedy ?? `check again: npx zx scripts/health-check.ts ${snapshot.where} --only ${id}`
         return { id, title, state: 'unknown', detail: `the check failed: ${messageOf(thrown)}`, next }
       }
     }),

@@ -69,7 +69,7 @@ function causeOf(
   return {
     is: 'fails',
     cause: 'circle',
-    reason: `waits for ${judgement.on.join(', ')}, and they for it: a circle of dependsOn`,
+    reason: `waits for ${judgement.on.join(', ')}, which wait for it: a dependsOn cycle`,
     since: judgement.since,
   }
 }
@@ -113,7 +113,7 @@ function detachedOf({ ref, name }: FluxObject, suspension: Suspension, kubectl: 
   const { by, via, since } = suspension
   return {
     object: name,
-    reason: `is left as it is, whatever Git says of it: annotated ${detachAnnotation}: disabled by ${by} (${via})`,
+    reason: `is not applied from Git: annotated ${detachAnnotation}: disabled by ${by} (${via})`,
     ...(since === undefined ? {} : { since }),
     next: `${kubectl} --namespace ${ref.namespace} annotate ${kindArgument(ref)} ${ref.name} ${detachAnnotation}-`,
     suspension,

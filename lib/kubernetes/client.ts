@@ -76,7 +76,7 @@ export function clusterAt(endpoint: Endpoint, patience: Patience, signal: AbortS
       if (!name.includes('/')) found.set(`${kind.apiVersion} ${called}`, { plural: name, namespaced: namespaced ?? false })
     }
     const resource = found.get(key)
-    if (resource === undefined) throw new ApiError(404, 'NotFound', `the cluster knows no kind ${kind.kind} in ${kind.apiVersion}`)
+    if (resource === undefined) throw new ApiError(404, 'NotFound', `the cluster has no kind ${kind.kind} in ${kind.apiVersion}`)
     return resource
   }
 

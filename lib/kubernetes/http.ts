@@ -95,7 +95,7 @@ function parseJson(text: string): unknown {
     throw new ApiError(
       0,
       'Unreachable',
-      `the Kubernetes API cannot be reached (what answers is something else: ${text.trim().slice(0, 200)})`,
+      `the Kubernetes API cannot be reached (the answer is not from the API: ${text.trim().slice(0, 200)})`,
       { cause },
     )
   }

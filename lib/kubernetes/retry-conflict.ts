@@ -15,8 +15,8 @@ export async function retryOnConflict(what: string, timeout: number, write: () =
     } catch (error) {
       if (!isConflict(error)) throw error
       if (Date.now() < deadline) continue
-      throw new OperatorError(`gave up trying to ${what}: another has written to it each time, for ${showDuration(timeout)}`, {
-        remedy: 'see who does, in its metadata.managedFields; then: --resume',
+      throw new OperatorError(`gave up trying to ${what}: another client changed it each time, for ${showDuration(timeout)}`, {
+        remedy: 'find out who, in its metadata.managedFields; then: --resume',
         cause: error,
       })
     }

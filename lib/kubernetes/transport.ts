@@ -89,7 +89,7 @@ function withLimits(sending: ClientRequest, path: string): ClientRequest {
     limit(connects)
     socket.once('secureConnect', () => limit(asked + answers))
   })
-  return sending.once('timeout', () => sending.destroy(new Error('no answer; the connection is given up')))
+  return sending.once('timeout', () => sending.destroy(new Error('no answer; the connection was closed')))
 }
 
 /**
@@ -112,7 +112,7 @@ function endpointOf(
     },
     exchange({ method, path, headers, body }, signal) {
       return new Promise((resolve, reject) => {
-        if (isClosed) return reject(new Error('the way to the API is closed'))
+        if (isClosed) return reject(new Error('the connection to the API is closed'))
         const length = body === undefined ? {} : { 'content-length': String(Buffer.byteLength(body)) }
         const sending = open({
           method,

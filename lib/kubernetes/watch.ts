@@ -23,7 +23,7 @@ const longestDelay = 5000
 
 /**
  * Watches a collection until `signal` aborts. Survives silence, an API that restarts and an expired resourceVersion; while the kind is
- * not installed it tells of an empty collection and looks again every second. However a watch ends, the next one is opened after a pause:
+ * not installed its header says an empty collection and looks again every second. However a watch ends, the next one is opened after a pause:
  * a proxy may end each at once.
  */
 export async function* watch(cluster: Cluster, kind: Kind, query: Query, signal: AbortSignal): AsyncGenerator<WatchEvent, void, void> {

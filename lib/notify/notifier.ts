@@ -61,7 +61,7 @@ export function openAnnouncer(settings: Settings, cluster: string, redactor: Red
   return {
     intent: [
       ...(webhook === undefined ? [] : ['start, milestones and end are posted to the webhook of SLACK_WEBHOOK_URL']),
-      ...(alertmanager === undefined ? [] : [`alerts with ${silenced} are silenced at ${alertmanager.url.host} while the run lives`]),
+      ...(alertmanager === undefined ? [] : [`alerts with ${silenced} are silenced at ${alertmanager.url.host} while the run lasts`]),
     ],
     silenced: alertmanager === undefined ? undefined : silenced,
     async say(text) {
@@ -80,7 +80,7 @@ export function openAnnouncer(settings: Settings, cluster: string, redactor: Red
       return {
         async end() {
           clearInterval(renewing)
-          const warn = warnOf(`the silence at ${host} was not ended, and lapses within ${lasts / 60_000} minutes`)
+          const warn = warnOf(`the silence at ${host} was not ended, and expires within ${lasts / 60_000} minutes`)
           await endSilence(alertmanager, memory).catch(warn)
         },
       }

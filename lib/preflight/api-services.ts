@@ -19,7 +19,7 @@ export async function checkApiServices(cluster: Cluster, severity: 'blocks' | 'n
       {
         is: severity,
         what: `APIService ${name} is not available (${why}); until it is, no namespace of this cluster can be deleted`,
-        remedy: `kubectl describe apiservice ${name}; if what served it is gone for good: kubectl delete apiservice ${name}`,
+        remedy: `kubectl describe apiservice ${name}; if its server will not come back: kubectl delete apiservice ${name}`,
       },
     ]
   })

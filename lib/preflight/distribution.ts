@@ -35,7 +35,7 @@ export async function checkDistribution(
           ]
         : [
             notice(
-              `whether the distribution artifact ${url} exists is not known: the registry wants the login of Secret ${artifactPullSecret}`,
+              `whether the distribution artifact ${url} exists is not known: the registry requires the login in Secret ${artifactPullSecret}`,
             ),
           ]
   }

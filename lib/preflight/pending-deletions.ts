@@ -36,7 +36,7 @@ const undoings: readonly DeletionEffect[] = [
   {
     kind: fluxKinds.resourceSet,
     controller: appliers.operator,
-    undoes: 'delete what it made',
+    undoes: 'delete what it created',
     keep: (namespace, name) => `kubectl --namespace ${namespace} annotate resourceset ${name} ${reconcileAnnotation}=disabled --overwrite`,
   },
 ]

@@ -93,7 +93,7 @@ export function createPreflight(signal: AbortSignal): Preflight {
 /** One error for all findings: nothing was changed, exit code 3. */
 function blockedBy(findings: readonly Finding[]): OperatorError {
   const list = findings.map(({ what, remedy }, at) => `${findings.length === 1 ? '' : `${at + 1}. `}${what}\n   → ${remedy}`)
-  return new OperatorError(`preflight found what stands in the way; nothing was changed\n${list.join('\n')}`, {
+  return new OperatorError(`preflight found problems that block this run; nothing was changed\n${list.join('\n')}`, {
     kind: 'blocked',
     cause: new AggregateError(findings.flatMap(({ cause }) => cause ?? [])),
   })

@@ -91,7 +91,7 @@ function skewOf(kubectl: string, kubernetes: string): Finding[] {
     return [notice(`kubectl ${kubectl} is more than one minor version away from this cluster's ${kubernetes}`, remedy)]
   }
   const range = `${server.major}.${Math.max(0, server.minor - mostSkew)} to ${server.major}.${server.minor + mostSkew}`
-  return [blocks(`kubectl ${kubectl} does not go with this cluster's ${kubernetes}: the runbook needs ${range}`, remedy)]
+  return [blocks(`kubectl ${kubectl} does not support this cluster's ${kubernetes}: the runbook needs ${range}`, remedy)]
 }
 
 /** `flux check` judges by its own version's rules; a build without a version (0.0.0) says nothing about itself. */
@@ -100,9 +100,7 @@ function disagreementOf(cli: string, flux: string): Finding[] {
   const wanted = parseVersion(flux)
   if (has === undefined || wanted === undefined || has.major === 0) return []
   if (has.major === wanted.major && has.minor === wanted.minor) return []
-  return [
-    notice(`the flux CLI is ${cli}, but Git says Flux ${flux}: what it checks at the end are the rules of ${cli}`, `install flux ${flux}`),
-  ]
+  return [notice(`the flux CLI is ${cli}, but Git has Flux ${flux}: its check at the end uses the rules of ${cli}`, `install flux ${flux}`)]
 }
 
 function showVersion(said: string): string {

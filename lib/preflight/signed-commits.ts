@@ -26,7 +26,7 @@ export async function checkSignedCommits(
   if (source === undefined || verify === undefined || verify.mode === 'Tag') return []
   const name = nameOf(refOf(source))
   const what = `${name} verifies the signature of each commit (spec.verify)`
-  if (branch !== undefined) return [notice(`${what}: the merge of ${branch} must be signed, by your Git host or by who merges`)]
+  if (branch !== undefined) return [notice(`${what}: the merge of ${branch} must be signed, by your Git host or by the person who merges`)]
   const { namespace = '' } = source.metadata
   const ref = { ...kinds.secret, namespace, name: verify.secretRef.name }
   if (remote.signingKey === undefined) {

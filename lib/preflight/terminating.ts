@@ -40,7 +40,7 @@ export async function describeTerminatingNamespace(
   const holders = await readHolders(cluster, name)
   const own = finalizers.length === 0 ? [] : [{ ref: { ...kinds.namespace, name }, finalizers }]
   if (holders.length + own.length > 0) return `held by ${describeHolders([...own, ...holders])}`
-  return holding.length === 0 ? 'what holds it is not reported yet' : `held by: ${holding.join(' ')}`
+  return holding.length === 0 ? 'what blocks it is not reported yet' : `held by: ${holding.join(' ')}`
 }
 
 /** Whether the namespace is Terminating, and what holds it. */
@@ -52,7 +52,7 @@ export async function checkNamespaceStays(cluster: Cluster, name: string, where:
   return [
     blocks(
       `Namespace ${name} is being deleted, since ${terminating.since}; ${reported}${await describeTerminatingNamespace(cluster, name, terminating)}`,
-      `npx zx scripts/recover.ts ${where}, which takes Flux's finalizers off what holds it, and no others; or wait until it is gone: kubectl wait --for=delete namespace/${name} --timeout=5m`,
+      `npx zx scripts/recover.ts ${where}, which removes Flux's finalizers, and no others, from what blocks it; or wait until it is gone: kubectl wait --for=delete namespace/${name} --timeout=5m`,
     ),
   ]
 }
@@ -65,7 +65,7 @@ export function checkInstancesStay(instances: readonly KubeObject[], where: stri
     return [
       blocks(
         `${nameOf(refOf(instance))} ${deletion}: the operator will uninstall Flux as soon as it runs`,
-        `npx zx scripts/recover.ts ${where}   # lets it go without that, and makes it again`,
+        `npx zx scripts/recover.ts ${where}   # lets the deletion finish without that, and recreates it`,
       ),
     ]
   })
@@ -114,6 +114,6 @@ export async function holdersOf(cluster: Cluster, name: string): Promise<{ held:
   const scope = first.metadata.namespace === undefined ? '' : `--namespace ${first.metadata.namespace} `
   return {
     held: `held by ${names.kind} ${list.join(', ')}${more}`,
-    command: `if no Flux controller runs any more, for each: kubectl ${scope}patch ${name} ${first.metadata.name} --type=merge --patch '{"metadata":{"finalizers":null}}'`,
+    command: `if no Flux controller runs, for each: kubectl ${scope}patch ${name} ${first.metadata.name} --type=merge --patch '{"metadata":{"finalizers":null}}'`,
   }
 }

@@ -18,7 +18,7 @@ export interface RequiredWebhook {
   readonly webhook: Webhook
 }
 
-/** A webhook whose Service has no endpoint that is ready: what it is asked about is refused. */
+/** A webhook whose Service has no ready endpoint: what it is asked about is refused. */
 export interface UnansweredWebhook extends RequiredWebhook {
   readonly service: Service
 }
@@ -60,8 +60,8 @@ export async function checkWebhooks(cluster: Cluster, objects: readonly KubeObje
 
 function findingOf({ configuration: { kind, metadata }, webhook, service: { namespace, name } }: UnansweredWebhook): Finding {
   return blocks(
-    `the webhook ${webhook.name} of ${kind} ${metadata.name} must allow what is to be applied, but its Service ${namespace}/${name} has no endpoint that is ready`,
-    `kubectl --namespace ${namespace} get service,endpointslices,pods; if what served it is gone for good: kubectl delete ${kind.toLowerCase()} ${metadata.name}`,
+    `the webhook ${webhook.name} of ${kind} ${metadata.name} must allow what is to be applied, but its Service ${namespace}/${name} has no ready endpoint`,
+    `kubectl --namespace ${namespace} get service,endpointslices,pods; if its server will not come back: kubectl delete ${kind.toLowerCase()} ${metadata.name}`,
   )
 }
 

@@ -44,7 +44,7 @@ export async function verifyConsent(
     ...(isDestructive && consent.destroys === 'missing' ? [`--destroy=${run.context}`] : []),
   ]
   if (lacking.length > 0) {
-    throw new OperatorError('nothing was changed: there is no terminal to ask for consent on', {
+    throw new OperatorError('nothing was changed: there is no terminal to ask for consent', {
       kind: 'usage',
       remedy: run.again(...lacking),
     })
@@ -93,5 +93,5 @@ export async function verifyConsentTo(
   }
   if (!destroys || consent.destroys === 'given') return
   run.console.warning(`on ${run.place} this destroys: ${step.title}: ${status.change}`)
-  await verifyNameTyped(run, `this was not begun: ${step.title}`)
+  await verifyNameTyped(run, `this was not started: ${step.title}`)
 }

@@ -102,7 +102,7 @@ async function waitUntilSettled(
   if (last.is === 'blocked') throw new OperatorError(`${step.title}: ${last.reason}`, { remedy: last.remedy })
   if (step.watches === undefined) throw new OperatorError(`${step.title}: applied, but this is still to be done: ${detailOf(last)}`)
   throw new OperatorError(`${step.title}: gave up waiting: ${detailOf(last)}`, {
-    remedy: `the cluster may still get there; to go on from here, with more --timeout if need be: ${run.again('--resume')}`,
+    remedy: `the cluster may still reach that state; to continue from here, with a longer --timeout if necessary: ${run.again('--resume')}`,
   })
 }
 

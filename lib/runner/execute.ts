@@ -22,7 +22,7 @@ export interface StepSequence {
 
 /** Puts things back as they were when the run began; carried out without asking, even though the person has cancelled. */
 export interface Rollback {
-  /** What is said when it begins: `putting Flux back as it was`. */
+  /** What is said when it begins: `restoring Flux as it was`. */
   readonly title: string
   /** Whether it is to be taken; asked when the run failed or was cancelled after it had changed something. */
   readonly shouldRollBack: (why: 'failed' | 'cancelled') => boolean
@@ -67,7 +67,7 @@ export function failedWith(
   if (isCancelled) {
     // What was cut off by the cancellation has nothing to advise.
     const own = thrown instanceof OperatorError && thrown.kind === 'cancelled' ? thrown.remedy : undefined
-    const remedy = own ?? (hasBegun ? `to go on from here: ${again('--resume')}` : undefined)
+    const remedy = own ?? (hasBegun ? `to continue from here: ${again('--resume')}` : undefined)
     const failure = new OperatorError(describeStop(steps, hasBegun), { kind: 'cancelled', ...(remedy === undefined ? {} : { remedy }) })
     return { outcome: 'cancelled', steps, failure }
   }
@@ -198,7 +198,7 @@ async function runRollback(rollback: Rollback, result: SequenceResult, why: 'fai
     return { outcome: 'cancelled', steps, failure, isClosed: true }
   }
   const remedy = rollback.remedy ?? result.failure?.remedy
-  const failure = new OperatorError(`${what}. Everything is back as it was`, {
+  const failure = new OperatorError(`${what}. Everything is as it was before`, {
     kind: 'rolled-back',
     ...(remedy === undefined ? {} : { remedy }),
     cause: result.failure,
@@ -216,7 +216,7 @@ async function askFor(step: Step, status: TodoStatus, run: StepContext, position
     const answer = await choose('What now?', [
       { name: 'run', message: 'Run this step' },
       ...(status.details === undefined ? [] : [{ name: 'details', message: 'Show details' } as const]),
-      { name: 'all', message: 'Run this and all that remain' },
+      { name: 'all', message: 'Run this and all remaining steps' },
       { name: 'stop', message: 'Stop here' },
     ])
     if (answer === 'run') return 'one'

@@ -87,7 +87,7 @@ async function verifyTakeable(cluster: Cluster, ref: Ref, holder: string): Promi
 function untakeable({ namespace }: Ref, cause: unknown): OperatorError {
   return new OperatorError(`the lock, Lease ${namespace}/${leaseName}, cannot be taken: ${messageOf(cause)}. Nothing was changed`, {
     kind: 'blocked',
-    remedy: 'name another namespace in LOCK_NAMESPACE (.env.example), the same for everybody who works on this cluster',
+    remedy: 'name another namespace in LOCK_NAMESPACE (.env.example), the same for everyone who works on this cluster',
     cause,
   })
 }
@@ -128,7 +128,7 @@ export async function acquireLock(cluster: Cluster, cleanupClient: Cluster, name
       const other = lost ?? (now === undefined ? '' : describeHolder(now, holder))
       const what = other === '' ? 'is gone, someone has deleted it' : `was lost to ${other}`
       throw new OperatorError(`the lock of this cluster ${what}; nothing more was changed`, {
-        remedy: 'see what others do there; to go on from here: --resume',
+        remedy: 'check what others are doing there; to continue from here: --resume',
       })
     },
     setPhase(next) {
@@ -193,7 +193,7 @@ function leaseOf(ref: Ref, holder: string, phase: string, from?: KubeObject): Ku
 function specOf(lease: KubeObject): v.InferOutput<typeof leaseSchema>['spec'] {
   const read = v.safeParse(leaseSchema, lease)
   if (read.success) return read.output.spec
-  throw new OperatorError(`${nameOf(refOf(lease))}, the lock of this cluster, is not understood: ${v.summarize(read.issues)}`, {
+  throw new OperatorError(`${nameOf(refOf(lease))}, the lock of this cluster, is not valid: ${v.summarize(read.issues)}`, {
     kind: 'blocked',
     remedy: `kubectl --namespace ${lease.metadata.namespace} get lease ${leaseName} --output yaml; if no run holds it: kubectl --namespace ${lease.metadata.namespace} delete lease ${leaseName}`,
   })
@@ -237,6 +237,6 @@ function lockedBy(lease: KubeObject | undefined): OperatorError {
   const phase = lease === undefined ? 'unknown' : phaseIn(lease)
   return new OperatorError(`${holder} holds the lock of this cluster, in phase: ${phase}. Nothing was changed`, {
     kind: 'locked',
-    remedy: `wait for it to end; its lock lapses ${leaseSeconds} s after it dies`,
+    remedy: `wait for it to end; its lock expires ${leaseSeconds} s after it dies`,
   })
 }

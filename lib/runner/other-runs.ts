@@ -40,12 +40,12 @@ export function reportOtherRuns(
   { atWork, interrupted }: OtherRuns,
   { where, script, console }: { where: string; script: string; console: Console },
 ): void {
-  if (atWork !== undefined) console.line(`◎ ${atWork.holder} is at work on this cluster, in phase: ${atWork.phase}`)
+  if (atWork !== undefined) console.line(`◎ ${atWork.holder} is changing this cluster, in phase: ${atWork.phase}`)
   if (interrupted === undefined || interrupted.script === script) return
   const file = captureOf(interrupted)
   const what = [
     `the run ${interrupted.runId} ${interrupted.ended === 'failed' ? 'failed' : 'was interrupted'}`,
-    ...(hasPassedReturn(interrupted) ? ['past its point of no return, so that only forward is left'] : []),
+    ...(hasPassedReturn(interrupted) ? ['past its point of no return, so it can only be resumed'] : []),
   ].join(' ')
   const kept = file === undefined ? '' : `; its capture is ${file}`
   const command = [`npx zx scripts/${interrupted.script}.ts`, where, printable(interrupted.flags), `--resume ${interrupted.runId}`]

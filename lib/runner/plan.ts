@@ -62,7 +62,7 @@ const meanings = {
   '✚': 'changes something',
   '✖': 'destroys something',
   '◎': 'waits, or not known yet',
-  '✗': 'is in the way',
+  '✗': 'blocks the run',
 } as const
 
 /**

@@ -53,7 +53,7 @@ export async function chooseRun(
     if (!canAsk()) {
       throw new OperatorError(`${what}. Nothing was changed`, {
         kind: 'usage',
-        remedy: `to resume it: ${again('--resume')}\nto start from the beginning: ${again('--fresh')}`,
+        remedy: `to resume it: ${again('--resume')}\nto start over: ${again('--fresh')}`,
       })
     }
     const answer = await choose(`${what}. What now?`, [
@@ -69,6 +69,6 @@ export async function chooseRun(
   if (found.uid === uid) return found
   throw new OperatorError(
     `the run ${found.runId} began on another cluster: ${found.server} (kube-system ${found.uid}), not ${uid}. Nothing was changed`,
-    { kind: 'blocked', remedy: `to start from the beginning on this one: ${again('--fresh')}` },
+    { kind: 'blocked', remedy: `to start over on this one: ${again('--fresh')}` },
   )
 }

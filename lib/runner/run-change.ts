@@ -121,7 +121,7 @@ async function perform<F extends Flags, P extends PreparedChange>(
     await prepared.atEnd?.(ending)
     return prepared.report === undefined ? ending : { ...ending, report: prepared.report() }
   } finally {
-    await lock.release().catch((error: unknown) => console.warning(`the lock was not released; it lapses by itself: ${String(error)}`))
+    await lock.release().catch((error: unknown) => console.warning(`the lock was not released; it expires by itself: ${String(error)}`))
   }
 }
 
@@ -226,6 +226,6 @@ function lockOf<F extends Flags>(
 
 function endingOf(result: RunResult, { ending }: PreparedChange): RunResult {
   if (ending === undefined || !['done', 'unchanged'].includes(result.outcome)) return result
-  const failure = new OperatorError('the run had failed; everything is back as it was when it began', { kind: ending })
+  const failure = new OperatorError('the run had failed; everything is as it was when it began', { kind: ending })
   return { ...result, outcome: ending, failure }
 }

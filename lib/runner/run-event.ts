@@ -37,7 +37,7 @@ export async function leaveEvent(
     await run.cluster.create(eventOf(run, instance, { from, to: to ?? from }, part))
   } catch (error) {
     if (!(error instanceof ApiError || error instanceof v.ValiError)) throw error // the run lost its lock, or was cancelled
-    if (!isConflict(error)) run.console.warning(`no Event could be left of this run: ${messageOf(error)}`)
+    if (!isConflict(error)) run.console.warning(`no Event could be recorded for this run: ${messageOf(error)}`)
   }
   return { from, to: to ?? from }
 }

@@ -153,7 +153,7 @@ export function openJournal(script: string, clean: (text: string) => string, now
         keep()
       },
       folder() {
-        if (path === undefined) throw new OperatorError('this run keeps no folder before it changes something')
+        if (path === undefined) throw new OperatorError('this run has no folder until it changes something')
         return path
       },
     },

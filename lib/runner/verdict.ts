@@ -17,7 +17,7 @@ export function verdictOf({ script, context, outcome, startedAt, finishedAt }: D
   return `${script} on ${context}: ${own ?? verdicts[outcome] ?? outcome} (${took})`
 }
 
-/** The last line over several clusters: how each ended, and which were not begun. */
+/** The last line over several clusters: how each ended, and which were not started. */
 export function overallVerdict(
   documents: readonly Document[],
   contexts: readonly (string | undefined)[],

@@ -82,6 +82,6 @@ export async function main(body: () => Promise<number>): Promise<void> {
 /** What is printed of an error: what, and what next; the stack only where asked for. */
 export function explain(error: unknown, verbose: boolean): { message: string; remedy: string | undefined; stack: string | undefined } {
   const stack = verbose && error instanceof Error ? error.stack : undefined
-  const remedy = error instanceof OperatorError ? error.remedy : 'run again with --verbose for the whole story'
+  const remedy = error instanceof OperatorError ? error.remedy : 'run again with --verbose for all details'
   return { message: messageOf(error), remedy, stack }
 }

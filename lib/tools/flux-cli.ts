@@ -26,7 +26,7 @@ export async function exportManifests(
 ): Promise<string> {
   const has = await fluxCliVersion(flux, signal)
   if (flux === undefined || has !== version) {
-    const there = flux === undefined ? 'there is none on PATH' : `the one on PATH is ${has ?? 'of a version that it does not tell'}`
+    const there = flux === undefined ? 'there is none on PATH' : `the one on PATH is ${has ?? 'of an unknown version'}`
     throw new OperatorError(`${file} is made by the flux CLI of ${version}, and ${there}`, {
       kind: 'blocked',
       remedy: `install it: https://github.com/fluxcd/flux2/releases/tag/v${version}; then run again`,

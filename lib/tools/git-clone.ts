@@ -110,7 +110,7 @@ async function verifyNoLink(folder: string, path: string): Promise<void> {
     const part = words.slice(0, at + 1).join('/')
     const found = await lstat(join(folder, part)).catch(() => undefined)
     if (found?.isSymbolicLink() !== true) continue
-    throw new OperatorError(`${path} is not written: ${part} is a link in Git, which leads who knows where`, {
+    throw new OperatorError(`${path} is not written: ${part} is a link in Git, which may lead anywhere`, {
       kind: 'blocked',
       remedy: `put a file or a folder in the place of ${part} in Git, push, and run again`,
     })
@@ -140,8 +140,8 @@ function explained(error: unknown, remote: Remote, branch: string): PushError {
   const words = gitWords(error)
   const isBehind = /non-fast-forward|fetch first|stale info|cannot lock ref/i.test(words)
   if (isBehind) {
-    return new PushError('moved-on', `${remote.url} moved on while this was made: ${branch} has new commits, and nothing was pushed`, {
-      remedy: 'to begin at its new head: the same command',
+    return new PushError('moved-on', `${remote.url} moved on meanwhile: ${branch} has new commits, and nothing was pushed`, {
+      remedy: 'to start from its new head: the same command',
       cause: error,
     })
   }
@@ -153,7 +153,7 @@ function explained(error: unknown, remote: Remote, branch: string): PushError {
       : `the push to ${remote.url} failed: ${words}`,
     {
       remedy: isRefused
-        ? 'where the branch is protected, propose the change on another: --branch propose-flux'
+        ? 'if the branch is protected, propose the change on another: --branch propose-flux'
         : `git ls-remote ${shellQuote(remote.url)}`,
       cause: error,
     },

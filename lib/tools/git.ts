@@ -106,7 +106,7 @@ function loginEnvironment(login: GitLogin): Record<string, string> {
 export function branchOf({ ref, url }: Pick<Remote, 'ref' | 'url'>): string {
   if (ref.startsWith(branches)) return ref.slice(branches.length)
   const what = ref.startsWith('refs/tags/') ? 'a tag, which stays at its commit' : 'not a branch'
-  throw new OperatorError(`nothing can be changed in Git where Flux looks: git_ref of ${url} is ${ref}, ${what}`, {
+  throw new OperatorError(`nothing can be pushed to what Flux follows: git_ref of ${url} is ${ref}, ${what}`, {
     kind: 'blocked',
     remedy: `let Flux follow a branch (git_ref: ${branches}main in settings.yaml); or change the file on a branch, tag it, and name the new tag in git_ref`,
   })
@@ -144,7 +144,7 @@ const explanations = [
   {
     sign: /Host key verification failed|REMOTE HOST IDENTIFICATION HAS CHANGED/,
     what: 'the Git server shows a host key that GIT_KNOWN_HOSTS_FILE does not have, at',
-    remedy: 'compare that file with the host keys that your Git server publishes; if they differ from what it shows, do not go on',
+    remedy: 'compare that file with the host keys that your Git server publishes; if they differ from what it shows, do not continue',
   },
   {
     sign: /Authentication failed|could not read Username|Permission denied|HTTP Basic|403|401/i,
@@ -162,7 +162,7 @@ function explained(error: unknown, { url, login }: Remote): OperatorError {
   const words = gitWords(error)
   if (isForOther(login, url)) {
     const remedy = 'if the login is meant for this server, name it in GIT_ORIGIN (.env.example)'
-    return new OperatorError(`${url} was asked without a login, since ${whyNoLogin(login, url)}: ${words}`, { kind: 'blocked', remedy })
+    return new OperatorError(`${url} was called without a login, because ${whyNoLogin(login, url)}: ${words}`, { kind: 'blocked', remedy })
   }
   const asking = originOf(/could not read Username for '([^']+)'/.exec(words)?.[1] ?? '')
   if (asking !== undefined && asking !== originOf(url)) {

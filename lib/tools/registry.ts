@@ -62,7 +62,7 @@ export async function pullLayer(artifact: Artifact, login: RegistryLogin, signal
   if (status !== 200) return undefined
   const digest = `sha256:${createHash('sha256').update(body).digest('hex')}`
   if (digest === layer.digest) return body
-  throw unaskable(artifact, `blobs/${layer.digest}`, new Error(`it answers with other bytes, of ${digest}`))
+  throw unaskable(artifact, `blobs/${layer.digest}`, new Error(`it answers with other content, of ${digest}`))
 }
 
 const tagsSchema = v.pipe(v.string(), v.parseJson(), v.object({ tags: v.nullish(v.array(v.string()), []) }))
@@ -168,12 +168,11 @@ async function answerTo(
   const fields = new Map([...challenge.matchAll(/(\w+)="([^"]*)"/g)].map(([, name = '', value = '']) => [name, value]))
   const realm = fields.get('realm')
   if (realm === undefined) return undefined
-  if (!URL.canParse(realm)) throw new Error(`it hands out tokens at what is not an URL: ${realm}`)
+  if (!URL.canParse(realm)) throw new Error(`its token address is not a URL: ${realm}`)
   const url = new URL(realm)
   // Tokens and logins go where nobody listens, or to the registry on this machine itself.
   const isPlain = url.protocol === 'http:' && isLocal(artifact.host) && url.host === artifact.host
-  if (url.protocol !== 'https:' && !isPlain)
-    throw new Error(`it hands out tokens at ${url.origin}, where anybody may listen; nothing was sent there`)
+  if (url.protocol !== 'https:' && !isPlain) throw new Error(`it issues tokens at ${url.origin}, without TLS; nothing was sent there`)
   for (const name of ['service', 'scope']) {
     const value = fields.get(name)
     if (value !== undefined) url.searchParams.set(name, value)

@@ -27,7 +27,7 @@ export type DecryptionResult =
   | { readonly is: 'opened' }
   /** The file is for other keys. */
   | { readonly is: 'for others'; readonly recipients: readonly string[] }
-  /** It has a part for the key, which does not open what it should. */
+  /** It has a part for the key, which cannot decrypt what it should. */
   | { readonly is: 'broken' }
 
 /**

@@ -71,7 +71,7 @@ describe('a clone of its own', () => {
       await clone.push('main')
     })
     await expect(failing).rejects.toMatchObject({
-      message: expect.stringContaining('moved on while this was made: main has new commits, and nothing was pushed'),
+      message: expect.stringContaining('moved on meanwhile: main has new commits, and nothing was pushed'),
       because: 'moved-on',
       remedy: expect.stringContaining('the same command'),
     })
@@ -129,7 +129,7 @@ describe('a link in a repository', () => {
     linked(path, outside)
     await expect(recording()).rejects.toMatchObject({
       kind: 'blocked',
-      message: `${record} is not written: ${path} is a link in Git, which leads who knows where`,
+      message: `${record} is not written: ${path} is a link in Git, which may lead anywhere`,
     })
     expect(readFileSync(`${outside}${reached}`, 'utf8')).toBe('mine')
     expect(bare('log', '-1', '--format=%s', 'main')).toBe('link')
@@ -176,7 +176,7 @@ describe('a tag as what Flux follows', () => {
   test('is never pushed to', () => {
     const tagged = { ...remote, ref: 'refs/tags/v1' }
     expect(() => branchOf(tagged)).toThrow(
-      `nothing can be changed in Git where Flux looks: git_ref of ${remote.url} is refs/tags/v1, a tag, which stays at its commit`,
+      `nothing can be pushed to what Flux follows: git_ref of ${remote.url} is refs/tags/v1, a tag, which stays at its commit`,
     )
     expect(checkFollowsBranch(tagged)).toMatchObject([{ is: 'blocks' }])
     expect(() => branchOf({ ...remote, ref: 'refs/pull/7/head' })).toThrow('is refs/pull/7/head, not a branch')

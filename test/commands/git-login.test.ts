@@ -108,7 +108,7 @@ describe('the login for Git', () => {
     await expect(headOf(remoteAt(at), signal)).rejects.toMatchObject({
       kind: 'blocked',
       message: expect.stringContaining(
-        `${at} was asked without a login, since the login for Git is for ${originOf(url)}, not for http://localhost:${other.port}: `,
+        `${at} was called without a login, because the login for Git is for ${originOf(url)}, not for http://localhost:${other.port}: `,
       ),
       remedy: 'if the login is meant for this server, name it in GIT_ORIGIN (.env.example)',
     })

@@ -181,7 +181,7 @@ describe('a build that fails', () => {
     const refused = 'dial tcp: lookup proxy.example: no such host'
     const { error, lines } = await failing({ download: `echo '{"Error":"${refused}"}'; exit 1`, list: 'exit 1' })
     expect(error).toMatchObject({
-      message: expect.stringContaining(`github.com/controlplaneio-fluxcd/flux-operator cannot be had:\n  ${refused}`),
+      message: expect.stringContaining(`github.com/controlplaneio-fluxcd/flux-operator cannot be downloaded:\n  ${refused}`),
     })
     expect(error).toMatchObject({ remedy: expect.stringContaining('GOPROXY') })
     expect(lines.at(-1)).toBe('✗ downloading Go modules')

@@ -59,7 +59,7 @@ async function lookAt(live: KubeObject | undefined) {
 test("a login of Flux's own that the server takes is left as it is, though the server refused it a moment ago", async () => {
   const { status, hidden } = await lookAt(secret({ username: base64(username), password: base64(password) }))
   const origin = `http://127.0.0.1:${git.port}`
-  expect(status).toEqual({ is: 'done', detail: `Secret git has a login that ${origin} takes, and is left as it is` })
+  expect(status).toEqual({ is: 'done', detail: `Secret git has a login that ${origin} accepts, and is not changed` })
   expect(hidden).toEqual([password])
 })
 

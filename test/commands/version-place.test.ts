@@ -137,8 +137,8 @@ test('manifests that Flux fetches from a server are not changed: what is to stan
   await expect(read('2.9.5', { installs: 'manifests' })).rejects.toMatchObject({
     kind: 'blocked',
     message:
-      "own/kustomization.yaml:2 takes Flux's manifests from a server: what its versions hold, and so how to go back, is not known here",
-    remedy: expect.stringContaining('have it say "- github.com/fluxcd/flux2//manifests/install?ref=v2.9.5", commit and push it'),
+      "own/kustomization.yaml:2 loads Flux's manifests from a server: what its versions contain, and so how to roll back, is not known here",
+    remedy: expect.stringContaining('change it to "- github.com/fluxcd/flux2//manifests/install?ref=v2.9.5", commit and push it'),
   })
 })
 

@@ -57,8 +57,8 @@ test('where someone has changed the very file meanwhile, nothing is pushed on to
     overtake()
   })
   await expect(step.apply(stage([], 'dry-run').run, () => undefined)).rejects.toMatchObject({
-    message: `${fileOf('infra')} was changed in ${remote.url} while this was made, and nothing was pushed`,
-    remedy: 'look at what was changed; to begin at its new head: the same command',
+    message: `${fileOf('infra')} was changed in ${remote.url} while this run prepared its commit, and nothing was pushed`,
+    remedy: 'check what was changed; to start from its new head: the same command',
   })
   expect(inMain('infra')).toBe(settings('2.8.0'))
 })

@@ -70,7 +70,7 @@ test('a version that nothing in Git says is not changed', async () => {
   const ended = await world.workstation.run('upgrade', '--to', '2.9.6', '--yes', '--json')
   expect(ended.code, ended.stderr).toBe(3)
   expect(documentOf(ended).error?.message).toContain(
-    "Deployment flux-system/helm-controller is applied by none of Flux's Kustomizations, so nothing in Git says its version",
+    "Deployment flux-system/helm-controller is applied by none of Flux's Kustomizations, so its version is not in Git",
   )
 })
 
@@ -111,7 +111,7 @@ test('taken away, it comes back by the command that is printed, and by what was 
 })
 
 function printedAfter(stderr: string): string[] {
-  const [, printed = ''] = stderr.split('Next, to have it again:\n')
+  const [, printed = ''] = stderr.split('Next, to install it again:\n')
   return printed.split('\n').flatMap((line) => (line.startsWith('  ') ? [line.trim()] : []))
 }
 

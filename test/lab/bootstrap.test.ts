@@ -62,7 +62,7 @@ describe('without consent or with what is wrong, nothing is changed', () => {
   test('no terminal and no --yes: exit 2, and the flag is named', async () => {
     const ended = await lab.run('bootstrap', ['--lab'])
     expect(ended.code).toBe(2)
-    expect(ended.stderr).toContain('nothing was changed: there is no terminal to ask for consent on')
+    expect(ended.stderr).toContain('nothing was changed: there is no terminal to ask for consent')
     expect(ended.stderr).toContain('--yes')
     await nothing()
   })

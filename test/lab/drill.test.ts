@@ -44,7 +44,7 @@ test('an unknown scenario is a usage error, and a dry run breaks nothing', async
   const plan = await lab.run('drill', ['--lab', '--scenario', 'all', '--dry-run', '--json'])
   expect(plan.code).toBe(0)
   expect(documentOf(plan.stdout)).toMatchObject({ outcome: 'planned', scenarios: [] })
-  expect(plan.stderr).toContain('The whole cluster lost: makes the cluster a new, empty one; objective 15 m 00 s')
+  expect(plan.stderr).toContain('The whole cluster lost: replaces the cluster by a new, empty one; objective 15 m 00 s')
   expect(await infra.get({ ...kinds.namespace, name: 'flux-system' })).toBeUndefined()
 })
 

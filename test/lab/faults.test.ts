@@ -55,7 +55,7 @@ test('an image that cannot be pulled ends at the timeout, with what to do; fixed
   expect(ended.code).toBe(1)
   expect(ended.stderr).toMatch(/gave up waiting: .*helm-controller 0\/1: (ErrImagePull|ImagePullBackOff): /)
   expect(ended.stderr).toContain(
-    'to go on from here, with more --timeout if need be: npx zx scripts/bootstrap.ts --lab --yes --json --timeout 20s --resume\n',
+    'to continue from here, with a longer --timeout if necessary: npx zx scripts/bootstrap.ts --lab --yes --json --timeout 20s --resume\n',
   )
   expect(documentOf(ended)).toMatchObject({ outcome: 'failed', exitCode: 1 })
   await lab.clearFaults()

@@ -75,7 +75,7 @@ waves: [{name: canary}, {name: rest}]
   expect(fleetDocument(ended).error?.message).toMatch(
     new RegExp(
       [
-        '^4 problems with the fleet; nothing was begun:',
+        '^4 problems with the fleet; nothing was started:',
         `  ${fleet.file}:4: the cluster apps is named twice, first in line 3`,
         `  ${fleet.file}:5: there is no wave rst; did you mean rest\\?`,
         `  ${fleet.file}:5: lost: there is no Secret flux-runbook/lost-kubeconfig with an entry "value"`,

@@ -86,7 +86,7 @@ describe('one command on two clusters, in two waves', () => {
     expect(error).toEqual({
       message:
         '1 of 1 clusters of the wave canary failed, more than its maxFailures, 0: no further cluster was begun; 1 failed, 1 not-started',
-      remedy: `once the cause is gone, to resume it: npx zx scripts/fleet.ts --resume ${runId} --lab`,
+      remedy: `once the cause is fixed, to resume it: npx zx scripts/fleet.ts --resume ${runId} --lab`,
     })
     const again = await lab.run('fleet', ['--resume', runId, '--lab', '--json'])
     expect(again, again.stderr).toMatchObject({ code: 1 })
@@ -138,7 +138,7 @@ describe('nothing is begun, and everything is said at once', () => {
     expect(fleetDocument(ended)).toMatchObject({ outcome: 'blocked', exitCode: 3, waves: [] })
     expect(fleetDocument(ended).error?.message).toBe(
       [
-        '3 problems with the fleet; nothing was begun:',
+        '3 problems with the fleet; nothing was started:',
         `  ${file}:4: the cluster infra is named twice, first in line 2`,
         `  ${file}:4: there is no wave cannary; did you mean canary?`,
         `  ${file}:7: soak must be a duration such as 10m`,
@@ -177,7 +177,7 @@ waves:
     )
     expect(ended, ended.stderr).toMatchObject({ code: 3 })
     const [head, ...findings] = fleetDocument(ended).error?.message.split('\n') ?? []
-    expect(head).toBe('3 problems with the fleet; nothing was begun:')
+    expect(head).toBe('3 problems with the fleet; nothing was started:')
     expect(findings).toEqual([
       expect.stringMatching(
         new RegExp(
@@ -200,7 +200,7 @@ waves:
     expect(planned.stdout).toContain(
       '  2. rest: 1 cluster, 1 at a time; stops at the first failure\n       apps: context lab-apps, https://127.0.0.1:',
     )
-    expect(planned.stdout).toContain('✔ fleet upgrade: planned only, nothing was begun (')
+    expect(planned.stdout).toContain('✔ fleet upgrade: planned only, nothing was started (')
     expect(readdirSync(join(lab.home, 'runs', '+fleet'))).toEqual(before)
   })
 })

@@ -449,7 +449,7 @@ test("managers: kubectl's are seen, and --fix gives the fields back without a ne
   ])
   const planned = await lab.run('health-check', ['--lab', '--fix', '--dry-run'])
   expect(planned.stdout.replaceAll(/\s+/g, ' ')).toContain(
-    'hand over what kubectl-edit own of 1 object; the objects themselves do not change. Flux then takes away what Git does not state: OCIRepository flux-system/flux-instance: metadata.labels.by',
+    'hand over what kubectl-edit own of 1 object; the objects themselves do not change. Flux then removes what is not in Git: OCIRepository flux-system/flux-instance: metadata.labels.by',
   )
   const refused = await lab.run('health-check', ['--lab', '--fix'])
   expect(refused.code, refused.stderr).toBe(2)
@@ -484,7 +484,7 @@ test('what a person has suspended is a warning that says who; neither --fix nor 
     'kustomizations warn',
     'helmreleases warn',
   ])
-  expect(checked.stderr).toContain(`is left as it is, whatever Git says of it: annotated ${detach}: disabled by kubectl-annotate (kubectl)`)
+  expect(checked.stderr).toContain(`is not applied from Git: annotated ${detach}: disabled by kubectl-annotate (kubectl)`)
   expect(checked.stderr).toMatch(/Kustomization flux-system\/infra-gitops-flux-instance: suspended by flux \(flux CLI\) \(for [\d.]+ s\)/)
 
   const fixed = await lab.run('health-check', ['--lab', '--fix', '--yes', '--json'])

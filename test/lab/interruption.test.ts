@@ -45,7 +45,7 @@ describe('a bootstrap that is interrupted', () => {
       const stopped = await running.ended
       expect(stopped.code).toBe(130)
       expect(stopped.stderr).toMatch(reported)
-      expect(stopped.stderr).toContain('→ to go on from here: npx zx scripts/bootstrap.ts --lab --yes --json --resume\n')
+      expect(stopped.stderr).toContain('→ to continue from here: npx zx scripts/bootstrap.ts --lab --yes --json --resume\n')
       expect(documentOf(stopped)).toMatchObject({ outcome: 'cancelled', exitCode: 130 })
       expect(await cluster.get(lease)).toBeUndefined()
       return stopped
@@ -92,8 +92,8 @@ describe('the lock', () => {
     await first.said('◎ Install Flux: apply the FluxInstance')
     const health = await lab.run('health-check', ['--lab'])
     expect(health.code).toBe(1)
-    expect(health.stderr).toMatch(/^◎ \S+@\S+ \S+-bootstrap is at work on this cluster, in phase: /m)
-    expect(health.stdout).toMatch(/✗ lab-infra is not healthy while \S+@\S+ \S+-bootstrap is at work on it, in phase: /)
+    expect(health.stderr).toMatch(/^◎ \S+@\S+ \S+-bootstrap is changing this cluster, in phase: /m)
+    expect(health.stdout).toMatch(/✗ lab-infra is not healthy while \S+@\S+ \S+-bootstrap is changing it, in phase: /)
     expect(health.stdout + health.stderr).not.toContain('recover.ts')
     const second = await lab.run('bootstrap', ['--lab', '--yes', '--fresh', '--json'])
     expect(second.code).toBe(4)

@@ -62,7 +62,7 @@ test('a webhook left behind, a quota of 0, an account gone, operator and control
     {
       id: 'namespace',
       state: 'fail',
-      objects: [{ object: 'ResourceQuota flux-system/none', reason: 'limits pods to 0: a pod of Flux that ends does not come back' }],
+      objects: [{ object: 'ResourceQuota flux-system/none', reason: 'limits pods to 0: a deleted pod of Flux is not replaced' }],
     },
     {
       id: 'webhooks',
@@ -71,7 +71,7 @@ test('a webhook left behind, a quota of 0, an account gone, operator and control
         {
           object: 'ValidatingWebhookConfiguration left-behind',
           reason:
-            'its webhook validate.policy.example.com refuses every write of everything: its Service policy/gone has no endpoint that is ready; and so what Flux writes, as Namespace flux-system',
+            'its webhook validate.policy.example.com refuses every write of everything: its Service policy/gone has no ready endpoint; including what Flux writes, such as Namespace flux-system',
         },
       ],
     },
@@ -130,7 +130,7 @@ test('the namespace deleted, recover killed with -9 in the middle, and two at on
   await cluster.remove(home, { uid: (await cluster.get(home))?.metadata.uid ?? '' })
   const flags = ['--lab', '--yes', '--destroy=lab-infra', '--json']
   const killed = lab.start('recover', flags)
-  await killed.said("✔ Take Flux's finalizers off its objects in the namespace flux-system")
+  await killed.said("✔ Remove Flux's finalizers from its objects in the namespace flux-system")
   killed.kill('SIGKILL')
   await killed.ended
   const both = await Promise.all([lab.run('recover', [...flags, '--resume']), lab.run('recover', [...flags, '--resume'])])

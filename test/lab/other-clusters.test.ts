@@ -69,7 +69,7 @@ test('a Rancher namespace, pods without a label of Flux’s, and what every name
   await cluster.patch(ref, { metadata: { finalizers: null } })
   const torn = await running.ended
   expect(torn.code, torn.stderr).toBe(0)
-  expect(torn.stderr).toContain(`Namespace ${namespace} will be gone once what put them there has taken these finalizers off: ${auth}`)
+  expect(torn.stderr).toContain(`Namespace ${namespace} will be deleted once the owners of these finalizers have removed them: ${auth}`)
   expect(documentOf(torn)).toMatchObject({ outcome: 'done', residue: [], survival: { changed: 0, missing: 0 } })
 
   const file = /--from (\S+capture\.age)/.exec(torn.stderr)?.[1] ?? ''

@@ -160,7 +160,7 @@ describe('with much wrong at once', () => {
       'npx zx scripts/lab.ts kubectl --context lab-infra -- --namespace default patch kustomizations.kustomize.toolkit.fluxcd.io apps --type=merge',
     ],
     [
-      /the webhook check\.policy\.example\.com of ValidatingWebhookConfiguration policy must allow what is to be applied, but its Service policy\/policy has no endpoint that is ready/,
+      /the webhook check\.policy\.example\.com of ValidatingWebhookConfiguration policy must allow what is to be applied, but its Service policy\/policy has no ready endpoint/,
       'npx zx scripts/lab.ts kubectl --context lab-infra -- delete validatingwebhookconfiguration policy',
     ],
     [
@@ -191,7 +191,7 @@ describe('what does not stand in the way', () => {
       /⚠ APIService v1\.nowhere\.example\.com is not available \(\w+: .*\); until it is, no namespace of this cluster can be deleted/,
     )
     expect(ended.stderr).toContain(
-      '⚠ there are 1 CustomResourceDefinition of an earlier Flux, without a controller; as soon as Flux runs, these will act again: Kustomization default/apps\n',
+      '⚠ there are 1 CustomResourceDefinition of an earlier Flux, without a controller; as soon as Flux runs, it will reconcile these again: Kustomization default/apps\n',
     )
     expect(ended.stderr).toContain("⚠ the lab's Git differs from this checkout's kubernetes/ in clusters/infra/more.yaml")
     expect(ended.stdout).toContain('create Namespace flux-system')

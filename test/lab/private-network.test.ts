@@ -160,7 +160,7 @@ describe('what people forget to set on a private network', () => {
     const ended = await bootstrap({ ...everything, GIT_ORIGIN: 'https://git.example.com' })
     await nothingChanged(ended)
     expect(ended.stderr).toContain(
-      `${network.git} was asked without a login, since the login for Git is for https://git.example.com, not for https://git.corp.example: `,
+      `${network.git} was called without a login, because the login for Git is for https://git.example.com, not for https://git.corp.example: `,
     )
     expect(ended.stderr).toContain('if the login is meant for this server, name it in GIT_ORIGIN')
   })

@@ -81,7 +81,7 @@ describe('bootstrap --via pulumi', () => {
     const ended = await bootstrap('--yes')
     expect(ended.code, ended.stderr).toBe(3)
     const { message = '' } = documentOf(ended).error ?? {}
-    expect(message).toContain('brings a FluxInstance (Kustomization infra-gitops-flux-instance), which would take Flux over from Pulumi')
+    expect(message).toContain('contains a FluxInstance (Kustomization infra-gitops-flux-instance), which would take Flux over from Pulumi')
     expect(message).toContain('flux:ssh_private_key of the Pulumi stack infra is in plain text')
     expect(message).toContain('the Pulumi stack infra has no config github.token, which its Flux needs')
     expect(ups()).toEqual([])
@@ -150,7 +150,7 @@ describe('bootstrap --via pulumi', () => {
     const ended = await bootstrap('--cluster', 'plain', '--yes')
     expect(ended.code, ended.stderr).toBe(3)
     expect(documentOf(ended).error?.message).toContain(
-      'FluxInstance flux-system/flux exists: its operator owns Flux, and would fight with Pulumi over it',
+      'FluxInstance flux-system/flux exists: its operator owns Flux, and would conflict with Pulumi',
     )
     expect(ups()).toHaveLength(2)
   })

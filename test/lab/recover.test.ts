@@ -384,7 +384,7 @@ test('an upgrade that cannot run, met before that shows: it is waited for until 
   await ask(source)
   await until(async () => JSON.stringify((await there(instance)).spec).includes('"version":"2.9.4"'), instance)
   const recovering = lab.start('recover', ['--lab', '--yes', '--json'])
-  await recovering.said('◎ Flux is on its way from 2.9.5 to 2.9.4: waiting until it runs or fails')
+  await recovering.said('◎ Flux is being upgraded from 2.9.5 to 2.9.4: waiting until it runs or fails')
   await lab.clearFaults('partition')
   const ended = await recovering.ended
   expect(ended.code, ended.stderr).toBe(0)
@@ -415,7 +415,7 @@ test('a loop is suspended, waited for until Git is fixed, and resumed; a commit 
   await recovering.said('a commit that leaves ConfigMap flux-system/tug to one of')
   await lab.change('note.txt', () => 'of something else\n')
   await ask(source)
-  await recovering.said(/and they go on: suspended again, waiting for a commit that leaves ConfigMap flux-system\/tug to one of/)
+  await recovering.said(/and they still change it: suspended again, waiting for a commit that leaves ConfigMap flux-system\/tug to one of/)
   await lab.change('tug/two/tug.yaml', () => tug('two').replace('name: tug', 'name: tug-two'))
   await ask(source)
   const ended = await recovering.ended

@@ -81,7 +81,7 @@ describe('a copy of a repository', () => {
     const from = join(trees, 'bootstrap')
     await expect(prepare(from)).rejects.toMatchObject({
       kind: 'usage',
-      message: `which path is cluster infra to follow? ${from} has clusters/production, clusters/staging`,
+      message: `which path does cluster infra follow? ${from} has clusters/production, clusters/staging`,
       remedy: `npx zx scripts/lab.ts up --repository ${shellQuote(from)} --path clusters/production`,
     })
     await expect(prepare(from, 'clusters/stagin')).rejects.toMatchObject({

@@ -64,7 +64,7 @@ test('a kubeconfig that is not there, and a fault of what does not run, are call
   await lab.clearFaults()
   expect(nowhere).toMatchObject({ code: 2, stdout: '' })
   expect(nowhere.stderr).toContain('✗ there is no context "infra"; /nowhere/config, which KUBECONFIG names, is not there\n')
-  expect(fault.stderr).toContain('⚠ no flux-operater runs in the lab, so it counts once one does; did you mean flux-operator?\n')
+  expect(fault.stderr).toContain('⚠ no flux-operater runs in the lab, so it takes effect once one does; did you mean flux-operator?\n')
   expect(fault.stderr).toContain('✔ partition=flux-operater is set, on every cluster of the lab; ')
 })
 
@@ -78,7 +78,7 @@ test('the capture that the runbook shows goes outside of the checkout, and what 
   const captured = await hand.run('bash', ['-c', `${line} 2>said`])
   expect(captured).toMatch(/\/infra\.age\n$/)
   const said = readFileSync(hand.path('said'), 'utf8')
-  expect(said).toContain('✔ capture on infra: captured, opened again and compared, all of it (')
+  expect(said).toContain('✔ capture on infra: captured, decrypted again and compared completely (')
   const again = printed(said, 'To restore from it: ')
   expect(await hand.run('bash', ['-c', `${again} --dry-run`])).toContain('✔ restore on infra: nothing to do: everything exists as captured')
 })

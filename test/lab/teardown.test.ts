@@ -101,7 +101,7 @@ describe('a Flux with a thousand objects and two hundred workloads', () => {
     const before = await stateOfFlux(cluster)
     const bare = await lab.run('teardown', ['--lab', '--yes', '--json'])
     expect(bare.code).toBe(2)
-    expect(bare.stderr).toContain('nothing was changed: there is no terminal to ask for consent on')
+    expect(bare.stderr).toContain('nothing was changed: there is no terminal to ask for consent')
     expect(bare.stderr).toContain('  → npx zx scripts/teardown.ts --lab --yes --json --destroy=lab-infra\n')
     const other = await lab.run('teardown', ['--lab', '--yes', '--destroy=infra'])
     expect(other.code).toBe(2)
@@ -125,7 +125,9 @@ describe('a Flux with a thousand objects and two hundred workloads', () => {
     const ended = await teardown()
     expect(ended.code).toBe(3)
     expect(documentOf(ended)).toMatchObject({ outcome: 'blocked', steps: [] })
-    expect(ended.stderr).toContain("holds what is not Flux's, and would take it along: PersistentVolumeClaim flux-system/cache")
+    expect(ended.stderr).toContain(
+      "contains objects that are not Flux's and would be deleted with it: PersistentVolumeClaim flux-system/cache",
+    )
     expect(ended.stderr).toContain('--keep-namespace')
     expect(ended.stderr).toContain("GitRepository tenant-0/object-0 has a finalizer that is not Flux's: example.com/billing")
     expect(ended.stderr).toContain('Deployment shop/web-0 belongs to HelmRelease plain, and Kubernetes would delete it with that')
@@ -318,11 +320,11 @@ describe('a start that is half broken', () => {
     const stopped = await running.ended
     expect(stopped.code, stopped.stderr).toBe(130)
     expect(stopped.stderr).toMatch(
-      /^✗ stopped; .*\. Flux is partly gone; the workloads that it deployed run on\. From here there is only forward; the capture is \S+capture\.age$/m,
+      /^✗ stopped; .*\. Flux is partly gone; the workloads that it deployed keep running\. From here the run can only be resumed; the capture is \S+capture\.age$/m,
     )
     const health = await lab.run('health-check', ['--lab'])
     expect(health.stderr).toMatch(
-      /^⚠ the run (\S+-teardown) was interrupted past its point of no return, so that only forward is left; its capture is \S+capture\.age\n\s+→ npx zx scripts\/teardown\.ts --lab --context lab-infra --resume \1\n/m,
+      /^⚠ the run (\S+-teardown) was interrupted past its point of no return, so it can only be resumed; its capture is \S+capture\.age\n\s+→ npx zx scripts\/teardown\.ts --lab --context lab-infra --resume \1\n/m,
     )
     expect(health.stdout).toMatch(/^Health of lab-infra /m)
     await verifyTornDown(await teardown('--resume'))

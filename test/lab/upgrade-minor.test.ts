@@ -118,7 +118,7 @@ test('2.7.0 → 2.9.5 on both clusters in their order, CRDs and objects migrated
     'lab-infra done 2.7.0 2.9.5',
     'lab-apps done 2.7.0 2.9.5',
   ])
-  expect(ended.stderr).toContain('API versions that go away: ')
+  expect(ended.stderr).toContain('API versions that will be removed: ')
   expect(await applied(infra)).toBe('2.9.5')
   expect(await applied(await lab.cluster('lab-apps'))).toBe('2.9.5')
   const crds = await listControllerCrds(infra)
@@ -169,17 +169,17 @@ test('an upgrade that fails once it was applied makes the old Flux again, killed
   expect(outcome).toBe('failed')
   expect(error?.message).toContain(': gave up waiting: Kustomization flux-system/of-old: ReconciliationFailed: ')
   expect(error?.message).toContain(
-    '; and putting Flux back to 2.7.0 failed: Flux cannot go back to 2.7.0: objects of buckets.source.toolkit.fluxcd.io are stored as v9, ' +
-      'which that version does not know. Nothing more was changed. Now: FluxInstance flux-system/flux asks for 2.9.5 and has applied 2.9.5; ' +
+    '; and putting Flux back to 2.7.0 failed: Flux cannot be rolled back to 2.7.0: objects of buckets.source.toolkit.fluxcd.io are stored as v9, ' +
+      'which that version does not have. Nothing more was changed. Now: FluxInstance flux-system/flux asks for 2.9.5 and has applied 2.9.5; ' +
       'all controllers are available; HelmRelease flux-system/flux-instance is suspended; Git says flux_version 2.9.5',
   )
   const { bin, kubeconfig } = await lab.access()
   expect(error?.remedy).toBe(
     'stay on the newer Flux, as Git says, and fix it there: ' +
       `${bin}/flux --kubeconfig ${kubeconfig} --context lab-infra --namespace flux-system resume helmrelease flux-instance\n` +
-      'or see whether any is stored so still: ' +
+      'or check whether any is still stored in it: ' +
       "npx zx scripts/lab.ts kubectl --context lab-infra -- get crd buckets.source.toolkit.fluxcd.io -o jsonpath='{.status.storedVersions}'\n" +
-      `and once none is, to go on from here: npx zx scripts/upgrade.ts ${wanted.join(' ').replace('--destroy=', '--destroy ')} --resume`,
+      `and once none is, to continue from here: npx zx scripts/upgrade.ts ${wanted.join(' ').replace('--destroy=', '--destroy ')} --resume`,
   )
 
   await infra.patch(buckets, {

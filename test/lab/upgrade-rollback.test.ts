@@ -45,7 +45,7 @@ test('goes back from a controller that crashes, though the API is gone for 20 se
   await new Promise((resolve) => setTimeout(resolve, 20_000)) // how long the API is away is what is tested
   await lab.clearFaults('api-down')
   await running.said(
-    /^✗ Deployment flux-system\/helm-controller cannot run \S+:v1\.6\.4\S*: its program has ended \d+ times, the last time with exit code 1$/m,
+    /^✗ Deployment flux-system\/helm-controller cannot run \S+:v1\.6\.4\S*: its container has exited \d+ times, the last time with exit code 1$/m,
   )
   await running.said('◎ Put Flux back to 2.9.4')
   await lab.clearFaults() // the old program does not crash
@@ -73,7 +73,7 @@ test('with Git gone right after the push, is back on the old version and waits f
   expect(ended, ended.stderr).toMatchObject({ code: 1 })
   const { error } = documentOf(ended)
   expect(error?.message).toMatch(
-    /; and putting Flux back to 2\.9\.4 failed: Git still says the new version, since it could not be changed for 40\.?0? s: .*\. The cluster runs the old version, and its HelmRelease is suspended so that it stays there\. Now: FluxInstance flux-system\/flux asks for 2\.9\.4 and has applied 2\.9\.4; all controllers are available; HelmRelease flux-system\/flux-instance is suspended; what Git says is not known: /,
+    /; and putting Flux back to 2\.9\.4 failed: Git still has the new version, because it could not be changed for 40\.?0? s: .*\. The cluster runs the old version, and its HelmRelease is suspended so that it stays there\. Now: FluxInstance flux-system\/flux asks for 2\.9\.4 and has applied 2\.9\.4; all controllers are available; HelmRelease flux-system\/flux-instance is suspended; what Git says is not known: /,
   )
   const commit = await lab.git('rev-parse', 'main')
   const { bin, kubeconfig } = await lab.access()

@@ -88,7 +88,7 @@ describe('beforehand', () => {
       /^the image (\S+\/source-controller:v1\.9\.5) does not start: ErrImagePull: .*not found \(the lab's fault .* is set\)\. Nothing was changed, and the pods of the check are removed$/,
     )
     expect(error?.remedy).toBe(
-      'bring the image there, or choose another version; or without this check: npx zx scripts/upgrade.ts --lab --context lab-infra --to 2.9.5 --no-image-check',
+      'push the image there, or choose another version; or without this check: npx zx scripts/upgrade.ts --lab --context lab-infra --to 2.9.5 --no-image-check',
     )
     expect(await state()).toEqual(before)
     await lab.clearFaults()
@@ -200,7 +200,9 @@ describe('from 2.9.4 to 2.9.5', () => {
     stopped.kill('SIGINT')
     expect(await stopped.ended).toMatchObject({ code: 130, stderr: expect.stringContaining(open) })
     const running = lab.start('upgrade', [...wanted, '--resume'])
-    await running.said(/^◎ Wait until upgrade-flux is merged into main: someone to open and merge the request: for branch upgrade-flux/m)
+    await running.said(
+      /^◎ Wait until upgrade-flux is merged into main: someone to open and merge the pull request: for branch upgrade-flux/m,
+    )
     expect(await lab.gitVersion()).toBe('"2.9.4"')
     await lab.git('update-ref', 'refs/heads/main', 'refs/heads/upgrade-flux')
     const ended = await running.ended
@@ -209,10 +211,10 @@ describe('from 2.9.4 to 2.9.5', () => {
     expect(report).toContain('# upgrade on lab-infra: done')
     expect(report.match(/^\| \d \| \S+Z \| .* \| (failed|cancelled|done) \|$/gm)).toHaveLength(3)
     expect(report).toMatch(/Propose the version in Git, on branch upgrade-flux \| done \|/)
-    expect(report).toMatch(/^- source-controller v1\.9\.4 → v1\.9\.5: out of service for /m)
+    expect(report).toMatch(/^- source-controller v1\.9\.4 → v1\.9\.5: unavailable for /m)
 
     const back = lab.start('rollback', ['--lab', '--yes', '--json', '--branch', 'upgrade-flux'])
-    await back.said('someone to open and merge the request: for branch upgrade-flux-rollback')
+    await back.said('someone to open and merge the pull request: for branch upgrade-flux-rollback')
     // The cluster does not wait for the merge, and stays back until then.
     const cluster = await lab.cluster('lab-infra')
     expect(await tags(cluster)).toEqual(oldTags)

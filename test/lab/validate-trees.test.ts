@@ -46,6 +46,6 @@ test('values that only the cluster has are given in a file, and one that is left
   const values = join(root, 'values.yaml')
   writeFileSync(values, 'apiVersion: v1\nkind: ConfigMap\nmetadata: { name: flux-runtime-info }\ndata: { ENVIRONMENT: staging }\n')
   expect(shown(await validated(fleet, values))[0]).toBe(
-    'tenants/apps.yaml:17: variables: ${ARTIFACT_TAG} has no value in cluster clusters/prod: Flux would put in nothing; set ARTIFACT_TAG in a ConfigMap that the Kustomization names in substituteFrom, or give a default: ${ARTIFACT_TAG:=VALUE}',
+    'tenants/apps.yaml:17: variables: ${ARTIFACT_TAG} has no value in cluster clusters/prod: Flux would substitute an empty string; set ARTIFACT_TAG in a ConfigMap that the Kustomization names in substituteFrom, or give a default: ${ARTIFACT_TAG:=VALUE}',
   )
 })

@@ -67,8 +67,8 @@ describe('a checkout', () => {
       release: undefined,
     }))
     expect(notChecked).toEqual([
-      'the schemas of 5 Flux objects of infra: the CRDs of flux-operator 0.59.0 are not on this machine; npx zx scripts/lab.ts build brings them',
-      'what flux build makes of it: there is no flux CLI on this machine',
+      'the schemas of 5 Flux objects of infra: the CRDs of flux-operator 0.59.0 are not on this machine; npx zx scripts/lab.ts build installs them',
+      'flux build: there is no flux CLI on this machine',
     ])
   })
 })

@@ -95,7 +95,7 @@ test('conductor, terminal and a worker are killed in the middle: each is resumed
   await killPod(/-wave-\d+-0-/) // the other cluster of the wave has index 1
   const ended = await watching.ended
   expect(ended, ended.stderr).toMatchObject({ code: 0 })
-  expect(ended.stderr).toContain('⚠ rest/apps: its pod was ended: exit code 137\n')
+  expect(ended.stderr).toContain('⚠ rest/apps: its pod was killed: exit code 137\n')
   expect(ended.stderr).toContain('► rest/apps: upgrade again\n')
   expect(fleetDocument(ended)).toMatchObject({
     outcome: 'done',

@@ -86,7 +86,7 @@ test('Ctrl-C lets the canary come to its end and begins no more; killed in the m
     waves: [{ clusters: [{ outcome: 'done' }] }, { clusters: [{ outcome: 'not-started' }] }],
   })
   const refused = await fleet.run(upgrade, file)
-  expect(refused).toMatchObject({ code: 2, stderr: expect.stringContaining('of this fleet was interrupted. Nothing was begun') })
+  expect(refused).toMatchObject({ code: 2, stderr: expect.stringContaining('of this fleet was interrupted. Nothing was started') })
 
   const killed = lab.start('fleet', ['--resume', '--lab', '--yes'])
   await killed.said('  apps: Let Flux fetch and apply it')

@@ -51,7 +51,7 @@ async function verifyRecovered(): Promise<void> {
 const moments = [
   '✔ Keep the operator from uninstalling Flux',
   "✔ Stop Flux's controllers",
-  "✔ Take Flux's finalizers off its objects in the namespace flux-system",
+  "✔ Remove Flux's finalizers from its objects in the namespace flux-system",
   '✔ Wait until the namespace flux-system is gone',
   '✔ Create the namespace flux-system',
   '✔ Install flux-operator',

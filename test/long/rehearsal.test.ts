@@ -72,6 +72,6 @@ describe.each(trees)('a copy of a tree in a public layout, $name', ({ name, path
     })
 
   test('teardown leaves the workloads alive', async () => {
-    expect((await run('teardown', '--lab', '--yes', '--destroy=lab-infra')).stderr).toContain('There is no Flux on lab-infra any more.')
+    expect((await run('teardown', '--lab', '--yes', '--destroy=lab-infra')).stderr).toContain('Flux is removed from lab-infra.')
   })
 })

@@ -28,7 +28,7 @@ const home: readonly TreeMistake[] = [
     file: 'kubernetes/apps/default/kustomization.yaml',
     change: to('./cameras/ks', './camera/ks'),
     expected: [
-      'kubernetes/apps/default/kustomization.yaml:10: build: resources names ./camera/ks.yaml, which is not there; fix the name, or take the entry out',
+      'kubernetes/apps/default/kustomization.yaml:10: build: resources names ./camera/ks.yaml, which does not exist; fix the name, or remove the entry',
     ],
   },
   {
@@ -36,7 +36,7 @@ const home: readonly TreeMistake[] = [
     file: 'kubernetes/apps/default/cameras/app/kustomization.yaml',
     change: to('=./config/', '=./configs/'),
     expected: [
-      'kubernetes/apps/default/cameras/app/kustomization.yaml:9: build: files names ./configs/configuration.yaml, which is not there; fix the name, or take the entry out',
+      'kubernetes/apps/default/cameras/app/kustomization.yaml:9: build: files names ./configs/configuration.yaml, which does not exist; fix the name, or remove the entry',
     ],
   },
   {
@@ -44,7 +44,7 @@ const home: readonly TreeMistake[] = [
     file: 'kubernetes/apps/cert-manager/kustomization.yaml',
     change: to('components/common', 'components/commons'),
     expected: [
-      'kubernetes/apps/cert-manager/kustomization.yaml:6: build: components names ../../components/commons, which is not there; fix the name, or take the entry out',
+      'kubernetes/apps/cert-manager/kustomization.yaml:6: build: components names ../../components/commons, which does not exist; fix the name, or remove the entry',
     ],
   },
   {
@@ -52,7 +52,7 @@ const home: readonly TreeMistake[] = [
     file: 'kubernetes/apps/default/echo/ks.yaml',
     change: to('echo/app', 'echo/apps'),
     expected: [
-      'kubernetes/apps/default/echo/ks.yaml:12: path: Kustomization default/echo follows ./kubernetes/apps/default/echo/apps, which is not there; fix the path, or add the folder',
+      'kubernetes/apps/default/echo/ks.yaml:12: path: Kustomization default/echo follows ./kubernetes/apps/default/echo/apps, which does not exist; fix the path, or add the folder',
     ],
   },
   {
@@ -68,7 +68,7 @@ const home: readonly TreeMistake[] = [
     file: 'kubernetes/apps/default/cameras/app/deployment.yaml',
     change: to('${TIMEZONE}', '${TIME_ZONE}'),
     expected: [
-      'kubernetes/apps/default/cameras/app/deployment.yaml:20: variables: ${TIME_ZONE} has no value in cluster kubernetes/flux/cluster: Flux would put in nothing; set TIME_ZONE in a ConfigMap that the Kustomization names in substituteFrom, or give a default: ${TIME_ZONE:=VALUE}',
+      'kubernetes/apps/default/cameras/app/deployment.yaml:20: variables: ${TIME_ZONE} has no value in cluster kubernetes/flux/cluster: Flux would substitute an empty string; set TIME_ZONE in a ConfigMap that the Kustomization names in substituteFrom, or give a default: ${TIME_ZONE:=VALUE}',
     ],
   },
   {
@@ -92,7 +92,7 @@ const home: readonly TreeMistake[] = [
     file: 'kubernetes/apps/cert-manager/cert-manager/ks.yaml',
     change: to('- name: cert-manager\n', '- name: cert-manager-issuers\n'),
     expected: [
-      'kubernetes/apps/cert-manager/cert-manager/ks.yaml:44: depends-on: Kustomization cert-manager/cert-manager-issuers waits for itself: neither is ever applied; take one dependsOn of the circle out',
+      'kubernetes/apps/cert-manager/cert-manager/ks.yaml:44: depends-on: Kustomization cert-manager/cert-manager-issuers waits for itself: neither is ever applied; remove one dependsOn of the cycle',
     ],
   },
   {
@@ -116,7 +116,7 @@ const home: readonly TreeMistake[] = [
     file: 'kubernetes/apps/default/cameras/app/config/configuration.yaml',
     change: to('{CAMERA_PASSWORD}', 'hunter2'),
     expected: [
-      'kubernetes/apps/default/cameras/app/config/configuration.yaml:4: credentials: an address holds a password, which Git keeps forever; change the password, and take it out: bootstrap makes the Secret from GIT_USERNAME and GIT_PASSWORD',
+      'kubernetes/apps/default/cameras/app/config/configuration.yaml:4: credentials: an address holds a password, which Git keeps forever; change the password, and remove it: bootstrap creates the Secret from GIT_USERNAME and GIT_PASSWORD',
     ],
   },
   {
@@ -134,12 +134,12 @@ const home: readonly TreeMistake[] = [
     file: 'kubernetes/flux/cluster/ks.yaml',
     change: to('name: cluster-settings', 'name: cluster-setting'),
     expected: [
-      'kubernetes/flux/cluster/ks.yaml:36: substitute-from: Kustomization cert-manager/cert-manager refers to ConfigMap cert-manager/cluster-setting, which cluster kubernetes/flux/cluster does not have; fix the name; or, where it is made on the cluster, give its values with --values FILE',
-      'kubernetes/flux/cluster/ks.yaml:36: substitute-from: Kustomization cert-manager/cert-manager-issuers refers to ConfigMap cert-manager/cluster-setting, which cluster kubernetes/flux/cluster does not have; fix the name; or, where it is made on the cluster, give its values with --values FILE',
-      'kubernetes/flux/cluster/ks.yaml:36: substitute-from: Kustomization default/cameras refers to ConfigMap default/cluster-setting, which cluster kubernetes/flux/cluster does not have; fix the name; or, where it is made on the cluster, give its values with --values FILE',
-      'kubernetes/flux/cluster/ks.yaml:36: substitute-from: Kustomization default/echo refers to ConfigMap default/cluster-setting, which cluster kubernetes/flux/cluster does not have; fix the name; or, where it is made on the cluster, give its values with --values FILE',
-      'kubernetes/flux/cluster/ks.yaml:36: substitute-from: Kustomization flux-system/flux-instance refers to ConfigMap flux-system/cluster-setting, which cluster kubernetes/flux/cluster does not have; fix the name; or, where it is made on the cluster, give its values with --values FILE',
-      'kubernetes/flux/cluster/ks.yaml:36: substitute-from: Kustomization flux-system/flux-operator refers to ConfigMap flux-system/cluster-setting, which cluster kubernetes/flux/cluster does not have; fix the name; or, where it is made on the cluster, give its values with --values FILE',
+      'kubernetes/flux/cluster/ks.yaml:36: substitute-from: Kustomization cert-manager/cert-manager refers to ConfigMap cert-manager/cluster-setting, which cluster kubernetes/flux/cluster does not have; fix the name; or, if it is created in the cluster, give its values with --values FILE',
+      'kubernetes/flux/cluster/ks.yaml:36: substitute-from: Kustomization cert-manager/cert-manager-issuers refers to ConfigMap cert-manager/cluster-setting, which cluster kubernetes/flux/cluster does not have; fix the name; or, if it is created in the cluster, give its values with --values FILE',
+      'kubernetes/flux/cluster/ks.yaml:36: substitute-from: Kustomization default/cameras refers to ConfigMap default/cluster-setting, which cluster kubernetes/flux/cluster does not have; fix the name; or, if it is created in the cluster, give its values with --values FILE',
+      'kubernetes/flux/cluster/ks.yaml:36: substitute-from: Kustomization default/echo refers to ConfigMap default/cluster-setting, which cluster kubernetes/flux/cluster does not have; fix the name; or, if it is created in the cluster, give its values with --values FILE',
+      'kubernetes/flux/cluster/ks.yaml:36: substitute-from: Kustomization flux-system/flux-instance refers to ConfigMap flux-system/cluster-setting, which cluster kubernetes/flux/cluster does not have; fix the name; or, if it is created in the cluster, give its values with --values FILE',
+      'kubernetes/flux/cluster/ks.yaml:36: substitute-from: Kustomization flux-system/flux-operator refers to ConfigMap flux-system/cluster-setting, which cluster kubernetes/flux/cluster does not have; fix the name; or, if it is created in the cluster, give its values with --values FILE',
     ],
   },
   {
@@ -157,14 +157,14 @@ const bootstrap: readonly TreeMistake[] = [
     mistake: 'a key twice',
     file: 'apps/base/storefront/release.yaml',
     change: to('  interval: 50m\n', '  interval: 50m\n  interval: 5m\n'),
-    expected: ['apps/base/storefront/release.yaml:14: yaml: the same key twice in one map; take one of them out: the last would win'],
+    expected: ['apps/base/storefront/release.yaml:14: yaml: the same key twice in one map; remove one of them: the last would win'],
   },
   {
     mistake: 'a resource that is not there',
     file: 'apps/staging/kustomization.yaml',
     change: to('../base/storefront', '../base/storefronts'),
     expected: [
-      'apps/staging/kustomization.yaml:4: build: resources names ../base/storefronts, which is not there; fix the name, or take the entry out',
+      'apps/staging/kustomization.yaml:4: build: resources names ../base/storefronts, which does not exist; fix the name, or remove the entry',
     ],
   },
   {
@@ -172,7 +172,7 @@ const bootstrap: readonly TreeMistake[] = [
     file: 'apps/production/kustomization.yaml',
     change: to('storefront-values', 'storefront-value'),
     expected: [
-      'apps/production/kustomization.yaml:6: build: patches names storefront-value.yaml, which is not there; fix the name, or take the entry out',
+      'apps/production/kustomization.yaml:6: build: patches names storefront-value.yaml, which does not exist; fix the name, or remove the entry',
     ],
   },
   {
@@ -180,7 +180,7 @@ const bootstrap: readonly TreeMistake[] = [
     file: 'clusters/staging/flux-system/gotk-sync.yaml',
     change: to('./clusters/staging', './clusters/stage'),
     expected: [
-      'clusters/staging/flux-system/gotk-sync.yaml:23: path: Kustomization flux-system follows ./clusters/stage, which is not there; fix the path, or add the folder',
+      'clusters/staging/flux-system/gotk-sync.yaml:23: path: Kustomization flux-system follows ./clusters/stage, which does not exist; fix the path, or add the folder',
     ],
   },
   {
@@ -188,7 +188,7 @@ const bootstrap: readonly TreeMistake[] = [
     file: 'clusters/production/apps.yaml',
     change: to('./apps/production', './apps/prod'),
     expected: [
-      'clusters/production/apps.yaml:13: path: Kustomization flux-system/apps follows ./apps/prod, which is not there; fix the path, or add the folder',
+      'clusters/production/apps.yaml:13: path: Kustomization flux-system/apps follows ./apps/prod, which does not exist; fix the path, or add the folder',
     ],
   },
   {
@@ -255,7 +255,7 @@ const fleet: readonly TreeMistake[] = [
     file: 'clusters/staging/flux-system/flux-instance.yaml',
     change: to('clusters/staging', 'clusters/stagin'),
     expected: [
-      'clusters/staging/flux-system/flux-instance.yaml:27: path: FluxInstance flux follows clusters/stagin, which is not there; fix the path, or add the folder',
+      'clusters/staging/flux-system/flux-instance.yaml:27: path: FluxInstance flux follows clusters/stagin, which does not exist; fix the path, or add the folder',
     ],
   },
   {
@@ -279,7 +279,7 @@ const fleet: readonly TreeMistake[] = [
     file: 'clusters/prod/tenants.yaml',
     change: to('./tenants', './tenant'),
     expected: [
-      'clusters/prod/tenants.yaml:9: path: Kustomization flux-system/tenants follows ./tenant, which is not there; fix the path, or add the folder',
+      'clusters/prod/tenants.yaml:9: path: Kustomization flux-system/tenants follows ./tenant, which does not exist; fix the path, or add the folder',
     ],
   },
   {

@@ -45,13 +45,13 @@ test('a rollback to images that do not exist, from a version that does not run e
   const recovering = await lab.run('recover', ['--lab', '--yes', '--json'])
   expect(recovering, recovering.stderr).toMatchObject({ code: 5 })
   expect(documentOf(recovering)).toMatchObject({ disasters: [{ id: 'upgrade-broken' }] })
-  expect(documentOf(recovering).error?.message).toMatch(new RegExp(`^${thereIsNone}\\. Everything is back as it was$`))
+  expect(documentOf(recovering).error?.message).toMatch(new RegExp(`^${thereIsNone}\\. Everything is as it was before$`))
   expect(await unready(cluster)).toEqual([])
   const ended = await lab.run('rollback', toMissing)
   expect(ended, ended.stderr).toMatchObject({ code: 5 })
   const { outcome, error } = documentOf(ended)
   expect(outcome).toBe('rolled-back')
-  expect(error?.message).toMatch(new RegExp(`^${thereIsNone}\\. Everything is back as it was$`))
+  expect(error?.message).toMatch(new RegExp(`^${thereIsNone}\\. Everything is as it was before$`))
   expect(error?.remedy).toBe(
     'find out why, fix it, then: npx zx scripts/rollback.ts --lab --to 2.9.3 --yes --no-image-check --json; or choose another version: npx zx scripts/rollback.ts --lab --context lab-infra --to X.Y.Z',
   )

@@ -102,7 +102,7 @@ describe('a server', () => {
       response.end(request.url?.includes('/manifests/') === true ? JSON.stringify({ layers: [{ digest, mediaType: 'x' }] }) : 'forged')
     })
     await expect(pullLayer({ host, repository: 'a', reference: 'b' }, {}, signal)).rejects.toThrow(
-      `the registry ${host} cannot be asked for a:b: it answers with other bytes, of sha256:${createHash('sha256').update('forged').digest('hex')}`,
+      `the registry ${host} cannot be asked for a:b: it answers with other content, of sha256:${createHash('sha256').update('forged').digest('hex')}`,
     )
   })
 })

@@ -52,16 +52,16 @@ function only(found: readonly ManifestObject[], what: string, where: string, fin
     const why = broken === undefined ? '' : `; ${broken.file}:${broken.line} cannot be built: ${broken.message}`
     throw new OperatorError(`${where} leads to no ${what}${why}`, {
       kind: 'blocked',
-      remedy: 'add it to what the path leads to, push, and run again; what is there: npx zx scripts/validate.ts DIR',
+      remedy: 'add it to the tree below the path, push, and run again; to see what is there: npx zx scripts/validate.ts DIR',
     })
   }
   const places = found.map((one) => {
     const { file, line } = one.place('metadata', 'name')
     return `${one.kind} ${one.namespace}/${one.name} (${file}:${line})`
   })
-  throw new OperatorError(`${where} leads to several that could be meant: ${places.join(', ')}`, {
+  throw new OperatorError(`${where} contains several candidates: ${places.join(', ')}`, {
     kind: 'blocked',
-    remedy: 'leave one of them, push, and run again',
+    remedy: 'keep only one of them, push, and run again',
   })
 }
 

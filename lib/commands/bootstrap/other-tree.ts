@@ -94,7 +94,7 @@ export async function readOtherTree({ path, folder, kubectl }: OtherTree, where:
 function treeOf(tree: ClusterTree, { operator, instance, spec, parts }: FluxInTree, rootName: string): Omit<Tree, 'commit' | 'remote'> {
   const read = v.safeParse(instanceSchema, spec)
   const what = instance.is === 'chart' ? `the values of HelmRelease ${instance.chart.name}` : 'the spec of the FluxInstance'
-  if (!read.success) throw blocked(`${what} are not understood: ${v.summarize(read.issues)}`)
+  if (!read.success) throw blocked(`${what} are not valid: ${v.summarize(read.issues)}`)
   const { sync, distribution, components } = read.output
   if (sync.kind !== fluxKinds.gitRepository.kind) {
     throw blocked(`Flux would follow ${sync.kind} ${sync.url}, and this run uses what is in Git`, 'let it follow a GitRepository')
@@ -105,7 +105,7 @@ function treeOf(tree: ClusterTree, { operator, instance, spec, parts }: FluxInTr
   // A value that only the cluster has would be missing in what is installed, and Flux would change it right afterwards.
   if (JSON.stringify([operator.values, spec]).includes(unknownValue)) {
     throw blocked(
-      `${what}, or of HelmRelease ${operator.name}, take a variable that is encrypted or only on the cluster`,
+      `${what}, or of HelmRelease ${operator.name}, use a variable that is encrypted or only in the cluster`,
       'write it plainly',
     )
   }

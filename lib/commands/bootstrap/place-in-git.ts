@@ -18,7 +18,7 @@ import { readOtherTree } from './other-tree.ts'
  */
 export async function findTreeLocation(folder: string, via: string | undefined, target: Target, session: Session): Promise<ClusterInGit> {
   if (via !== undefined && via !== 'operator') {
-    throw new OperatorError(`--path uses what a tree says of the operator, and --via ${via} installs without one`, {
+    throw new OperatorError(`--path installs the operator of a tree, but --via ${via} installs without one`, {
       kind: 'usage',
       remedy: 'leave --via out',
     })

@@ -47,7 +47,7 @@ export async function findSecrets(
     if (given.rebuild?.comesBack(ref) !== true && (await session.cluster.get(ref)) === undefined) {
       if (!isOwn) throw noProviderSecret(ref, sync.provider)
       const why = isForOther(given.remote.login, sync.url) ? whyNoLogin(given.remote.login, sync.url) : 'no login is configured'
-      throw new OperatorError(`Flux needs ${nameOf(ref)} for Git; it does not exist, and ${why} to make it from`, {
+      throw new OperatorError(`Flux needs ${nameOf(ref)} for Git; it does not exist, and ${why} to create it from`, {
         remedy: 'set GIT_USERNAME and GIT_PASSWORD, or GIT_SSH_KEY_FILE and GIT_KNOWN_HOSTS_FILE (.env.example)',
       })
     }
@@ -84,8 +84,8 @@ function noProviderSecret(ref: Ref & { readonly namespace: string }, provider: s
       ? `flux --namespace ${ref.namespace} create secret githubapp ${ref.name} --app-id=ID --app-installation-id=ID --app-private-key=FILE`
       : `kubectl --namespace ${ref.namespace} create secret generic ${ref.name}`
   return new OperatorError(
-    `Flux needs ${nameOf(ref)} for Git, with the login of provider ${provider}; it does not exist, and is not made from a person's login`,
-    { remedy: `kubectl create namespace ${ref.namespace}, unless it is there; then: ${make}` },
+    `Flux needs ${nameOf(ref)} for Git, with the login of provider ${provider}; it does not exist, and is not created from a person's login`,
+    { remedy: `kubectl create namespace ${ref.namespace}, unless it exists; then: ${make}` },
   )
 }
 

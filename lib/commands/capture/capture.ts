@@ -35,7 +35,7 @@ export async function capture(stage: CommandContext<typeof captureCommandFlags>)
   const namespace = await fluxNamespace(cluster)
   await verifyRights(cluster, captureRights(namespace))
   const include = await findNamed(cluster, namespace, splitList(own.include ?? ''))
-  const waiting = console.wait(`reading what Flux needs to come back on ${context}`)
+  const waiting = console.wait(`reading what Flux needs on ${context}`)
   let collected: CollectedCapture
   try {
     collected = await collect(cluster, { context, server: access.server, uid, namespace, include }, (text) => waiting.on(text))
@@ -48,7 +48,7 @@ export async function capture(stage: CommandContext<typeof captureCommandFlags>)
   plan.line(`Capture of ${context} (${access.server}): ${describeCapture(collected)}`)
   for (const line of remarksOn(collected)) plan.line(`  ${line}`)
   for (const what of collected.unreadable) console.warning(what)
-  for (const absent of collected.absent) console.warning(`${absent}: referred to, but not there`)
+  for (const absent of collected.absent) console.warning(`${absent}: referenced, but does not exist`)
   if (shared['dry-run'] === true) return { outcome: 'planned', report: reportCapture(collected, keys.encryptor, { copy }), isAnswer: true }
   record.keepIn(target.runs)
   const file = out ?? join(record.memory.folder(), 'capture.age')
@@ -59,13 +59,12 @@ export async function capture(stage: CommandContext<typeof captureCommandFlags>)
     writing.stop()
   }
   const files = copy === undefined ? [file] : [file, copy]
-  if (decryptor === undefined)
-    console.warning('no identity was given to open it again with: keep the key to it, and try it (--identity FILE)')
+  if (decryptor === undefined) console.warning('no identity was given to verify it: keep its key, and try it (--identity FILE)')
   const identity = decryptor === undefined ? undefined : identityFileOf(decryptor)
   const restore = scriptCall('restore', [...target.flags, '--from', file, ...(identity === undefined ? [] : ['--identity', identity])])
   console.line(`To restore from it: ${restore}`)
   for (const one of files) console.answer.line(one)
-  const proof = decryptor === undefined ? 'not opened again' : 'opened again and compared, all of it'
+  const proof = decryptor === undefined ? 'not opened again' : 'decrypted again and compared completely'
   return { outcome: 'done', report: reportCapture(collected, keys.encryptor, { file, copy }), verdict: `captured, ${proof}` }
 }
 
@@ -118,7 +117,7 @@ export function reportCapture(
     sections: [
       {
         title: 'What was captured',
-        lines: [describeCapture({ entries }), ...unreadable, ...absent.map((what) => `${what}: referred to, but not there`)],
+        lines: [describeCapture({ entries }), ...unreadable, ...absent.map((what) => `${what}: referenced, but does not exist`)],
       },
       ...(file === undefined
         ? []

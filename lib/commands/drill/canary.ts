@@ -84,7 +84,7 @@ export async function ensureCanary(
   })
   if (readiness?.is === 'ready') return
   const why = readiness?.is === 'waiting' ? readiness.on : (readiness?.reason ?? 'it is gone')
-  throw new OperatorError(`the drill's own workloads do not get Ready, so nothing was broken: ${why}`, {
+  throw new OperatorError(`the drill's own workloads do not become Ready, so nothing was broken: ${why}`, {
     remedy: `npx zx scripts/lab.ts kubectl -- --namespace ${namespace} describe ${kindArgument(fluxKinds.kustomization)} ${name}`,
   })
 }

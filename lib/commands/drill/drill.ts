@@ -117,7 +117,10 @@ function brokenOff(thrown: unknown, current: Scenario | undefined, stage: DrillS
     return { outcome: kind, failure: new OperatorError(`${what}; ${state}`, { kind, remedy: recoverIt(stage), cause: thrown }) }
   }
   if (outcome !== 'cancelled') return failure === undefined ? { outcome } : { outcome, failure }
-  return { outcome, failure: new OperatorError('stopped between two disasters; no more was broken', { kind: 'cancelled', cause: thrown }) }
+  return {
+    outcome,
+    failure: new OperatorError('stopped between two scenarios; nothing more was broken', { kind: 'cancelled', cause: thrown }),
+  }
 }
 
 function endingOf(outcomes: readonly DrillOutcome[], chosen: readonly Scenario[], stage: DrillStage): RunResult {
@@ -128,7 +131,7 @@ function endingOf(outcomes: readonly DrillOutcome[], chosen: readonly Scenario[]
   const left = chosen.length - outcomes.length
   const what = `${missed.length} of ${outcomes.length} objectives were not met: ${missed.map(({ name }) => name).join(', ')}`
   const state = isLost
-    ? `. ${target.context} is as ${missed.at(-1)?.name} left it${left === 0 ? '' : `; ${left} scenarios were not begun`}`
+    ? `. ${target.context} is as ${missed.at(-1)?.name} left it${left === 0 ? '' : `; ${left} scenarios were not started`}`
     : ''
   return { outcome: 'failed', failure: new OperatorError(`${what}${state}`, isLost ? { remedy: recoverIt(stage) } : {}) }
 }
@@ -137,7 +140,7 @@ function endingOf(outcomes: readonly DrillOutcome[], chosen: readonly Scenario[]
 export function reportDrill(outcomes: readonly DrillOutcome[]): DocumentFields {
   const rows = outcomes.map(({ title, detectedMs, recoveredMs, objectiveMs, met, survival }) => [
     title,
-    detectedMs === undefined ? 'not before it was over' : showDuration(detectedMs),
+    detectedMs === undefined ? 'only after it was over' : showDuration(detectedMs),
     recoveredMs === undefined ? 'no' : showDuration(recoveredMs),
     showDuration(objectiveMs),
     met ? 'met' : 'not met',
@@ -177,7 +180,7 @@ async function consentTo({ title, injects }: Scenario, { target, shared, session
   if (target.isLab || shared.destroy === target.context) return
   console.warning(`${title}: this ${injects}, on ${target.context} (a real cluster, ${session.access.server})`)
   if ((await askText(`To consent, type the context's name, ${target.context}:`)) === target.context) return
-  throw new OperatorError(`that is not ${target.context}; this disaster was not begun`, {
+  throw new OperatorError(`that is not ${target.context}; this scenario was not started`, {
     kind: 'usage',
     remedy: `if that is the cluster you mean, type ${target.context} at: ${again()}`,
   })
@@ -192,7 +195,7 @@ export function verifyNoneOfEachLoss({
 }: Pick<DrillStage, 'own' | 'shared' | 'again'> & { readonly target: Pick<DrillStage['target'], 'where'> }): void {
   const refuse = (what: string, remedy: string): OperatorError => new OperatorError(what, { kind: 'usage', remedy })
   if (own.scenario?.split(',').includes(eachLoss) === true) {
-    throw refuse(`--scenario ${own.scenario}: each-loss stands alone`, again('--scenario', eachLoss))
+    throw refuse(`--scenario ${own.scenario}: each-loss cannot be combined`, again('--scenario', eachLoss))
   }
   const ours = (['only', 'pairs', 'sample', 'seed'] as const).find((name) => own[name] !== undefined)
   if (ours !== undefined) throw refuse(`--${ours} is for --scenario each-loss`, again('--scenario', eachLoss))

@@ -38,7 +38,7 @@ function drawOutcome(outcome: DrillOutcome): string {
   const { name, title, struckAt, detectedMs, recoveredMs, objectiveMs, met, mendedBy, survival, failure } = outcome
   const lost = survival.changed + survival.missing
   const facts = htmlDefinitions([
-    ['noticed', detectedMs === undefined ? 'not before it was over' : `after ${showDuration(detectedMs)}`],
+    ['noticed', detectedMs === undefined ? 'only after it was over' : `after ${showDuration(detectedMs)}`],
     ['recovered', recoveredMs === undefined ? 'no' : `after ${showDuration(recoveredMs)}`],
     ['objective', showDuration(objectiveMs)],
     ['fixed by', mendedBy],

@@ -44,7 +44,7 @@ export interface Scenario {
   readonly injects: string
   /** The time to recovery that is aimed at, in milliseconds. */
   readonly objectiveMs: number
-  /** It can be brought about in the lab only. */
+  /** It is possible only in the lab. */
   readonly isLabOnly?: true
   /** No workload can outlive it: the cluster is a new one afterwards. */
   readonly isTotal?: true

@@ -88,7 +88,7 @@ function keeper(kept: KeptRun, shown: FleetProgress): () => void {
     try {
       keepRun(kept)
     } catch (error) {
-      if (isKept) shown.event('warning', `what the fleet has done is not remembered: ${messageOf(error)}`)
+      if (isKept) shown.event('warning', `the state of the fleet run cannot be saved: ${messageOf(error)}`)
       isKept = false
     }
   }
@@ -100,8 +100,8 @@ function reportStops({ stop, cancel }: StopSignals, shown: FleetProgress, say: R
     say(() => text)
     shown.event('warning', text)
   }
-  const stopping = report('stopping: what runs comes to its end, no more is begun; Ctrl-C again cancels')
-  const cancelling = report('cancelling the clusters that run')
+  const stopping = report('stopping: running clusters finish, no more are started; Ctrl-C again cancels them')
+  const cancelling = report('cancelling the running clusters')
   stop.addEventListener('abort', stopping)
   cancel.addEventListener('abort', cancelling)
   return () => {
@@ -137,7 +137,7 @@ async function soak(wave: Wave, { kept, stops, shown, say }: RunningFleet): Prom
   const hasSoaked = await soakUntil(wave, kept.run, shown, stops.stop, (until) =>
     say(() => `${name} soaks for ${showDuration(soakMs)}, ${showDuration(Math.max(0, until - Date.now()))} left`),
   )
-  if (hasSoaked) say(() => `${name} has soaked: its health is checked again`)
+  if (hasSoaked) say(() => `${name} has soaked: checking its health again`)
 }
 
 /**

@@ -45,9 +45,9 @@ export function verifySameFlags(found: Pick<KeptRun, 'runId' | 'run'>, { own, gi
   const others = Object.entries(own).filter(([flag, value]) => run.own[flag] !== value)
   if (others.length > 0) {
     const flags = others.map(([flag]) => `--${flag}`).join(', ')
-    throw new OperatorError(`the run ${runId} began with another ${flags}: its clusters would not end alike`, {
+    throw new OperatorError(`the run ${runId} began with another ${flags}: its clusters would end up different`, {
       kind: 'usage',
-      remedy: `to resume it as it began: ${resumeCommand(found, given)}`,
+      remedy: `to resume it with its own flags: ${resumeCommand(found, given)}`,
     })
   }
 }
@@ -55,14 +55,14 @@ export function verifySameFlags(found: Pick<KeptRun, 'runId' | 'run'>, { own, gi
 function verifyNotRunning({ run, runId }: KeptRun): void {
   const state = fleetStateOf(run)
   if (state === 'running') {
-    throw new OperatorError(`the run ${runId} is still carried out by process ${run.pid}`, {
+    throw new OperatorError(`the run ${runId} is still being run by process ${run.pid}`, {
       kind: 'locked',
       remedy: scriptCall('fleet', ['status', runId]),
     })
   }
   if (state !== 'on another host') return
   throw new OperatorError(
-    `the run ${runId} was begun on ${run.host}, and this is ${hostname()}: whether it still runs cannot be seen from here`,
+    `the run ${runId} was begun on ${run.host}, and this is ${hostname()}: it is not known here whether it still runs`,
     {
       kind: 'blocked',
       remedy: `on ${run.host}: ${scriptCall('fleet', ['--resume', runId])}`,
@@ -85,9 +85,9 @@ export async function interruptedFleet(
   if (last === undefined || !isInterrupted(last.run)) return undefined
   const what = `the run ${last.runId} of this fleet was interrupted`
   if (!canAsk()) {
-    throw new OperatorError(`${what}. Nothing was begun`, {
+    throw new OperatorError(`${what}. Nothing was started`, {
       kind: 'usage',
-      remedy: `to resume it: ${resumeCommand(last, given)}\nto start from the beginning: ${again('--fresh')}`,
+      remedy: `to resume it: ${resumeCommand(last, given)}\nto start over: ${again('--fresh')}`,
     })
   }
   const answer = await choose(`${what}. What now?`, [
@@ -97,7 +97,7 @@ export async function interruptedFleet(
   ])
   if (answer === 'fresh') return undefined
   if (answer === 'resume') return last
-  throw new OperatorError('stopped; nothing was begun', { kind: 'cancelled', remedy: `to resume it: ${resumeCommand(last, given)}` })
+  throw new OperatorError('stopped; nothing was started', { kind: 'cancelled', remedy: `to resume it: ${resumeCommand(last, given)}` })
 }
 
 function isInterrupted(run: FleetRun): boolean {

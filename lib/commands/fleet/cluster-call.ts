@@ -77,7 +77,7 @@ export function endOf(end: number | NodeJS.Signals, stdout: string, last: string
   const read = v.safeParse(v.pipe(text, v.parseJson(), documentSchema), stdout)
   if (!read.success || read.output.exitCode !== end) {
     const how = typeof end === 'number' ? `ended with exit code ${end}` : `was ended by ${end}`
-    const message = `the script ${how} without a document${last === '' ? '' : `; the last it said: ${last}`}`
+    const message = `the script ${how} without a document${last === '' ? '' : `; its last output: ${last}`}`
     return { outcome: 'failed', exitCode: typeof end === 'number' && end !== 0 ? end : exitCodes.failed, runId: null, error: { message } }
   }
   const { outcome, exitCode, runId = null, error } = read.output

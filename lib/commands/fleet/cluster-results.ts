@@ -7,7 +7,7 @@ import type { ClusterState } from './schedule.ts'
 export interface ClusterResult {
   readonly name: string
   readonly context: string
-  /** As the cluster's own document says it; `not-started` where it was not begun, `interrupted` where it has not come to an end. */
+  /** As the cluster's own document says it; `not-started` where it was not started, `interrupted` where it has not come to an end. */
   readonly outcome: string
   readonly exitCode: number | null
   /** The cluster's own run. */

@@ -15,7 +15,7 @@ import { describeFleet } from './fleet-report.ts'
 import { type KeptRun, keepRun } from './fleet-run.ts'
 import type { WavesResult } from './schedule.ts'
 
-/** How a run of the fleet ended: nothing was begun, only planned, or carried out. */
+/** How a run of the fleet ended: nothing was started, only planned, or carried out. */
 export type FleetEnding =
   | { readonly is: 'refused'; readonly failure: OperatorError }
   | { readonly is: 'planned'; readonly waves: readonly Wave[]; readonly file: string; readonly digest: string }
@@ -39,7 +39,7 @@ export function documentOf(ending: FleetEnding, origin: FleetOrigin, given: Give
   const times = { startedAt: origin.startedAt, finishedAt }
   if (ending.is === 'refused') {
     const { kind } = ending.failure
-    // A missing consent has no outcome of its own: nothing was begun, exit code 2.
+    // A missing consent has no outcome of its own: nothing was started, exit code 2.
     return {
       ...common,
       ...times,
@@ -76,7 +76,7 @@ function failureOf(result: WavesResult, kept: KeptRun, results: readonly WaveRes
   if (result.is === 'stopped') return new OperatorError(`stopped: ${countOutcomes(results)}`, { kind, remedy })
   const { wave, failures } = result
   const what = `${failures} of ${wave.clusters.length} clusters of the wave ${wave.name} failed, more than its maxFailures, ${wave.maxFailures}: no further cluster was begun`
-  return new OperatorError(`${what}; ${countOutcomes(results)}`, { kind, remedy: `once the cause is gone, ${remedy}` })
+  return new OperatorError(`${what}; ${countOutcomes(results)}`, { kind, remedy: `once the cause is fixed, ${remedy}` })
 }
 
 function errorOf({ message, remedy }: OperatorError): NonNullable<FleetDocument['error']> {
@@ -100,10 +100,10 @@ export function concludeFleet(ending: FleetEnding, document: FleetDocument, { co
   const { error, outcome, command, startedAt, finishedAt, exitCode } = document
   if (ending.is === 'detached') {
     const call = scriptCall('fleet', ['status', ending.kept.runId, ...placeWords(ending.kept.run)])
-    console.answer.success(`fleet ${command}: the run ${ending.kept.runId} goes on without this terminal`)
+    console.answer.success(`fleet ${command}: the run ${ending.kept.runId} continues without this terminal`)
     console.answer.line(`  → ${call}`)
   } else if (error === undefined) {
-    const what = outcome === 'planned' ? 'planned only, nothing was begun' : countOutcomes(document.waves)
+    const what = outcome === 'planned' ? 'planned only, nothing was started' : countOutcomes(document.waves)
     const took = showDuration(Date.parse(finishedAt ?? startedAt) - Date.parse(startedAt))
     console.answer.success(`fleet ${command}: ${what} (${took})`)
   } else {

@@ -29,7 +29,7 @@ export async function fleetConsent(asked: ConsentRequest): Promise<FleetConsent>
   const lacking = [...(given.yes === true ? [] : ['--yes']), ...(effect === 'destroys' && !destroys ? [`--destroy=${asked.digest}`] : [])]
   if (lacking.length === 0) return { changes: true, destroys }
   if (!canAsk()) {
-    throw new OperatorError('nothing was begun: there is no terminal to ask for consent on', {
+    throw new OperatorError('nothing was started: there is no terminal to ask for consent', {
       kind: 'usage',
       remedy: asked.again(...lacking),
     })
@@ -42,9 +42,9 @@ export async function fleetConsent(asked: ConsentRequest): Promise<FleetConsent>
 function isNamed(named: string, { clusters, digest, again }: ConsentRequest): boolean {
   if (named.startsWith('sha256:')) {
     if (named === digest) return true
-    throw new OperatorError(`--destroy has the digest of another FILE: this one is ${digest}. Nothing was begun`, {
+    throw new OperatorError(`--destroy has the digest of another FILE: this one is ${digest}. Nothing was started`, {
       kind: 'usage',
-      remedy: `read FILE again; if it is what you mean: ${again(`--destroy=${digest}`)}`,
+      remedy: `check FILE again; if it is right: ${again(`--destroy=${digest}`)}`,
     })
   }
   const wanted = clusters.map(({ name }) => name)
@@ -57,7 +57,7 @@ function isNamed(named: string, { clusters, digest, again }: ConsentRequest): bo
     ...(unknown.length === 0 ? [] : [`it names ${unknown.join(', ')}${close === undefined ? '' : ` (did you mean ${close}?)`}`]),
     ...(missing.length === 0 ? [] : [`it lacks ${missing.join(', ')}`]),
   ]
-  throw new OperatorError(`--destroy does not name the clusters of this run: ${what.join('; ')}. Nothing was begun`, {
+  throw new OperatorError(`--destroy does not name the clusters of this run: ${what.join('; ')}. Nothing was started`, {
     kind: 'usage',
     remedy: `if these are the clusters you mean: ${again(`--destroy=${wanted.join(',')}`)}`,
   })
@@ -68,14 +68,14 @@ async function askToChange({ command, clusters }: ConsentRequest): Promise<void>
     { name: 'begin', message: 'Begin' },
     { name: 'stop', message: 'Stop here' },
   ])
-  if (answer === 'stop') throw new OperatorError('stopped; nothing was begun', { kind: 'cancelled' })
+  if (answer === 'stop') throw new OperatorError('stopped; nothing was started', { kind: 'cancelled' })
 }
 
 async function askToDestroy({ command, clusters, console, again }: ConsentRequest): Promise<void> {
   const wanted = `${command} ${clusters.length}`
   console.warning(`${command} breaks Flux on purpose on ${countOf(clusters)}: ${clusters.map(({ name }) => name).join(', ')}`)
   if ((await askText(`To consent, type the command and the number of clusters, ${wanted}:`)) === wanted) return
-  throw new OperatorError(`that is not ${wanted}; nothing was begun`, { kind: 'usage', remedy: again() })
+  throw new OperatorError(`that is not ${wanted}; nothing was started`, { kind: 'usage', remedy: again() })
 }
 
 function countOf(clusters: readonly FleetCluster[]): string {

@@ -8,7 +8,7 @@ export interface FleetDocument {
   readonly script: 'fleet'
   readonly command: string
   readonly engine: FleetRun['engine']
-  /** Undefined where nothing was begun. */
+  /** Undefined where nothing was started. */
   readonly runId?: string
   /** FILE, and the digest of what it said. */
   readonly file?: string

@@ -46,7 +46,7 @@ export type ParsedFleet =
 /** Names appear in file names, comma-separated lists and reports. */
 const name = v.pipe(
   v.string('must be a string'),
-  v.regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$/, 'wants letters, digits, dots and hyphens, at most 63'),
+  v.regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$/, 'must consist of letters, digits, dots and hyphens, at most 63'),
 )
 const text = v.pipe(v.string('must be a string'), v.nonEmpty('must not be empty'))
 const clusterSchema = v.strictObject({
@@ -126,7 +126,7 @@ function checkEntries({ clusters, waves }: v.InferOutput<typeof fleetSchema>, li
   if (clusters.length === 0) findings.push({ line: lineOf(['clusters']), what: 'there are no clusters' })
   findings.push(
     ...repeated(foundClusters, 'name', (one, first) => `the cluster ${one} is named twice, first in line ${first}`),
-    ...repeated(foundClusters, 'context', (one, first) => `the context ${one} stands for two clusters, first in line ${first}`),
+    ...repeated(foundClusters, 'context', (one, first) => `the context ${one} is used by two clusters, first in line ${first}`),
     ...repeated(foundWaves, 'name', (one, first) => `the wave ${one} is named twice, first in line ${first}`),
     ...unmatched(foundClusters, foundWaves),
   )

@@ -35,7 +35,7 @@ function timelineRows({ waves }: FleetDocument): string[][] {
     ])
 }
 
-/** Those that were not begun come last. */
+/** Those that were not started come last. */
 function beganAt({ startedAt }: ClusterResult): number {
   return startedAt === null ? Number.MAX_VALUE : Date.parse(startedAt)
 }

@@ -90,7 +90,7 @@ const runSchema = v.object({
   startedAt: text,
   finishedAt: v.optional(text),
   outcome: v.optional(text),
-  /** Why it was refused, where nothing was begun. */
+  /** Why it was refused, where nothing was started. */
   error: v.optional(v.object({ message: text, remedy: v.optional(text) })),
   clusters: v.record(text, recordSchema),
   /** When each wave was done, soaked and healthy. */

@@ -32,7 +32,7 @@ export async function fleetStatus(runs: string, call: StatusCall, tools: StatusT
   }
   const kept = findRun(runs, call.run)
   if (kept === undefined) {
-    throw new OperatorError(call.run === '' ? 'no fleet was ever run from here' : `there is no run ${call.run} of a fleet`, {
+    throw new OperatorError(call.run === '' ? 'fleet has never run from here' : `there is no run ${call.run} of a fleet`, {
       kind: 'usage',
       remedy: printable(['ls', fleetHome(runs)]),
     })

@@ -95,7 +95,7 @@ export function parseFleetCall(commands: FleetCommands, args: readonly string[])
   if (command === undefined) {
     const names = [...Object.keys(commands), 'status']
     const close = nearest(name, names)
-    throw usage(`a fleet has no command ${name}; ${close === undefined ? `there are ${names.join(', ')}` : `did you mean ${close}?`}`)
+    throw usage(`fleet has no command ${name}; ${close === undefined ? `there are ${names.join(', ')}` : `did you mean ${close}?`}`)
   }
   const flags = { ...command.flags, ...withoutRefused(ownFlags, command.refuses) }
   const { values } = parseFlags('fleet', flags, rest, 0, { ...fromFile, ...command.refuses })
@@ -104,7 +104,7 @@ export function parseFleetCall(commands: FleetCommands, args: readonly string[])
   if (given.version === true) return { is: 'version' }
   verifyEngine(given)
   const isResumed = given.resume !== undefined
-  if (isResumed && given.fresh === true) throw usage('--resume and --fresh rule each other out')
+  if (isResumed && given.fresh === true) throw usage('--resume and --fresh exclude each other')
   if (!isResumed && given.fleet === undefined) throw usage('which fleet? --fleet is mandatory', '--fleet FILE')
   return { is: 'run', name, given, own: only(command.flags, given), shared: only(rememberedFlags, given) }
 }
@@ -117,11 +117,11 @@ function parseBare(commands: FleetCommands, args: readonly string[]): FleetCall 
     throw usage(`which command? There are ${[...Object.keys(commands), 'status'].join(', ')}`)
   }
   parseFlags('fleet', resumeFlags, args, 0, {
-    fleet: 'a resumed run knows its FILE',
+    fleet: 'a resumed run uses its own FILE',
     engine: 'a resumed run keeps its engine',
-    wave: 'a resumed run knows its waves',
+    wave: 'a resumed run uses its own waves',
     'dry-run': 'fleet status shows what is left',
-    fresh: 'it rules --resume out',
+    fresh: 'it excludes --resume',
   })
   return { is: 'run', name: undefined, given, own: {}, shared: only(rememberedFlags, given) }
 }
@@ -144,10 +144,10 @@ function verifyEngine({ engine, on, namespace, detach, lab, resume }: GivenFlags
     throw usage(`there is no engine ${String(engine)}; there are local and kubernetes`, '--engine kubernetes')
   }
   if (engine === 'kubernetes') {
-    if (on === undefined) throw usage('on which cluster are the Jobs to be? --on is mandatory', '--on CONTEXT')
+    if (on === undefined) throw usage('which cluster runs the Jobs? --on is mandatory', '--on CONTEXT')
     if (lab === true) {
       throw usage(
-        '--lab is for the engine local: a pod finds no lab',
+        '--lab works only with the engine local: a pod has no lab',
         'eval "$(npx zx scripts/lab.ts env)", then --on lab-infra without --lab',
       )
     }

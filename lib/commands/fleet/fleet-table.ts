@@ -8,7 +8,7 @@ export interface FleetRow {
   readonly state: 'waiting' | 'running' | 'done' | 'failed'
   /** What it works on now, or how it ended. */
   readonly what: string
-  /** Undefined for a cluster that was not begun. */
+  /** Undefined for a cluster that was not started. */
   readonly elapsedMs: number | undefined
 }
 

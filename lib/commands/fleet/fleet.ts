@@ -58,7 +58,7 @@ export async function fleet(commands: FleetCommands, args: readonly string[]): P
 function asFailure(thrown: unknown): OperatorError {
   if (!(thrown instanceof OperatorError)) return new OperatorError(messageOf(thrown), { cause: thrown })
   if (thrown.kind !== 'cancelled' || thrown.remedy !== undefined) return thrown
-  return new OperatorError('stopped; nothing was begun', { kind: 'cancelled', cause: thrown })
+  return new OperatorError('stopped; nothing was started', { kind: 'cancelled', cause: thrown })
 }
 
 type Ran = Promise<{ readonly ending: FleetEnding; readonly command: string }>
@@ -90,7 +90,7 @@ async function runFleet(call: RunCall, { commands, console, log, redactor, origi
     showFleetPlan(isDryRun ? console.answer : console, plan)
     for (const { cluster, complaint } of seen) {
       if (complaint !== undefined)
-        console.warning(`${cluster.name} does not answer; unless it does in its turn, it counts as a failure: ${complaint}`)
+        console.warning(`${cluster.name} does not answer; if it still does not when its turn comes, it counts as a failure: ${complaint}`)
     }
     if (isDryRun) return { ending: { is: 'planned', waves, file: file.path, digest: file.digest }, command: name }
     const effect = command.effectOf({ ...own, lab: shared.lab })

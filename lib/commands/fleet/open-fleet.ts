@@ -97,7 +97,7 @@ async function accessOf(
   if (shared.kubeconfig !== undefined) {
     throw new OperatorError('--lab has a kubeconfig of its own; --kubeconfig is for other clusters', {
       kind: 'usage',
-      remedy: 'leave one of them out',
+      remedy: 'omit one of them',
     })
   }
   const { ensureLab } = await import('../../../lab/client.ts')
@@ -112,7 +112,7 @@ export function blockedBy({ path }: Pick<FleetFile, 'path'>, findings: readonly 
   const sorted = findings.toSorted((one, other) => one.line - other.line)
   const all = sorted.map(({ line, what }) => `  ${path}:${line}: ${what}`)
   const count = findings.length === 1 ? '1 problem' : `${findings.length} problems`
-  return new OperatorError(`${count} with the fleet; nothing was begun:\n${all.join('\n')}`, {
+  return new OperatorError(`${count} with the fleet; nothing was started:\n${all.join('\n')}`, {
     kind: 'blocked',
     remedy: `correct them in ${shellQuote(path)}, then run the same command again`,
   })

@@ -92,7 +92,7 @@ function resumedFleet({ shared }: RunCall, earlier: KeptRun, commands: FleetComm
 export function commandNamed(name: string, commands: FleetCommands): FleetCommand {
   const command = commands[name]
   if (command !== undefined) return command
-  throw new OperatorError(`a fleet has no command ${name}`, { kind: 'usage', remedy: scriptCall('fleet', ['--help']) })
+  throw new OperatorError(`fleet has no command ${name}`, { kind: 'usage', remedy: scriptCall('fleet', ['--help']) })
 }
 
 /** Without the flags that were not given. */

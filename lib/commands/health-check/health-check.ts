@@ -82,11 +82,11 @@ export function unhealthyError(
   ]
   if (atWork !== undefined) {
     const { holder, phase } = atWork
-    return new OperatorError(`${context} is not healthy while ${holder} is at work on it, in phase: ${phase}; ${what.join('; ')}`, {
-      remedy: `wait until that has ended, then look again: npx zx scripts/health-check.ts ${where}`,
+    return new OperatorError(`${context} is not healthy while ${holder} is changing it, in phase: ${phase}; ${what.join('; ')}`, {
+      remedy: `wait until that run has ended, then check again: npx zx scripts/health-check.ts ${where}`,
     })
   }
   return new OperatorError(`${context} is not healthy; ${what.join('; ')}`, {
-    remedy: `begin with the first command above; or, to repair what can be repaired: npx zx scripts/recover.ts ${where}`,
+    remedy: `start with the first command above; or, to repair what can be repaired: npx zx scripts/recover.ts ${where}`,
   })
 }

@@ -138,7 +138,7 @@ function suspensionsNotices(capture: Pick<Capture, 'entries'>): string[] {
   const early = new Set(suspendedEarly(capture).map(({ ref }) => identityOf(ref)))
   const late = suspendedByHand(capture).filter((ref) => !early.has(identityOf(ref)) && !isByHand(capture, ref))
   if (late.length === 0) return []
-  return [`suspended by hand, and suspended again only once Flux runs and has acted on it: ${late.map(nameOf).join(', ')}`]
+  return [`suspended by hand, and suspended again only after Flux has reconciled them: ${late.map(nameOf).join(', ')}`]
 }
 
 /** What is in no inventory comes back as it was, suspension and all. */

@@ -27,12 +27,12 @@ export function noteRebuild(memory: RunState, more: Partial<RebuildNotes>): void
 export function noteTornDown(say: (milestone: string) => Promise<void>): Step {
   return {
     id: 'torn-down',
-    title: 'Note that Flux is down: this run never takes it down again',
+    title: 'Record that Flux is down: this run never removes it again',
     risk: 'safe',
     check({ memory }) {
       const { isOver } = teardownNotes(memory)
       if (isOver !== undefined) return Promise.resolve({ is: 'done', detail: `since ${isOver}` })
-      return Promise.resolve({ is: 'todo', change: "note it in the run's memory", commands: [] })
+      return Promise.resolve({ is: 'todo', change: "record it in the run's state", commands: [] })
     },
     async apply({ memory }) {
       noteTeardown(memory, { isOver: new Date().toISOString() })
@@ -50,7 +50,7 @@ export function noteBack(say: (milestone: string) => Promise<void>): Step {
     check({ memory }) {
       const { backAt } = rebuildNotes(memory)
       if (backAt !== undefined) return Promise.resolve({ is: 'done', detail: describeAbsence(memory) })
-      return Promise.resolve({ is: 'todo', change: "note it in the run's memory", commands: [] })
+      return Promise.resolve({ is: 'todo', change: "record it in the run's state", commands: [] })
     },
     async apply({ memory }) {
       noteRebuild(memory, { backAt: new Date().toISOString() })
@@ -63,7 +63,7 @@ export function noteBack(say: (milestone: string) => Promise<void>): Step {
 export function describeAbsence(memory: RunState): string {
   const { stoppedAt, backAt, away } = describeAway(memory)
   if (stoppedAt === 'never') return 'it had not been running'
-  return backAt === undefined ? `it is away since ${stoppedAt}` : `it was away for ${away}, from ${stoppedAt} to ${backAt}`
+  return backAt === undefined ? `it has been down since ${stoppedAt}` : `it was down for ${away}, from ${stoppedAt} to ${backAt}`
 }
 
 /** When Flux was stopped (`never` where it did not run), when it was back, and how long that was. */

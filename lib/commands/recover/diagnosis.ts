@@ -16,7 +16,7 @@ export function diagnose(evidence: Evidence, begun: readonly string[] = []): Dia
   const { expectsOperator } = evidence.installation
   const found = failureModes.flatMap((mode): Diagnosis[] => {
     if (mode.isOperators === true && !expectsOperator) return []
-    const because = mode.recognise(evidence) ?? (begun.includes(mode.id) ? 'an earlier run has begun to fix it' : undefined)
+    const because = mode.recognise(evidence) ?? (begun.includes(mode.id) ? 'an earlier run started to fix it' : undefined)
     return because === undefined ? [] : [{ mode, because }]
   })
   const whole = found.find(({ mode }) => mode.isWhole === true)

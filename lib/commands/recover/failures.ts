@@ -59,8 +59,7 @@ export const failureModes: readonly FailureMode[] = [
     id: 'cluster-emptied',
     title: 'The whole cluster lost',
     isWhole: true,
-    recognise: ({ hasCrds, isEmpty }) =>
-      !hasCrds && isEmpty ? 'there is nothing of Flux, and the cluster is a new or empty one' : undefined,
+    recognise: ({ hasCrds, isEmpty }) => (!hasCrds && isEmpty ? 'there is no Flux, and the cluster is new or empty' : undefined),
     remedy: everything,
   },
   {

@@ -50,7 +50,7 @@ export function judgeHolders(
     return [
       blocks(
         `${nameOf(ref)} ${state}: ${foreign.join(', ')}`,
-        `let anyone who put it there finish; if that is gone for good: ${kubectlCall('edit', ref)}, and take it out of metadata.finalizers`,
+        `let its owner finish; if the owner no longer exists: ${kubectlCall('edit', ref)}, and remove it from metadata.finalizers`,
       ),
     ]
   })

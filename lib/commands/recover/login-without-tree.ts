@@ -23,8 +23,8 @@ export async function loginWithoutTree(
   const secret = name === undefined ? undefined : await gitSecret(loginFor(target.login, url), redactor, wanted)
   if (opened === undefined && secret === undefined) {
     throw new RemedyNeeds(
-      `Flux's login for Git has to be made again, and ${whyNoLogin(target.login, url)}`,
-      `set GIT_ORIGIN and GIT_USERNAME and GIT_PASSWORD, or GIT_SSH_KEY_FILE and GIT_KNOWN_HOSTS_FILE (.env.example); or --from a capture that holds Secret ${name ?? 'of the source'}`,
+      `Flux's login for Git must be recreated, and ${whyNoLogin(target.login, url)}`,
+      `set GIT_ORIGIN and GIT_USERNAME and GIT_PASSWORD, or GIT_SSH_KEY_FILE and GIT_KNOWN_HOSTS_FILE (.env.example); or --from a capture that contains Secret ${name ?? 'of the source'}`,
     )
   }
   return [...(opened?.beforeFlux ?? []), ...(secret === undefined ? [] : [ensureLogin(secret, loginPlaceOf(url, target.login), redactor)])]

@@ -26,8 +26,8 @@ export async function findObstacles(cluster: Cluster, found: readonly Trouble[])
     if (service === undefined || isExpired) continue
     if ((await cluster.get({ apiVersion: 'v1', kind: 'Service', ...service })) !== undefined) {
       throw new RemedyNeeds(
-        `the Service ${service.namespace}/${service.name} of ${nameOf(refOf(configuration))} is there, and has no endpoint that is ready`,
-        `kubectl --namespace ${service.namespace} get service,endpointslices,pods; if what served it is gone for good: kubectl delete ${configuration.kind.toLowerCase()} ${configuration.metadata.name}`,
+        `the Service ${service.namespace}/${service.name} of ${nameOf(refOf(configuration))} exists, but has no ready endpoint`,
+        `kubectl --namespace ${service.namespace} get service,endpointslices,pods; if its server will not come back: kubectl delete ${configuration.kind.toLowerCase()} ${configuration.metadata.name}`,
       )
     }
   }

@@ -36,9 +36,9 @@ const kinds: readonly OutsideProblem[] = [
     title: "Git's certificate expired, or signed by an authority that Flux does not know",
     probes: ['sources', 'revision'],
     words: /x509: |certificate (has expired|signed by unknown authority|verify failed)|tls: failed to verify/i,
-    why: 'the server has to show a certificate that is valid, or Flux has to be given its authority',
+    why: 'the server needs a valid certificate, or Flux needs its certificate authority',
     remedy: () =>
-      'renew the certificate at the Git server; for a new authority put it as ca.crt into the Secret with the login (docs/private-networks.md)',
+      'renew the certificate at the Git server; if the authority is new, add it as ca.crt to the Secret with the login (docs/private-networks.md)',
   },
   {
     id: 'artifact-gone',
@@ -46,8 +46,8 @@ const kinds: readonly OutsideProblem[] = [
     probes: ['sources', 'instance'],
     words:
       /manifest unknown|MANIFEST_UNKNOWN|NAME_UNKNOWN|failed to determine artifact digest.*(not found|404)|(tag|digest|manifest).*not found/i,
-    why: 'only the registry, or another version in Git, can give it back; what runs goes on',
-    remedy: () => 'push the version to the registry again, or name one that is there in settings.yaml (kubernetes/clusters)',
+    why: 'only the registry can restore it, or Git can name another version; what runs keeps running',
+    remedy: () => 'push the version to the registry again, or name an existing one in settings.yaml (kubernetes/clusters)',
   },
   {
     id: 'admission-refuses',
@@ -55,8 +55,8 @@ const kinds: readonly OutsideProblem[] = [
     probes: ['instance', 'controllers', 'operator', 'kustomizations', 'helmreleases'],
     words:
       /admission webhook "[^"]+" denied the request|ValidatingAdmissionPolicy '[^']+' with binding '[^']+' denied request|violates PodSecurity/,
-    why: 'a policy is a decision of people, and is not taken away',
-    remedy: ({ reason }) => `except Flux's namespace from it, or have Git say what it allows: ${policyIn(reason)}`,
+    why: 'recover does not remove a policy, because people decided it',
+    remedy: ({ reason }) => `exclude Flux's namespace from it, or change Git to what it allows: ${policyIn(reason)}`,
   },
 ]
 

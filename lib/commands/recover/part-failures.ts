@@ -51,7 +51,7 @@ export const partFailures: readonly FailureMode[] = [
   },
   {
     id: 'parts-gone',
-    title: 'What Flux consists of deleted or emptied',
+    title: 'Parts of Flux deleted or emptied',
     // The FluxInstance's HelmRelease has a failure mode of its own.
     recognise: ({ probed, namespace }) =>
       described(
@@ -98,7 +98,7 @@ async function scaleUp(remedies: Remedies): Promise<Remedy> {
   const { namespace, controllers, installation, probed } = evidence
   if (!installation.expectsOperator) {
     const next = idle(probed, 'controllers').flatMap((one) => one.next ?? [])
-    throw new RemedyNeeds('no operator keeps the controllers of this Flux', next.join('; '))
+    throw new RemedyNeeds('no operator manages the controllers of this Flux', next.join('; '))
   }
   const operator =
     idle(probed, 'operator').length === 0 ? [] : repairsOperator(evidence) ? [awaitOperator(namespace)] : await remedies.operator()

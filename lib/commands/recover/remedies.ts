@@ -77,8 +77,8 @@ export function remediesOf(surroundings: PrepareContext<typeof restoreFlags>, ev
   const inGit = (): ClusterInGit => {
     if (target.inGit !== undefined) return target.inGit
     throw new RemedyNeeds(
-      `it takes what Git says of the cluster, and there is no ${settingsFile(target.context)}`,
-      'make that folder as README.md says, or name it with --cluster NAME',
+      `it needs the cluster's folder in Git, and there is no ${settingsFile(target.context)}`,
+      'create that folder as README.md says, or name it with --cluster NAME',
     )
   }
   // What looks at the cluster beforehand must not find what the first steps let go.
@@ -188,13 +188,10 @@ export function remediesOf(surroundings: PrepareContext<typeof restoreFlags>, ev
 }
 
 function noLogin(secret: string): OperatorError {
-  return new OperatorError(
-    `Flux's login for Git has to be created again, and neither a login nor a capture is given. Nothing was changed`,
-    {
-      kind: 'blocked',
-      remedy: `set GIT_USERNAME and GIT_PASSWORD, or GIT_SSH_KEY_FILE and GIT_KNOWN_HOSTS_FILE (.env.example); or --from a capture that holds Secret ${secret}`,
-    },
-  )
+  return new OperatorError(`Flux's login for Git must be recreated, and neither a login nor a capture is given. Nothing was changed`, {
+    kind: 'blocked',
+    remedy: `set GIT_USERNAME and GIT_PASSWORD, or GIT_SSH_KEY_FILE and GIT_KNOWN_HOSTS_FILE (.env.example); or --from a capture that contains Secret ${secret}`,
+  })
 }
 
 /** Those who were seen to change something over and over. */

@@ -23,7 +23,7 @@ export async function untilDecided(
   const evidence = await gather()
   const { namespace, upgrade } = evidence
   if (upgrade === undefined || !isUndecided(evidence, begun)) return evidence
-  const waiting = console.wait(`Flux is on its way from ${upgrade.from} to ${upgrade.to}: waiting until it runs or fails`)
+  const waiting = console.wait(`Flux is being upgraded from ${upgrade.from} to ${upgrade.to}: waiting until it runs or fails`)
   try {
     return await waitUntil(cluster, {
       watches: [fluxKinds.fluxInstance, kinds.deployment, kinds.pod].map((kind) => ({ kind, query: { namespace } })),

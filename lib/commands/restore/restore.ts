@@ -68,7 +68,7 @@ function fileOf(from: string | undefined, context: string): string {
 export function verifyOrigin({ header }: Pick<Capture, 'header'>, uid: string, isMeant: boolean, file: string): void {
   if (header.uid === uid || isMeant) return
   const origin = `${header.context} at ${header.server} (kube-system ${header.uid})`
-  throw new OperatorError(`${file} is of another cluster: ${origin}; this one is ${uid}. Nothing was touched`, {
+  throw new OperatorError(`${file} is from another cluster: ${origin}; this one is ${uid}. Nothing was changed`, {
     kind: 'blocked',
     remedy: 'if that is right: --from-other-cluster',
   })

@@ -23,7 +23,7 @@ export function restoreBeforeFlux(restoring: RestoreSource): Step[] {
     ensureRestored(restoring, ['namespace'], 'restore-namespaces', 'Restore the namespaces'),
     ensureRestored(restoring, ['account', 'referred'], 'restore-secrets', 'Restore the Secrets and ConfigMaps that Flux refers to'),
     ensureRestored(restoring, ['helm-storage'], 'restore-helm-storage', 'Restore the Helm records of releases in other namespaces'),
-    ensureRestored(restoring, ['named'], 'restore-named', 'Restore what was named to be captured'),
+    ensureRestored(restoring, ['named'], 'restore-named', 'Restore the objects that were captured with --include'),
   ]
 }
 

@@ -43,7 +43,7 @@ export async function planCapture(
   const decryptor = await preflight.learn(() => externalDecryptor(keys, collected))
   await preflight.check(() => [
     ...collected.unreadable.map((what) => notice(what)),
-    ...collected.absent.map((what) => notice(`${what}: referred to, but not there, so not captured`)),
+    ...collected.absent.map((what) => notice(`${what}: referenced, but does not exist, so not captured`)),
   ])
   return decryptor === undefined ? undefined : { request, keys, decryptor, copyTo: copy === '' ? undefined : copy, collected }
 }

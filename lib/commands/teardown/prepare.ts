@@ -98,7 +98,9 @@ export async function prepareTeardown(surroundings: PrepareContext<typeof teardo
   const comesBack = notes.comesBack ?? (isGone ? undefined : await preflight.learn(() => readComesBack(surroundings, there)))
   const notices = [
     ...preflight.conclude(),
-    ...(comesBack?.keepFirst === undefined ? [] : [`the values of a Helm release go with it; keep them first: ${comesBack.keepFirst}`]),
+    ...(comesBack?.keepFirst === undefined
+      ? []
+      : [`the values of a Helm release are deleted with it; save them first: ${comesBack.keepFirst}`]),
   ]
   if (comesBack !== undefined) noteTeardown(memory, { comesBack })
   return { namespace, keepsNamespace, ownedObjects: all, isGone, capture, notices }
@@ -133,7 +135,7 @@ function judgeLock(lockNamespace: string, namespace: string, keepsNamespace: boo
 function judgeLeftAlone(crds: readonly KubeObject[], bindings: readonly string[]): Finding[] {
   const names = crds.map(({ metadata: { name } }) => nameOf({ ...kinds.crd, name }))
   return [
-    ...(names.length === 0 ? [] : [notice(`left alone, since they are not Flux's: ${names.join(', ')}`)]),
-    ...(bindings.length === 0 ? [] : [notice(`left alone, although accounts go that they name: ${bindings.join(', ')}`)]),
+    ...(names.length === 0 ? [] : [notice(`not deleted, because they are not Flux's: ${names.join(', ')}`)]),
+    ...(bindings.length === 0 ? [] : [notice(`not deleted, although they name ServiceAccounts that will be: ${bindings.join(', ')}`)]),
   ]
 }

@@ -74,7 +74,7 @@ function rememberReturn(step: Step): Step {
 /** Until the point of no return all is put back: nothing was deleted, only stopped. */
 export function teardownRollback(namespace: string, memory: RunState): Rollback {
   return {
-    title: 'putting Flux back as it was',
+    title: 'restoring Flux as it was',
     shouldRollBack() {
       const { passedReturn, rested, replicas } = teardownNotes(memory)
       return passedReturn === undefined && (rested !== undefined || Object.keys(replicas).length > 0)
@@ -88,9 +88,9 @@ export function teardownStopped(memory: RunState): ReturnType<NonNullable<StepSe
   const { passedReturn, isOver } = teardownNotes(memory)
   if (passedReturn === undefined) return undefined
   const file = notedCapture(memory)?.file
-  const flux = isOver === undefined ? 'Flux is partly gone' : 'Flux was taken down, and is not all back'
+  const flux = isOver === undefined ? 'Flux is partly gone' : 'Flux was removed, and is not completely restored'
   const kept = file === undefined ? '' : `; the capture is ${file}`
-  return { state: `${flux}; the workloads that it deployed run on. From here there is only forward${kept}` }
+  return { state: `${flux}; the workloads that it deployed keep running. From here the run can only be resumed${kept}` }
 }
 
 /** What the document says of a teardown. */
@@ -136,10 +136,10 @@ export function summarizeTeardown(
   const commands = comesBack === undefined ? [`npx zx scripts/bootstrap.ts ${where}`] : comesBack.commands
   const isFirst = comesBack === undefined || comesBack.needsSecretsFirst
   return [
-    `There is no Flux on ${context} any more. ${survival === undefined ? '' : `${survival.checked} objects that it could have touched are the same as before.`}`,
+    `Flux is removed from ${context}. ${survival === undefined ? '' : `${survival.checked} objects that it could have touched are the same as before.`}`,
     ...(comesBack === undefined ? [] : [`It had been installed by ${comesBack.by}.`]),
     '',
-    'Next, to have it again:',
+    'Next, to install it again:',
     ...(isFirst ? restore : []),
     ...commands.map((command) => `  ${command}`),
     // What is of Flux's kinds has to wait for them; who goes by this project's Git has nothing that Git does not bring.

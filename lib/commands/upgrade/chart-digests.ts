@@ -34,7 +34,7 @@ export async function digestLinesAt(
       findings.push(
         blocks(
           `the chart ${url} is pinned by digest, and the registry does not say which digest ${version} has`,
-          `see whether it is there: helm show chart ${shellQuote(url)} --version ${version}; or set ${key} to "" in Git, push, and run again`,
+          `check whether it exists: helm show chart ${shellQuote(url)} --version ${version}; or set ${key} to "" in Git, push, and run again`,
         ),
       )
     }

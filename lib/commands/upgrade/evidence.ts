@@ -27,7 +27,7 @@ export async function keepEvidence(run: StepContext, namespace: string): Promise
     console.faint(`  evidence of what is replaced: ${path}`)
   } catch (error) {
     run.signal.throwIfAborted()
-    console.warning(`what the rollback removes could not be kept: ${messageOf(error)}`)
+    console.warning(`what the rollback removes could not be saved: ${messageOf(error)}`)
   }
 }
 

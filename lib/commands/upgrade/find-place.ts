@@ -39,6 +39,6 @@ export async function locateVersion(
   const listed = found.map(({ file, line, says }) => `${file}:${line} (${says})`).join(', ')
   throw new OperatorError(`${found.length} places in ${where} name a version of ${names[of]}, and none was changed: ${listed}`, {
     kind: 'blocked',
-    remedy: 'leave the version in one of them and take it out of the others, or have them take it from one variable; push, and run again',
+    remedy: 'keep the version in one of them and remove it from the others, or use one variable in all of them; push, and run again',
   })
 }

@@ -13,7 +13,7 @@ export function upgradeImages(stage: UpgradeStage, notes: UpgradeNotes, at: Bran
       const { imagesChecked = '' } = readNotes(stage.memory) ?? {}
       if (imagesChecked !== '') return imagesChecked
       const inGit = await at.read(signal).catch(() => undefined) // the next step tells why Git does not answer
-      return inGit?.isSo === true || commitOf(stage.memory) !== '' ? 'not checked: Git says this version already' : undefined
+      return inGit?.isSo === true || commitOf(stage.memory) !== '' ? 'not checked: Git has this version already' : undefined
     },
   }
 }
@@ -27,7 +27,7 @@ export function rollbackImages(stage: UpgradeStage, notes: UpgradeNotes): ImageC
     settled() {
       const { imagesChecked = '', isGoingBack: isRollingBack = false } = readNotes(memory) ?? {}
       if (imagesChecked !== '') return Promise.resolve(imagesChecked)
-      return Promise.resolve(isRollingBack ? 'not checked: it was begun' : undefined)
+      return Promise.resolve(isRollingBack ? 'not checked: the run had already started' : undefined)
     },
   }
 }

@@ -135,7 +135,7 @@ const forGood = ['InvalidImageName', 'ErrImageNeverPull', 'CreateContainerConfig
 
 /** What a pod of the check, or its absence, says of its image. */
 export function podVerdict(pod: KubeObject | undefined, { name }: Pick<NewImage, 'name'>): Verdict {
-  if (pod === undefined) return { is: 'unable', words: 'its pod was deleted by another' }
+  if (pod === undefined) return { is: 'unable', words: 'its pod was deleted by someone else' }
   const { status } = v.parse(podSchema, pod)
   const { waiting, terminated } = status.containerStatuses.find((one) => one.name === name)?.state ?? {}
   if (terminated !== undefined) {

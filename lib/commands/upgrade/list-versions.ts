@@ -82,22 +82,22 @@ async function readOwnTree({ cluster, tools, folder }: Session, target: Target):
 async function readElsewhere(session: Session, target: Target): Promise<Subject> {
   const located = await locateFlux(session.cluster, 'flux', target.where)
   const { instance: live, place } = located
-  if (live === undefined) throw notKnown('a flux CLI brings only its own, and there is no operator')
+  if (live === undefined) throw notKnown('a flux CLI installs only its own version, and there is no operator')
   const { at, files } = await readPlace(session, target, located, { of: 'flux', version: undefined })
   const { version: operator, url: chart } = await operatorOf(session.cluster, refsIn(place).operatorRelease)
   return { live, flux: at.says, operator, chart, artifact: artifactOf(live), files }
 }
 
 function notKnown(why: string): OperatorError {
-  return new OperatorError(`which versions of Flux there are is not known: ${why}`, {
+  return new OperatorError(`the available versions of Flux are not known: ${why}`, {
     kind: 'blocked',
-    remedy: 'https://fluxcd.io/flux/releases; what the operator knows it says itself: upgrade.ts --to X.Y.Z --dry-run',
+    remedy: 'https://fluxcd.io/flux/releases; to see whether the operator knows one: upgrade.ts --to X.Y.Z --dry-run',
   })
 }
 
 const minorOf = (version: string): string => version.slice(0, version.lastIndexOf('.'))
 
-/** What Git has in API versions that go away, for each newer minor of Flux: its patches all have the same. */
+/** What Git has in API versions that will be removed, for each newer minor of Flux: its patches all have the same. */
 function oldApisByMinor(
   files: readonly TextFile[],
   crds: readonly FluxCrd[],
@@ -109,7 +109,7 @@ function oldApisByMinor(
     for (const flux of distribution.versions.filter((version) => isNewerMinor(version, here.flux))) {
       if (old.has(minorOf(flux))) continue
       const { found } = oldApisIn(files, crds, apiChanges(crds, distribution, flux).removedVersions)
-      const reported = found.map(({ place, kind, apiVersion }) => `${place}: ${kind} in ${apiVersion}, which goes away`)
+      const reported = found.map(({ place, kind, apiVersion }) => `${place}: ${kind} in ${apiVersion}, which will be removed`)
       old.set(minorOf(flux), reported)
     }
   }

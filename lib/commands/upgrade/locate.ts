@@ -85,7 +85,7 @@ function versionedObject(
   const what = installedBy === 'several' ? 'more than one Flux is in this cluster' : `Flux was installed by ${installerTitles[installedBy]}`
   throw blocked(
     `${what}: its version is not one that Flux reads from Git`,
-    installedBy === 'several' ? `npx zx scripts/health-check.ts ${where}` : 'change the version where that says it',
+    installedBy === 'several' ? `npx zx scripts/health-check.ts ${where}` : 'change the version there',
   )
 }
 
@@ -95,14 +95,14 @@ async function bringersOf(cluster: Cluster, object: KubeObject): Promise<Bringer
   if (bringers === undefined) throw notBrought(name)
   if (bringers.maker?.kind !== fluxKinds.resourceSet.kind) return bringers
   throw blocked(
-    `${name} is made by ${nameOf(bringers.maker)}, which may fill in its version from elsewhere`,
+    `${name} is made by ${nameOf(bringers.maker)}, which may set its version from another place`,
     'change the version where that ResourceSet takes it from, and push',
   )
 }
 
 function notBrought(name: string): OperatorError {
   return blocked(
-    `${name} is applied by none of Flux's Kustomizations, so nothing in Git says its version`,
+    `${name} is applied by none of Flux's Kustomizations, so its version is not in Git`,
     `kubectl get --all-namespaces ${kindArgument(fluxKinds.kustomization)}; commit it to a folder that one of them applies, or change it where it was applied from`,
   )
 }
@@ -118,12 +118,12 @@ async function sourceOf(
   const { kind, namespace, name } = readsFrom(applier)
   const shown = `${nameOf(refOf(applier))} reads ${kind} ${namespace}/${name}`
   if (kind !== fluxKinds.gitRepository.kind) {
-    const remedy = 'change the version in the repository that it is filled from, and have that pushed'
-    throw blocked(`${shown}, which is not a Git repository: where its content comes from is not known`, remedy)
+    const remedy = 'change the version in the repository that it is built from, and push it'
+    throw blocked(`${shown}, which is not a Git repository: the origin of its content is not known`, remedy)
   }
   const sourceRef = { ...fluxKinds.gitRepository, namespace, name }
   const source = await cluster.get(sourceRef)
-  if (source === undefined) throw blocked(`${shown}, which is not there`, `npx zx scripts/health-check.ts ${where}`)
+  if (source === undefined) throw blocked(`${shown}, which does not exist`, `npx zx scripts/health-check.ts ${where}`)
   const all = (await cluster.list(fluxKinds.kustomization)).map(readsFrom)
   const same = all.filter((one) => one.kind === kind && one.namespace === namespace && one.name === name)
   return { ...describeSource(source), sourceRef, folders: [...new Set(same.map(({ folder }) => folder))] }

@@ -73,10 +73,10 @@ export async function readPlace(
 /** Such manifests are fetched by Flux alone: neither their images nor those of the old version, to go back with, are known here. */
 function fromServer({ file, line }: FoundPlace['at'], next: string): OperatorError {
   return new OperatorError(
-    `${file}:${line} takes Flux's manifests from a server: what its versions hold, and so how to go back, is not known here`,
+    `${file}:${line} loads Flux's manifests from a server: what its versions contain, and so how to roll back, is not known here`,
     {
       kind: 'blocked',
-      remedy: `have it say "${next.split('\n')[line - 1]?.trim()}", commit and push it, and Flux follows; to go back: git revert. Or copy the manifests into the repository: flux install --export > ${shellQuote(componentsFile)}`,
+      remedy: `change it to "${next.split('\n')[line - 1]?.trim()}", commit and push it; to roll back: git revert. Or copy the manifests into the repository: flux install --export > ${shellQuote(componentsFile)}`,
     },
   )
 }

@@ -99,7 +99,7 @@ interface PlaceAndFlux {
 
 async function readPlaceAndFlux(session: Session, target: Target, asked: UpgradeRequest): Promise<PlaceAndFlux> {
   if (asked.flux !== undefined && asked.operator !== undefined) {
-    throw new OperatorError('Flux and its operator have a place each in this repository: they are changed one after the other', {
+    throw new OperatorError('Flux and its operator have separate places in this repository: change one after the other', {
       kind: 'blocked',
       remedy: `npx zx scripts/upgrade.ts ${target.where} --operator ${asked.operator}; then npx zx scripts/upgrade.ts ${target.where} --to ${asked.flux}`,
     })

@@ -143,7 +143,7 @@ async function readInstalled(
   const [live, release] = await Promise.all([cluster.get(instance), cluster.get(instanceRelease)])
   if (live !== undefined && release !== undefined) return { live, release }
   const missing = nameOf(live === undefined ? instance : instanceRelease)
-  throw new OperatorError(`${missing} is not there: there is no Flux here that manages itself`, {
+  throw new OperatorError(`${missing} does not exist: there is no Flux here that manages itself`, {
     kind: 'blocked',
     remedy: `npx zx scripts/bootstrap.ts ${target.where}`,
   })

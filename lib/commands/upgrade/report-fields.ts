@@ -13,7 +13,7 @@ export function reportUpgrade(memory: RunState, notes: UpgradeNotes): DocumentFi
     return { name, from, to: images.get(name) ?? 'unknown', pauseMs: pauseMs ?? null }
   })
   const lines = controllers.map(({ name, from, to, pauseMs }) => {
-    const pause = pauseMs === null ? 'its pause was not measured' : `out of service for ${(pauseMs / 1000).toFixed(1)} s`
+    const pause = pauseMs === null ? 'its downtime was not measured' : `unavailable for ${(pauseMs / 1000).toFixed(1)} s`
     return `- ${name} ${from} → ${to}: ${pause}`
   })
   const { from, to } = notes

@@ -83,9 +83,9 @@ export function readNotes(memory: RunState): UpgradeNotes | undefined {
   if (notes.from === undefined) return undefined
   const parsed = v.safeParse(notesSchema, notes)
   if (parsed.success) return parsed.output
-  throw new OperatorError(`what the interrupted run remembered cannot be understood: ${v.summarize(parsed.issues)}`, {
+  throw new OperatorError(`the state of the interrupted run cannot be read: ${v.summarize(parsed.issues)}`, {
     kind: 'blocked',
-    remedy: 'to start from the beginning: --fresh',
+    remedy: 'to start over: --fresh',
   })
 }
 

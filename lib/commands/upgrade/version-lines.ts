@@ -93,7 +93,7 @@ async function artifactAt(
   findings.push(
     blocks(
       `the distribution artifact is pinned by digest, and the registry does not report that of ${moved}`,
-      `see whether it is there: flux pull artifact ${moved} --output .; or take the digest out of distribution_artifact, push, and run again`,
+      `check whether it exists: flux pull artifact ${moved} --output .; or remove the digest from distribution_artifact, push, and run again`,
     ),
   )
   return {}

@@ -162,7 +162,7 @@ function checkLinks(root: string, { file, text }: Read, documents: readonly Read
       const found = (message: string): Diagnostic[] => [{ file, line: index + 1, rule: 'link', message, remedy: 'fix the link' }]
       const [target = '', heading] = link.split('#')
       const path = target === '' ? file : posix.join(posix.dirname(file), target)
-      if (!existsSync(join(root, path))) return found(`the link leads to ${path}, which is not there`)
+      if (!existsSync(join(root, path))) return found(`the link leads to ${path}, which does not exist`)
       const document = documents.find((one) => one.file === path)
       if (heading === undefined || document === undefined || headingsOf(document.text).includes(heading)) return []
       return found(`the link leads to #${heading}, which is not a heading of ${path}`)

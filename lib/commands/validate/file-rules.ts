@@ -40,7 +40,7 @@ export function checkSecrecy({ file, text, documents }: SourceFile): Diagnostic[
   const passwords = text.split('\n').flatMap((line, index) => {
     const password = /:\/\/[^/\s:@]+:([^/\s@]+)@/.exec(line)?.[1]
     if (password === undefined || isPlaceholder(password)) return []
-    const remedy = 'change the password, and take it out: bootstrap makes the Secret from GIT_USERNAME and GIT_PASSWORD'
+    const remedy = 'change the password, and remove it: bootstrap creates the Secret from GIT_USERNAME and GIT_PASSWORD'
     return [{ file, line: index + 1, rule: 'credentials', message: 'an address holds a password, which Git keeps forever', remedy }]
   })
   return [...plain, ...passwords]

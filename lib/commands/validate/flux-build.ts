@@ -41,7 +41,7 @@ async function compare(root: string, { kustomization, folder, text, variables }:
     const where = ['--namespace', namespace, '--path', join(own, folder), '--kustomization-file', file]
     const built = await runFluxBuild(flux, name, [...where, '--dry-run'], own)
     const [theirs, ours] = [built, text].map((stream) => parseObjects(stream).map(comparable).sort(byName))
-    return isDeepStrictEqual(theirs, ours) ? [] : found('flux build makes something else of it than these scripts')
+    return isDeepStrictEqual(theirs, ours) ? [] : found('flux build builds it differently from these scripts')
   } catch (error) {
     return found(`flux cannot build it: ${complaintOf(error).replaceAll(`${own}/`, '').replaceAll('\n', ' ')}`)
   } finally {

@@ -153,7 +153,7 @@ export function lostRoots(root: string, manifests: Manifests, found: readonly Cl
   return [...own, ...synced.filter(isThisRepository)].flatMap(({ document, path, folder }) => {
     if (existsSync(join(root, folder)) || found.some(({ cluster }) => cluster === folder)) return []
     const place = { file: document.file, line: document.find(path).line }
-    const message = `${document.kind} ${document.name} follows ${textAt(document.value, ...path)}, which is not there`
+    const message = `${document.kind} ${document.name} follows ${textAt(document.value, ...path)}, which does not exist`
     return [{ ...place, rule: 'path', message, remedy: 'fix the path, or add the folder' }]
   })
 }

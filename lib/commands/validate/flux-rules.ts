@@ -40,7 +40,7 @@ function checkChartRef(release: ManifestObject): Diagnostic[] {
 function checkNamespace(one: ManifestObject): Diagnostic[] {
   if (one.kind !== kinds.namespace.kind || one.name !== usualNamespace) return []
   const message = `${one.by === undefined ? 'the root Kustomization' : label(one.by)} would own Namespace flux-system, and delete it with itself`
-  return [{ ...one.place(), rule: 'namespace', message, remedy: 'take it out: bootstrap makes the namespace' }]
+  return [{ ...one.place(), rule: 'namespace', message, remedy: 'remove it: bootstrap creates the namespace' }]
 }
 
 /** Two Kustomizations with the same object undo each other's changes forever; kustomize itself refuses two in one build. */
@@ -88,7 +88,7 @@ function checkInstance(release: ManifestObject, rules: Rules): Diagnostic[] {
       ...release.by.place('spec', 'wait'),
       rule: 'wait',
       message,
-      remedy: 'take wait out, and list the FluxInstance in healthChecks',
+      remedy: 'remove wait, and list the FluxInstance in healthChecks',
     })
   }
   for (const action of ['install', 'upgrade']) {

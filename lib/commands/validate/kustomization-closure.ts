@@ -64,8 +64,8 @@ export function missingIn(kustomization: SourceFile, root: string): Diagnostic[]
     const isFolder = !['patches', 'configMapGenerator', 'secretGenerator'].includes(String(path[0]))
     if (isFetched(target, isFolder) || existsSync(join(root, folder, target))) return []
     const field = path.findLast((step) => typeof step === 'string')
-    const message = `${String(field === 'path' ? path[0] : field)} names ${target}, which is not there`
-    return [{ file: document.file, line: document.find(path).line, rule: 'build', message, remedy: 'fix the name, or take the entry out' }]
+    const message = `${String(field === 'path' ? path[0] : field)} names ${target}, which does not exist`
+    return [{ file: document.file, line: document.find(path).line, rule: 'build', message, remedy: 'fix the name, or remove the entry' }]
   })
 }
 

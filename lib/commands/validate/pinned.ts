@@ -59,7 +59,7 @@ function checkDistribution(one: ManifestObject, placed: readonly ManifestObject[
       finding(
         one,
         [...path, 'version'],
-        `${version || 'no version'} is a range: Flux would be upgraded unasked`,
+        `${version || 'no version'} is a range: Flux would be upgraded without a commit`,
         'write all three numbers',
       ),
     )

@@ -72,7 +72,7 @@ export function checkReferences(root: string, { tree, start, rules, given, lineA
     ...missing(
       'substitute-from',
       flux.flatMap(substitutedFrom).filter((one) => rules === 'project' || isMisspelt(one)),
-      (one) => (rules === 'project' ? addIt(one) : 'fix the name; or, where it is made on the cluster, give its values with --values FILE'),
+      (one) => (rules === 'project' ? addIt(one) : 'fix the name; or, if it is created in the cluster, give its values with --values FILE'),
     ),
     ...missing(
       'secret',
@@ -80,7 +80,7 @@ export function checkReferences(root: string, { tree, start, rules, given, lineA
         (one) => !isBrought(one, tree) && !/#.*\bby hand\b/.test(text(one.from.place(...one.path))),
       ),
       ({ name }) =>
-        `add it (encrypted with SOPS, or an ExternalSecret of target ${name}), or, where a person makes it, say so on that line: # by hand`,
+        `add it (encrypted with SOPS, or an ExternalSecret of target ${name}), or, if a person creates it, say so on that line: # by hand`,
     ),
     ...flux
       .filter(({ kind }) => rules === 'project' || kind === fluxKinds.kustomization.kind)
@@ -205,7 +205,7 @@ function missingPath(root: string, one: ManifestObject, { artifactOf }: ClusterR
     {
       ...one.place(...path),
       rule: 'path',
-      message: `${label(one)} follows ${said}, which is not there`,
+      message: `${label(one)} follows ${said}, which does not exist`,
       remedy: 'fix the path, or add the folder',
     },
   ]
@@ -222,7 +222,7 @@ function circles(flux: readonly ManifestObject[]): Diagnostic[] {
         const next = graph.get(keyOf(needed))
         if (next === start) {
           const message = `${label(start)} waits for ${one === start ? 'itself' : `${label(one)}, which waits for it`}: neither is ever applied`
-          return [{ ...start.place('spec', 'dependsOn'), rule: 'depends-on', message, remedy: 'take one dependsOn of the circle out' }]
+          return [{ ...start.place('spec', 'dependsOn'), rule: 'depends-on', message, remedy: 'remove one dependsOn of the cycle' }]
         }
         if (next !== undefined && !seen.has(next)) {
           seen.add(next)

@@ -74,7 +74,7 @@ export async function checkSchemas(tree: ClusterTree, crds: Crds | undefined, ru
   if (rules === 'project' && (pinned.operator === '' || pinned.flux === '')) return not('the tree does not say which versions it pins')
   if (crds === undefined) {
     const whose = pinned.operator === '' ? 'Flux' : `flux-operator ${pinned.operator}`
-    return not(`the CRDs of ${whose} are not on this machine; npx zx scripts/lab.ts build brings them`)
+    return not(`the CRDs of ${whose} are not on this machine; npx zx scripts/lab.ts build installs them`)
   }
   const { release } = crds
   if (rules === 'project' && release.version !== pinned.operator) {
@@ -89,7 +89,7 @@ export async function checkSchemas(tree: ClusterTree, crds: Crds | undefined, ru
   const isOther = /^v?\d+\.\d+\.\d+$/.test(pinned.flux) && version !== pinned.flux
   return {
     findings: checked.flat(),
-    notChecked: isOther ? not(`those of Flux ${version} were taken, not of ${pinned.flux}`).notChecked : [],
+    notChecked: isOther ? not(`those of Flux ${version} were used, not of ${pinned.flux}`).notChecked : [],
   }
 }
 

@@ -54,7 +54,7 @@ export async function readSource(root: string, file: string): Promise<{ source: 
 }
 
 function complaint(code: string, message: string): { message: string; remedy: string } {
-  if (code === 'DUPLICATE_KEY') return { message: 'the same key twice in one map', remedy: 'take one of them out: the last would win' }
+  if (code === 'DUPLICATE_KEY') return { message: 'the same key twice in one map', remedy: 'remove one of them: the last would win' }
   if (code === 'TAB_AS_INDENT') return { message: 'a tab as indentation', remedy: 'indent with spaces' }
   return { message: message.replaceAll('\n', ' '), remedy: 'fix the YAML' }
 }

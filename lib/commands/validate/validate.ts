@@ -98,10 +98,7 @@ export async function validateTree(root: string, tools: ValidationTools, given =
   return {
     findings: sortedDiagnostics([...findings, ...builder.findings, ...workshop.findings, ...judged.findings]),
     warnings: sortedDiagnostics(judged.warnings),
-    notChecked: [
-      ...judged.notChecked,
-      ...(tools.flux === undefined ? ['what flux build makes of it: there is no flux CLI on this machine'] : []),
-    ],
+    notChecked: [...judged.notChecked, ...(tools.flux === undefined ? ['flux build: there is no flux CLI on this machine'] : [])],
     checked: `${checked}, ${folders.length} builds, ${trees.map(({ tree }) => tree.cluster).join(' and ') || 'no cluster'}`,
   }
 }

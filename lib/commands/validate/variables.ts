@@ -145,7 +145,7 @@ function substitutedDocument(
     if (!isCertain) return evaluate(document, { ...texts, ...Object.fromEntries(missing.map((name) => [name, unknownValue])) }).text
     for (const name of missing) {
       for (const place of placesOfVariable(build, name)) {
-        const message = `\${${name}} has no value in cluster ${cluster}: Flux would put in nothing`
+        const message = `\${${name}} has no value in cluster ${cluster}: Flux would substitute an empty string`
         findings.push({ ...place, rule: 'variables', message, remedy: `set ${name} in ${where}, or give a default: \${${name}:=VALUE}` })
       }
     }

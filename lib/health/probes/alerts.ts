@@ -29,7 +29,7 @@ export const alerts: Probe = {
     const answer = body.toString()
     if (status !== 200) throw new Error(`${url.href} answers ${status}: ${answer.slice(0, 200)}`)
     const read = v.safeParse(v.pipe(v.string(), v.parseJson(), alertsSchema), answer)
-    if (!read.success) throw new Error(`${url.href} answers something else than alerts`)
+    if (!read.success) throw new Error(`${url.href} does not answer with alerts`)
     const firing = read.output.data.alerts.filter(({ state, labels }) => state === 'firing' && !always.includes(labels.alertname ?? ''))
     const home = await namespace()
     const isFluxs = (labels: Readonly<Record<string, string>>): boolean =>

@@ -21,7 +21,7 @@ export const certificates: Probe = {
         ? found.length === 0
           ? 'none to check'
           : `${found.length} checked, none expires within 14 days`
-        : `${fails.length} expired, ${near.length} to know of, of ${found.length}`
+        : `${fails.length} expired, ${near.length} with a warning, of ${found.length}`
     return foundAmong(
       detail,
       fails.map((one) => troubleOf(one, snapshot.now)),
@@ -51,8 +51,8 @@ async function inWebhooks(snapshot: Snapshot): Promise<CertificateEnding[]> {
     const text = Buffer.from(webhook.clientConfig.caBundle ?? '', 'base64').toString()
     const matters = own.some((object) => asksAbout(webhook, object, labels))
     const ref = refOf(configuration)
-    const next = `renew it where it comes from; until then nothing that the webhook is asked about is written: ${snapshot.kubectl} get ${ref.kind.toLowerCase()} ${ref.name} --output yaml`
-    const by = matters ? 'what Flux writes is asked about' : 'nothing of Flux is asked about'
+    const next = `renew it at its issuer; until then every write that the webhook checks fails: ${snapshot.kubectl} get ${ref.kind.toLowerCase()} ${ref.name} --output yaml`
+    const by = matters ? 'its rules match what Flux writes' : 'its rules match nothing that Flux writes'
     return endingOf(`the CA bundle of its webhook ${webhook.name}`, certificateEnds(text), true).map((ending) => ({
       ...ending,
       ref,
@@ -78,7 +78,7 @@ async function inSecrets(snapshot: Snapshot): Promise<CertificateEnding[]> {
   const found = await inParallel([...named.values()], 16, async ({ ref, by }): Promise<CertificateEnding[]> => {
     const secret = await cluster.get(ref)
     if (secret === undefined) return []
-    const next = `${kubectl} --namespace ${ref.namespace} get secret ${ref.name}   # and renew it where it comes from`
+    const next = `${kubectl} --namespace ${ref.namespace} get secret ${ref.name}   # and renew it at its issuer`
     return endingsIn(secret).map((ending) => ({ ...ending, ref, by: `${by} names it`, next, matters: true }))
   })
   return found.flat()

@@ -25,7 +25,7 @@ export const crds: Probe = {
       const next = `${kubectl} get crd ${name}`
       fails.push({
         object: `CustomResourceDefinition ${name}`,
-        reason: 'does not exist, and with it no object of its kind',
+        reason: 'does not exist, and neither does any object of its kind',
         next,
         damage: 'crd-gone',
       })

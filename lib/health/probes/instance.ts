@@ -69,7 +69,7 @@ export const instance: Probe = {
     const releasedBy = flux.metadata.labels[appliedBy.helmRelease.name]
     if (release === undefined && releasedBy !== undefined) {
       const state = found === undefined ? 'does not exist' : deletionOf(found)
-      const reason = `its HelmRelease ${releasedBy} ${state}: what Git says of it does not reach it`
+      const reason = `its HelmRelease ${releasedBy} ${state}: changes in Git do not reach it`
       const brings = `${kubectl} --namespace ${namespace} get kustomizations`
       return foundAmong(`Flux ${running}`, [{ object, reason, next: brings }])
     }
@@ -100,7 +100,7 @@ async function ignoredBeside(main: KubeObject, { cluster, kubectl }: Snapshot): 
 /** What an operator does to one that is deleted (flux-operator internal/controller/fluxinstance_uninstaller.go). */
 function whatFollows(instance: KubeObject): string {
   return isReconcileDisabled(instance)
-    ? 'it is suspended, so the operator lets it go and leaves Flux as it is, which then nothing repairs'
+    ? 'it is suspended, so the operator lets the deletion finish and keeps Flux, which nothing then repairs'
     : 'the operator will uninstall Flux as soon as it runs'
 }
 
@@ -140,7 +140,7 @@ export function neglectOf(flux: KubeObject, operators: readonly KubeObject[], no
   const started = operators.map((pod) => Date.parse(readySince(pod))).filter((time) => !Number.isNaN(time))
   const last = Math.max(Date.parse(since), ...started)
   if (!(now - last > 3 * (parseDuration(every) ?? hour) + minute)) return undefined
-  return { reason: `the operator reconciles it every ${every}, and has not since: it may not reach the API`, since }
+  return { reason: `the operator reconciles it every ${every}, but has not lately: it may be unable to reach the API`, since }
 }
 
 /** `2.9.5`, and not `2.x`. */

@@ -19,7 +19,7 @@ export const loop: Probe = {
     })
     const fails = ongoing.map((suspect) => ({ ...troubleOf(suspect, 'without as many commits'), problem: problems.loop }))
     const warns = perhaps.map((suspect) =>
-      troubleOf(suspect, `the last time without a commit; look again in ${showDuration(suspect.interval)} to see whether it continues`),
+      troubleOf(suspect, `the last time without a commit; check again in ${showDuration(suspect.interval)} to see whether it continues`),
     )
     const reported = [
       ...(fails.length === 0 ? [] : [`${fails.length} changing without a commit`]),

@@ -23,7 +23,7 @@ export const namespace: Probe = {
     const terminating = await findTerminatingNamespace(cluster, name)
     if (terminating === undefined) {
       const closed = (await cluster.list(quota, { namespace: name })).flatMap((one) => closedBy(one, snapshot.kubectl))
-      return foundAmong(closed.length === 0 ? name : `${name} is closed by a quota`, closed)
+      return foundAmong(closed.length === 0 ? name : `${name} has a quota of 0`, closed)
     }
     const reason = `${deletionOf(live) ?? ''}; ${await describeTerminatingNamespace(cluster, name, terminating)}`
     return foundAmong(`${name} is being deleted`, [{ object: nameOf(ref), reason, since: terminating.since, next }])
@@ -40,7 +40,7 @@ function closedBy(object: KubeObject, kubectl: string): Trouble[] {
   return [
     {
       object: nameOf(refOf(object)),
-      reason: `limits ${limits}: a pod of Flux that ends does not come back`,
+      reason: `limits ${limits}: a deleted pod of Flux is not replaced`,
       next: `${kubectl} --namespace ${namespace} describe resourcequota ${name}; if it is not needed: ${kubectl} --namespace ${namespace} delete resourcequota ${name}`,
       damage: 'quota',
     },

@@ -31,7 +31,7 @@ export const operator: Probe = {
       const isReleased = release !== undefined
       const reason = isReleased
         ? 'does not exist: helm-controller recreates it within a minute, if it runs'
-        : 'does not exist, and no HelmRelease puts it back'
+        : 'does not exist, and no HelmRelease recreates it'
       const next = isReleased
         ? `${kubectl} --namespace ${namespace} describe ${kindArgument(fluxKinds.helmRelease)} flux-operator`
         : `npx zx scripts/recover.ts ${where}`
@@ -43,8 +43,7 @@ export const operator: Probe = {
     const tag = image.split(':').at(-1) ?? ''
     const wanted = release === undefined ? undefined : v.parse(chartSchema, release).status.history[0]?.appVersion
     const next = `${kubectl} --namespace ${namespace} describe ${kindArgument(fluxKinds.helmRelease)} flux-operator`
-    const other =
-      wanted === undefined || wanted === tag ? [] : [{ object, reason: `runs ${image}; its Helm release is of ${wanted}`, next }]
+    const other = wanted === undefined || wanted === tag ? [] : [{ object, reason: `runs ${image}; its Helm release has ${wanted}`, next }]
     return foundAmong(other.length === 0 ? `${tag}, available` : `runs ${tag}, not ${wanted}`, other, warn === undefined ? [] : [warn])
   },
 }

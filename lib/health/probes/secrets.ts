@@ -30,7 +30,7 @@ export const secrets: Probe = {
       return { object, reason: `does not exist; ${by} names it`, next }
     })
     const detail =
-      troubles.length === 0 ? `${wanted.size} referred to, none missing` : `${troubles.length} of ${wanted.size} missing, or being deleted`
+      troubles.length === 0 ? `${wanted.size} referenced, none missing` : `${troubles.length} of ${wanted.size} missing, or being deleted`
     return foundAmong(detail, troubles)
   },
 }

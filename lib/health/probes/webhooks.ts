@@ -20,13 +20,13 @@ export const webhooks: Probe = {
     const warns: Trouble[] = []
     for (const one of unanswered) {
       const refused = own.find((object) => asksAbout(one.webhook, object, labels))
-      if (refused === undefined) warns.push(troubleOf(one, 'nothing of Flux is among it', snapshot))
+      if (refused === undefined) warns.push(troubleOf(one, 'Flux writes none of that', snapshot))
       else {
-        const what = `and so what Flux writes, as ${nameOf(refOf(refused))}`
+        const what = `including what Flux writes, such as ${nameOf(refOf(refused))}`
         fails.push({ ...troubleOf(one, what, snapshot), damage: 'webhook-unanswered' })
       }
     }
-    return foundAmong(`${unanswered.length} of ${required.length} cannot answer, and must`, fails, warns)
+    return foundAmong(`${unanswered.length} of ${required.length} required webhooks cannot answer`, fails, warns)
   },
 }
 
@@ -35,8 +35,8 @@ function troubleOf({ configuration, webhook, service }: UnansweredWebhook, what:
   const { kind, metadata } = configuration
   return {
     object: nameOf(refOf(configuration)),
-    reason: `its webhook ${webhook.name} refuses ${describeRules(webhook)}: its Service ${namespace}/${name} has no endpoint that is ready; ${what}`,
-    next: `${kubectl} --namespace ${namespace} get service,endpointslices,pods; if what served it is gone for good: ${kubectl} delete ${kind.toLowerCase()} ${metadata.name}`,
+    reason: `its webhook ${webhook.name} refuses ${describeRules(webhook)}: its Service ${namespace}/${name} has no ready endpoint; ${what}`,
+    next: `${kubectl} --namespace ${namespace} get service,endpointslices,pods; if its server will not come back: ${kubectl} delete ${kind.toLowerCase()} ${metadata.name}`,
   }
 }
 

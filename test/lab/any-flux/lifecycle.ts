@@ -83,7 +83,7 @@ export async function checkLifecycle(world: World, kind: FluxKind): Promise<void
   expect(documentOf(down)).toMatchObject({ outcome: 'done', survival: { changed: 0, missing: 0 }, residue: [] })
   expect((await cluster.get(ownWork))?.metadata.uid).toBe(uid)
 
-  const [, printed = ''] = down.stderr.split('Next, to have it again:\n')
+  const [, printed = ''] = down.stderr.split('Next, to install it again:\n')
   for (const command of printed.split('\n').filter((line) => line.startsWith('  ')))
     await workstation.type(await onLab(command.trim(), lab))
   const restored = await workstation.type(

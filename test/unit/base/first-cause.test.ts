@@ -63,7 +63,7 @@ describe('what fails for one reason', () => {
       '✗ Kustomizations: not Ready',
       '    Kustomization shop/apps: no such path',
       '    → kubectl --namespace shop describe kustomization.kustomize.toolkit.fluxcd.io apps',
-      '    347 objects of one reason, the first is Kustomization team-0/apps: account system:serviceaccount:team-0:apps may not list',
+      '    347 objects with the same reason, the first is Kustomization team-0/apps: account system:serviceaccount:team-0:apps may not list',
       '    → kubectl --namespace team-0 describe kustomization.kustomize.toolkit.fluxcd.io apps',
     ])
   })

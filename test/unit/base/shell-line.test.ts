@@ -78,8 +78,8 @@ describe('the command that was typed', () => {
 test.each([
   ['--to 2.9.5', 'again --to 2.9.5'],
   [
-    '--to 2.9.5; or, if a newer operator brings it: --operator X.Y.Z',
-    'again --to 2.9.5; or, if a newer operator brings it: --operator X.Y.Z',
+    '--to 2.9.5; or, if a newer operator supports it: --operator X.Y.Z',
+    'again --to 2.9.5; or, if a newer operator supports it: --operator X.Y.Z',
   ],
   ['   → --operator 0.59.0', '   → again --operator 0.59.0'],
   ['if that is right: --from-other-cluster', 'if that is right: again --from-other-cluster'],
@@ -87,7 +87,7 @@ test.each([
   ['pass the right key: --identity FILE', 'pass the right key: --identity FILE'],
   ['leave --resume out', 'leave --resume out'],
   ['install flux, then: the same command', 'install flux, then: again'],
-  ['to begin at its new head: the same command; or --to 2.9.5', 'to begin at its new head: again; or --to 2.9.5'],
+  ['to start from its new head: the same command; or --to 2.9.5', 'to start from its new head: again; or --to 2.9.5'],
 ])('advice that is flags alone is shown as the whole command: %s', (advice, shown) => {
   expect(withWholeCommands(advice, (...flags) => ['again', ...flags].join(' '))).toBe(shown)
 })

@@ -52,18 +52,18 @@ test.each([
 ])('a key that is itself captured (%s) is of no use', async (_how, write) => {
   const keys = { encryptor: forRecipients(flux), decryptor: identities(flux) }
   expect(await refusal(externalDecryptor(keys, holding(write(flux.secret))))).toBe(
-    'the identity in /keys/age.key is itself among what is captured (Secret flux-system/sops-age): once that is gone, nothing would open the capture',
+    'the identity in /keys/age.key is itself part of the capture (Secret flux-system/sops-age): without the cluster, nothing could decrypt the capture',
   )
 })
 test('a key that does not fit the recipients is reported before anything is written', async () => {
   const keys = { encryptor: forRecipients(flux), decryptor: identities(safe) }
   expect(await refusal(externalDecryptor(keys, holding('')))).toBe(
-    `the identity in /keys/age.key does not open a capture for ${flux.recipient}: it is ${safe.recipient}`,
+    `the identity in /keys/age.key cannot decrypt a capture for ${flux.recipient}: it is ${safe.recipient}`,
   )
 })
 test('no key at all is refused', async () => {
   expect(await refusal(externalDecryptor({ encryptor: forRecipients(safe), decryptor: undefined }, holding('')))).toBe(
-    'nothing here opens the capture again, so it cannot be verified',
+    'no identity is given to decrypt the capture, so it cannot be verified',
   )
 })
 test('a passphrase is nobody’s secret but the person’s', async () => {

@@ -85,7 +85,9 @@ describe('a capture in its file', () => {
   })
   test('is not for others', async () => {
     const stranger: Decryptor = { is: 'identities', identities: [await keyPair()], file: '/keys/stranger.key' }
-    expect(await refusal(openCapture(path, stranger))).toBe(`/keys/stranger.key does not open ${path}: it was encrypted for others`)
+    expect(await refusal(openCapture(path, stranger))).toBe(
+      `/keys/stranger.key cannot decrypt ${path}: it was encrypted for other recipients`,
+    )
   })
   test.each([
     ['cut short in its text', (bytes: Buffer) => bytes.subarray(0, bytes.length - 20), 'invalid tag'],
@@ -104,9 +106,7 @@ describe('a capture in its file', () => {
     ['something else', 'apiVersion: v1\n'],
   ])('is refused when it is %s', async (_what, content) => {
     writeFileSync(path, content)
-    expect(await refusal(openCapture(path, decryptor))).toBe(
-      `${path} is not a capture: it does not begin as a file encrypted with age does`,
-    )
+    expect(await refusal(openCapture(path, decryptor))).toBe(`${path} is not a capture: it is not a file encrypted with age`)
   })
   test('is refused when it is not there', async () => {
     rmSync(path)
@@ -119,11 +119,11 @@ describe('a capture in its file', () => {
     ['fewer objects than it tells of', gzipSync([...linesOf(capture)].slice(0, 1).join(''))],
   ])('is refused, and not quoted, when it holds %s', async (_what, content) => {
     await seal(content)
-    expect(await refusal(openCapture(path, decryptor))).toBe(`${path} can be opened, but holds no capture`)
+    expect(await refusal(openCapture(path, decryptor))).toBe(`${path} can be decrypted, but contains no capture`)
   })
   test('is refused when it is of a later version', async () => {
     await seal(gzipSync([...linesOf(capture)].join('').replace('"schemaVersion":1', '"schemaVersion":2')))
-    expect(await refusal(openCapture(path, decryptor))).toBe(`${path} cannot be read: it is of version 2, and this program reads version 1`)
+    expect(await refusal(openCapture(path, decryptor))).toBe(`${path} cannot be read: it has version 2, and this program reads version 1`)
   })
   test('opens with a passphrase, and no other', async () => {
     const encrypter = new Encrypter()

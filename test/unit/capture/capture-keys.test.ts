@@ -70,18 +70,18 @@ describe('the keys of a capture', () => {
       () => captureKeys(asked({ identity: join(folder, 'none') })),
       `the identity ${join(folder, 'none')} cannot be read`,
     ],
-    ['to open, without any', () => captureDecryptor(asked({}), false), 'the capture opens with an age identity, and none is given'],
+    ['to open, without any', () => captureDecryptor(asked({}), false), 'the capture is encrypted for an age identity, and none is given'],
     [
       'to open with a passphrase, without a terminal',
       () => captureDecryptor(asked({}), true),
-      'the capture opens with a passphrase, and there is no terminal to ask for it on',
+      'the capture is encrypted with a passphrase, and there is no terminal to ask for it',
     ],
   ])('are refused %s', async (_how, asking, message) => {
     await expect(asking()).rejects.toMatchObject({ message, kind: 'usage' })
   })
   test.each([
-    ['nothing', '# a comment\n', 'holds no line AGE-SECRET-KEY-…: it is not an age identity'],
-    ['half a key', 'AGE-SECRET-KEY-1QQQQ\n', 'holds a line AGE-SECRET-KEY-… that is malformed'],
+    ['nothing', '# a comment\n', 'has no line AGE-SECRET-KEY-…: it is not an age identity'],
+    ['half a key', 'AGE-SECRET-KEY-1QQQQ\n', 'has a malformed line AGE-SECRET-KEY-…'],
   ])('are refused in a file with %s', async (_what, content, message) => {
     const other = join(folder, 'other.key')
     writeFileSync(other, content)
@@ -101,7 +101,7 @@ test('a new passphrase is asked for until it is long enough and the same twice; 
     "The capture holds Flux's Secrets, so it is encrypted (no --recipient is given): a passphrase of at least 10 characters:",
     'That has 5 characters; a passphrase of at least 10 characters:',
     'The same again:',
-    'The two were not the same; a passphrase of at least 10 characters:',
+    'The two passphrases differ; a passphrase of at least 10 characters:',
     'The same again:',
   ])
 })
@@ -134,9 +134,9 @@ describe('where a capture goes', () => {
       ['/mnt/frb-nowhere/', '/mnt/frb-nowhere'],
     ] as const) {
       await expect(destinationOf(named, 'infra', false)).rejects.toMatchObject({
-        message: `the folder ${missing} is not there: is its disk mounted? Nothing was written`,
+        message: `the folder ${missing} does not exist: is its disk mounted? Nothing was written`,
         kind: 'usage',
-        remedy: `mount it; or, where it is to be a new folder on a disk that is: mkdir -p ${missing}`,
+        remedy: `mount it; or, if the folder is new on a mounted disk: mkdir -p ${missing}`,
       })
     }
     await expect(destinationOf('/media/frb-nowhere', 'infra', true)).rejects.toMatchObject({ kind: 'usage' })

@@ -126,7 +126,7 @@ describe('Helm’s memory of a release', () => {
       'sh.helm.release.v1.list.v1',
       'sh.helm.release.v1.none.v1',
     ])
-    const of = (name: string): string => `what Helm keeps of a release in Secret flux-system/sh.helm.release.v1.${name}.v1 cannot be read`
+    const of = (name: string): string => `the Helm release record in Secret flux-system/sh.helm.release.v1.${name}.v1 cannot be read`
     expect(reported.unreadable.slice(0, 3)).toEqual(['web', 'flux-operator', 'here'].map((name) => `${of(name)}: unexpected end of file`))
     expect(reported.unreadable.slice(4)).toEqual(['list', 'none'].map((name) => `${of(name)}: it holds no release`))
   })

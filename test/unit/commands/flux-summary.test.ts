@@ -41,7 +41,7 @@ test('of a Flux that is suspended it is not said that it manages itself', () => 
   const annotations = { 'fluxcd.controlplane.io/reconcile': 'disabled' }
   const suspended = parseObject({ ...instance, metadata: { ...metadata, annotations } })
   expect(describeFlux(suspended, source({}), lab, 'bootstrap')[0]).toMatch(
-    /^Flux v2\.9\.5 on lab-infra is suspended.*: its operator leaves it alone\.$/,
+    /^Flux v2\.9\.5 on lab-infra is suspended.*: its operator does not reconcile it\.$/,
   )
 })
 

@@ -12,7 +12,7 @@ const tracked = (name: string, more: Partial<TrackedObject> = {}): TrackedObject
   ...more,
 })
 
-test('the same objects, each the very same', () => {
+test('the same objects, each with the same UID', () => {
   const before = [tracked('Deployment shop/web'), tracked('Service shop/web')]
   expect(compareSurvival(before, [...before, tracked('Deployment shop/new')])).toEqual({
     checked: 2,
@@ -43,8 +43,8 @@ test('generations, restarts, Jobs that had ended and objects of others are repor
     reported: [
       'changed their spec meanwhile: Deployment shop/web',
       'restarted containers meanwhile: Pod shop/web-1',
-      'Jobs that had ended, or were to go when they had, are gone: Job shop/import',
-      '1 objects that belong to others were replaced by these',
+      'Jobs that had finished, or were due for deletion, are gone: Job shop/import',
+      '1 owned objects were replaced by their owners',
     ],
   })
 })

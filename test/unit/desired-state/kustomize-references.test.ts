@@ -24,7 +24,7 @@ async function found(files: Readonly<Record<string, string>>): Promise<string[]>
 }
 
 const fromServer = (field: string, target: string): string =>
-  `${field} takes ${target} from a server: what is built would not be what the commit has`
+  `${field} takes ${target} from a server: the build would differ from the commit`
 
 describe('a kustomization takes from a server', () => {
   test.each([

@@ -102,7 +102,7 @@ describe('substitution as Flux does it', () => {
   ])('%s', (text, result) => {
     expect(substitute(text, variables, 'the tree')).toBe(result)
   })
-  test('refuses a variable that has no value: Flux would put in nothing', () => {
+  test('refuses a variable that has no value: Flux would substitute an empty string', () => {
     expect(() => substitute('${nothing}', variables, 'gitops/x')).toThrow(
       "gitops/x uses ${nothing}, which the cluster's settings.yaml does not set",
     )

@@ -130,7 +130,7 @@ describe('a version is changed where it stands, and nothing else', () => {
 
   test('a digest stands for no version, so it is refused', () => {
     const text = 'kind: OCIRepository\nspec:\n  url: oci://r.example/flux-operator\n  ref:\n    digest: sha256:12\n'
-    expect(() => edited(text)).toThrow('x.yaml:5 pins sha256:12, a digest, of which nothing says the version')
+    expect(() => edited(text)).toThrow('x.yaml:5 pins sha256:12, a digest, whose version is not known')
   })
 
   test('an alias that others share is refused', () => {

@@ -146,9 +146,9 @@ test('a probe that had nothing to look at has no tick', () => {
     console,
     [
       { ...probed, applies: false },
-      { ...probed, title: 'Secrets', detail: '3 referred to, none missing' },
+      { ...probed, title: 'Secrets', detail: '3 referenced, none missing' },
     ],
     0,
   )
-  expect(lines).toEqual(['– Alerts: not checked: no PROMETHEUS_URL (.env.example)', '✔ Secrets: 3 referred to, none missing'])
+  expect(lines).toEqual(['– Alerts: not checked: no PROMETHEUS_URL (.env.example)', '✔ Secrets: 3 referenced, none missing'])
 })

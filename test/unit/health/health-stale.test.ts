@@ -26,7 +26,7 @@ describe('a FluxInstance that says it is Ready', () => {
 
   test('and at which the operator has not looked for three intervals, as one that is cut off does not, is not', () => {
     expect(neglectOf(instance(11, everyMinute), [pod(60)], now)).toEqual({
-      reason: 'the operator reconciles it every 1m, and has not since: it may not reach the API',
+      reason: 'the operator reconciles it every 1m, but has not lately: it may be unable to reach the API',
       since: ago(11),
     })
     expect(neglectOf(instance(3 * 60 + 2), [pod(600)], now)).toMatchObject({ since: ago(182) })
@@ -65,7 +65,7 @@ test('a HelmRelease that is being deleted brings nothing of what Git says to the
   const snapshot = { ...createSnapshot(options), ...own }
   expect(await instanceProbe.check(snapshot)).toMatchObject({
     state: 'fail',
-    objects: [{ reason: `its HelmRelease flux-instance is being deleted since ${ago(5)}: what Git says of it does not reach it` }],
+    objects: [{ reason: `its HelmRelease flux-instance is being deleted since ${ago(5)}: changes in Git do not reach it` }],
   })
 })
 

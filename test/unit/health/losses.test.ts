@@ -88,13 +88,13 @@ describe('webhooks', () => {
   test('one without an endpoint is named, with all that it refuses', async () => {
     expect(await found(webhooks, [home, policy()])).toEqual({
       state: 'fail',
-      detail: '1 of 1 cannot answer, and must',
+      detail: '1 of 1 required webhooks cannot answer',
       objects: [
         {
           object: 'ValidatingWebhookConfiguration policy',
           reason:
-            'its webhook check.policy.io refuses every write of everything: its Service policy/policy has no endpoint that is ready; and so what Flux writes, as Namespace flux-system',
-          next: 'kubectl --namespace policy get service,endpointslices,pods; if what served it is gone for good: kubectl delete validatingwebhookconfiguration policy',
+            'its webhook check.policy.io refuses every write of everything: its Service policy/policy has no ready endpoint; including what Flux writes, such as Namespace flux-system',
+          next: 'kubectl --namespace policy get service,endpointslices,pods; if its server will not come back: kubectl delete validatingwebhookconfiguration policy',
           damage: 'webhook-unanswered',
         },
       ],
@@ -130,8 +130,8 @@ describe('certificates', () => {
   })
   test.each([
     [ends - 15 * day, 'ok', '1 checked, none expires within 14 days'],
-    [ends - 13 * day, 'warn', '0 expired, 1 to know of, of 1'],
-    [ends + 1, 'fail', '1 expired, 0 to know of, of 1'],
+    [ends - 13 * day, 'warn', '0 expired, 1 with a warning, of 1'],
+    [ends + 1, 'fail', '1 expired, 0 with a warning, of 1'],
   ])('of a webhook at %s are %s', async (now, state, detail) => {
     const clientConfig = { service, caBundle: encoded(certificate) }
     expect(await found(certificates, [home, policy({ clientConfig })], now)).toMatchObject({ state, detail })
@@ -140,8 +140,8 @@ describe('certificates', () => {
 
 describe('the namespace', () => {
   test.each([
-    [{ pods: '0' }, 'fail', 'limits pods to 0: a pod of Flux that ends does not come back'],
-    [{ 'limits.memory': '0Mi' }, 'fail', 'limits limits.memory to 0Mi: a pod of Flux that ends does not come back'],
+    [{ pods: '0' }, 'fail', 'limits pods to 0: a deleted pod of Flux is not replaced'],
+    [{ 'limits.memory': '0Mi' }, 'fail', 'limits limits.memory to 0Mi: a deleted pod of Flux is not replaced'],
     [{ pods: '10', 'count/jobs.batch': '0' }, 'ok', undefined],
   ])('with a quota of %j is %s', async (hard, state, reason) => {
     const quota = parseObject({ apiVersion: 'v1', kind: 'ResourceQuota', metadata: { namespace, name: 'none' }, spec: { hard } })

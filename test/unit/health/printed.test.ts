@@ -106,7 +106,7 @@ test('a probe that does not apply has no ✔; one that failed says what is next,
   ])
 })
 
-test('one line says how a run ended, and one more how several clusters did, those too that were not begun', () => {
+test('one line says how a run ended, and one more how several clusters did, those too that were not started', () => {
   const document = {
     schemaVersion: 1,
     script: 'health-check',

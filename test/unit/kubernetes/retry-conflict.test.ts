@@ -45,8 +45,8 @@ test('an object that another writes to meanwhile is looked at again, and keeps t
 test('but not forever: it is named, and who writes is to be looked for', async () => {
   await expect(contested(Infinity).run(30)).rejects.toMatchObject({
     message: expect.stringContaining(
-      "gave up trying to take Flux's finalizers off GitRepository apps/shop: another has written to it each time, for 0.0 s",
+      "gave up trying to take Flux's finalizers off GitRepository apps/shop: another client changed it each time, for 0.0 s",
     ),
-    remedy: 'see who does, in its metadata.managedFields; then: --resume',
+    remedy: 'find out who, in its metadata.managedFields; then: --resume',
   })
 })

@@ -73,5 +73,5 @@ test('an aborted request and a closed way end at once', async () => {
   await expect(ask({}, AbortSignal.abort(new Error('stopped')))).rejects.toThrow()
   const endpoint = directEndpoint(login)
   endpoint.close()
-  await expect(endpoint.exchange({ method: 'GET', path: '/', headers: {} })).rejects.toThrow('the way to the API is closed')
+  await expect(endpoint.exchange({ method: 'GET', path: '/', headers: {} })).rejects.toThrow('the connection to the API is closed')
 })

@@ -93,7 +93,8 @@ describe('right before the namespace is deleted', () => {
   test('what came into it since the capture blocks', async () => {
     expect(await readWith(captured())).toEqual({
       is: 'blocked',
-      reason: "the namespace flux-system holds what is not Flux's, and would take it along: PersistentVolumeClaim flux-system/late",
+      reason:
+        "the namespace flux-system contains objects that are not Flux's and would be deleted with it: PersistentVolumeClaim flux-system/late",
       remedy: 'keep the namespace with --keep-namespace, or move them elsewhere first',
     })
   })

@@ -102,7 +102,7 @@ describe('finalizers', () => {
       metadata: { name: 'flux-system', finalizers: [rancher, 'foregroundDeletion'], ...(deletionTimestamp && { deletionTimestamp }) },
     })
   test('on the namespace that go once its deletion is asked for are named, and stand in nobody’s way', () => {
-    const reported = `Namespace flux-system will be gone once what put them there has taken these finalizers off: ${rancher}`
+    const reported = `Namespace flux-system will be deleted once the owners of these finalizers have removed them: ${rancher}`
     expect(judgeNamespaceFinalizers(namespace(), false)).toEqual([{ is: 'notice', what: reported }])
     expect(judgeNamespaceFinalizers(namespace('2026-01-02T03:04:05Z'), true)).toEqual([{ is: 'notice', what: reported }])
     expect(judgeNamespaceFinalizers(undefined, false)).toEqual([])
@@ -181,9 +181,9 @@ describe('another Flux', () => {
     expect(judgeOneFlux(there, 'flux-system')).toMatchObject([
       {
         is: 'blocks',
-        what: 'Deployment team/source-controller: another Flux than the one in flux-system; its objects would go with their CustomResourceDefinitions',
+        what: 'Deployment team/source-controller: another Flux than the one in flux-system; its objects would be deleted with their CustomResourceDefinitions',
         remedy: expect.stringContaining(
-          'if both are to go: kubectl --namespace team delete deployments source-controller   # never flux uninstall',
+          'to remove both: kubectl --namespace team delete deployments source-controller   # never flux uninstall',
         ),
       },
     ])

@@ -52,7 +52,7 @@ describe('the distribution artifact', () => {
     expect(await reported(url, { secret: 'mirror', login })).toEqual([])
     expect(await reported(url, { charts: `oci://${host}/charts/flux-operator`, login })).toEqual([])
     expect(await reported(url, { secret: 'mirror' })).toEqual([
-      `notice: whether the distribution artifact ${url} exists is not known: the registry wants the login of Secret mirror`,
+      `notice: whether the distribution artifact ${url} exists is not known: the registry requires the login in Secret mirror`,
     ])
     expect(await reported(url)).toEqual([
       `blocks: the registry requires a login for the distribution artifact ${url}, and Git names no Secret with one`,

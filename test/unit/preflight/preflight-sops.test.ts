@@ -78,7 +78,7 @@ describe('SOPS files', () => {
     expect(found).toEqual([
       {
         is: 'blocks',
-        what: `the age key cannot open ${path}: the file is for ${other.recipient}, the key is ${own.recipient}`,
+        what: `the age key cannot decrypt ${path}: the file is for ${other.recipient}, the key is ${own.recipient}`,
         remedy: `name the file with the right age key in SOPS_AGE_KEY_FILE (.env.example), or encrypt for this key too: sops updatekeys ${path}`,
       },
     ])
@@ -87,27 +87,27 @@ describe('SOPS files', () => {
   test('need a key at all', async () => {
     put(await encrypted([own.recipient]))
     expect((await checkSopsKey(tree, checkout, none)).map(({ what }) => what)).toEqual([
-      `${path} is encrypted with SOPS, but there is no age key to open it with: neither SOPS_AGE_KEY_FILE nor Secret sops-age`,
+      `${path} is encrypted with SOPS, but there is no age key to decrypt it: neither SOPS_AGE_KEY_FILE nor Secret sops-age`,
     ])
     expect((await checkSopsKey(tree, checkout, held('# nothing\n'))).map(({ what }) => what)).toEqual([
-      `the age key holds no line AGE-SECRET-KEY-…: nothing can open ${path}`,
+      `the age key has no line AGE-SECRET-KEY-…: nothing can decrypt ${path}`,
     ])
   })
   test('are no match for a malformed key, which is not shown', async () => {
     put(await encrypted([own.recipient]))
     const found = await checkSopsKey(tree, checkout, held(own.identity.slice(0, -1)))
-    expect(found.map(({ what }) => what)).toEqual([`the age key is malformed: nothing can open ${path}`])
+    expect(found.map(({ what }) => what)).toEqual([`the age key is malformed: nothing can decrypt ${path}`])
   })
   test('whose checksum another key made are damaged', async () => {
     put(await encrypted([own.recipient], randomBytes(32)))
     expect((await checkSopsKey(tree, checkout, held(own.identity))).map(({ what }) => what)).toEqual([
-      `${path} is damaged: its data key does not open its checksum`,
+      `${path} is damaged: its data key cannot decrypt its checksum`,
     ])
   })
   test('without an age recipient are only reported', async () => {
     put(await encrypted([]))
     expect((await checkSopsKey(tree, checkout, held(own.identity))).map(({ is, what }) => `${is}: ${what}`)).toEqual([
-      `notice: ${path} is encrypted with SOPS for no age key: whether Flux can decrypt it was not checked`,
+      `notice: ${path} is encrypted with SOPS, but not for an age key: not checked whether Flux can decrypt it`,
     ])
   })
   test('outside what the cluster follows are not its matter; neither are other files', async () => {
@@ -140,7 +140,7 @@ describe('the age key', () => {
       return Promise.resolve(text === undefined ? undefined : { text, unread: [] })
     })
     expect(found.map(({ what }) => what)).toEqual([
-      'kubernetes/web/secret.yaml is encrypted with SOPS, but there is no age key to open it with: neither SOPS_AGE_KEY_FILE nor Secret gone',
+      'kubernetes/web/secret.yaml is encrypted with SOPS, but there is no age key to decrypt it: neither SOPS_AGE_KEY_FILE nor Secret gone',
     ])
   })
   test('that a person brings goes where it is looked for', () => {
@@ -157,7 +157,7 @@ describe('the age key', () => {
       findAgeKey({ get }, { namespace: 'flux-system' }, name, [], createRedactor()),
     )
     expect(found.map(({ what }) => what)).toEqual([
-      `nothing can open ${path}: Secret sops-age holds an age key as age.key, and Flux reads only entries whose names end in .agekey`,
+      `nothing can decrypt ${path}: Secret sops-age holds an age key as age.key, but Flux reads only entries whose names end in .agekey`,
     ])
   })
   test('that a capture brings back is not missed', async () => {

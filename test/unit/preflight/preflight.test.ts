@@ -30,7 +30,7 @@ describe('a preflight', () => {
     expect(preflight.conclude).toThrow(
       expect.objectContaining({
         kind: 'blocked',
-        message: `preflight found what stands in the way; nothing was changed
+        message: `preflight found problems that block this run; nothing was changed
 1. Git is away
    → git ls-remote
 2. the registry is away
@@ -53,7 +53,7 @@ describe('a preflight', () => {
     const rights = createPreflight(signal)
     await rights.check(refused, () => [{ is: 'rights', what: 'jane lacks rights', remedy: 'kubectl apply' }])
     expect(rights.blocked().message).toBe(
-      'preflight found what stands in the way; nothing was changed\njane lacks rights\n   → kubectl apply',
+      'preflight found problems that block this run; nothing was changed\njane lacks rights\n   → kubectl apply',
     )
     const alone = createPreflight(signal)
     await alone.check(refused)
@@ -95,13 +95,13 @@ describe('the programs', () => {
   test('kubectl two minors away, and another minor of the flux CLI, are reported', () => {
     expect(reported(judgePrograms({ ...fine, kubectl: 'v1.32.0', flux: 'v2.8.1' }, needs))).toEqual([
       "notice: kubectl v1.32.0 is more than one minor version away from this cluster's v1.34.1",
-      'notice: the flux CLI is v2.8.1, but Git says Flux 2.9.5: what it checks at the end are the rules of v2.8.1',
+      'notice: the flux CLI is v2.8.1, but Git has Flux 2.9.5: its check at the end uses the rules of v2.8.1',
     ])
   })
   test.each(['v1.31.9', 'v1.37.0', 'v2.34.0'])('kubectl %s, further away, is refused', (kubectl) => {
     expect(judgePrograms({ ...fine, kubectl }, needs)).toEqual([
       blocks(
-        `kubectl ${kubectl} does not go with this cluster's v1.34.1: the runbook needs 1.32 to 1.36`,
+        `kubectl ${kubectl} does not support this cluster's v1.34.1: the runbook needs 1.32 to 1.36`,
         'install kubectl 1.34: https://kubernetes.io/docs/tasks/tools',
       ),
     ])
@@ -169,7 +169,7 @@ describe('a Flux that is there already', () => {
     expect(judgeFlux({ ...none, instances: [instance('flux-system', 'main')] }, 'flux-system', where)).toEqual([
       blocks(
         "FluxInstance flux-system/main exists; this runbook's is flux-system/flux, and a cluster has only one",
-        'take it away without what it installed: kubectl --namespace flux-system annotate fluxinstance main fluxcd.controlplane.io/reconcile=disabled, then kubectl --namespace flux-system delete fluxinstance main',
+        'remove it, but keep what it installed: kubectl --namespace flux-system annotate fluxinstance main fluxcd.controlplane.io/reconcile=disabled, then kubectl --namespace flux-system delete fluxinstance main',
       ),
     ])
   })
@@ -182,12 +182,12 @@ describe('a Flux that is there already', () => {
     }
     expect(judgeFlux(there, 'flux-system', where)).toEqual([
       blocks(
-        'Flux runs in namespace gitops too (source-controller, helm-controller), and would fight with the one in flux-system',
-        'stop what installs it, as a Kustomization or a job; then: kubectl --namespace gitops delete deployments source-controller helm-controller   # never flux uninstall: that deletes the CRDs, and every object of Flux with them',
+        'Flux runs in namespace gitops too (source-controller, helm-controller), and would conflict with the one in flux-system',
+        'stop what installs it, such as a Kustomization or a job; then: kubectl --namespace gitops delete deployments source-controller helm-controller   # never flux uninstall: that deletes the CRDs, and every object of Flux with them',
       ),
       blocks(
-        'flux-operator runs in namespace tools too (flux-operator), and would fight with the one in flux-system',
-        'stop what installs it, as a Kustomization or a job; then: kubectl --namespace tools delete deployments flux-operator && kubectl --namespace tools delete secrets --selector owner=helm,name=the-operator   # never helm uninstall or flux uninstall: that deletes the CRDs, and every object of Flux with them',
+        'flux-operator runs in namespace tools too (flux-operator), and would conflict with the one in flux-system',
+        'stop what installs it, such as a Kustomization or a job; then: kubectl --namespace tools delete deployments flux-operator && kubectl --namespace tools delete secrets --selector owner=helm,name=the-operator   # never helm uninstall or flux uninstall: that deletes the CRDs, and every object of Flux with them',
       ),
     ])
   })
@@ -204,7 +204,7 @@ describe('a Flux that is there already', () => {
     expect(judgeFlux({ ...none, controllers: [together] }, 'flux-system', where)).toEqual([
       blocks(
         'Deployment flux-system/flux runs all controllers in one (flux-aio): the operator does not take it over, and both would reconcile the same objects',
-        'take it away first, its workloads stay: npx zx scripts/teardown.ts --context infra',
+        'remove it first; its workloads stay: npx zx scripts/teardown.ts --context infra',
       ),
     ])
   })
@@ -231,19 +231,19 @@ describe('what an earlier Flux left', () => {
   })
   test('is reported: CRDs, and by name what will act', () => {
     expect(reported(judgeLeftovers(18, [], [], none))).toEqual([
-      'notice: there are 18 CustomResourceDefinitions of an earlier Flux, without a controller and without objects that act: they are applied over',
+      'notice: there are 18 CustomResourceDefinitions of an earlier Flux, without a controller and without active objects: this run updates them',
     ])
     const found = judgeLeftovers(1, [{ ...fluxKinds.kustomization, namespace: 'a', name: 'b' }], ['7 more Kustomizations'], none)
     expect(found[0]).toMatchObject({
-      remedy: `to have one wait: kubectl --namespace a patch kustomization.kustomize.toolkit.fluxcd.io b --type=merge --patch '{"spec":{"suspend":true}}'`,
+      remedy: `to suspend one: kubectl --namespace a patch kustomization.kustomize.toolkit.fluxcd.io b --type=merge --patch '{"spec":{"suspend":true}}'`,
     })
     expect(reported(found)).toEqual([
-      'notice: there are 1 CustomResourceDefinition of an earlier Flux, without a controller; as soon as Flux runs, these will act again: Kustomization a/b, 7 more Kustomizations',
+      'notice: there are 1 CustomResourceDefinition of an earlier Flux, without a controller; as soon as Flux runs, it will reconcile these again: Kustomization a/b, 7 more Kustomizations',
     ])
   })
   test('is reported: a FluxInstance without its operator', () => {
     expect(reported(judgeLeftovers(18, [], [], { ...none, instances: [instance], controllers: [controller] }))).toEqual([
-      'notice: FluxInstance flux-system/flux exists without its operator, which will reconcile it again as Git has it',
+      'notice: FluxInstance flux-system/flux exists without its operator; the new operator will reconcile it to match Git',
     ])
   })
   test('and follows something else, is reported', () => {
@@ -256,7 +256,7 @@ describe('what an earlier Flux left', () => {
     expect(judgeFollowed(source('https://new'), root('./clusters/new/'), tree)).toEqual([])
     expect(reported(judgeFollowed(source('https://old'), root('./clusters/old'), tree))).toEqual([
       'notice: GitRepository flux-system/flux-system follows https://old now, and will follow https://new',
-      'notice: Kustomization flux-system/flux-system applies ./clusters/old now, and will apply clusters/new; it applied 2 objects, and those that clusters/new does not hold too are deleted',
+      'notice: Kustomization flux-system/flux-system applies ./clusters/old now, and will apply clusters/new; it applied 2 objects, and those that clusters/new does not contain will be deleted',
     ])
   })
 })

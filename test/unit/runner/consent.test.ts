@@ -43,7 +43,7 @@ const answers = (...given: readonly string[]): void => {
 
 describe('a person who consents', () => {
   test('to all that remain is asked of what the plan did not show', async () => {
-    answers('Run this and all that remain', 'Stop here')
+    answers('Run this and all remaining steps', 'Stop here')
     const unforeseen = seen('two', [done, todoOf('delete everything')])
     const { outcome } = await stage([step('one'), unforeseen], ask).result
     expect(outcome).toBe('cancelled')
@@ -52,7 +52,7 @@ describe('a person who consents', () => {
   })
 
   test('to all that remain is not asked again of what the plan said is known after apply', async () => {
-    answers('Run this and all that remain')
+    answers('Run this and all remaining steps')
     const later = seen('two', [{ is: 'waiting', on: 'one' }, todoOf('ask for it now'), todoOf('ask for it now')])
     const { result, lines } = stage([step('one'), later], ask)
     expect((await result).outcome).toBe('done')
@@ -73,7 +73,7 @@ describe('a person who consents', () => {
     answers('infro')
     const destroying = seen('one', [done, todoOf('delete everything')], { risk: 'destroy' })
     const { failure } = await stage([destroying, step('two')], ask).result
-    expect(failure).toMatchObject({ kind: 'usage', message: 'that is not infra; this was not begun: Do one' })
+    expect(failure).toMatchObject({ kind: 'usage', message: 'that is not infra; this was not started: Do one' })
     expect(destroying.acted()).toEqual([])
   })
 })

@@ -103,14 +103,14 @@ describe('what is said first', () => {
   test('is who is at work, and in which phase; nothing of a lock that has lapsed, or cannot be read', async () => {
     const holder = 'jane@laptop 20261101T000000000Z-rollback'
     expect(await said(() => Promise.resolve(lease(holder)))).toEqual([
-      `◎ ${holder} is at work on this cluster, in phase: Put Flux back to 2.9.4`,
+      `◎ ${holder} is changing this cluster, in phase: Put Flux back to 2.9.4`,
     ])
     expect(await said(() => Promise.resolve(lease(holder, new Date(Date.now() - 31_000))))).toEqual([])
     expect(await said(() => Promise.reject(new Error('leases is forbidden')))).toEqual([])
   })
   test('is the run that was interrupted, its capture, and the command that resumes it', async () => {
     const runId = leave(1, 'teardown', { ended: 'cancelled', flags: ['--keep-namespace', '--copy-to=/mnt/a disk/'], ...past })
-    const reported = `⚠ the run ${runId} was interrupted past its point of no return, so that only forward is left; its capture is /runs/capture.age\n   → npx zx scripts/teardown.ts --context infra --keep-namespace '--copy-to=/mnt/a disk/' --resume ${runId}`
+    const reported = `⚠ the run ${runId} was interrupted past its point of no return, so it can only be resumed; its capture is /runs/capture.age\n   → npx zx scripts/teardown.ts --context infra --keep-namespace '--copy-to=/mnt/a disk/' --resume ${runId}`
     expect(await said(() => Promise.resolve(undefined))).toEqual([reported])
     // The lock that it left lapses only after a while: nobody is at work.
     expect(await said(() => Promise.resolve(lease(`me@here ${runId}`)), 'recover')).toEqual([reported])
@@ -120,7 +120,7 @@ describe('what is said first', () => {
   test('is no interruption of a run that goes on elsewhere', async () => {
     const runId = leave(1, 'upgrade', { host: 'elsewhere' })
     expect(await said(() => Promise.resolve(lease(`me@elsewhere ${runId}`)))).toEqual([
-      `◎ me@elsewhere ${runId} is at work on this cluster, in phase: Put Flux back to 2.9.4`,
+      `◎ me@elsewhere ${runId} is changing this cluster, in phase: Put Flux back to 2.9.4`,
     ])
   })
 })
@@ -129,8 +129,8 @@ test('a cluster that is unhealthy while a run is at work on it is not sent to re
   const holder = { holder: 'jane@laptop RUN', runId: 'RUN', phase: 'Put Flux back to 2.9.4' }
   const target = { context: 'infra', where: '--context infra' }
   expect(unhealthyError([{ id: 'controllers', state: 'fail' }], target, holder)).toMatchObject({
-    message: 'infra is not healthy while jane@laptop RUN is at work on it, in phase: Put Flux back to 2.9.4; in trouble: controllers',
-    remedy: 'wait until that has ended, then look again: npx zx scripts/health-check.ts --context infra',
+    message: 'infra is not healthy while jane@laptop RUN is changing it, in phase: Put Flux back to 2.9.4; in trouble: controllers',
+    remedy: 'wait until that run has ended, then check again: npx zx scripts/health-check.ts --context infra',
   })
 })
 
@@ -138,6 +138,7 @@ test('a teardown that stops past the point of no return says what is so, and whe
   const memory = (teardown: object) => ({ read: () => ({ ...past.notes, teardown }), write: () => undefined, folder: () => '' })
   expect(teardownStopped(memory({}))).toBeUndefined()
   expect(teardownStopped(memory({ passedReturn: '2026-11-01T00:00:00Z' }))).toEqual({
-    state: 'Flux is partly gone; the workloads that it deployed run on. From here there is only forward; the capture is /runs/capture.age',
+    state:
+      'Flux is partly gone; the workloads that it deployed keep running. From here the run can only be resumed; the capture is /runs/capture.age',
   })
 })

@@ -98,7 +98,7 @@ describe('a procedure', () => {
     expect(failure).toMatchObject({
       kind: 'cancelled',
       message: 'stopped; done so far: Do one; in the middle of: Do two',
-      remedy: 'to go on from here: npx zx scripts/bootstrap.ts --context infra --resume',
+      remedy: 'to continue from here: npx zx scripts/bootstrap.ts --context infra --resume',
     })
     expect(last.acted()).toBe(0)
   })
@@ -122,7 +122,7 @@ describe('a procedure', () => {
     expect(await failureOf({})).toMatchObject({ message: 'stopped; nothing was changed', remedy: undefined })
     expect(await failureOf({ hasBegun: true })).toMatchObject({
       message: 'stopped; nothing more was changed',
-      remedy: 'to go on from here: npx zx scripts/bootstrap.ts --context infra --resume',
+      remedy: 'to continue from here: npx zx scripts/bootstrap.ts --context infra --resume',
     })
   })
 })
@@ -219,14 +219,14 @@ describe('a procedure that knows what state it leaves things in where it stops',
       failure: {
         kind: 'cancelled',
         message: 'stopped; in the middle of: Do two. one is half way',
-        remedy: 'to go on from here: npx zx scripts/bootstrap.ts --context infra --resume',
+        remedy: 'to continue from here: npx zx scripts/bootstrap.ts --context infra --resume',
       },
     })
   })
   test('says nothing of it where all was put back, or there is nothing to say', async () => {
     const back = { rollback: { title: 'putting things back', shouldRollBack: () => true, steps: [step('undo')] } }
     const rolledBack = await stage([broken()], given, undefined, { ...back, ...stopped({ state: 'one is half way' }) }).result
-    expect(rolledBack.failure?.message).toBe('two is broken. Everything is back as it was')
+    expect(rolledBack.failure?.message).toBe('two is broken. Everything is as it was before')
     expect((await stage([broken()], given, undefined, stopped()).result).failure?.message).toBe('two is broken')
   })
 })
@@ -299,7 +299,7 @@ describe('a procedure with a rollback', () => {
     const { outcome, steps, failure } = await stage([step('one'), broken()], given, undefined, rollback(back)).result
     expect(outcome).toBe('rolled-back')
     expect(steps.map(({ id, state }) => `${id} ${state}`)).toEqual(['one done', 'two failed', 'undo done'])
-    expect(failure).toMatchObject({ message: 'two is broken. Everything is back as it was', remedy: 'fix two', kind: 'rolled-back' })
+    expect(failure).toMatchObject({ message: 'two is broken. Everything is as it was before', remedy: 'fix two', kind: 'rolled-back' })
   })
   test('goes it when the person cancels: cancelled, and everything as it was', async () => {
     const cancel = new AbortController()

@@ -153,8 +153,8 @@ test('the report of an upgrade says from which version to which, and at which co
     {
       title: 'Controllers',
       lines: [
-        '- source-controller v1.9.4 → v1.9.5: out of service for 1.5 s',
-        '- helm-controller v1.6.3 → v1.6.4: its pause was not measured',
+        '- source-controller v1.9.4 → v1.9.5: unavailable for 1.5 s',
+        '- helm-controller v1.6.3 → v1.6.4: its downtime was not measured',
       ],
     },
   ])

@@ -78,7 +78,7 @@ test('is left once, and stops nothing where it may not be; a lock that is lost s
       undefined,
     ),
   ).toEqual({ from: '2.9.4', to: '2.9.4' })
-  expect(lines.join('\n')).toContain('no Event could be left of this run: may not')
+  expect(lines.join('\n')).toContain('no Event could be recorded for this run: may not')
   await expect(
     leaveEvent(
       run(() => Promise.reject(new OperatorError('the lock was lost'))),

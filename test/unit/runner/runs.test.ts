@@ -58,7 +58,7 @@ describe('an interrupted run', () => {
     await expect(chooseRun(place(), 'bootstrap', undefined, false)).rejects.toMatchObject({
       kind: 'usage',
       message: `the run 20261102T000000000Z-bootstrap on ${context} was interrupted. Nothing was changed`,
-      remedy: `to resume it: ${asTyped.again('--resume')}\nto start from the beginning: ${asTyped.again('--fresh')}`,
+      remedy: `to resume it: ${asTyped.again('--resume')}\nto start over: ${asTyped.again('--fresh')}`,
     })
     expect(await chooseRun(place(), 'bootstrap', undefined, true)).toBeUndefined()
     expect(await chooseRun(place(), 'bootstrap', '', false)).toMatchObject({ runId: '20261102T000000000Z-bootstrap' })

@@ -9,7 +9,7 @@ describe('what is printed to be pasted', () => {
       '► Step 1/7: Delete',
       '  $ kubectl delete crd a b',
       '✗ it failed',
-      '  → to go on from here: npx zx scripts/upgrade.ts --lab --resume',
+      '  → to continue from here: npx zx scripts/upgrade.ts --lab --resume',
       '  → find out why, fix it, then: npx zx scripts/upgrade.ts --lab --to 2.9.5; or choose another version: npx zx scripts/rollback.ts --lab',
       '  → npx zx scripts/health-check.ts --lab   # reports all of it',
       '  → merge it, then: npx zx scripts/upgrade.ts --lab --resume',

@@ -37,7 +37,7 @@ describe("the registry's login", () => {
   ])('is not sent to a realm at %s', async (_, realm, origin) => {
     const { host } = await registryAsking(() => `Bearer realm="${realm()}",service="x"`)
     await expect(findArtifact({ host, repository: 'a', reference: 'b' }, jane, signal)).rejects.toThrow(
-      `the registry ${host} cannot be asked for a:b: it hands out tokens at ${origin}, where anybody may listen; nothing was sent there`,
+      `the registry ${host} cannot be asked for a:b: it issues tokens at ${origin}, without TLS; nothing was sent there`,
     )
   })
 

@@ -35,18 +35,18 @@ export function judgeLeftovers(
   if (operators.length === 0 && instances.length > 0) {
     return instances.map(({ metadata }) =>
       notice(
-        `FluxInstance ${metadata.namespace}/${metadata.name} exists without its operator, which will reconcile it again as Git has it`,
+        `FluxInstance ${metadata.namespace}/${metadata.name} exists without its operator; the new operator will reconcile it to match Git`,
       ),
     )
   }
   if (controllers.length > 0 || operators.length > 0 || crds === 0) return []
   const left = `${crds} CustomResourceDefinition${crds === 1 ? '' : 's'} of an earlier Flux, without a controller`
   const [first] = acting
-  if (first === undefined) return [notice(`there are ${left} and without objects that act: they are applied over`)]
+  if (first === undefined) return [notice(`there are ${left} and without active objects: this run updates them`)]
   return [
     notice(
-      `there are ${left}; as soon as Flux runs, these will act again: ${[...acting.map(nameOf), ...more].join(', ')}`,
-      `to have one wait: kubectl --namespace ${first.namespace} patch ${kindArgument(first)} ${first.name} --type=merge --patch '{"spec":{"suspend":true}}'`,
+      `there are ${left}; as soon as Flux runs, it will reconcile these again: ${[...acting.map(nameOf), ...more].join(', ')}`,
+      `to suspend one: kubectl --namespace ${first.namespace} patch ${kindArgument(first)} ${first.name} --type=merge --patch '{"spec":{"suspend":true}}'`,
     ),
   ]
 }

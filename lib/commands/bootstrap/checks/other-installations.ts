@@ -30,7 +30,7 @@ function judgeInstance(instance: KubeObject, namespace: string): Finding[] {
   return [
     blocks(
       `FluxInstance ${metadata.namespace}/${metadata.name} exists; this runbook's is ${namespace}/flux, and a cluster has only one`,
-      `take it away without what it installed: kubectl ${where} annotate fluxinstance ${metadata.name} ${reconcileAnnotation}=disabled, then kubectl ${where} delete fluxinstance ${metadata.name}`,
+      `remove it, but keep what it installed: kubectl ${where} annotate fluxinstance ${metadata.name} ${reconcileAnnotation}=disabled, then kubectl ${where} delete fluxinstance ${metadata.name}`,
     ),
   ]
 }
@@ -40,8 +40,8 @@ function elsewhere(deployments: readonly KubeObject[], namespace: string, what: 
   return [...others].map((other) => {
     const there = deployments.filter(({ metadata }) => metadata.namespace === other)
     return blocks(
-      `${what} runs in namespace ${other} too (${namesOf(there)}), and would fight with the one in ${namespace}`,
-      `stop what installs it, as a Kustomization or a job; then: ${removalOf(there, other)}`,
+      `${what} runs in namespace ${other} too (${namesOf(there)}), and would conflict with the one in ${namespace}`,
+      `stop what installs it, such as a Kustomization or a job; then: ${removalOf(there, other)}`,
     )
   })
 }
@@ -59,7 +59,7 @@ function takenOver(controllers: readonly KubeObject[], where: string): Finding[]
     return [
       blocks(
         `${nameOf(refOf(together))} runs all controllers in one (flux-aio): the operator does not take it over, and both would reconcile the same objects`,
-        `take it away first, its workloads stay: npx zx scripts/teardown.ts ${where}`,
+        `remove it first; its workloads stay: npx zx scripts/teardown.ts ${where}`,
       ),
     ]
   }
@@ -102,7 +102,7 @@ export function judgeFollowed(source: KubeObject | undefined, root: KubeObject |
   const { spec, status } = v.parse(rootSchema, root)
   if (bare(spec.path) === bare(sync.path)) return found
   const applied = status.inventory.entries?.length ?? 0
-  const pruned = spec.prune ? `; it applied ${applied} objects, and those that ${sync.path} does not hold too are deleted` : ''
+  const pruned = spec.prune ? `; it applied ${applied} objects, and those that ${sync.path} does not contain will be deleted` : ''
   found.push(notice(`Kustomization ${namespace}/${syncName} applies ${spec.path} now, and will apply ${sync.path}${pruned}`))
   return found
 }

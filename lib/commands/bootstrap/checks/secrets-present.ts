@@ -41,7 +41,7 @@ export async function checkSecrets(
     .map(({ name, by, command }) =>
       blocks(
         `${nameOf({ ...kinds.secret, namespace, name })} does not exist; ${by} refers to it`,
-        `kubectl create namespace ${namespace}, unless it is there; then: kubectl --namespace ${namespace} ${command}`,
+        `kubectl create namespace ${namespace}, unless it exists; then: kubectl --namespace ${namespace} ${command}`,
       ),
     )
 }

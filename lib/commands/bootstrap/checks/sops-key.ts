@@ -39,13 +39,13 @@ interface EncryptedFile {
 
 async function judge({ path, metadata, secret }: EncryptedFile, found: AgeKey | 'later' | undefined): Promise<Finding[]> {
   if (recipientsIn(metadata).length === 0)
-    return [notice(`${path} is encrypted with SOPS for no age key: whether Flux can decrypt it was not checked`)]
+    return [notice(`${path} is encrypted with SOPS, but not for an age key: not checked whether Flux can decrypt it`)]
   if (found === 'later') return []
   const remedy = 'name the file with the right age key in SOPS_AGE_KEY_FILE (.env.example)'
   if (found === undefined) {
     return [
       blocks(
-        `${path} is encrypted with SOPS, but there is no age key to open it with: neither SOPS_AGE_KEY_FILE nor Secret ${secret}`,
+        `${path} is encrypted with SOPS, but there is no age key to decrypt it: neither SOPS_AGE_KEY_FILE nor Secret ${secret}`,
         remedy,
       ),
     ]
@@ -55,22 +55,22 @@ async function judge({ path, metadata, secret }: EncryptedFile, found: AgeKey | 
     const entry = unread[0] ?? ''
     return [
       blocks(
-        `nothing can open ${path}: Secret ${secret} holds an age key as ${entry}, and Flux reads only entries whose names end in .agekey`,
-        `give it that name: kubectl create secret generic ${secret} --from-file=${ageKeyEntry}=FILE, in Flux's namespace and in place of the one that is there`,
+        `nothing can decrypt ${path}: Secret ${secret} holds an age key as ${entry}, but Flux reads only entries whose names end in .agekey`,
+        `give it that name: kubectl create secret generic ${secret} --from-file=${ageKeyEntry}=FILE, in Flux's namespace, to replace the existing one`,
       ),
     ]
   }
   const identities = identitiesIn(key)
-  if (identities.length === 0) return [blocks(`the age key holds no line AGE-SECRET-KEY-…: nothing can open ${path}`, remedy)]
+  if (identities.length === 0) return [blocks(`the age key has no line AGE-SECRET-KEY-…: nothing can decrypt ${path}`, remedy)]
   const own = await recipientsOf(identities)
-  if (own === undefined) return [blocks(`the age key is malformed: nothing can open ${path}`, remedy)]
+  if (own === undefined) return [blocks(`the age key is malformed: nothing can decrypt ${path}`, remedy)]
   const opened = await openSops(metadata, identities)
   if (opened.is === 'opened') return []
   if (opened.is === 'broken')
-    return [blocks(`${path} is damaged: its data key does not open its checksum`, `sops --decrypt ${shellQuote(path)}`)]
+    return [blocks(`${path} is damaged: its data key cannot decrypt its checksum`, `sops --decrypt ${shellQuote(path)}`)]
   return [
     blocks(
-      `the age key cannot open ${path}: the file is for ${opened.recipients.join(', ')}, the key is ${own.join(', ')}`,
+      `the age key cannot decrypt ${path}: the file is for ${opened.recipients.join(', ')}, the key is ${own.join(', ')}`,
       `${remedy}, or encrypt for this key too: sops updatekeys ${shellQuote(path)}`,
     ),
   ]

@@ -48,7 +48,7 @@ export function judgeStackState(
     findings.push(
       blocks(
         `the Pulumi stack ${name} has operations that were interrupted: ${pending.join(', ')}`,
-        `see whether they took place, then: ${typed('refresh --clear-pending-creates')}`,
+        `check whether they were carried out, then: ${typed('refresh --clear-pending-creates')}`,
       ),
     )
   }

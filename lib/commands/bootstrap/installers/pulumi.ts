@@ -49,7 +49,7 @@ export const pulumiInstaller: BootstrapInstaller = {
     if (commit === undefined) throw preflight.blocked()
 
     if (isDryRun && settings.PULUMI_BUILD !== undefined) {
-      notices.push(`the preview is of what was built before: a dry run writes no files, so it does not run ${settings.PULUMI_BUILD}`)
+      notices.push(`the preview shows the last build: a dry run writes no files, so it does not run ${settings.PULUMI_BUILD}`)
     } else await stack.build()
     console.action(`pulumi preview of stack ${stack.name}`)
     for (const line of summarizeChanges(await stack.preview())) console.line(`  ${line}`)
@@ -63,8 +63,8 @@ export const pulumiInstaller: BootstrapInstaller = {
 function checkNoInstance({ instances }: FluxThere): Finding[] {
   return instances.map(({ metadata }) =>
     blocks(
-      `FluxInstance ${metadata.namespace}/${metadata.name} exists: its operator owns Flux, and would fight with Pulumi over it`,
-      'leave --via pulumi out; or remove that Flux first',
+      `FluxInstance ${metadata.namespace}/${metadata.name} exists: its operator owns Flux, and would conflict with Pulumi`,
+      'omit --via pulumi; or remove that Flux first',
     ),
   )
 }
@@ -86,8 +86,8 @@ async function checkNoInstanceInGit(
   if (instance === undefined) return []
   return [
     blocks(
-      `${where} brings a FluxInstance (Kustomization ${instance.metadata.name}), which would take Flux over from Pulumi`,
-      `leave --via pulumi out; or take that Kustomization and ${name}-gitops-flux-operator out of Git, and push`,
+      `${where} contains a FluxInstance (Kustomization ${instance.metadata.name}), which would take Flux over from Pulumi`,
+      `omit --via pulumi; or remove that Kustomization and ${name}-gitops-flux-operator from Git, and push`,
     ),
   ]
 }

@@ -121,8 +121,8 @@ export function ensureFluxInstance(chart: Chart, objects: readonly KubeObject[])
 
 /** Applies the FluxInstance as Git has it, where that it is Ready is waited for later. */
 export function ensureFluxInstanceApplied(chart: Chart, objects: readonly KubeObject[]): Step {
-  const step = { id: 'flux-instance', title: 'Put the FluxInstance back as Git has it' }
-  return ensureChart(step, chart, objects, () => Promise.resolve({ is: 'done', detail: 'it is as Git has it' }), [])
+  const step = { id: 'flux-instance', title: 'Restore the FluxInstance as in Git' }
+  return ensureChart(step, chart, objects, () => Promise.resolve({ is: 'done', detail: 'it is as in Git' }), [])
 }
 
 /** Waits until the operator has looked at the FluxInstance, if it was asked to, and has brought all of it about. */
@@ -134,7 +134,7 @@ export function awaitInstanceReady(namespace: string): Step {
     risk: 'safe',
     async check(run) {
       const live = await run.cluster.get(ref)
-      if (live !== undefined && isRequested(live)) return { is: 'waiting', on: 'the operator to look at the FluxInstance' }
+      if (live !== undefined && isRequested(live)) return { is: 'waiting', on: 'the operator to reconcile the FluxInstance' }
       return instanceStatus(run, namespace)
     },
     apply: () => Promise.resolve(),
@@ -166,7 +166,7 @@ export async function instanceStatus({ cluster, where }: StepContext, namespace:
     // Its conditions stay as they were: Ready may be true of a Flux of which nothing runs any more.
     if (readiness.is === 'ready' && (await notAvailable(cluster, namespace)) === undefined) return { is: 'done', detail: suspended }
     const remedy = `npx zx scripts/recover.ts ${where} --resume-suspended FluxInstance/${namespace}/flux`
-    return { is: 'blocked', reason: `${suspended}, so its operator does nothing with it`, remedy }
+    return { is: 'blocked', reason: `${suspended}, so its operator does not reconcile it`, remedy }
   }
   const status = stepStatusOf(readiness, `kubectl --namespace ${namespace} describe fluxinstance flux`)
   if (status.is !== 'waiting') return status

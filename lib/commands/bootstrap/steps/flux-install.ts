@@ -30,7 +30,7 @@ export function ensureFluxInstalled(tree: Tree, access: Access, flux: string | u
     risk: 'change',
     async check({ cluster }) {
       if (flux === undefined) {
-        return { is: 'blocked', reason: '--via flux needs the flux CLI, which is not on PATH', remedy: 'install flux, or leave --via out' }
+        return { is: 'blocked', reason: '--via flux needs the flux CLI, which is not on PATH', remedy: 'install flux, or omit --via' }
       }
       for (const name of components) {
         const ref: Ref = { ...kinds.deployment, namespace, name }

@@ -34,11 +34,11 @@ async function isAppliedByGit(cluster: Cluster, namespace: string): Promise<bool
 export function ensurePlainInstanceApplied(instance: KubeObject): Step {
   return {
     id: 'flux-instance',
-    title: 'Put the FluxInstance back as Git has it',
+    title: 'Restore the FluxInstance as in Git',
     risk: 'change',
     async check(run) {
       const found = await differences(run.cluster, [instance], appliers.kustomize)
-      if (found.length === 0) return { is: 'done', detail: 'it is as Git has it' }
+      if (found.length === 0) return { is: 'done', detail: 'it is as in Git' }
       const { change, details } = describeDifferences(found)
       const apply = `kubectl apply --server-side --force-conflicts --field-manager=${appliers.kustomize} -f FILE`
       return { is: 'todo', change, commands: [], byHand: [`${apply}   # FILE: its manifest in Git`], details }

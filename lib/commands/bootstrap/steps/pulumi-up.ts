@@ -25,7 +25,7 @@ export function pulumiUp(stack: Stack): Step {
       if (changes.length === 0 && !isLeft) return { is: 'done', detail: `pulumi would change nothing in stack ${stack.name}` }
       return {
         is: 'todo',
-        change: `pulumi up on stack ${stack.name}: ${describeChanges(changes) || 'what an interrupted one has left'}`,
+        change: `pulumi up on stack ${stack.name}: ${describeChanges(changes) || 'what an interrupted run left'}`,
         commands: [stack.typed('up --refresh')],
         details: summarizeChanges(changes),
       }

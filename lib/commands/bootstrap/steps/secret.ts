@@ -18,9 +18,9 @@ export function ensureSecret({ id, title, namespace, name, type = 'Opaque', valu
     async check({ cluster }) {
       const live = await cluster.get(ref)
       const keeper = live === undefined ? undefined : keeperOf(live)
-      if (keeper !== undefined) return { is: 'done', detail: `Secret ${name} ${keeper}, and is left as it is` }
+      if (keeper !== undefined) return { is: 'done', detail: `Secret ${name} ${keeper}, and is not changed` }
       if (live?.metadata.deletionTimestamp !== undefined) {
-        return { is: 'waiting', on: `Secret ${namespace}/${name}, which ${deletionOf(live)}, to be gone: it is then created again` }
+        return { is: 'waiting', on: `Secret ${namespace}/${name}, which ${deletionOf(live)}, to be gone; then it is recreated` }
       }
       const data = live === undefined ? {} : v.parse(secretSchema, live).data
       const differing = wanted.filter(({ key, encoded }) => data[key] !== encoded).map(({ key }) => key)

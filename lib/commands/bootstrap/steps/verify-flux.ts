@@ -38,7 +38,7 @@ export function verifyFlux(namespace: string, access: Access, flux: string | und
         return {
           is: 'blocked',
           reason: `field managers that are not Flux's: ${foreign.slice(0, 5).join('; ')}${foreign.length > 5 ? `; and ${foreign.length - 5} more` : ''}`,
-          remedy: `npx zx scripts/health-check.ts ${where} --fix   # gives them back to Flux; its plan tells what Flux then takes away`,
+          remedy: `npx zx scripts/health-check.ts ${where} --fix   # returns them to Flux; its plan shows what Flux then removes`,
         }
       }
       const check = flux === undefined ? { is: 'agrees', words: '' } : await fluxCheck(flux, access, namespace)
@@ -61,7 +61,7 @@ async function fluxCheck(flux: string, access: Access, namespace: string): Promi
   const ended = await shell(access.env)`${flux} check --context=${access.context} --namespace=${namespace} --timeout=30s`.nothrow()
   if (ended.exitCode === 0) return { is: 'agrees', words: '; flux check agrees' }
   if (access.login !== undefined && ended.stderr.includes('getting credentials: exec')) {
-    return { is: 'agrees', words: `; flux check could not be asked: the login by ${access.login.program} wants a terminal` }
+    return { is: 'agrees', words: `; flux check was not run: the login by ${access.login.program} needs a terminal` }
   }
   return { is: 'complains', words: complaintOf(ended) }
 }

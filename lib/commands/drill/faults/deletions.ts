@@ -40,8 +40,7 @@ export const deletions: readonly Scenario[] = [
     isOperators: true,
     needsFolder: true,
     title: 'All of Flux deleted, with its CRDs',
-    injects:
-      "deletes the FluxInstance, which takes all objects of Flux along, then the operator, every CRD of theirs, and Flux's namespace",
+    injects: "deletes the FluxInstance and with it all Flux objects, then the operator, their CRDs and Flux's namespace",
     objectiveMs: 15 * minute,
     inject: deleteFlux,
   },
@@ -49,7 +48,7 @@ export const deletions: readonly Scenario[] = [
     name: 'cluster-emptied',
     needsFolder: true,
     title: 'The whole cluster lost',
-    injects: 'makes the cluster a new, empty one',
+    injects: 'replaces the cluster by a new, empty one',
     objectiveMs: 15 * minute,
     isLabOnly: true,
     isTotal: true,
@@ -61,7 +60,7 @@ export const deletions: readonly Scenario[] = [
     needsFolder: true,
     needsSettings: true,
     title: "The FluxInstance's HelmRelease deleted",
-    injects: 'deletes the HelmRelease flux-instance; its FluxInstance stays, for its chart asks for that',
+    injects: 'deletes the HelmRelease flux-instance; its FluxInstance stays (helm.sh/resource-policy: keep)',
     objectiveMs: 5 * minute,
     inject: async ({ cluster, namespace }) => {
       const release = await cluster.get({ ...fluxKinds.helmRelease, namespace, name: releaseNames.instance })

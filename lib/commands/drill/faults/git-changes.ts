@@ -21,7 +21,7 @@ export const gitMisconfigurations: readonly Scenario[] = [
     name: 'upgrade-broken',
     needsSettings: true,
     title: 'An upgrade broken halfway',
-    injects: 'asks in Git for another version of Flux, whose source-controller cannot be pulled',
+    injects: 'sets another version of Flux in Git, whose source-controller cannot be pulled',
     objectiveMs: 5 * minute,
     isLabOnly: true,
     inject: breakUpgrade,
@@ -30,7 +30,7 @@ export const gitMisconfigurations: readonly Scenario[] = [
   {
     name: 'release-stuck',
     title: 'A Helm release stuck',
-    injects: 'has a HelmRelease install into a namespace that is not there, until helm-controller gives up',
+    injects: 'creates a HelmRelease for a namespace that does not exist, until helm-controller gives up',
     objectiveMs: 5 * minute,
     isLabOnly: true,
     async inject(field) {
@@ -46,7 +46,7 @@ export const gitMisconfigurations: readonly Scenario[] = [
   {
     name: 'loop',
     title: 'A recursive reconciliation loop',
-    injects: 'has two Kustomizations say something else of one ConfigMap every two seconds, until someone fixes it in Git',
+    injects: 'has two Kustomizations revert each other in one ConfigMap every two seconds, until someone fixes it in Git',
     objectiveMs: 5 * minute,
     isLabOnly: true,
     async inject(field) {
@@ -95,7 +95,7 @@ async function breakUpgrade({ cluster, namespace, lab }: Field): Promise<void> {
   const instance = await cluster.get(instanceIn(namespace))
   const distribution = await lab?.distribution()
   if (lab === undefined || instance === undefined || distribution === undefined)
-    throw new OperatorError('there is no other Flux to ask for')
+    throw new OperatorError('there is no other version of Flux to set')
   const { wanted } = instanceStateOf(instance)
   const version = nearestVersions(wanted, distribution.versions).find((other) => other !== wanted) ?? wanted
   await lab.setFault(`image=source-controller:${distribution.imagesOf(version).get('source-controller') ?? ''}`)
@@ -147,6 +147,6 @@ async function removeUntilGone({ cluster, timeout }: Field, ...refs: readonly Re
         if (live !== undefined && live.metadata.deletionTimestamp === undefined) await cluster.remove(ref, { uid: live.metadata.uid ?? '' })
       },
     })
-    if (left !== undefined) throw new OperatorError(`the drill's own ${nameOf(ref)} does not go away`)
+    if (left !== undefined) throw new OperatorError(`the drill's own ${nameOf(ref)} is not deleted`)
   }
 }

@@ -24,7 +24,7 @@ export const misconfigurations: readonly Scenario[] = [
     needsFolder: true,
     needsSettings: true,
     title: 'The FluxInstance stalled',
-    injects: 'asks the FluxInstance for a version of Flux that does not exist',
+    injects: 'sets a version of Flux in the FluxInstance that does not exist',
     objectiveMs: 5 * minute,
     inject: ({ cluster, namespace }) => patchInstance({ cluster, namespace }, { spec: { distribution: { version: '9.9.9' } } }),
   },
@@ -34,7 +34,7 @@ export const misconfigurations: readonly Scenario[] = [
     needsFolder: true,
     needsSettings: true,
     title: 'A controller at the old version',
-    injects: 'suspends the FluxInstance and gives source-controller the image of another version, as an upgrade cut short would leave it',
+    injects: 'suspends the FluxInstance and gives source-controller the image of another version, as an interrupted upgrade would',
     objectiveMs: 5 * minute,
     isSuspension: true,
     async inject(field) {

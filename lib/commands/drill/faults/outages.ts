@@ -10,7 +10,7 @@ export const outages: readonly Scenario[] = [
   {
     name: 'operator-partitioned',
     title: 'The operator cut off from the API',
-    injects: 'keeps flux-operator from reaching the API, so that it ends and cannot start',
+    injects: 'cuts flux-operator off from the API, so that it exits and cannot start',
     objectiveMs: 2 * minute,
     isLabOnly: true,
     async inject({ lab, cluster, namespace }) {
@@ -23,7 +23,7 @@ export const outages: readonly Scenario[] = [
   {
     name: 'git-gone',
     title: 'Git gone for a while',
-    injects: 'has the Git server refuse connections until that is noticed',
+    injects: 'makes the Git server refuse connections until a health check reports it',
     objectiveMs: 5 * minute,
     isLabOnly: true,
     async inject({ lab, cluster, namespace }) {
@@ -35,7 +35,7 @@ export const outages: readonly Scenario[] = [
   {
     name: 'registry-gone',
     title: 'The registry gone for a while',
-    injects: 'has the OCI registry refuse connections until that is noticed',
+    injects: 'makes the OCI registry refuse connections until a health check reports it',
     objectiveMs: 5 * minute,
     isLabOnly: true,
     async inject({ lab, cluster, namespace }) {

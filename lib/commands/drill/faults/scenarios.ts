@@ -23,14 +23,14 @@ export interface DrillEnvironment {
 
 /** Why a scenario is not for this cluster; undefined where it is. What recover.ts could not repair is never broken. */
 function whyNot(scenario: Scenario, { isLab, isOperators, hasFolder, hasSettings, hasInstaller }: DrillEnvironment): string | undefined {
-  if (scenario.isLabOnly === true && !isLab) return 'can be brought about in the lab only'
-  if (scenario.isOperators === true && !isOperators) return 'is about what only an operator keeps, and none keeps the Flux of this cluster'
-  if (scenario.needsInstaller === true && !hasInstaller) return 'deletes controllers that nothing here would put back'
+  if (scenario.isLabOnly === true && !isLab) return 'is possible only in the lab'
+  if (scenario.isOperators === true && !isOperators) return 'needs an operator, and this cluster has none'
+  if (scenario.needsInstaller === true && !hasInstaller) return 'deletes controllers that nothing here would recreate'
   if (scenario.needsFolder === true && !hasFolder) {
-    return 'is repaired by what Git says of the cluster, and there is no folder below kubernetes/clusters for it'
+    return 'is repaired from Git, and there is no folder below kubernetes/clusters for this cluster'
   }
   if (scenario.needsSettings === true && hasFolder && !hasSettings) {
-    return "is about the cluster's settings.yaml, which a tree of another layout does not have"
+    return "changes the cluster's settings.yaml, which a tree of another layout does not have"
   }
   return undefined
 }
@@ -53,7 +53,7 @@ export function chooseScenarios(
     })
   }
   if (wanted.split(',').includes('all')) {
-    throw new OperatorError(`--scenario ${wanted}: all stands alone, it has every other in it`, {
+    throw new OperatorError(`--scenario ${wanted}: all cannot be combined; it includes every scenario`, {
       kind: 'usage',
       remedy: again('--scenario', 'all'),
     })

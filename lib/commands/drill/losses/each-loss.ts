@@ -34,7 +34,7 @@ const notesSchema = v.object({ losses: v.array(lossSchema) })
 export async function drillEachLoss(stage: LossStage): Promise<RunResult> {
   const { own, target, session, console, record, shared, again } = stage
   if (!target.isLab) {
-    const what = 'the scenario each-loss can be brought about in the lab only: it alters whatever Flux consists of'
+    const what = 'the scenario each-loss is possible only in the lab: it damages every object of Flux'
     throw new OperatorError(what, { kind: 'usage', remedy: `npx zx scripts/drill.ts --lab --scenario ${eachLoss}` })
   }
   const draw = { pairs: numberIn(own.pairs, 'pairs'), sample: numberIn(own.sample, 'sample'), seed: numberIn(own.seed, 'seed') ?? 1 }
@@ -83,12 +83,15 @@ async function earlierRun({ target, session, shared, again }: LossStage): Return
   const place = { home: target.runs, context: target.context, server, uid: session.uid, again }
   const run = await chooseRun(place, 'drill', shared.resume, shared.fresh === true)
   if (run === undefined || v.is(notesSchema, run.notes)) return run
-  throw new OperatorError(`the run ${run.runId} is of another drill, which is not resumed`, { kind: 'usage', remedy: again('--fresh') })
+  throw new OperatorError(`the run ${run.runId} is another kind of drill, which cannot be resumed`, {
+    kind: 'usage',
+    remedy: again('--fresh'),
+  })
 }
 
 /** The good state that every round begins from, kept to come back to. */
 async function begin(stage: LossStage, place: DrillTarget, lab: LabPowers, isContinued: boolean): Promise<void> {
-  const waiting = stage.console.wait('the good state that each loss begins from')
+  const waiting = stage.console.wait('the healthy state that each loss starts from')
   try {
     const environment = environmentOf(stage, place, (text) => waiting.on(text))
     if (isContinued) return await putBack(stage, lab, (text) => waiting.on(text))
@@ -152,7 +155,7 @@ function lossEnvironment(stage: LossStage, place: DrillTarget, progress: (text: 
 
 /** Everything as it was at the beginning, clusters and Git, and all healthy. */
 async function putBack(stage: LossStage, lab: LabPowers, progress: (text: string) => void): Promise<void> {
-  progress('putting the lab back')
+  progress('resetting the lab')
   await lab.reset(snapshot)
   const deadline = Date.now() + Math.min(stage.timeout, 3 * minute)
   for (;;) {
@@ -178,7 +181,7 @@ function endingOf(outcomes: readonly LossOutcome[]): RunResult {
   const verdict = `${outcomes.length} losses: ${outcomes.length - missed.length} noticed and repaired, or harmless (${harmless})`
   if (missed.length === 0 && !isTooMany) return { outcome: 'done', verdict }
   const what =
-    missed.length > 0 ? `${missed.length} of ${outcomes.length} losses failed` : `${harmless} of ${outcomes.length} are called harmless`
+    missed.length > 0 ? `${missed.length} of ${outcomes.length} losses failed` : `${harmless} of ${outcomes.length} are considered harmless`
   return { outcome: 'failed', failure: new OperatorError(what, { remedy: 'report.md of this run names each' }) }
 }
 

@@ -51,7 +51,7 @@ export async function playRound(planned: Round, objectiveMs: number, environment
   const { changed, missing } = compareSurvival(before, await environment.fingerprint())
   const lost = [...changed, ...missing]
   const isNamed = lost.every((name) => course.said.includes(name))
-  const failure = lost.length === 0 || isNamed ? course.failure : `did not survive, and was not named before: ${lost.join(', ')}`
+  const failure = lost.length === 0 || isNamed ? course.failure : `did not survive, and was not announced before: ${lost.join(', ')}`
   return {
     objects: round.map(({ object }) => object),
     damages: round.map(({ damage }) => damage.name),
@@ -72,7 +72,7 @@ export async function playRound(planned: Round, objectiveMs: number, environment
 async function renewed({ ref, object, damage }: Loss, { live }: LossEnvironment): Promise<Loss> {
   const now = await live(ref)
   const again = now === undefined ? undefined : damagesOf(now).find(({ name }) => name === damage.name)
-  if (again === undefined) throw new OperatorError(`${object} does not exist any more, or cannot be damaged so: ${damage.name}`)
+  if (again === undefined) throw new OperatorError(`${object} no longer exists, or cannot be damaged in this way: ${damage.name}`)
   return { ref, object, damage: again }
 }
 
@@ -93,11 +93,11 @@ function newCourse(): RoundState {
 /** Flux first, unless only a person can end it; then recover.ts; then the person, and both again. */
 async function repair(round: Round, watch: Watch, course: RoundState, environment: LossEnvironment): Promise<void> {
   const isPersons = round.some(({ damage }) => damage.undo !== undefined)
-  environment.progress('waiting until it is noticed, or put back')
+  environment.progress('waiting until it is noticed or repaired')
   if (await watch.untilHealthy(patience, isPersons)) {
     course.healedBy = 'flux'
     if (watch.noticed() === undefined)
-      await proveHarmless(`put back by Flux within ${showDuration(watch.since())}, before a check`, watch, course)
+      await proveHarmless(`repaired by Flux within ${showDuration(watch.since())}, before a check`, watch, course)
     return
   }
   if (watch.noticed() === undefined) {
@@ -108,7 +108,7 @@ async function repair(round: Round, watch: Watch, course: RoundState, environmen
   }
   if (await callRecover(watch, course, environment)) return
   if (isPersons) {
-    environment.progress('who did it takes it back')
+    environment.progress('the drill undoes it')
     for (const loss of round) await environment.undo(loss)
     course.healedBy = 'person'
     if (await watch.untilHealthy(patience)) return
@@ -132,7 +132,7 @@ async function callRecover(watch: Watch, course: RoundState, environment: LossEn
 async function proveHarmless(why: string, watch: Watch, course: RoundState): Promise<void> {
   await watch.untilOld(2 * interval)
   if (await watch.isHealthyNow()) course.harmless = why
-  else course.failure = `said to be harmless, and is not: ${watch.problem()}`
+  else course.failure = `considered harmless, but is not: ${watch.problem()}`
 }
 
 /** What is seen of a round from the damage on. */

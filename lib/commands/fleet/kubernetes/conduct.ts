@@ -117,7 +117,7 @@ async function preflight(
     complaint,
   } of seen) {
     if (complaint !== undefined)
-      console.warning(`${name} does not answer; unless it does in its turn, it counts as a failure: ${complaint}`)
+      console.warning(`${name} does not answer; if it still does not when its turn comes, it counts as a failure: ${complaint}`)
   }
   await rememberClusters(cluster, namespace, seen)
   return undefined

@@ -26,5 +26,5 @@ export function endIn(message: string | undefined, exitCode: number): ClusterEnd
 }
 
 function withoutWords(exitCode: number): Pick<ClusterEnd, 'error'> {
-  return exitCode === 0 ? {} : { error: { message: `its pod ended with exit code ${exitCode} and said nothing of why` } }
+  return exitCode === 0 ? {} : { error: { message: `its pod ended with exit code ${exitCode} without a message` } }
 }

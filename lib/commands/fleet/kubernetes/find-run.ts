@@ -35,7 +35,7 @@ export async function findRunElsewhere(
     if (found === undefined) {
       throw new OperatorError(
         wanted === ''
-          ? `no fleet was ever run in the namespace ${namespace} of ${context}`
+          ? `fleet has never run in the namespace ${namespace} of ${context}`
           : `there is no run ${wanted} of a fleet on ${context}`,
         { kind: 'usage', remedy: `kubectl --context ${context} --namespace ${namespace} get configmaps --selector flux-runbook/run` },
       )

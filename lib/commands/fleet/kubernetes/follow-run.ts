@@ -95,7 +95,7 @@ export async function followRun(
 
 function lostConductor({ context, namespace }: Management, { runId, run }: RunObject, conductor: ConductorState): OperatorError {
   const name = conductorName(runId, run.kubernetes?.attempt ?? 1)
-  const how = conductor.is === 'ended' ? `has ended without an outcome: ${conductor.why}` : 'was deleted before its end'
+  const how = conductor.is === 'ended' ? `has ended without an outcome: ${conductor.why}` : 'was deleted before it finished'
   return new OperatorError(`the conductor of the run ${runId}, Job ${namespace}/${name}, ${how}`, {
     remedy: `kubectl --context ${context} --namespace ${namespace} logs job/${name}`,
   })

@@ -86,7 +86,7 @@ function loginOf(cluster: FleetCluster, { find, folder }: LookOptions): StaticLo
   const secret = `the kubeconfig of the Secret ${cluster.kubeconfigSecret ?? ''}`
   try {
     const file = writeKubeconfig(folder, cluster, found.content)
-    const problem = `${secret} is not one of a token or a certificate alone: there are no login programs in the pods`
+    const problem = `${secret} must use a token or a certificate: the pods have no login programs`
     return findStaticLogin(cluster.context, file) ?? { problem }
   } catch (error) {
     return { problem: `${secret} cannot be used: ${messageOf(error)}` }

@@ -117,7 +117,7 @@ async function follow(
   }
 }
 
-/** Nothing was begun: the conductor has found something in the way. */
+/** Nothing was started: the conductor has found something in the way. */
 function refusalOf({ message, remedy }: NonNullable<RunObject['run']['error']>): OperatorError {
   return new OperatorError(message, { kind: 'blocked', ...(remedy === undefined ? {} : { remedy }) })
 }
@@ -125,8 +125,8 @@ function refusalOf({ message, remedy }: NonNullable<RunObject['run']['error']>):
 function leftAlone({ context, namespace }: Management, { runId, run }: RunObject): OperatorError {
   const again = scriptCall('fleet', ['--resume', runId, ...placeWords(run)])
   const job = conductorName(runId, run.kubernetes?.attempt ?? 1)
-  return new OperatorError(`no longer watched from here; the run ${runId} goes on on ${context}`, {
+  return new OperatorError(`no longer watched from here; the run ${runId} continues on ${context}`, {
     kind: 'cancelled',
-    remedy: `to watch it again: ${again}\nto begin no further cluster, once those that run have ended: kubectl --context ${context} --namespace ${namespace} delete job ${job}`,
+    remedy: `to watch it again: ${again}\nto start no further cluster (the running ones finish): kubectl --context ${context} --namespace ${namespace} delete job ${job}`,
   })
 }

@@ -42,7 +42,7 @@ export async function verifyStanding({ context, namespace, cluster }: Management
   const found = await Promise.all(wanted.map((ref) => cluster.get(ref)))
   const missing = wanted.filter((_, at) => found[at] === undefined).map(({ kind, name }) => `${kind} ${name}`)
   if (missing.length === 0) return
-  throw new OperatorError(`the context ${context} lacks what the fleet's Jobs need: ${missing.join(', ')}. Nothing was begun`, {
+  throw new OperatorError(`the context ${context} lacks what the fleet's Jobs need: ${missing.join(', ')}. Nothing was started`, {
     kind: 'blocked',
     remedy: `read it, then: kubectl --context ${context} apply -f kubernetes/rbac/flux-runbook-fleet.yaml`,
   })

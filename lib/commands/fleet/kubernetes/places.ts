@@ -24,7 +24,7 @@ export function pathInPod(place: keyof typeof places): string {
 export function variableOf(variable: string): string {
   const value = process.env[variable]
   if (value !== undefined && value !== '') return value
-  throw new OperatorError(`${variable} is not set: this runs in a pod of the fleet only`, {
+  throw new OperatorError(`${variable} is not set: this runs only in a pod of a fleet`, {
     kind: 'usage',
     remedy: 'npx zx scripts/fleet.ts --help',
   })

@@ -6,7 +6,7 @@ import type { JobFacts, PodFacts } from './pod-facts.ts'
 /** What of a record an event may tell of. */
 export type RecordChange = 'begun' | 'resumed' | 'ended' | 'killed' | undefined
 
-/** Exit codes that are an end of the script's own; with any other its pod was ended, and another one resumes. */
+/** Exit codes that are an end of the script's own; with any other its pod was killed, and another one resumes. */
 const own: ReadonlySet<number> = new Set(Object.values(exitCodes))
 
 /**
@@ -43,21 +43,21 @@ function takeSpan(record: ClusterRecord, { isCheck }: Pick<KeptJob, 'isCheck'>, 
 }
 
 function killed(record: ClusterRecord, { exitCode, reason }: Extract<PodFacts, { is: 'ended' }>): RecordChange {
-  const why = `its pod was ended: exit code ${exitCode}${['', 'Error'].includes(reason) ? '' : ` (${reason})`}`
+  const why = `its pod was killed: exit code ${exitCode}${['', 'Error'].includes(reason) ? '' : ` (${reason})`}`
   if (record.trouble === why) return undefined
   record.trouble = why
   return 'killed'
 }
 
 /**
- * Gives an end to what a Job that is over has left without one: a cluster whose pods were killed too often has failed. One that was not begun,
+ * Gives an end to what a Job that is over has left without one: a cluster whose pods were killed too often has failed. One that was not started,
  * or was cut short because the Job had failed for others, has none.
  */
 export function recordEnd(record: ClusterRecord, job: Pick<KeptJob, 'isCheck'>, index: number, facts: JobFacts): ClusterEnd | undefined {
   delete record.pod
   const isKnown = job.isCheck ? record.health !== undefined : record.end !== undefined
   if (isKnown || !facts.failedIndexes.has(index)) return undefined
-  const message = `${record.trouble ?? 'its pod was ended'}, and so were those that were to resume it`
+  const message = `${record.trouble ?? 'its pod was killed'}, and so were the pods that resumed it`
   const end: ClusterEnd = { outcome: 'failed', exitCode: exitCodes.failed, runId: null, error: { message } }
   if (job.isCheck) record.health = end
   else record.end = end

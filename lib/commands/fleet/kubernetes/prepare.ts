@@ -122,9 +122,9 @@ async function imageOf({ redactor }: FleetTools, before: string | undefined): Pr
   const { settings } = await readSettings(redactor)
   const image = settings.FLEET_IMAGE ?? before
   if (image !== undefined) return image
-  throw new OperatorError('which image are the Jobs to run? FLEET_IMAGE is not set', {
+  throw new OperatorError('which image do the Jobs run? FLEET_IMAGE is not set', {
     kind: 'usage',
-    remedy: 'name the image that you have built of this version, by its digest, in FLEET_IMAGE (.env.example, docs/fleet.md)',
+    remedy: 'build the image of this version, and name it by digest in FLEET_IMAGE (.env.example, docs/fleet.md)',
   })
 }
 
@@ -150,15 +150,15 @@ async function verifyNoOther(
   const { is } = await conductorState(management, last)
   const isRunning = last.run.outcome === undefined && (is === 'running' || is === 'starting')
   if (isRunning) {
-    throw new OperatorError(`the run ${last.runId} of this fleet is still carried out on ${management.context}. Nothing was begun`, {
+    throw new OperatorError(`the run ${last.runId} of this fleet is still running on ${management.context}. Nothing was started`, {
       kind: 'locked',
       remedy: scriptCall('fleet', ['status', last.runId, ...placeWords(last.run)]),
     })
   }
   if (given.fresh === true) return
-  throw new OperatorError(`the run ${last.runId} of this fleet was interrupted. Nothing was begun`, {
+  throw new OperatorError(`the run ${last.runId} of this fleet was interrupted. Nothing was started`, {
     kind: 'usage',
-    remedy: `to resume it: ${resumeCommand(last, given)}\nto start from the beginning: --fresh`,
+    remedy: `to resume it: ${resumeCommand(last, given)}\nto start over: --fresh`,
   })
 }
 
@@ -199,10 +199,10 @@ async function look(
 const secretSchema = v.object({ data: v.optional(v.record(v.string(), v.string()), {}) })
 
 async function readSecret({ kubeconfigSecret: name }: FleetCluster, { cluster, namespace }: Management): Promise<FoundKubeconfig> {
-  if (name === undefined) return { problem: 'it has no kubeconfigSecret, which the engine kubernetes goes by' }
+  if (name === undefined) return { problem: 'it has no kubeconfigSecret, which the engine kubernetes needs' }
   const secret = await cluster.get({ ...kinds.secret, namespace, name }).catch((error: unknown) => {
     if (!(error instanceof ApiError) || error.status !== 403) throw error
-    throw new OperatorError(`the Secret ${namespace}/${name} cannot be read: ${error.message}. Nothing was begun`, {
+    throw new OperatorError(`the Secret ${namespace}/${name} cannot be read: ${error.message}. Nothing was started`, {
       kind: 'blocked',
       remedy: `an administrator gives you the right to get Secrets in the namespace ${namespace}`,
     })

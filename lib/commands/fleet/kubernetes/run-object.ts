@@ -50,9 +50,9 @@ function runIn(object: KubeObject): RunObject {
   const run = read.success ? parseRun(read.output.data['fleet.json']) : undefined
   const runId = object.metadata.labels[runLabel]
   if (!read.success || run === undefined || runId === undefined) {
-    throw new OperatorError(`${nameOf(refOf(object))} is damaged: it does not hold what a run of the fleet remembers`, {
+    throw new OperatorError(`${nameOf(refOf(object))} is damaged: it does not contain the state of a fleet run`, {
       kind: 'blocked',
-      remedy: 'look at what it holds; no run can be resumed or shown until it is put right or deleted',
+      remedy: 'check its content; until it is repaired or deleted, no run can be resumed or shown',
     })
   }
   return { runId, run, content: read.output.data['fleet.yaml'] }

@@ -47,7 +47,7 @@ const lockLasts = 40_000
 export async function work(commands: FleetCommands): Promise<number> {
   const { clean, hide } = createRedactor()
   const say = (line: string): void => createConsole({ clean }).line(line)
-  process.on('SIGTERM', () => say('asked to end: the cluster is brought to its end first'))
+  process.on('SIGTERM', () => say('asked to stop: finishing the cluster first'))
   try {
     await readSettings({ clean, hide }) // their secrets are never in a log
     const parsed = v.parse(v.pipe(text, v.parseJson(), workSchema), readFileSync(join(pathInPod('work'), 'work.json'), 'utf8'))
@@ -76,7 +76,7 @@ function enterTree({ context, cluster = context, settings }: Work['clusters'][nu
 
 function commandOf(commands: FleetCommands, { command: name }: Work): FleetCommand {
   const command = commands[name]
-  if (command === undefined) throw new OperatorError(`a fleet has no command ${name}`)
+  if (command === undefined) throw new OperatorError(`fleet has no command ${name}`)
   return command
 }
 
@@ -101,7 +101,7 @@ async function workOn(cluster: FleetCluster, given: Work, command: FleetCommand,
   }
   const { end, isResumed } = await attempt()
   if (end.exitCode !== exitCodes.locked || !isResumed) return end
-  voice.say('the pod before this one was killed with the lock in its hands: once more when that has lapsed')
+  voice.say('the previous pod was killed while it held the lock: trying again when the lock expires')
   await pause(lockLasts)
   return (await attempt()).end
 }
@@ -145,6 +145,6 @@ function keepEnd(end: ClusterEnd, say: Voice['say']): void {
   try {
     appendFileSync(pathInPod('message'), endMessage(end)) // the kubelet has made the file, and it is mounted
   } catch (error) {
-    say(`what it came to is not kept: ${messageOf(error)}`)
+    say(`its result cannot be saved: ${messageOf(error)}`)
   }
 }

@@ -16,7 +16,7 @@ const most = 5
 export function ensureOwnManagers(takeSnapshot: () => Snapshot): Step {
   return {
     id: 'managers',
-    title: "Give Flux back the fields of its objects that others' field managers own",
+    title: 'Return to Flux the fields that foreign field managers own',
     risk: 'change',
     async check({ cluster, addressed }) {
       const found = await findForeign(takeSnapshot())
@@ -37,12 +37,12 @@ export function ensureOwnManagers(takeSnapshot: () => Snapshot): Step {
           ...(taken.length === 0
             ? []
             : [
-                `Flux then takes away what Git does not state: ${taken.slice(0, most).join('; ')}${taken.length > most ? `; and of ${taken.length - most} more` : ''}`,
+                `Flux then removes what is not in Git: ${taken.slice(0, most).join('; ')}${taken.length > most ? `; and of ${taken.length - most} more` : ''}`,
               ]),
         ].join('. '),
         commands: [], // nobody would type managedFields
         details: [
-          `to look at the first: ${addressed(`kubectl${place} get ${first === undefined ? '' : kindArgument(first.ref)} ${first?.ref.name} --show-managed-fields --output yaml`)}`,
+          `to see the first: ${addressed(`kubectl${place} get ${first === undefined ? '' : kindArgument(first.ref)} ${first?.ref.name} --show-managed-fields --output yaml`)}`,
           ...found.map(({ ref, managers }) => `${nameOf(ref)}: ${managers.join(', ')}`),
           ...taken.map((what) => `taken away: ${what}`),
         ],

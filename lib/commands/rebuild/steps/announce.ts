@@ -8,7 +8,7 @@ export function announceStart(announcer: Announcer, hold: (silence: { end: () =>
   let isAnnounced = false
   return {
     id: 'announce',
-    title: 'Tell people, and silence the alerts that this causes',
+    title: 'Notify people, and silence the alerts that this causes',
     risk: 'safe',
     check() {
       if (announcer.intent.length === 0) return Promise.resolve({ is: 'done', detail: 'neither a webhook nor an Alertmanager is named' })

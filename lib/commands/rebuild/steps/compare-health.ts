@@ -48,7 +48,7 @@ export function verifyHealthy(snapshot: () => Snapshot): Step {
         return { is: 'waiting', on: `${fresh.slice(0, 5).join(', ')}${fresh.length > 5 ? ` and ${fresh.length - 5} more` : ''}` }
       return {
         is: 'done',
-        detail: now.length === 0 ? 'every probe of the health check passes' : `in trouble as before: ${now.join(', ')}`,
+        detail: now.length === 0 ? 'every probe of the health check passes' : `unhealthy as before: ${now.join(', ')}`,
       }
     },
     apply: () => Promise.resolve(),

@@ -36,7 +36,7 @@ export function suspendedEarly({ entries }: Pick<Capture, 'entries'>): Entry[] {
 export function keepDefinitions(open: (run: StepContext) => Promise<Capture>): Step {
   return {
     id: 'definitions',
-    title: 'Save the CRDs of what was suspended by hand',
+    title: 'Save the CRDs of the objects that were suspended by hand',
     risk: 'safe',
     async check({ memory }): Promise<StepStatus> {
       // The capture is made by the step before: whether there is anything to keep is known only then.
@@ -87,11 +87,11 @@ export function suspendEarly(open: (run: StepContext) => Promise<Capture>): Step
   }
   return {
     id: 'suspend-early',
-    title: 'Suspend what was suspended by hand, before a controller acts on it',
+    title: 'Suspend the objects that were suspended by hand, before a controller reconciles them',
     risk: 'change',
     async check(run) {
       const left = await missing(run)
-      if (left.length === 0) return { is: 'done', detail: 'nothing was, or it is' }
+      if (left.length === 0) return { is: 'done', detail: 'none was, or they are' }
       return {
         is: 'todo',
         change: `create, suspended: ${left.map(({ ref }) => nameOf(ref)).join(', ')}`,
@@ -128,7 +128,7 @@ async function defineKind(cluster: Cluster, crd: KubeObject): Promise<void> {
   })
   if (isEstablished(last)) return
   throw new OperatorError(`${nameOf(ref)} was applied, and is not established after 30 s`, {
-    remedy: `kubectl describe crd ${ref.name}; then, to go on from here: --resume`,
+    remedy: `kubectl describe crd ${ref.name}; then, to continue from here: --resume`,
   })
 }
 

@@ -105,8 +105,8 @@ export function compareInventories(open: (run: StepContext) => Promise<Capture>)
       })
       const compared =
         lost.length === 0
-          ? `${old.length - others.length} hold what they held`
-          : `Flux does not hold any more, and will never prune: ${some(lost)}`
+          ? `${old.length - others.length} are unchanged`
+          : `lost from an inventory, so Flux will never prune them: ${some(lost)}`
       const aside = others.length === 0 ? '' : `; suspended or not Ready, so not compared: ${some(others)}`
       return { is: 'done', detail: `${compared}${aside}` }
     },
@@ -125,20 +125,21 @@ export function verifyContinuity(namespace: string): ObservingStep<Survival> {
   return {
     observed: () => observed,
     id: 'still-alive',
-    title: 'Compare the fingerprints once more: everything is alive, and the very same',
+    title: 'Compare the fingerprints once more: everything is alive, with the same UIDs',
     risk: 'safe',
     async check({ cluster, memory }) {
       const before = keptFingerprint(memory)?.filter((one) => !isRelease(one))
-      if (before === undefined) return { is: 'done', detail: 'nothing was taken away' }
+      if (before === undefined) return { is: 'done', detail: 'nothing was removed' }
       const survival = compareSurvival(before, await takeFingerprint(cluster, namespace))
       observed = { value: survival, at: performance.now() }
       const { checked, changed, missing, reported } = survival
       const lost = [...missing, ...changed]
-      if (lost.length === 0) return { is: 'done', detail: [`${counted(checked, 'object')}, each the very same`, ...reported].join('; ') }
+      if (lost.length === 0)
+        return { is: 'done', detail: [`${counted(checked, 'object')}, each with the same UID`, ...reported].join('; ') }
       return {
         is: 'blocked',
         reason: `gone or recreated since Flux is back: ${lost.slice(0, 20).join(', ')}${lost.length > 20 ? ` and ${lost.length - 20} more` : ''}`,
-        remedy: 'see who did it, and whether Git asked for it: kubectl get events --all-namespaces --sort-by=.lastTimestamp',
+        remedy: 'find out what did it, and whether Git required it: kubectl get events --all-namespaces --sort-by=.lastTimestamp',
       }
     },
     apply: () => Promise.resolve(),

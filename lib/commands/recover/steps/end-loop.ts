@@ -83,12 +83,12 @@ function suspend(suspects: readonly Suspect[], source: Ref, course: LoopState): 
     async check(run) {
       const loop = rememberedLoop(run.memory)
       if (loop?.isSuspended === true) return { is: 'done', detail: `${listed(loop.by)} suspended` }
-      if (await course.isOver(run)) return { is: 'done', detail: 'it does not go on, so nothing was suspended' }
+      if (await course.isOver(run)) return { is: 'done', detail: 'it does not continue, so nothing was suspended' }
       const running = await suspended(run, loop?.by ?? doersOf(suspects), false)
       const changes = loop?.changes ?? suspects
       return {
         is: 'todo',
-        change: `suspend ${listed(running)}, once they are seen to go on changing ${objectsOf(changes)} without a commit`,
+        change: `suspend ${listed(running)}, once they are seen to keep changing ${objectsOf(changes)} without a commit`,
         commands: running.map((ref) => command('suspend', ref)),
       }
     },
@@ -137,7 +137,7 @@ function awaitFix(source: Ref, course: LoopState): Step {
     async check(run) {
       const { cluster, memory } = run
       const loop = rememberedLoop(memory)
-      if (await course.isOver(run)) return { is: 'done', detail: 'nothing is to be fixed' }
+      if (await course.isOver(run)) return { is: 'done', detail: 'nothing to fix' }
       if (loop === undefined) return { is: 'waiting', on: 'a commit' }
       const now = await revisionFollowed(cluster, source)
       if (now !== loop.revision && now !== '') return { is: 'done', detail: `Git has moved to ${now}` }
@@ -184,7 +184,7 @@ function resume(source: Ref, course: LoopState): Step {
         run.memory.write({ loop: { ...loop, revision } })
         await setSuspended(run, loop.by, true)
         const wanted = `a commit that leaves ${objectsOf(loop.changes)} to one of ${listed(loop.by)}`
-        progress(`Git has moved to ${revision}, and they go on: suspended again, waiting for ${wanted}`)
+        progress(`Git has moved to ${revision}, and they still change it: suspended again, waiting for ${wanted}`)
         await awaitRevision(run, source, revision, `${objectsOf(loop.changes)} is still changed over and over at ${revision}`)
       }
     },

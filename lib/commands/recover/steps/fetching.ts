@@ -21,7 +21,7 @@ export function ensureFetching(ref: Ref & { readonly namespace: string }): Step 
       }
       return {
         is: 'todo',
-        change: `ask for it now: ${readiness.on}`,
+        change: `request it now: ${readiness.on}`,
         commands: [
           `kubectl --namespace ${namespace} annotate ${kindArgument(ref)} ${ref.name} --overwrite ${requestedAtAnnotation}="$(date +%s)"`,
         ],

@@ -42,7 +42,9 @@ export function ensureUninstallStopped(namespace: string): Step {
     ...stop,
     async check(run) {
       const instance = await run.cluster.get(instanceIn(namespace))
-      return isTerminating(instance) ? stop.check(run) : { is: 'done', detail: 'not needed: it has let the FluxInstance go' }
+      return isTerminating(instance)
+        ? stop.check(run)
+        : { is: 'done', detail: 'not needed: the FluxInstance has no finalizer of it any longer' }
     },
   }
 }
@@ -62,13 +64,13 @@ export function ensureInstanceLetGo(namespace: string): Step {
         return {
           is: 'blocked',
           reason: `${nameOf(ref)} has a finalizer that is not Flux's: ${foreign.join(', ')}`,
-          remedy: `let anyone who put it there finish; if that is gone for good: kubectl --namespace ${namespace} edit fluxinstance flux, and take it out of metadata.finalizers`,
+          remedy: `let its owner finish; if the owner no longer exists: kubectl --namespace ${namespace} edit fluxinstance flux, and remove it from metadata.finalizers`,
         }
       }
       if (!hasOwn) return { is: 'waiting', on: `${nameOf(ref)} to be gone` }
       return {
         is: 'todo',
-        change: `take the finalizer of its operator off ${nameOf(ref)}; controllers, CRDs and workloads stay`,
+        change: `remove its operator's finalizer from ${nameOf(ref)}; controllers, CRDs and workloads stay`,
         commands: [`kubectl --namespace ${namespace} patch fluxinstance flux --type=merge --patch '{"metadata":{"finalizers":null}}'`],
       }
     },

@@ -38,7 +38,7 @@ export function ensureLogin(secret: WantedSecret, place: LoginPlace, redactor: P
       if (login === undefined) return status
       isTaken ??= takes({ url: place.url, ref: 'HEAD', login }, run.signal)
       if (!(await isTaken)) return status
-      return { is: 'done', detail: `Secret ${secret.name} has a login that ${originOf(place.url)} takes, and is left as it is` }
+      return { is: 'done', detail: `Secret ${secret.name} has a login that ${originOf(place.url)} accepts, and is not changed` }
     },
   }
 }

@@ -69,6 +69,6 @@ export async function awaitRevision({ cluster, timeout }: StepContext, source: R
   })
   if (isAnother(last)) return
   throw new OperatorError(`${state}; what changes it is suspended`, {
-    remedy: 'fix it in Git; to go on from here: --resume',
+    remedy: 'fix it in Git; to continue from here: --resume',
   })
 }

@@ -94,11 +94,11 @@ function askKeepers(
       const refs = await askable(cluster, parts)
       const [byHand] = parts.flatMap(({ keeper }) => (keeper.is === 'person' ? [keeper.command] : []))
       if (refs.length === 0 && byHand !== undefined && !isReinstalled)
-        return { is: 'blocked', reason: `${reported}: gone, and nothing in the cluster puts it back`, remedy: byHand }
+        return { is: 'blocked', reason: `${reported}: missing, and nothing in the cluster recreates it`, remedy: byHand }
       if (refs.length === 0) return { is: 'waiting', on: `${reported} to be put back` }
       return {
         is: 'todo',
-        change: `ask ${refs.map(nameOf).join(', ')} to put back what is gone now: ${reported}`,
+        change: `ask ${refs.map(nameOf).join(', ')} to recreate what is missing now: ${reported}`,
         commands: refs.map(
           (ref) =>
             `kubectl --namespace ${ref.namespace} annotate ${kindArgument(ref)} ${ref.name} --overwrite ${requestedAtAnnotation}="$(date +%s)"`,
@@ -140,7 +140,7 @@ async function heldBy(cluster: Cluster, parts: readonly Part[]): Promise<StepSta
     return {
       is: 'blocked',
       reason: `${nameOf(ref)} is being deleted, and held by a finalizer that is not Flux's: ${foreign.join(', ')}`,
-      remedy: `let anyone who put it there finish; if that is gone for good: ${kubectlCall('edit', ref)}, and take it out of metadata.finalizers`,
+      remedy: `let its owner finish; if the owner no longer exists: ${kubectlCall('edit', ref)}, and remove it from metadata.finalizers`,
     }
   }
   return undefined

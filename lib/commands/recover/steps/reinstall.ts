@@ -33,8 +33,8 @@ export async function reinstallSteps(
   const there = await readFlux(cluster)
   const { installedBy } = installation
   const { by, commands } = await readReinstallation(cluster, installation, there, target)
-  if (installedBy !== 'cli') throw new RemedyNeeds(`Flux was installed by ${by}, which puts back what is missing`, commands.join('; '))
-  if (tools.flux === undefined) throw new RemedyNeeds('it takes the flux CLI, which is not on PATH', 'install flux, then: the same command')
+  if (installedBy !== 'cli') throw new RemedyNeeds(`Flux was installed by ${by}, which recreates what is missing`, commands.join('; '))
+  if (tools.flux === undefined) throw new RemedyNeeds('it needs the flux CLI, which is not on PATH', 'install flux, then: the same command')
   return [ensureReinstalled(session, installation, await readCliFlags(cluster, installation, there), target, takeSnapshot)]
 }
 
@@ -64,7 +64,7 @@ function ensureReinstalled(
   const refs = components.map((name) => ({ ...kinds.deployment, namespace, name }))
   return {
     id: 'controllers',
-    title: 'Have the flux CLI put back what is missing',
+    title: 'Have the flux CLI reinstall what is missing',
     risk: 'change',
     async check({ cluster }) {
       const live = await Promise.all(refs.map((ref) => cluster.get(ref)))

@@ -44,16 +44,16 @@ export function awaitControllers(namespace: string, names: readonly string[]): S
       const missing = (await lacking(cluster, namespace, names)) ?? (await atOtherImages(cluster, namespace, componentsOf(instance)))
       if (missing === undefined) return { is: 'done', detail: `${counted(names.length, 'controller')} available` }
       const every = reconcileEvery(instance)
-      if (isRequested(instance)) return { is: 'waiting', on: `${missing}; the operator is at it` }
+      if (isRequested(instance)) return { is: 'waiting', on: `${missing}; the operator is working on it` }
       const busy = busyFor(instance)
       const repairsSoon = (parseDuration(every) ?? Infinity) <= soon
       if (repairsSoon && busy < patience) {
         return { is: 'waiting', on: `${missing}; the operator reconciles every ${every} and recreates what is missing` }
       }
-      if (busy > 0 && busy < patience) return { is: 'waiting', on: `${missing}; the operator is at it` }
+      if (busy > 0 && busy < patience) return { is: 'waiting', on: `${missing}; the operator is working on it` }
       return {
         is: 'todo',
-        change: `ask the operator to look now, which it would within ${every}: ${missing}`,
+        change: `ask the operator to reconcile now, which it would do within ${every}: ${missing}`,
         commands: [`kubectl --namespace ${namespace} annotate fluxinstance flux --overwrite ${requestedAtAnnotation}="$(date +%s)"`],
       }
     },
@@ -107,10 +107,10 @@ export function awaitOperator(namespace: string): Step {
       if ((parseDuration(every) ?? Infinity) <= soon) {
         return { is: 'waiting', on: `${missing}; helm-controller reconciles every ${every} and recreates what is missing` }
       }
-      if (isRequested(release)) return { is: 'waiting', on: `${missing}; helm-controller is at it` }
+      if (isRequested(release)) return { is: 'waiting', on: `${missing}; helm-controller is working on it` }
       return {
         is: 'todo',
-        change: `ask helm-controller to look now, which it would within ${every}`,
+        change: `ask helm-controller to reconcile now, which it would do within ${every}`,
         commands: [`flux --namespace ${namespace} reconcile helmrelease flux-operator`],
       }
     },
@@ -137,7 +137,7 @@ export function ensureInstanceResumed(namespace: string): Step {
       if (isReconcileDisabled(instance)) {
         return {
           is: 'todo',
-          change: `take the annotation ${reconcileAnnotation}: disabled off FluxInstance flux`,
+          change: `remove the annotation ${reconcileAnnotation}: disabled from FluxInstance flux`,
           commands: [`kubectl --namespace ${namespace} annotate fluxinstance flux ${reconcileAnnotation}-`],
         }
       }
@@ -165,7 +165,7 @@ export function ensureReleased(namespace: string, applier: string, name: string)
         return stepStatusOf(readinessOf(release), kubectlCall('describe', ref))
       }
       if (kustomization === undefined) {
-        const remedy = `npx zx scripts/bootstrap.ts ${where}   # waits for what Git brings`
+        const remedy = `npx zx scripts/bootstrap.ts ${where}   # waits until Git is applied`
         return { is: 'blocked', reason: `there is no Kustomization ${applier} that would apply it`, remedy }
       }
       if (isSuspended(kustomization)) {

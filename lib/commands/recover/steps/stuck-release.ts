@@ -16,7 +16,7 @@ export function ensureReleaseMoves(ref: Ref, takeSnapshot: () => Snapshot): Step
   const name = nameOf(ref)
   return {
     id: `release-${ref.name}`,
-    title: `Have helm-controller take ${name} up again`,
+    title: `Have helm-controller retry ${name}`,
     risk: 'change',
     async check({ cluster }) {
       const { objects = [] } = await helmReleases.check(takeSnapshot())

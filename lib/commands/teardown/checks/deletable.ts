@@ -28,7 +28,7 @@ export async function checkDeletable(cluster: Cluster, { crds, namespace, ownedO
     tried(ref, 'delete', () => cluster.remove(ref, { uid, dryRun: true })),
   )
   const strips = onePerKind(held).map(({ ref }) =>
-    tried(ref, 'take the finalizers off', () => cluster.patch(ref, { metadata: { finalizers: null } }, undefined, { dryRun: true })),
+    tried(ref, 'remove the finalizers of', () => cluster.patch(ref, { metadata: { finalizers: null } }, undefined, { dryRun: true })),
   )
   const stops = onePerKind(deployments.map((object) => ({ ref: refOf(object) }))).map(({ ref }) =>
     tried(ref, 'stop', () => cluster.patch(ref, { spec: { replicas: 0 } }, undefined, { dryRun: true })),
@@ -45,7 +45,7 @@ async function tried(ref: Ref, what: string, dryRun: () => Promise<unknown>): Pr
     await dryRun()
     return []
   } catch (error) {
-    const reported = `the API does not let this person ${what} ${nameOf(ref)}: ${messageOf(error)}`
+    const reported = `the API does not allow this user to ${what} ${nameOf(ref)}: ${messageOf(error)}`
     if (!(error instanceof ApiError) || error.status === 0) throw error
     if (error.status === 404 || error.status === 409) return [] // gone, or recreated: each step looks again
     if (error.status === 403)
@@ -57,7 +57,7 @@ async function tried(ref: Ref, what: string, dryRun: () => Promise<unknown>): Pr
         },
       ]
     // A webhook that was not made for dry runs refuses them all.
-    if (/dry ?run/i.test(error.message)) return [notice(`whether ${nameOf(ref)} may be changed can't be tried: ${error.message}`)]
+    if (/dry ?run/i.test(error.message)) return [notice(`whether ${nameOf(ref)} may be changed could not be tested: ${error.message}`)]
     return [{ is: 'blocks', what: reported, remedy: kubectlCall('describe', ref) }]
   }
 }

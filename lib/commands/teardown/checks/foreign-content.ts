@@ -15,7 +15,7 @@ export function judgeContent(others: readonly Ref[], namespace: KubeObject | und
     return [notice(`the namespace ${name} is being deleted already, and with it what is not Flux's: ${names}`)]
   return [
     blocks(
-      `the namespace ${name} holds what is not Flux's, and would take it along: ${names}`,
+      `the namespace ${name} contains objects that are not Flux's and would be deleted with it: ${names}`,
       'keep the namespace with --keep-namespace, or move them elsewhere first',
     ),
   ]
@@ -24,10 +24,8 @@ export function judgeContent(others: readonly Ref[], namespace: KubeObject | und
 /** What cannot be seen would go with the namespace, or keep it from going. */
 export function judgeUnseen(unseen: readonly string[], namespace: string, keepsNamespace: boolean): Finding[] {
   if (unseen.length === 0) return []
-  const what = `whether ${namespace} holds objects of these cannot be seen, since what serves them does not answer: ${unseen.join(', ')}`
+  const what = `whether ${namespace} contains objects of these kinds is not known, because their API does not answer: ${unseen.join(', ')}`
   return [
-    keepsNamespace
-      ? notice(what)
-      : blocks(what, 'repair what serves them (kubectl get apiservices), or keep the namespace with --keep-namespace'),
+    keepsNamespace ? notice(what) : blocks(what, 'repair their API (kubectl get apiservices), or keep the namespace with --keep-namespace'),
   ]
 }

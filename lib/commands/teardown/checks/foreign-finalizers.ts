@@ -26,12 +26,12 @@ export function judgeNamespaceFinalizers(namespace: KubeObject | undefined, isAs
   if (namespace === undefined || foreign.length === 0) return []
   const ref = refOf(namespace)
   if (deletionTimestamp !== undefined && !isAskedByRun) return [findingOf(ref, foreign)]
-  return [notice(`${nameOf(ref)} will be gone once what put them there has taken these finalizers off: ${foreign.join(', ')}`)]
+  return [notice(`${nameOf(ref)} will be deleted once the owners of these finalizers have removed them: ${foreign.join(', ')}`)]
 }
 
 function findingOf(ref: Ref, foreign: readonly string[]): Finding {
   return blocks(
     `${nameOf(ref)} has a finalizer that is not Flux's: ${foreign.join(', ')}`,
-    `let anyone who put it there finish; if that is gone for good: ${kubectlCall('edit', ref)}, and take it out of metadata.finalizers`,
+    `let its owner finish; if the owner no longer exists: ${kubectlCall('edit', ref)}, and remove it from metadata.finalizers`,
   )
 }

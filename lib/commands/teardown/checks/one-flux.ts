@@ -21,16 +21,16 @@ export function judgeOneFlux({ instances, controllers, operators }: FluxThere, n
       const there = others.filter(({ metadata }) => metadata.namespace === place)
       const names = there.map((other) => nameOf(refOf(other))).join(', ')
       const own = [...controllers, ...operators].filter(({ metadata }) => metadata.namespace === namespace)
-      const stays = own.length === 0 ? '' : `; if the other is to stay, take only this one's controllers away: ${removalOf(own, namespace)}`
+      const stays = own.length === 0 ? '' : `; to keep the other one, remove only this one's controllers: ${removalOf(own, namespace)}`
       return blocks(
-        `${names}: another Flux than the one in ${namespace}; its objects would go with their CustomResourceDefinitions`,
-        `if both are to go: ${removalOf(there, place)}${stays}`,
+        `${names}: another Flux than the one in ${namespace}; its objects would be deleted with their CustomResourceDefinitions`,
+        `to remove both: ${removalOf(there, place)}${stays}`,
       )
     }),
     ...elsewhere.map((other) =>
       blocks(
-        `${nameOf(refOf(other))} is not this runbook's, which is ${namespace}/flux; it would go with its CustomResourceDefinition`,
-        `take it away first: kubectl --namespace ${other.metadata.namespace} annotate fluxinstance ${other.metadata.name} ${reconcileAnnotation}=disabled, then kubectl --namespace ${other.metadata.namespace} delete fluxinstance ${other.metadata.name}`,
+        `${nameOf(refOf(other))} is not this runbook's, which is ${namespace}/flux; it would be deleted with its CustomResourceDefinition`,
+        `remove it first: kubectl --namespace ${other.metadata.namespace} annotate fluxinstance ${other.metadata.name} ${reconcileAnnotation}=disabled, then kubectl --namespace ${other.metadata.namespace} delete fluxinstance ${other.metadata.name}`,
       ),
     ),
   ]

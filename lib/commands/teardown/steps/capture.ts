@@ -73,12 +73,12 @@ export function ensureCaptured({ request, keys, copyTo, isFinal }: CaptureInputs
   let isMade = false
   return {
     id: 'capture',
-    title: 'Capture what Flux needs to come back',
+    title: 'Capture what Flux needs to start again',
     risk: 'safe',
     async check({ memory, where }) {
       const note = notedCapture(memory)
       if (note !== undefined && (isMade || isFinal())) return statusOf(note, where)
-      if (isFinal()) return gone('Flux is taken apart, but this run has noted no capture', where)
+      if (isFinal()) return gone('Flux is partly removed, but this run has recorded no capture', where)
       return {
         is: 'todo',
         change: `encrypt ${describeReaders(keys.encryptor)} what it refers to, and its objects, into the run's folder${copyTo === undefined ? '' : ` and ${copyTo}`}`,
@@ -87,7 +87,7 @@ export function ensureCaptured({ request, keys, copyTo, isFinal }: CaptureInputs
     },
     async apply({ cluster, memory }, progress) {
       const capture = await collect(cluster, request, progress)
-      progress('encrypting, and opening it again')
+      progress('encrypting, and decrypting it again')
       const file = join(memory.folder(), 'capture.age')
       await keepCapture(capture, keys.encryptor, await externalDecryptor(keys, capture), { file, copy: copyTo })
       const about = {
@@ -104,7 +104,7 @@ export function ensureCaptured({ request, keys, copyTo, isFinal }: CaptureInputs
 
 async function statusOf({ file, checksum, holds }: Note, where: string): Promise<StepStatus> {
   if ((await checksumOf(file)) === checksum) return { is: 'done', detail: `${file}: ${holds}` }
-  return gone(`the capture ${file} is not there any more as it was written`, where)
+  return gone(`the capture ${file} is missing, or was changed after it was written`, where)
 }
 
 function gone(reason: string, where: string): StepStatus {

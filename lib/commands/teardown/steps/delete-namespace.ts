@@ -32,7 +32,7 @@ export function startNamespaceDeletion(name: string, ownedObjects: readonly Owne
       if (finding?.is === 'blocks') return { is: 'blocked', reason: finding.what, remedy: finding.remedy ?? '' }
       return {
         is: 'todo',
-        change: `delete it with all that is in it; a later step waits until it is gone`,
+        change: `delete it and its content; a later step waits until it is gone`,
         commands: [`kubectl delete namespace ${name} --wait=false`],
       }
     },

@@ -6,7 +6,7 @@ import { kindArgument, kinds, nameOf } from '../../../kubernetes/objects.ts'
 import { inParallel } from '../../../base/parallel.ts'
 import type { StepStatus, Step } from '../../../runner/step.ts'
 
-/** Those that are still there, each the very same object. */
+/** Those that are still there, each with the same UID object. */
 export async function remainingOf(cluster: Cluster, ownedObjects: readonly OwnedObject[]): Promise<OwnedObject[]> {
   const found = await inParallel(ownedObjects, 32, async (one) =>
     (await getMetadata(cluster, one.ref))?.metadata.uid === one.uid ? [one] : [],

@@ -27,7 +27,7 @@ export function ensureReconciliationDisabled(namespace: string): Step {
       const instance = await cluster.get(ref)
       if (instance === undefined) return { is: 'done', detail: 'there is none' }
       if (!isReconcileDisabled(instance)) {
-        const what = 'so that its operator leaves alone what it installed'
+        const what = 'so that its operator does not touch what it installed'
         return {
           is: 'todo',
           change: `annotate FluxInstance ${namespace}/flux, ${what}`,
@@ -37,8 +37,8 @@ export function ensureReconciliationDisabled(namespace: string): Step {
       if ((await podsOf(cluster, namespace, 'operator')).length === 0) return { is: 'done', detail: 'disabled; its operator does not run' }
       // Its operator lets go of one that is deleted, and says nothing; one that is cut off is stopped next.
       if (instance.metadata.deletionTimestamp !== undefined) return { is: 'done', detail: 'disabled, and being deleted' }
-      if (await isHeard(cluster, instance)) return { is: 'done', detail: 'disabled: the operator leaves it alone' }
-      return { is: 'waiting', on: 'the operator to say that it leaves the FluxInstance alone' }
+      if (await isHeard(cluster, instance)) return { is: 'done', detail: 'disabled: the operator does not reconcile it' }
+      return { is: 'waiting', on: 'the operator to confirm that it does not reconcile the FluxInstance' }
     },
     async apply({ cluster, memory }) {
       const instance = await cluster.get(ref)
@@ -69,7 +69,7 @@ export function ensureReconciliationEnabled(namespace: string): Step {
       const instance = await cluster.get(ref)
       if (instance === undefined) return { is: 'done', detail: 'there is none' }
       if ((instance.metadata.annotations[reconcileAnnotation] ?? null) !== rested.annotation) {
-        return { is: 'todo', change: 'give its annotation back', commands: [`${command(namespace)}-`] }
+        return { is: 'todo', change: 'restore its annotation', commands: [`${command(namespace)}-`] }
       }
       const readiness = readinessOf(instance)
       if (readiness.is !== 'ready' && !rested.wasReady) return { is: 'done', detail: 'as it was' }

@@ -15,12 +15,12 @@ const atOnce = 32
  * uninstall what a HelmRelease installed; with them dead nobody else would ever take them off (fluxcd/flux2#632).
  */
 export function ensureFinalizersOff(): Step {
-  return ensureOff("Take Flux's finalizers off its objects, in every namespace", () => true)
+  return ensureOff("Remove Flux's finalizers from its objects, in every namespace", () => true)
 }
 
 /** The same in one namespace that is being deleted, which they hold; objects elsewhere stay, and keep theirs. */
 export function ensureFinalizersOffIn(namespace: string): Step {
-  return ensureOff(`Take Flux's finalizers off its objects in the namespace ${namespace}`, ({ ref }) => ref.namespace === namespace)
+  return ensureOff(`Remove Flux's finalizers from its objects in the namespace ${namespace}`, ({ ref }) => ref.namespace === namespace)
 }
 
 const letGo = (ref: Ref): string =>

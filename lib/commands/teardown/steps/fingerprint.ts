@@ -23,11 +23,10 @@ export function keptFingerprint(memory: RunState): Fingerprint | undefined {
 export function recordFingerprint(namespace: string, ownedObjects: readonly OwnedObject[], isGone: boolean): Step {
   return {
     id: 'fingerprint',
-    title: 'Take the fingerprint of all that is to stay alive',
+    title: 'Take the fingerprint of everything that must stay alive',
     risk: 'safe',
     check({ memory }) {
-      if (isGone && teardownNotes(memory).passedReturn === undefined)
-        return Promise.resolve({ is: 'done', detail: 'nothing is taken away' })
+      if (isGone && teardownNotes(memory).passedReturn === undefined) return Promise.resolve({ is: 'done', detail: 'nothing is removed' })
       const kept = keptFingerprint(memory)
       if (kept !== undefined)
         return Promise.resolve({
@@ -36,7 +35,7 @@ export function recordFingerprint(namespace: string, ownedObjects: readonly Owne
         })
       return Promise.resolve({
         is: 'todo',
-        change: `note the UIDs of all workloads, Services, PersistentVolumeClaims and Helm releases outside ${namespace}`,
+        change: `record the UIDs of all workloads, Services, PersistentVolumeClaims and Helm releases outside ${namespace}`,
         commands: [
           'kubectl get deployments,statefulsets,daemonsets,jobs,cronjobs,pods,services,persistentvolumeclaims --all-namespaces --output json > before.json',
         ],

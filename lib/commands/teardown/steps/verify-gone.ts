@@ -26,13 +26,13 @@ export function verifyNoResidue(
   return {
     observed: () => observed,
     id: 'residue',
-    title: 'Look for anything that is left of Flux',
+    title: 'Search for leftovers of Flux',
     risk: 'safe',
     async check({ cluster }) {
       const residue = await findResidue(cluster, namespace, keepsNamespace, ownedObjects)
       observed = { value: residue, at: performance.now() }
       if (residue.length === 0) return { is: 'done', detail: 'nothing is' }
-      return { is: 'blocked', reason: `left of Flux: ${residue.join(', ')}`, remedy: 'to look again: --resume' }
+      return { is: 'blocked', reason: `left of Flux: ${residue.join(', ')}`, remedy: 'to check again: --resume' }
     },
     apply: () => Promise.resolve(),
   }
@@ -71,12 +71,12 @@ export function verifySurvival(namespace: string): ObservingStep<Survival> {
     risk: 'safe',
     async check({ cluster, memory }) {
       const before = keptFingerprint(memory)
-      if (before === undefined) return { is: 'done', detail: 'nothing was taken away' }
+      if (before === undefined) return { is: 'done', detail: 'nothing was removed' }
       const survival = compareSurvival(before, await takeFingerprint(cluster, namespace))
       observed = { value: survival, at: performance.now() }
       const { checked, changed, missing, reported } = survival
       if (changed.length === 0 && missing.length === 0) {
-        return { is: 'done', detail: [`${checked} without an owner are there, each the very same`, ...reported].join('; ') }
+        return { is: 'done', detail: [`${checked} without an owner are there, each with the same UID`, ...reported].join('; ') }
       }
       const gone = missing.length === 0 ? [] : [`gone: ${some(missing)}`]
       const other = changed.length === 0 ? [] : [`there, but recreated: ${some(changed)}`]

@@ -35,7 +35,7 @@ export function checkStored(crds: readonly FluxCrd[], { removedVersions }: ApiCh
       .filter((one) => one === storage && removedVersions.has(`${name} ${one}`))
       .map((one) =>
         blocks(
-          `objects of ${name} are stored as ${one}, which goes away, and no other version could hold them`,
+          `objects of ${name} are stored as ${one}, which will be removed, and no other version could store them`,
           `kubectl get crd ${name} -o yaml`,
         ),
       ),
@@ -50,7 +50,7 @@ export function reportChanges({ added, removed }: ApiChanges, used: readonly Kub
     ...(added.length === 0 ? [] : [notice(`API versions that come: ${added.join(', ')}`)]),
     ...(removed.length === 0
       ? []
-      : [notice(`API versions that go away: ${removed.join(', ')}. Anyone who applies them must name the newer ones by then`)]),
-    ...(used.length === 0 ? [] : [notice(`written with a version that goes away, and migrated first: ${names.join(', ')}${more}`)]),
+      : [notice(`API versions that will be removed: ${removed.join(', ')}. Change manifests that use them to the newer ones first`)]),
+    ...(used.length === 0 ? [] : [notice(`stored in an API version that will be removed, and migrated first: ${names.join(', ')}${more}`)]),
   ]
 }

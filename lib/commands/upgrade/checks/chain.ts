@@ -31,7 +31,7 @@ function suspensionOf(object: KubeObject): Finding[] {
   if (!isSuspended(object)) return []
   const ref = refOf(object)
   const suspension = suspensionIn(object.metadata)
-  const what = `${nameOf(ref)} is ${describeSuspension(suspension)}${sinceWhen(suspension.since)}: nothing that Git says of Flux reaches the cluster`
+  const what = `${nameOf(ref)} is ${describeSuspension(suspension)}${sinceWhen(suspension.since)}: no change to Flux in Git reaches the cluster`
   return [blocks(what, `find out why, then: ${fluxCommand('resume', ref)}`)]
 }
 

@@ -16,7 +16,7 @@ export interface OldInGit {
   readonly apiVersion: string
 }
 
-/** What the files of a checkout have of the API versions that go away, and those that could not be read. */
+/** What the files of a checkout have of the API versions that will be removed, and those that could not be read. */
 export interface OldApisInGit {
   readonly found: readonly OldInGit[]
   readonly unread: readonly string[]
@@ -55,15 +55,17 @@ function oldApisInFile(file: string, text: string, crds: readonly FluxCrd[], rem
   return { found, unread: [] }
 }
 
-/** What Git still says in API versions that go away: once they have, none of it can be applied. */
+/** What Git still says in API versions that will be removed: once they have, none of it can be applied. */
 export function checkGitApis({ found, unread }: OldApisInGit, flux: string, isForced: boolean, folder = 'kubernetes'): Finding[] {
   const minor = parseVersion(flux)
   const shown = found.map(({ place, kind, apiVersion }) => `\n     ${place}: ${kind} in ${apiVersion}`)
   const migrate = `flux migrate --path ${shellQuote(folder)} --version ${minor?.major}.${minor?.minor}`
   const what = `Git has objects in API versions that Flux ${flux} does not have, so that it could not apply them:${shown.join('')}`
-  const remedy = `in a checkout, with the flux CLI of ${flux}: ${migrate}; look at git diff, commit, push, and run again; or, if nothing follows them: --force`
+  const remedy = `in a checkout, with the flux CLI of ${flux}: ${migrate}; check git diff, commit, push, and run again; or, if nothing follows them: --force`
   return [
     ...(found.length === 0 ? [] : [isForced ? notice(what) : blocks(what, remedy)]),
-    ...unread.map((file) => notice(`whether ${file} uses API versions that go away is not known: it cannot be parsed as plain YAML`)),
+    ...unread.map((file) =>
+      notice(`whether ${file} uses API versions that will be removed is not known: it cannot be parsed as plain YAML`),
+    ),
   ]
 }

@@ -27,7 +27,7 @@ export function checkVersions({ from, to, distribution, artifact, isBack, where 
 function downgrade(what: string, from: string, to: string, where: string): Finding[] {
   if (order(to, from) >= 0) return []
   const way =
-    what === 'Flux' ? `npx zx scripts/rollback.ts ${where} --to ${to}` : 'put operator_version back in Git with git revert, and push'
+    what === 'Flux' ? `npx zx scripts/rollback.ts ${where} --to ${to}` : 'revert operator_version in Git with git revert, and push'
   return [blocks(`${what} ${to} is older than ${from}, which runs: that is not an upgrade`, way)]
 }
 
@@ -36,7 +36,7 @@ function known(version: string, distribution: Distribution | undefined, artifact
     const where = artifact === '' ? "the manifests are inside the operator's image" : `${artifact} cannot be read from here`
     return [
       notice(
-        `whether the operator knows Flux ${version} cannot be known beforehand: ${where}. If it does not, the FluxInstance stalls and this run goes back`,
+        `whether the operator knows Flux ${version} cannot be known beforehand: ${where}. If it does not, the FluxInstance stalls and this run rolls back`,
       ),
     ]
   }
@@ -45,7 +45,7 @@ function known(version: string, distribution: Distribution | undefined, artifact
   return [
     blocks(
       `there is no Flux ${version} in ${artifact}; the nearest that exist are ${near.join(', ')}`,
-      `--to ${near[0] ?? version}; or, if a newer operator brings it: --operator X.Y.Z --to ${version}`,
+      `--to ${near[0] ?? version}; or, if a newer operator supports it: --operator X.Y.Z --to ${version}`,
     ),
   ]
 }

@@ -62,5 +62,5 @@ function failure({ state, lastState, restartCount }: Container): string | undefi
   if (state.waiting?.reason !== 'CrashLoopBackOff' || restartCount < restarts) return undefined
   const how =
     last === undefined ? '' : `, the last time with exit code ${last.exitCode}${last.message === '' ? '' : `: ${last.message.trim()}`}`
-  return `its program has ended ${restartCount + 1} times${how}`
+  return `its container has exited ${restartCount + 1} times${how}`
 }

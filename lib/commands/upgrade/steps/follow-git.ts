@@ -27,7 +27,7 @@ export function ensureFetched(place: FluxPlace, remote: Remote, version: string,
       const wanted = commit()
       if (wanted === undefined) return { is: 'waiting', on: 'the commit' }
       const repository = await cluster.get(source)
-      if (repository === undefined) return { is: 'waiting', on: `${nameOf(source)} to be made by the operator` }
+      if (repository === undefined) return { is: 'waiting', on: `${nameOf(source)} to be created by the operator` }
       const fetched = fetchedRevision(repository)
       // Someone may have pushed since: then the newer head is as good.
       const head = fetched.endsWith(wanted) ? wanted : await headOf(remote, signal).catch(() => wanted)
@@ -91,7 +91,7 @@ export function awaitAgreement(place: FluxPlace, versions: { flux: string; opera
       const { by, version = 'nothing' } = await readAskedVersion(cluster, place)
       if (version !== versions.flux) return { is: 'waiting', on: `${by} to ask for Flux ${versions.flux}; it asks for ${version}` }
       const also = versions.operator === '' ? '' : `, flux-operator ${versions.operator}`
-      return { is: 'done', detail: `Git and the cluster say Flux ${versions.flux}${also}` } satisfies StepStatus
+      return { is: 'done', detail: `Git and the cluster have Flux ${versions.flux}${also}` } satisfies StepStatus
     },
     apply: () => Promise.resolve(),
     ...(instance === undefined ? {} : { nudge: nudgeFetch(instance) }),

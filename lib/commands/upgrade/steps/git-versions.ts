@@ -136,7 +136,7 @@ export function awaitMerge({ remote, versions }: Pick<GitVersions, 'remote' | 'v
       const seen = await at.read(signal).catch((error: unknown) => messageOf(error))
       if (typeof seen === 'string') return { is: 'waiting', on: seen }
       if (seen.isSo) return { is: 'done', detail: `${into} says ${shownLines(versions, seen.now)} at ${seen.commit.slice(0, 12)}` }
-      return { is: 'waiting', on: `someone to open and merge the request: ${where}` }
+      return { is: 'waiting', on: `someone to open and merge the pull request: ${where}` }
     },
     apply: () => Promise.resolve(),
     watches: [], // Git tells nobody: it is asked every few seconds
@@ -150,8 +150,7 @@ export function ensureReverted(change: GitVersions, at: BranchVersions, finish: 
   const proposed = branch === undefined ? undefined : followed({ ...change, remote: { ...remote, ref: `refs/heads/${target}` } })
   return {
     id: 'git',
-    title:
-      branch === undefined ? `Take the version back in Git (${target})` : `Propose in Git to take the version back, on branch ${target}`,
+    title: branch === undefined ? `Revert the version in Git (${target})` : `Propose the revert in Git, on branch ${target}`,
     risk: 'change',
     async check({ signal }) {
       const seen = await at.read(signal).catch((error: unknown) => messageOf(error))
@@ -193,7 +192,7 @@ async function untilPushed(
       const words = messageOf(thrown)
       if (Date.now() > deadline || (thrown instanceof PushError && thrown.because === 'refused')) {
         throw new OperatorError(
-          `Git still says the new version, since it could not be changed for ${showDuration(run.timeout)}: ${words}. The cluster runs the old version, and ${suspended} is suspended so that it stays there`,
+          `Git still has the new version, because it could not be changed for ${showDuration(run.timeout)}: ${words}. The cluster runs the old version, and ${suspended} is suspended so that it stays there`,
           { remedy: finish().join('\n    '), cause: thrown },
         )
       }

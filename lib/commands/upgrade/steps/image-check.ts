@@ -32,7 +32,7 @@ export function checkImages(check: ImageCheck): Step {
   const { namespace } = notes.place
   return {
     id: 'image-check',
-    title: `Start the images of Flux ${notes.to.flux} beside those that run`,
+    title: `Start the images of Flux ${notes.to.flux} beside the running ones`,
     risk: 'change',
     async check({ cluster, signal }) {
       const why = await settled(signal)
@@ -58,7 +58,7 @@ export function checkImages(check: ImageCheck): Step {
       if (bad.length + late.length > 0) {
         throw new OperatorError(`${(bad.length > 0 ? bad : late).join('; ')}. Nothing was changed, and the pods of the check are removed`, {
           kind: 'blocked',
-          remedy: `bring the image there, or choose another version; or without this check: ${check.without}`,
+          remedy: `push the image there, or choose another version; or without this check: ${check.without}`,
         })
       }
       checked(`${images.map(shown).join(', ')} start`)
@@ -72,7 +72,7 @@ function shown({ name, tag }: NewImage): string {
 
 function nothingNew({ from, to, newImages: tags }: ImageCheck['notes']): string {
   const isUnknown = from.flux !== to.flux && Object.keys(tags).length === 0
-  return isUnknown ? `not checked: which images Flux ${to.flux} has is not known beforehand` : 'no image is to change'
+  return isUnknown ? `not checked: which images Flux ${to.flux} has is not known beforehand` : 'no image changes'
 }
 
 /** The images that are to come: the controllers', and the operator's where its tag is its version. */

@@ -24,17 +24,17 @@ function staleVersions(object: KubeObject, crds: readonly FluxCrd[], removedVers
 }
 
 /**
- * Writes what stands in API versions that go away in those that stay: stored objects, `storedVersions`, and the marks of field managers
+ * Writes what stands in API versions that will be removed in those that stay: stored objects, `storedVersions`, and the marks of field managers
  * (fluxcd/flux2#5598; what `flux migrate` does too). Nothing of what the objects say is changed.
  */
 export function ensureMigrated(removedVersions: ReadonlySet<string>): Step {
   return {
     id: 'migrate',
-    title: 'Migrate what is written in API versions that go away',
+    title: 'Migrate objects in API versions that will be removed',
     risk: 'change',
     async check({ cluster }) {
       const { stale, stored } = await findStale(cluster, removedVersions)
-      if (stale.length === 0 && stored.length === 0) return { is: 'done', detail: 'nothing is written in them' }
+      if (stale.length === 0 && stored.length === 0) return { is: 'done', detail: 'no object uses them' }
       return {
         is: 'todo',
         change: `${counted(stale.length, 'object')}, ${counted(stored.length, 'CRD')}`,

@@ -48,7 +48,7 @@ export function watchPulls(wanted: Tags, left: Tags, now: () => number = Date.no
 
 /** What to do about an image that does not run. */
 export function bringIt({ namespace, name }: Ref): string {
-  return `bring the image there, or choose another version: kubectl ${namespace === undefined ? '' : `--namespace ${namespace} `}describe deployment ${name}`
+  return `push the image there, or choose another version: kubectl ${namespace === undefined ? '' : `--namespace ${namespace} `}describe deployment ${name}`
 }
 
 /** An image that the Deployment wants now, and the containers of its pods that have it. */

@@ -23,7 +23,7 @@ export async function untilOnTop(signal: AbortSignal, push: () => Promise<void>)
 
 /** What another has changed where this was to change it. */
 export function changedMeanwhile({ url }: Remote, file: string): OperatorError {
-  return new OperatorError(`${file} was changed in ${url} while this was made, and nothing was pushed`, {
-    remedy: 'look at what was changed; to begin at its new head: the same command',
+  return new OperatorError(`${file} was changed in ${url} while this run prepared its commit, and nothing was pushed`, {
+    remedy: 'check what was changed; to start from its new head: the same command',
   })
 }

@@ -31,7 +31,7 @@ export function ensureApplierSuspended(place: FluxPlace, begun: () => void): Ste
     async check({ cluster }) {
       const applier = await cluster.get(ref)
       if (applier === undefined || isSuspended(applier)) return { is: 'done', detail: 'Git changes nothing of Flux meanwhile' }
-      return { is: 'todo', change: 'until Git says the old version again', commands: [fluxCommand('suspend', ref)] }
+      return { is: 'todo', change: 'until Git has the old version again', commands: [fluxCommand('suspend', ref)] }
     },
     async apply({ cluster }) {
       begun()
@@ -53,7 +53,7 @@ export function ensureApplierResumed(place: FluxPlace): Step {
     async check({ cluster }) {
       const applier = await cluster.get(ref)
       if (applier === undefined || !isSuspended(applier)) return { is: 'done', detail: 'it runs' }
-      return { is: 'todo', change: 'Git and the cluster say the same', commands: [fluxCommand('resume', ref)] }
+      return { is: 'todo', change: 'Git and the cluster agree', commands: [fluxCommand('resume', ref)] }
     },
     async apply({ cluster }) {
       await cluster.patch(ref, { spec: { suspend: null } })
@@ -113,7 +113,7 @@ export function ensurePutBack(former: RollbackTarget): Step {
         change: `recreate ${nameOf(ref)} at ${version}: the operator refuses a minor downgrade. Controllers and all objects stay meanwhile`,
         commands: [
           `kubectl --namespace ${namespace} annotate fluxinstance flux ${reconcileAnnotation}=disabled --overwrite`,
-          `kubectl --namespace ${namespace} delete fluxinstance flux   # lets go of everything, deletes nothing else`,
+          `kubectl --namespace ${namespace} delete fluxinstance flux   # deletes nothing else`,
           apply,
         ],
       }
@@ -213,7 +213,7 @@ async function takeAway({ cluster, timeout }: StepContext, live: KubeObject): Pr
     isOver: isGone,
   })
   if (isGone(last)) return last
-  throw new OperatorError(`${nameOf(ref)} was deleted, to be recreated, and is still there: its operator has not let it go`, {
+  throw new OperatorError(`${nameOf(ref)} was deleted, to be recreated, and is still there: its operator has not removed its finalizer`, {
     remedy: `kubectl --namespace ${ref.namespace} describe fluxinstance ${ref.name}`,
   })
 }

@@ -22,12 +22,12 @@ export async function verifyStored(
     const lost = stored.filter((one) => !versions.includes(one))
     if (lost.length === 0) continue
     throw new CannotGoBack(
-      `Flux cannot go back to ${version}: objects of ${name} are stored as ${lost.join(', ')}, which that version does not know. Nothing more was changed`,
+      `Flux cannot be rolled back to ${version}: objects of ${name} are stored as ${lost.join(', ')}, which that version does not have. Nothing more was changed`,
       {
         remedy: [
           `stay on the newer Flux, as Git says, and fix it there: ${fluxCommand('resume', refsIn(place).applier)}`,
-          `or see whether any is stored so still: kubectl get crd ${name} -o jsonpath='{.status.storedVersions}'`,
-          'and once none is, to go on from here: --resume',
+          `or check whether any is still stored in it: kubectl get crd ${name} -o jsonpath='{.status.storedVersions}'`,
+          'and once none is, to continue from here: --resume',
         ].join('\n'),
       },
     )

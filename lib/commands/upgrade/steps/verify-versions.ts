@@ -100,7 +100,7 @@ async function askFlux(
   if (access.login !== undefined && asked.stderr.includes('getting credentials: exec')) return undefined
   if (asked.exitCode !== 0) return `flux version: ${complaintOf(asked)}`
   const said = v.safeParse(versionsSchema, asked.stdout)
-  if (!said.success) return `the output of flux version is not understood: ${asked.stdout.trim()}`
+  if (!said.success) return `the output of flux version cannot be parsed: ${asked.stdout.trim()}`
   const other = components.find(({ name, tag }) => said.output[name]?.split('@')[0] !== tag)
   return other === undefined ? undefined : `flux version to say ${other.name} ${other.tag}; it says ${said.output[other.name] ?? 'nothing'}`
 }

@@ -106,7 +106,7 @@ describe('the state of a stack', () => {
   test('blocks where it is locked, or was left halfway', () => {
     expect(judged({ pending: ['creating flux-flux-git'] }, [{ who: 'ada@laptop, process 7', isGone: false }])).toEqual([
       'blocks: the Pulumi stack infra is locked by ada@laptop, process 7 → wait until it ends; or: pulumi cancel --stack infra',
-      'blocks: the Pulumi stack infra has operations that were interrupted: creating flux-flux-git → see whether they took place, then: pulumi refresh --clear-pending-creates --stack infra',
+      'blocks: the Pulumi stack infra has operations that were interrupted: creating flux-flux-git → check whether they were carried out, then: pulumi refresh --clear-pending-creates --stack infra',
     ])
   })
 

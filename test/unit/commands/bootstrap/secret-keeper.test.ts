@@ -83,7 +83,7 @@ test('the step that brings a login leaves it, and says so', async () => {
   })
   expect(await step.check(run)).toEqual({
     is: 'done',
-    detail: 'Secret flux-system holds the login of a GitHub App, and is left as it is',
+    detail: 'Secret flux-system holds the login of a GitHub App, and is not changed',
   })
 })
 
@@ -99,8 +99,8 @@ test('a source with a provider of its own gets no login of a person; without its
   expect(await find(secret({}, { githubAppID: 'MQ==' }))).toEqual([])
   await expect(find(undefined)).rejects.toMatchObject({
     message:
-      "Flux needs Secret flux-system/flux-system for Git, with the login of provider github; it does not exist, and is not made from a person's login",
+      "Flux needs Secret flux-system/flux-system for Git, with the login of provider github; it does not exist, and is not created from a person's login",
     remedy:
-      'kubectl create namespace flux-system, unless it is there; then: flux --namespace flux-system create secret githubapp flux-system --app-id=ID --app-installation-id=ID --app-private-key=FILE',
+      'kubectl create namespace flux-system, unless it exists; then: flux --namespace flux-system create secret githubapp flux-system --app-id=ID --app-installation-id=ID --app-private-key=FILE',
   })
 })

@@ -131,7 +131,7 @@ describe('the scenarios', () => {
     expect(chooseScenarios('all', again, lab)).toEqual(scenarios)
     expect(chooseScenarios('all', again, { ...lab, isLab: false }).some(({ isLabOnly }) => isLabOnly)).toBe(false)
     expect(() => chooseScenarios('cluster-emptied', again, { ...lab, isLab: false })).toThrow(
-      'the scenario cluster-emptied can be brought about in the lab only',
+      'the scenario cluster-emptied is possible only in the lab',
     )
   })
   test('of any cluster leave out what recover.ts could not repair there', () => {
@@ -141,12 +141,14 @@ describe('the scenarios', () => {
     expect(names({ isOperators: false })).toEqual(['controllers-deleted'])
     expect(() => names({ isOperators: false, hasInstaller: false })).toThrow('no disaster can be rehearsed on this cluster')
     expect(() => chooseScenarios('upgrade-broken', again, { ...lab, hasSettings: false })).toThrow(
-      "upgrade-broken is about the cluster's settings.yaml, which a tree of another layout does not have",
+      "upgrade-broken changes the cluster's settings.yaml, which a tree of another layout does not have",
     )
     expect(() => chooseScenarios('flux-deleted', again, { ...lab, hasFolder: false })).toThrow(
-      'the scenario flux-deleted is repaired by what Git says of the cluster, and there is no folder below kubernetes/clusters for it',
+      'the scenario flux-deleted is repaired from Git, and there is no folder below kubernetes/clusters for this cluster',
     )
-    expect(() => chooseScenarios('operator-deleted', again, { ...lab, isOperators: false })).toThrow('only an operator keeps')
+    expect(() => chooseScenarios('operator-deleted', again, { ...lab, isOperators: false })).toThrow(
+      'needs an operator, and this cluster has none',
+    )
   })
   test('are those that the document lists, with their objectives', () => {
     const rows = readFileSync(join(projectRoot, 'docs', 'drill.md'), 'utf8').matchAll(
@@ -209,7 +211,7 @@ describe('the timeline', () => {
 
 test('the report says of a disaster that nobody noticed that it was not, and leaves no cell empty', () => {
   const table = reportDrill([outcome, { ...outcome, detectedMs: undefined }]).sections?.[0]?.table ?? []
-  expect(table.slice(1).map((row) => row[1])).toEqual(['30 s', 'not before it was over'])
+  expect(table.slice(1).map((row) => row[1])).toEqual(['30 s', 'only after it was over'])
 })
 
 describe('the page', () => {

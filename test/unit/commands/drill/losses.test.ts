@@ -122,7 +122,7 @@ describe('a round', () => {
     expect(outcome).toMatchObject({
       survived: false,
       announced: false,
-      failure: 'did not survive, and was not named before: Deployment shop/cart',
+      failure: 'did not survive, and was not announced before: Deployment shop/cart',
     })
     expect(isMet(outcome)).toBe(false)
   })

@@ -136,7 +136,7 @@ test('what each cluster comes to is remembered, with its log, and read back', as
     exitCode: 1,
     error: {
       message: '1 of 1 clusters of the wave rest failed, more than its maxFailures, 0: no further cluster was begun; 1 done, 1 failed',
-      remedy: `once the cause is gone, to resume it: npx zx scripts/fleet.ts --resume ${runId} --yes`,
+      remedy: `once the cause is fixed, to resume it: npx zx scripts/fleet.ts --resume ${runId} --yes`,
     },
     waves: [
       { name: 'canary', clusters: [{ name: 'a', outcome: 'done', exitCode: 0, runId: 'R-c-a', version: '2.9.5' }] },
@@ -145,7 +145,7 @@ test('what each cluster comes to is remembered, with its log, and read back', as
   })
 })
 
-test('a cluster that was not begun is not-started, with null for all else', () => {
+test('a cluster that was not started is not-started, with null for all else', () => {
   const [result] = resultsOf({ clusters: {} }, [wave('canary', ['a'])])
   expect(result?.clusters).toEqual([
     { name: 'a', context: 'c-a', outcome: 'not-started', exitCode: null, runId: null, startedAt: null, durationMs: null },
@@ -198,7 +198,7 @@ test('a second Ctrl-C sends one to every script that runs', async () => {
   })
   const { events } = await work(newRun(waves), waves, start, { stops: { stop: stop.signal, cancel: cancel.signal } })
   expect(kills).toEqual(['SIGINT c-a', 'SIGINT c-b'])
-  expect(events).toContain('warning cancelling the clusters that run')
+  expect(events).toContain('warning cancelling the running clusters')
 })
 
 test('a script that cannot be started is a failure of its cluster', async () => {

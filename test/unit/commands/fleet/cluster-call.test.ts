@@ -75,10 +75,10 @@ describe('how a script ended', () => {
   })
 
   test.each([
-    [1, '', 'the script ended with exit code 1 without a document; the last it said: ✗ no'],
-    ['SIGKILL' as const, '{"outcome":', 'the script was ended by SIGKILL without a document; the last it said: ✗ no'],
-    [0, '', 'the script ended with exit code 0 without a document; the last it said: ✗ no'],
-    [1, '{"outcome":"done","exitCode":0}', 'the script ended with exit code 1 without a document; the last it said: ✗ no'],
+    [1, '', 'the script ended with exit code 1 without a document; its last output: ✗ no'],
+    ['SIGKILL' as const, '{"outcome":', 'the script was ended by SIGKILL without a document; its last output: ✗ no'],
+    [0, '', 'the script ended with exit code 0 without a document; its last output: ✗ no'],
+    [1, '{"outcome":"done","exitCode":0}', 'the script ended with exit code 1 without a document; its last output: ✗ no'],
   ])('%s without a document that says the same is a failure', (end, stdout, message) => {
     expect(endOf(end, stdout, '✗ no')).toEqual({ outcome: 'failed', exitCode: 1, runId: null, error: { message } })
   })

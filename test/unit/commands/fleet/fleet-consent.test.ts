@@ -24,7 +24,7 @@ describe('a job', () => {
     ['destroys' as const, { destroy: digest }, 'fleet --yes'],
   ])('that %s with %j is reported all the flags it lacks, and begins nothing', async (effect, given, remedy) => {
     await expect(consent(effect, given)).rejects.toMatchObject({
-      message: 'nothing was begun: there is no terminal to ask for consent on',
+      message: 'nothing was started: there is no terminal to ask for consent',
       kind: 'usage',
       remedy,
     })
@@ -40,10 +40,13 @@ describe('a job', () => {
   })
 
   test.each([
-    ['infra', '--destroy does not name the clusters of this run: it lacks apps. Nothing was begun'],
-    ['infra,aps', '--destroy does not name the clusters of this run: it names aps (did you mean apps?); it lacks apps. Nothing was begun'],
-    ['infra,apps,edge', '--destroy does not name the clusters of this run: it names edge. Nothing was begun'],
-    ['sha256:0', `--destroy has the digest of another FILE: this one is ${digest}. Nothing was begun`],
+    ['infra', '--destroy does not name the clusters of this run: it lacks apps. Nothing was started'],
+    [
+      'infra,aps',
+      '--destroy does not name the clusters of this run: it names aps (did you mean apps?); it lacks apps. Nothing was started',
+    ],
+    ['infra,apps,edge', '--destroy does not name the clusters of this run: it names edge. Nothing was started'],
+    ['sha256:0', `--destroy has the digest of another FILE: this one is ${digest}. Nothing was started`],
   ])('whose --destroy is %s does not consent to these clusters', async (destroy, message) => {
     await expect(consent('destroys', { yes: true, destroy })).rejects.toMatchObject({ message, kind: 'usage' })
   })

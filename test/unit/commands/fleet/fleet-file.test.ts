@@ -64,9 +64,9 @@ waves:
 `)
   expect(parsed.is === 'invalid' ? parsed.findings.map(({ line, what }) => `${line}: ${what}`) : parsed).toEqual([
     '5: the cluster infra is named twice, first in line 2',
-    '6: the context infra stands for two clusters, first in line 3',
+    '6: the context infra is used by two clusters, first in line 3',
     '7: there is no wave cannary; did you mean canary?',
-    '8: name wants letters, digits, dots and hyphens, at most 63',
+    '8: name must consist of letters, digits, dots and hyphens, at most 63',
     '8: context is missing',
     '10: there is no field contxt',
     '11: this is not a map',

@@ -110,7 +110,7 @@ describe('the page', () => {
     expect(page).toContain('<title>rest/apps: rolled-back after 1 m 30 s</title>')
   })
 
-  test('of a run in which nothing was begun has no bar', () => {
+  test('of a run in which nothing was started has no bar', () => {
     expect(drawFleetPage({ ...document, waves: [] })).not.toContain('<rect')
   })
 })

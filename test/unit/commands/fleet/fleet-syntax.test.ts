@@ -23,10 +23,10 @@ test('a pod is asked by words that no help page has', () => {
 
 test.each([
   [['--engine', 'swarm'], 'there is no engine swarm; there are local and kubernetes', '--engine kubernetes'],
-  [['--engine', 'kubernetes'], 'on which cluster are the Jobs to be? --on is mandatory', '--on CONTEXT'],
+  [['--engine', 'kubernetes'], 'which cluster runs the Jobs? --on is mandatory', '--on CONTEXT'],
   [
     ['--engine', 'kubernetes', '--on', 'm', '--lab'],
-    '--lab is for the engine local: a pod finds no lab',
+    '--lab works only with the engine local: a pod has no lab',
     'eval "$(npx zx scripts/lab.ts env)", then --on lab-infra without --lab',
   ],
   [['--on', 'm'], '--on is for the engine kubernetes', '--engine kubernetes'],

@@ -72,17 +72,17 @@ describe('the inventories after a rebuild', () => {
   test('are compared once all have; what one lost is named', async () => {
     expect(await check([kustomization('plain', holding('a', 'b')), kustomization('other', holding('a', 'b'))])).toEqual({
       is: 'done',
-      detail: '2 hold what they held',
+      detail: '2 are unchanged',
     })
     expect(await check([kustomization('plain', holding('a')), kustomization('other', holding('a', 'b'))])).toEqual({
       is: 'done',
-      detail: 'Flux does not hold any more, and will never prune: ConfigMap apps/b (Kustomization apps/plain)',
+      detail: 'lost from an inventory, so Flux will never prune them: ConfigMap apps/b (Kustomization apps/plain)',
     })
   })
   test('of one that is suspended, or was in trouble before, are neither waited for nor compared', async () => {
     expect(await check([kustomization('plain', {}, true), kustomization('other', failing)], ['Kustomization apps/other'])).toEqual({
       is: 'done',
-      detail: '0 hold what they held; suspended or not Ready, so not compared: Kustomization apps/plain, Kustomization apps/other',
+      detail: '0 are unchanged; suspended or not Ready, so not compared: Kustomization apps/plain, Kustomization apps/other',
     })
   })
 })

@@ -244,7 +244,7 @@ test.each<[string, Partial<Evidence>, string[]]>([
     'a CRD less',
     seen('crds', {
       object: 'CustomResourceDefinition buckets.x',
-      reason: 'does not exist, and with it no object of its kind',
+      reason: 'does not exist, and neither does any object of its kind',
       damage: 'crd-gone',
     }),
     ['crds-deleted'],
@@ -319,7 +319,7 @@ test.each([
   [
     'a policy',
     "ValidatingAdmissionPolicy 'no-latest' with binding 'all' denied request: no",
-    "except Flux's namespace from it, or have Git say what it allows: kubectl get validatingadmissionpolicy no-latest --output yaml",
+    "exclude Flux's namespace from it, or change Git to what it allows: kubectl get validatingadmissionpolicy no-latest --output yaml",
   ],
 ])('what is lost outside is named with what brings it back: %s', (_, reason, remedy) => {
   const probes = ['sources', 'instance'].flatMap((id) => seen(id, { object: 'x', reason }).probed)
@@ -399,9 +399,7 @@ describe('the steps of several remedies', () => {
     const evidence = { ...healthy, ...seen('helmreleases', ...stuck), objects: new Map(releases.map((one) => [one.name, one])) }
     const remedy = failureModes.find(({ id }) => id === 'release-pending')?.remedy
     const { releases: steps = [] } = (await remedy?.(remediesWith({ evidence }))) ?? {}
-    expect(steps.map(({ title }) => title)).toEqual(
-      ['c', 'b', 'a'].map((name) => `Have helm-controller take HelmRelease apps/${name} up again`),
-    )
+    expect(steps.map(({ title }) => title)).toEqual(['c', 'b', 'a'].map((name) => `Have helm-controller retry HelmRelease apps/${name}`))
   })
 })
 

@@ -28,7 +28,7 @@ const found = (object: KubeObject, hasNewOperator = false, at: FluxPlace = place
   return checkChain({ get }, at, hasNewOperator)
 }
 
-const stopped = 'nothing that Git says of Flux reaches the cluster'
+const stopped = 'no change to Flux in Git reaches the cluster'
 test.each([
   [
     'the source',

@@ -61,10 +61,10 @@ describe('what no waiting helps is decided', () => {
     expect(await checks({ state: { waiting: { reason: 'RunContainerError', message: format } } })).toEqual([`${cannot}${format}`])
   })
   test('a program that ends again and again', async () => {
-    const reported = `${cannot}its program has ended 4 times, the last time with exit code 1`
+    const reported = `${cannot}its container has exited 4 times, the last time with exit code 1`
     expect(await checks(crashing(1), crashing(2), crashing(3))).toEqual([undefined, undefined, reported])
     expect(await checks(crashing(3, { exitCode: 2, message: 'unknown flag: --x' }))).toEqual([
-      `${cannot}its program has ended 4 times, the last time with exit code 2: unknown flag: --x`,
+      `${cannot}its container has exited 4 times, the last time with exit code 2: unknown flag: --x`,
     ])
   })
 })

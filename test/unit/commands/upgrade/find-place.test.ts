@@ -72,7 +72,7 @@ test('several places are all named, with what each says, and none is chosen', as
   await expect(found(['one', 'two'])).rejects.toMatchObject({
     kind: 'blocked',
     message: `2 places in ${url}, in one, two name a version of Flux, and none was changed: one/a.yaml:4 (2.9.4), two/b.yaml:4 (2.x)`,
-    remedy: 'leave the version in one of them and take it out of the others, or have them take it from one variable; push, and run again',
+    remedy: 'keep the version in one of them and remove it from the others, or use one variable in all of them; push, and run again',
   })
 })
 

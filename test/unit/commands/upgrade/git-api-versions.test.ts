@@ -17,7 +17,7 @@ function write(file: string, text: string): void {
   writeFileSync(join(root, 'kubernetes', file), text)
 }
 
-test('what Git has in API versions that go away is found with file and line', async () => {
+test('what Git has in API versions that will be removed is found with file and line', async () => {
   write(
     'apps/web.yaml',
     '# two\n---\napiVersion: helm.toolkit.fluxcd.io/v2\nkind: HelmRelease\n---\n# old\napiVersion: helm.toolkit.fluxcd.io/v2beta2\nkind: HelmRelease\n',
@@ -41,11 +41,11 @@ test('what Git has in API versions that go away is found with file and line', as
      kubernetes/apps/b.yml:3: HelmRelease in helm.toolkit.fluxcd.io/v2beta2
      kubernetes/apps/web.yaml:7: HelmRelease in helm.toolkit.fluxcd.io/v2beta2`,
       remedy:
-        'in a checkout, with the flux CLI of 2.10.0: flux migrate --path kubernetes --version 2.10; look at git diff, commit, push, and run again; or, if nothing follows them: --force',
+        'in a checkout, with the flux CLI of 2.10.0: flux migrate --path kubernetes --version 2.10; check git diff, commit, push, and run again; or, if nothing follows them: --force',
     },
     {
       is: 'notice',
-      what: 'whether kubernetes/apps/odd.yaml uses API versions that go away is not known: it cannot be parsed as plain YAML',
+      what: 'whether kubernetes/apps/odd.yaml uses API versions that will be removed is not known: it cannot be parsed as plain YAML',
     },
   ])
 })

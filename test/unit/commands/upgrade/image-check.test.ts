@@ -129,7 +129,7 @@ describe('what a pod says of its image', () => {
       podOf({ terminated: { exitCode: 137, reason: 'Error' } }, { phase: 'Failed', reason: 'DeadlineExceeded', message: 'too long' }),
       { is: 'unable', words: 'DeadlineExceeded: too long' },
     ],
-    ['it is gone', undefined, { is: 'unable', words: 'its pod was deleted by another' }],
+    ['it is gone', undefined, { is: 'unable', words: 'its pod was deleted by someone else' }],
   ])('%s', (_, pod, verdict) => {
     expect(podVerdict(pod, { name })).toEqual(verdict)
   })

@@ -25,8 +25,8 @@ describe('the versions that there are', () => {
     ])
   })
 
-  test('say what stands in the way: Kubernetes, and for another minor what Git has in API versions that go away', () => {
-    const place = 'kubernetes/apps/a.yaml:1: HelmRelease in helm.toolkit.fluxcd.io/v2beta2, which goes away'
+  test('say what stands in the way: Kubernetes, and for another minor what Git has in API versions that will be removed', () => {
+    const place = 'kubernetes/apps/a.yaml:1: HelmRelease in helm.toolkit.fluxcd.io/v2beta2, which will be removed'
     const choices = choicesFrom({ ...here, kubernetes: 'v1.32.0' }, operators, () => [place])
     const tooOld = 'Kubernetes 1.33 or newer: this cluster is v1.32.0'
     expect(choices.map(({ blockedBy }) => blockedBy)).toEqual([[tooOld], [tooOld], [tooOld, place]])

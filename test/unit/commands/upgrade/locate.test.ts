@@ -101,17 +101,17 @@ describe('refused, since Git does not say its version', () => {
     [
       'a FluxInstance that a person has applied',
       [root, instance({})],
-      "FluxInstance flux-system/flux is applied by none of Flux's Kustomizations, so nothing in Git says its version",
+      "FluxInstance flux-system/flux is applied by none of Flux's Kustomizations, so its version is not in Git",
     ],
     [
       'controllers of flux install',
       [root, controller({}, ['flux'])],
-      "Deployment flux-system/source-controller is applied by none of Flux's Kustomizations, so nothing in Git says its version",
+      "Deployment flux-system/source-controller is applied by none of Flux's Kustomizations, so its version is not in Git",
     ],
     [
       'an artifact as the source',
       [kustomization('fleet', '.', {}, 'OCIRepository'), instance(by('kustomize', 'fleet'))],
-      'Kustomization flux-system/fleet reads OCIRepository flux-system/fleet, which is not a Git repository: where its content comes from is not known',
+      'Kustomization flux-system/fleet reads OCIRepository flux-system/fleet, which is not a Git repository: the origin of its content is not known',
     ],
     [
       'what a ResourceSet makes',
@@ -123,7 +123,7 @@ describe('refused, since Git does not say its version', () => {
           'resourceset.fluxcd.controlplane.io/namespace': namespace,
         }),
       ],
-      'FluxInstance flux-system/flux is made by ResourceSet flux-system/flux, which may fill in its version from elsewhere',
+      'FluxInstance flux-system/flux is made by ResourceSet flux-system/flux, which may set its version from another place',
     ],
     [
       'a Helm chart of others',

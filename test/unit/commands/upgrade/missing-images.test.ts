@@ -88,7 +88,7 @@ describe('an image that does not exist', () => {
     clock = 60_000
     const thrown: unknown = await pulls.verify(clusterOf(image, podOf(image, pull(notFound))), ref).catch((error: unknown) => error)
     expect(thrown).toMatchObject({
-      remedy: 'bring the image there, or choose another version: kubectl --namespace flux-system describe deployment source-controller',
+      remedy: 'push the image there, or choose another version: kubectl --namespace flux-system describe deployment source-controller',
     })
   })
 })

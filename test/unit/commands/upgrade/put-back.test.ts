@@ -94,7 +94,7 @@ test('a FluxInstance of another patch, or with another trouble, is not taken awa
 test('a FluxInstance that its operator does not let go is waited for no longer than a wait may take', async () => {
   const { story, result } = puttingBack(instance('old', '2.9.0', '2.9.0'), false, 20)
   await expect(result).rejects.toMatchObject({
-    message: 'FluxInstance flux-system/flux was deleted, to be recreated, and is still there: its operator has not let it go',
+    message: 'FluxInstance flux-system/flux was deleted, to be recreated, and is still there: its operator has not removed its finalizer',
     remedy: 'kubectl --namespace flux-system describe fluxinstance flux',
   })
   expect(story).toEqual(['disable', 'delete old'])

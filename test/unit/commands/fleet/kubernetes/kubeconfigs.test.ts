@@ -75,7 +75,7 @@ test('everything that stands in the way is found, and a cluster that does not an
   expect([...findings].sort((one, other) => one.line - other.line)).toEqual([
     {
       line: 3,
-      what: 'login: the kubeconfig of the Secret login-kubeconfig is not one of a token or a certificate alone: there are no login programs in the pods',
+      what: 'login: the kubeconfig of the Secret login-kubeconfig must use a token or a certificate: the pods have no login programs',
     },
     { line: 4, what: 'words: the kubeconfig of the Secret words-kubeconfig cannot be used: it is not a kubeconfig' },
     { line: 5, what: 'gone: there is no Secret' },

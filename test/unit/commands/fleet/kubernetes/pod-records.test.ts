@@ -43,13 +43,13 @@ describe('what pods do becomes the record of their cluster', () => {
         { startedAt: '1', finishedAt: '1+' },
         { startedAt: '2', finishedAt: '2+' },
       ],
-      trouble: 'its pod was ended: exit code 137',
+      trouble: 'its pod was killed: exit code 137',
       end: { outcome: 'rolled-back', exitCode: 5 },
     })
   })
 
-  test('a Job that is over gives an end to what was killed too often, and none to what was not begun', () => {
-    const killed: ClusterRecord = { spans: [{ startedAt: '1' }], trouble: 'its pod was ended: exit code 137 (OOMKilled)', pod: 'pod-a' }
+  test('a Job that is over gives an end to what was killed too often, and none to what was not started', () => {
+    const killed: ClusterRecord = { spans: [{ startedAt: '1' }], trouble: 'its pod was killed: exit code 137 (OOMKilled)', pod: 'pod-a' }
     const facts = jobFactsOf(
       parseObject({
         apiVersion: 'batch/v1',
@@ -63,7 +63,7 @@ describe('what pods do becomes the record of their cluster', () => {
       failedIndexes: new Set([1, 3, 4]),
     })
     expect(recordEnd(killed, command, 3, facts)?.error?.message).toBe(
-      'its pod was ended: exit code 137 (OOMKilled), and so were those that were to resume it',
+      'its pod was killed: exit code 137 (OOMKilled), and so were the pods that resumed it',
     )
     expect(killed).toMatchObject({ end: { outcome: 'failed', exitCode: 1 } })
     const cut: ClusterRecord = { spans: [{ startedAt: '1' }], pod: 'pod-b' }
@@ -90,7 +90,7 @@ describe('the last words of a pod', () => {
       outcome: 'failed',
       exitCode: 3,
       runId: null,
-      error: { message: 'its pod ended with exit code 3 and said nothing of why' },
+      error: { message: 'its pod ended with exit code 3 without a message' },
     })
     expect(endIn(undefined, 0)).toEqual({ outcome: 'done', exitCode: 0, runId: null })
   })
@@ -128,12 +128,12 @@ test('a terminal says what has happened since it last looked', () => {
   expect(
     eventsBetween(
       { a: { spans } },
-      { a: { spans: [...spans, { startedAt: '3' }], trouble: 'its pod was ended: exit code 137' } },
+      { a: { spans: [...spans, { startedAt: '3' }], trouble: 'its pod was killed: exit code 137' } },
       'upgrade',
       waves,
     ),
   ).toEqual([
-    ['warning', 'rest/a: its pod was ended: exit code 137'],
+    ['warning', 'rest/a: its pod was killed: exit code 137'],
     ['action', 'rest/a: upgrade again'],
   ])
 })

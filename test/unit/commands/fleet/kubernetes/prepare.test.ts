@@ -86,7 +86,7 @@ test('a run remembers what its pods need, and not where this machine has its kub
 
 test('no image is the default: the Jobs hold every kubeconfig', async () => {
   vi.stubEnv('FLEET_IMAGE', '')
-  await expect(prepare({})).rejects.toMatchObject({ kind: 'usage', message: 'which image are the Jobs to run? FLEET_IMAGE is not set' })
+  await expect(prepare({})).rejects.toMatchObject({ kind: 'usage', message: 'which image do the Jobs run? FLEET_IMAGE is not set' })
 })
 
 test('a folder of this machine is none that pods have', async () => {
@@ -102,6 +102,6 @@ test('who may not read the Secrets hears so before anything is begun', async () 
     prepare({}, { [secretPath]: new Failing(403, JSON.stringify({ kind: 'Status', reason: 'Forbidden', message: 'no' })) }),
   ).rejects.toMatchObject({
     kind: 'blocked',
-    message: 'the Secret flux-runbook/infra-kubeconfig cannot be read: no. Nothing was begun',
+    message: 'the Secret flux-runbook/infra-kubeconfig cannot be read: no. Nothing was started',
   })
 })

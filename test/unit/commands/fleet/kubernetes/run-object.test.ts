@@ -64,8 +64,8 @@ test('one that is damaged is named, with what to do', async () => {
   close = api.close
   await expect(readRunObject(api.cluster, namespace, kept.runId)).rejects.toMatchObject({
     kind: 'blocked',
-    message: 'ConfigMap flux-runbook/fleet-20261130t000000000z is damaged: it does not hold what a run of the fleet remembers',
-    remedy: 'look at what it holds; no run can be resumed or shown until it is put right or deleted',
+    message: 'ConfigMap flux-runbook/fleet-20261130t000000000z is damaged: it does not contain the state of a fleet run',
+    remedy: 'check its content; until it is repaired or deleted, no run can be resumed or shown',
   })
 })
 
