@@ -64,7 +64,7 @@ export interface LabChoice {
   readonly repository?: WantedRepository | undefined
 }
 
-/** As `ensureLab`, with this choice; tells which clusters had to be started. */
+/** As `ensureLab`, with this choice; shows which clusters had to be started. */
 export async function bringUp(
   clusters: readonly string[],
   console: Console,
@@ -138,7 +138,7 @@ export async function labAccess(): Promise<LabAccess> {
   return accessOf(layoutOf(labHome()), await upStatus())
 }
 
-/** What the lab tells of itself; undefined where it is down. */
+/** What the lab reports about itself; undefined where it is down. */
 export async function labStatus(): Promise<LabStatus | undefined> {
   const socket = controlSocket(layoutOf(labHome()))
   if (socket === undefined) return undefined

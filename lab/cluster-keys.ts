@@ -14,7 +14,7 @@ export interface ClusterKeys {
   /** PEM of the certificate, its own authority, that the API server and the node show; and its key. */
   readonly certificate: string
   readonly key: string
-  /** Everybody may do everything, but the API's log tells them apart. */
+  /** Everyone may do everything, but the API's log tells them apart. */
   readonly tokens: Readonly<Record<User, string>>
   readonly certificateFile: string
   readonly keyFile: string

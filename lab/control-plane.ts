@@ -20,7 +20,7 @@ export interface ControlPlaneOptions {
   /** The executable that is all of them. */
   readonly executable: string
   readonly keeping: Keeping
-  /** The way everybody takes to the API. */
+  /** The way everyone takes to the API. */
   readonly proxy: TcpProxy
   readonly ports: Ports
 }
@@ -38,7 +38,7 @@ export interface ControlPlane {
   readonly port: number
   /** Waits until the API is ready and can describe itself, which kubectl apply reads. */
   readonly untilReady: () => Promise<void>
-  /** kube-controller-manager, which may be ended and started while the API goes on. */
+  /** kube-controller-manager, which may be ended and started while the API continues. */
   readonly startControllers: () => void
   readonly stopControllers: () => Promise<void>
   /** Ends all three at once; etcd's log is what makes that safe. */
@@ -47,7 +47,7 @@ export interface ControlPlane {
 
 const readyWithin = 60_000
 
-/** Starts etcd and kube-apiserver of one cluster. Resolves when the API is ready, but for describing itself. */
+/** Starts etcd and kube-apiserver of one cluster. Resolves when the API is ready, except for describing itself. */
 export async function startControlPlane(options: ControlPlaneOptions): Promise<ControlPlane> {
   const { cluster, executable, keeping, proxy } = options
   const data = join(options.folder, 'etcd')
@@ -132,7 +132,7 @@ async function waitForApi(port: number, keys: ClusterKeys, processes: readonly K
           answered = true
         } catch (error) {
           giveUpIfHopeless(error)
-          await pause(50) // nobody tells when
+          await pause(50) // no event says when
         }
       }
     }

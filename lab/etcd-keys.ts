@@ -23,7 +23,7 @@ const afterPrefix = '/registry0'
 /** The API server renews these by itself, and finds its own as it left them. */
 const ownLeases = '/registry/leases/kube-system/apiserver-'
 const timeToLive = 3600
-/** The API server's own controllers may write while keys are being put back; they are done after a pass or two. */
+/** The API server's own controllers may write while keys are being restored; they are done after a pass or two. */
 const passes = 10
 
 /** All keys of Kubernetes, as they are at one moment. */
@@ -54,7 +54,7 @@ export function putKeysBack(socket: string, wanted: readonly EtcdKey[]): Promise
       if (differing.length === 0) return [...changed]
       for (const key of differing) changed.add(decode(key))
     }
-    throw new Error(`etcd's keys do not stay as they are put back: ${[...changed].slice(-3).join(', ')}`)
+    throw new Error(`etcd's keys do not stay as they are restored: ${[...changed].slice(-3).join(', ')}`)
   })
 }
 

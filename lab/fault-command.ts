@@ -51,7 +51,7 @@ async function runFault([verb = '', fault]: readonly string[], asJson: boolean, 
   })
 }
 
-/** A fault of a Deployment that is not there yet counts once it is; most likely its name is wrong. */
+/** A fault of a Deployment that does not exist yet counts once it is; most likely its name is wrong. */
 async function notRunning(text: string): Promise<string[]> {
   const { name, argument } = parseFault(text)
   if (name !== 'crash' && name !== 'partition') return []

@@ -22,7 +22,7 @@ export interface GitServerOptions {
 }
 
 /**
- * Serves one bare repository over HTTP by git's own `git http-backend`: at `/fleet.git` for everybody on this machine, at
+ * Serves one bare repository over HTTP by git's own `git http-backend`: at `/fleet.git` for everyone on this machine, at
  * `/private/fleet.git` for those who know the password. Only these write: Flux follows it, and the lab's node runs what Flux applies.
  */
 export async function startGitServer(ports: Ports, options: GitServerOptions): Promise<GitServer> {

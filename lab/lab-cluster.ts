@@ -30,7 +30,7 @@ export interface LabCluster {
   readonly start: (executables: Executables, faults: Faults, keys?: readonly EtcdKey[]) => Promise<void>
   /** All that Kubernetes keeps of it. */
   readonly readKeys: () => Promise<EtcdKey[]>
-  /** Ends all that works on the cluster's objects, and hangs up on callers; the API itself goes on. */
+  /** Ends all that works on the cluster's objects, and hangs up on callers; the API itself continues. */
   readonly pause: () => Promise<void>
   /** Ends its processes at once. The address stays. */
   readonly stop: () => Promise<void>

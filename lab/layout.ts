@@ -47,7 +47,7 @@ export function layoutOf(home: string): Layout {
 }
 
 /**
- * Makes the folders, the home closed to everybody else.
+ * Makes the folders, the home closed to everyone else.
  * @throws OperatorError `usage` where the home is someone's folder with other things in it: `lab down` would remove them
  */
 export function makeFolders(layout: Layout): void {

@@ -11,7 +11,7 @@ import type { LabStatus } from './status.ts'
 type Source = { readonly name: string; readonly file: string } | { readonly name: string; readonly kubectl: readonly string[] }
 
 /**
- * Shows what a process of the lab has written, on stdout; `follow` goes on until it is interrupted.
+ * Shows what a process of the lab has written, on stdout; `follow` continues until it is interrupted.
  * @param name `supervisor`, `git`, `registry`, `etcd`, `kube-apiserver`, …, or the name of a container, a pod or its Deployment
  * @param status undefined where the lab is down: the files of its last run are still there
  * @returns the exit code

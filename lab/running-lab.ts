@@ -31,7 +31,7 @@ interface UpRequest {
   readonly kubectl?: string | undefined
 }
 
-/** Everything of a lab that runs. Its methods are called one at a time, but for `status`. */
+/** Everything of a lab that runs. Its methods are called one at a time, except for `status`. */
 export interface RunningLab {
   /** Starts what is not running of these clusters, and of those that were there before. Tells which were started, or had to be waited for. */
   readonly up: (wanted: UpRequest, say: Say) => Promise<string[]>
@@ -233,7 +233,7 @@ export async function startLab(layout: Layout, sockets: string, keeping: Keeping
       }
       say(`stopping ${name}`)
       await cluster.stop()
-      // Its keys stay: kubeconfigs that know it go on working.
+      // Its keys stay: kubeconfigs that know it keep working.
       for (const part of ['etcd', 'node']) await rm(join(layout.clusters, name, part), { recursive: true, force: true })
       await startClusters([name], started, say)
     },

@@ -17,7 +17,7 @@ const processSchema = v.object({
   lastEnd: v.optional(text),
 })
 
-/** What a lab tells of itself. */
+/** What a lab reports about itself. */
 export const statusSchema = v.object({
   supervisor: v.object({ pid: v.number(), socket: text }),
   clusters: v.array(v.object({ name: text, context: text, server: text, ready: v.boolean() })),

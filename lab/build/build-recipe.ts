@@ -19,7 +19,7 @@ export interface BuildOptions {
 }
 
 /**
- * Builds all that a recipe makes. It works in a folder of its own, of which only the log stays. A build that was killed goes on where it was,
+ * Builds all that a recipe makes. It works in a folder of its own, of which only the log stays. A build that was killed continues where it was,
  * because Go keeps what it has downloaded and compiled.
  */
 export async function buildRecipe(recipe: Recipe, { go, folder, console, signal }: BuildOptions): Promise<void> {

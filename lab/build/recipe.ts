@@ -179,7 +179,7 @@ function requiredVersion(goMod: string, module: string): string {
 
 /**
  * The arguments for go that compile all of a recipe's programs into a folder. One command for all of them: what they share is compiled once,
- * and while one is being linked the others go on. Go names each after the last part of its package.
+ * and while one is being linked the others continue. Go names each after the last part of its package.
  */
 export function compileArguments(recipe: Recipe, target: string): string[] {
   const linking = recipe.programs.map((program) => {

@@ -74,7 +74,7 @@ func misused() {
 
 type login struct{ user, password string }
 
-// toPush lets everybody read, and only those push who know the login: Flux applies what it finds in the registry, and the
+// toPush lets everyone read, and only those push who know the login: Flux applies what it finds in the registry, and the
 // lab's node runs that, while other users of this machine reach the port.
 func (l login) toPush(registry http.Handler) http.Handler {
 	return http.HandlerFunc(func(answer http.ResponseWriter, request *http.Request) {

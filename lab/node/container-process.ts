@@ -34,7 +34,7 @@ export interface RunningProcess extends TiedProcess {
   readonly ports: PodPorts
 }
 
-/** Starts a container's program as a process, with the pod's own rights. Throws where something it needs is not there. */
+/** Starts a container's program as a process, with the pod's own rights. Throws where something it needs does not exist. */
 export async function startProgram(
   cluster: Cluster,
   pod: Pod,

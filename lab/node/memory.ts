@@ -3,7 +3,7 @@ import { setTimeout as pause } from 'node:timers/promises'
 import { parseQuantity } from './environment.ts'
 import type { ContainerSpec } from './pod-spec.ts'
 
-/** How often a process is looked at, in milliseconds: what is over its limit for less than that gets away with it. */
+/** How often a process is checked, in milliseconds: what is over its limit for less than that gets away with it. */
 const every = 500
 
 /** The container's memory limit in bytes; undefined where it has none. */

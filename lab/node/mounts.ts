@@ -20,7 +20,7 @@ export interface VolumeSources {
   readonly token: string
 }
 
-/** Makes the volumes that a container mounts, as a kubelet does. Throws where what one is made of is not there. */
+/** Makes the volumes that a container mounts, as a kubelet does. Throws where what one is made of does not exist. */
 export async function mountVolumes(container: ContainerSpec, pod: Pod, sources: VolumeSources): Promise<Mount[]> {
   const mounts: Mount[] = []
   for (const { name, mountPath, subPath } of container.volumeMounts) {

@@ -59,7 +59,7 @@ const nodeName = 'lab'
 
 /**
  * Starts a kubelet's stand-in: it registers a node, binds every pod to it and runs Flux' own programs as processes. When it resolves,
- * the API tells of no pod as Ready any more that was so before the node came.
+ * the API reports no pod as Ready any more that was so before the node came.
  */
 // oxlint-disable-next-line max-lines-per-function -- one node: its methods share the pods
 export async function startNode(options: NodeOptions): Promise<LabNode> {

@@ -5,7 +5,7 @@ import { messageOf } from '../../lib/base/errors.ts'
 
 /**
  * Writes to the API until it took it, however long it is away. A write whose object is gone, or that is refused for good, is given up:
- * the object's next event tells what to do instead.
+ * the object's next event shows what to do instead.
  */
 export async function persistently(
   what: string,

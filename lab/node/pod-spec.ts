@@ -99,7 +99,7 @@ const podSchema = v.object({
   ),
 })
 
-/** A pod, as far as the node looks at it. */
+/** A pod, as far as the node checks it. */
 export type Pod = v.InferOutput<typeof podSchema>
 export type ContainerSpec = v.InferOutput<typeof containerSchema>
 export type EnvVariable = v.InferOutput<typeof variableSchema>

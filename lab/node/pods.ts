@@ -8,7 +8,7 @@ import type { Log } from './kubelet-server.ts'
 import { LabPod, type PodContext } from './pod.ts'
 import { type Pod, parsePod } from './pod-spec.ts'
 
-/** The node's pods, kept in step with what the API tells of all pods. */
+/** The node's pods, kept in step with what the API reports of all pods. */
 export class Pods {
   readonly #context: PodContext
   readonly #byUid = new Map<string, LabPod>()

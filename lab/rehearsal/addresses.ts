@@ -4,7 +4,7 @@ import { isInstanceChart, isOperatorChart } from '../../lib/flux/charts.ts'
 export interface Addresses {
   /** Host and port of the registry. */
   readonly registry: string
-  /** The lab's Git, for everybody and with a login. */
+  /** The lab's Git, for everyone and with a login. */
   readonly git: string
   readonly privateGit: string
   /** The same repository again, for branches that stand in for other repositories. */

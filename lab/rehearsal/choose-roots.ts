@@ -16,7 +16,7 @@ export interface ChosenRoot {
  * Which path of a repository each cluster follows: the one that was named; else the only one that there is, or the one whose last part is the
  * cluster's name.
  * @param root the top of the repository
- * @throws OperatorError `usage` where that is not clear, or the path is not there
+ * @throws OperatorError `usage` where that is not clear, or the path does not exist
  */
 export function chooseRoots(
   root: string,

@@ -39,7 +39,7 @@ export interface Copies {
 export type Committed = { readonly is: 'pushed' | 'unchanged'; readonly commit: string }
 
 /**
- * Commits a copy of the repository to the lab's main branch, in two commits, so that `git show` tells what the lab has changed.
+ * Commits a copy of the repository to the lab's main branch, in two commits, so that `git show` shows what the lab has changed.
  * @throws OperatorError `blocked` where others have committed since, unless that is to be replaced
  */
 export async function commitCopies(git: Git, { original, rewritten, message, overwrite }: Copies): Promise<Committed> {

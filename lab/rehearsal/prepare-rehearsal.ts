@@ -52,7 +52,7 @@ export interface PreparedRehearsal {
 /**
  * Copies a repository, and puts something the lab can have in place of all it cannot: charts, artifacts and repositories of others, encrypted
  * values, what only a cluster has. The person's own files are only read.
- * @throws OperatorError `usage` where it is not there, or it is not clear which path of it a cluster follows
+ * @throws OperatorError `usage` where it does not exist, or it is not clear which path of it a cluster follows
  */
 export async function prepareRehearsal(git: Git, request: RehearsalRequest): Promise<PreparedRehearsal> {
   const work = mkdtempSync(join(request.temporary, 'rehearsal-'))

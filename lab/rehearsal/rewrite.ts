@@ -84,7 +84,7 @@ function followOwn(map: YAMLMap, own: OwnRepository): void {
   }
 }
 
-/** Nothing is encrypted any more, and the key is not there: a Kustomization, or a patch of some, that asks for it would fail. */
+/** Nothing is encrypted any more, and the key does not exist: a Kustomization, or a patch of some, that asks for it would fail. */
 function withoutDecryption(map: YAMLMap): void {
   if (textIn(map, 'kind') === fluxKinds.kustomization.kind) removeIn(map, 'spec', 'decryption')
   const patch = map.get('patch', true)

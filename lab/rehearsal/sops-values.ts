@@ -11,7 +11,7 @@ export function isEncrypted(document: Document): boolean {
 }
 
 /**
- * Puts random values in place of a document's encrypted ones, and takes out what SOPS left: nobody can decrypt it in the lab, and the same keys
+ * Puts random values in place of a document's encrypted ones, and removes what SOPS left: nobody can decrypt it in the lab, and the same keys
  * are there. What other objects ask of a value's form is kept, as far as the type of a Secret says it.
  */
 export function withRandomValues(document: Document, random: (value: string) => string): void {

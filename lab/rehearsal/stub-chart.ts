@@ -12,7 +12,7 @@ export const fluxLayer = 'application/vnd.cncf.flux.content.v1.tar+gzip'
 
 /**
  * The files of a chart that stands in for one that cannot be fetched: one Deployment of the release's name, which the lab's node holds Ready. It
- * takes any values, and looks at none.
+ * takes any values, and checks none.
  */
 export function stubChart(name: string, version: string): Record<string, string> {
   const labels = { 'app.kubernetes.io/name': name, 'app.kubernetes.io/instance': '{{ .Release.Name }}' }

@@ -9,7 +9,7 @@ export function certificateEnds(text: string): number[] {
       const end = Date.parse(new X509Certificate(one).validTo)
       return Number.isNaN(end) ? [] : [end]
     } catch {
-      return [] // a certificate of a form that this Node does not know tells nothing
+      return [] // a certificate of a form that this Node does not know says nothing
     }
   })
 }

@@ -13,7 +13,7 @@ const shortestSecret = 4
 const shortestPart = 8
 /** To the last `@` before the path: a password may hold one. */
 const userinfo = /(\b[a-z][a-z0-9+.-]*:\/\/)([^\s/?#'"]+)@/gi
-/** `ssh://git@…`: the user is everybody's, the key is the secret. */
+/** `ssh://git@…`: the user is everyone's, the key is the secret. */
 const isPublic = (scheme: string, login: string): boolean => scheme.toLowerCase() === 'ssh://' && !login.includes(':')
 
 /** A redactor that knows no secret yet; user and password in URLs are always hidden. */

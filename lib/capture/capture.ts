@@ -14,7 +14,7 @@ export const roles = [
   'helm-storage',
   /** An object in Flux's namespace that is not Flux's, and that a person named. */
   'named',
-  /** An object of Flux that nobody will bring back: it is in no inventory. */
+  /** An object of Flux that nobody will recreate: it is in no inventory. */
   'flux-by-hand',
   /** An object of Flux that comes back from Git, or from the object that made it. */
   'flux',

@@ -18,9 +18,9 @@ export interface CaptureRequest extends Pick<CaptureHeader, 'context' | 'server'
 }
 
 export interface CollectedCapture extends Capture {
-  /** What is referred to and is not there: `Secret flux-system/x (Provider flux-system/slack: spec.secretRef)`. */
+  /** What is referred to and does not exist: `Secret flux-system/x (Provider flux-system/slack: spec.secretRef)`. */
   readonly absent: readonly string[]
-  /** What Helm keeps of releases, and cannot be read; captured as it is, save for Flux's own. */
+  /** What Helm keeps of releases, and cannot be read; captured as it is, except for Flux's own. */
   readonly unreadable: readonly string[]
 }
 

@@ -15,7 +15,7 @@ export type Comparison =
   /** `without`: owners of it that are gone, so that Kubernetes would take it away at once if it still named them. */
   | { readonly is: 'missing'; readonly without: readonly string[] }
   | { readonly is: 'different'; readonly fields: readonly string[]; readonly live: KubeObject }
-  /** It is not the restore's to put back. */
+  /** It is not the restore's to restore. */
   | { readonly is: 'left'; readonly why: string }
   | { readonly is: 'blocked'; readonly reason: string; readonly remedy: string }
 
@@ -113,7 +113,7 @@ export async function putBack(cluster: Cluster, entry: Entry): Promise<void> {
   await giveBack(cluster, entry.ref, was)
 }
 
-/** Makes the object that is there what was captured; fails where it has changed since it was looked at. */
+/** Makes the object that is there what was captured; fails where it has changed since it was checked. */
 export async function changeBack(cluster: Cluster, entry: Entry, live: KubeObject): Promise<void> {
   const { was, object: captured } = read(entry)
   const object = restorable(captured, live)

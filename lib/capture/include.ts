@@ -6,7 +6,7 @@ import { OperatorError } from '../base/errors.ts'
 
 /**
  * The objects in Flux's namespace that a person named to be captured too: `Ingress/web`, `externalsecrets.external-secrets.io/login`.
- * @throws OperatorError `usage` for a name that means nothing or too much, an object that is not there, and a claim
+ * @throws OperatorError `usage` for a name that means nothing or too much, an object that does not exist, and a claim
  */
 export async function findNamed(cluster: Cluster, namespace: string, names: readonly string[]): Promise<Ref[]> {
   if (names.length === 0) return []

@@ -2,7 +2,7 @@ import { type KubeObject, parseObject } from '../kubernetes/objects.ts'
 
 /**
  * What a controller notes on an object about that very object, and a new one of its name must not have: Rancher makes its role bindings and
- * puts its finalizer on only where `lifecycle.cattle.io/create.…` is not there yet. `field.cattle.io/projectId`, a person's decision, is
+ * puts its finalizer on only where `lifecycle.cattle.io/create.…` does not exist yet. `field.cattle.io/projectId`, a person's decision, is
  * restored.
  */
 const ofThisObject = /^(lifecycle\.cattle\.io\/|cattle\.io\/status$)/

@@ -30,7 +30,7 @@ export async function keepCapture(
   }
 }
 
-/** The checksum of a file, encrypted as it is; undefined where it is not there. */
+/** The checksum of a file, encrypted as it is; undefined where it does not exist. */
 export async function checksumOf(file: string): Promise<string | undefined> {
   const bytes = await readFile(file).catch(() => undefined)
   return bytes === undefined ? undefined : createHash('sha256').update(bytes).digest('hex')

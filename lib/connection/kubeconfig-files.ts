@@ -28,7 +28,7 @@ const fileSchema = v.nullable(
 )
 
 /**
- * Reads what kubectl reads: the files that `named` lists, else KUBECONFIG, else ~/.kube/config; those that are not there are left out.
+ * Reads what kubectl reads: the files that `named` lists, else KUBECONFIG, else ~/.kube/config; those that do not exist are left out.
  * Throws where one cannot be read or is not a kubeconfig.
  */
 export function readKubeconfigEntries(named = process.env.KUBECONFIG ?? ''): KubeconfigEntries {

@@ -79,12 +79,12 @@ export function accessIn(config: string, context: string, file?: string): Pick<A
   return { server, login }
 }
 
-/** kubectl takes a kubeconfig that is not there for an empty one. */
+/** kubectl takes a kubeconfig that does not exist for an empty one. */
 function missingFiles(file: string | undefined): string | undefined {
   const named = (file ?? process.env.KUBECONFIG ?? '').split(delimiter).filter((path) => path !== '')
   const missing = named.filter((path) => !existsSync(path))
   if (missing.length === 0) return undefined
-  return `${missing.join(' and ')}, which ${file === undefined ? 'KUBECONFIG' : '--kubeconfig'} names, ${missing.length === 1 ? 'is' : 'are'} not there`
+  return `${missing.join(' and ')}, which ${file === undefined ? 'KUBECONFIG' : '--kubeconfig'} names, ${missing.length === 1 ? 'does' : 'do'} not exist`
 }
 
 /** Throws where the context's login asks questions that nobody is there to answer. */

@@ -66,7 +66,7 @@ export async function openProxy(
     endpoint,
     async close() {
       endpoint.close()
-      // With what it has started: a login program that still asks would go on to read what is typed.
+      // With what it has started: a login program that still asks would continue to read what is typed.
       const asking = asks && child.pid !== undefined && child.exitCode === null ? descendantsOf(child.pid) : []
       child.kill()
       for (const pid of asking) endIfThere(pid)

@@ -73,7 +73,7 @@ export async function openSession(options: {
   }
   try {
     const patience = patienceOf(console, options.timeout)
-    // The first read is not patient: a cluster that is not there is reported at once.
+    // The first read is not patient: a cluster that does not exist is reported at once.
     const first = clusterAt(endpoint, { ...silent, milliseconds: 3000 }, signal)
     const uid = (await first.get({ ...kinds.namespace, name: 'kube-system' }))?.metadata.uid
     if (uid === undefined) throw new Error('there is no namespace kube-system')

@@ -54,7 +54,7 @@ export async function findOutsideIn(root: string, folder: string, fields: unknow
 interface Walk {
   readonly root: string
   readonly realRoot: string
-  /** Folders and files that were looked at. */
+  /** Folders and files that were checked. */
   readonly seen: Set<string>
   readonly found: OutsideReference[]
 }
@@ -105,7 +105,7 @@ async function walkText(walk: Walk, folder: string, file: string, text: string):
   }
 }
 
-/** Looks at every text below a node. Go reads the names of fields in any case. */
+/** Checks every text below a node. Go reads the names of fields in any case. */
 async function walkNode(
   walk: Walk,
   written: KustomizeDocument,
@@ -159,7 +159,7 @@ export function isFetched(target: string, isFolder: boolean): boolean {
   return /^[^/]*:/.test(target) || /^[^/]+@/.test(target) || /^github\.com\//i.test(target) || target.includes('://')
 }
 
-/** Whether a path leads out of the repository, links followed. What is not there kustomize itself misses. */
+/** Whether a path leads out of the repository, links followed. What does not exist kustomize itself misses. */
 async function leaves({ realRoot }: Walk, path: string): Promise<boolean> {
   const real = await realpath(path).catch(() => undefined)
   return real !== undefined && /^\.\.(\/|$)/.test(relative(realRoot, real).replaceAll('\\', '/'))

@@ -26,7 +26,7 @@ export function withVersionAt(text: string, place: VersionPlace, version: string
   const documents = parsed(text, place.file)
   const document = documents[place.document]
   const node: unknown = document?.getIn(place.path, true)
-  if (document === undefined || !isScalar(node) || !isNode(node) || !node.range) throw blocked(`${where} holds no version`, 'look at it')
+  if (document === undefined || !isScalar(node) || !isNode(node) || !node.range) throw blocked(`${where} holds no version`, 'check it')
   const [start, end] = node.range
   const source = text.slice(start, end)
   const before = String(node.value)
@@ -34,7 +34,7 @@ export function withVersionAt(text: string, place: VersionPlace, version: string
   // Inside whatever quotes it stands in.
   const isPlainlyThere = source.split(before).length === 2
   const changed = text.slice(0, start) + (isPlainlyThere ? source.replace(before, () => after) : JSON.stringify(after)) + text.slice(end)
-  // Whatever oddities of YAML there are: it must mean the same as before, but for the version.
+  // Whatever oddities of YAML there are: it must mean the same as before, except for the version.
   document.setIn(place.path, after)
   const meant = documents.map((one): unknown => one.toJS())
   const means = parsed(changed, place.file).map((one): unknown => one.toJS())

@@ -46,7 +46,7 @@ interface ParsedDocument extends TextFile {
   readonly lines: LineCounter
 }
 
-/** What a place begins as: which path of a document is looked at. */
+/** What a place begins as: which path of a document is checked. */
 type Candidate = Pick<VersionPlace, 'of' | 'is'> & {
   readonly path: Path
   /** What counts if this one is a variable that nothing sets, as a digest that may be pinned. */

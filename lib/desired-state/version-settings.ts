@@ -29,7 +29,7 @@ export function withVersions(text: string, file: string, versions: VersionLines)
   for (const { start, end, value } of edits.toSorted((one, other) => other.start - one.start)) {
     changed = changed.slice(0, start) + value + changed.slice(end)
   }
-  // Whatever oddities of YAML there are: it must mean the same as before, but for the versions.
+  // Whatever oddities of YAML there are: it must mean the same as before, except for the versions.
   const meant = documents.map((one, index): unknown => (index === at ? withData(one.toJS(), versions) : one.toJS()))
   const means = parsed(changed, file).map((one): unknown => one.toJS())
   if (!isDeepStrictEqual(means, meant)) throw blocked(`the versions in ${file} cannot be changed without changing more`, file)

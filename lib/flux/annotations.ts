@@ -2,7 +2,7 @@ import type { KubeObject } from '../kubernetes/objects.ts'
 
 /** `disabled` stops the operator from reconciling a FluxInstance: it neither installs nor repairs nor, when it is deleted, removes anything. */
 export const reconcileAnnotation = 'fluxcd.controlplane.io/reconcile'
-/** How often the operator looks at an object of its own by itself. */
+/** How often the operator reconciles an object of its own by itself. */
 export const everyAnnotation = 'fluxcd.controlplane.io/reconcileEvery'
 /** How long the operator waits for what an object of its own installs to be Ready. */
 export const timeoutAnnotation = 'fluxcd.controlplane.io/reconcileTimeout'
@@ -49,7 +49,7 @@ interface Marked {
   readonly metadata: Readonly<Record<'annotations' | 'labels', Readonly<Record<string, string | undefined>>>>
 }
 
-/** How often the operator looks at its FluxInstance by itself, as people write it: `60m` where nothing is said. */
+/** How often the operator reconciles its FluxInstance by itself, as people write it: `60m` where nothing is said. */
 export function reconcileEvery(instance: Pick<KubeObject, 'metadata'> | undefined): string {
   return instance?.metadata.annotations[everyAnnotation] ?? '60m'
 }

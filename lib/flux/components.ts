@@ -96,13 +96,13 @@ function repositoryOf(image: string): string {
   return image.replace(/(:[^:/@]+)?(@.*)?$/, '')
 }
 
-/** Why Deployments are not available, each that is not; one that is not there is neither. */
+/** Why Deployments are not available, each that is not; one that does not exist is neither. */
 export async function unavailableOf(cluster: Cluster, refs: readonly Ref[]): Promise<string[]> {
   const found = await Promise.all(refs.map((ref) => deploymentReadiness(cluster, ref)))
   return found.flatMap((readiness) => (readiness.is === 'waiting' ? [readiness.on] : []))
 }
 
-/** The same of one that is looked up: `missing` where it is not there. */
+/** The same of one that is looked up: `missing` where it does not exist. */
 export async function imageOf(cluster: Cluster, ref: Ref): Promise<string> {
   const deployment = await cluster.get(ref)
   return deployment === undefined ? 'missing' : imageIn(deployment)

@@ -31,7 +31,7 @@ function isController(manager: string): boolean {
   return controllerNames.includes(manager.replace(/^gotk-/, ''))
 }
 
-/** Whether this manager writes by itself to what is Flux's; anybody else is a person, or a program of one, Helm's too. */
+/** Whether this manager writes by itself to what is Flux's; anyone else is a person, or a program of one, Helm's too. */
 export function isOwnManager(manager: string): boolean {
   return own.includes(manager) || isController(manager)
 }

@@ -20,7 +20,7 @@ export interface FinalizerHolder {
   readonly finalizers: readonly string[]
 }
 
-/** The finalizers that neither Flux nor Kubernetes takes off: who put them there wanted to do something first. */
+/** The finalizers that neither Flux nor Kubernetes removes: who put them there wanted to do something first. */
 export function foreignFinalizers({ ref, finalizers }: FinalizerHolder): string[] {
   const isFlux = isFluxKind(ref)
   return finalizers.filter((finalizer) => !isKubernetesFinalizer(finalizer) && !(isFlux && isFluxFinalizer(finalizer)))

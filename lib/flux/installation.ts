@@ -28,7 +28,7 @@ export interface Installation {
   readonly follows: FluxSource | undefined
 }
 
-/** What Flux's own parts tell of it, without what it follows: that takes its objects. */
+/** What Flux's own parts say of it, without what it follows: that takes its objects. */
 export type InstalledFlux = Omit<Installation, 'follows'>
 
 /** Flux itself, as the API has it: who keeps it, and the CustomResourceDefinitions, which outlive the rest. */

@@ -21,12 +21,12 @@ export interface Component {
   readonly tag: string
 }
 
-/** The controllers that a FluxInstance says it has installed; none where it has not looked yet, or is not there. */
+/** The controllers that a FluxInstance says it has installed; none where it has not reconciled yet, or does not exist. */
 export function componentsOf(instance: KubeObject | undefined): readonly Component[] {
   return instance === undefined ? [] : v.parse(componentsSchema, instance).status.components
 }
 
-/** The names of the controllers that a FluxInstance asks for; the usual ones where it names none, or is not there. */
+/** The names of the controllers that a FluxInstance asks for; the usual ones where it names none, or does not exist. */
 export function wantedComponents(instance: KubeObject | undefined): readonly string[] {
   const named = instance === undefined ? [] : v.parse(componentsSchema, instance).spec.components
   return named.length === 0 ? usualComponents : named

@@ -34,7 +34,7 @@ const historySchema = v.object({
 })
 export type HistoryEntry = v.InferOutput<typeof historySchema>
 
-/** Read for every object there is: only what the probes want to know, and nothing else is even looked at. */
+/** Read for every object there is: only what the probes want to know, and nothing else is even checked. */
 const itemSchema = v.object({
   metadata: v.object({
     name: v.string(),
@@ -155,7 +155,7 @@ export interface FluxObject {
   readonly managers: readonly Manager[]
   /** The newest first. */
   readonly history: readonly HistoryEntry[]
-  /** When its controller last looked at it, RFC 3339, for the kinds that tell: Kustomizations, since Flux 2.7, and image automation. */
+  /** When its controller last reconciled it, RFC 3339, for the kinds that tell: Kustomizations, since Flux 2.7, and image automation. */
   readonly lastHandledAt: string | undefined
   /** How often a HelmRelease has failed since it last succeeded. */
   readonly failures: number

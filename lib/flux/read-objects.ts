@@ -40,7 +40,7 @@ interface Collection {
   readonly hasStatus: boolean
 }
 
-/** They are looked at by themselves, or are but accounts of others. */
+/** They are checked by themselves, or are but accounts of others. */
 const leftOut = ['FluxInstance', 'FluxReport']
 
 /** Reads the objects of every kind that the CRDs bring, all kinds at once, each in pages. */

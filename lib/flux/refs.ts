@@ -5,7 +5,7 @@ import { fluxKinds } from './kinds.ts'
 /** Where Flux lives unless someone wanted it elsewhere. */
 export const usualNamespace = 'flux-system'
 
-/** The one FluxInstance that an operator looks at is of this name, in its own namespace; it ignores every other in silence. */
+/** The one FluxInstance that an operator reconciles is of this name, in its own namespace; it ignores every other in silence. */
 const instanceName = 'flux'
 
 /** The FluxInstance of the Flux in this namespace. */
@@ -13,7 +13,7 @@ export function instanceIn(namespace: string): Ref & { readonly namespace: strin
   return { ...fluxKinds.fluxInstance, namespace, name: instanceName }
 }
 
-/** Whether a FluxInstance may be called so: its operator looks at no other. The chart has that name where none is given. */
+/** Whether a FluxInstance may be called so: its operator reconciles no other. The chart has that name where none is given. */
 export function isInstanceName(name: string | undefined): boolean {
   return (name ?? instanceName) === instanceName
 }
@@ -23,12 +23,12 @@ export function isInstanceOf({ metadata }: KubeObject, namespace: string): boole
   return metadata.name === instanceName && metadata.namespace === namespace
 }
 
-/** The FluxInstance of a cluster, in whatever namespace; where none has the name that an operator looks at, any. */
+/** The FluxInstance of a cluster, in whatever namespace; where none has the name that an operator reconciles, any. */
 export async function findInstance(cluster: Cluster): Promise<KubeObject | undefined> {
   return mainInstance(await cluster.list(fluxKinds.fluxInstance))
 }
 
-/** Of several FluxInstances the one of the name that an operator looks at; where none has it, any. */
+/** Of several FluxInstances the one of the name that an operator reconciles; where none has it, any. */
 export function mainInstance(instances: readonly KubeObject[]): KubeObject | undefined {
   return instances.find(({ metadata }) => metadata.name === instanceName) ?? instances[0]
 }

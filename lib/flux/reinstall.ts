@@ -35,7 +35,7 @@ const networkPolicy = { apiVersion: 'networking.k8s.io/v1', kind: 'NetworkPolicy
 const charts = 'oci://ghcr.io/controlplaneio-fluxcd/charts'
 const communityCharts = 'https://fluxcd-community.github.io/helm-charts'
 
-/** Reads how a Flux can be brought back once it is gone, by what there is of it now. */
+/** Reads how a Flux can be recreated once it is gone, by what there is of it now. */
 export async function readReinstallation(
   cluster: Pick<Cluster, 'get' | 'list'>,
   installation: Installation,
@@ -111,7 +111,7 @@ async function usernameFlag(cluster: Pick<Cluster, 'get'>, namespace: string, se
 const usernameSchema = v.object({ data: v.optional(v.object({ username: v.optional(v.string()) }), {}) })
 
 const pathSchema = v.object({ spec: v.optional(v.object({ path: v.optional(v.string(), './') }), {}) })
-/** How often `flux bootstrap` has Git looked at, where nobody says. */
+/** How often `flux bootstrap` fetches Git, where nothing says. */
 const usualInterval = '1m'
 const followedSchema = v.object({
   spec: v.optional(
@@ -170,7 +170,7 @@ export function cliFlags(
   ]
 }
 
-/** The operator by its chart or its manifests, then its FluxInstance, unless that is an object that a capture brings back. */
+/** The operator by its chart or its manifests, then its FluxInstance, unless that is an object that a capture restores. */
 async function byOperator(
   cluster: Pick<Cluster, 'get' | 'list'>,
   { namespace }: Installation,

@@ -12,12 +12,12 @@ const revisionsSchema = v.object({
   ),
 })
 
-/** The revision that a source has fetched, `refs/heads/main@sha1:…`; empty where it has none, or is not there. */
+/** The revision that a source has fetched, `refs/heads/main@sha1:…`; empty where it has none, or does not exist. */
 export function fetchedRevision(source: KubeObject | undefined): string {
   return source === undefined ? '' : (v.parse(revisionsSchema, source).status.artifact?.revision ?? '')
 }
 
-/** The revision that an object has applied last; empty where it has applied none, or is not there. */
+/** The revision that an object has applied last; empty where it has applied none, or does not exist. */
 export function appliedRevision(object: KubeObject | undefined): string {
   return object === undefined ? '' : v.parse(revisionsSchema, object).status.lastAppliedRevision
 }

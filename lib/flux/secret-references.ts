@@ -8,7 +8,7 @@ export interface Reference {
   readonly ref: Ref
   /** `GitRepository flux-system/fleet: spec.secretRef` */
   readonly by: string
-  /** Things go on without it (`optional: true`). */
+  /** Things continue without it (`optional: true`). */
   readonly isOptional: boolean
 }
 
@@ -17,7 +17,7 @@ const values = v.object({ kind: v.picklist(['Secret', 'ConfigMap']), name: v.str
 const volume = v.object({ secretName: v.string(), optional: v.optional(v.boolean(), false) })
 const copied = v.pipe(v.string(), v.regex(/^[^/<]+\/[^/<]+$/))
 
-/** Fields with someone else's content: a chart's values, and the objects that a ResourceSet makes, which are looked at themselves. */
+/** Fields with someone else's content: a chart's values, and the objects that a ResourceSet makes, which are checked themselves. */
 const foreign: Readonly<Record<string, readonly string[]>> = { HelmRelease: ['values'], ResourceSet: ['resources'] }
 /** A controller's own account comes and goes with the controller. */
 const isOwnAccount = ({ kind }: KubeObject, key: string): boolean => kind === kinds.deployment.kind && key === 'serviceAccountName'

@@ -22,7 +22,7 @@ export type Cause =
   | 'stalled'
   /** Something that it needs does not exist. */
   | 'missing'
-  /** Its controller has not looked at it, or has not done what it was asked. */
+  /** Its controller has not reconciled it, or has not done what it was asked. */
   | 'ignored'
   /** Its last attempt failed. */
   | 'failed'
@@ -46,7 +46,7 @@ const succeeded = ['', 'ReconciliationSucceeded', 'Progressing']
 
 /**
  * Judges every object, each with an eye on those that it needs.
- * @param unattended those that nobody reconciles, whatever their last status says
+ * @param unattended those that no controller reconciles, whatever their last status says
  */
 export function judgeAll(
   objects: FluxObjects,
@@ -144,7 +144,7 @@ function lastOutcome({ source, history, attempt }: FluxObject, objects: FluxObje
   return history.find((entry) => !isCutShort(entry))?.lastReconciledStatus ?? ''
 }
 
-/** A Kustomization that is Ready, but for something its source no longer has. */
+/** A Kustomization that is Ready, except for something its source no longer has. */
 function behindItsSource(object: FluxObject, objects: FluxObjects, isOld: (time: string) => boolean): Judgement | undefined {
   const source = object.source === undefined ? undefined : objects.byName.get(object.source)
   if (object.ref.kind !== 'Kustomization' || source?.artifactAt === undefined) return undefined

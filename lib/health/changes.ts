@@ -34,7 +34,7 @@ export interface Suspect {
   readonly isUnprovoked: boolean
 }
 
-/** An object that was written, and by whom, as Events tell it. */
+/** An object that was written, and by whom, as Events show it. */
 export interface ChangeCount {
   readonly object: string
   readonly by: string
@@ -49,7 +49,7 @@ export const tooMany = 3
 const minute = 60_000
 
 /**
- * What may keep changing without a cause. kustomize-controller, helm-controller and the operator tell of each change that they made in an
+ * What may keep changing without a cause. kustomize-controller, helm-controller and the operator report each change that they made in an
  * Event; the API counts those that are alike. How many causes there were meanwhile cannot be counted: a Kustomization's history merges
  * builds that are alike, Events of sources expire and are rationed. So a change counts as explained if nothing was changed since the newest
  * cause but by its own application; else it is a suspicion, which only a second reading can prove.
@@ -95,9 +95,9 @@ export async function findSuspects(snapshot: Pick<Snapshot, 'cluster' | 'objects
       if (isOver(last, interval, now)) return []
       const target = byName.get(changing.object)
       const asked = Math.max(millisecondsOf(target?.askedAt), millisecondsOf(target?.handledAt))
-      // An upgrade and its rollback change Flux again and again within minutes, and the operator tells of it as of any change.
+      // An upgrade and its rollback change Flux again and again within minutes, and the operator reports it like any change.
       const cause = Math.max(await causeFor(doer), asked, ...(doer === own ? versions : []))
-      // What is asked of the object itself is taken off whenever the doer looks next.
+      // What is asked of the object itself is removed whenever the doer looks next.
       if (last <= Math.max(cause, asked + interval) + settling(doer, interval)) return []
       const again = async (): Promise<number> =>
         Math.max(await newestCause(cluster, doer.ref, sourceOf(doer, byName)), await newestRequest(cluster, target?.ref))
@@ -112,7 +112,7 @@ async function readInventory(cluster: Cluster, ref: Ref): Promise<readonly Ref[]
   return object === undefined ? [] : inventoryOf(object)
 }
 
-/** Who may not read the object knows of it what Events tell. */
+/** Who may not read the object knows of it what Events show. */
 async function lastWrite(cluster: Cluster, doer: Ref, held: Ref): Promise<number> {
   const object = await getMetadata(cluster, held).catch((error: unknown) => {
     if (error instanceof ApiError && error.status === 403) return undefined
@@ -133,7 +133,7 @@ function sourceOf({ source }: FluxObject, byName: ReadonlyMap<string, FluxObject
   return source === undefined ? undefined : byName.get(source)?.ref
 }
 
-/** The operator takes off what `flux reconcile` asks of its own objects, and tells of that like of any change: asking is a cause too. */
+/** The operator removes what `flux reconcile` asks of its own objects, and reports that like any change: asking is a cause too. */
 async function newestRequest(cluster: Cluster, ref: Ref | undefined): Promise<number> {
   const object = ref === undefined ? undefined : await cluster.get(ref)
   return object === undefined ? -Infinity : requestedAt(object)
@@ -146,7 +146,7 @@ function isOver(last: number, interval: number, now: number): boolean {
 
 /**
  * How long after a cause a change may still be that cause's own, in milliseconds. What goes round in a circle is back within an interval:
- * no more is needed to tell. The operator tells of what it changed only once all of it is Ready.
+ * no more is needed to tell. The operator reports what it changed only once all of it is Ready.
  */
 function settling({ ref }: FluxObject, interval: number): number {
   return ref.kind === fluxKinds.fluxInstance.kind ? 6 * minute : Math.min(interval, 5 * minute)

@@ -11,7 +11,7 @@ export interface ForeignOwned {
   readonly managers: readonly string[]
 }
 
-/** What is looked at for owners that are not Flux's. */
+/** What is checked for owners that are not Flux's. */
 export interface ForeignSnapshot extends Pick<Snapshot, 'crds' | 'instance' | 'objects'> {
   readonly installed: () => Promise<Pick<InstalledFlux, 'expectsOperator' | 'installedBy'>>
 }

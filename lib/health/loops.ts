@@ -14,7 +14,7 @@ export async function findAllSuspects(snapshot: Snapshot): Promise<readonly Susp
 }
 
 /**
- * What goes on changing without a cause, and what may. Those who look often are watched for as long as that takes; of the others only what
+ * What keeps changing without a cause, and what may. Those who look often are watched for as long as that takes; of the others only what
  * has happened since the newest cause is known.
  */
 export async function findLoops(

@@ -50,7 +50,7 @@ export function millisecondsOf(text: string | undefined): number {
 
 const entrySchema = v.object({ time: v.optional(v.string()), subresource: v.optional(v.string(), ''), fieldsV1: v.unknown() })
 
-/** When spec or metadata was last written, but for what only asks for a reconciliation. */
+/** When spec or metadata was last written, except for what only asks for a reconciliation. */
 function writtenAt({ metadata }: KubeObject): number {
   const times = metadata.managedFields.flatMap((entry) => {
     const { time, subresource, fieldsV1 } = v.parse(entrySchema, entry)

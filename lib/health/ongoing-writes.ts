@@ -12,8 +12,8 @@ import type { Suspect } from './changes.ts'
 const between = 1000
 
 /**
- * Looks at the suspects again and again, until one of them was seen to write `writes` times without a new cause, or the time is over.
- * @returns those of them that go on, with all others that write to the same objects; none where nothing was seen
+ * Checks the suspects again and again, until one of them was seen to write `writes` times without a new cause, or the time is over.
+ * @returns those of them that continue, with all others that write to the same objects; none where nothing was seen
  */
 export async function watchSuspects(
   cluster: Cluster,

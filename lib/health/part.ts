@@ -8,7 +8,7 @@ export interface Part {
   readonly keeper: PartKeeper
 }
 
-/** What has a part put back. */
+/** What recreates a part. */
 export type PartKeeper =
   /** An object of Flux, when asked. */
   | { readonly is: 'flux'; readonly ref: Ref }

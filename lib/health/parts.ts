@@ -51,7 +51,7 @@ async function releasesOf(snapshot: Snapshot): Promise<{ namespace: string; name
   return [...new Map([...usual, ...said].map((release) => [`${release.namespace}/${release.name}`, release])).values()]
 }
 
-/** What Helm has deployed; a release that is still being made may name what is not there yet. */
+/** What Helm has deployed; a release that is still being made may name what does not exist yet. */
 async function deployedRelease(snapshot: Snapshot, { namespace, name }: { namespace: string; name: string }): Promise<Part[]> {
   const [secret] = await snapshot.cluster.list(kinds.secret, { namespace, labels: `owner=helm,name=${name},status=deployed` })
   if (secret === undefined) return []
@@ -59,7 +59,7 @@ async function deployedRelease(snapshot: Snapshot, { namespace, name }: { namesp
   return objectsOfRelease(secret, namespace).map((ref) => ({ ref, by: `Helm release ${namespace}/${name}`, keeper }))
 }
 
-/** Where no HelmRelease keeps it, a rollback to the revision that is deployed puts back what is gone. */
+/** Where no HelmRelease keeps it, a rollback to the revision that is deployed recreates what is missing. */
 async function keeperOf({ objects, where }: Snapshot, ref: Ref, revision: string): Promise<PartKeeper> {
   if ((await objects()).byName.has(nameOf(ref))) return { is: 'flux', ref }
   const place = where.replace(/^(--lab )?--context/, '--kube-context')

@@ -82,7 +82,7 @@ export function probesField(probed: readonly ProbeResult[]): unknown[] {
   }))
 }
 
-/** What is suspended, of what the probes looked at, and by whom, as the document has it. */
+/** What is suspended, of what the probes checked, and by whom, as the document has it. */
 export function suspendedField(probed: readonly ProbeResult[]): unknown[] {
   return probed.flatMap(({ objects = [] }) =>
     objects.flatMap(({ object, suspension }) =>

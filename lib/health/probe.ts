@@ -34,7 +34,7 @@ export interface Trouble {
   readonly reason: string
   /** Why, for those that decide by it, where the object's status tells. */
   readonly cause?: Cause
-  /** Since when, RFC 3339, where the API tells. */
+  /** Since when, RFC 3339, where the API shows. */
   readonly since?: string
   /** The next command to type. */
   readonly next?: string
@@ -57,7 +57,7 @@ export interface ProbeFindings {
   readonly state: State
   /** One line: what is healthy, or how much is not. */
   readonly detail: string
-  /** That there was nothing to look at here, and the detail says why. */
+  /** That there was nothing to check here, and the detail says why. */
   readonly applies?: false
   /** The next command to type, where no object tells. */
   readonly next?: string
@@ -99,7 +99,7 @@ export function isHealthy(probed: readonly Pick<ProbeResult, 'state'>[]): boolea
   return probed.every(({ state }) => state === 'ok' || state === 'warn')
 }
 
-/** What a probe says that has nothing to look at on this cluster: that is not trouble, and one line says why. */
+/** What a probe says that has nothing to check on this cluster: that is not trouble, and one line says why. */
 export function doesNotApply(why: string): ProbeFindings {
   return { state: 'ok', applies: false, detail: why }
 }

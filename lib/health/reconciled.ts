@@ -14,7 +14,7 @@ import { releaseNames } from '../flux/refs.ts'
  * What a probe saw of the objects that Flux reconciles, as far as they are `mine`: those that fail, the one with the most others waiting
  * first; each followed by one line for all that only wait; then those suspended.
  * @param what how all of them are called: `Kustomizations`
- * @param more troubles that the objects themselves do not tell of, by the object's name
+ * @param more troubles that the objects themselves do not report, by the object's name
  */
 export async function foundReconciled(
   snapshot: Snapshot,

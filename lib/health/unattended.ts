@@ -18,7 +18,7 @@ export interface Attendance {
 }
 
 /**
- * Objects that nobody reconciles, though each may say that it is Ready: their controller is not part of this Flux, or their shard is not, or
+ * Objects that no controller reconciles, though each may say that it is Ready: their controller is not part of this Flux, or their shard is not, or
  * their controller has not looked for longer than their interval allows. A controller that is to be there and is not has a probe of its own.
  */
 export function unattended(objects: readonly FluxObject[], attendance: Attendance): ReadonlyMap<string, Judgement> {
@@ -49,7 +49,7 @@ function whyUnattended({ ref, labels }: FluxObject, { installation, deployments 
   return shouldRollBack ? undefined : `no controller reconciles it: it is for shard ${shard}, for which there is no ${controller}`
 }
 
-/** One that has only just started looks at everything first. */
+/** One that has only just started checks everything first. */
 function whyLate({ ref, interval, attempt, lastHandledAt }: FluxObject, { now, runningSince }: Attendance): string | undefined {
   const every = parseDuration(interval)
   if (lastHandledAt === undefined || every === undefined) return undefined

@@ -31,12 +31,12 @@ async function compare(cluster: Cluster, object: KubeObject, manager: string): P
   return 'different'
 }
 
-/** One that others write to all the time is not looked at forever. */
+/** One that others write to all the time is not checked forever. */
 const mostAttempts = 10
 
 /**
  * The fields that an object's manifest can set, and who owns them; its status is the cluster's own matter. Whether its owner applied it or wrote it is one: what
- * helm-controller puts back of a release, it writes (drift correction), and that leaves nothing to do.
+ * helm-controller restores of a release, it writes (drift correction), and that leaves nothing to do.
  */
 function comparableFields(object: KubeObject): unknown {
   const { status: _status, ...fields } = object

@@ -4,7 +4,7 @@ import { ApiError, type ApiRequest, ask, type Patience } from './http.ts'
 import { type Kind, type KubeObject, nameOf, parseObject, parsePage, type Page, type Ref } from './objects.ts'
 import type { Endpoint } from './transport.ts'
 
-/** The field manager of every write, save for objects that Git's Helm release is to own. */
+/** The field manager of every write, except for objects that Git's Helm release is to own. */
 export const fieldManager = 'flux-runbook'
 
 export interface Query {
@@ -38,7 +38,7 @@ export interface Cluster {
   readonly create: (object: KubeObject, subresource?: { ref: Ref; name: string }, options?: { dryRun?: boolean }) => Promise<unknown>
   /** Replaces; fails with Conflict when `metadata.resourceVersion` has moved. */
   readonly replace: (object: KubeObject) => Promise<KubeObject>
-  /** Deletes the very object that was looked at: fails with Conflict where its UID is another. Gone already is fine. */
+  /** Deletes the very object that was checked: fails with Conflict where its UID is another. Gone already is fine. */
   readonly remove: (ref: Ref, options: { uid: string; graceSeconds?: number; dryRun?: boolean }) => Promise<void>
   /** Any other GET below the server's root; `accept` asks for another form than the object itself. */
   readonly read: (path: string, accept?: string, options?: { isTriedAgain?: boolean }) => Promise<unknown>

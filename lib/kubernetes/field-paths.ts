@@ -38,7 +38,7 @@ function byName(list: readonly unknown[]): Map<string, unknown> {
   return new Map(list.map((item, at) => [isNamed && v.is(namedItem, item) ? item.name : String(at), item]))
 }
 
-/** What `kubectl apply` notes for itself is not a change that anybody asked for. */
+/** What `kubectl apply` notes for itself is not a change that anyone asked for. */
 const bookkeeping = 'kubectl.kubernetes.io/last-applied-configuration'
 
 /** The paths of the fields in a managedFields entry (`fieldsV1`; kubernetes-sigs/structured-merge-diff, fieldpath serialization). */

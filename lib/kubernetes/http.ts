@@ -12,7 +12,7 @@ export class ApiError extends Error {
   readonly status: number
   /** The API's word for it (`NotFound`, `Conflict`, …); `Unreachable` where no API server answered. */
   readonly reason: string
-  /** Where a list goes on whose pages have expired; "" where the API says nothing of that. */
+  /** Where a list continues whose pages have expired; "" where the API says nothing of that. */
   readonly next: string
 
   constructor(status: number, reason: string, message: string, more: { cause?: unknown; next?: string } = {}) {
@@ -41,7 +41,7 @@ export interface Patience {
   readonly over: () => void
 }
 
-/** By it, and the Lease's annotation, the API server's audit log tells which run has written what. */
+/** By it, and the Lease's annotation, the API server's audit log shows which run has written what. */
 const userAgent = `flux-runbook (${thisProcess})`
 
 const statusSchema = v.object({

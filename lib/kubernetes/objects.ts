@@ -32,7 +32,7 @@ const metadataSchema = v.looseObject({
 
 const objectSchema = v.looseObject({ apiVersion: v.string(), kind: v.string(), metadata: metadataSchema })
 
-/** An object of the Kubernetes API; what is below `metadata` is known only as far as a schema has looked at it. */
+/** An object of the Kubernetes API; what is below `metadata` is known only as far as a schema has checked it. */
 export type KubeObject = v.InferOutput<typeof objectSchema>
 
 /** Parses one object; `kind` fills in what the items of a list leave out. Throws where it is not an object of the API. */

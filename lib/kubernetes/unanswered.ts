@@ -17,7 +17,7 @@ const attempts = 3
 const between = 500
 
 /**
- * Looks at what may be served by a server of its own, whose failure is not the API's: an aggregated API that is down holds nobody up. An
+ * Checks what may be served by a server of its own, whose failure is not the API's: an aggregated API that is down holds nobody up. An
  * API that itself cannot be reached is waited for.
  * @param read is given a cluster whose `read` tries once
  * @returns undefined where the API answers, and this part of it does not

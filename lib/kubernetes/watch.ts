@@ -70,7 +70,7 @@ export async function* watch(cluster: Cluster, kind: Kind, query: Query, signal:
 const bookmarkSchema = v.object({ metadata: v.object({ resourceVersion: v.string() }) })
 const errorSchema = v.object({ code: v.optional(v.number(), 0), message: v.optional(v.string(), '') })
 
-/** What changed after `version`, each with the version to go on from; a bookmark brings that alone. */
+/** What changed after `version`, each with the version to continue from; a bookmark brings that alone. */
 async function* changesSince(
   cluster: Cluster,
   kind: Kind,

@@ -59,7 +59,7 @@ async function findOwn(alertmanager: Alertmanager, memory: RunState): Promise<{ 
   return status.state === 'expired' ? undefined : { id, startsAt }
 }
 
-/** One request; undefined where the thing is not there, or the answer is empty. */
+/** One request; undefined where the thing does not exist, or the answer is empty. */
 async function ask(alertmanager: Alertmanager, method: 'GET' | 'POST' | 'DELETE', path: string, body?: unknown): Promise<unknown> {
   const { url, authorization, caFile } = alertmanager
   const answer = await askWeb(new URL(join(url.pathname, 'api/v2', path), url), {

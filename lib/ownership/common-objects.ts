@@ -62,7 +62,7 @@ function contentOf(object: KubeObject): string {
   )
 }
 
-/** The API keeps the order of fields but for the maps of CustomResources. */
+/** The API keeps the order of fields except for the maps of CustomResources. */
 function sorted(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(sorted)
   if (typeof value !== 'object' || value === null) return value

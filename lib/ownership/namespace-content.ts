@@ -20,7 +20,7 @@ export interface Content {
   readonly flux: readonly OwnedObject[]
   /** Someone else's. What belongs to another object of the namespace comes and goes with it, and what Kubernetes makes by itself is not managed by anyone. */
   readonly others: readonly Ref[]
-  /** What could not be looked at, since what serves it does not answer: `metrics.k8s.io/v1beta1`. */
+  /** What could not be checked, since what serves it does not answer: `metrics.k8s.io/v1beta1`. */
   readonly unseen: readonly string[]
 }
 
@@ -61,7 +61,7 @@ async function belongsToListed(cluster: Cluster, namespace: string, object: Kube
   return false
 }
 
-/** false for a kind that is not there any more, too. */
+/** false for a kind that no longer exists, too. */
 async function isNamespaced(cluster: Cluster, kind: Kind): Promise<boolean> {
   try {
     return await cluster.isNamespaced(kind)

@@ -14,7 +14,7 @@ export function captureRights(namespace: string): Right[] {
   ]
 }
 
-/** What a restore puts back; giving the fields back to their managers is a patch. */
+/** What a restore writes; giving the fields back to their managers is a patch. */
 export function restoreRights(lockNamespace: string): Right[] {
   const verbs = ['get', 'create', 'update', 'patch']
   return [

@@ -3,7 +3,7 @@ import type { KubeObject } from '../kubernetes/objects.ts'
 import type { Right } from './rights.ts'
 
 const readVerbs = ['get', 'list', 'watch'] as const
-/** Server-side apply asks for `patch`, and for `create` too where the object is not there. */
+/** Server-side apply asks for `patch`, and for `create` too where the object does not exist. */
 const applies = ['get', 'create', 'patch'] as const
 
 /**
@@ -28,7 +28,7 @@ export function bootstrapRights(namespace: string, lockNamespace: string): Right
     { group: 'apps', resource: 'deployments', verbs: ['create', 'patch'], namespace },
     { group: operator, resource: 'fluxinstances', verbs: ['create', 'patch'], namespace },
     { group: source, resource: 'gitrepositories', verbs: ['patch'], namespace },
-    // What is waited for, looked at, and compared with Git.
+    // What is waited for, checked, and compared with Git.
     { group: '', resource: 'pods', verbs: ['list', 'watch'], namespace },
     { group: 'apps', resource: 'replicasets', verbs: ['list'], namespace }, // by flux check
     { group: '', resource: 'configmaps', verbs: ['get', 'patch'], namespace },

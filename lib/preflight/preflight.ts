@@ -1,7 +1,7 @@
 import { ApiError } from '../kubernetes/http.ts'
 import { messageOf, OperatorError } from '../base/errors.ts'
 
-/** Something that stands in the way, or that a person should know before consenting, and what to do about it: best a command. */
+/** Something that blocks the run, or that a person should know before consenting, and what to do about it: best a command. */
 export interface Finding {
   /**
    * `refused`: a read that the API does not allow this user. It blocks too, but where the rights check (`rights`) has named what is
@@ -22,7 +22,7 @@ export function notice(what: string, remedy?: string): Finding {
   return { is: 'notice', what, ...(remedy === undefined ? {} : { remedy }) }
 }
 
-/** One idea that is looked at beforehand; finds nothing where all is in order. It never writes. */
+/** One idea that is checked beforehand; finds nothing where all is in order. It never writes. */
 export type Check = () => Promise<readonly Finding[]> | readonly Finding[]
 
 /** Runs checks, all of them whatever they find, and tells in the order they were asked for. */
@@ -33,7 +33,7 @@ export interface Preflight {
   readonly check: (...checks: readonly Check[]) => Promise<void>
   /**
    * What is to be reported before the plan.
-   * @throws OperatorError `blocked` with every finding that stands in the way
+   * @throws OperatorError `blocked` with every finding that blocks the run
    */
   readonly conclude: () => string[]
   /** The error with what has been found so far. */

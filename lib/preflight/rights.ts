@@ -36,7 +36,7 @@ export async function checkRights(cluster: Cluster, rights: readonly Right[]): P
   return [{ is: 'rights', what: `${user} lacks rights that this needs:${list}`, remedy: remedyFor(user) }]
 }
 
-/** Throws OperatorError `blocked` with all that is missing, where nothing else is to be looked at beforehand. */
+/** Throws OperatorError `blocked` with all that is missing, where nothing else is to be checked beforehand. */
 export async function verifyRights(cluster: Cluster, rights: readonly Right[]): Promise<void> {
   const preflight = createPreflight(cluster.signal)
   await preflight.check(() => checkRights(cluster, rights))

@@ -18,7 +18,7 @@ export interface TerminatingNamespace {
   readonly isHeld: boolean
 }
 
-/** Undefined for a namespace that stays, or is not there. */
+/** Undefined for a namespace that stays, or does not exist. */
 export async function findTerminatingNamespace(cluster: Cluster, name: string): Promise<TerminatingNamespace | undefined> {
   const namespace = await cluster.get({ ...kinds.namespace, name })
   if (namespace?.metadata.deletionTimestamp === undefined) return undefined
@@ -57,7 +57,7 @@ export async function checkNamespaceStays(cluster: Cluster, name: string, where:
   ]
 }
 
-/** Whether a FluxInstance is being deleted: an operator that starts, or goes on, uninstalls all of Flux for it. */
+/** Whether a FluxInstance is being deleted: an operator that starts, or continues, uninstalls all of Flux for it. */
 export function checkInstancesStay(instances: readonly KubeObject[], where: string): Finding[] {
   return instances.flatMap((instance) => {
     const deletion = deletionOf(instance)

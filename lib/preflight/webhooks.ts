@@ -70,7 +70,7 @@ async function hasEndpoint(cluster: Cluster, { namespace, name }: Service): Prom
   return slices.some((slice) => (v.parse(sliceSchema, slice).endpoints ?? []).some(({ conditions }) => conditions.ready))
 }
 
-/** The labels of each namespace that the objects live in; one that is not there yet will have its name for a label. */
+/** The labels of each namespace that the objects live in; one that does not exist yet will have its name for a label. */
 export async function namespaceLabels(cluster: Cluster, objects: readonly KubeObject[]): Promise<Map<string, Labels>> {
   const names = new Set(objects.flatMap(({ metadata }) => metadata.namespace ?? []))
   const entries = [...names].map(async (name) => {

@@ -49,7 +49,7 @@ export function kubectlEnvironment(more: Record<string, string> = {}): Record<st
 }
 
 /**
- * The person's whole environment, but for some names: for a login program that kubeconfig names, which may read anything that the person
+ * The person's whole environment, except for some names: for a login program that kubeconfig names, which may read anything that the person
  * has set for it, VAULT_TOKEN, GNUPGHOME, KRB5CCNAME or its own.
  */
 export function personEnvironment(without: readonly string[], more: Record<string, string> = {}): Record<string, string> {

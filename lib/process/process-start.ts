@@ -19,7 +19,7 @@ export function startOf(pid: number): string | undefined {
     const [state = '', ...started] = shown.trim().split(/\s+/)
     return state.startsWith('Z') ? undefined : started.join(' ')
   } catch {
-    return undefined // ps and /proc fail for a process that is not there
+    return undefined // ps and /proc fail for a process that does not exist
   }
 }
 

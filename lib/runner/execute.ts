@@ -12,7 +12,7 @@ export interface StepSequence {
   readonly steps: readonly Step[]
   readonly rollback?: Rollback
   /**
-   * What state things are in where the run stops, cancelled or failed, and nothing is put back; and, where it is known better, what is next.
+   * What state things are in where the run stops, cancelled or failed, and nothing is restored; and, where it is known better, what is next.
    * @param hasBegun that the run can be resumed
    */
   readonly ifStopped?: (steps: readonly StepRecord[], hasBegun: boolean) => { readonly state: string; readonly remedy?: string } | undefined
@@ -160,7 +160,7 @@ function withState(result: SequenceResult, now: ReturnType<NonNullable<StepSeque
   return { ...result, failure: reported }
 }
 
-/** What only waits happens by itself, as Flux looks at itself every minute. */
+/** What only waits happens by itself, as Flux reconciles itself every minute. */
 function planned(plan: readonly PlanEntry[]): SequenceResult {
   const steps = plan.map(({ step, status }) => {
     const detail = status === undefined ? '(known after apply)' : detailOf(status)
@@ -169,7 +169,7 @@ function planned(plan: readonly PlanEntry[]): SequenceResult {
   return { outcome: plan.every(({ status }) => status?.is === 'done' || status?.is === 'waiting') ? 'unchanged' : 'planned', steps }
 }
 
-/** Carries out the rollback of a run that ended with `result`, and tells both. */
+/** Carries out the rollback of a run that ended with `result`, and reports both. */
 async function runRollback(rollback: Rollback, result: SequenceResult, why: 'failed' | 'cancelled', hooks: Hooks): Promise<SequenceResult> {
   const run = hooks.cleanup()
   const { steps } = result

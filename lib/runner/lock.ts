@@ -59,7 +59,7 @@ export function holderOf(runId: string): string {
 
 /**
  * Throws OperatorError `locked` when another run holds the cluster, and `blocked` where the lock could not be taken: what admission says to
- * that is asked in a dry run, before anybody consents to anything.
+ * that is asked in a dry run, before anyone consents to anything.
  * @param cluster the cluster, not withWriteGuard by the lock itself
  */
 export async function verifyUnlocked(cluster: Cluster, namespace: string, holder: string): Promise<void> {

@@ -44,7 +44,7 @@ export interface PreparedChange extends StepSequence {
   readonly notices?: readonly string[]
   /** The version of Flux that it leads to, where it changes that; `none` where it takes Flux away. */
   readonly toVersion?: string
-  /** What success of the steps counts as, unless as done: a rollback that was interrupted and is gone on with ends rolled back. */
+  /** What success of the steps counts as, unless as done: a rollback that was interrupted and is continued ends rolled back. */
   readonly ending?: 'rolled-back'
   /** What the document says beyond the fields that all have; asked at the end, whatever the outcome. */
   readonly report?: () => DocumentFields

@@ -47,7 +47,7 @@ export interface CommandContext<F extends Flags> {
   readonly again: (...flags: readonly string[]) => string
 }
 
-/** A script that looks at clusters or changes them. */
+/** A script that checks clusters or changes them. */
 export interface Script<F extends Flags> extends CommandSyntax<F> {
   readonly perform: (stage: CommandContext<F>) => Promise<RunResult>
   /** Whether these flags say what the cluster's folder says otherwise. */

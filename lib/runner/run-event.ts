@@ -91,7 +91,7 @@ const listSchema = v.object({ items: v.nullable(v.array(eventSchema)) })
 
 /**
  * When runs of these scripts began to change the version of Flux, in milliseconds, as far as their Events are still there.
- * @param namespace that of the FluxInstance: in any other, anybody may write an Event that looks like one of these
+ * @param namespace that of the FluxInstance: in any other, anyone may write an Event that looks like one of these
  */
 export async function versionChanges(cluster: Cluster, namespace: string): Promise<readonly number[]> {
   const path = await cluster.collection({ apiVersion: 'v1', kind: 'Event' }, { fields: `reportingComponent=${fieldManager}` })

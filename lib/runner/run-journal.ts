@@ -36,14 +36,14 @@ export interface RunJournal {
   readonly startedAt: string
   readonly operator: string
   readonly know: (facts: Partial<Facts>) => void
-  /** Goes on with an earlier run, under its name, in its folder and with its notes. */
+  /** Continues with an earlier run, under its name, in its folder and with its notes. */
   readonly continueAs: (earlier: EarlierRun) => void
   readonly isContinued: () => boolean
   /** Keeps memory, log and reports below `home` from now on; before, as in a dry run, nothing is written. */
   readonly keepIn: (home: string) => void
   /** Keeps what became of the steps so far: a run that is killed tells it when it is resumed. */
   readonly keepSteps: (steps: readonly StepRecord[]) => void
-  /** Takes away what was kept, where the run came to nothing. */
+  /** Removes what was kept, where the run came to nothing. */
   readonly discard: () => void
   readonly log: (line: string) => void
   readonly memory: RunState
@@ -134,7 +134,7 @@ export function openJournal(script: string, clean: (text: string) => string, now
       try {
         keep()
       } catch {
-        // What only the report tells of ends no run.
+        // What only the report reports ends no run.
       }
     },
     discard() {

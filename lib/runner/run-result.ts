@@ -9,7 +9,7 @@ export interface RunResult {
   readonly steps?: readonly StepRecord[]
   readonly failure?: OperatorError
   readonly report?: DocumentFields
-  /** Nothing is left of it to be resumed, although it did not get to its end: all was put back. */
+  /** Nothing is left of it to be resumed, although it did not get to its end: all was restored. */
   readonly isClosed?: true
   /** What the last line says of a successful run, where the outcome alone says too little. */
   readonly verdict?: string

@@ -64,7 +64,7 @@ function readFile<S extends v.GenericSchema>(path: string, schema: S): v.InferOu
   if (read.success) return read.output
   throw new OperatorError(`${path} is damaged: ${v.summarize(read.issues)}`, {
     kind: 'blocked',
-    remedy: `look at it, then: rm ${shellQuote(path)}`,
+    remedy: `check it, then: rm ${shellQuote(path)}`,
   })
 }
 
@@ -118,7 +118,7 @@ export function lastInterrupted(home: string, context: string, uid: string): Ear
   return undefined
 }
 
-/** Anyone who only tells of runs is not stopped by one that is damaged. */
+/** Anyone who only reports runs is not stopped by one that is damaged. */
 function readIfWhole(path: string): RunFile | undefined {
   try {
     return readFile(path, memorySchema)

@@ -4,7 +4,7 @@ export function columnsOf(stream: Pick<NodeJS.WriteStream, 'isTTY' | 'columns'>)
   return stream.columns > 0 ? Math.max(40, stream.columns) : 80
 }
 
-/** Whether what is drawn can be taken away again: lines are counted for that, which takes a terminal that knows how wide it is. */
+/** Whether what is drawn can be removed again: lines are counted for that, which takes a terminal that knows how wide it is. */
 export function canRedraw(stream: Pick<NodeJS.WriteStream, 'isTTY' | 'columns'>): boolean {
   return stream.isTTY && stream.columns >= 20
 }

@@ -57,7 +57,7 @@ async function cloneIn(folder: string, remote: Remote, signal: AbortSignal): Pro
   const { args, env } = signingFor(remote)
   const record = async (...words: string[]): Promise<string> => git([...identity, ...args, ...words], { ...here, env })
   const head = await ask('rev-parse', 'HEAD')
-  // As Git has it: no conversion of line ends by anybody's settings.
+  // As Git has it: no conversion of line ends by anyone's settings.
   const show = (commit: string, path: string): Promise<string> => git(['show', `${commit}:${path}`], here)
   const lines = (text: string): string[] => text.split('\n').filter((line) => line !== '')
   return {

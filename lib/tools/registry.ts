@@ -31,7 +31,7 @@ const manifestTypes = [
 ].join(', ')
 
 /**
- * Asks a registry for an artifact's manifest: with the login, or else as anybody, with the token it hands to anybody.
+ * Asks a registry for an artifact's manifest: with the login, or else as anyone, with the token it hands to anyone.
  * @throws OperatorError where the registry cannot be reached, or answers what cannot be understood
  */
 export async function findArtifact(artifact: Artifact, login: RegistryLogin, signal: AbortSignal): Promise<Presence> {
@@ -129,7 +129,7 @@ const patience = 2 * 60_000
 /** Flux's manifests are one megabyte. */
 const largestLayer = 64 * 1024 * 1024
 
-/** Asks a registry: as anybody, and where it wants to know who, with the login or the token it hands to anybody. */
+/** Asks a registry: as anyone, and where it wants to know who, with the login or the token it hands to anyone. */
 async function ask(artifact: Artifact, { method, path, accept }: Question, login: RegistryLogin, signal: AbortSignal): Promise<WebAnswer> {
   const own = registryLoginFor(login, artifact.host)
   const { caFile } = own

@@ -22,7 +22,7 @@ function run(...words: readonly string[]): Child {
   return spawn(process.execPath, [`--import=${loader}`, ...words], { cwd: projectRoot, env, stdio: ['ignore', 'pipe', 'pipe'] })
 }
 
-/** A body that says much, and keeps in a file what becomes of it; stopped, it has something to put back. */
+/** A body that says much, and keeps in a file what becomes of it; stopped, it has something to restore. */
 const body = `
 import { once } from 'node:events'
 import { appendFileSync } from 'node:fs'
@@ -66,14 +66,14 @@ async function started(...words: readonly string[]): Promise<{ child: Child; exi
 }
 
 describe('with nobody left to read', () => {
-  test('a run goes on to its end, and logs it', async () => {
+  test('a run continues to its end, and logs it', async () => {
     const { exited, logged } = await started()
     expect(await exited).toEqual([5, null])
     expect(logged()).toContain('the report')
     expect(logged().at(-2)).toMatch(/^✔ step/)
   })
 
-  test('a run whose terminal is gone, which hangs up twice, still puts back what it changed', async () => {
+  test('a run whose terminal is gone, which hangs up twice, still restores what it changed', async () => {
     const { child, exited, logged } = await started('until stopped')
     await expect.poll(() => logged().filter((line) => line === 'much').length).toBe(1000)
     child.kill('SIGHUP')

@@ -115,7 +115,7 @@ describe('the login for Git', () => {
     expect(other.asked).toEqual(['/fleet.git/info/refs?service=git-upload-pack nobody'])
   })
 
-  test('is not there for what a filter of the person asks git for, nor is the filter run', async () => {
+  test('does not exist for what a filter of the person asks git for, nor is the filter run', async () => {
     vi.stubEnv('HOME', within)
     const leak = join(within, 'leak')
     const smudge = join(within, 'smudge')

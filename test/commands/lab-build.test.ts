@@ -107,7 +107,7 @@ describe('a build', () => {
     expect(builds()).toBe(2)
   })
 
-  test('says what it does, and next time how long that took; goes on after one that was killed, and clears away what that left', async () => {
+  test('says what it does, and next time how long that took; continues after one that was killed, and clears away what that left', async () => {
     const { console, lines } = recordingConsole()
     const { bin } = await ensureExecutables(console)
     expect(lines).toContain('✔ 1 Go modules downloaded')
@@ -177,7 +177,7 @@ describe('a build that fails', () => {
     return { error, lines }
   }
 
-  test('without a network: names the module and the settings to look at, and keeps the log', async () => {
+  test('without a network: names the module and the settings to check, and keeps the log', async () => {
     const refused = 'dial tcp: lookup proxy.example: no such host'
     const { error, lines } = await failing({ download: `echo '{"Error":"${refused}"}'; exit 1`, list: 'exit 1' })
     expect(error).toMatchObject({
@@ -187,7 +187,7 @@ describe('a build that fails', () => {
     expect(lines.at(-1)).toBe('✗ downloading Go modules')
   })
 
-  test('by a package that is not there: says what go said', async () => {
+  test('by a package that does not exist: says what go said', async () => {
     const vendor = 'echo "go: lab/control-plane imports k8s.io/nowhere: module not found" >&2'
     const { error } = await failing({ vendor, list: 'echo "cannot find package" >&2; exit 1' })
     expect(error).toMatchObject({ message: expect.stringContaining('k8s.io/nowhere: module not found\n  cannot find package') })

@@ -57,7 +57,7 @@ describe("the lab's Git", () => {
     ['fleet.git/info/refs?service=git-receive-pack', 401],
     ['fleet.git/info/refs?service=git%2dreceive-pack', 401],
     ['fleet.git/info/refs?service=git-upload-pack', 200],
-  ])('answers anybody who asks for %s with %i', async (path, status) => {
+  ])('answers anyone who asks for %s with %i', async (path, status) => {
     expect(await statusAt(path, `127.0.0.1:${server.port}`)).toBe(status)
   })
 

@@ -30,7 +30,7 @@ function kubectl(): string {
   return path
 }
 
-test('a login program is given the person’s whole environment, but for what is this project’s; kubectl alone is given little', async () => {
+test('a login program is given the person’s whole environment, except for what is this project’s; kubectl alone is given little', async () => {
   vi.stubEnv('VAULT_TOKEN', 'theirs')
   vi.stubEnv('KRB5CCNAME', '/tmp/ticket')
   vi.stubEnv('GIT_PASSWORD', 'ours')

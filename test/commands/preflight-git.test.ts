@@ -65,7 +65,7 @@ describe('the person’s own checkout', () => {
   test('that is as Git is says nothing', async () => {
     expect(await reported(second)).toEqual([])
   })
-  test('tells of commits not pushed, and of changes not committed', async () => {
+  test('reports commits not pushed, and of changes not committed', async () => {
     const own = commit(mine, 'kubernetes/clusters/infra/a.yaml', 'three')
     commit(mine, 'README.md', 'no matter of a cluster')
     writeFileSync(join(mine, 'kubernetes/clusters/infra/a.yaml'), 'four')

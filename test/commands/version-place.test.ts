@@ -107,7 +107,7 @@ test('a FluxInstance says another version by one line of one commit, and the old
 describe('the manifests of flux bootstrap', () => {
   const files = { 'own/gotk-components.yaml': manifests('2.9.4') }
 
-  test('are made by the flux CLI of the version, and put back without it', async () => {
+  test('are made by the flux CLI of the version, and restored without it', async () => {
     commit(files)
     const flux = fluxCli('2.9.5')
     const found = await read('2.9.5', { flux, installs: 'manifests' })

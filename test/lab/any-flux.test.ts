@@ -94,7 +94,7 @@ test('a Service and a CRD of the flux CLI that are gone: the flux CLI puts them 
   expect(await world.turned()).toEqual([])
 })
 
-test('taken away, it comes back by the command that is printed, and by what was captured', async () => {
+test('removed, it comes back by the command that is printed, and by what was captured', async () => {
   const { workstation, cluster } = world
   const uid = (await cluster.get(ownWork))?.metadata.uid
   const down = await workstation.run('teardown', '--yes', `--destroy=${context}`, '--json')

@@ -90,7 +90,7 @@ describe('without consent or with what is wrong, nothing is changed', () => {
     expect(ended.stderr).not.toContain('not-the-password')
     await nothing()
   })
-  test('a branch, a path and a chart version that are not there: exit 3, all reported at once', async () => {
+  test('a branch, a path and a chart version that do not exist: exit 3, all reported at once', async () => {
     const settings = 'kubernetes/clusters/infra/settings.yaml'
     const overlay = 'kubernetes/infrastructure/gitops/flux-instance/infra/helmrelease-infra.yaml'
     const restoreSettings = await lab.change(settings, (text) =>
@@ -291,7 +291,7 @@ data:
 
 async function remove(cluster: Cluster, ref: Ref): Promise<void> {
   const uid = (await cluster.get(ref))?.metadata.uid
-  if (uid === undefined) throw new Error(`${nameOf(ref)} is not there to be deleted`)
+  if (uid === undefined) throw new Error(`${nameOf(ref)} does not exist to be deleted`)
   await cluster.remove(ref, { uid })
   await until(cluster, ref, async () => (await cluster.get(ref))?.metadata.uid !== uid)
 }

@@ -276,7 +276,7 @@ describe('the steps of a teardown', () => {
     expect(await step.check(run())).toMatchObject({ is: 'todo', change: expect.stringContaining(recipient) })
     await step.apply(run(), () => undefined)
     expect(await step.check(run())).toMatchObject({ is: 'done', detail: expect.stringContaining(join(folder, 'capture.age')) })
-    // The run was killed, and is gone on with.
+    // The run was killed, and is continued.
     expect(await (await capturing(false)).check(run())).toMatchObject({ is: 'todo' })
     expect(await (await capturing(true)).check(run())).toMatchObject({ is: 'done' })
     writeFileSync(join(folder, 'capture.age'), 'damaged')

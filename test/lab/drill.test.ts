@@ -94,7 +94,7 @@ test('interrupted after the fault was injected, it says how things are, ends the
   expect(documentOf(ended.stdout)).toMatchObject({ outcome: 'cancelled', exitCode: 130, scenarios: [] })
   const faults = await lab.run('lab', ['fault', 'list', '--json'])
   expect(JSON.parse(faults.stdout)).toMatchObject({ faults: [] })
-  // Nothing goes on behind its back: the lock is free for anyone who fixes it.
+  // Nothing continues behind its back: the lock is free for anyone who fixes it.
   const fixed = await lab.run('recover', ['--lab', '--yes', '--fresh'])
   expect(fixed.code, fixed.stderr).toBe(0)
 })

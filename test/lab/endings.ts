@@ -47,7 +47,7 @@ export async function stepsOf({ lab, script, flags }: Command): Promise<PlannedS
 
 /**
  * Ends runs of the command so, each at its step, while the Lease says that it is in that step; each is resumed by the next, where it left
- * something to resume, and the last one goes on to its end. Nobody ever writes without the lock.
+ * something to resume, and the last one continues to its end. Nobody ever writes without the lock.
  */
 export async function endEach(command: Command, cases: readonly (readonly [Ending, PlannedStep])[]): Promise<void> {
   const since = new Date()
@@ -55,7 +55,7 @@ export async function endEach(command: Command, cases: readonly (readonly [Endin
   const before = await command.state()
   let running: StoppedRun | undefined
   for (const [at, [ending, step]] of cases.entries()) {
-    // One that sleeps goes on by itself: the same process is stopped at the next step too. Any other is to come to its end.
+    // One that sleeps continues by itself: the same process is stopped at the next step too. Any other is to come to its end.
     const left = cases.slice(at)
     const next = left.findIndex(([how]) => how !== 'asleep')
     const titles = left.slice(0, next === -1 ? left.length : next + 1).map(([, { title }]) => title)
@@ -78,7 +78,7 @@ export function threeByChance(steps: readonly PlannedStep[], seed: number): (rea
   const triples = steps.flatMap((one, at) =>
     steps.slice(at + 1).flatMap((other, next) => steps.slice(at + next + 2).map((third) => [one, other, third] as const)),
   )
-  // On a full disk a bootstrap goes on to its end: what came after that would begin again.
+  // On a full disk a bootstrap continues to its end: what came after that would begin again.
   const ways = [
     ['closed', 'killed', 'disk-full'],
     ['killed', 'closed', 'disk-full'],
@@ -94,7 +94,7 @@ interface StoppedRun {
   readonly titles: readonly string[]
 }
 
-/** A run that stands still in the first of these steps, and in the next ones once it goes on; the Lease says in which. */
+/** A run that stands still in the first of these steps, and in the next ones once it continues; the Lease says in which. */
 async function heldAt(command: Command, process: StoppedRun | undefined, titles: readonly string[]): Promise<StoppedRun> {
   const [title = ''] = titles
   const goOn = process ?? start(command, titles, flagsOf(command))
@@ -191,7 +191,7 @@ async function verifyEnded(
   expect(held, ended.stderr).toBeUndefined()
   const { report, ended: outcome } = lastRun(command)
   if (ending === 'closed') {
-    if (step.isLast && ended.code === 0) return // what was to be looked at last had been looked at
+    if (step.isLast && ended.code === 0) return // what was to be checked last had been checked
     expect(ended.code, ended.stderr).toBe(130)
     expect(report).toMatchObject({ outcome: 'cancelled', exitCode: 130 })
     if (outcome === 'put-back') expect(await command.state()).toEqual(before)

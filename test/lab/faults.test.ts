@@ -49,7 +49,7 @@ test('a registry that goes away after the preflight, and an API that is slow and
   expect(documentOf(ended)).toMatchObject({ outcome: 'done' })
 })
 
-test('an image that cannot be pulled ends at the timeout, with what to do; fixed, the run goes on', async () => {
+test('an image that cannot be pulled ends at the timeout, with what to do; fixed, the run continues', async () => {
   await lab.setFault('image=helm-controller:v1.6.4')
   const ended = await lab.run('bootstrap', ['--lab', '--yes', '--json', '--timeout', '20s'])
   expect(ended.code).toBe(1)

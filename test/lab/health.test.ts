@@ -324,7 +324,7 @@ test('revision: without a login for the server that Flux follows, Git is not ask
   expect(await seen({ kind: 'none' })).toEqual([{ ...found, detail: `not compared with Git: there is no login for ${origin}` }])
 })
 
-test('kustomizations: a path that is not there; one that is suspended is reported', async () => {
+test('kustomizations: a path that does not exist; one that is suspended is reported', async () => {
   const lost = await apply(kustomization('lost', { path: './nowhere' }))
   await until(async () => (await turned({ only: 'kustomizations' })).some(({ state }) => state === 'fail'), fluxKinds.kustomization)
   expect(await turned()).toMatchObject([
@@ -345,7 +345,7 @@ test('kustomizations: a path that is not there; one that is suspended is reporte
   await remove(lost)
 })
 
-test('helmreleases: a chart that is not there; a release left pending, recognised as the stuck operator', async () => {
+test('helmreleases: a chart that does not exist; a release left pending, recognised as the stuck operator', async () => {
   const lost = await apply({
     ...fluxKinds.helmRelease,
     metadata: { namespace, name: 'lost' },
@@ -401,7 +401,7 @@ test('loop: two Kustomizations that pull one object to and fro, recognised by it
       problem: 'Recursive reconciliation loop',
     })
   }
-  // A commit that fixes nothing explains one change of each side, and no more: by then Events tell of none.
+  // A commit that fixes nothing explains one change of each side, and no more: by then Events report none.
   await lab.change('note.txt', () => 'in the middle of a loop\n')
   await cluster.patch(
     { ...fluxKinds.gitRepository, namespace, name: namespace },
@@ -416,7 +416,7 @@ test('loop: two Kustomizations that pull one object to and fro, recognised by it
     await remove(event)
 })
 
-test('loop: what flux reconcile asks is taken off by the operator each time, which is none', async () => {
+test('loop: what flux reconcile asks is removed by the operator each time, which is none', async () => {
   const events = (): Promise<string> => lab.kubectl('events', `--namespace=${namespace}`, '--for=fluxinstance/flux')
   // An apply that the next request interrupts is not reported.
   while (!/\(x4 over .* Flux v.* updated\nGitRepository\/flux-system\/flux-system configured/.test(await events())) {
@@ -511,7 +511,7 @@ test('what a person has suspended is a warning that says who; neither --fix nor 
   expect(unknown).toMatchObject({ code: 2, stderr: expect.stringContaining('there is no such object of Flux; nothing was changed') })
 })
 
-test('secrets: one that is named and is not there', async () => {
+test('secrets: one that is named and does not exist', async () => {
   const provider = await apply({
     apiVersion: 'notification.toolkit.fluxcd.io/v1beta3',
     kind: 'Provider',

@@ -26,7 +26,7 @@ beforeEach(async () => {
 })
 
 describe('a bootstrap that is interrupted', () => {
-  test('by kill -9, inside a step and between two, goes on every time and ends like an undisturbed one', async () => {
+  test('by kill -9, inside a step and between two, continues every time and ends like an undisturbed one', async () => {
     await killBootstrap(lab, ['◎ Install flux-operator', '✔ Install flux-operator', '✔ Follow Git'])
     await verifyAsUndisturbed(lab, cluster)
   })
@@ -37,7 +37,7 @@ describe('a bootstrap that is interrupted', () => {
     await endEach(command, threeByChance(await stepsOf(command), Number(process.env.ENDINGS_SEED ?? 4)))
   })
 
-  test('by Ctrl-C, and going on by SIGTERM, stops cleanly, says what was done, and goes on', async () => {
+  test('by Ctrl-C, and continuing by SIGTERM, stops cleanly, says what was done, and continues', async () => {
     const stop = async (signal: NodeJS.Signals, moment: RegExp, reported: RegExp, ...flags: string[]): Promise<Ended> => {
       const running = lab.start('bootstrap', ['--lab', '--yes', '--json', ...flags])
       await running.said(moment)
@@ -108,7 +108,7 @@ describe('the lock', () => {
     await lab.clearFaults()
   })
 
-  test('taken away in the middle, stops the loser before its next write', async () => {
+  test('removed in the middle, stops the loser before its next write', async () => {
     const running = lab.start('bootstrap', ['--lab', '--yes'])
     await running.said('◎ Install flux-operator')
     await cluster.apply(heldBy('someone@else other-run', new Date()), { manager: 'someone-else' })
@@ -184,7 +184,7 @@ describe('a dry run', () => {
   })
 })
 
-/** Keeps everybody from making objects of this kind; returns what lets them again. */
+/** Keeps everyone from making objects of this kind; returns what lets them again. */
 async function forbid(group: string, resource: string): Promise<() => Promise<void>> {
   const policy = {
     apiVersion: 'admissionregistration.k8s.io/v1',

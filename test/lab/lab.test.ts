@@ -104,7 +104,7 @@ describe('up', () => {
     expect((await run(join(access.bin, 'helm'), show, { env: { HOME: lab.home } })).stdout).toContain('name: flux-instance')
   })
 
-  test('a registry that everybody reads, and only those push to who know the login', async () => {
+  test('a registry that everyone reads, and only those push to who know the login', async () => {
     const folder = mkdtempSync(join(lab.home, 'artifact-'))
     const push = ['push', 'artifact', `oci://${access.registry}/forged:latest`, '--path', folder, '--source=me', '--revision=1']
     const pushAs = (login: Record<string, string>): Promise<unknown> =>

@@ -27,7 +27,7 @@ export async function startMinorLab(clusters: readonly string[]): Promise<TestLa
   return lab
 }
 
-/** The version that the FluxInstance has applied, once it is Ready: the operator looks at it every minute, and then it is not. */
+/** The version that the FluxInstance has applied, once it is Ready: the operator reconciles it every minute, and then it is not. */
 export async function applied(cluster: Cluster): Promise<string | undefined> {
   const read = async (): Promise<{ is: string; applied: string } | undefined> => {
     const object = await cluster.get(instance)

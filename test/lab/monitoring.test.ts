@@ -20,7 +20,7 @@ beforeAll(async () => {
 })
 afterAll(() => lab.close())
 
-/** Has a controller look at an object now, rather than at its next interval. */
+/** Makes a controller reconcile an object now, rather than at its next interval. */
 function requestReconcile(ref: { apiVersion: string; kind: string; name: string }): Promise<KubeObject> {
   const annotations = { 'reconcile.fluxcd.io/requestedAt': new Date().toISOString() }
   return cluster.patch({ ...ref, namespace }, { metadata: { annotations } })
@@ -44,7 +44,7 @@ const probesSchema = v.object({
 })
 const kustomization = { ...fluxKinds.kustomization, name: 'infra-gitops-flux-monitoring' }
 
-test('asked for where the CRDs are not there, it waits alone; when they come, it is there, and the operator goes on running', async () => {
+test('asked for where the CRDs do not exist, it waits alone; when they come, it is there, and the operator keeps running', async () => {
   await lab.change('kubernetes/clusters/infra/kustomization.yaml', (text) => text.replace('# - monitoring.yaml', '- monitoring.yaml'))
   const ended = await lab.run('bootstrap', ['--lab', '--yes'])
   expect(ended.code, ended.stderr).toBe(0)
@@ -76,7 +76,7 @@ test('asked for where the CRDs are not there, it waits alone; when they come, it
   }
   expect((await cluster.get(operator))?.metadata).toMatchObject({ uid: before?.metadata.uid, generation: before?.metadata.generation })
   const healthy = async (): Promise<number> => (await lab.run('health-check', ['--lab'])).code
-  await expect.poll(healthy, { timeout: 60_000 }).toBe(0) // Flux looks at itself every minute, and is not Ready while it does
+  await expect.poll(healthy, { timeout: 60_000 }).toBe(0) // Flux reconciles itself every minute, and is not Ready while it does
   // The values that the ConfigMap adds are those that bootstrap renders with: the ServiceMonitor too.
   const again = await lab.run('bootstrap', ['--lab', '--yes', '--json'])
   expect(documentOf(again), again.stderr).toMatchObject({ outcome: 'unchanged' })

@@ -16,7 +16,7 @@ afterAll(() => lab.close())
 
 const admission = (kind: string): Kind => ({ apiVersion: 'admissionregistration.k8s.io/v1', kind })
 
-test('a lock that an admission policy refuses is reported before anybody consents, with what to do', async () => {
+test('a lock that an admission policy refuses is reported before anyone consents, with what to do', async () => {
   const [policy, binding] = [admission('ValidatingAdmissionPolicy'), admission('ValidatingAdmissionPolicyBinding')].map((kind) => ({
     ...kind,
     name: 'kube-system-is-closed',

@@ -68,7 +68,7 @@ async function paste(command: string, env: Readonly<Record<string, string>>): Pr
     () => '',
     (error: unknown) => `${String(Object(error).code)}: ${String(Object(error).stderr)}`,
   )
-  // What is done by now is not there any more, or is already: the lab's API has said so.
+  // What is done by now no longer exists, or is already: the lab's API has said so.
   const isAnswered = said === '' || /Error from server \((NotFound|AlreadyExists)\)/.test(said)
   // A look that finds something, or a preflight that does.
   const isFinding = /^[13]: /.test(said) && typed.startsWith('npx zx scripts/') && !typed.includes('lab.ts')

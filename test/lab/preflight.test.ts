@@ -73,7 +73,7 @@ async function versions(): Promise<string[]> {
   return lists.flat().map((object) => `${nameOf(refOf(object))} ${object.metadata.resourceVersion}`)
 }
 
-/** Looks until it is so: nobody tells when the API serves a new kind, or a controller has written a condition. */
+/** Looks until it is so: no event says when the API serves a new kind, or a controller has written a condition. */
 async function eventually(isSo: () => Promise<boolean>): Promise<void> {
   for (const deadline = Date.now() + 60_000; !(await isSo()); await pause(200)) {
     if (Date.now() > deadline) throw new Error(`not so after a minute: ${isSo.toString()}`)
@@ -178,7 +178,7 @@ describe('with much wrong at once', () => {
   })
 })
 
-describe('what does not stand in the way', () => {
+describe('what does not block the run', () => {
   test('is reported before the plan: an API that is away, leftovers, Git that differs', async () => {
     await registerNowhere()
     await leave({ ...leftObject, metadata: { ...leftObject.metadata, finalizers: [] } })

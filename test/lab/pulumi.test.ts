@@ -76,7 +76,7 @@ async function run(script: string, ...args: string[]): Promise<Ended> {
 }
 
 describe('bootstrap --via pulumi', () => {
-  test('tells everything that stands in the way, and changes nothing', async () => {
+  test('reports everything that blocks the run, and changes nothing', async () => {
     configured({ 'flux:ssh_private_key': { value: 'in the clear', secret: false } })
     const ended = await bootstrap('--yes')
     expect(ended.code, ended.stderr).toBe(3)

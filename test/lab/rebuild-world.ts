@@ -46,7 +46,7 @@ export async function openRebuildWorld(): Promise<RebuildWorld> {
     // What someone had suspended is suspended, and helm-controller has never touched it.
     expect((await cluster.get(suspended))?.spec).toMatchObject({ suspend: true })
     expect(await revisions('plain')).toEqual(['1'])
-    // What nothing else would have brought back.
+    // What nothing else would have recreated.
     expect(await cluster.get({ ...fluxKinds.gitRepository, namespace: 'tenant-1', name: 'object-0' })).toBeDefined()
   }
   return { lab, cluster, verifyAlive, verifyRebuilt, revisions }
@@ -59,7 +59,7 @@ async function alive(cluster: Cluster): Promise<string[]> {
 }
 
 /**
- * Rebuilds by runs that are killed with -9, each after one of the steps that `after` chooses of all ids in their order; the last goes on to its
+ * Rebuilds by runs that are killed with -9, each after one of the steps that `after` chooses of all ids in their order; the last continues to its
  * end. Checks that there was one teardown.
  */
 export async function killRebuild({ lab, cluster, verifyRebuilt }: RebuildWorld, after: (id: string) => boolean): Promise<number> {

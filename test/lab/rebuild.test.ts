@@ -28,7 +28,7 @@ afterAll(async () => {
 })
 
 describe('a rebuild', () => {
-  test('killed with -9 before, amid and after the teardown goes on each time: the same end, and one teardown', async () => {
+  test('killed with -9 before, amid and after the teardown continues each time: the same end, and one teardown', async () => {
     expect(await killRebuild(world, (id) => ['rest', 'crds', 'sync'].includes(id))).toBe(3)
   })
 

@@ -55,7 +55,7 @@ test('in a terminal of 80 columns each command on the screen can be pasted as it
   expect(stopped).toMatch(/\n✗ stopped; nothing was changed\n?$/)
 })
 
-test('a kubeconfig that is not there, and a fault of what does not run, are called so', async () => {
+test('a kubeconfig that does not exist, and a fault of what does not run, are called so', async () => {
   const { bin } = await lab.access()
   const [nowhere, fault] = await Promise.all([
     lab.run('health-check', ['--context', 'infra'], { KUBECONFIG: '/nowhere/config', PATH: `${bin}:${process.env.PATH}` }),
@@ -63,7 +63,7 @@ test('a kubeconfig that is not there, and a fault of what does not run, are call
   ])
   await lab.clearFaults()
   expect(nowhere).toMatchObject({ code: 2, stdout: '' })
-  expect(nowhere.stderr).toContain('✗ there is no context "infra"; /nowhere/config, which KUBECONFIG names, is not there\n')
+  expect(nowhere.stderr).toContain('✗ there is no context "infra"; /nowhere/config, which KUBECONFIG names, does not exist\n')
   expect(fault.stderr).toContain('⚠ no flux-operater runs in the lab, so it takes effect once one does; did you mean flux-operator?\n')
   expect(fault.stderr).toContain('✔ partition=flux-operater is set, on every cluster of the lab; ')
 })

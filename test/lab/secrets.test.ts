@@ -19,7 +19,7 @@ afterAll(async () => {
   await lab.close()
 })
 
-/** Whom to tell of a run. */
+/** Who is notified of a run. */
 const announced = {
   SLACK_WEBHOOK_URL: 'http://127.0.0.1:9/services/canary-of-the-webhook',
   ALERTMANAGER_URL: 'http://127.0.0.1:9',

@@ -112,7 +112,7 @@ describe('a Flux with a thousand objects and two hundred workloads', () => {
     expect(await stateOfFlux(cluster)).toEqual(before)
   })
 
-  test("what is someone else's stands in the way: a claim, a finalizer, a workload that Flux owns", async () => {
+  test("what is someone else's blocks the run: a claim, a finalizer, a workload that Flux owns", async () => {
     const claim: Ref = { apiVersion: 'v1', kind: 'PersistentVolumeClaim', namespace, name: 'cache' }
     await cluster.apply(manifestOf(claim, { spec: { accessModes: ['ReadWriteOnce'], resources: { requests: { storage: '1Gi' } } } }))
     const held: Ref = { ...fluxKinds.gitRepository, namespace: 'tenant-0', name: 'object-0' }
@@ -150,7 +150,7 @@ describe('a Flux with a thousand objects and two hundred workloads', () => {
 
   test('and so does a terminal that closes, with nobody left to tell', async () => {
     const before = await stateOfFlux(cluster)
-    // The run before was put back, and is closed: nothing of it is left to be resumed.
+    // The run before was restored, and is closed: nothing of it is left to be resumed.
     const running = lab.start('teardown', [...everything, '--json'])
     await running.said("✔ Stop Flux's controllers")
     running.hangUp()
@@ -165,7 +165,7 @@ describe('a Flux with a thousand objects and two hundred workloads', () => {
     expect(documentOf(healthy)).toMatchObject({ outcome: 'unchanged' })
   })
 
-  test('is taken away with everything alive, and kubectl from outside agrees; then bootstrap adopts it all', async () => {
+  test('is removed with everything alive, and kubectl from outside agrees; then bootstrap adopts it all', async () => {
     rmSync(join(lab.home, 'runs'), { recursive: true, force: true })
     const [before, released] = [await alive(), await revisions()]
     const torn = await teardown()

@@ -76,7 +76,7 @@ test('a static kubeconfig takes no kubectl, a login program takes its proxy, and
   const proxied = await checkProxied()
   expect(proxied).toMatchObject({ code: 0 })
   expect(existsSync(login.calls)).toBe(true)
-  // Flux looks at its own objects every minute, and may do so between the two.
+  // Flux reconciles its own objects every minute, and may do so between the two.
   const both = async (): Promise<unknown[]> => [probesOf(await checkStraight()), probesOf(await checkProxied())]
   await expect.poll(both, { timeout: 120_000 }).toSatisfy(([one, other]: unknown[]) => isDeepStrictEqual(one, other))
   for (const { stdout, stderr } of [straight, proxied])

@@ -22,7 +22,7 @@ async function done(script: string, args: readonly string[]): Promise<ReturnType
   return args.includes('--json') ? documentOf(ended) : undefined
 }
 
-/** A GitRepository in an API version that Flux 2.8 takes away. */
+/** A GitRepository in an API version that Flux 2.8 removes. */
 async function oldObject(name: string): Promise<object> {
   const { git } = await lab.access()
   return {

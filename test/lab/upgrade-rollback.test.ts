@@ -99,7 +99,7 @@ test('with Git gone right after the push, is back on the old version and waits f
 const toMissing = ['--lab', '--to', '2.9.3', '--yes', '--no-image-check', '--json']
 const thereIsNone = String.raw`Deployment flux-system/[a-z]+-controller cannot run: there is no image \S+-controller:v1\.\S+ \(failed to resolve reference "\S+": \S+: not found\)`
 
-test('a rollback to a version whose images do not exist puts back what ran before it, killed on the way there too', async () => {
+test('a rollback to a version whose images do not exist restores what ran before it, killed on the way there too', async () => {
   const before = await lab.git('rev-parse', 'main')
   const killed = lab.start('rollback', toMissing)
   await killed.said(new RegExp(`^✗ ${thereIsNone}$`, 'm'))

@@ -123,7 +123,7 @@ describe('from 2.9.4 to 2.9.5', () => {
     const cluster = await lab.cluster('lab-infra')
     const running = lab.start('upgrade', wanted)
     await running.said('\n')
-    running.hangUp() // as `2>&1 | head -1` does: it goes on to its end
+    running.hangUp() // as `2>&1 | head -1` does: it continues to its end
     const document = documentOf(await running.ended)
     expect(document).toMatchObject({ outcome: 'done', exitCode: 0, from: '2.9.4', to: '2.9.5' })
     expect(document.steps.find(({ id }) => id === 'image-check')?.detail).toMatch(/^source-controller v1\.9\.5, .* start$/)
@@ -166,7 +166,7 @@ describe('from 2.9.4 to 2.9.5', () => {
     expect(await unready(cluster)).toEqual([])
   })
 
-  test('a tenant’s trouble neither stands in the way, nor takes the upgrade back where it begins meanwhile', async () => {
+  test('a tenant’s trouble neither blocks the run, nor takes the upgrade back where it begins meanwhile', async () => {
     const cluster = await lab.cluster('lab-infra')
     await lab.kubectl('create', 'configmap', 'awaited')
     await cluster.apply(tenant('broken', './kubernetes/nowhere'))

@@ -28,7 +28,7 @@ testInstallation('a FluxInstance on an OCI artifact, with a shard', unusualWorks
     await untilHealthy(world())
   })
 
-  test('an object for a shard that there is, is reconciled; one for a shard that there is not, nobody looks at', async () => {
+  test('an object for a shard that there is, is reconciled; one for a shard that there is not, no controller reconciles', async () => {
     const { turned, lab } = world()
     const sharded = await applied(world(), '', kustomizationFor('shard1'))
     await lab.kubectl(`--namespace=${namespace}`, 'wait', 'kustomization/sharded', '--for=condition=Ready', '--timeout=300s')

@@ -94,7 +94,7 @@ test('the FluxInstance deleted with its operator alive: Flux is bootstrapped, an
   await verifyRecovered()
 })
 
-test('one CRD deleted: it is named, and put back with what Git has of its kind', async () => {
+test('one CRD deleted: it is named, and restored with what Git has of its kind', async () => {
   await remove({ ...kinds.crd, name: 'helmreleases.helm.toolkit.fluxcd.io' })
   const ended = await lab.run('recover', consents)
   expect(ended.code, ended.stderr).toBe(0)

@@ -8,7 +8,7 @@ beforeAll(async () => {
 })
 afterAll(() => world.lab.close())
 
-test('a rebuild killed with -9 after every single step goes on each time: the same end, and one teardown', async () => {
+test('a rebuild killed with -9 after every single step continues each time: the same end, and one teardown', async () => {
   expect(await killRebuild(world, () => true)).toBeGreaterThan(20)
   expect(await world.revisions('hooked')).toEqual(['1', '2'])
   expect(await world.revisions('elsewhere-far')).toEqual(['1', '2'])

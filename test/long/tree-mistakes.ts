@@ -24,7 +24,7 @@ const home: readonly TreeMistake[] = [
     ],
   },
   {
-    mistake: 'a resource that is not there',
+    mistake: 'a resource that does not exist',
     file: 'kubernetes/apps/default/kustomization.yaml',
     change: to('./cameras/ks', './camera/ks'),
     expected: [
@@ -32,7 +32,7 @@ const home: readonly TreeMistake[] = [
     ],
   },
   {
-    mistake: 'a data file that is not there',
+    mistake: 'a data file that does not exist',
     file: 'kubernetes/apps/default/cameras/app/kustomization.yaml',
     change: to('=./config/', '=./configs/'),
     expected: [
@@ -40,7 +40,7 @@ const home: readonly TreeMistake[] = [
     ],
   },
   {
-    mistake: 'a component that is not there',
+    mistake: 'a component that does not exist',
     file: 'kubernetes/apps/cert-manager/kustomization.yaml',
     change: to('components/common', 'components/commons'),
     expected: [
@@ -48,7 +48,7 @@ const home: readonly TreeMistake[] = [
     ],
   },
   {
-    mistake: 'a path that is not there',
+    mistake: 'a path that does not exist',
     file: 'kubernetes/apps/default/echo/ks.yaml',
     change: to('echo/app', 'echo/apps'),
     expected: [
@@ -56,7 +56,7 @@ const home: readonly TreeMistake[] = [
     ],
   },
   {
-    mistake: 'a source that is not there',
+    mistake: 'a source that does not exist',
     file: 'kubernetes/apps/default/echo/app/helmrelease.yaml',
     change: to('name: app-template', 'name: app-templates'),
     expected: [
@@ -130,7 +130,7 @@ const home: readonly TreeMistake[] = [
     ],
   },
   {
-    mistake: 'a ConfigMap of variables that is not there',
+    mistake: 'a ConfigMap of variables that does not exist',
     file: 'kubernetes/flux/cluster/ks.yaml',
     change: to('name: cluster-settings', 'name: cluster-setting'),
     expected: [
@@ -160,7 +160,7 @@ const bootstrap: readonly TreeMistake[] = [
     expected: ['apps/base/storefront/release.yaml:14: yaml: the same key twice in one map; remove one of them: the last would win'],
   },
   {
-    mistake: 'a resource that is not there',
+    mistake: 'a resource that does not exist',
     file: 'apps/staging/kustomization.yaml',
     change: to('../base/storefront', '../base/storefronts'),
     expected: [
@@ -168,7 +168,7 @@ const bootstrap: readonly TreeMistake[] = [
     ],
   },
   {
-    mistake: 'a patch that is not there',
+    mistake: 'a patch that does not exist',
     file: 'apps/production/kustomization.yaml',
     change: to('storefront-values', 'storefront-value'),
     expected: [
@@ -176,7 +176,7 @@ const bootstrap: readonly TreeMistake[] = [
     ],
   },
   {
-    mistake: 'a root whose path is not there',
+    mistake: 'a root whose path does not exist',
     file: 'clusters/staging/flux-system/gotk-sync.yaml',
     change: to('./clusters/staging', './clusters/stage'),
     expected: [
@@ -184,7 +184,7 @@ const bootstrap: readonly TreeMistake[] = [
     ],
   },
   {
-    mistake: 'a path that is not there',
+    mistake: 'a path that does not exist',
     file: 'clusters/production/apps.yaml',
     change: to('./apps/production', './apps/prod'),
     expected: [
@@ -192,7 +192,7 @@ const bootstrap: readonly TreeMistake[] = [
     ],
   },
   {
-    mistake: 'a dependency that is not there',
+    mistake: 'a dependency that does not exist',
     file: 'clusters/production/apps.yaml',
     change: to('infra-configs', 'infra-config'),
     expected: [
@@ -200,7 +200,7 @@ const bootstrap: readonly TreeMistake[] = [
     ],
   },
   {
-    mistake: 'a source that is not there',
+    mistake: 'a source that does not exist',
     file: 'apps/base/storefront/release.yaml',
     change: to('        name: storefront\n', '        name: storefronts\n'),
     expected: [
@@ -251,7 +251,7 @@ const fleet: readonly TreeMistake[] = [
     ],
   },
   {
-    mistake: 'a root whose path is not there',
+    mistake: 'a root whose path does not exist',
     file: 'clusters/staging/flux-system/flux-instance.yaml',
     change: to('clusters/staging', 'clusters/stagin'),
     expected: [
@@ -275,7 +275,7 @@ const fleet: readonly TreeMistake[] = [
     ],
   },
   {
-    mistake: 'a path that is not there',
+    mistake: 'a path that does not exist',
     file: 'clusters/prod/tenants.yaml',
     change: to('./tenants', './tenant'),
     expected: [
@@ -291,7 +291,7 @@ const fleet: readonly TreeMistake[] = [
     ],
   },
   {
-    mistake: 'a dependency of a ResourceSet that is not there',
+    mistake: 'a dependency of a ResourceSet that does not exist',
     file: 'tenants/apps.yaml',
     change: to('name: infra-configs', 'name: infra-config'),
     expected: [

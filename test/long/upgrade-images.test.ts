@@ -4,7 +4,7 @@ import { kinds } from '../../lib/kubernetes/objects.ts'
 import { documentOf, type Ended, untilRunning } from '../lab/harness.ts'
 import { expectRolledBack, namespace, newTags, type OlderLab, startOlderLab, wanted } from '../lab/older-flux.ts'
 
-// For each controller: a new image that is not there is found before anything is changed; without that check, Flux is back soon.
+// For each controller: a new image that does not exist is found before anything is changed; without that check, Flux is back soon.
 let lab: OlderLab
 
 beforeAll(async () => {

@@ -76,7 +76,7 @@ async function expectBack(file: string, before: string): Promise<void> {
 }
 
 describe('values of the FluxInstance’s HelmRelease', () => {
-  test('are changed where they say the version, and put back', async () => {
+  test('are changed where they say the version, and restored', async () => {
     const file = await followReleases()
     const { back } = await upgradeAndBack(lab, file)
     expect(back.stderr).toContain('Suspend HelmRelease flux-system/flux-instance')
@@ -86,7 +86,7 @@ describe('values of the FluxInstance’s HelmRelease', () => {
 })
 
 describe('a FluxInstance as a manifest', () => {
-  test('whose new version does not come to run is put back by itself, although source-controller cannot fetch', async () => {
+  test('whose new version does not come to run is restored by itself, although source-controller cannot fetch', async () => {
     const file = `${folder}/flux/instance.yaml`
     const manifest = await fluxInstance()
     await lab.change(file, () => manifest)
@@ -145,14 +145,14 @@ describe('what flux bootstrap has written', () => {
     return withImages.replaceAll('v2.9.5', 'v2.9.4')
   }
 
-  test('is made again by the flux CLI of the version, and put back as it was', async () => {
+  test('is made again by the flux CLI of the version, and restored as it was', async () => {
     await bootstrapOld()
     await upgradeAndBack(lab, file)
     const infra = await lab.infra()
     expect(await tags(infra)).toEqual(oldTags)
   })
 
-  test('is put back by itself where the new version does not come to run', async () => {
+  test('is restored by itself where the new version does not come to run', async () => {
     await bootstrapOld()
     const before = await lab.git('show', `main:${file}`)
     await lab.setFault('crash=kustomize-controller:v1.9.5')

@@ -33,7 +33,7 @@ test('goes back while the registry is down, by the manifests inside the operator
 const toMissing = ['--lab', '--to', '2.9.3', '--yes', '--no-image-check', '--json']
 const thereIsNone = String.raw`Deployment flux-system/[a-z]+-controller cannot run: there is no image \S+-controller:v1\.\S+ \(failed to resolve reference "\S+": \S+: not found\)`
 
-test('a rollback to images that do not exist, from a version that does not run either, puts back what Git and the FluxInstance said, as recover does', async () => {
+test('a rollback to images that do not exist, from a version that does not run either, restores what Git and the FluxInstance said, as recover does', async () => {
   await lab.setFault('image=source-controller:v1.9.5')
   const broken = await lab.run('upgrade', [...wanted, '--no-rollback'])
   expect(broken, broken.stderr).toMatchObject({ code: 1 })

@@ -21,7 +21,7 @@ describe('before anything is changed', () => {
     expect(await blocked({ PULUMI_CONFIG_PASSPHRASE_FILE: '', PULUMI_CONFIG_PASSPHRASE: 'wrong' })).toContain('incorrect passphrase')
   })
 
-  test('a stack that is not there stops it', async () => {
+  test('a stack that does not exist stops it', async () => {
     expect(await blocked({ PULUMI_STACK: 'elsewhere' })).toContain("no stack named 'elsewhere' found")
   })
 

@@ -27,7 +27,7 @@ beforeAll(async () => {
 })
 afterAll(() => world.close())
 
-// One story, in the order of the plan that people have: each test goes on from where the one before has left the cluster.
+// One story, in the order of the plan that people have: each test continues from where the one before has left the cluster.
 describe('a Flux that kubectl applied of old, rebuilt by Pulumi', () => {
   test('ends with six controllers of the chart’s version, every workload as it was, and no legacy manager', async () => {
     expect((await crds(world.cluster)).legacy).not.toEqual([])

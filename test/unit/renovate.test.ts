@@ -18,7 +18,7 @@ const configSchema = v.pipe(
 )
 const { customManagers, packageRules } = v.parse(configSchema, readFileSync('renovate.json', 'utf8'))
 
-/** What Renovate finds in a file, by the custom managers that look at files of its name (lib/modules/manager/custom/regex). */
+/** What Renovate finds in a file, by the custom managers that check files of its name (lib/modules/manager/custom/regex). */
 function foundIn(file: string, content: string): Record<string, string | undefined>[] {
   return customManagers
     .filter(({ managerFilePatterns }) => managerFilePatterns.some((pattern) => new RegExp(pattern.slice(1, -1)).test(file)))
@@ -68,7 +68,7 @@ describe.each(['infra', 'apps'])('renovate.json in the settings of %s', (cluster
   })
 })
 
-test('renovate.json looks at no other file, and raises the three in one request', () => {
+test('renovate.json checks no other file, and raises the three in one request', () => {
   expect(foundIn('kubernetes/apps/settings.yaml', 'flux_version: "2.9.5"')).toEqual([])
   expect(packageRules[0]?.matchDepNames).toEqual(customManagers.map(({ depNameTemplate }) => depNameTemplate))
 })

@@ -6,7 +6,7 @@ import { runSteps, type StepSequence } from '../../lib/runner/execute.ts'
 import type { StepStatus, Step } from '../../lib/runner/step.ts'
 import { asTyped } from '../run-names.ts'
 
-/** A stage without a cluster: the steps of these tests look at a variable. */
+/** A stage without a cluster: the steps of these tests check a variable. */
 export function stage(
   steps: readonly Step[],
   consent: Consent,

@@ -12,7 +12,7 @@ export interface BootstrapInputs {
   readonly operatorObjects: readonly KubeObject[]
   readonly instanceObjects: readonly KubeObject[]
   readonly secrets: readonly WantedSecret[]
-  /** What was found that does not stand in the way, but should be known before anybody consents. */
+  /** What was found that does not block the run, but should be known before anyone consents. */
   readonly notices: readonly string[]
 }
 

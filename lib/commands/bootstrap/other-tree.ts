@@ -71,7 +71,7 @@ export async function fetchOtherTree(remote: Remote, tree: OtherTree, signal: Ab
 /**
  * Builds the tree that is checked out as Flux does, from the path on, and finds in it what Flux is installed by.
  * @param where what people call the checkout
- * @throws OperatorError `blocked` where the path is not there, or Flux is not found in what it leads to
+ * @throws OperatorError `blocked` where the path does not exist, or Flux is not found in what it leads to
  */
 export async function readOtherTree({ path, folder, kubectl }: OtherTree, where: string): Promise<Omit<Tree, 'commit' | 'remote'>> {
   const cluster = folderOf(path)

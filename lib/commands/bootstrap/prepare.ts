@@ -36,7 +36,7 @@ import type { BootstrapRequest, BootstrapInputs } from './inputs.ts'
 const versionSchema = v.object({ gitVersion: v.string() })
 
 /**
- * Bootstrap's preflight: reads Git, renders the charts, finds the secrets, and looks at everything else that could stand in the way.
+ * Bootstrap's preflight: reads Git, renders the charts, finds the secrets, and checks everything else that could block the run.
  * @throws OperatorError `blocked` with every finding, not just the first
  */
 export async function prepareBootstrap(session: Session, wanted: BootstrapRequest): Promise<BootstrapInputs> {
@@ -102,7 +102,7 @@ function fetchWanted({ remote, cluster, path }: BootstrapRequest, folder: string
   return fetchOtherTree(remote, { path, folder, kubectl }, signal)
 }
 
-/** Where Git can't be read, the person's own checkout tells which charts to ask the registry for: all findings at once. */
+/** Where Git can't be read, the person's own checkout shows which charts to ask the registry for: all findings at once. */
 async function treeOfCheckout({ remote, cluster, path, overrides }: BootstrapRequest, kubectl: string): Promise<Tree | undefined> {
   if (path !== undefined) return undefined // it is read already, and not by this project's layout
   return buildTree(remote, 'this checkout', cluster, projectRoot, kubectl, overrides).catch(() => undefined)

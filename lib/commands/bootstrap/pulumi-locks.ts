@@ -48,7 +48,7 @@ export async function readLocks(backend: string | undefined, stack: string, proj
   )
 }
 
-/** None of a folder that is not there: nobody has ever held a lock. */
+/** None of a folder that does not exist: nobody has ever held a lock. */
 async function filesIn(root: string) {
   try {
     return await readdir(root, { recursive: true, withFileTypes: true })

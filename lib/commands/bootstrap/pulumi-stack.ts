@@ -30,7 +30,7 @@ export interface Stack {
   readonly preview: () => Promise<readonly Change[]>
   /** Carries it out, and tells each line that Pulumi says. */
   readonly up: (report: (line: string) => void) => Promise<void>
-  /** Takes away the locks of processes that are gone, and the note of operations that they had begun. */
+  /** Removes the locks of processes that are gone, and the note of operations that they had begun. */
   readonly clearInterrupted: () => Promise<void>
 }
 

@@ -18,7 +18,7 @@ type Logins = Pick<Tree, 'namespace' | 'sync' | 'distribution' | 'kustomizations
   readonly operator: Pick<Tree['operator'], 'url'>
 }
 
-/** What the Secrets are made from, and which of them a capture brings back. */
+/** What the Secrets are made from, and which of them a capture restores. */
 interface SecretSources {
   readonly remote: Pick<Remote, 'login'>
   readonly settings: Settings

@@ -138,7 +138,7 @@ export function environmentOf<F extends Flags>(
   }
 }
 
-/** Asks source and root to look now; what it returns tells whether the root has, and is Ready. */
+/** Asks source and root to look now; what it returns shows whether the root has, and is Ready. */
 async function askedToApply(
   underLock: (run: (cluster: Cluster) => Promise<void>) => Promise<void>,
   source: Ref,

@@ -48,7 +48,7 @@ export interface Scenario {
   readonly isLabOnly?: true
   /** No workload can outlive it: the cluster is a new one afterwards. */
   readonly isTotal?: true
-  /** It breaks what only an operator has, or only an operator puts back. */
+  /** It breaks what only an operator has, or only an operator restores. */
   readonly isOperators?: true
   /** Someone has to put the controllers back: the operator, or recover.ts with the flux CLI. */
   readonly needsInstaller?: true
@@ -63,7 +63,7 @@ export interface Scenario {
   readonly undo?: (field: Field) => Promise<void>
   /** What recover.ts does before it waits for that. */
   readonly undoOnce?: { readonly watches: readonly WatchTarget[]; readonly isSo: (field: Field) => Promise<boolean> }
-  /** Takes away what the rehearsal alone had brought, however it ended. */
+  /** Removes what the rehearsal alone had brought, however it ended. */
   readonly cleanUp?: (field: Field) => Promise<void>
 }
 

@@ -37,7 +37,7 @@ interface RunningFleet extends FleetWork {
   readonly shown: FleetProgress
   readonly keep: () => void
   readonly recordOf: (cluster: FleetCluster) => ClusterRecord
-  /** Says what goes on beside the clusters, from now on. */
+  /** Says what happens beside the clusters, from now on. */
   readonly say: (note: () => string) => void
 }
 

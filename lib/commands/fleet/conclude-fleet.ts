@@ -19,7 +19,7 @@ import type { WavesResult } from './schedule.ts'
 export type FleetEnding =
   | { readonly is: 'refused'; readonly failure: OperatorError }
   | { readonly is: 'planned'; readonly waves: readonly Wave[]; readonly file: string; readonly digest: string }
-  /** It goes on where its Jobs are. */
+  /** It continues where its Jobs are. */
   | { readonly is: 'detached'; readonly kept: KeptRun; readonly waves: readonly Wave[] }
   | { readonly is: 'ended'; readonly kept: KeptRun; readonly waves: readonly Wave[]; readonly result: WavesResult }
 

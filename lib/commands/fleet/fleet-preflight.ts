@@ -33,7 +33,7 @@ const atOnce = 8
 
 /**
  * Asks every cluster who it is. Nothing is changed.
- * @returns the clusters, and all that stands in the way: an unknown context, one that means another cluster than before, two contexts of one
+ * @returns the clusters, and all that blocks the run: an unknown context, one that means another cluster than before, two contexts of one
  * cluster, a login that asks questions. A cluster that does not answer is not a finding: its own run then fails, and counts as a failure.
  */
 export async function readClusters(

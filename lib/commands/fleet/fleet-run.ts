@@ -170,7 +170,7 @@ function readRun(path: string): FleetRun | undefined {
   if (read.success) return read.output
   throw new OperatorError(`${path} is damaged: ${v.summarize(read.issues)}`, {
     kind: 'blocked',
-    remedy: `look at it, then: rm ${shellQuote(path)}`,
+    remedy: `check it, then: rm ${shellQuote(path)}`,
   })
 }
 

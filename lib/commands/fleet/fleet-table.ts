@@ -17,7 +17,7 @@ export interface FleetView {
   readonly title: string
   readonly rows: readonly FleetRow[]
   readonly elapsedMs: number
-  /** What goes on beside the clusters: a soak, a stop. */
+  /** What happens beside the clusters: a soak, a stop. */
   readonly note: string
 }
 

@@ -28,7 +28,7 @@ export function viewOf(
   return { title: run.command, rows, elapsedMs, note }
 }
 
-/** What goes on in a cluster that runs, and for how long. */
+/** What happens in a cluster that runs, and for how long. */
 function work({ end, spans }: ClusterRecord, step: string | undefined, now: number): Pick<FleetRow, 'what' | 'elapsedMs'> {
   if (end !== undefined) return { what: `health after the soak${step === undefined ? '' : `: ${step}`}`, elapsedMs: undefined }
   return { what: step ?? 'starting', elapsedMs: Math.max(0, now - Date.parse(spans.at(-1)?.startedAt ?? '')) }

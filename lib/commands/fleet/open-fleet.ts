@@ -19,7 +19,7 @@ export interface FleetFile {
   readonly digest: string
 }
 
-/** A fleet whose clusters were looked at, and in which nothing stands in the way. */
+/** A fleet whose clusters were checked, and in which nothing blocks the run. */
 export interface OpenFleet {
   readonly waves: readonly Wave[]
   readonly seen: readonly SeenCluster[]
@@ -44,7 +44,7 @@ export async function runsHome(isLab: boolean): Promise<string> {
 }
 
 /**
- * Reads the fleet, and looks at every cluster of the chosen waves.
+ * Reads the fleet, and checks every cluster of the chosen waves.
  * @param chosen names of waves, empty for all
  * @throws OperatorError `blocked` with all that is wrong in FILE and with the clusters, at once; `usage` where a wave is chosen that there is not
  */
@@ -58,7 +58,7 @@ export async function openFleet(
   const clusters = parsed.is === 'invalid' ? parsed.clusters : waves.flatMap((wave) => wave.clusters)
   if (parsed.is === 'invalid' && clusters.length === 0) throw blockedBy(file, parsed.findings)
   const access = await accessOf(clusters, { shared, runs }, { console, redactor, signal })
-  const waiting = console.wait(`looking at ${clusters.length} clusters`)
+  const waiting = console.wait(`checking ${clusters.length} clusters`)
   try {
     const { seen, findings } = await readClusters(clusters, access, signal)
     const all = [...(parsed.is === 'invalid' ? parsed.findings : []), ...findings]

@@ -38,7 +38,7 @@ interface Tools {
 }
 
 /**
- * Looks at everything that could stand in the way. Nothing is written.
+ * Checks everything that could block the run. Nothing is written.
  * @param again the command that was typed, with these flags too
  * @throws OperatorError `usage` or `blocked`, with all findings
  */

@@ -19,7 +19,7 @@ const lastApplied = 'kubectl.kubernetes.io/last-applied-configuration'
 
 /**
  * Gives the fields that the foreign managers own to the controller of Flux that applies the object. Nothing of the object itself changes, and so its
- * generation does not; what Git does not state, Flux then takes away when it next applies it.
+ * generation does not; what Git does not state, Flux then removes when it next applies it.
  * @param timeout the longest that others may write in between, in milliseconds
  */
 export async function handOverAll(cluster: Cluster, ref: Ref, foreign: readonly string[], timeout: number): Promise<void> {
@@ -40,7 +40,7 @@ function ownerOf({ metadata }: KubeObject): string {
 
 /**
  * The entries with what the foreign managers own added to the owner's. A lever, as `spec.suspend`, stays whose it is: given to the owner, it
- * would be taken away by the next apply, and what a person had suspended would run.
+ * would be removed by the next apply, and what a person had suspended would run.
  */
 export function handOver(entries: readonly Entry[], foreign: readonly string[], owner: string): Entry[] {
   const theirs = entries.filter((entry) => isGiven(entry, foreign))

@@ -38,7 +38,7 @@ export const rebuildFlags = {
 type RebuildSurroundings = PrepareContext<typeof rebuildFlags>
 
 /**
- * Down and up again in one run: everything that either part needs is looked at beforehand. A run that was interrupted after Flux was down
+ * Down and up again in one run: everything that either part needs is checked beforehand. A run that was interrupted after Flux was down
  * has no teardown in it any more.
  */
 export async function prepareRebuild(surroundings: RebuildSurroundings): Promise<PreparedChange> {

@@ -18,7 +18,7 @@ export interface Evidence {
   readonly installation: Installation
   /** The namespace that Flux lives in, or did. */
   readonly namespace: string
-  /** Why it is going, and what holds it there; undefined where it stays, or is not there. */
+  /** Why it is going, and what holds it there; undefined where it stays, or does not exist. */
   readonly terminating: { readonly isHeld: boolean; readonly because: string } | undefined
   /** That nothing but what Kubernetes itself brings is there. */
   readonly isEmpty: boolean

@@ -20,7 +20,7 @@ export interface FailureMode {
   /** Stable: reports and drills name it. */
   readonly id: string
   readonly title: string
-  /** Nothing else need be looked for: its remedy is to recreate everything, as far as it is not there. */
+  /** Nothing else need be looked for: its remedy is to recreate everything, as far as it does not exist. */
   readonly isWhole?: true
   /** It is about what only an operator keeps: where none does, there is nothing to repair. */
   readonly isOperators?: true

@@ -4,7 +4,7 @@ import { type KubeObject, nameOf, type Ref, refOf } from '../../kubernetes/objec
 import { requiredWebhooks } from '../../preflight/webhooks.ts'
 import { RemedyNeeds } from './remedy-needs.ts'
 
-/** What is in the way of every repair, and was looked at. */
+/** What blocks every repair, and was checked. */
 export interface Obstacle {
   readonly ref: Ref
   readonly uid: string
@@ -15,7 +15,7 @@ const quota = { apiVersion: 'v1', kind: 'ResourceQuota' }
 
 /**
  * The webhook configurations and quotas that health names.
- * @throws RemedyNeeds where a webhook's Service is there: then it is to be repaired, not taken away
+ * @throws RemedyNeeds where a webhook's Service is there: then it is to be repaired, not removed
  */
 export async function findObstacles(cluster: Cluster, found: readonly Trouble[]): Promise<Obstacle[]> {
   const names = found.map(({ object }) => object)
@@ -48,7 +48,7 @@ function obstacleOf(object: KubeObject, { reason }: Trouble): Obstacle {
   return { ref: refOf(object), uid: object.metadata.uid ?? '', why: reason.split('; ')[0] ?? reason }
 }
 
-/** The cluster as looks will find it once those webhook configurations are gone that stand in the way. */
+/** The cluster as looks will find it once those webhook configurations are gone that block Flux. */
 export function withoutObstacles(cluster: Cluster, probed: readonly ProbeResult[]): Cluster {
   const names = probed.flatMap(({ objects = [] }) =>
     objects.flatMap(({ object, damage }) => (damage === 'webhook-unanswered' || damage === 'webhook-expired' ? [object] : [])),

@@ -105,7 +105,7 @@ async function scaleUp(remedies: Remedies): Promise<Remedy> {
   return { operator, controllers: [awaitControllers(namespace, controllers.wanted)] }
 }
 
-/** What stands in the way is deleted, with consent; first of all, for it refuses every other repair. */
+/** What blocks Flux is deleted, with consent; first of all, for it refuses every other repair. */
 async function withoutObstacles({ takeSnapshot }: Remedies, found: readonly Trouble[]): Promise<Remedy> {
   const obstacles = await findObstacles(takeSnapshot().cluster, found)
   return { obstacles: obstacles.map(({ ref, uid, why }) => ensureObstacleGone(ref, uid, why)) }

@@ -122,7 +122,7 @@ async function remediesFor(
       if (error instanceof RemedyNeeds) impossible.push({ title: mode.title, why: error.message, remedy: error.remedy ?? '' })
       else if (isRefused(error)) {
         isPutOff = true
-        impossible.push({ title: mode.title, why: 'what stands in the way refuses it', remedy: again })
+        impossible.push({ title: mode.title, why: 'the object that blocks Flux refuses it', remedy: again })
       } else throw error
     }
   }

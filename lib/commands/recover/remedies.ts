@@ -36,7 +36,7 @@ import { withoutObstacles } from './obstacles.ts'
 import { awaitNamespaceGone } from './terminating-namespace.ts'
 import { verifyInstanceLetGo, verifyLetGo, withoutInstance, withoutNamespace } from './let-go.ts'
 
-/** What remedies are made of. Those that take Git and the charts look at them first, and throw `blocked` with all findings. */
+/** What remedies are made of. Those that take Git and the charts check them first, and throw `blocked` with all findings. */
 export interface Remedies {
   readonly evidence: Evidence
   /** The folder below kubernetes/clusters. Throws `RemedyNeeds` where the tree has none for the cluster. */
@@ -59,7 +59,7 @@ export interface Remedies {
   readonly rollback: () => Rollback | undefined
   /** Gives Flux the login for Git: from the capture, where one is given, and from the settings. */
   readonly gitLogin: () => Promise<readonly Step[]>
-  /** Puts back what of Flux no object in the cluster keeps, by the program that had installed it. */
+  /** Restores what of Flux no object in the cluster keeps, by the program that had installed it. */
   readonly reinstall: () => Promise<readonly Step[]>
   /** Throws `blocked` where a controller that comes back would first of all undo what was deployed. */
   readonly verifyNothingPending: () => Promise<void>
@@ -81,7 +81,7 @@ export function remediesOf(surroundings: PrepareContext<typeof restoreFlags>, ev
       'create that folder as README.md says, or name it with --cluster NAME',
     )
   }
-  // What looks at the cluster beforehand must not find what the first steps let go.
+  // What checks the cluster beforehand must not find what the first steps let go.
   let seen = withoutObstacles(session.cluster, evidence.probed)
   const restore = once(async (): Promise<Restore | undefined> => {
     if (own.from === undefined) return undefined

@@ -17,7 +17,7 @@ export interface RestoreSource {
   readonly identityFile: string | undefined
 }
 
-/** Puts back all that Flux needs before it runs: what is used before what uses it. */
+/** Restores all that Flux needs before it runs: what is used before what uses it. */
 export function restoreBeforeFlux(restoring: RestoreSource): Step[] {
   return [
     ensureRestored(restoring, ['namespace'], 'restore-namespaces', 'Restore the namespaces'),
@@ -27,7 +27,7 @@ export function restoreBeforeFlux(restoring: RestoreSource): Step[] {
   ]
 }
 
-/** Puts back the objects of Flux that nothing else brings back, once their kinds are there again. */
+/** Restores the objects of Flux that nothing else recreates, once their kinds are there again. */
 export function restoreByHand(restoring: RestoreSource): Step {
   return ensureRestored(restoring, ['flux-by-hand'], 'restore-flux-objects', 'Restore the objects of Flux that are in no inventory')
 }

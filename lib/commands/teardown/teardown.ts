@@ -71,7 +71,7 @@ function rememberReturn(step: Step): Step {
   }
 }
 
-/** Until the point of no return all is put back: nothing was deleted, only stopped. */
+/** Until the point of no return all is restored: nothing was deleted, only stopped. */
 export function teardownRollback(namespace: string, memory: RunState): Rollback {
   return {
     title: 'restoring Flux as it was',

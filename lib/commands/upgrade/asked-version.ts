@@ -9,7 +9,7 @@ import { nameOf, refOf } from '../../kubernetes/objects.ts'
 export interface AskedVersion {
   /** `HelmRelease flux-system/flux-instance` */
   readonly by: string
-  /** Undefined where it is not there, or asks for none. */
+  /** Undefined where it does not exist, or asks for none. */
   readonly version: string | undefined
 }
 
@@ -19,7 +19,7 @@ export async function readAskedVersion(cluster: Cluster, place: FluxPlace): Prom
   if (instanceRelease !== undefined) {
     const release = await cluster.get(instanceRelease)
     const version = release && releaseStateOf(release).flux
-    // Its values may come from elsewhere (valuesFrom): then only what it has made tells.
+    // Its values may come from another object (valuesFrom): then only what it has made tells.
     if (release === undefined || version !== undefined) return { by: nameOf(instanceRelease), version }
   }
   if (instance !== undefined) {

@@ -11,7 +11,7 @@ export type PinnedCharts = Pick<Tree, 'settings'> & {
 
 /**
  * The digests that settings.yaml pins the charts by, for another version of the operator: an OCIRepository with a digest takes that and
- * looks at its tag no more, so both move together or nothing does.
+ * ignores its tag, so both move together or nothing does.
  * @param digestAt asks the registry for the digest of an artifact
  */
 export async function digestLinesAt(

@@ -10,7 +10,7 @@ import { deploymentsOf, unavailableOf } from '../../flux/components.ts'
 
 const patience = 10_000
 
-/** What state each part is in, for a person who has to go on by hand: the FluxInstance, the controllers, what applies it, Git. */
+/** What state each part is in, for a person who has to continue by hand: the FluxInstance, the controllers, what applies it, Git. */
 export async function describeState(cluster: Cluster, place: FluxPlace, git: BranchVersions): Promise<string> {
   const { instance: ref, applier: applierRef } = refsIn(place)
   const [applier, deployments] = await Promise.all([cluster.get(applierRef), deploymentsOf(cluster, place.namespace, 'controllers')])
@@ -30,7 +30,7 @@ export async function describeState(cluster: Cluster, place: FluxPlace, git: Bra
 
 async function describeInstance(cluster: Cluster, ref: Ref): Promise<string> {
   const instance = await cluster.get(ref)
-  if (instance === undefined) return `${nameOf(ref)} is not there`
+  if (instance === undefined) return `${nameOf(ref)} does not exist`
   const { wanted, applied } = instanceStateOf(instance)
   return `${nameOf(ref)} asks for ${wanted} and has applied ${applied}`
 }

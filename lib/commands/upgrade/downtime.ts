@@ -6,7 +6,7 @@ import { watch } from '../../kubernetes/watch.ts'
 
 /** For how long each controller did not work while its image changed: from the last moment of the old pod to the first of the new. */
 export interface Pauses {
-  /** Watches from now on; called again, it goes on. */
+  /** Watches from now on; called again, it continues. */
   readonly start: (cluster: Cluster) => void
   /** In milliseconds, of the controllers whose new pod works. */
   readonly measured: () => Readonly<Record<string, number>>

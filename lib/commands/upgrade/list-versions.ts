@@ -52,7 +52,7 @@ export async function listVersions({ session, target, console }: ListContext): P
   return { outcome: 'done', report: { fields }, isAnswer: true, verdict: `${newer} to upgrade to, and nothing was changed` }
 }
 
-/** What there is to choose from, and what stands in the way. */
+/** What there is to choose from, and what blocks the run. */
 interface Subject {
   readonly live: KubeObject | undefined
   /** The version of Flux that Git says, and that of the operator. */

@@ -30,7 +30,7 @@ export function remembering(step: Step, pauses: Pauses, memory: RunState): Step 
   }
 }
 
-/** What only the report tells of ends no upgrade: on a full disk it is reported by this process, or not at all. */
+/** What only the report reports ends no upgrade: on a full disk it is reported by this process, or not at all. */
 function noteMeasured(memory: RunState, pauses: UpgradeNotes['pauses']): void {
   try {
     note(memory, { pauses })

@@ -32,7 +32,7 @@ interface FluxBeforeRollback {
   readonly says: string
 }
 
-/** What a rollback finds, and puts back if it fails: what Git and the cluster say, whether or not that ran. */
+/** What a rollback finds, and restores if it fails: what Git and the cluster say, whether or not that ran. */
 export async function readStartAt(
   cluster: Cluster,
   { namespace, components, isApplied, versions, name, says }: FluxBeforeRollback,

@@ -33,7 +33,7 @@ import { apiFindings, leaving, nothingDone, suspendedFinding, versionNotes, type
 const versionSchema = v.object({ gitVersion: v.string() })
 
 /**
- * Looks at all that could stand in the way of another version of a Flux that any repository says, at whatever place.
+ * Checks all that could block another version of a Flux that any repository says, at whatever place.
  * @throws OperatorError `blocked` with every finding, not just the first
  */
 export async function preparePlace(session: Session, target: Target, asked: UpgradeRequest): Promise<UpgradeInputs> {
@@ -125,6 +125,6 @@ function linesAt(
   const [old, wanted] = [from[at.of], to[at.of]]
   const isSo = (version: string): boolean => at.says === version || at.says.startsWith(`${version}@`)
   if (old === wanted && isSo(wanted)) return { before: {}, after: {} }
-  // A digest that stands there too is put back with its tag.
+  // A digest that stands there too is restored with its tag.
   return { before: { [name]: isSo(old) ? at.says : old }, after: { [name]: wanted } }
 }

@@ -64,7 +64,7 @@ export interface UpgradeInputs {
 const versionSchema = v.object({ gitVersion: v.string() })
 
 /**
- * Looks at all that could stand in the way of other versions.
+ * Checks all that could block other versions.
  * @throws OperatorError `blocked` with every finding, not just the first
  */
 export async function prepareUpgrade(session: Session, target: Target, asked: UpgradeRequest): Promise<UpgradeInputs> {
@@ -96,7 +96,7 @@ async function prepareOwnTree(session: Session, target: Target, asked: UpgradeRe
   const distribution = isKnown ? await preflight.learn(() => readDistribution(artifact, session.registry, signal)) : undefined
   const changes = distribution === undefined ? undefined : apiChanges(crds, distribution, to.flux)
   const stale = changes === undefined ? [] : staleObjects(await listFluxObjects(cluster, crds), crds, changes.removedVersions)
-  // What may have to be put back: the FluxInstance as the chart makes it of the older versions.
+  // What may have to be restored: the FluxInstance as the chart makes it of the older versions.
   const older = asked.isBack ? lines.after : lines.before
   const instance = await preflight.learn(() => renderInstance(session, { tree, checkout, gitVersion }, older))
   const start = asked.isBack
@@ -131,7 +131,7 @@ async function prepareOwnTree(session: Session, target: Target, asked: UpgradeRe
 
 /**
  * The FluxInstance, and the HelmRelease that Git has for it.
- * @throws OperatorError `blocked` where one of them is not there
+ * @throws OperatorError `blocked` where one of them does not exist
  */
 async function readInstalled(
   cluster: Cluster,

@@ -27,7 +27,7 @@ export async function renderInstance(
 }
 
 /**
- * What a rollback finds, and puts back if it fails: what Git and the FluxInstance say, whether or not that ran.
+ * What a rollback finds, and restores if it fails: what Git and the FluxInstance say, whether or not that ran.
  * @param live the FluxInstance
  * @param after the version lines that it is to change in Git
  */

@@ -37,7 +37,7 @@ const notesSchema = v.object({
   /** The FluxInstance as Git has it of the old versions, or Flux's own manifests, packed: applied again, it is the rollback. */
   instance: v.exactOptional(objectSchema),
   manifests: v.exactOptional(v.string()),
-  /** What a rollback found, and puts back if it fails: what Git and the FluxInstance said, and whether that ran. */
+  /** What a rollback found, and restores if it fails: what Git and the FluxInstance said, and whether that ran. */
   start: v.optional(
     v.object({
       versions: versionsSchema,
@@ -70,7 +70,7 @@ const notesSchema = v.object({
   branch: v.exactOptional(v.string()),
   /** That the rollback was begun: there is no other way from there. */
   isGoingBack: v.boolean(),
-  /** That a rollback failed, and what ran before it is being put back. */
+  /** That a rollback failed, and what ran before it is being restored. */
   isReturning: v.optional(v.boolean(), false),
 })
 

@@ -120,7 +120,7 @@ function putBack(notes: UpgradeNotes, options: { ran: boolean; arrived: () => vo
   return ensurePutBack({ ...former, instance, isReinstall: isNewerMinor(to.flux, from.flux) })
 }
 
-/** Back to other versions because a person wants it: the same way, in the other direction of what was looked at. */
+/** Back to other versions because a person wants it: the same way, in the other direction of what was checked. */
 export function rollBackSteps(stage: UpgradeStage, notes: UpgradeNotes, arrived?: () => void): Step[] {
   const { from, to, before, after, images } = notes
   // Of components that this Flux does not run, the distribution tells the tags too.
@@ -131,7 +131,7 @@ export function rollBackSteps(stage: UpgradeStage, notes: UpgradeNotes, arrived?
   return isBack ? steps.filter(({ risk }) => risk === 'safe') : steps
 }
 
-/** What was looked at as that which is gone back to. The newer version knows what it has stored itself. */
+/** What was checked as that which is gone back to. The newer version knows what it has stored itself. */
 function startOf(notes: UpgradeNotes, start: NonNullable<UpgradeNotes['start']>): UpgradeNotes {
   const { versions, lines, instance, manifests } = start
   const former = { ...(instance === undefined ? {} : { instance }), ...(manifests === undefined ? {} : { manifests }) }

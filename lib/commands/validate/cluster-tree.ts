@@ -143,7 +143,7 @@ interface BuiltKustomization {
   readonly folder: string
 }
 
-/** The build of a Flux Kustomization; undefined where it is not of this repository, or its path is not there. */
+/** The build of a Flux Kustomization; undefined where it is not of this repository, or its path does not exist. */
 async function buildOf(
   { root, files, builder, rules, findings }: Workshop,
   start: ClusterRoot,
@@ -158,7 +158,7 @@ async function buildOf(
   }
   const folder = artifact(path)
   if (folder === undefined || !existsSync(join(root, folder))) {
-    unknown.add(`what ${one.kind} ${one.namespace}/${one.name} applies, whose path is not there`) // reported by the references
+    unknown.add(`what ${one.kind} ${one.namespace}/${one.name} applies, whose path does not exist`) // reported by the references
     return undefined
   }
   const outside = [

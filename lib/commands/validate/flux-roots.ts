@@ -141,7 +141,7 @@ export function bareRoot(folder: string): ClusterRoot {
   return { cluster: folder, root, where: `a ${kinds.configMap.kind}`, artifactOf: () => folderOf }
 }
 
-/** FluxInstances, and Kustomizations such as `flux bootstrap` writes, whose path is not there: Flux would follow nothing. */
+/** FluxInstances, and Kustomizations such as `flux bootstrap` writes, whose path does not exist: Flux would follow nothing. */
 export function lostRoots(root: string, manifests: Manifests, found: readonly ClusterRoot[]): Diagnostic[] {
   const documents = manifests.files.flatMap((file) => file.documents)
   const files = new Set(manifests.files.map(({ file }) => file))

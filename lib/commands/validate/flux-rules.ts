@@ -109,7 +109,7 @@ function checkInstance(release: ManifestObject, rules: Rules): Diagnostic[] {
   return found
 }
 
-/** The operator looks at the FluxInstance of one name only, and says nothing of others. */
+/** The operator reconciles the FluxInstance of one name only, and says nothing of others. */
 function checkInstanceName(instance: ManifestObject): Diagnostic[] {
   if (isInstanceName(instance.name)) return []
   const message = `${label(instance)} is not called flux, and the operator reconciles no other`

@@ -10,7 +10,7 @@ export interface Breach {
   readonly remedy: string
 }
 
-/** Compiles a JSON schema for few values: quickly. Formats are not looked at: neither the API nor Helm does. */
+/** Compiles a JSON schema for few values: quickly. Formats are not checked: neither the API nor Helm does. */
 export function compile(schema: YamlFields): (value: unknown) => Breach[] {
   const ajv = new Ajv({
     strict: false,

@@ -55,7 +55,7 @@ function reachedAt(path: string, files: Files, seen: Set<string>): SourceFile[] 
   return kustomizationOf(normal, files) === undefined ? [] : closure(normal, files, seen)
 }
 
-/** What kustomize would tell of too, but in four lines of its inner workings and without the line. */
+/** What kustomize would report too, but in four lines of its inner workings and without the line. */
 export function missingIn(kustomization: SourceFile, root: string): Diagnostic[] {
   const folder = posix.dirname(kustomization.file)
   const [document] = kustomization.documents

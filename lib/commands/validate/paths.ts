@@ -2,7 +2,7 @@ import { existsSync, readdirSync, realpathSync, statSync } from 'node:fs'
 import { dirname, join, relative, resolve } from 'node:path'
 import { OperatorError } from '../../base/errors.ts'
 
-/** What is looked at: the tree, the documents. */
+/** What is checked: the tree, the documents. */
 const parts = { kubernetes: /^kubernetes(\/|$)/, documents: /^(README\.md|docs(\/.*)?)$/ } as const
 
 /** Which part of the checkout a person asked for. */
@@ -21,7 +21,7 @@ export type ValidationSubject =
 /**
  * What the words name.
  * @param folder where the person typed them
- * @throws OperatorError `usage` for a path that is not there, and for several that are not of one repository
+ * @throws OperatorError `usage` for a path that does not exist, and for several that are not of one repository
  */
 export function subjectOf(root: string, folder: string, words: readonly string[]): ValidationSubject {
   const [first = ''] = words
@@ -82,7 +82,7 @@ function oneAtATime(words: readonly string[]): OperatorError {
 /**
  * The scope that the words on the command line name; everything where there are none.
  * @param folder where the person typed them
- * @throws OperatorError `usage` for a path that is not there, or that is not a part of what is looked at
+ * @throws OperatorError `usage` for a path that does not exist, or that is not a part of what is checked
  */
 export function scopeOf(root: string, folder: string, words: readonly string[]): Scope {
   const paths = words.map((word) => {

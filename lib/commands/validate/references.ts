@@ -13,7 +13,7 @@ import type { Rules } from './rules.ts'
 import type { Path } from './source.ts'
 import { unknownValue } from './variables.ts'
 
-/** Kinds whose every object the tree must hold itself: nothing but Git makes them, save for what the operator makes. */
+/** Kinds whose every object the tree must hold itself: nothing but Git makes them, except for what the operator makes. */
 const fromGit = ['GitRepository', 'OCIRepository', 'HelmRepository', 'Bucket', 'HelmRelease', 'Kustomization']
 
 export function isFlux({ object }: ManifestObject): boolean {

@@ -19,7 +19,7 @@ const fields = ['resources', 'components', 'bases']
 
 /**
  * Flux builds bases that are on a server; these scripts fetch nothing that a repository names. Where it names some, a copy of it is built,
- * whose kustomizations have those lines taken out; all else is checked.
+ * whose kustomizations have those lines removed; all else is checked.
  */
 export async function withoutRemoteBases(root: string, files: readonly SourceFile[]): Promise<LocalRepository> {
   const rewritten = withoutServers(files)

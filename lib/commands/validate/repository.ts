@@ -14,7 +14,7 @@ import { checkSettings } from './settings-form.ts'
 import type { SourceFile } from './source.ts'
 import type { Validation, ValidationTools } from './validate.ts'
 
-/** How a repository is looked at. */
+/** How a repository is checked. */
 export interface RepositoryCheck {
   readonly rules: Rules
   readonly given: GivenValues
@@ -23,7 +23,7 @@ export interface RepositoryCheck {
 }
 
 /**
- * Everything that can be known without a cluster about a repository that Flux follows, whatever its layout: what is looked at is what Flux
+ * Everything that can be known without a cluster about a repository that Flux follows, whatever its layout: what is checked is what Flux
  * would apply, from each root on.
  * @throws OperatorError `usage` where there is nothing that Flux could follow
  */

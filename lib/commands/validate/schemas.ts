@@ -19,7 +19,7 @@ export interface OperatorRelease {
   readonly version: string
 }
 
-/** What one run of schemas finds, and says that it could not look at. */
+/** What one run of schemas finds, and says that it could not check. */
 export interface SchemaCheck {
   readonly findings: Diagnostic[]
   readonly notChecked: string[]

@@ -35,7 +35,7 @@ export async function filesBelow(root: string, folder: string, ending: RegExp): 
     .sort()
 }
 
-/** Reads YAML as the API's own parsers do, and tells everything that they would refuse or silently take otherwise. */
+/** Reads YAML as the API's own parsers do, and reports everything that they would refuse or silently take otherwise. */
 export async function readSource(root: string, file: string): Promise<{ source: SourceFile; findings: Diagnostic[] }> {
   const text = await readFile(join(root, file), 'utf8')
   const lines = new LineCounter()

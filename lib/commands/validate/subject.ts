@@ -12,7 +12,7 @@ import { validateRepository } from './repository.ts'
 import type { Rules } from './rules.ts'
 import { validate, type Validation, type ValidationTools } from './validate.ts'
 
-/** How a subject is looked at. */
+/** How a subject is checked. */
 export interface SubjectCheck {
   /** Where none are named, this project's own hold for this checkout alone. */
   readonly rules: Rules | undefined

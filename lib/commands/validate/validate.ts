@@ -30,16 +30,16 @@ export interface Validation {
   readonly findings: readonly Diagnostic[]
   /** What may be a problem, and may be right for a version that is not known here. */
   readonly warnings: readonly Diagnostic[]
-  /** What could not be looked at, and why. */
+  /** What could not be checked, and why. */
   readonly notChecked: readonly string[]
   /** What was: for the last line. */
   readonly checked: string
-  /** Where the versions of Flux and of its operator stand, in a repository that was looked at as such. */
+  /** Where the versions of Flux and of its operator stand, in a repository that was checked as such. */
   readonly versions?: readonly VersionPlace[]
 }
 
 /**
- * Everything that can be known without a cluster about a checkout, as far as the scope goes. The tree is looked at as a whole, for its
+ * Everything that can be known without a cluster about a checkout, as far as the scope goes. The tree is checked as a whole, for its
  * parts refer to each other; reported is what the scope covers.
  */
 export async function validate(

@@ -116,7 +116,7 @@ export function substituted(
   { rules, findings }: { readonly rules: Rules; readonly findings: Diagnostic[] },
 ): string {
   const texts = textsOf(variables)
-  if (Object.keys(texts).length === 0 && absent.length === 0) return build.text // Flux then looks at no variable at all
+  if (Object.keys(texts).length === 0 && absent.length === 0) return build.text // Flux then substitutes no variable at all
   for (const [name, { place }] of Object.entries(variables)) {
     if (isVariableName(name) || place === undefined || rules === 'project') continue // flux build says it
     const message = `${name} cannot be the name of a variable: Flux refuses all variables of it`

@@ -32,7 +32,7 @@ export const certificates: Probe = {
 
 interface CertificateEnding extends Ending {
   readonly ref: Ref
-  /** Why it is looked at: what names it, or what it is asked about. */
+  /** Why it is checked: what names it, or what it is asked about. */
   readonly by: string
   readonly next: string
   /** Flux does not get on without it. */

@@ -52,7 +52,7 @@ export const revision: Probe = {
     if (commit === undefined && name === undefined && semver !== undefined) {
       return doesNotApply(`${object} follows the newest tag in ${semver}, and no branch`)
     }
-    // What Flux reads without a login, anybody can be asked for; else there is nobody to ask, which is not trouble of Flux's.
+    // What Flux reads without a login, anyone can be asked for; else there is nobody to ask, which is not trouble of Flux's.
     if ((spec.secretRef !== undefined || spec.provider !== 'generic') && loginFor(login, spec.url).kind === 'none') {
       return doesNotApply(`not compared with Git: ${whyNoLogin(login, spec.url)}`)
     }

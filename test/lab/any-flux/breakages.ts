@@ -143,7 +143,7 @@ export const breakages: Readonly<Record<string, Breakage>> = {
   alerts: { state: 'fail', inject: alertsBreakage },
 }
 
-/** Takes away what the kind's own tool then puts back. */
+/** Removes what the kind's own tool then restores. */
 async function removed(world: World, kind: FluxKind, ref: Ref): Promise<Broken> {
   await removeNow(world, ref)
   return { object: nameOf(ref), undo: () => kind.repair(world) }

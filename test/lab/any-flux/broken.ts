@@ -15,7 +15,7 @@ export async function applied(world: World, object: string, manifest: object): P
   return { object, undo: () => removeNow(world, ref) }
 }
 
-/** Takes away the object that there is now, and waits until it is gone. */
+/** Removes the object that there is now, and waits until it is gone. */
 export async function removeNow({ cluster, until }: World, ref: Ref): Promise<void> {
   const uid = (await cluster.get(ref))?.metadata.uid
   if (uid === undefined) return

@@ -13,7 +13,7 @@ export interface FluxKind {
   readonly installedBy: 'cli' | 'operator'
   /** Installs it by the tool that people have for it, and has it follow what is theirs. */
   readonly install: (world: World) => Promise<void>
-  /** Has the same tool put back what of it is gone. */
+  /** Has the same tool recreate what of it is gone. */
   readonly repair: (world: World) => Promise<unknown>
   /** The source that it follows. */
   readonly source: Ref & { readonly namespace: string }
@@ -143,7 +143,7 @@ const ociWithShard: FluxKind = {
   without: ['revision'],
 }
 
-/** This repository's, which another checkout looks at that has no folder for it; what is to survive follows the same source. */
+/** This repository's, which another checkout checks that has no folder for it; what is to survive follows the same source. */
 const ours: FluxKind = {
   ...ofOperator,
   async install(world) {

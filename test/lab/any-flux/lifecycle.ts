@@ -46,7 +46,7 @@ export async function untilHealthy({ lab, cluster, turned, until }: World): Prom
 /** Breaks one thing, and sees that its probe turns, and no other. */
 export async function checkProbe(world: World, kind: FluxKind, id: string): Promise<void> {
   const breakage = breakages[id]
-  if (breakage === undefined) throw new Error(`nothing breaks what the probe ${id} looks at`)
+  if (breakage === undefined) throw new Error(`nothing breaks what the probe ${id} checks`)
   const { object, undo, look } = await breakage.inject(world, kind)
   try {
     let seen: readonly ProbeResult[] = []
@@ -62,7 +62,7 @@ export async function checkProbe(world: World, kind: FluxKind, id: string): Prom
   await untilHealthy(world)
 }
 
-/** The probes that have something to look at on this kind of cluster. */
+/** The probes that have something to check on this kind of cluster. */
 export function probesOf({ without }: FluxKind): string[] {
   return allProbes.map(({ id }) => id).filter((id) => !without.includes(id))
 }

@@ -12,7 +12,7 @@ import { fluxKinds } from '../../../lib/flux/kinds.ts'
 import type { TestLab } from '../harness.ts'
 import { openWorkstation, type Workstation, type WorkstationOptions } from './workstation.ts'
 
-/** A Flux on the lab, the machine of the person who has it, and the probes' looks at it. */
+/** A Flux on the lab, the machine of the person who has it, and the probes' checks it. */
 export interface World {
   readonly lab: TestLab
   readonly cluster: Cluster

@@ -58,7 +58,7 @@ describe('what fails for one reason', () => {
     return lines
   }
 
-  test('is one line with a count, and the first to look at', () => {
+  test('is one line with a count, and the first to check', () => {
     expect(shown([trouble('shop', 'no such path'), ...same])).toEqual([
       '✗ Kustomizations: not Ready',
       '    Kustomization shop/apps: no such path',

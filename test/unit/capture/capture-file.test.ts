@@ -71,7 +71,7 @@ describe('a capture in its file', () => {
     await writeCapture(path, capture, { is: 'recipients', recipients: [own.recipient, other.recipient] })
   })
 
-  test('is read as it was written, by everybody it is for', async () => {
+  test('is read as it was written, by everyone it is for', async () => {
     for (const identity of [own, other]) {
       const opened = await openCapture(path, { is: 'identities', identities: [identity], file: 'a.key' })
       expect(opened).toEqual(capture)
@@ -108,7 +108,7 @@ describe('a capture in its file', () => {
     writeFileSync(path, content)
     expect(await refusal(openCapture(path, decryptor))).toBe(`${path} is not a capture: it is not a file encrypted with age`)
   })
-  test('is refused when it is not there', async () => {
+  test('is refused when it does not exist', async () => {
     rmSync(path)
     expect(await refusal(openCapture(path, decryptor))).toContain(`the capture ${path} cannot be read: ENOENT`)
   })
@@ -116,7 +116,7 @@ describe('a capture in its file', () => {
     ['what is not packed', Buffer.from('canary')],
     ['another’s text', gzipSync('canary\n')],
     ['nothing', gzipSync('')],
-    ['fewer objects than it tells of', gzipSync([...linesOf(capture)].slice(0, 1).join(''))],
+    ['fewer objects than it reports', gzipSync([...linesOf(capture)].slice(0, 1).join(''))],
   ])('is refused, and not quoted, when it holds %s', async (_what, content) => {
     await seal(content)
     expect(await refusal(openCapture(path, decryptor))).toBe(`${path} can be decrypted, but contains no capture`)

@@ -66,7 +66,7 @@ describe('the keys of a capture', () => {
       'what was given is not a valid age recipient: one is "age1" and 58 more letters and digits',
     ],
     [
-      'with an identity that is not there',
+      'with an identity that does not exist',
       () => captureKeys(asked({ identity: join(folder, 'none') })),
       `the identity ${join(folder, 'none')} cannot be read`,
     ],

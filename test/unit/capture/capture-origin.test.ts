@@ -114,7 +114,7 @@ describe('Helm’s memory of a release', () => {
     expect(readStorage([crds, old, hooks])).toEqual({ elsewhere: [old, hooks], unreadable: [] })
     expect(objectsOfRelease(crds, 'flux-system')).toEqual([])
   })
-  test('is named where it cannot be read, and carried along, save where it is Flux’s own or another revision tells', () => {
+  test('is named where it cannot be read, and carried along, except where it is Flux’s own or another revision tells', () => {
     const truncated = Buffer.from(gzipSync('{"name":"web"}').subarray(0, 20)).toString('base64')
     const broken = [stored('web', 1, truncated), stored('flux-operator', 1, truncated), stored('here', 1, truncated)]
     const [text, list] = [stored('text', 1, 'no base64 of anything'), stored('list', 1, Buffer.from('"web"').toString('base64'))]

@@ -85,14 +85,14 @@ describe('kubectl’s to do is', () => {
     ['a proxy', token, { 'proxy-url': 'http://proxy.example' }],
     ['a server without TLS', token, { server: 'http://api.example' }],
     ['an authority of the system', token, { 'certificate-authority-data': undefined }],
-    ['an authority that is not looked at', token, { 'insecure-skip-tls-verify': true }],
-    ['an authority in a file that is not there', token, { 'certificate-authority-data': undefined, 'certificate-authority': 'ca.crt' }],
+    ['an authority that is not checked', token, { 'insecure-skip-tls-verify': true }],
+    ['an authority in a file that does not exist', token, { 'certificate-authority-data': undefined, 'certificate-authority': 'ca.crt' }],
     ['what is not known here', token, { 'another-way': true }],
   ])('%s', (_, user, cluster) => {
     expect(findStaticLogin('infra', write(user, cluster))).toBeUndefined()
   })
 
-  test('a context that is not there, a file that is none, and none at all', () => {
+  test('a context that does not exist, a file that is none, and none at all', () => {
     expect(findStaticLogin('other', write(token))).toBeUndefined()
     const path = join(folder, 'broken')
     writeFileSync(path, '{')
@@ -109,7 +109,7 @@ describe('kubectl’s to do is', () => {
     expect(findStaticLogin('infra', path)).toBeUndefined()
   })
 
-  test('a way through the proxy that the environment names, but for this machine', () => {
+  test('a way through the proxy that the environment names, except for this machine', () => {
     vi.stubEnv('HTTPS_PROXY', 'http://proxy.example:3128')
     expect(findStaticLogin('infra', write(token))).toBeUndefined()
     expect(findStaticLogin('infra', write(token, { server: 'https://127.0.0.1:6443' }))).toMatchObject({ token: 'sesame' })

@@ -54,7 +54,7 @@ test('what a kustomization names is followed, and nothing else beside it', async
   ])
 })
 
-test('a folder without a kustomization is followed as a whole; what leads out of the repository, or is not there, is left out', async () => {
+test('a folder without a kustomization is followed as a whole; what leads out of the repository, or does not exist, is left out', async () => {
   const outside = mkdtempSync(join(tmpdir(), 'outside-'))
   writeFileSync(join(outside, 'theirs.yaml'), 'a: b\n')
   write('all/deep/one.yaml', 'a: b\n')

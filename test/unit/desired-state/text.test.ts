@@ -45,7 +45,7 @@ describe('the redactor', () => {
   test('hides user and password in any URL without being reported', () => {
     expect(createRedactor().clean('cannot clone https://me:secret@git.example.com/x')).toBe('cannot clone https://***@git.example.com/x')
     expect(createRedactor().clean('ssh://git:secret@git.example.com/x')).toBe('ssh://***@git.example.com/x')
-    expect(createRedactor().clean('ssh://git@git.example.com/x')).toBe('ssh://git@git.example.com/x') // everybody's user
+    expect(createRedactor().clean('ssh://git@git.example.com/x')).toBe('ssh://git@git.example.com/x') // everyone's user
   })
   const secret = 'p"ä<ss>&w0rd\\of+the/company'
   const auth = Buffer.from(`flux:${secret}`).toString('base64')
@@ -117,10 +117,10 @@ describe('lines on a narrow terminal', () => {
     expect(wrap('  one two three four', 12)).toEqual(['  one two', '  three four'])
     expect(wrap('  a pod for each', 8)).toEqual(['  a pod', '  for', '  each'])
   })
-  test('go on below the first word behind a name in a column of its own', () => {
+  test('continue below the first word behind a name in a column of its own', () => {
     expect(wrap('  follows    one two three', 20)).toEqual(['  follows    one two', '             three'])
   })
-  test('go on below the first word of a numbered line', () => {
+  test('continue below the first word of a numbered line', () => {
     expect(wrap('  1. ✚ Create it: create Namespace x', 22)).toEqual(['  1. ✚ Create it:', '       create', '       Namespace x'])
   })
 })

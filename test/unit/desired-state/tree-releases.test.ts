@@ -24,7 +24,7 @@ describe.each([operator, instance])('HelmRelease $metadata.name', (release) => {
   })
 })
 
-test('a deleted operator is missed within a minute; the instance is looked at every half hour', () => {
+test('a deleted operator is missed within a minute; the instance is checked every half hour', () => {
   expect(operator).toMatchObject({ spec: { interval: '1m' } })
   expect(instance).toMatchObject({ spec: { interval: '30m' } })
 })
@@ -62,7 +62,7 @@ test('each value of web_ui has its values, and off is the default', () => {
   expect(operator).toMatchObject({ spec: { valuesFrom: [reference, {}] } })
 })
 
-test('the FluxInstance has the name the operator looks at, is repaired within a minute, and outlives its release', () => {
+test('the FluxInstance has the name the operator reconciles, is repaired within a minute, and outlives its release', () => {
   expect(instance).toMatchObject({
     spec: {
       values: {
@@ -85,7 +85,7 @@ describe('the patches of Flux', () => {
   const patchesOf = (controller: string): unknown[] =>
     patches.filter(({ target }) => new RegExp(`^(${target.name})$`).test(controller)).map(({ patch }): unknown => parse(patch))
 
-  test('hold nothing that Flux would take for a variable, but for the limits', () => {
+  test('hold nothing that Flux would take for a variable, except for the limits', () => {
     const variables = /\$\{(kustomize|controllers)_memory_limit:=256Mi\}/g
     for (const { patch, target } of patches) expect((patch + target.name).replaceAll(variables, '')).not.toContain('$')
   })

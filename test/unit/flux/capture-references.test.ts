@@ -98,7 +98,7 @@ describe('what an object of Flux refers to', () => {
   test.each([
     ['a chart’s values are the chart’s own', 'HelmRelease', 'values: {auth: {secretRef: {name: theirs}}}'],
     [
-      'what a ResourceSet makes is looked at itself',
+      'what a ResourceSet makes is checked itself',
       'ResourceSet',
       'resources: [{kind: Kustomization, spec: {decryption: {secretRef: {name: it}}}}]',
     ],

@@ -31,7 +31,7 @@ test('manifests say the images of their version and the API versions that it ser
   expect([...distribution.imagesOf('2.9.4'), ...distribution.apisOf('2.9.4')]).toEqual([])
 })
 
-test('what is put back bears the marks of the Kustomization that applies it, and leaves what Flux follows alone', () => {
+test('what is restored bears the marks of the Kustomization that applies it, and leaves what Flux follows alone', () => {
   const kept = unpacked(packed(asAppliedBy(objects, { namespace: 'flux-system', name: 'root' })))
   expect(kept.map(({ kind }) => kind)).toEqual(['CustomResourceDefinition', 'Deployment', 'Deployment'])
   expect(kept[1]?.metadata.labels).toEqual({

@@ -17,7 +17,7 @@ interface Made {
   readonly args?: readonly string[]
 }
 
-/** A Deployment of a controller as `flux install` makes it, but for what is said. */
+/** A Deployment of a controller as `flux install` makes it, except for what is said. */
 function controller(
   name: string,
   { namespace = 'flux-system', manager = 'flux', containers = ['manager'], args = [], ...made }: Made = {},
@@ -135,7 +135,7 @@ describe('how Flux was installed', () => {
   })
 })
 
-describe('the flags that bring back what flux install had made', () => {
+describe('the flags that recreate what flux install had made', () => {
   const place = { version: '2.9.5', namespace: 'gitops', components: ['source-controller', 'kustomize-controller'] }
   const pod = (deployment: KubeObject, more: object): KubeObject =>
     parseObject({

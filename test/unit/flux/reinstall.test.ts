@@ -73,7 +73,7 @@ test('a chart comes from where the HelmRelease has it, in a version that the reg
 test.each([
   ['1m0s', ''],
   ['10m0s', ' --interval=10m0s'],
-])('after a flux bootstrap that looks at Git every %s, the command says%s', async (interval, flag) => {
+])('after a flux bootstrap that checks Git every %s, the command says%s', async (interval, flag) => {
   const git = parseObject({ ...fluxKinds.gitRepository, metadata: source, spec: { interval } })
   const [command] = await commandsOf({ installedBy: 'cli', expectsOperator: false }, git, rootAt('./clusters/infra'))
   expect(command?.split(' --version')[0]).toBe(

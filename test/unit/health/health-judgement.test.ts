@@ -88,7 +88,7 @@ describe('one object', () => {
       { kind: 'HelmRelease', status: { ...ready('Unknown', 'Progressing', 1), observedGeneration: -1, failures: 2 } },
       { is: 'fails', reason: 'tries again after 2 failures: Progressing' },
     ],
-    ['never looked at', {}, { is: 'fails', cause: 'ignored', reason: 'its controller has not observed generation 1', since: ago(90) }],
+    ['never checked', {}, { is: 'fails', cause: 'ignored', reason: 'its controller has not observed generation 1', since: ago(90) }],
     ['made just now', { metadata: { creationTimestamp: ago(1) } }, { is: 'busy' }],
     [
       'stalled, though Ready',
@@ -122,7 +122,7 @@ describe('one object', () => {
       { is: 'fails', cause: 'ignored', since: ago(30) },
     ],
     [
-      'whose source is not there',
+      'whose source does not exist',
       { spec: { sourceRef: { kind: 'GitRepository', name: 'gone' } }, status: ready('True', 'Succeeded', 5) },
       { is: 'fails', cause: 'missing', reason: 'needs GitRepository apps/gone, which does not exist' },
     ],

@@ -136,7 +136,7 @@ describe('what was changed again and again', () => {
     ],
     ['twice', { count: 2, first: 15, last: 2 }, [follower(), made(git, fetched(90))]],
     [
-      'by the operator, that takes off what flux reconcile asks',
+      'by the operator, that removes what flux reconcile asks',
       { by: flux, line: 'GitRepository/flux-system/flux-system configured', count: 5, first: 30, last: 1 },
       [made(flux), made(git, { ...fetched(90), metadata: { generation: 12 }, status: { lastHandledReconcileAt: ago(1.5) } })],
     ],
@@ -178,7 +178,7 @@ describe('what was changed again and again', () => {
     expect(found).toMatchObject([{ object: nameOf(settings), by: nameOf(root), isUnprovoked: true }])
   })
 
-  test('is one though Events, which are rationed, tell nothing of it any more', async () => {
+  test('is one though Events, which are rationed, say nothing of it any more', async () => {
     const written = [{ manager: 'kustomize-controller', operation: 'Apply', time: ago(0.1) }]
     const pulled = follower({
       spec: { interval: '2s' },
@@ -222,7 +222,7 @@ describe('the second reading', () => {
     isUnprovoked: true,
   }
   const inventory = { status: { inventory: { entries: [{ id: `${namespace}_${settings.name}__ConfigMap`, v: 'v1' }] } } }
-  /** A cluster whose ConfigMap is written each time that it is looked at, or never. */
+  /** A cluster whose ConfigMap is written each time that it is checked, or never. */
   function pulling(isPulled: boolean): Cluster {
     let checks = 0
     const cluster = clusterWith(() => [made(root, inventory), written(isPulled ? checks : 0)])

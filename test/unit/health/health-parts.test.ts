@@ -42,7 +42,7 @@ describe('what a foreign manager owns goes to the owner', () => {
     const alone = { ...hand, fieldsV1: { 'f:spec': { 'f:suspend': {} } } }
     expect(handOver([alone, own], ['kubectl-edit'], 'kustomize-controller')).toEqual([alone, own])
   })
-  test('of which Flux takes away what its owner does not state', () => {
+  test('of which Flux removes what its owner does not state', () => {
     const metadata = { name: 'shop', labels: { 'kustomize.toolkit.fluxcd.io/name': 'apps' } }
     const fieldsV1 = { 'f:spec': { 'f:suspend': {}, 'f:url': {}, 'f:interval': {} } }
     const object = parseObject({ ...fluxKinds.gitRepository, metadata: { ...metadata, managedFields: [{ ...hand, fieldsV1 }, own] } })
@@ -139,7 +139,7 @@ test('each named problem has its section in the runbook', () => {
   }
 })
 
-test('a probe that had nothing to look at has no tick', () => {
+test('a probe that had nothing to check has no tick', () => {
   const { console, lines } = recordingConsole()
   const probed = { id: 'alerts', title: 'Alerts', state: 'ok', detail: 'not checked: no PROMETHEUS_URL (.env.example)' } as const
   showProbes(

@@ -7,7 +7,7 @@ import { clusterAt } from '../../../lib/kubernetes/client.ts'
 import { kinds, type KubeObject, nameOf, parseObject } from '../../../lib/kubernetes/objects.ts'
 import { socketEndpoint } from '../../../lib/kubernetes/transport.ts'
 
-// What of Flux is only a person's to put back: it was installed by the flux CLI, or by Helm, and no object of Flux keeps it.
+// What of Flux is only a person's to restore: it was installed by the flux CLI, or by Helm, and no object of Flux keeps it.
 const namespace = 'flux-system'
 const release = { 'meta.helm.sh/release-name': 'operator', 'meta.helm.sh/release-namespace': namespace }
 

@@ -83,7 +83,7 @@ test('a probe that does not apply has no ✔; one that failed says what is next,
   showProbes(
     console,
     [
-      { id: 'alerts', title: 'Alerts', state: 'ok', applies: false, detail: 'not looked at' },
+      { id: 'alerts', title: 'Alerts', state: 'ok', applies: false, detail: 'not checked' },
       { id: 'revision', title: 'Revision', state: 'unknown', detail: 'the check failed: no network', next: 'git ls-remote' },
       {
         id: 'managers',
@@ -96,7 +96,7 @@ test('a probe that does not apply has no ✔; one that failed says what is next,
     0,
   )
   expect(lines).toEqual([
-    '– Alerts: not looked at',
+    '– Alerts: not checked',
     '✗ Revision: the check failed: no network',
     '    → git ls-remote',
     '✗ Field managers: 2 objects',

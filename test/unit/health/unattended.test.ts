@@ -44,7 +44,7 @@ const installation = {
   expectsOperator: false,
 }
 const runningSince = () => -Infinity
-/** Why nobody reconciles the object; undefined where someone does. */
+/** Why no controller reconciles the object; undefined where someone does. */
 function whyOf(object: FluxObject, there: readonly KubeObject[] = [main, source, blue], more: Partial<typeof installation> = {}) {
   const flux = { ...installation, ...more }
   const judgement = unattended([object], { installation: flux, deployments: wantedDeployments(flux, there), now, runningSince }).get(
@@ -53,7 +53,7 @@ function whyOf(object: FluxObject, there: readonly KubeObject[] = [main, source,
   return judgement?.is === 'fails' ? judgement.reason : undefined
 }
 
-describe('an object that nobody reconciles', () => {
+describe('an object that no controller reconciles', () => {
   test('is of a kind whose controller is not part of this Flux', () => {
     expect(whyOf(made(image))).toBe('no controller reconciles it: this Flux has no image-reflector-controller')
     expect(whyOf(made(alert))).toBe('no controller reconciles it: this Flux has no notification-controller')
@@ -62,7 +62,7 @@ describe('an object that nobody reconciles', () => {
     expect(whyOf(made(fluxKinds.resourceSet))).toBeUndefined()
     expect(whyOf(made(image, { spec: { suspend: true } }))).toBeUndefined()
   })
-  test('is for a shard that is not there', () => {
+  test('is for a shard that does not exist', () => {
     const none = 'no controller reconciles it: it is for shard green, for which there is no kustomize-controller'
     expect(whyOf(made(fluxKinds.kustomization, { shard: 'green' }))).toBe(none)
     expect(whyOf(made(fluxKinds.kustomization, { shard: 'blue' }))).toBeUndefined()

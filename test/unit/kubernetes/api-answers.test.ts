@@ -66,7 +66,7 @@ describe('an object is gone', () => {
 describe('a list whose snapshot has expired between two pages', () => {
   const expired = status(410, 'Expired', { continue: 'later' })
 
-  test('goes on where it was, with what there is now', async () => {
+  test('continues where it was, with what there is now', async () => {
     const { cluster, asked } = clusterAnswering(page(['one'], 'next'), expired, page(['two']))
     expect((await cluster.list(kinds.namespace)).map(({ metadata }) => metadata.name)).toEqual(['one', 'two'])
     expect(asked).toEqual(['', 'next', 'later'])

@@ -36,7 +36,7 @@ function contested(times: number): { cluster: Cluster; story: unknown[]; run: (t
   return { cluster, story, run: (timeout) => takeOff(cluster, heldOf(first), timeout) }
 }
 
-test('an object that another writes to meanwhile is looked at again, and keeps the finalizer that came', async () => {
+test('an object that another writes to meanwhile is checked again, and keeps the finalizer that came', async () => {
   const { story, run } = contested(2)
   await run(60_000)
   expect(story).toEqual([{ metadata: { resourceVersion: '3', finalizers: ['example.com/billing'] } }])

@@ -23,7 +23,7 @@ const minimal = Object.keys(values)
   .map((key) => `  ${key}: "x"\n`)
   .join('')
 
-test('a cluster that takes the manifests inside its operator goes on doing so', () => {
+test('a cluster that takes the manifests inside its operator keeps doing so', () => {
   const text = `data:\n${minimal.replace('distribution_artifact: "x"', 'distribution_artifact: ""')}`
   expect(parse(withSettings(text, 'settings.yaml', values))).toMatchObject({ data: { ...values, distribution_artifact: '' } })
 })

@@ -69,7 +69,7 @@ test('what is held back arrives later', async () => {
   expect(Date.now() - started).toBeGreaterThanOrEqual(149)
 })
 
-test('what is held back arrives in order, also when the delay is taken away meanwhile', async () => {
+test('what is held back arrives in order, also when the delay is removed meanwhile', async () => {
   proxy.setTarget(echoPort)
   proxy.delay(150)
   const socket = connect({ port: proxy.port, host: '127.0.0.1', noDelay: true })

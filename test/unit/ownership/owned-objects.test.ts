@@ -53,7 +53,7 @@ describe('by exact name and content', () => {
     expect(matches('flux-crd-controller', bound('crd-controller', 'kustomize-controller', 'source-controller'))).toBe(true)
     expect(matches('flux-crd-controller', bound('crd-controller', 'kustomize-controller', 'jane'))).toBe(false)
   })
-  test('nothing goes by a name that is everybody’s', () => {
+  test('nothing goes by a name that is everyone’s', () => {
     expect(exactNames('flux-system').map(({ ref }) => ref.name)).not.toContain('manager-role')
   })
 })
@@ -107,7 +107,7 @@ describe('finalizers', () => {
     expect(judgeNamespaceFinalizers(namespace('2026-01-02T03:04:05Z'), true)).toEqual([{ is: 'notice', what: reported }])
     expect(judgeNamespaceFinalizers(undefined, false)).toEqual([])
   })
-  test('on the namespace that are still there after someone deleted it stand in the way', () => {
+  test('on the namespace that are still there after someone deleted it block the run', () => {
     expect(judgeNamespaceFinalizers(namespace('2026-01-02T03:04:05Z'), false).map(({ is, what }) => `${is}: ${what}`)).toEqual([
       `blocks: Namespace flux-system has a finalizer that is not Flux's: ${rancher}`,
     ])

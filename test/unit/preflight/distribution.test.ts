@@ -51,7 +51,7 @@ describe('a distribution artifact', () => {
     expect([...distribution.imagesOf('2.7.0')]).toEqual([])
   })
 
-  test('tells which API versions a version of Flux takes away', () => {
+  test('shows which API versions a version of Flux removes', () => {
     const buckets = { name: 'buckets.source.toolkit.fluxcd.io', kind: 'Bucket', group: 'source.toolkit.fluxcd.io' }
     const there = { ...buckets, versions: ['v1', 'v1beta2'], served: ['v1', 'v1beta2'], storage: 'v1', stored: ['v1'], isEstablished: true }
     const changes = apiChanges([there, { ...there, name: 'alerts.notification.toolkit.fluxcd.io' }], made(), '2.9.5')

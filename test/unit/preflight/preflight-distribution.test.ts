@@ -7,17 +7,17 @@ import type { RegistryLogin } from '../../../lib/tools/registry-login.ts'
 const signal = new AbortController().signal
 const login: RegistryLogin = { username: 'jane', password: 'hunter2' }
 let host = ''
-/** A registry that shows `open` to anybody with its token, `private` to jane, and nothing else; `broken` breaks it. */
+/** A registry that shows `open` to anyone with its token, `private` to jane, and nothing else; `broken` breaks it. */
 const server = createServer((request: IncomingMessage, response: ServerResponse) => {
   const isJane = request.headers.authorization === `Basic ${Buffer.from('jane:hunter2').toString('base64')}`
   const url = new URL(request.url ?? '', `http://${host}`)
   const answer = (status: number, body = '', headers: Record<string, string> = {}): void =>
     void response.writeHead(status, headers).end(body)
   if (url.pathname === '/token')
-    return answer(200, JSON.stringify({ token: `${isJane ? 'jane' : 'anybody'} ${url.searchParams.get('scope')}` }))
+    return answer(200, JSON.stringify({ token: `${isJane ? 'jane' : 'anyone'} ${url.searchParams.get('scope')}` }))
   const name = url.pathname.split('/')[2] ?? ''
   if (name === 'broken') return answer(500)
-  const wanted = `${name === 'private' ? 'jane' : 'anybody'} repository:${name}:pull`
+  const wanted = `${name === 'private' ? 'jane' : 'anyone'} repository:${name}:pull`
   if (request.headers.authorization !== `Bearer ${wanted}`) {
     return answer(401, '', { 'www-authenticate': `Bearer realm="http://${host}/token",service="here",scope="repository:${name}:pull"` })
   }
@@ -41,7 +41,7 @@ describe('the distribution artifact', () => {
     expect(await reported(`oci://${host}/open:v1`)).toEqual([])
     expect(await reported('')).toEqual([])
   })
-  test('that is not there', async () => {
+  test('that does not exist', async () => {
     expect(await reported(`oci://${host}/open:v2`)).toEqual([`blocks: the distribution artifact oci://${host}/open:v2 does not exist`])
   })
   test('that is not an artifact', async () => {

@@ -160,7 +160,7 @@ describe('the age key', () => {
       `nothing can decrypt ${path}: Secret sops-age holds an age key as age.key, but Flux reads only entries whose names end in .agekey`,
     ])
   })
-  test('that a capture brings back is not missed', async () => {
+  test('that a capture restores is not missed', async () => {
     put(await encrypted([own.recipient]))
     expect(await checkSopsKey(tree, checkout, () => Promise.resolve('later'))).toEqual([])
   })

@@ -16,7 +16,7 @@ const signal = new AbortController().signal
 const reported = (findings: readonly { is: string; what: string }[]): string[] => findings.map(({ is, what }) => `${is}: ${what}`)
 
 describe('a preflight', () => {
-  test('tells all that stands in the way at once, in the order it was asked for, each with its remedy', async () => {
+  test('reports all that blocks the run at once, in the order it was asked for, each with its remedy', async () => {
     const preflight = createPreflight(signal)
     const slow = async (): Promise<never> => {
       await new Promise((resolve) => setImmediate(resolve))
@@ -109,7 +109,7 @@ describe('the programs', () => {
   test.each(['v3.10.0', 'v3.20.1', 'v4.2.4'])('helm %s is recent enough', (helm) => {
     expect(judgePrograms({ ...fine, helm, git: 'git version 2.30.0' }, needs)).toEqual([])
   })
-  test('a program that tells nothing is a finding', () => {
+  test('a program that says nothing is a finding', () => {
     expect(reported(judgePrograms({ ...fine, helm: '' }, needs))).toEqual(['blocks: helm does not report its version: it says ""'])
   })
 })

@@ -56,7 +56,7 @@ describe('the run that was interrupted on a cluster', () => {
     leave(6, 'bootstrap', { ended: 'done' })
     expect(last()).toBeUndefined()
   })
-  test('is none that was put back, that is of another cluster, or that cannot be resumed', () => {
+  test('is none that was restored, that is of another cluster, or that cannot be resumed', () => {
     leave(1, 'teardown', { ended: 'put-back' })
     leave(2, 'teardown', { uid: 'two' })
     leave(3, 'capture')
@@ -117,7 +117,7 @@ describe('what is said first', () => {
     // Where it is resumed, that is asked for.
     expect(await said(() => Promise.resolve(undefined), 'teardown')).toEqual([])
   })
-  test('is no interruption of a run that goes on elsewhere', async () => {
+  test('is no interruption of a run that continues elsewhere', async () => {
     const runId = leave(1, 'upgrade', { host: 'elsewhere' })
     expect(await said(() => Promise.resolve(lease(`me@elsewhere ${runId}`)))).toEqual([
       `◎ me@elsewhere ${runId} is changing this cluster, in phase: Put Flux back to 2.9.4`,

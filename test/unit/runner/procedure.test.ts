@@ -223,7 +223,7 @@ describe('a procedure that knows what state it leaves things in where it stops',
       },
     })
   })
-  test('says nothing of it where all was put back, or there is nothing to say', async () => {
+  test('says nothing of it where all was restored, or there is nothing to say', async () => {
     const back = { rollback: { title: 'putting things back', shouldRollBack: () => true, steps: [step('undo')] } }
     const rolledBack = await stage([broken()], given, undefined, { ...back, ...stopped({ state: 'one is half way' }) }).result
     expect(rolledBack.failure?.message).toBe('two is broken. Everything is as it was before')
@@ -310,7 +310,7 @@ describe('a procedure with a rollback', () => {
     expect(failure?.message).toBe('stopped; everything is as it was')
     expect(back.acted()).toBe(1)
   })
-  test('that fails as well has failed, and tells of both', async () => {
+  test('that fails as well has failed, and reports both', async () => {
     const back = step('undo', todo, () => {
       throw new OperatorError('undo is broken', { remedy: 'undo it by hand' })
     })

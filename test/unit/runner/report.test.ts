@@ -58,7 +58,7 @@ const documentSchema = v.looseObject({
 })
 
 describe('the report of a run that was resumed', () => {
-  test('tells every attempt, what each step came to over all of them, and the time without what lay between', () => {
+  test('reports every attempt, what each step came to over all of them, and the time without what lay between', () => {
     const killed = journal()
     killed.know({ commit: 'c0ffee' })
     killed.keepSteps([record('git', 'done', 3, 'main says 2.9.5')])
@@ -101,7 +101,7 @@ describe('the report of a run that was resumed', () => {
   })
 })
 
-describe('a run that was put back', () => {
+describe('a run that was restored', () => {
   const cancelled = (more: Partial<RunResult>): RunResult => ({
     outcome: 'cancelled',
     steps: [],

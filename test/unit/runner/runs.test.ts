@@ -63,19 +63,19 @@ describe('an interrupted run', () => {
     expect(await chooseRun(place(), 'bootstrap', undefined, true)).toBeUndefined()
     expect(await chooseRun(place(), 'bootstrap', '', false)).toMatchObject({ runId: '20261102T000000000Z-bootstrap' })
   })
-  test('that failed is gone on with only when asked', async () => {
+  test('that failed is continued only when asked', async () => {
     run('20261102T000000000Z-bootstrap', { ended: 'failed' })
     expect(await chooseRun(place(), 'bootstrap', undefined, false)).toBeUndefined()
     expect(await chooseRun(place(), 'bootstrap', '', false)).toMatchObject({ ended: 'failed' })
   })
-  test('is never gone on with on another cluster', async () => {
+  test('is never continued on another cluster', async () => {
     run('20261102T000000000Z-bootstrap')
     await expect(chooseRun(place('two'), 'bootstrap', '', false)).rejects.toMatchObject({
       kind: 'blocked',
       message: expect.stringContaining('began on another cluster: https://infra (kube-system one), not two'),
     })
   })
-  test('that is not there cannot be gone on with', async () => {
+  test('that does not exist cannot be continued', async () => {
     await expect(chooseRun(place(), 'bootstrap', '', false)).rejects.toMatchObject({ kind: 'usage' })
   })
   test('whose memory is damaged is named with its path', () => {

@@ -6,7 +6,7 @@ const flags = {
   ...clusterFlags,
   to: { type: 'string', value: 'X.Y.Z', help: 'the version', format: 'version' },
   via: { type: 'string', value: 'WAY', help: 'how', choices: ['operator', 'flux'] },
-  resume: { type: 'string', value: 'RUN', help: 'go on', optional: true },
+  resume: { type: 'string', value: 'RUN', help: 'continue', optional: true },
   include: { type: 'string', value: 'KIND/NAME', help: 'this too', repeats: true },
 } as const
 

@@ -39,7 +39,7 @@ test('each of them is found, and no list is asked for', async () => {
   expect(asked).toEqual(tags.map((tag) => `HEAD flux-operator/manifests/${tag}`))
 })
 
-test('of one that is not there the nearest are named, from whatever page', async () => {
+test('of one that does not exist the nearest are named, from whatever page', async () => {
   expect(await check('9.9.7')).toEqual([
     {
       is: 'blocks',

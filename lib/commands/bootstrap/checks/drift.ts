@@ -36,7 +36,7 @@ async function revertedIn(cluster: Cluster, { object, manager }: AppliedManifest
   const live = hands.length === 0 ? undefined : await cluster.get(refOf(object))
   if (live === undefined) return []
   const applied = await cluster.apply(object, { manager, dryRun: true })
-  // kustomize-controller takes away whatever kubectl wrote beside Git's fields too (fluxcd/kustomize-controller, field managers override).
+  // kustomize-controller removes whatever kubectl wrote beside Git's fields too (fluxcd/kustomize-controller, field managers override).
   const kubectls = manager === appliers.kustomize ? hands.filter(({ manager: name }) => name.startsWith('kubectl')) : []
   const paths = new Set([...changedPaths(live, applied), ...kubectls.flatMap(({ fieldsV1 }) => ownedPaths(fieldsV1))])
   if (paths.size === 0) return []

@@ -20,7 +20,7 @@ const operatorValuesSchema = v.object({
 })
 /**
  * Secrets that Git refers to and that nobody but a person can make: those for the registry, and the age key. The login for Git, and what
- * this run brings along itself (`brought`), are looked at elsewhere.
+ * this run brings along itself (`brought`), are checked elsewhere.
  * @param comesBack whether a capture brings the Secret back
  */
 export async function checkSecrets(

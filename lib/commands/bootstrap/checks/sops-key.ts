@@ -100,7 +100,7 @@ async function encryptedFiles(tree: Pick<Tree, 'sync' | 'kustomizations' | 'inst
   return found.flat().flatMap(({ metadata, ...file }) => (metadata === undefined ? [] : [{ ...file, metadata }]))
 }
 
-/** A folder that is not there is reported elsewhere. */
+/** A folder that does not exist is reported elsewhere. */
 async function yamlFiles(folder: string): Promise<string[]> {
   const entries = await readdir(folder, { recursive: true, withFileTypes: true }).catch(() => [])
   return entries.filter((entry) => entry.isFile() && /\.ya?ml$/.test(entry.name)).map((entry) => join(entry.parentPath, entry.name))

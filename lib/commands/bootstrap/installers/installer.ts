@@ -7,7 +7,7 @@ import type { Step } from '../../../runner/step.ts'
 /** Installs Flux on a cluster: everything that bootstrap and rebuild ask of whatever does it. */
 export interface BootstrapInstaller {
   /**
-   * Looks at everything beforehand; writes nothing to the cluster.
+   * Checks everything beforehand; writes nothing to the cluster.
    * @throws OperatorError `blocked` with all findings
    */
   readonly prepare: (session: Session, wanted: BootstrapRequest, context: InstallContext) => Promise<PreparedInstallation>
@@ -24,7 +24,7 @@ export interface PreparedInstallation {
   readonly notices: readonly string[]
 }
 
-/** Where an installer shows what its own tool would change, before anybody consents. */
+/** Where an installer shows what its own tool would change, before anyone consents. */
 export interface InstallContext {
   readonly console: Console
   /** Nothing may be written then, not even a file. */

@@ -125,7 +125,7 @@ export function ensureFluxInstanceApplied(chart: Chart, objects: readonly KubeOb
   return ensureChart(step, chart, objects, () => Promise.resolve({ is: 'done', detail: 'it is as in Git' }), [])
 }
 
-/** Waits until the operator has looked at the FluxInstance, if it was asked to, and has brought all of it about. */
+/** Waits until the operator has reconciled the FluxInstance, if it was asked to, and has brought all of it about. */
 export function awaitInstanceReady(namespace: string): Step {
   const ref = instanceIn(namespace)
   return {

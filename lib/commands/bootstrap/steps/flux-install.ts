@@ -14,7 +14,7 @@ import { appLabels } from '../../../flux/labels.ts'
 
 const labelsSchema = v.object({ metadata: v.object({ labels: v.record(v.string(), v.string()) }) })
 
-/** Installs Flux' controllers with the flux CLI, at the version that Git names, where they are not there already. */
+/** Installs Flux' controllers with the flux CLI, at the version that Git names, where they do not exist already. */
 export function ensureFluxInstalled(tree: Tree, access: Access, flux: string | undefined): Step {
   const { namespace, distribution, components } = tree
   const version = `v${distribution.version}`

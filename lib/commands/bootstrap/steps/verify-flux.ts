@@ -14,7 +14,7 @@ import { instanceIn } from '../../../flux/refs.ts'
 import { componentsOf } from '../../../flux/instance.ts'
 import { appliedRevision, versionOfRevision } from '../../../flux/revision.ts'
 
-/** Checks the result as a whole: controllers at their images, nobody else's field manager on anything of Flux, `flux check` agrees. */
+/** Checks the result as a whole: controllers at their images, no foreign field manager on anything of Flux, `flux check` agrees. */
 export function verifyFlux(namespace: string, access: Access, flux: string | undefined): Step {
   const instanceRef = instanceIn(namespace)
   return {

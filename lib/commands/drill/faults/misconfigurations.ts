@@ -84,7 +84,7 @@ async function patchInstance({ cluster, namespace }: Pick<Field, 'cluster' | 'na
   await cluster.patch(instanceIn(namespace), patch)
 }
 
-/** Has Flux look at Git now, which it would do within its interval anyway. */
+/** Makes Flux fetch Git now, which it would do within its interval anyway. */
 async function askSource({ cluster, namespace }: Pick<Field, 'cluster' | 'namespace'>): Promise<void> {
   await requestReconcile(cluster, { ...fluxKinds.gitRepository, namespace, name: namespace })
 }

@@ -19,7 +19,7 @@ export interface Damage {
 
 /** Anyone who alters what is Flux's does it as this field manager: a person with kubectl. */
 const person = 'kubectl-edit'
-/** One that nobody is left to take off. */
+/** One that nobody is left to remove. */
 const finalizer = 'drill.flux-runbook.example.com/held'
 
 /** What may befall an object, as it is now. */

@@ -30,7 +30,7 @@ const snapshot = 'each-loss'
 const largeKinds = ['Namespace', 'CustomResourceDefinition', 'FluxInstance']
 const notesSchema = v.object({ losses: v.array(lossSchema) })
 
-/** Damages one object of the lab's Flux after the other, or pairs of them, each from a good state; an interrupted drill goes on. */
+/** Damages one object of the lab's Flux after the other, or pairs of them, each from a good state; an interrupted drill continues. */
 export async function drillEachLoss(stage: LossStage): Promise<RunResult> {
   const { own, target, session, console, record, shared, again } = stage
   if (!target.isLab) {

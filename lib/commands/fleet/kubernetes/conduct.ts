@@ -25,14 +25,14 @@ import { keepIn, readRunObject, type RunKeeper, type RunObject } from './run-obj
 
 /**
  * Carries a run of the fleet out, in the pod of its Job: the same schedule as in a terminal. One that takes the place of a conductor that was
- * killed goes on where that was.
+ * killed continues where that was.
  */
 export async function conduct(runId: string): Promise<number> {
   const redactor = createRedactor()
   const log = openFleetLog(redactor.clean)
   const console = createConsole({ clean: redactor.clean, log: log.line })
   const stopped = new AbortController()
-  // Asked to go it goes at once: what it has done is in the run's ConfigMap, and the clusters' own pods go on.
+  // Asked to go it goes at once: what it has done is in the run's ConfigMap, and the clusters' own pods continue.
   process.on('SIGTERM', () => process.exit(128 + 15))
   try {
     await readSettings(redactor)
@@ -97,7 +97,7 @@ function wavesOf(run: FleetRun, content: string): readonly Wave[] {
   throw blockedBy({ path: run.file }, parsed.findings)
 }
 
-/** Looks at every cluster from here, where the clusters' own pods will be. */
+/** Checks every cluster from here, where the clusters' own pods will be. */
 async function preflight(
   waves: readonly Wave[],
   run: FleetRun,

@@ -84,7 +84,7 @@ export async function followRun(
       },
     })
     if (kept.run.outcome !== undefined || (isDetached && conductor.is === 'running')) return kept
-    // Its last word may have come after the look at the run, and before that at its Job.
+    // Its last word may have come after the check the run, and before that at its Job.
     const last = await readRunObject(cluster, namespace, runId)
     if (last?.run.outcome !== undefined) return last
     throw lostConductor(management, kept, conductor)

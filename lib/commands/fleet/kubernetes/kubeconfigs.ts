@@ -60,7 +60,7 @@ const atOnce = 16
 
 /**
  * Asks every cluster who it is, by the kubeconfig of its Secret. Nothing is changed.
- * @returns the clusters, and all that stands in the way; a cluster that does not answer does not
+ * @returns the clusters, and all that blocks the run; a cluster that does not answer does not
  */
 export async function lookAtKubeconfigs(
   clusters: readonly FleetCluster[],

@@ -36,7 +36,7 @@ export function conductorJob(run: RunObjects, name: string, clusters: readonly F
     ],
   })
   return jobOf(run, name, undefined, {
-    backoffLimit: 20, // one that was killed goes on where it was
+    backoffLimit: 20, // one that was killed continues where it was
     podFailurePolicy: { rules: [{ action: 'FailJob', onExitCodes: ended }, ignoreDisruptions] },
     template: pod,
   })
@@ -148,7 +148,7 @@ function podOf(run: RunObjects, { component, account, args, clusters, memory, en
   }
 }
 
-/** Each as a file of the cluster's name. A Secret that is not there holds up no pod: what is missing is said by name. */
+/** Each as a file of the cluster's name. A Secret that does not exist holds up no pod: what is missing is said by name. */
 function kubeconfigsOf(clusters: readonly FleetCluster[]): object[] {
   return clusters.flatMap(({ name, kubeconfigSecret }) =>
     kubeconfigSecret === undefined ? [] : [{ secret: { name: kubeconfigSecret, optional: true, items: [{ key: 'value', path: name }] } }],

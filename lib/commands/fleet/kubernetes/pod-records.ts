@@ -3,7 +3,7 @@ import type { ClusterEnd, ClusterRecord, KeptJob } from '../fleet-run.ts'
 import { endIn } from './end-message.ts'
 import type { JobFacts, PodFacts } from './pod-facts.ts'
 
-/** What of a record an event may tell of. */
+/** What of a record an event may report. */
 export type RecordChange = 'begun' | 'resumed' | 'ended' | 'killed' | undefined
 
 /** Exit codes that are an end of the script's own; with any other its pod was killed, and another one resumes. */

@@ -37,7 +37,7 @@ export type Prepared =
   | { readonly is: 'running'; readonly kept: RunObject; readonly waves: readonly Wave[] }
 
 /**
- * Looks at everything that could stand in the way, as far as it shows from here. Nothing is written.
+ * Checks everything that could block the run, as far as it shows from here. Nothing is written.
  * @throws OperatorError `usage`, `locked` or `blocked`, with all findings
  */
 export async function prepareOnKubernetes(call: RunCall, management: Management, tools: FleetTools): Promise<Prepared> {
@@ -178,7 +178,7 @@ async function look(
   const parsed = parseFleet(content)
   const waves = parsed.is === 'invalid' ? [] : chooseWaves(parsed.waves, chosen)
   const clusters = parsed.is === 'invalid' ? parsed.clusters : waves.flatMap((wave) => wave.clusters)
-  const waiting = console.wait(`looking at ${clusters.length} clusters`)
+  const waiting = console.wait(`checking ${clusters.length} clusters`)
   try {
     const secrets = new Map(await Promise.all(clusters.map(async (one) => [one.name, await readSecret(one, management)] as const)))
     const { seen, findings } = await lookAtKubeconfigs(clusters, {

@@ -44,7 +44,7 @@ export function ensureOwnManagers(takeSnapshot: () => Snapshot): Step {
         details: [
           `to see the first: ${addressed(`kubectl${place} get ${first === undefined ? '' : kindArgument(first.ref)} ${first?.ref.name} --show-managed-fields --output yaml`)}`,
           ...found.map(({ ref, managers }) => `${nameOf(ref)}: ${managers.join(', ')}`),
-          ...taken.map((what) => `taken away: ${what}`),
+          ...taken.map((what) => `removed: ${what}`),
         ],
       }
     },

@@ -18,7 +18,7 @@ const file = 'definitions.json'
 const fluxKustomization = /^Kustomization \S+-gitops-flux-(operator|instance)$/
 
 /**
- * What was suspended by hand and can be suspended again before a controller acts on it: what a Kustomization brings back. What Flux itself
+ * What was suspended by hand and can be suspended again before a controller acts on it: what a Kustomization recreates. What Flux itself
  * is made of cannot: anyone who installs Flux waits for it.
  */
 export function suspendedEarly({ entries }: Pick<Capture, 'entries'>): Entry[] {
@@ -72,7 +72,7 @@ function kept(folder: () => string): KubeObject[] | undefined {
 }
 
 /**
- * Puts back what was suspended by hand, suspended, before there is a controller that would act on it. Each object is applied as its
+ * Restores what was suspended by hand, suspended, before there is a controller that would act on it. Each object is applied as its
  * Kustomization applies it, so that it finds it unchanged, and its kind as the operator does; the suspension is this project's own.
  */
 export function suspendEarly(open: (run: StepContext) => Promise<Capture>): Step {

@@ -14,7 +14,7 @@ import { stepStatusOf } from '../../../runner/step-status.ts'
 import { awaitRevision, loopContinues, revisionFollowed } from './loop-trial.ts'
 
 const refSchema = v.object({ apiVersion: v.string(), kind: v.string(), namespace: v.optional(v.string(), ''), name: v.string() })
-/** A loop that was seen to go on: who was suspended for it, what they changed, and what Git was at. */
+/** A loop that was seen to continue: who was suspended for it, what they changed, and what Git was at. */
 const loopSchema = v.object({
   by: v.array(refSchema),
   changes: v.array(v.object({ object: v.string(), by: v.string(), doer: refSchema })),
@@ -47,7 +47,7 @@ export function endLoop(suspects: readonly Suspect[], namespace: string): Step[]
 
 /** What became of a loop between the plan and its suspension. */
 interface LoopState {
-  /** It was looked at again, and does not go on. */
+  /** It was checked again, and does not continue. */
   hasEnded: boolean
   /** There is nothing to suspend, nor was anything. */
   readonly isOver: (run: StepContext) => Promise<boolean>
@@ -113,7 +113,7 @@ function suspend(suspects: readonly Suspect[], source: Ref, course: LoopState): 
   }
 }
 
-/** Those of the suspects that go on: who looks often is watched, the others are asked to look now. */
+/** Those of the suspects that continue: who looks often is watched, the others are asked to look now. */
 async function prove(run: StepContext, suspects: readonly Suspect[], progress: (text: string) => void): Promise<readonly Suspect[]> {
   const often = suspects.filter(isFrequent)
   const seldom = suspects.filter((suspect) => !isFrequent(suspect))

@@ -39,7 +39,7 @@ export async function loopContinues(
   await reconcileAll()
   await reconcileAll()
   const before = await stamps()
-  await pause(1000, undefined, { signal: cluster.signal }) // the API tells by the second when a field was written
+  await pause(1000, undefined, { signal: cluster.signal }) // the API records only to the second when a field was written
   await reconcileAll()
   return (await stamps()) !== before
 }

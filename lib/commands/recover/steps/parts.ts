@@ -17,7 +17,7 @@ import type { StepStatus, Step } from '../../../runner/step.ts'
 /**
  * Has everything back that Flux consists of: who keeps what is gone, or was emptied, is asked to look now. A pod whose ServiceAccount came
  * back starts again, since the API refuses its old token.
- * @param options.isReinstalled that a step before this one has a person's program put back what is only a person's to put back
+ * @param options.isReinstalled that a step before this one has a person's program restore what is only a person's to restore
  */
 export function ensureParts(takeSnapshot: () => Snapshot, { isReinstalled = false } = {}): Step {
   const amiss = async (snapshot: Snapshot): Promise<readonly Trouble[]> => {
@@ -95,7 +95,7 @@ function askKeepers(
       const [byHand] = parts.flatMap(({ keeper }) => (keeper.is === 'person' ? [keeper.command] : []))
       if (refs.length === 0 && byHand !== undefined && !isReinstalled)
         return { is: 'blocked', reason: `${reported}: missing, and nothing in the cluster recreates it`, remedy: byHand }
-      if (refs.length === 0) return { is: 'waiting', on: `${reported} to be put back` }
+      if (refs.length === 0) return { is: 'waiting', on: `${reported} to be restored` }
       return {
         is: 'todo',
         change: `ask ${refs.map(nameOf).join(', ')} to recreate what is missing now: ${reported}`,

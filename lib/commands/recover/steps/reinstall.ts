@@ -21,7 +21,7 @@ import { RemedyNeeds } from '../remedy-needs.ts'
 /**
  * Has the flux CLI install again what it had installed: what is there it finds unchanged, and what is missing it makes.
  * @param look reads the snapshot again
- * @throws RemedyNeeds with the command to type, where it was another program, or the flux CLI is not there
+ * @throws RemedyNeeds with the command to type, where it was another program, or the flux CLI does not exist
  */
 export async function reinstallSteps(
   session: Session,
@@ -89,7 +89,7 @@ function ensureReinstalled(
   }
 }
 
-/** Creates what is not there, as the flux CLI would; what is there stays as Git has it. */
+/** Creates what does not exist, as the flux CLI would; what is there stays as Git has it. */
 async function createMissing(cluster: Cluster, objects: readonly KubeObject[]): Promise<void> {
   for (const object of objects) {
     if ((await cluster.get(refOf(object))) === undefined) await cluster.apply(object, { manager: 'flux' })

@@ -3,7 +3,7 @@ import { kindArgument, nameOf, type Ref } from '../../../kubernetes/objects.ts'
 import type { Step } from '../../../runner/step.ts'
 
 /**
- * Deletes what keeps Flux from being repaired: someone put it there, so it takes the consent that destroys. What was looked at is deleted,
+ * Deletes what keeps Flux from being repaired: someone put it there, so it takes the consent that destroys. What was checked is deleted,
  * and nothing that has taken its place.
  */
 export function ensureObstacleGone(ref: Ref, uid: string, why: string): Step {

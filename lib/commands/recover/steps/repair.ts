@@ -29,7 +29,7 @@ async function lacking(cluster: Cluster, namespace: string, names: readonly stri
 }
 const scaledToZero = v.object({ metadata: v.object({ name: v.string() }), spec: v.object({ replicas: v.literal(0) }) })
 
-/** Has the controllers back, at the images that the FluxInstance says: by the operator, which looks at them every so often. */
+/** Has the controllers back, at the images that the FluxInstance says: by the operator, which reconciles them at its interval. */
 export function awaitControllers(namespace: string, names: readonly string[]): Step {
   const instanceRef = instanceIn(namespace)
   return {
@@ -121,7 +121,7 @@ export function awaitOperator(namespace: string): Step {
 
 const intervalSchema = v.object({ spec: v.object({ interval: v.string() }) })
 
-/** Takes the annotation off that keeps the operator from looking at the FluxInstance, and asks it to look: that it is Ready takes more. */
+/** Takes the annotation off that keeps the operator from reconciling the FluxInstance, and asks it to reconcile: that it is Ready takes more. */
 export function ensureInstanceResumed(namespace: string): Step {
   const ref = instanceIn(namespace)
   return {

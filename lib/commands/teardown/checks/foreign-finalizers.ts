@@ -6,7 +6,7 @@ import { blocks, type Finding, notice } from '../../../preflight/preflight.ts'
 /** Kubernetes' own, on every CustomResourceDefinition that has objects. */
 const ofCrds = 'customresourcecleanup.apiextensions.k8s.io'
 
-/** Finalizers on what is to go that neither Flux nor Kubernetes will take off: anyone who put them there wanted to do something first. */
+/** Finalizers on what is to go that neither Flux nor Kubernetes will remove: anyone who put them there wanted to do something first. */
 export function judgeFinalizers(held: readonly HeldObject[], crds: readonly KubeObject[]): Finding[] {
   const ofDefinitions = crds.map((object) => ({
     ref: refOf(object),
@@ -17,7 +17,7 @@ export function judgeFinalizers(held: readonly HeldObject[], crds: readonly Kube
 
 /**
  * Finalizers on the namespace: anyone who put them there waits for its deletion to be asked for, as Rancher does, and then takes them off.
- * Only one that is still there although that was asked for stands in the way.
+ * Only one that is still there although that was asked for blocks the run.
  * @param isAskedByRun that this very run has asked for it: then its own step waits, and says for what
  */
 export function judgeNamespaceFinalizers(namespace: KubeObject | undefined, isAskedByRun: boolean): Finding[] {

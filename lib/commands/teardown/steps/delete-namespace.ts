@@ -44,7 +44,7 @@ export function startNamespaceDeletion(name: string, ownedObjects: readonly Owne
 }
 
 /**
- * Waits until the namespace is gone, and tells what holds it: kind, object and finalizer. Where something was in the way before, its
+ * Waits until the namespace is gone, and reports what holds it: kind, object and finalizer. Where something blocked it before, its
  * controller looks again only after half of the longest grace of a pod in there, five minutes for helm-controller's (kubernetes
  * pkg/controller/namespace, ResourcesRemainingError); any change of the namespace has it look in 5 s.
  */

@@ -26,7 +26,7 @@ export function ensureClusterScopedGone(namespace: string, ownedObjects: readonl
   )
 }
 
-/** Deletes what is proven to be Flux's in its namespace by now, and leaves the namespace and everybody else's objects. */
+/** Deletes what is proven to be Flux's in its namespace by now, and leaves the namespace and everyone else's objects. */
 export function ensureContentGone(namespace: string, ownedObjects: readonly OwnedObject[]): Step {
   return ensureGone(
     { id: 'namespace-content', title: `Delete what is Flux's in the namespace ${namespace}, and keep the namespace` },

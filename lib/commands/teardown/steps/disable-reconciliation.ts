@@ -15,7 +15,7 @@ const event = { apiVersion: 'v1', kind: 'Event' }
 
 /**
  * Disables the FluxInstance's reconciliation, and waits until its operator has confirmed it. Who deletes one that is still reconciled has
- * Flux, every object of its kinds and its CRDs taken away by the operator (flux-operator#423).
+ * Flux, every object of its kinds and its CRDs removed by the operator (flux-operator#423).
  */
 export function ensureReconciliationDisabled(namespace: string): Step {
   const ref = instanceIn(namespace)

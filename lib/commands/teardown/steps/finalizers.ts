@@ -59,8 +59,8 @@ function ensureOff(title: string, isMeant: (held: HeldObject) => boolean): Step 
 }
 
 /**
- * Takes Flux's finalizers off one object. Writes only what was looked at: an object that has moved since is looked at again.
- * @param timeout the longest that may go on, in milliseconds
+ * Takes Flux's finalizers off one object. Writes only what was checked: an object that has moved since is checked again.
+ * @param timeout the longest that may continue, in milliseconds
  */
 export async function takeOff(cluster: Cluster, { ref, resourceVersion, foreign }: HeldObject, timeout: number): Promise<void> {
   let seen: { readonly version: string; readonly finalizers: readonly string[] } | undefined = {

@@ -20,7 +20,7 @@ export interface Unhealthy {
   readonly others: readonly string[]
 }
 
-/** What is still wrong after a moment: some objects are not Ready for some seconds of every minute, while they are looked at. */
+/** What is still wrong after a moment: some objects are not Ready for some seconds of every minute, while they are checked. */
 export async function settledHealth({ cluster }: Session, place: FluxPlace, isForced: boolean): Promise<Unhealthy> {
   return waitUntil(cluster, {
     watches: [],
@@ -50,7 +50,7 @@ async function findUnhealthy(cluster: Cluster, place: FluxPlace): Promise<Unheal
   return { own: [...down, ...reported(true)], others: [...foreignDown, ...reported(false)] }
 }
 
-/** What Flux is made of must be healthy; what tenants have it apply is reported, and is in the way of nothing. */
+/** What Flux is made of must be healthy; what tenants have it apply is reported, and blocks nothing. */
 export function judgeHealth({ own, others }: Unhealthy, isForced: boolean): Finding[] {
   const what = `not healthy now: ${some(own)}`
   const remedy = 'fix it first; or, if it does not matter for this: --force'

@@ -36,7 +36,7 @@ export interface BranchVersions {
   readonly pushed: (commit: string) => void
 }
 
-/** Looks at the branch that Flux follows; a commit that was read is not read again. */
+/** Checks the branch that Flux follows; a commit that was read is not read again. */
 export function followed({ remote, file, versions, folder }: Pick<GitVersions, 'remote' | 'file' | 'versions' | 'folder'>): BranchVersions {
   const read = new Map<string, SaidVersions>()
   let known: string | undefined
@@ -139,7 +139,7 @@ export function awaitMerge({ remote, versions }: Pick<GitVersions, 'remote' | 'v
       return { is: 'waiting', on: `someone to open and merge the pull request: ${where}` }
     },
     apply: () => Promise.resolve(),
-    watches: [], // Git tells nobody: it is asked every few seconds
+    watches: [], // Git has no events: it is asked every few seconds
   }
 }
 

@@ -26,7 +26,7 @@ export interface ImageCheck {
   readonly without: string
 }
 
-/** Fetches and starts each new image once, beside the old one that goes on running: before anything is changed. */
+/** Fetches and starts each new image once, beside the old one that keeps running: before anything is changed. */
 export function checkImages(check: ImageCheck): Step {
   const { notes, settled, checked } = check
   const { namespace } = notes.place

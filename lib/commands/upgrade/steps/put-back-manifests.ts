@@ -14,7 +14,7 @@ import type { RollbackTarget } from './roll-back.ts'
 import { tagsStatus } from './rollout.ts'
 import { verifyStored } from './stored-versions.ts'
 
-/** The version that is put back, by Flux's own manifests of it. */
+/** The version that is restored, by Flux's own manifests of it. */
 export type RollbackManifests = Omit<RollbackTarget, 'instance' | 'isReinstall'> & {
   /** Packed. */
   readonly manifests: string

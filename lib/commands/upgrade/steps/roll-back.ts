@@ -66,7 +66,7 @@ function watching({ apiVersion, kind, namespace = '' }: Ref): WatchTarget[] {
   return [{ kind: { apiVersion, kind }, query: { namespace } }]
 }
 
-/** What the cluster is to be put back to. */
+/** What the cluster is to be restored to. */
 export interface RollbackTarget {
   readonly place: FluxPlace
   readonly version: string

@@ -63,7 +63,7 @@ describe('a rehearsal', () => {
     expect(outcome).toMatchObject({ name: 'x', met: true, mendedBy: 'recover.ts', survival: { checked: 1, changed: 0, missing: 0 } })
     expect(outcome.detectedMs).toBeLessThanOrEqual(outcome.recoveredMs ?? -1)
   })
-  test('that nobody notices within --timeout goes on to its remedy', async () => {
+  test('that nobody notices within --timeout continues to its remedy', async () => {
     const { environment, story } = place()
     const outcome = await rehearse(scenario, 60_000, { ...environment, timeout: 20, problem: () => Promise.resolve(undefined) })
     expect(outcome).toMatchObject({ detectedMs: undefined, met: true })
@@ -223,7 +223,7 @@ describe('the page', () => {
     startedAt: '2026-11-01T00:00:00.000Z',
     finishedAt: '2026-11-01T00:10:00.000Z',
   }
-  test('needs nothing from elsewhere, and tells every outcome', () => {
+  test('needs nothing from elsewhere, and reports every outcome', () => {
     const page = drawReport(facts, [outcome, { ...outcome, name: 'b', met: false, failure: 'it <failed>' }])
     expect(page).not.toMatch(/<(script|link|img|iframe)|@import|url\(|(src|href)=/)
     expect(page).toContain('1 of 2 objectives met')

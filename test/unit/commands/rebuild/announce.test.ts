@@ -189,7 +189,7 @@ describe('an announcer', () => {
     expect(lines).toEqual([])
   })
 
-  test('goes on without an Alertmanager that refuses', async () => {
+  test('continues without an Alertmanager that refuses', async () => {
     status = 403
     const { announcer, lines } = opened({ ALERTMANAGER_URL: origin })
     const notes = {}

@@ -18,7 +18,7 @@ const observing = <T>(value?: T, at = 0): ObservingStep<T> => ({
 const taking = { residue: observing(['Namespace flux-system']), survival: observing(survival(1), 10) }
 
 test.each([
-  ['nothing was looked at', { residue: observing<string[]>(), survival: observing<Survival>() }, observing<Survival>(), {}],
+  ['nothing was checked', { residue: observing<string[]>(), survival: observing<Survival>() }, observing<Survival>(), {}],
   ['it is not known yet whether all stayed alive', taking, observing<Survival>(), { residue: ['Namespace flux-system'], checked: 1 }],
   ['Flux is back', taking, observing(survival(2), 11), { residue: ['Namespace flux-system'], checked: 2 }],
   [

@@ -300,7 +300,7 @@ test.each<[string, Partial<Evidence>, string[]]>([
   expect(diagnose({ ...healthy, ...evidence }).map(({ mode }) => mode.id)).toEqual(ids)
 })
 
-test('a loop that an earlier run has suspended is gone on with, though it cannot be seen any more', () => {
+test('a loop that an earlier run has suspended is continued, though it cannot be seen any more', () => {
   expect(diagnose(healthy, ['loop']).map(({ mode }) => mode.id)).toEqual(['loop'])
 })
 

@@ -54,11 +54,11 @@ test.each([
     `HelmRelease flux-system/flux-instance is suspended by flux (flux CLI) since ${time}: ${stopped}`,
     'flux --namespace flux-system resume helmrelease flux-instance',
   ],
-])('%s, suspended by a person, is in the way before anything is pushed', async (_, object, what, resume) => {
+])('%s, suspended by a person, blocks the run before anything is pushed', async (_, object, what, resume) => {
   expect(await found(object)).toEqual([{ is: 'blocks', what, remedy: `find out why, then: ${resume}` }])
 })
 
-test.each(['annotations', 'labels'] as const)('a release that Git is kept from by its %s is in the way too', async (by) => {
+test.each(['annotations', 'labels'] as const)('a release that Git is kept from by its %s blocks the run too', async (by) => {
   expect(await found(detached(fluxKinds.helmRelease, 'flux-instance', by))).toEqual([
     {
       is: 'blocks',
@@ -68,7 +68,7 @@ test.each(['annotations', 'labels'] as const)('a release that Git is kept from b
   ])
 })
 
-test("the operator's release is in the way of a new operator alone, and what a tenant has suspended of nothing", async () => {
+test("the operator's release blocks a new operator alone, and what a tenant has suspended of nothing", async () => {
   const operator = suspended(fluxKinds.helmRelease, 'flux-operator')
   expect(await found(operator)).toEqual([])
   expect(await found(operator, true)).toHaveLength(1)
@@ -82,13 +82,13 @@ test.each([
   ['source', fluxKinds.gitRepository, 'fleet', 'source git fleet'],
   ['root', fluxKinds.kustomization, 'clusters', 'kustomization clusters'],
   ['Kustomization that applies Flux', fluxKinds.kustomization, 'flux', 'kustomization flux'],
-])('the %s of another layout, suspended, is in the way', async (_, kind, name, argument) => {
+])('the %s of another layout, suspended, blocks the run', async (_, kind, name, argument) => {
   expect((await found(suspended(kind, name), false, direct)).map(({ remedy }) => remedy)).toEqual([
     `find out why, then: flux --namespace flux-system resume ${argument}`,
   ])
 })
 
-test('a FluxInstance that its Kustomization leaves out is in the way; where a release makes it, the mark says nothing', async () => {
+test('a FluxInstance that its Kustomization leaves out blocks the run; where a release makes it, the mark says nothing', async () => {
   const instance = detached(fluxKinds.fluxInstance, 'flux', 'annotations')
   expect((await found(instance, false, direct)).map(({ remedy }) => remedy)).toEqual([
     `find out why, then: kubectl --namespace flux-system annotate fluxinstance.fluxcd.controlplane.io flux ${mark}-`,

@@ -25,7 +25,7 @@ describe('the versions that there are', () => {
     ])
   })
 
-  test('say what stands in the way: Kubernetes, and for another minor what Git has in API versions that will be removed', () => {
+  test('say what blocks the run: Kubernetes, and for another minor what Git has in API versions that will be removed', () => {
     const place = 'kubernetes/apps/a.yaml:1: HelmRelease in helm.toolkit.fluxcd.io/v2beta2, which will be removed'
     const choices = choicesFrom({ ...here, kubernetes: 'v1.32.0' }, operators, () => [place])
     const tooOld = 'Kubernetes 1.33 or newer: this cluster is v1.32.0'
@@ -34,7 +34,7 @@ describe('the versions that there are', () => {
   })
 })
 
-test('of newer operators the newest patch of each of the last minors is looked at', () => {
+test('of newer operators the newest patch of each of the last minors is checked', () => {
   const tags = ['0.58.1', '0.59.0', '0.59.1', '0.60.0', '0.60.2', '0.60.1', '0.61.0-rc.1', 'latest', '0.62.0', '0.63.0', '0.64.0', '1.0.0']
   expect(operatorsToRead(tags, '0.59.0')).toEqual(['0.62.0', '0.63.0', '0.64.0', '1.0.0'])
   expect(operatorsToRead(['0.59.1', '0.60.0', '0.60.2'], '0.59.0')).toEqual(['0.59.1', '0.60.2'])

@@ -38,7 +38,7 @@ describe('the operator’s chart', () => {
     expect(await checkChart(asking, { operator: { url: `oci://${host}/open` } }, '0.61.0')).toEqual([])
     expect(asked).toEqual(['HEAD /v2/open/manifests/0.61.0'])
   })
-  test('that is not there is reported with the nearest of all pages', async () => {
+  test('that does not exist is reported with the nearest of all pages', async () => {
     const [finding] = await checkChart(asking, { operator: { url: `oci://${host}/open` } }, '0.60.7')
     const near = 'the nearest that exist are 0.60.0, 0.59.0, 0.58.1'
     expect(finding).toMatchObject({ is: 'blocks', what: `there is no flux-operator 0.60.7 in oci://${host}/open; ${near}` })

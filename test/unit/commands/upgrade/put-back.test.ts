@@ -37,7 +37,7 @@ function puttingBack(first: KubeObject, letsGo: boolean, timeout: number): { sto
   const cluster: Cluster = {
     ...clusterAt(socketEndpoint('/nowhere'), patience, signal),
     get: () => Promise.resolve(live),
-    page: () => Promise.resolve({ objects: [], next: '', resourceVersion: '1' }), // a watch tells of it at once: no wait lasts
+    page: () => Promise.resolve({ objects: [], next: '', resourceVersion: '1' }), // a watch reports it at once: no wait lasts
     patch() {
       story.push('disable')
       return Promise.resolve(first)
@@ -85,7 +85,7 @@ test.each([
   expect(story).toEqual(['disable', 'delete old', 'apply', reported])
 })
 
-test('a FluxInstance of another patch, or with another trouble, is not taken away for it', async () => {
+test('a FluxInstance of another patch, or with another trouble, is not removed for it', async () => {
   const { story, result } = puttingBack(instance('old', '2.8.6', '2.8.6', { stalled: 'no match' }), true, 60_000)
   await result
   expect(story).toEqual(['apply', reported])

@@ -19,7 +19,7 @@ const stage = {
 const notes = { from: { flux: '2.9.4', operator: '0.59.0' }, to: { flux: '2.9.5', operator: '0.59.0' } }
 const stopped = stoppedAtMerge(stage, notes, { branch: 'upgrade-flux', into: 'main', cluster: 'Flux still runs 2.9.4' })
 
-test('an upgrade that stops while it waits for a merge names the open branch, and the command that goes on', () => {
+test('an upgrade that stops while it waits for a merge names the open branch, and the command that continues', () => {
   const command = 'npx zx scripts/upgrade.ts --context infra --to 2.9.5 --branch upgrade-flux'
   const state = 'Flux still runs 2.9.4; branch upgrade-flux is open, and is not merged into main'
   const steps = [record('git', 'done'), record('merge', 'failed')]

@@ -80,14 +80,14 @@ describe('the manifests of Flux itself', () => {
     ])
   })
 
-  test('are put back as they were, without a flux CLI of that version', async () => {
+  test('are restored as they were, without a flux CLI of that version', async () => {
     const { file, name } = fileOf('own/gotk-components.yaml', manifests('2.9.5'))
     const older = manifests('2.9.4', '# by hand\n')
     const clone = cloneOf(manifests('2.9.5'), undefined, older, manifests('2.9.4'))
     expect(await file.write(clone, { [name]: '2.9.4' })).toBe(older)
   })
 
-  test('are not put back with other components than there are now', async () => {
+  test('are not restored with other components than there are now', async () => {
     const { file, name } = fileOf('own/gotk-components.yaml', manifests('2.9.5'), (_, version) => Promise.resolve(`made of ${version}`))
     const others = manifests('2.9.4').replace('# Components: source-controller', '# Components: source-controller,helm-controller')
     expect(await file.write(cloneOf(manifests('2.9.5'), others), { [name]: '2.9.4' })).toBe('made of 2.9.4')

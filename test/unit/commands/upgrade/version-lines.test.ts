@@ -106,7 +106,7 @@ describe('another version in settings.yaml', () => {
       `${head}data:\n  flux_version: &v "2.9.4"\n  other: *v\n`,
       'cannot be changed without changing more',
     ],
-    ['a version that is not there', `${head}data: {a: b}\n`, 'settings.yaml does not say flux_version'],
+    ['a version that does not exist', `${head}data: {a: b}\n`, 'settings.yaml does not say flux_version'],
     [
       'a version that is there twice',
       `${head}data: {flux_version: 2.9.4, flux_version: 2.9.4}\n`,

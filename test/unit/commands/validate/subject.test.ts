@@ -18,7 +18,7 @@ test('nothing, and a part of the checkout, are the checkout', () => {
   expect(subjectOf(checkout, checkout, ['kubernetes'])).toMatchObject({ is: 'checkout', scope: { hasDocuments: false } })
 })
 
-test('what is not a part of it is refused, and so is what is not there', () => {
+test('what is not a part of it is refused, and so is what does not exist', () => {
   expect(() => subjectOf(checkout, checkout, ['lib'])).toThrow('lib is not part of what validate checks')
   expect(() => subjectOf(checkout, checkout, ['../nowhere'])).toThrow('there is no ../nowhere')
 })

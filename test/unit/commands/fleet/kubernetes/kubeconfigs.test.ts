@@ -51,7 +51,7 @@ describe("a Secret's kubeconfig", () => {
   })
 })
 
-test('everything that stands in the way is found, and a cluster that does not answer is none of it', async () => {
+test('everything that blocks the run is found, and a cluster that does not answer is none of it', async () => {
   const contents: Readonly<Record<string, string>> = {
     away: config('away'),
     login: config('login', { exec: { apiVersion: 'client.authentication.k8s.io/v1', command: 'aws' } }),
