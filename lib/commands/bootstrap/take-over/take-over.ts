@@ -4,11 +4,11 @@ import { join, posix } from 'node:path'
 import { parse } from 'yaml'
 import { shellQuote } from '../../../base/shell-line.ts'
 import type { Tree } from '../../../desired-state/tree.ts'
-import { componentsFile } from '../../../flux/bootstrap-files.ts'
+import { componentsFile, syncFile } from '../../../flux/bootstrap-files.ts'
 import { listFluxCrds } from '../../../flux/crds.ts'
 import type { FluxThere } from '../../../flux/installations.ts'
 import { fluxKinds } from '../../../flux/kinds.ts'
-import { isMadeByOperator } from '../../../flux/labels.ts'
+import { appLabels, isMadeByOperator, operatorName } from '../../../flux/labels.ts'
 import type { Cluster } from '../../../kubernetes/client.ts'
 import type { Finding } from '../../../preflight/preflight.ts'
 import { notice } from '../../../preflight/preflight.ts'
@@ -92,7 +92,7 @@ interface BootstrapManifests {
   readonly isAll: boolean
 }
 
-const written: readonly string[] = [componentsFile, 'gotk-sync.yaml', 'kustomization.yaml']
+const written: readonly string[] = [componentsFile, syncFile, 'kustomization.yaml']
 
 async function readManifests({ sync, namespace }: Tree, checkout: string): Promise<BootstrapManifests | undefined> {
   const folder = posix.join(posix.normalize(sync.path), namespace)
@@ -123,14 +123,14 @@ function nextOf(origin: FluxOrigin | undefined, manifests: BootstrapManifests | 
     name === undefined
       ? []
       : [
-          `  kubectl --namespace ${namespace} delete serviceaccounts,clusterroles,clusterrolebindings --selector app.kubernetes.io/name=${name},app.kubernetes.io/managed-by!=flux-operator   # what it no longer needs`,
+          `  kubectl --namespace ${namespace} delete serviceaccounts,clusterroles,clusterrolebindings --selector ${appLabels.name}=${name},${appLabels.managedBy}!=${operatorName}   # what it no longer needs`,
         ]
   return [...inGit, ...inCluster]
 }
 
 function removalOf({ folder, isAll }: BootstrapManifests): string {
   if (isAll) return `git rm -r ${shellQuote(folder)}   # in a checkout of the repository`
-  const files = written.slice(0, 2).map((name) => shellQuote(`${folder}/${name}`))
+  const files = [componentsFile, syncFile].map((name) => shellQuote(`${folder}/${name}`))
   return `git rm ${files.join(' ')}   # in a checkout of the repository; take their lines out of ${folder}/kustomization.yaml`
 }
 
