@@ -2,6 +2,7 @@ import { inGitOf } from '../lib/connection/target.ts'
 import { treeLocationOf } from '../lib/commands/bootstrap/inputs.ts'
 import { findTreeLocation } from '../lib/commands/bootstrap/place-in-git.ts'
 import { installerFor, viaFlag } from '../lib/commands/bootstrap/installers/installers.ts'
+import { lastOf, requestTakeOver } from '../lib/commands/bootstrap/take-over/request.ts'
 import { checkSuspended } from '../lib/commands/bootstrap/checks/suspended.ts'
 import { runChangeCommand } from '../lib/runner/run-change.ts'
 import { summarizeFlux } from '../lib/commands/flux-summary.ts'
@@ -21,11 +22,21 @@ await main(() =>
           help: 'the folder that the cluster follows, in a repository of any layout; the operator installs from it',
         },
         via: viaFlag,
+        'take-over': {
+          type: 'boolean',
+          help: 'have the operator take over a Flux that the flux CLI, Helm or flux-aio installed: its objects and workloads stay the same',
+        },
       },
-      examples: ['--context infra', '--context infra --dry-run', '--context prod --path ../fleet/clusters/prod', '--lab --via flux --yes'],
+      examples: [
+        '--context infra',
+        '--context infra --dry-run',
+        '--context prod --path ../fleet/clusters/prod --take-over',
+        '--lab --via flux --yes',
+      ],
       async prepare({ session, target, settings, redactor, own, memory, console, isDryRun }) {
         const { overrides, isLab, where } = target
-        const shared = { where, isLab, overrides, settings, redactor }
+        const takeOver = requestTakeOver(own, where, memory)
+        const shared = { where, isLab, overrides, settings, redactor, takeOver }
         const place = own.path === undefined ? undefined : await findTreeLocation(own.path, own.via, target, session)
         const wanted = { ...shared, ...treeLocationOf(place ?? inGitOf(target, 'bootstrap')) }
         const deployment = await installerFor(own.via).prepare(session, wanted, { console, isDryRun, memory })
@@ -34,7 +45,7 @@ await main(() =>
       isWithoutFolder: (own) => own.path !== undefined,
       isNewCluster: (own) => own['new-cluster'] === true,
       unchanged: 'nothing to do: everything is as Git says',
-      summarize: summarizeFlux,
+      summarize: async (run, target, { next }) => [...(await summarizeFlux(run, target)), ...lastOf(next)],
     },
     argumentsOf('bootstrap'),
   ),

@@ -41,6 +41,8 @@ export interface Tree {
   readonly syncName: string
   /** Whether it is of another layout than this project's, without a folder below kubernetes/clusters. */
   readonly isOther?: true
+  /** The names of all that the cluster's folder leads to, where it is of another layout: `Deployment flux-system/source-controller`. */
+  readonly placed?: ReadonlySet<string>
   /** The FluxInstance, where Git has it as a manifest; `instance` then only says what it is called, where it is, and its spec. */
   readonly plainInstance?: KubeObject
 }

@@ -54,6 +54,16 @@ export function monitoringRights(namespace: string): Right[] {
   return [{ group: 'monitoring.coreos.com', resource: 'servicemonitors', verbs: applies, namespace }]
 }
 
+/** What it takes to have the operator take over a Flux of another program's: to see that all stays, and to delete what that program keeps. */
+export function takeOverRights(namespace: string): Right[] {
+  return [
+    { group: '*', resource: '*', verbs: ['list'] },
+    { group: '', resource: 'secrets', verbs: ['delete'], namespace },
+    { group: '', resource: 'services', verbs: ['delete'], namespace },
+    { group: 'apps', resource: 'deployments', verbs: ['delete'], namespace },
+  ]
+}
+
 /** What it takes to bootstrap with these very objects of the charts. */
 export function installRights(namespace: string, lockNamespace: string, rendered: readonly KubeObject[]): Right[] {
   const isMonitored = rendered.some(({ kind }) => kind === 'ServiceMonitor')

@@ -119,3 +119,52 @@ export async function upgradeAndBack(
   expect(documentOf(again), again.stderr).toMatchObject({ outcome: 'unchanged', exitCode: 0 })
   return { there, back }
 }
+
+/** A chart's source and release, as a person writes them. */
+export async function release(lab: TestLab, chart: string, values: string): Promise<string> {
+  const { registry } = await lab.access()
+  return `apiVersion: source.toolkit.fluxcd.io/v1
+kind: OCIRepository
+metadata: {name: ${chart}, namespace: ${namespace}}
+spec:
+  interval: 1h
+  insecure: true
+  url: oci://${registry}/charts/${chart}
+  layerSelector: {mediaType: application/vnd.cncf.helm.chart.content.v1.tar+gzip, operation: copy}
+  ref: {tag: ${operatorVersion}} # renovate
+---
+apiVersion: helm.toolkit.fluxcd.io/v2
+kind: HelmRelease
+metadata: {name: ${chart}, namespace: ${namespace}}
+spec:
+  interval: 1h
+  chartRef: {kind: OCIRepository, name: ${chart}}
+  install: {disableWait: true}
+  upgrade: {disableWait: true}
+  values:
+${indented(values, 4)}`
+}
+
+/** Where `flux bootstrap` writes the manifests of Flux for a cluster that follows this path. */
+export const componentsOf = (path: string): string => `${path}/${namespace}/gotk-components.yaml`
+
+/**
+ * `flux bootstrap git` on the lab's Git, and then 2.9.4 in its files: the lab's flux CLI is that of 2.9.5, so that manifests of 2.9.4 are its own
+ * with the images and labels of that version.
+ */
+export async function bootstrapOlder(lab: OtherTreeLab): Promise<void> {
+  const { git } = await lab.access()
+  const flags = `--branch=main --path=${folder} --token-auth --allow-insecure-http --silent`
+  await lab.type(`GIT_PASSWORD=${git.password} flux bootstrap git --context=lab-infra --url=${git.url} --username=${git.username} ${flags}`)
+  await lab.change(componentsOf(folder), asOlder)
+  await lab.type(`flux --context=lab-infra reconcile kustomization flux-system --with-source`)
+  await untilFollowed(lab)
+  await lab.kubectl('--namespace', namespace, 'rollout', 'status', 'deployment', '--timeout=120s')
+}
+
+/** Manifests of Flux 2.9.5 as those of 2.9.4. */
+export function asOlder(text: string): string {
+  const images = oldTags.map((image) => image.split(':'))
+  const withImages = images.reduce((all, [name, tag]) => all.replaceAll(new RegExp(`(/${name}):v[0-9.]+`, 'g'), `$1:${tag}`), text)
+  return withImages.replaceAll('v2.9.5', 'v2.9.4')
+}

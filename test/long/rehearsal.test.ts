@@ -3,6 +3,7 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
+import * as v from 'valibot'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { labAccess } from '../../lab/client.ts'
 import { layoutOf } from '../../lab/layout.ts'
@@ -19,6 +20,8 @@ const trees = [
   { name: 'bootstrap', path: 'clusters/staging', hasOperator: false, hasResourceSets: false },
 ] as const
 
+const versionSchema = v.object({ flux: v.object({ version: v.string() }) })
+
 describe.each(trees)('a copy of a tree in a public layout, $name', ({ name, path, hasOperator, hasResourceSets }) => {
   const home = mkdtempSync(join(tmpdir(), 'frb-lab-'))
   const run = async (command: string, ...args: string[]): Promise<Ended> => {
@@ -29,6 +32,15 @@ describe.each(trees)('a copy of a tree in a public layout, $name', ({ name, path
   const readyAll = async (): Promise<void> => {
     const wait = ['wait', 'kustomizations', '--all', '--all-namespaces', '--for=condition=Ready', '--timeout=5m']
     await run('lab', 'kubectl', '--', ...wait)
+  }
+
+  const gitHead = async (): Promise<string> => labGit('rev-parse', 'main')
+  const changedSince = async (commit: string): Promise<string> => labGit('diff', '--stat', commit, 'main')
+  const labGit = async (...args: string[]): Promise<string> =>
+    (await promisify(execFile)('git', ['-C', join(home, 'git', 'fleet.git'), ...args])).stdout.trim()
+  const runs = async (): Promise<string | undefined> => {
+    const { stdout } = await run('health-check', '--lab', '--json')
+    return v.parse(v.pipe(v.string(), v.parseJson(), versionSchema), stdout).flux.version
   }
 
   beforeAll(async () => {
@@ -57,6 +69,17 @@ describe.each(trees)('a copy of a tree in a public layout, $name', ({ name, path
       await promisify(execFile)(join(bin, 'flux'), args, { env: { PATH: process.env.PATH, HOME: home, KUBECONFIG: kubeconfig } })
       await readyAll()
       await run('health-check', '--lab')
+    })
+
+  if (hasOperator)
+    test('upgrade changes the version where the tree has it, and rollback puts it back', async () => {
+      const before = await gitHead()
+      await run('upgrade', '--lab', '--to', '2.9.5', '--no-image-check', '--yes')
+      expect(await runs()).toBe('2.9.5')
+      await run('rollback', '--lab', '--no-image-check', '--yes')
+      expect(await runs()).toBe('2.9.4')
+      await readyAll()
+      expect(await changedSince(before)).toBe('')
     })
 
   if (hasOperator)

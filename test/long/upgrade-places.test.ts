@@ -1,14 +1,15 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import {
   applyAndFollow,
+  bootstrapOlder,
+  componentsOf,
   folder,
   indented,
   installOperator,
   instanceSpec,
-  operatorVersion,
   type OtherTreeLab,
+  release,
   startOtherTreeLab,
-  untilFollowed,
   upgradeAndBack,
 } from '../lab/other-trees.ts'
 import { documentOf } from '../lab/harness.ts'
@@ -26,38 +27,13 @@ beforeEach(() => lab.reset('nothing'))
 const fluxInstance = async (): Promise<string> =>
   `apiVersion: fluxcd.controlplane.io/v1\nkind: FluxInstance\nmetadata: {name: flux, namespace: flux-system}\nspec:\n${indented(await instanceSpec(lab), 2)}`
 
-/** A chart's source and release, as a person writes them. */
-async function release(chart: string, values: string): Promise<string> {
-  const { registry } = await lab.access()
-  return `apiVersion: source.toolkit.fluxcd.io/v1
-kind: OCIRepository
-metadata: {name: ${chart}, namespace: ${namespace}}
-spec:
-  interval: 1h
-  insecure: true
-  url: oci://${registry}/charts/${chart}
-  layerSelector: {mediaType: application/vnd.cncf.helm.chart.content.v1.tar+gzip, operation: copy}
-  ref: {tag: ${operatorVersion}} # renovate
----
-apiVersion: helm.toolkit.fluxcd.io/v2
-kind: HelmRelease
-metadata: {name: ${chart}, namespace: ${namespace}}
-spec:
-  interval: 1h
-  chartRef: {kind: OCIRepository, name: ${chart}}
-  install: {disableWait: true}
-  upgrade: {disableWait: true}
-  values:
-${indented(values, 4)}`
-}
-
 /** Puts a tree there whose FluxInstance is of its chart, and whose operator is of its own. */
 async function followReleases(): Promise<string> {
   const file = `${folder}/flux-instance/release.yaml`
   const values = `fullnameOverride: flux\ninstance:\n${indented(await instanceSpec(lab), 2)}`
   const [operatorRelease, instanceRelease] = await Promise.all([
-    release('flux-operator', 'web: {enabled: false}\n'),
-    release('flux-instance', values),
+    release(lab, 'flux-operator', 'web: {enabled: false}\n'),
+    release(lab, 'flux-instance', values),
   ])
   await lab.change(`${folder}/flux-operator/release.yaml`, () => operatorRelease)
   await lab.change(file, () => instanceRelease)
@@ -123,27 +99,8 @@ describe('a FluxInstance as a manifest', () => {
 })
 
 describe('what flux bootstrap has written', () => {
-  const cluster = `${folder}/${namespace}`
-  const file = `${cluster}/gotk-components.yaml`
-
-  /** The lab's flux CLI is that of 2.9.5: manifests of 2.9.4 are its own with the images and labels of that version. */
-  async function bootstrapOld(): Promise<void> {
-    const { git } = await lab.access()
-    const flags = `--branch=main --path=${folder} --token-auth --allow-insecure-http --silent`
-    await lab.type(
-      `GIT_PASSWORD=${git.password} flux bootstrap git --context=lab-infra --url=${git.url} --username=${git.username} ${flags}`,
-    )
-    await lab.change(file, older)
-    await lab.type(`flux --context=lab-infra reconcile kustomization flux-system --with-source`)
-    await untilFollowed(lab)
-    await lab.kubectl('--namespace', namespace, 'rollout', 'status', 'deployment', '--timeout=120s')
-  }
-
-  function older(text: string): string {
-    const images = oldTags.map((image) => image.split(':'))
-    const withImages = images.reduce((all, [name, tag]) => all.replaceAll(new RegExp(`(/${name}):v[0-9.]+`, 'g'), `$1:${tag}`), text)
-    return withImages.replaceAll('v2.9.5', 'v2.9.4')
-  }
+  const file = componentsOf(folder)
+  const bootstrapOld = (): Promise<void> => bootstrapOlder(lab)
 
   test('is made again by the flux CLI of the version, and restored as it was', async () => {
     await bootstrapOld()

@@ -10,17 +10,24 @@ import { verifyFlux } from './steps/verify-flux.ts'
 import type { BootstrapInputs } from './inputs.ts'
 
 /** From an empty cluster to a Flux that manages itself from Git: the operator first, which installs Flux. */
-export function bootstrap({ tree, operatorObjects, instanceObjects, secrets }: BootstrapInputs, { access, tools }: Session): Step[] {
+export function bootstrap(
+  { tree, operatorObjects, instanceObjects, secrets, takeOver }: BootstrapInputs,
+  { access, tools }: Session,
+): Step[] {
   return [
     ensureNamespace(tree.namespace),
     ...secrets.map(ensureSecret),
+    ...(takeOver?.record ?? []),
     ensureOperator(tree.operator, operatorObjects),
+    ...(takeOver?.replace ?? []),
     tree.plainInstance === undefined
       ? ensureFluxInstance(tree.instance, instanceObjects)
       : ensurePlainInstance(tree.plainInstance, tree.namespace),
     ensureSynced(tree),
     ensureTakenOver(tree),
+    ...(takeOver?.prove ?? []),
     verifyFlux(tree.namespace, access, tools.flux),
+    ...(takeOver?.forget ?? []),
   ]
 }
 

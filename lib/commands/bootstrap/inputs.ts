@@ -5,6 +5,8 @@ import type { Redactor } from '../../base/redactor.ts'
 import type { Settings } from '../../connection/settings.ts'
 import type { WantedSecret } from './secrets.ts'
 import type { Tree } from '../../desired-state/tree.ts'
+import type { TakeOverRequest } from './take-over/request.ts'
+import type { TakeOver } from './take-over/take-over.ts'
 
 /** All that bootstrap puts into a cluster, known before anything is changed. */
 export interface BootstrapInputs {
@@ -14,6 +16,8 @@ export interface BootstrapInputs {
   readonly secrets: readonly WantedSecret[]
   /** What was found that does not block the run, but should be known before anyone consents. */
   readonly notices: readonly string[]
+  /** Where a Flux that another program installed passes to the operator. */
+  readonly takeOver?: TakeOver
 }
 
 /** Where Git says what is to be installed, as a request has it. */
@@ -36,4 +40,6 @@ export interface BootstrapRequest {
   readonly redactor: Redactor
   /** Where Flux is taken down first: what is there now goes, and what a capture carries comes back before Flux does. */
   readonly rebuild?: { readonly comesBack: (ref: Ref) => boolean }
+  /** Whether a Flux that another program installed may be taken over; `expected` where this very command installs it so. */
+  readonly takeOver?: TakeOverRequest | 'expected'
 }

@@ -122,6 +122,7 @@ function treeOf(tree: ClusterTree, { operator, instance, spec, parts }: FluxInTr
     instance: instance.is === 'chart' ? { ...instance.chart, tracksDigest } : standingFor(instance.object, spec, namespace),
     ...(instance.is === 'chart' ? {} : { plainInstance: instance.object }),
     isOther: true,
+    placed: new Set(tree.placed.map(({ kind, namespace: at, name }) => `${kind} ${at === '' ? '' : `${at}/`}${name}`)),
     namespace,
     sync: { ...sync, path: sync.path },
     distribution: isDefault ? { ...distribution, artifact: artifactOfChart } : distribution,

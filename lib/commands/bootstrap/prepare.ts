@@ -5,7 +5,7 @@ import { type KubeObject, kinds } from '../../kubernetes/objects.ts'
 import { headOf } from '../../tools/git.ts'
 import { renderChart } from '../../desired-state/render-chart.ts'
 import { checkApiServices } from '../../preflight/api-services.ts'
-import { installRights } from '../../preflight/install-rights.ts'
+import { installRights, takeOverRights } from '../../preflight/install-rights.ts'
 import { checkDistribution } from '../../preflight/distribution.ts'
 import { checkDrift } from './checks/drift.ts'
 import { blocks, type Check, createPreflight, type Finding } from '../../preflight/preflight.ts'
@@ -15,7 +15,8 @@ import { checkKubernetesVersion } from '../../preflight/kubernetes-version.ts'
 import { checkLeftovers } from './checks/leftovers.ts'
 import { once } from '../../base/once.ts'
 import { checkFollowed, judgeFlux } from './checks/other-installations.ts'
-import { readFlux } from '../../flux/installations.ts'
+import { type FluxThere, readFlux } from '../../flux/installations.ts'
+import type { Cluster } from '../../kubernetes/client.ts'
 import { checkPrograms } from '../../preflight/programs.ts'
 import { checkRights } from '../../preflight/rights.ts'
 import { checkSecrets } from './checks/secrets-present.ts'
@@ -31,6 +32,7 @@ import { type Chart } from '../../desired-state/chart.ts'
 import { findAgeKey } from './age-keys.ts'
 import { fetchOtherTree } from './other-tree.ts'
 import { findSecrets } from './secrets.ts'
+import { checkNotTakenOver, onlyMissing, readTakeOver, type TakeOver } from './take-over/take-over.ts'
 import type { BootstrapRequest, BootstrapInputs } from './inputs.ts'
 
 const versionSchema = v.object({ gitVersion: v.string() })
@@ -41,7 +43,7 @@ const versionSchema = v.object({ gitVersion: v.string() })
  */
 export async function prepareBootstrap(session: Session, wanted: BootstrapRequest): Promise<BootstrapInputs> {
   const { tools, cluster, folder } = session
-  const { settings, redactor, rebuild, where } = wanted
+  const { settings, redactor, rebuild } = wanted
   const { signal } = cluster
   const checkout = join(folder, 'tree')
   await mkdir(checkout)
@@ -54,11 +56,15 @@ export async function prepareBootstrap(session: Session, wanted: BootstrapReques
 
   const render = (chart: Chart): Promise<KubeObject[] | undefined> => preflight.learn(() => renderChart(session, chart, gitVersion))
   const { plainInstance } = tree
+  const flux = once(() => readFlux(cluster))
   const rendering = Promise.all([render(tree.operator), plainInstance === undefined ? render(tree.instance) : [plainInstance]])
   const rendered = async (): Promise<KubeObject[]> => (await rendering).flatMap((objects) => objects ?? [])
-  const bringing = preflight.learn(() => findSecrets(session, wanted, tree))
+  const taking = preflight.learn(() => takeOverOf(cluster, wanted, { tree, checkout, flux }))
+  const bringing = preflight.learn(async () => {
+    const found = await findSecrets(session, wanted, tree)
+    return (await taking) === undefined ? found : onlyMissing(cluster, found)
+  })
   const crds = once(() => listFluxCrds(cluster))
-  const flux = once(() => readFlux(cluster))
   const { namespace, distribution, operator } = tree
   const checksOfGit = (): Check[] => [
     () => checkFollowable(tree, checkout),
@@ -69,21 +75,14 @@ export async function prepareBootstrap(session: Session, wanted: BootstrapReques
   const keyOf: KeyOf = async (secret) =>
     (await findAgeKey(cluster, tree, secret, (await bringing) ?? [], redactor)) ?? (comesBack(secret) ? 'later' : undefined)
   const comesBack = (secret: string): boolean => rebuild?.comesBack({ ...kinds.secret, namespace, name: secret }) === true
-  // What a rebuild finds of an earlier Flux it takes down itself.
-  const checksOfWhatStays: Check[] = [
-    () => checkNamespaceStays(cluster, namespace, where),
-    async () => checkInstancesStay((await flux()).instances, where),
-    async () => checkPendingDeletions(cluster, await flux(), namespace),
-    async () => checkCrdsStay(cluster, await crds()),
-    async () => judgeFlux(await flux(), namespace, where),
-    async () => checkLeftovers(cluster, await crds(), await flux()),
-    () => checkFollowed(cluster, tree),
-  ]
   const checking = preflight.check(
     () => checkPrograms(tools, { kubernetes: gitVersion, flux: distribution.version, insecure: operator.insecure }),
     () => checkKubernetesVersion(gitVersion, distribution.version),
-    async () => checkRights(cluster, installRights(namespace, settings.LOCK_NAMESPACE ?? 'kube-system', await rendered())),
-    ...(rebuild === undefined ? checksOfWhatStays : []),
+    async () => {
+      const rights = installRights(namespace, settings.LOCK_NAMESPACE ?? 'kube-system', await rendered())
+      return checkRights(cluster, (await taking) === undefined ? rights : [...rights, ...takeOverRights(namespace)])
+    },
+    ...(rebuild === undefined ? checksOfWhatStays(cluster, { tree, wanted, flux, crds, taking }) : []),
     () => checkApiServices(cluster, 'notice'),
     async () => checkWebhooks(cluster, [manifestOf({ ...kinds.namespace, name: namespace }), ...(await rendered())]),
     () => checkDistribution(tree, session.registry, signal),
@@ -91,10 +90,55 @@ export async function prepareBootstrap(session: Session, wanted: BootstrapReques
     async () => checkDrift(cluster, tree, await rendered()),
     ...(fetched === undefined ? [] : checksOfGit()),
   )
-  const [[operatorObjects, instanceObjects], secrets] = await Promise.all([rendering, bringing, checking])
+  const [[operatorObjects, instanceObjects], secrets, takeOver] = await Promise.all([rendering, bringing, taking, checking])
   const notices = preflight.conclude()
   if (operatorObjects === undefined || instanceObjects === undefined || secrets === undefined) throw preflight.blocked()
-  return { tree, operatorObjects, instanceObjects, secrets, notices }
+  return { tree, operatorObjects, instanceObjects, secrets, notices, ...(takeOver === undefined ? {} : { takeOver }) }
+}
+
+/** What is looked at of a Flux that is there already. */
+interface FluxToCheck {
+  readonly tree: Tree
+  readonly wanted: BootstrapRequest
+  readonly flux: () => Promise<FluxThere>
+  readonly crds: () => Promise<readonly KubeObject[]>
+  readonly taking: Promise<TakeOver | undefined>
+}
+
+/** What may stand in the way of a Flux that is there; a rebuild takes that down itself. */
+function checksOfWhatStays(cluster: Cluster, { tree, wanted, flux, crds, taking }: FluxToCheck): Check[] {
+  const { namespace } = tree
+  const { where } = wanted
+  return [
+    () => checkNamespaceStays(cluster, namespace, where),
+    async () => checkInstancesStay((await flux()).instances, where),
+    async () => checkPendingDeletions(cluster, await flux(), namespace),
+    async () => checkCrdsStay(cluster, await crds()),
+    async () => judgeFlux(await flux(), namespace),
+    async () => (await taking)?.findings ?? checkForeign(cluster, wanted, await flux(), namespace),
+    async () => checkLeftovers(cluster, await crds(), await flux()),
+    () => checkFollowed(cluster, tree),
+  ]
+}
+
+async function takeOverOf(
+  cluster: Cluster,
+  { takeOver: request }: BootstrapRequest,
+  { tree, checkout, flux }: { readonly tree: Tree; readonly checkout: string; readonly flux: () => Promise<FluxThere> },
+): Promise<TakeOver | undefined> {
+  if (request === undefined || request === 'expected' || !request.isAsked) return undefined
+  return readTakeOver(cluster, await flux(), { tree, checkout, request })
+}
+
+/** A Flux of another program's that nobody asked to take over; what a take-over was asked for finds, it judges itself. */
+async function checkForeign(
+  cluster: Cluster,
+  { takeOver: request, where }: BootstrapRequest,
+  there: FluxThere,
+  namespace: string,
+): Promise<Finding[]> {
+  if (request === 'expected' || request?.isAsked === true) return []
+  return checkNotTakenOver(cluster, there, namespace, request?.command ?? `npx zx scripts/bootstrap.ts ${where} --take-over`)
 }
 
 function fetchWanted({ remote, cluster, path }: BootstrapRequest, folder: string, kubectl: string, signal: AbortSignal): Promise<Tree> {

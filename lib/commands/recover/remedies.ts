@@ -29,6 +29,8 @@ import { settingsFile } from '../../connection/cluster-settings.ts'
 import type { ClusterInGit } from '../../connection/target.ts'
 import { loginWithoutTree } from './login-without-tree.ts'
 import { reinstallSteps } from './steps/reinstall.ts'
+import { ensureCrdsLetGo } from './steps/let-crds-go.ts'
+import { readTerminatingCrds, verifyCrdsLetGo, withoutCrds } from './terminating-crds.ts'
 import { RemedyNeeds } from './remedy-needs.ts'
 import { asRestored } from './as-restored.ts'
 import type { Evidence } from './evidence.ts'
@@ -118,6 +120,14 @@ export function remediesOf(surroundings: PrepareContext<typeof restoreFlags>, ev
     note(memory, read.notes)
     return read.notes
   }
+  /** What holds definitions of Flux's kinds that are being deleted goes first, or nothing could be applied again. */
+  const letCrdsGo = async (): Promise<readonly Step[]> => {
+    const crds = await readTerminatingCrds(seen)
+    if (crds.length === 0) return []
+    await verifyCrdsLetGo(seen, crds)
+    seen = withoutCrds(seen, crds)
+    return [ensureCrdsLetGo(crds)]
+  }
   let rollback: Rollback | undefined
   return {
     evidence,
@@ -126,7 +136,7 @@ export function remediesOf(surroundings: PrepareContext<typeof restoreFlags>, ev
     notices: () => notices,
     async everything() {
       await awaitNamespaceGone(session.cluster, namespace, console)
-      return installAgain()
+      return [...(await letCrdsGo()), ...(await installAgain())]
     },
     async recreateNamespace() {
       await verifyLetGo(session.cluster, namespace, settings.LOCK_NAMESPACE ?? 'kube-system')
@@ -136,6 +146,7 @@ export function remediesOf(surroundings: PrepareContext<typeof restoreFlags>, ev
         ensureControllersStopped(namespace),
         ensureFinalizersOffIn(namespace),
         ensureNamespaceGone(namespace),
+        ...(await letCrdsGo()),
         ...(await installAgain()),
       ]
     },

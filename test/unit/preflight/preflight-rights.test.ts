@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import * as v from 'valibot'
 import { expect, test } from 'vitest'
 import { parse } from 'yaml'
-import { bootstrapRights, monitoringRights } from '../../../lib/preflight/install-rights.ts'
+import { bootstrapRights, monitoringRights, takeOverRights } from '../../../lib/preflight/install-rights.ts'
 import { captureRights, restoreRights } from '../../../lib/preflight/capture-rights.ts'
 import { shippedRole } from '../../../lib/preflight/rights.ts'
 import { teardownRights } from '../../../lib/commands/teardown/checks/rights.ts'
@@ -26,6 +26,7 @@ test('the role that is shipped holds what the procedures need, and nothing else'
   )
   const rights = [
     ...bootstrapRights('flux-system', 'kube-system'),
+    ...takeOverRights('flux-system'),
     ...monitoringRights('flux-system'),
     ...captureRights('flux-system'),
     ...restoreRights('kube-system'),

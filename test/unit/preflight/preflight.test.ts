@@ -155,7 +155,6 @@ describe('a Flux that is there already', () => {
   ): KubeObject => parseObject({ ...kinds.deployment, metadata: { namespace, name, labels, annotations } })
   const none = { instances: [], controllers: [], operators: [] }
   const version = { 'app.kubernetes.io/version': 'v2.9.4' }
-  const where = '--context infra'
 
   test('by our own operator, under our own name, is nothing to speak of', () => {
     const own = {
@@ -163,10 +162,10 @@ describe('a Flux that is there already', () => {
       controllers: [deployment('flux-system', 'source-controller', { 'app.kubernetes.io/managed-by': 'flux-operator' })],
       operators: [deployment('flux-system', 'flux-operator', {})],
     }
-    expect(judgeFlux(own, 'flux-system', where)).toEqual([])
+    expect(judgeFlux(own, 'flux-system')).toEqual([])
   })
   test('another FluxInstance blocks, with the way to orphan it', () => {
-    expect(judgeFlux({ ...none, instances: [instance('flux-system', 'main')] }, 'flux-system', where)).toEqual([
+    expect(judgeFlux({ ...none, instances: [instance('flux-system', 'main')] }, 'flux-system')).toEqual([
       blocks(
         "FluxInstance flux-system/main exists; this runbook's is flux-system/flux, and a cluster has only one",
         'remove it, but keep what it installed: kubectl --namespace flux-system annotate fluxinstance main fluxcd.controlplane.io/reconcile=disabled, then kubectl --namespace flux-system delete fluxinstance main',
@@ -180,7 +179,7 @@ describe('a Flux that is there already', () => {
       controllers: [deployment('gitops', 'source-controller', version), deployment('gitops', 'helm-controller', version)],
       operators: [deployment('tools', 'flux-operator', {}, helm)],
     }
-    expect(judgeFlux(there, 'flux-system', where)).toEqual([
+    expect(judgeFlux(there, 'flux-system')).toEqual([
       blocks(
         'Flux runs in namespace gitops too (source-controller, helm-controller), and would conflict with the one in flux-system',
         'stop what installs it, such as a Kustomization or a job; then: kubectl --namespace gitops delete deployments source-controller helm-controller   # never flux uninstall: that deletes the CRDs, and every object of Flux with them',
@@ -188,33 +187,6 @@ describe('a Flux that is there already', () => {
       blocks(
         'flux-operator runs in namespace tools too (flux-operator), and would conflict with the one in flux-system',
         'stop what installs it, such as a Kustomization or a job; then: kubectl --namespace tools delete deployments flux-operator && kubectl --namespace tools delete secrets --selector owner=helm,name=the-operator   # never helm uninstall or flux uninstall: that deletes the CRDs, and every object of Flux with them',
-      ),
-    ])
-  })
-  test('by the flux CLI is taken over, and reported', () => {
-    expect(
-      reported(judgeFlux({ ...none, controllers: [deployment('flux-system', 'source-controller', version)] }, 'flux-system', where)),
-    ).toEqual([
-      'notice: Flux v2.9.4 was installed by the flux CLI (flux install or flux bootstrap): the operator will take over source-controller',
-    ])
-  })
-  test('as one Deployment blocks: the operator would not take it over', () => {
-    const containers = ['source-controller', 'kustomize-controller'].map((name) => ({ name }))
-    const together = parseObject({ ...deployment('flux-system', 'flux', version), spec: { template: { spec: { containers } } } })
-    expect(judgeFlux({ ...none, controllers: [together] }, 'flux-system', where)).toEqual([
-      blocks(
-        'Deployment flux-system/flux runs all controllers in one (flux-aio): the operator does not take it over, and both would reconcile the same objects',
-        'remove it first; its workloads stay: npx zx scripts/teardown.ts --context infra',
-      ),
-    ])
-  })
-  test("by the community's chart is taken over, and its release is not to be uninstalled", () => {
-    const labels = { ...version, 'app.kubernetes.io/managed-by': 'Helm' }
-    const charted = deployment('flux-system', 'source-controller', labels, { 'meta.helm.sh/release-name': 'flux2' })
-    expect(judgeFlux({ ...none, controllers: [charted] }, 'flux-system', where)).toEqual([
-      notice(
-        'Flux v2.9.4 was installed by Helm (release flux2): the operator will take over source-controller, and the release is left behind',
-        'afterwards, never helm uninstall: kubectl --namespace flux-system delete secrets --selector owner=helm,name=flux2',
       ),
     ])
   })

@@ -1,25 +1,19 @@
 import * as v from 'valibot'
 import type { Cluster } from '../../../kubernetes/client.ts'
-import { type KubeObject, nameOf, refOf } from '../../../kubernetes/objects.ts'
+import { type KubeObject } from '../../../kubernetes/objects.ts'
 import { fluxKinds } from '../../../flux/kinds.ts'
 import type { Tree } from '../../../desired-state/tree.ts'
 import { blocks, type Finding, notice } from '../../../preflight/preflight.ts'
 import { type FluxThere, removalOf } from '../../../flux/installations.ts'
-import { installerOf } from '../../../flux/installer.ts'
-import { appLabels, isMadeByOperator } from '../../../flux/labels.ts'
 import { reconcileAnnotation } from '../../../flux/annotations.ts'
 import { isInstanceOf } from '../../../flux/refs.ts'
 
-/** A Flux that this one would fight with blocks; one that will be taken over is a notice of. */
-export function judgeFlux({ instances, controllers, operators }: FluxThere, namespace: string, where: string): Finding[] {
+/** A Flux that this one would fight with blocks. One that may be taken over is judged in take-over/. */
+export function judgeFlux({ instances, controllers, operators }: FluxThere, namespace: string): Finding[] {
   return [
     ...instances.flatMap((instance) => judgeInstance(instance, namespace)),
     ...elsewhere(controllers, namespace, 'Flux'),
     ...elsewhere(operators, namespace, 'flux-operator'),
-    ...takenOver(
-      controllers.filter(({ metadata }) => metadata.namespace === namespace),
-      where,
-    ),
   ]
 }
 
@@ -44,34 +38,6 @@ function elsewhere(deployments: readonly KubeObject[], namespace: string, what: 
       `stop what installs it, such as a Kustomization or a job; then: ${removalOf(there, other)}`,
     )
   })
-}
-
-/** Controllers that the operator did not make: it takes them over, Deployment by Deployment (flux-operator docs, migration). */
-function takenOver(controllers: readonly KubeObject[], where: string): Finding[] {
-  const foreign = controllers.filter((one) => !isMadeByOperator(one))
-  const [first] = foreign
-  if (first === undefined) return []
-  const release = first.metadata.annotations['meta.helm.sh/release-name']
-  const version = first.metadata.labels[appLabels.version] ?? 'of an unknown version'
-  const names = namesOf(foreign)
-  const together = foreign.find((one) => installerOf(one) === 'aio')
-  if (together !== undefined) {
-    return [
-      blocks(
-        `${nameOf(refOf(together))} runs all controllers in one (flux-aio): the operator does not take it over, and both would reconcile the same objects`,
-        `remove it first; its workloads stay: npx zx scripts/teardown.ts ${where}`,
-      ),
-    ]
-  }
-  if (release === undefined) {
-    return [notice(`Flux ${version} was installed by the flux CLI (flux install or flux bootstrap): the operator will take over ${names}`)]
-  }
-  return [
-    notice(
-      `Flux ${version} was installed by Helm (release ${release}): the operator will take over ${names}, and the release is left behind`,
-      `afterwards, never helm uninstall: kubectl --namespace ${first.metadata.namespace} delete secrets --selector owner=helm,name=${release}`,
-    ),
-  ]
 }
 
 const sourceSchema = v.object({ spec: v.object({ url: v.optional(v.string(), '') }) })

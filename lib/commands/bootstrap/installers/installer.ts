@@ -2,6 +2,7 @@ import type { Console } from '../../../terminal/console.ts'
 import type { BootstrapRequest } from '../inputs.ts'
 import type { Session } from '../../../connection/session.ts'
 import type { RunState } from '../../../runner/run-state.ts'
+import type { DocumentFields } from '../../../runner/report.ts'
 import type { Step } from '../../../runner/step.ts'
 
 /** Installs Flux on a cluster: everything that bootstrap and rebuild ask of whatever does it. */
@@ -22,6 +23,10 @@ export interface PreparedInstallation {
   readonly commit: string
   /** What people should know before they consent. */
   readonly notices: readonly string[]
+  /** What the document says beyond the fields that all have. */
+  readonly report?: () => DocumentFields
+  /** What is left to a person once it is done, beside what is always said. */
+  readonly next?: readonly string[]
 }
 
 /** Where an installer shows what its own tool would change, before anyone consents. */

@@ -11,6 +11,7 @@ export const operatorInstaller: BootstrapInstaller = {
       commit: inputs.tree.commit,
       toVersion: inputs.tree.distribution.version,
       notices: inputs.notices,
+      ...(inputs.takeOver === undefined ? {} : { report: inputs.takeOver.report, next: inputs.takeOver.next }),
     }
   },
 }

@@ -1,0 +1,87 @@
+import { counted } from '../../../base/counted.ts'
+import type { Survival } from '../../../continuity/compare.ts'
+import { type KubeObject, nameOf, refOf } from '../../../kubernetes/objects.ts'
+import type { Observation, ObservingStep, Step } from '../../../runner/step.ts'
+import { compareIdentities, keepIdentities, keptIdentities, readIdentities } from './identities.ts'
+import { describeOrigin, namesOf } from './judge-origin.ts'
+import type { FluxOrigin } from './origin.ts'
+
+/** What passes from one owner to the other, beside the controllers. */
+export interface Handed {
+  /** How many CustomResourceDefinitions of Flux's. */
+  readonly crds: number
+  /** The source and the root Kustomization that the operator makes too, where they are there. */
+  readonly sync: readonly KubeObject[]
+}
+
+/** Notes what is there before the operator comes, and says what it will take over. */
+export function recordIdentities(namespace: string, origin: FluxOrigin | undefined, handed: Handed): Step {
+  return {
+    id: 'hands',
+    title: 'Record what changes hands, and what stays',
+    risk: 'safe',
+    check({ memory }) {
+      const kept = keptIdentities(memory)
+      if (kept !== undefined || origin === undefined) {
+        const count = Object.keys(kept?.uids ?? {}).length
+        return Promise.resolve({ is: 'done', detail: `the UIDs of ${counted(count, 'object')} of Flux, and of all workloads` })
+      }
+      return Promise.resolve({
+        is: 'todo',
+        change: `${describeOrigin(origin)}; ${describeHanded(origin, handed)}`,
+        commands: ['kubectl get gitrepositories,kustomizations,helmreleases --all-namespaces --output json > before.json'],
+        details: [...origin.controllers, ...handed.sync].map((one) => `${nameOf(refOf(one))}: to flux-operator`),
+      })
+    },
+    async apply({ cluster, memory }) {
+      keepIdentities(memory, await readIdentities(cluster, namespace, origin?.together?.metadata.name))
+    },
+  }
+}
+
+/** `to flux-operator pass Deployments …, 14 CustomResourceDefinitions, GitRepository …; they stay the same objects`. */
+function describeHanded({ controllers, together }: FluxOrigin, { crds, sync }: Handed): string {
+  const names = sync.map((one) => nameOf(refOf(one)))
+  const passing = [
+    ...(together === undefined && controllers.length > 0 ? [`Deployments ${namesOf(controllers)}`] : []),
+    counted(crds, 'CustomResourceDefinition'),
+    ...names,
+  ].join(', ')
+  const kept = `to flux-operator pass ${passing}, and stay the same objects`
+  if (together === undefined) return kept
+  return `Deployment ${together.metadata.name} is replaced by one for each controller; ${kept}`
+}
+
+/** Looks at all of it again: what was there before must be there, and be the very same. */
+export function verifyIdentities(namespace: string): ObservingStep<Survival> {
+  let observed: Observation<Survival> | undefined
+  return {
+    observed: () => observed,
+    id: 'survival',
+    title: 'Compare the UIDs: workloads and objects of Flux are the same, and nothing was pruned',
+    risk: 'safe',
+    async check({ cluster, memory }) {
+      const before = keptIdentities(memory)
+      if (before === undefined) return { is: 'done', detail: 'nothing has changed hands' }
+      const survival = await compareIdentities(cluster, namespace, before)
+      observed = { value: survival, at: performance.now() }
+      const { checked, changed, missing, reported } = survival
+      const applied = counted(before.applied.length, 'applied object')
+      if (changed.length === 0 && missing.length === 0) {
+        return { is: 'done', detail: [`${checked} are the very same, and none of ${applied} was pruned`, ...reported].join('; ') }
+      }
+      const gone = missing.length === 0 ? [] : [`gone: ${some(missing)}`]
+      const other = changed.length === 0 ? [] : [`there, but recreated: ${some(changed)}`]
+      return {
+        is: 'blocked',
+        reason: `not everything stayed as it was. ${[...gone, ...other].join('; ')}`,
+        remedy: 'see who deleted them, and whether Git has them: kubectl get events --all-namespaces --sort-by=.lastTimestamp',
+      }
+    },
+    apply: () => Promise.resolve(),
+  }
+}
+
+function some(names: readonly string[]): string {
+  return names.length <= 10 ? names.join(', ') : `${names.slice(0, 10).join(', ')} and ${names.length - 10} more`
+}

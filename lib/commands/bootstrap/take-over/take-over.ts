@@ -1,0 +1,146 @@
+import { existsSync } from 'node:fs'
+import { readdir, readFile } from 'node:fs/promises'
+import { join, posix } from 'node:path'
+import { parse } from 'yaml'
+import { shellQuote } from '../../../base/shell-line.ts'
+import type { Tree } from '../../../desired-state/tree.ts'
+import { componentsFile, syncFile } from '../../../flux/bootstrap-files.ts'
+import { listFluxCrds } from '../../../flux/crds.ts'
+import type { FluxThere } from '../../../flux/installations.ts'
+import { fluxKinds } from '../../../flux/kinds.ts'
+import { appLabels, isMadeByOperator, operatorName } from '../../../flux/labels.ts'
+import type { Cluster } from '../../../kubernetes/client.ts'
+import type { Finding } from '../../../preflight/preflight.ts'
+import { notice } from '../../../preflight/preflight.ts'
+import type { DocumentFields } from '../../../runner/report.ts'
+import type { Step } from '../../../runner/step.ts'
+import type { WantedSecret } from '../secrets.ts'
+import { judgeOrigin, refuseTakeOver } from './judge-origin.ts'
+import { foreignControllers, type FluxOrigin, readOrigin } from './origin.ts'
+import type { TakeOverRequest } from './request.ts'
+import { ensureReleaseForgotten, ensureReplaced } from './retire.ts'
+import { recordIdentities, verifyIdentities } from './steps.ts'
+
+/** The steps by which a Flux passes from what installed it to the operator, around those that install. */
+export interface TakeOver {
+  /** Before the operator is installed. */
+  readonly record: readonly Step[]
+  /** Before the operator makes the controllers its own. */
+  readonly replace: readonly Step[]
+  /** Once it has, and follows Git. */
+  readonly prove: readonly Step[]
+  /** Last of all. */
+  readonly forget: readonly Step[]
+  readonly findings: readonly Finding[]
+  readonly report: () => DocumentFields
+  /** What is left to do in Git, and in the cluster. */
+  readonly next: readonly string[]
+}
+
+/**
+ * Refuses to touch a Flux of another program's where nobody asked to take it over. One whose controllers run in another namespace is judged
+ * elsewhere.
+ */
+export async function checkNotTakenOver(cluster: Cluster, there: FluxThere, namespace: string, command: string): Promise<Finding[]> {
+  if (foreignControllers(there, namespace).length === 0) return []
+  const origin = await readOrigin(cluster, there, namespace)
+  return origin === undefined ? [] : [refuseTakeOver(origin, namespace, command)]
+}
+
+/**
+ * Looks at a Flux that is to be taken over; undefined where there is none, and this run has begun with none.
+ * @param checkout the repository, checked out at the tree's commit
+ */
+export async function readTakeOver(
+  cluster: Cluster,
+  there: FluxThere,
+  { tree, checkout, request }: { readonly tree: Tree; readonly checkout: string; readonly request: TakeOverRequest },
+): Promise<TakeOver | undefined> {
+  const { namespace, syncName } = tree
+  const origin = await readOrigin(cluster, there, namespace)
+  if (origin === undefined && !request.hasBegun) return undefined
+  const [source, root, crds] = await Promise.all([
+    cluster.get({ ...fluxKinds.gitRepository, namespace, name: syncName }),
+    cluster.get({ ...fluxKinds.kustomization, namespace, name: syncName }),
+    listFluxCrds(cluster),
+  ])
+  const sync = [source, root].flatMap((one) => (one === undefined || isMadeByOperator(one) ? [] : [one]))
+  const proof = verifyIdentities(namespace)
+  const manifests = await readManifests(tree, checkout)
+  return {
+    record: [recordIdentities(namespace, origin, { crds: crds.length, sync })],
+    replace: origin?.together === undefined ? [] : [ensureReplaced(origin.together)],
+    prove: [proof],
+    forget: origin?.release === undefined ? [] : [ensureReleaseForgotten(origin.release)],
+    findings: [...(origin === undefined ? [] : judgeOrigin(origin, tree, root)), ...judgePatches(manifests)],
+    report() {
+      const { checked = 0, changed = [], missing = [] } = proof.observed()?.value ?? {}
+      const fields = { survival: { checked, changed: changed.length, missing: missing.length } }
+      return { fields: proof.observed() === undefined ? {} : fields }
+    },
+    next: nextOf(origin, manifests, namespace),
+  }
+}
+
+/** Flux's own manifests that are still in Git, as `flux bootstrap` writes them. */
+interface BootstrapManifests {
+  /** From the top of the repository. */
+  readonly folder: string
+  /** How many patches there are of them. */
+  readonly patches: number
+  /** Whether there is nothing else in the folder. */
+  readonly isAll: boolean
+}
+
+const written: readonly string[] = [componentsFile, syncFile, 'kustomization.yaml']
+
+async function readManifests({ sync, namespace }: Tree, checkout: string): Promise<BootstrapManifests | undefined> {
+  const folder = posix.join(posix.normalize(sync.path), namespace)
+  if (!existsSync(join(checkout, folder, componentsFile))) return undefined
+  const text = await readFile(join(checkout, folder, 'kustomization.yaml'), 'utf8').catch(() => '')
+  const read: unknown = parse(text)
+  const lists = typeof read === 'object' && read !== null ? Object.entries(read).filter(([key]) => key.startsWith('patches')) : []
+  const patches = lists.reduce((count, [, list]: [string, unknown]) => count + (Array.isArray(list) ? list.length : 0), 0)
+  return { folder, patches, isAll: (await readdir(join(checkout, folder))).every((name) => written.includes(name)) }
+}
+
+/** The operator makes the controllers from its own manifests: what patches of others changed of them is not carried over. */
+function judgePatches(manifests: BootstrapManifests | undefined): Finding[] {
+  if (manifests === undefined || manifests.patches === 0) return []
+  const { folder, patches } = manifests
+  return [
+    notice(
+      `${folder}/kustomization.yaml patches Flux's manifests (${patches}), and the operator applies none of that`,
+      'see that spec.kustomize.patches of the FluxInstance (instance.kustomize.patches of its chart) has the same',
+    ),
+  ]
+}
+
+function nextOf(origin: FluxOrigin | undefined, manifests: BootstrapManifests | undefined, namespace: string): string[] {
+  const inGit = manifests === undefined ? [] : [`  ${removalOf(manifests)}, commit and push: the operator keeps what they say`]
+  const name = origin?.together?.metadata.name
+  const inCluster =
+    name === undefined
+      ? []
+      : [
+          `  kubectl --namespace ${namespace} delete serviceaccounts,clusterroles,clusterrolebindings --selector ${appLabels.name}=${name},${appLabels.managedBy}!=${operatorName}   # what it no longer needs`,
+        ]
+  return [...inGit, ...inCluster]
+}
+
+function removalOf({ folder, isAll }: BootstrapManifests): string {
+  if (isAll) return `git rm -r ${shellQuote(folder)}   # in a checkout of the repository`
+  const files = [componentsFile, syncFile].map((name) => shellQuote(`${folder}/${name}`))
+  return `git rm ${files.join(' ')}   # in a checkout of the repository; take their lines out of ${folder}/kustomization.yaml`
+}
+
+/** Without those that are there already: who has installed Flux has given it its logins. */
+export async function onlyMissing(cluster: Pick<Cluster, 'get'>, secrets: readonly WantedSecret[]): Promise<WantedSecret[]> {
+  const found = await Promise.all(
+    secrets.map(async (secret) => {
+      const live = await cluster.get({ apiVersion: 'v1', kind: 'Secret', namespace: secret.namespace, name: secret.name })
+      return live === undefined ? [secret] : []
+    }),
+  )
+  return found.flat()
+}

@@ -1,0 +1,74 @@
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import * as v from 'valibot'
+import { fluxKinds } from '../../lib/flux/kinds.ts'
+import { kinds, type KubeObject, nameOf, refOf } from '../../lib/kubernetes/objects.ts'
+import { documentOf } from '../lab/harness.ts'
+import { namespace } from '../lab/older-flux.ts'
+import {
+  bootstrapOlder,
+  componentsOf,
+  folder,
+  type OtherTreeLab,
+  startOtherTreeLab,
+  untilFollowed,
+  upgradeAndBack,
+} from '../lab/other-trees.ts'
+import { operatorAndInstance, removeFolder, shop } from '../lab/take-over.ts'
+
+let lab: OtherTreeLab
+
+beforeAll(async () => {
+  lab = await startOtherTreeLab()
+})
+afterAll(() => lab.close())
+
+const asked = ['--lab', '--path', folder, '--yes', '--json']
+
+/** The UIDs of what must stay, by name. */
+async function uids(): Promise<Record<string, string | undefined>> {
+  const infra = await lab.infra()
+  const kindsThere = [fluxKinds.gitRepository, fluxKinds.kustomization, kinds.deployment, kinds.crd, kinds.configMap]
+  const objects = (await Promise.all(kindsThere.map((kind) => infra.list(kind)))).flat()
+  const isMeant = ({ metadata }: KubeObject): boolean => metadata.name !== 'flux-operator' && !metadata.name.endsWith('controlplane.io')
+  return Object.fromEntries(objects.filter(isMeant).map((one) => [nameOf(refOf(one)), one.metadata.uid]))
+}
+
+const surviving = v.looseObject({ survival: v.object({ checked: v.number(), changed: v.number(), missing: v.number() }) })
+
+test('flux bootstrap, upgraded by its manifests, then moved under the operator: every object stays the same, also once Git has no manifests of Flux', async () => {
+  await lab.change(`${folder}/shop.yaml`, () => shop)
+  await bootstrapOlder(lab)
+  await upgradeAndBack(lab, componentsOf(folder))
+  const there = await lab.run('upgrade', ['--lab', '--to', '2.9.5', '--yes', '--json'])
+  expect(there, there.stderr).toMatchObject({ code: 0 })
+  const before = await uids()
+  expect(before).toHaveProperty('Deployment shop/cart')
+
+  const manifests = await operatorAndInstance(lab, '2.9.5')
+  await lab.change(`${folder}/flux.yaml`, () => manifests)
+  const refused = await lab.run('bootstrap', asked)
+  expect(refused, refused.stderr).toMatchObject({ code: 3 })
+  expect(refused.stderr).toContain('Flux 2.9.5 was installed by the flux CLI: ')
+  expect(refused.stderr).toContain(`npx zx scripts/bootstrap.ts --lab --path ${folder} --take-over`)
+
+  const plan = await lab.run('bootstrap', ['--lab', '--path', folder, '--take-over', '--dry-run'])
+  expect(plan, plan.stderr).toMatchObject({ code: 0 })
+  expect(plan.stdout).toContain('to flux-operator pass Deployments ')
+  expect(plan.stdout).toContain('GitRepository flux-system/flux-system, Kustomization flux-system/flux-system, and stay the same objects')
+
+  const moved = await lab.run('bootstrap', [...asked, '--take-over'])
+  expect(moved, moved.stderr).toMatchObject({ code: 0 })
+  expect(v.parse(surviving, documentOf(moved)).survival).toMatchObject({ changed: 0, missing: 0 })
+  expect(await uids()).toMatchObject(before)
+  expect(moved.stderr).toContain(`git rm -r ${folder}/${namespace}`)
+
+  await removeFolder(lab, `${folder}/${namespace}`)
+  await lab.type('flux --context=lab-infra reconcile kustomization flux-system --with-source')
+  await untilFollowed(lab)
+  expect(await uids()).toMatchObject(before)
+  const again = await lab.run('bootstrap', asked)
+  expect(again, again.stderr).toMatchObject({ code: 0 })
+  expect(documentOf(again)).toMatchObject({ outcome: 'unchanged' })
+  const health = await lab.run('health-check', ['--lab'])
+  expect(health, health.stderr).toMatchObject({ code: 0 })
+})
