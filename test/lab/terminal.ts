@@ -15,8 +15,8 @@ export type Reply = readonly [question: string, typed: string]
 
 /** A command that runs in a terminal, with a person before it. */
 export interface TerminalSession {
-  /** Resolves once the screen shows it, behind what was waited for before; throws when the command ends without. */
-  readonly said: (words: string | RegExp) => Promise<void>
+  /** Resolves with it once the screen shows it, behind what was waited for before; throws when the command ends without. */
+  readonly said: (words: string | RegExp) => Promise<string>
   readonly press: (...typed: readonly string[]) => void
   /** Answers each question as it is asked, until the command ends. */
   readonly answers: (replies: readonly Reply[]) => Promise<void>
@@ -51,7 +51,7 @@ export function inTerminal(command: string, env: Readonly<Record<string, string>
         const found = typeof words === 'string' ? shown.indexOf(words) : shown.search(words)
         if (found !== -1) {
           seen += found + 1
-          return
+          return typeof words === 'string' ? words : (words.exec(shown)?.[0] ?? '')
         }
         if (child.exitCode !== null || child.signalCode !== null) throw new Error(`ended without saying ${String(words)}:\n${shown}`)
         await once(heard, 'more')

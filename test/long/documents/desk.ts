@@ -1,11 +1,10 @@
 import { execFileSync } from 'node:child_process'
 import { copyFileSync, cpSync, existsSync, mkdirSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
-import { generateX25519Identity } from 'age-encryption'
 import { projectRoot } from '../../../lib/base/paths.ts'
 import { shellQuote } from '../../../lib/base/shell-line.ts'
-import { recipientsOf } from '../../../lib/tools/sops.ts'
 import { openHand, type Hand } from '../../lab/by-hand.ts'
+import { placeCaptureKey } from '../../lab/capture-key.ts'
 import { commitFile, type TestLab, untilRunning, withLogin } from '../../lab/harness.ts'
 import { inTerminal, keys, type Reply } from '../../lab/terminal.ts'
 import type { Beginning } from './page.ts'
@@ -53,11 +52,8 @@ async function ownWords(lab: TestLab, home: string, recipient: string): Promise<
 
 /** What a person has at hand: keys, another repository, programs that npm installs for its user alone. */
 async function equip({ env, home, edit, path }: Hand, lab: TestLab): Promise<ReadonlyMap<string, string>> {
-  const identity = await generateX25519Identity()
-  const [recipient = ''] = (await recipientsOf([identity])) ?? []
-  for (const folder of ['keys', 'usb', 'backup', 'npm', 'captures']) mkdirSync(join(home, folder))
-  writeFileSync(join(home, 'keys', 'capture.txt'), `${identity}\n`, { mode: 0o600 })
-  edit('.env', (text) => `${text}CAPTURE_RECIPIENTS=${recipient}\nCAPTURE_IDENTITY_FILE=${join(home, 'keys', 'capture.txt')}\n`)
+  for (const folder of ['usb', 'backup', 'npm', 'captures']) mkdirSync(join(home, folder))
+  const recipient = await placeCaptureKey({ edit }, join(home, 'keys', 'capture.txt'))
   cpSync(join(projectRoot, 'test/fixtures/trees/fleet'), join(home, 'fleet'), { recursive: true })
   copyFileSync(join(home, 'fleet', 'values.yaml'), path('values.yaml'))
   const git = (...args: string[]): Buffer => execFileSync('git', ['-C', join(home, 'fleet'), ...args], { env, stdio: 'pipe' })
