@@ -1,6 +1,7 @@
 import { runCommand } from '../lib/runner/run-command.ts'
 import { drill } from '../lib/commands/drill/drill.ts'
 import { drillFlags } from '../lib/commands/drill/flags.ts'
+import { verifyDrillFlags } from '../lib/commands/drill/verify-flags.ts'
 import { scenarios } from '../lib/commands/drill/faults/scenarios.ts'
 import { argumentsOf, main } from '../lib/terminal/main.ts'
 
@@ -18,6 +19,7 @@ await main(() =>
         '--lab --scenario each-loss --only ServiceAccount,ClusterRoleBinding',
       ],
       lists: { 'Scenarios (--scenario)': Object.fromEntries(scenarios.map(({ name, title }) => [name, title])) },
+      verifyFlags: verifyDrillFlags,
       perform: drill,
     },
     argumentsOf('drill'),

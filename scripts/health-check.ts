@@ -1,5 +1,5 @@
 import { checkHealth, healthCheckFlags } from '../lib/commands/health-check/health-check.ts'
-import { allProbes } from '../lib/health/all-probes.ts'
+import { allProbes, probesNamed } from '../lib/health/all-probes.ts'
 import { type CommandSyntax, readOnlyRefuses } from '../lib/runner/command-line.ts'
 import { runCommand } from '../lib/runner/run-command.ts'
 import { argumentsOf, main } from '../lib/terminal/main.ts'
@@ -16,7 +16,8 @@ const syntax: CommandSyntax<typeof healthCheckFlags> = {
 
 await main(async () => {
   const args = argumentsOf(syntax.name)
-  if (!args.includes('--fix')) return runCommand({ ...syntax, perform: checkHealth }, args)
+  const verifyFlags = ({ only }: { readonly only?: string }): void => void probesNamed(only)
+  if (!args.includes('--fix')) return runCommand({ ...syntax, verifyFlags, perform: checkHealth }, args)
   const [{ runChangeCommand }, { prepareFix }] = await Promise.all([
     import('../lib/runner/run-change.ts'),
     import('../lib/commands/health-check/fix.ts'),
@@ -24,6 +25,7 @@ await main(async () => {
   return runChangeCommand(
     {
       ...syntax,
+      verifyFlags,
       prepare: prepareFix,
       unchanged: 'nothing to fix',
       summarize: () => Promise.resolve([]),

@@ -1,5 +1,5 @@
 import { runChangeCommand } from '../lib/runner/run-change.ts'
-import { restoreFlags, prepareRestore } from '../lib/commands/restore/restore.ts'
+import { prepareRestore, restoreFlags, verifyRestoreFlags } from '../lib/commands/restore/restore.ts'
 import { argumentsOf, main } from '../lib/terminal/main.ts'
 
 await main(() =>
@@ -11,6 +11,7 @@ await main(() =>
       usage: '--from FILE',
       examples: ['--context infra --from ~/infra.age --dry-run', '--context infra --from ~/infra.age --identity ~/keys/capture.txt'],
       isNewCluster: (own) => own['from-other-cluster'] === true,
+      verifyFlags: verifyRestoreFlags,
       prepare: prepareRestore,
       unchanged: 'nothing to do: everything exists as captured',
       summarize: () => Promise.resolve(['Flux restores by itself what is in Git. If there is no Flux: npx zx scripts/bootstrap.ts']),

@@ -55,6 +55,8 @@ export interface PreparedChange extends StepSequence {
 export interface ChangeCommand<F extends Flags, P extends PreparedChange = PreparedChange> extends CommandSyntax<F> {
   /** Whether the person says that the context's name means another cluster than before. */
   readonly isNewCluster?: (own: Values<F>) => boolean
+  /** Throws usage errors that need no cluster to be seen. */
+  readonly verifyFlags?: (own: Values<F>) => void
   /** Whether these flags say what the cluster's folder says otherwise. */
   readonly isWithoutFolder?: (own: Values<F>) => boolean
   /** Everything to be known beforehand, then the steps. Throws OperatorError `blocked` with all findings. */

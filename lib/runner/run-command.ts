@@ -50,6 +50,8 @@ export interface CommandContext<F extends Flags> {
 /** A script that checks clusters or changes them. */
 export interface Script<F extends Flags> extends CommandSyntax<F> {
   readonly perform: (stage: CommandContext<F>) => Promise<RunResult>
+  /** Throws usage errors that need no cluster to be seen: before one is asked, or the lab started. */
+  readonly verifyFlags?: ((own: Values<F>, given: Pick<CommandContext<F>, 'shared' | 'again'>) => void) | undefined
   /** Whether these flags say what the cluster's folder says otherwise. */
   readonly isWithoutFolder?: ((own: Values<F>) => boolean) | undefined
 }
@@ -126,7 +128,8 @@ async function onCluster<F extends Flags>(
   surroundings: Pick<CommandContext<F>, 'redactor' | 'record' | 'console' | 'signal' | 'isOneOfSeveral' | 'again'>,
   reached: (target: Target) => void,
 ): Promise<RunResult> {
-  const { redactor, record, console, signal } = surroundings
+  const { redactor, record, console, signal, again } = surroundings
+  script.verifyFlags?.(own, { shared, again })
   const timeout = parseDuration(shared.timeout ?? '10m') ?? 0
   const { settings, warnings } = await readSettings(redactor, { isLab: shared.lab === true })
   for (const warning of warnings) console.warning(warning)

@@ -45,6 +45,10 @@ export interface Hand {
   readonly type: (printed: Printed, commands: readonly ShownCommand[], instead?: Readonly<Record<string, string>>) => Promise<void>
   /** Edits a file where the person types: in a checkout of the lab's Git, with these scripts in it. */
   readonly edit: (file: string, change: (text: string) => string) => void
+  /** What the person's shell begins with. */
+  readonly env: Record<string, string>
+  /** The person's home folder; the checkout is in it. */
+  readonly home: string
   /** A file there. */
   readonly path: (file: string) => string
   readonly close: () => void
@@ -72,7 +76,7 @@ export async function openHand(lab: TestLab): Promise<Hand> {
     FLUX_LAB_HOME: lab.home,
     ...registryLoginVariables(layoutOf(lab.home)),
   }
-  const env = { ...quiet, ...programs, HOME: home, KUBECONFIG: own, ...Object.fromEntries(person) }
+  const env: Record<string, string> = { ...quiet, ...programs, HOME: home, KUBECONFIG: own, ...Object.fromEntries(person) }
   const run = async (program: string, words: readonly string[]): Promise<string> =>
     (await promisify(execFile)(program, [...words], { cwd: checkout, env })).stdout
   const edit = (file: string, change: (text: string) => string): void => {
@@ -83,6 +87,8 @@ export async function openHand(lab: TestLab): Promise<Hand> {
   return {
     run,
     edit,
+    env,
+    home,
     path: (file) => join(checkout, file),
     async type({ text }, commands, instead = {}) {
       const words = { 'oci://ghcr.io/controlplaneio-fluxcd/charts': `--plain-http oci://${registry}/charts`, ...instead }

@@ -158,10 +158,10 @@ export async function startLab(
 }
 
 /** A lab in a home of its own, which a test may take down. */
-export async function startOwnLab(clusters: readonly string[]): Promise<TestLab> {
+export async function startOwnLab(clusters: readonly string[], olderFlux: readonly string[] = []): Promise<TestLab> {
   const home = mkdtempSync(join(tmpdir(), 'frb-lab-'))
   process.env.FLUX_LAB_HOME = home
-  await bringUp(clusters, recordingConsole().console)
+  await bringUp(clusters, recordingConsole().console, undefined, { olderFlux })
   const lab = await openLab(home)
   return {
     ...lab,

@@ -6,13 +6,22 @@ const copied = /^\s*(?:[►✗⚠✔◎] )?(?:(?:\$|→) (.+)|((?:npx zx scripts
 /** Where a command begins in such a line, behind the words that say when to type it. */
 const start = /(?:^|(?<=[:;] |then |or ))(?=(?:npx zx scripts\/|(?:\/\S*\/)?(?:kubectl|flux|helm|git|age) (?:--?\w|[a-z]+)))/
 
-/** The commands on a screen, each once, with the line breaks as they were printed. */
+/** The commands on a screen, each once, with the line breaks as they were printed; those that stand below `by hand:` want a file written first. */
 export function pastedFrom(screen: string): string[] {
-  const lines = screen.split('\n').flatMap((line) => {
+  const all = screen.split('\n')
+  const lines = all.flatMap((line, number) => {
+    if (/^\s*by hand:$/.test(all[number - 1] ?? '')) return []
     const [, behind, alone] = copied.exec(line) ?? []
     const text = behind ?? alone ?? ''
     const at = start.exec(text)?.index
-    return at === undefined ? [] : [text.slice(at).replace(/;$/, '').trim()]
+    return at === undefined
+      ? []
+      : [
+          text
+            .slice(at)
+            .replace(/;$| +# .*$/, '')
+            .trim(),
+        ]
   })
   return [...new Set(lines)]
 }

@@ -1,8 +1,7 @@
 import { readFileSync } from 'node:fs'
-import { generateX25519Identity } from 'age-encryption'
 import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest'
-import { recipientsOf } from '../../lib/tools/sops.ts'
 import { type Hand, openHand, readPrinted } from './by-hand.ts'
+import { placeCaptureKey } from './capture-key.ts'
 import { bootstrappedLab, type TestLab } from './harness.ts'
 import { personAt } from './person.ts'
 
@@ -69,10 +68,7 @@ test('a kubeconfig that does not exist, and a fault of what does not run, are ca
 })
 
 test('the capture that the runbook shows goes outside of the checkout, and what is printed then restores from it', async () => {
-  const identity = await generateX25519Identity()
-  const [recipient = ''] = (await recipientsOf([identity])) ?? []
-  hand.edit('keys.txt', () => `${identity}\n`)
-  hand.edit('.env', (text) => `${text}CAPTURE_RECIPIENTS=${recipient}\nCAPTURE_IDENTITY_FILE=${hand.path('keys.txt')}\n`)
+  await placeCaptureKey(hand, hand.path('keys.txt'))
   const runbook = await readPrinted('docs/runbooks/flux-self-management.md')
   const line = runbook.text.split('\n').find((one) => one.startsWith('npx zx scripts/capture.ts')) ?? ''
   const captured = await hand.run('bash', ['-c', `${line} 2>said`])

@@ -6,26 +6,32 @@ import { projectRoot } from '../../lib/base/paths.ts'
 /** How wide the terminal is, which every screen is made for. */
 export const columns = 80
 
+const escape = String.fromCharCode(27)
 /** Keys as a terminal sends them. */
-export const keys = { enter: '\r', down: `${String.fromCharCode(27)}[B`, ctrlC: String.fromCharCode(3) } as const
+export const keys = { enter: '\r', up: `${escape}[A`, down: `${escape}[B`, ctrlC: String.fromCharCode(3) } as const
+
+/** A question, by a part of it, and the keys that answer it. */
+export type Reply = readonly [question: string, typed: string]
 
 /** A command that runs in a terminal, with a person before it. */
 export interface TerminalSession {
-  /** Resolves once the screen shows it, behind what was waited for before; throws when the command ends without. */
-  readonly said: (words: string | RegExp) => Promise<void>
+  /** Resolves with it once the screen shows it, behind what was waited for before; throws when the command ends without. */
+  readonly said: (words: string | RegExp) => Promise<string>
   readonly press: (...typed: readonly string[]) => void
+  /** Answers each question as it is asked, until the command ends. */
+  readonly answers: (replies: readonly Reply[]) => Promise<void>
   readonly ended: Promise<{ readonly code: number; readonly screen: string }>
 }
 
-/** Runs a command line by bash in a terminal of 80 columns and 24 rows, in this checkout. */
-export function inTerminal(command: string, env: Readonly<Record<string, string>>): TerminalSession {
+/** Runs a command line by bash in a terminal of 80 columns and 24 rows, in a folder, this checkout unless another is named. */
+export function inTerminal(command: string, env: Readonly<Record<string, string>>, cwd = projectRoot): TerminalSession {
   const { CI: _, NO_COLOR: __, ...own } = process.env
   const line = `stty cols ${columns} rows 24; ${command}`
   const args =
     process.platform === 'darwin'
       ? ['-q', '/dev/null', 'bash', '-c', line]
       : ['-qec', `bash -c '${line.replaceAll("'", "'\\''")}'`, '/dev/null']
-  const child = spawn('script', args, { cwd: projectRoot, env: { ...own, ...env, TERM: 'xterm' }, stdio: ['pipe', 'pipe', 'inherit'] })
+  const child = spawn('script', args, { cwd, env: { ...own, ...env, TERM: 'xterm' }, stdio: ['pipe', 'pipe', 'inherit'] })
   const heard = new EventEmitter()
   let written = ''
   let seen = 0
@@ -45,18 +51,31 @@ export function inTerminal(command: string, env: Readonly<Record<string, string>
         const found = typeof words === 'string' ? shown.indexOf(words) : shown.search(words)
         if (found !== -1) {
           seen += found + 1
-          return
+          return typeof words === 'string' ? words : (words.exec(shown)?.[0] ?? '')
         }
         if (child.exitCode !== null || child.signalCode !== null) throw new Error(`ended without saying ${String(words)}:\n${shown}`)
         await once(heard, 'more')
       }
     },
     press: (...typed) => void child.stdin.write(typed.join('')),
+    async answers(replies) {
+      for (let answered = 0; ;) {
+        const questions = screenOf(written)
+          .split('\n')
+          .filter((line) => /^[?✔✖] /.test(line))
+          .flatMap((line) => replies.filter(([question]) => line.includes(question)).slice(0, 1))
+        for (const [, typed] of questions.slice(answered)) {
+          child.stdin.write(typed)
+          answered += 1
+        }
+        if (child.exitCode !== null || child.signalCode !== null) return
+        await once(heard, 'more')
+      }
+    },
     ended,
   }
 }
 
-const escape = String.fromCharCode(27)
 /** What a program sends to draw over what it has drawn, and to colour it. */
 const redraws = new RegExp(`${escape}\\[(?:1G|2?K|0?J)`, 'g')
 const sequences = new RegExp(`${escape}(?:\\[[0-9;?]*[A-Za-z]|[78=>])`, 'g')

@@ -135,9 +135,9 @@ async function gitValues(login: GitLogin, redactor: Redactor): Promise<Record<st
   return login.kind === 'none' ? trust : { username: login.username, password: login.password, ...trust }
 }
 
-/** The password is the shell's. */
+/** The password is the shell's; pasted where the shell has none, the command writes no empty one. */
 function password({ kind }: GitLogin): string {
-  return kind === 'password' ? ' --password="$GIT_PASSWORD"' : ''
+  return kind === 'password' ? ' --password="${GIT_PASSWORD:?}"' : ''
 }
 
 /** The same for the flux CLI, without the password. */

@@ -4,10 +4,11 @@ import { drawReport } from './html-report.ts'
 import type { DrillOutcome } from './outcome.ts'
 import { drillEachLoss } from './losses/each-loss.ts'
 import { eachLoss, type drillFlags } from './flags.ts'
+import { wantedOf } from './verify-flags.ts'
 import { findPlace, reachGoodState } from './place.ts'
 import { rehearse } from './rehearse.ts'
 import type { Scenario } from './scenario.ts'
-import { chooseScenarios, type DrillEnvironment, scenarios } from './faults/scenarios.ts'
+import { chooseScenarios, type DrillEnvironment } from './faults/scenarios.ts'
 import { parseDuration, showDuration } from '../../base/duration.ts'
 import { messageOf, OperatorError } from '../../base/errors.ts'
 import { putFile } from '../../base/write-atomic.ts'
@@ -23,9 +24,8 @@ type DrillStage = CommandContext<typeof drillFlags>
 
 /** Rehearses failures on purpose: every loss of one object, or the scenarios that are named. */
 export async function drill(stage: DrillStage): Promise<RunResult> {
-  if (stage.own.scenario === eachLoss) return drillEachLoss(stage)
-  verifyNoneOfEachLoss(stage)
-  return drillScenarios(stage)
+  const wanted = wantedOf(stage.own, stage.again)
+  return wanted === eachLoss ? drillEachLoss(stage) : drillScenarios(stage, wanted)
 }
 
 /** What decides which disasters can be rehearsed on this cluster. */
@@ -40,16 +40,10 @@ function drillEnvironmentOf({ target, session }: DrillStage, { expectsOperator, 
 }
 
 /** Rehearses one disaster after the other, from one good state to the next; stops where a cluster does not come back. */
-async function drillScenarios(stage: DrillStage): Promise<RunResult> {
+async function drillScenarios(stage: DrillStage, wanted: string): Promise<RunResult> {
   const { own, shared, target, console, record, again } = stage
-  if (own.scenario === undefined) {
-    throw new OperatorError('which disasters? --scenario is mandatory', {
-      kind: 'usage',
-      remedy: `name some of ${scenarios.map(({ name }) => name).join(', ')}; or rehearse all: ${again('--scenario', 'all')}`,
-    })
-  }
   const installation = await readInstallation(stage.session.cluster)
-  const chosen = chooseScenarios(own.scenario, again, drillEnvironmentOf(stage, installation))
+  const chosen = chooseScenarios(wanted, again, drillEnvironmentOf(stage, installation))
   const objectiveOf = ({ objectiveMs }: Scenario): number =>
     own.objective === undefined ? objectiveMs : (parseDuration(own.objective) ?? 0)
   const plan = shared['dry-run'] === true ? console.answer : console
@@ -184,26 +178,4 @@ async function consentTo({ title, injects }: Scenario, { target, shared, session
     kind: 'usage',
     remedy: `if that is the cluster you mean, type ${target.context} at: ${again()}`,
   })
-}
-
-/** @throws OperatorError `usage` for what means something beside each-loss alone */
-export function verifyNoneOfEachLoss({
-  own,
-  shared,
-  target,
-  again,
-}: Pick<DrillStage, 'own' | 'shared' | 'again'> & { readonly target: Pick<DrillStage['target'], 'where'> }): void {
-  const refuse = (what: string, remedy: string): OperatorError => new OperatorError(what, { kind: 'usage', remedy })
-  if (own.scenario?.split(',').includes(eachLoss) === true) {
-    throw refuse(`--scenario ${own.scenario}: each-loss cannot be combined`, again('--scenario', eachLoss))
-  }
-  const ours = (['only', 'pairs', 'sample', 'seed'] as const).find((name) => own[name] !== undefined)
-  if (ours !== undefined) throw refuse(`--${ours} is for --scenario each-loss`, again('--scenario', eachLoss))
-  if (shared.resume !== undefined || shared.fresh === true) {
-    const flag = shared.resume === undefined ? 'fresh' : 'resume'
-    throw refuse(
-      `--${flag} is for --scenario each-loss: another drill is not resumed; recover repairs what one has left broken`,
-      recoverIt({ target }),
-    )
-  }
 }

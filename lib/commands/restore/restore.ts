@@ -4,7 +4,7 @@ import { type Capture, describeCapture } from '../../capture/capture.ts'
 import { openCapture, wantsPassphrase } from '../../capture/file.ts'
 import { captureDecryptor, identityFileOf } from '../../capture/keys.ts'
 import { OperatorError } from '../../base/errors.ts'
-import type { Flags } from '../../terminal/flags.ts'
+import type { Flags, Values } from '../../terminal/flags.ts'
 import type { PreparedChange, PrepareContext } from '../../runner/run-change.ts'
 import { restoreRights } from '../../preflight/capture-rights.ts'
 import { createPreflight } from '../../preflight/preflight.ts'
@@ -34,7 +34,7 @@ export interface Restore {
 /** Opens the capture, all of it, before anything is touched; then the steps that put it back. */
 export async function openForRestore({ session, target, settings, redactor, own }: PrepareContext<typeof restoreFlags>): Promise<Restore> {
   await verifyRights(session.cluster, restoreRights(settings.LOCK_NAMESPACE ?? 'kube-system'))
-  const file = fileOf(own.from, target.context)
+  const file = fileOf(givenFile(own), target.context)
   const decryptor = await captureDecryptor({ own, settings, target, redactor }, await wantsPassphrase(file))
   const capture = await openCapture(file, decryptor)
   verifyOrigin(capture, session.uid, own['from-other-cluster'] === true, file)
@@ -55,10 +55,17 @@ export async function prepareRestore(surroundings: PrepareContext<typeof restore
   return { steps: [...beforeFlux, byHand], notices }
 }
 
-function fileOf(from: string | undefined, context: string): string {
-  if (from === undefined) {
-    throw new OperatorError('which capture? --from is mandatory', { kind: 'usage', remedy: 'pass --from FILE, as capture.ts named it' })
-  }
+/** Throws OperatorError `usage` where --from is missing: that needs no cluster to be seen. */
+export function verifyRestoreFlags(own: Values<typeof restoreFlags>): void {
+  givenFile(own)
+}
+
+function givenFile({ from }: Values<typeof restoreFlags>): string {
+  if (from !== undefined) return from
+  throw new OperatorError('which capture? --from is mandatory', { kind: 'usage', remedy: 'pass --from FILE, as capture.ts named it' })
+}
+
+function fileOf(from: string, context: string): string {
   const path = resolve(from)
   const isFolder = statSync(path, { throwIfNoEntry: false })?.isDirectory() === true
   return isFolder ? join(path, `${encodeURIComponent(context)}.age`) : path

@@ -32,12 +32,13 @@ export const instance: Probe = {
     const [flux, namespace, installed] = await Promise.all([snapshot.instance(), snapshot.namespace(), snapshot.installed()])
     const { expectsOperator, installedBy } = installed
     if (flux === undefined && !expectsOperator) return doesNotApply(`Flux was installed by ${installerTitles[installedBy]}`)
+    const found = await cluster.get({ ...fluxKinds.helmRelease, namespace, name: releaseNames.instance })
     if (flux === undefined) {
       const object = nameOf(instanceIn(namespace))
-      const next = `${kubectl} --namespace ${namespace} describe ${kindArgument(fluxKinds.helmRelease)} flux-instance`
+      const describe = `${kubectl} --namespace ${namespace} describe ${kindArgument(fluxKinds.helmRelease)} flux-instance`
+      const next = found === undefined ? `npx zx scripts/recover.ts ${where}` : describe
       return foundAmong('does not exist', [{ object, reason: 'does not exist: nothing installs Flux, or repairs it', next }])
     }
-    const found = await cluster.get({ ...fluxKinds.helmRelease, namespace, name: releaseNames.instance })
     const release = found?.metadata.deletionTimestamp === undefined ? found : undefined
     const { spec } = v.parse(instanceSchema, flux)
     const running = versionOfRevision(appliedRevision(flux)).replace(/^v/, '')

@@ -69,6 +69,24 @@ test('a HelmRelease that is being deleted brings nothing of what Git says to the
   })
 })
 
+test('a FluxInstance that is not there, without a HelmRelease either: what is next is no look at what cannot be there', async () => {
+  const patience = { milliseconds: 0, trouble: () => undefined, over: () => undefined }
+  const cluster = {
+    ...clusterAt(socketEndpoint('/nowhere'), patience, new AbortController().signal),
+    get: () => Promise.resolve(undefined),
+  }
+  const options = { cluster, kubectl: 'kubectl', where: '--lab', login: { kind: 'none' } as const, folder: '', monitoring: undefined, now }
+  const own = {
+    installed: () => Promise.resolve(keptByOperator),
+    instance: () => Promise.resolve(undefined),
+    namespace: () => Promise.resolve('flux-system'),
+  }
+  expect(await instanceProbe.check({ ...createSnapshot(options), ...own })).toMatchObject({
+    state: 'fail',
+    objects: [{ object: 'FluxInstance flux-system/flux', next: 'npx zx scripts/recover.ts --lab' }],
+  })
+})
+
 test('a Secret that is being deleted is not a Secret that Flux can do with', async () => {
   const patience = { milliseconds: 0, trouble: () => undefined, over: () => undefined }
   const metadata = { name: 'flux-git', namespace: 'flux-system', deletionTimestamp: ago(5), finalizers: ['example.com/held'] }

@@ -36,55 +36,50 @@ function whyNot(scenario: Scenario, { isLab, isOperators, hasFolder, hasSettings
 }
 
 /**
- * The scenarios that `--scenario` names; with `all`, those that can be brought about here, and repaired again.
- * @throws OperatorError `usage` naming the nearest right one, or why one is not for this cluster
+ * The scenarios that `--scenario` names, whatever the cluster is; with `all`, every one.
+ * @throws OperatorError `usage` naming the nearest right one
+ */
+export function scenariosNamed(wanted: string, again: (...flags: readonly string[]) => string): readonly Scenario[] {
+  if (wanted === 'all') return scenarios
+  const refuse = (what: string, remedy: string): OperatorError => new OperatorError(what, { kind: 'usage', remedy })
+  const names = wanted.split(',')
+  if (names.includes('all')) throw refuse(`--scenario ${wanted}: all cannot be combined; it includes every scenario`, again('--scenario', 'all'))
+  return names.map((name) => {
+    const scenario = scenarios.find((one) => one.name === name)
+    if (scenario !== undefined) return scenario
+    const known = scenarios.map((one) => one.name)
+    const close = nearest(name, known)
+    if (close === undefined) throw refuse(`there is no scenario "${name}"; there are ${known.join(', ')}`, 'npx zx scripts/drill.ts --help')
+    const meant = names.map((one) => (one === name ? close : one)).join(',')
+    throw refuse(`there is no scenario "${name}"; did you mean ${close}?`, again('--scenario', meant))
+  })
+}
+
+/**
+ * Those of the scenarios that `--scenario` names that can be brought about here, and repaired again.
+ * @throws OperatorError `usage` why one that is named is not for this cluster
  */
 export function chooseScenarios(
   wanted: string,
   again: (...flags: readonly string[]) => string,
   environment: DrillEnvironment,
 ): readonly Scenario[] {
+  const named = scenariosNamed(wanted, again)
   if (wanted === 'all') {
-    const possible = scenarios.filter((scenario) => whyNot(scenario, environment) === undefined)
+    const possible = named.filter((scenario) => whyNot(scenario, environment) === undefined)
     if (possible.length > 0) return possible
     throw new OperatorError('no disaster can be rehearsed on this cluster: recover.ts could repair none of them', {
       kind: 'usage',
       remedy: 'npx zx scripts/drill.ts --lab --scenario all',
     })
   }
-  if (wanted.split(',').includes('all')) {
-    throw new OperatorError(`--scenario ${wanted}: all cannot be combined; it includes every scenario`, {
+  for (const scenario of named) {
+    const why = whyNot(scenario, environment)
+    if (why === undefined) continue
+    throw new OperatorError(`the scenario ${scenario.name} ${why}`, {
       kind: 'usage',
-      remedy: again('--scenario', 'all'),
+      remedy: `npx zx scripts/drill.ts --lab --scenario ${scenario.name}`,
     })
   }
-  return wanted.split(',').map((name) => {
-    const scenario = scenarios.find((one) => one.name === name)
-    if (scenario === undefined) {
-      const names = scenarios.map((one) => one.name)
-      const close = nearest(name, names)
-      throw new OperatorError(
-        `there is no scenario "${name}"; ${close === undefined ? `there are ${names.join(', ')}` : `did you mean ${close}?`}`,
-        {
-          kind: 'usage',
-          remedy:
-            close === undefined
-              ? 'npx zx scripts/drill.ts --help'
-              : again(
-                  '--scenario',
-                  wanted
-                    .split(',')
-                    .map((one) => (one === name ? close : one))
-                    .join(','),
-                ),
-        },
-      )
-    }
-    const why = whyNot(scenario, environment)
-    if (why === undefined) return scenario
-    throw new OperatorError(`the scenario ${name} ${why}`, {
-      kind: 'usage',
-      remedy: `npx zx scripts/drill.ts --lab --scenario ${name}`,
-    })
-  })
+  return named
 }

@@ -18,6 +18,7 @@ import { allProbes } from '../../../health/all-probes.ts'
 import { runProbes } from '../../../health/probe.ts'
 import { snapshotOf } from '../../../health/snapshot.ts'
 import { failedWith } from '../../../runner/execute.ts'
+import { drawOf } from '../verify-flags.ts'
 import { chooseRun } from '../../../runner/resume.ts'
 import type { CommandContext } from '../../../runner/run-command.ts'
 import type { RunResult } from '../../../runner/run-result.ts'
@@ -37,7 +38,7 @@ export async function drillEachLoss(stage: LossStage): Promise<RunResult> {
     const what = 'the scenario each-loss is possible only in the lab: it damages every object of Flux'
     throw new OperatorError(what, { kind: 'usage', remedy: `npx zx scripts/drill.ts --lab --scenario ${eachLoss}` })
   }
-  const draw = { pairs: numberIn(own.pairs, 'pairs'), sample: numberIn(own.sample, 'sample'), seed: numberIn(own.seed, 'seed') ?? 1 }
+  const draw = drawOf(own)
   const installation = await readInstallation(session.cluster)
   if (shared['dry-run'] === true) {
     const rounds = roundsOf(await lossesOf(snapshotOf(stage), own.only), draw)
@@ -200,10 +201,4 @@ function keepPage({ record, target, session, redactor, console }: LossStage, out
   } catch (error) {
     console.warning(messageOf(error))
   }
-}
-
-function numberIn(text: string | undefined, flag: string): number | undefined {
-  if (text === undefined) return undefined
-  if (/^\d{1,9}$/.test(text)) return Number(text)
-  throw new OperatorError(`--${flag} ${text}: that is not a whole number`, { kind: 'usage', remedy: `--${flag} 8` })
 }

@@ -2,7 +2,8 @@ import { OperatorError } from '../../../../lib/base/errors.ts'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
-import { reportDrill, verifyNoneOfEachLoss } from '../../../../lib/commands/drill/drill.ts'
+import { reportDrill } from '../../../../lib/commands/drill/drill.ts'
+import { verifyDrillFlags } from '../../../../lib/commands/drill/verify-flags.ts'
 import { drawReport } from '../../../../lib/commands/drill/html-report.ts'
 import type { DrillOutcome } from '../../../../lib/commands/drill/outcome.ts'
 import { type RehearsalEnvironment, rehearse } from '../../../../lib/commands/drill/rehearse.ts'
@@ -232,12 +233,28 @@ describe('the page', () => {
   })
 })
 
-test.each([
-  [{ resume: '' }, '--resume is for --scenario each-loss: another drill is not resumed; recover repairs what one has left broken'],
-  [{ fresh: true }, '--fresh is for --scenario each-loss: another drill is not resumed; recover repairs what one has left broken'],
-])('a drill of scenarios is not resumed: %o', (shared, message) => {
-  const asked = { shared, own: { scenario: 'git-gone' }, target: { where: '--context infra' }, again: () => '' }
-  const remedy = 'npx zx scripts/recover.ts --context infra'
-  expect(() => verifyNoneOfEachLoss(asked)).toThrow(expect.objectContaining({ kind: 'usage', message, remedy }))
-  expect(() => verifyNoneOfEachLoss({ ...asked, shared: {} })).not.toThrow()
+describe('before a cluster is asked', () => {
+  const again = (...flags: readonly string[]): string => `npx zx scripts/drill.ts --context infra ${flags.join(' ')}`
+  const shared = { context: 'infra' }
+  const recover = 'npx zx scripts/recover.ts --context infra'
+  const noResume = 'is for --scenario each-loss: another drill is not resumed; recover repairs what one has left broken'
+  test.each([
+    [{ scenario: 'git-gone' }, { resume: '' }, `--resume ${noResume}`, recover],
+    [{ scenario: 'git-gone' }, { fresh: true }, `--fresh ${noResume}`, recover],
+    [{ scenario: 'git-gone', seed: '7' }, {}, '--seed is for --scenario each-loss', again('--scenario', 'each-loss')],
+    [{ scenario: 'each-loss', pairs: 'x' }, {}, '--pairs x: that is not a whole number', '--pairs 8'],
+    [{ scenario: 'git-gon' }, {}, 'there is no scenario "git-gon"; did you mean git-gone?', again('--scenario', 'git-gone')],
+    [{}, {}, 'which disasters? --scenario is mandatory', expect.stringContaining(again('--scenario', 'all'))],
+  ] as const)('%o with %o is refused', (own, more, message, remedy) => {
+    const given = { shared: { ...shared, ...more }, again }
+    expect(() => verifyDrillFlags(own, given)).toThrow(expect.objectContaining({ kind: 'usage', message, remedy }))
+  })
+
+  test.each([
+    [{ scenario: 'git-gone' }, {}],
+    [{ scenario: 'all' }, {}],
+    [{ scenario: 'each-loss', pairs: '8' }, { resume: '' }],
+  ] as const)('%o with %o is not', (own, more) => {
+    expect(() => verifyDrillFlags(own, { shared: { ...shared, ...more }, again })).not.toThrow()
+  })
 })

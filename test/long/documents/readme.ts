@@ -1,0 +1,33 @@
+import type { Page } from './page.ts'
+
+export const readme: Page = {
+  file: 'README.md',
+  begins: 'empty',
+  rules: [
+    {
+      line: /^npm start/,
+      before: async (desk) => void (await desk.done('npx zx scripts/lab.ts down')),
+      says: /Flux v2\.9\.5 manages itself on lab-infra\.[^]*✔ bootstrap on lab-infra: done/,
+    },
+    { line: /^npm test/, untried: 'runs every test of the lab, for hours on two cores: what runs this page runs them' },
+    { line: /lab\.ts up --clusters infra,apps/, says: /✔ the lab is up: infra \(.*\), apps \(.*\)/ },
+    { line: /bootstrap\.ts --lab --context lab-apps/, says: /Flux v2\.9\.5 manages itself on lab-apps\./ },
+    { line: /lab\.ts kubectl/, says: /flux-system +source-controller-\S+ +1\/1 +Running/ },
+    { line: /lab\.ts push/, says: /the lab's Git/ },
+    { line: /lab\.ts status/, says: /kube-apiserver[^]*stand-in/ },
+    { line: /lab\.ts snapshot before/, says: /snapshot before/ },
+    { line: /lab\.ts fault set/, says: /✔ partition=flux-operator is set/ },
+    { line: /lab\.ts fault clear/, says: /✔ / },
+    { line: /lab\.ts reset before/, says: /before/ },
+    { line: /lab\.ts wipe/, says: /lab-infra/ },
+    { line: /lab\.ts down/, says: /✔ / },
+    { line: /lab\.ts up --flux 2\.9\.4,2\.7\.0/, says: /✔ the lab is up: infra \(/ },
+    { line: /bootstrap\.ts --context infra --dry-run/, isAnew: true, says: /Plan for infra \(a real cluster/ },
+    { line: /bootstrap\.ts --context infra$/, says: /Flux v2\.9\.5 manages itself on infra\./ },
+    { line: /bootstrap\.ts --context infra --yes --json/, says: /"outcome": "unchanged"/ },
+    { line: /^npm pack/, says: /flux-runbook-0\.1\.0\.tgz/ },
+    { line: /^npm install --global/, says: /added 1 package/ },
+    { line: /^flux-runbook health-check/, says: /✔ health-check on infra: healthy/ },
+    { line: /^flux-runbook bootstrap --lab --yes/, says: /✔ bootstrap on lab-infra: nothing to do/ },
+  ],
+}
