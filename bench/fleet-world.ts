@@ -18,7 +18,6 @@ export interface FleetWorld {
 }
 
 const servers = ['infra', 'apps', 'edge'] as const
-const secondsPerMinute = 60
 
 const configSchema = v.looseObject({
   clusters: v.array(v.looseObject({ name: v.string() })),
@@ -98,11 +97,3 @@ export async function timeFleet(world: FleetWorld, clusters: number, parallel: n
   const took = await time(command, args, world.env).finally(() => clearInterval(looking))
   return engine === 'local' ? took : { ...took, megabytes: conductor }
 }
-
-/** A row of the table. */
-export function rowOf(clusters: number, parallel: number, { seconds, megabytes }: Took): string[] {
-  const perLane = (seconds * parallel) / clusters
-  const took = seconds < secondsPerMinute ? `${seconds.toFixed(0)} s` : `${(seconds / secondsPerMinute).toFixed(1)} min`
-  return [String(clusters), String(parallel), took, `${perLane.toFixed(2)} s`, `${megabytes.toFixed(0)} MB`]
-}
-export const fleetColumns = ['clusters', 'parallel', 'took', 'took × parallel / clusters', 'conductor'] as const
