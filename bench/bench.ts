@@ -2,10 +2,12 @@
  * Measures ours against the flux CLI, kubectl, helm and bare scripts, side by side, whole processes, on labs of its own; each part writes its
  * section of docs/performance.md. By the Node that runs it: run it again with another, and both are on the page. Wants a quiet machine.
  *
- *   npm run bench [-- PART …]      start, health, health-all (to 50,000 objects), capture, teardown, bootstrap
+ *   npm run bench [-- PART …]      start, health, health-all (to 50,000 objects), capture, teardown, bootstrap, fleet, fleet-simulation
  */
 import { measureBootstrap } from './bootstrap.ts'
 import { measureCaptureAndPlan } from './capture-and-plan.ts'
+import { measureFleet } from './fleet.ts'
+import { simulateFleets } from './fleet-simulation.ts'
 import { measureHealth } from './health.ts'
 import { putSection } from './performance-page.ts'
 import { measureStarts } from './starts.ts'
@@ -21,6 +23,8 @@ const parts: Readonly<Record<string, () => Promise<void>>> = {
   capture: () => measureCaptureAndPlan(major, putSection),
   teardown: async () => putSection(await measureTeardown(major)),
   bootstrap: async () => putSection(await measureBootstrap(major)),
+  fleet: async () => putSection(await measureFleet(major)),
+  'fleet-simulation': async () => putSection(await simulateFleets()),
 }
 
 const words = process.argv.slice(2).filter((word) => word in parts)

@@ -34,7 +34,7 @@ export async function time(
 }
 
 /** The most memory that a living process has taken, in megabytes. */
-function peakOf(pid: number): number | undefined {
+export function peakOf(pid: number): number | undefined {
   try {
     const kilobytes = /VmHWM:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1] // gone once it has ended
     return kilobytes === undefined ? undefined : Number(kilobytes) / 1024

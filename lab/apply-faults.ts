@@ -1,4 +1,4 @@
-import { faultArguments, type Fault, type FaultName } from './faults.ts'
+import { crashesOf, faultArguments, type Fault, type FaultName } from './faults.ts'
 import type { GitServer } from './git-server.ts'
 import type { LabCluster } from './lab-cluster.ts'
 import type { Faults } from './node/node.ts'
@@ -15,11 +15,11 @@ export function hasFault(faults: readonly Fault[], name: FaultName): boolean {
   return faults.some((one) => one.name === name)
 }
 
-/** The faults that are the node's to carry out. */
-export function nodeFaults(faults: readonly Fault[]): Faults {
+/** The faults that are the node of this cluster's to carry out. */
+export function nodeFaults(cluster: string, faults: readonly Fault[]): Faults {
   return {
     images: faultArguments(faults, 'image'),
-    crash: [...faultArguments(faults, 'crash'), ...(hasFault(faults, 'operator-down') ? ['flux-operator'] : [])],
+    crash: [...crashesOf(cluster, faultArguments(faults, 'crash')), ...(hasFault(faults, 'operator-down') ? ['flux-operator'] : [])],
     partition: faultArguments(faults, 'partition'),
   }
 }
@@ -28,7 +28,7 @@ export function nodeFaults(faults: readonly Fault[]): Faults {
 export async function applyFaults(faults: readonly Fault[], { clusters, git, registry }: Breakable): Promise<void> {
   const slowness = Number(faultArguments(faults, 'api-slow')[0] ?? 0)
   for (const cluster of clusters) {
-    cluster.setFaults(nodeFaults(faults))
+    cluster.setFaults(nodeFaults(cluster.name, faults))
     cluster.proxy.delay(slowness)
     await (hasFault(faults, 'api-down') ? cluster.proxy.block() : cluster.proxy.unblock())
   }

@@ -4,7 +4,7 @@ import { nearest } from '../lib/base/nearest.ts'
 /** Everything that can be made to fail, and what the name wants after its `=`. */
 export const faultNames = {
   image: { argument: 'NAME:TAG', effect: 'the image cannot be pulled' },
-  crash: { argument: 'DEPLOYMENT[:TAG]', effect: 'its program exits on start; with a TAG, that version only' },
+  crash: { argument: '[CLUSTER/]DEPLOYMENT[:TAG]', effect: 'its program exits on start; with a TAG, that version only' },
   partition: { argument: 'DEPLOYMENT', effect: 'its program cannot reach the API' },
   'api-down': { argument: undefined, effect: 'the API refuses connections' },
   'api-slow': { argument: 'MS', effect: 'everything sent to the API arrives so many milliseconds later' },
@@ -53,6 +53,14 @@ export function parseFault(text: string): Fault {
   const image = given.slice(given.lastIndexOf('/') + 1)
   if (!/^[^:@]+:[^:@]+$/.test(image)) throw usage(`image takes a name and a tag, such as image=source-controller:v1.9.5; not "${given}"`)
   return { name, argument: image }
+}
+
+/** Of these crashes, those of a cluster: `CLUSTER/DEPLOYMENT` is of that one alone. */
+export function crashesOf(cluster: string, crashes: readonly string[]): string[] {
+  return crashes.flatMap((crash) => {
+    const [deployment = '', only] = crash.split('/').reverse()
+    return only === undefined || only === cluster ? [deployment] : []
+  })
 }
 
 /** Whether one of these crashes, `DEPLOYMENT` or `DEPLOYMENT:TAG`, is of a program that runs for the Deployment with this image. */

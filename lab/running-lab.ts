@@ -89,7 +89,7 @@ export async function startLab(layout: Layout, sockets: string, keeping: Keeping
       [...waiting].map(async (name) => {
         const cluster = clusters.get(name) ?? (await createCluster(name, layout, sockets, ports, keeping))
         clusters.set(name, cluster)
-        await cluster.start(executables, nodeFaults(faults), keys[name])
+        await cluster.start(executables, nodeFaults(name, faults), keys[name])
         waiting.delete(name)
         if (waiting.size > 0) report()
       }),

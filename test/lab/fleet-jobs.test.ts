@@ -63,11 +63,16 @@ test('Jobs work on two clusters in two waves; the terminal says what they come t
 
 test('all that blocks the run is said at once, and nothing is begun', async () => {
   const before = await fleet.kubectl('get', 'jobs', '--output', 'name')
+  const known = { context: 'c-moved', uid: 'old', server: 'https://old' }
+  await fleet.kubectl('delete', 'configmap', 'flux-runbook-clusters', '--ignore-not-found')
+  await fleet.kubectl('create', 'configmap', 'flux-runbook-clusters', `--from-literal=moved=${JSON.stringify(known)}`)
   const ended = await fleet.runFile(
-    ['health-check', '--json'],
-    `${clusters}  - {name: apps, context: c-edge, kubeconfigSecret: apps-kubeconfig, wave: rest}
+    ['upgrade', '--to', '2.9.5', '--yes', '--json'],
+    `clusters:
+  - {name: moved, context: c-moved, kubeconfigSecret: apps-kubeconfig, wave: canary}
+  - {name: edge, context: c-apps, kubeconfigSecret: apps-kubeconfig, wave: rest}
+  - {name: edge, context: c-edge, kubeconfigSecret: infra-kubeconfig, wave: rest}
   - {name: lost, context: c-lost, kubeconfigSecret: lost-kubeconfig, wave: rst}
-  - {name: other, context: c-apps2, kubeconfigSecret: apps-kubeconfig, wave: rest}
 waves: [{name: canary}, {name: rest}]
 `,
   )
@@ -75,11 +80,12 @@ waves: [{name: canary}, {name: rest}]
   expect(fleetDocument(ended).error?.message).toMatch(
     new RegExp(
       [
-        '^4 problems with the fleet; nothing was started:',
-        `  ${fleet.file}:4: the cluster apps is named twice, first in line 3`,
+        '^5 problems with the fleet; nothing was started:',
+        `  ${fleet.file}:2: moved: the context c-moved meant another cluster before: https://old \\(kube-system old\\); now it is https://\\S+ \\(\\S+\\)`,
+        `  ${fleet.file}:3: edge is the same cluster as moved in line 2: kube-system [0-9a-f-]+`,
+        `  ${fleet.file}:4: the cluster edge is named twice, first in line 3`,
         `  ${fleet.file}:5: there is no wave rst; did you mean rest\\?`,
-        `  ${fleet.file}:5: lost: there is no Secret flux-runbook/lost-kubeconfig with an entry "value"`,
-        `  ${fleet.file}:6: other is the same cluster as apps in line 3: kube-system [0-9a-f-]+$`,
+        `  ${fleet.file}:5: lost: there is no Secret flux-runbook/lost-kubeconfig with an entry "value"$`,
       ].join('\n'),
     ),
   )

@@ -1,7 +1,7 @@
 import { execFileSync } from 'node:child_process'
 import { cpSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import * as v from 'valibot'
 import { labStatus } from '../../lab/client.ts'
 import { ownImage } from '../../lab/node/own-image.ts'
@@ -108,4 +108,23 @@ export async function killPod(name: RegExp): Promise<void> {
   const found = processes.find((one) => name.test(one.name) && one.pid !== undefined)
   if (found?.pid === undefined) throw new Error(`no pod ${String(name)} runs; there are ${processes.map((one) => one.name).join(', ')}`)
   process.kill(found.pid, 'SIGKILL')
+}
+
+/** Evicts the running pod of the wave's cluster of this index, as a drain of its node does. */
+export async function evictPod({ file, kubectl }: JobFleet, index: number): Promise<void> {
+  const selector = `app.kubernetes.io/component=fleet-worker,batch.kubernetes.io/job-completion-index=${index}`
+  const running = [
+    'get',
+    'pods',
+    '--selector',
+    selector,
+    '--field-selector',
+    'status.phase=Running',
+    '--output',
+    'jsonpath={.items[*].metadata.name}',
+  ]
+  const name = await kubectl(...running)
+  const eviction = join(dirname(file), 'eviction.json')
+  writeFileSync(eviction, JSON.stringify({ apiVersion: 'policy/v1', kind: 'Eviction', metadata: { name, namespace: 'flux-runbook' } }))
+  await kubectl('create', '--raw', `/api/v1/namespaces/flux-runbook/pods/${name}/eviction`, '--filename', eviction)
 }

@@ -161,7 +161,10 @@ describe('nothing is begun, and everything is said at once', () => {
     const ended = await lab.run(
       'fleet',
       [
-        'health-check',
+        'upgrade',
+        '--to',
+        '2.9.5',
+        '--yes',
         '--json',
         '--kubeconfig',
         file,

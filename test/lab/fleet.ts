@@ -35,7 +35,14 @@ export function fleetIn(lab: TestLab): Fleet {
   }
 }
 
-const clusterSchema = v.looseObject({ name: v.string(), outcome: v.string(), exitCode: v.nullable(v.number()) })
+const clusterSchema = v.looseObject({
+  name: v.string(),
+  outcome: v.string(),
+  exitCode: v.nullable(v.number()),
+  version: v.optional(v.string()),
+  startedAt: v.nullable(v.string()),
+  durationMs: v.nullable(v.number()),
+})
 const documentSchema = v.looseObject({
   outcome: v.nullable(v.string()),
   exitCode: v.nullable(v.number()),

@@ -1,12 +1,10 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
-import { labAccess } from '../../lab/client.ts'
-import { labHome } from '../../lab/home.ts'
-import { kinds } from '../../lib/kubernetes/objects.ts'
 import { fleetDocument } from '../lab/fleet.ts'
-import { type JobFleet, jobFleetIn, killPod } from '../lab/fleet-jobs.ts'
-import { commitFile, script, startLab, type TestLab, withLogin } from '../lab/harness.ts'
-import { newTags, oldTags, tags } from '../lab/older-flux.ts'
+import { evictPod, type JobFleet, jobFleetIn, killPod } from '../lab/fleet-jobs.ts'
+import { expectCluster, fleetUpgrade, startOldFleet } from '../lab/fleet-upgrades.ts'
+import type { TestLab } from '../lab/harness.ts'
+import { newTags, oldTags } from '../lab/older-flux.ts'
 
 // An upgrade of three clusters by Jobs on one of them: one that fails, and one that is killed wherever it can be; each is resumed to its end.
 let lab: TestLab
@@ -14,7 +12,7 @@ let fleet: JobFleet
 const names = ['infra', 'apps', 'edge']
 
 beforeAll(async () => {
-  lab = await startLab(names, { olderFlux: ['2.9.4'], start: { name: 'fleet-jobs', make: bootstrapAll } })
+  lab = await startOldFleet(names)
   const { git } = await lab.access()
   const login = { GIT_USERNAME: git.username, GIT_PASSWORD: git.password, GIT_ORIGIN: new URL(git.url).origin }
   fleet = await jobFleetIn(lab, names, login)
@@ -26,16 +24,6 @@ afterAll(async () => {
 })
 beforeEach(() => lab.reset('fleet-jobs-ready'))
 
-async function bootstrapAll(): Promise<void> {
-  const { git } = await labAccess()
-  for (const name of names) {
-    const settings = `kubernetes/clusters/${name}/settings.yaml`
-    commitFile(withLogin(git), settings, (text) => text.replace('flux_version: "2.9.5"', 'flux_version: "2.9.4"'))
-    const { code, stderr } = await script('bootstrap', ['--lab', '--context', `lab-${name}`, '--yes'], { home: labHome() })
-    if (code !== 0) throw new Error(`the bootstrap of ${name} that the tests begin with ended with ${code}:\n${stderr}`)
-  }
-}
-
 const file = `clusters:
   - {name: infra, context: c-infra, cluster: infra, kubeconfigSecret: infra-kubeconfig, wave: canary}
   - {name: apps, context: c-apps, cluster: apps, kubeconfigSecret: apps-kubeconfig, wave: rest}
@@ -44,20 +32,14 @@ waves:
   - {name: canary, soak: 1s}
   - {name: rest, parallel: 2}
 `
-const upgrade = ['upgrade', '--to', '2.9.5', '--yes', '--json', '--no-image-check']
-
-/** That every cluster runs one version, that none was upgraded by more than one run, and that no lock is left. */
+/** That every cluster runs one version, and that no lock is left. */
 async function expectEverywhere(wanted: readonly string[]): Promise<void> {
-  for (const name of names) {
-    const cluster = await lab.cluster(`lab-${name}`)
-    expect(await tags(cluster), name).toEqual(wanted)
-    expect(await cluster.get({ ...kinds.lease, namespace: 'kube-system', name: 'flux-runbook' })).toBeUndefined()
-  }
+  for (const name of names) await expectCluster(lab, name, wanted)
 }
 
 test('a canary that goes back stops the fleet; once the cause is gone, the resumed run ends done', async () => {
   await lab.setFault('crash=source-controller:v1.9.5')
-  const failed = await fleet.runFile(upgrade, file)
+  const failed = await fleet.runFile(fleetUpgrade, file)
   expect(failed, failed.stderr).toMatchObject({ code: 1 })
   expect(fleetDocument(failed)).toMatchObject({
     outcome: 'failed',
@@ -85,7 +67,7 @@ test('a canary that goes back stops the fleet; once the cause is gone, the resum
 
 test('conductor, terminal and a worker are killed in the middle: each is resumed, and no cluster is upgraded twice', async () => {
   const before = lastRun()
-  const begun = fleet.startFile(upgrade, file)
+  const begun = fleet.startFile(fleetUpgrade, file)
   const runId = await untilFollowed('infra', before)
   begun.kill('SIGKILL')
   await killPod(/-conductor-1-/)
@@ -103,17 +85,39 @@ test('conductor, terminal and a worker are killed in the middle: each is resumed
     waves: [{ clusters: [{ outcome: 'done' }] }, { clusters: [{ outcome: 'done' }, { outcome: 'done' }] }],
   })
   await expectEverywhere(newTags)
-  for (const name of names) {
-    const runs = readdirSync(fleet.onVolume(`c-${name}`)).filter((run) => run.endsWith('-upgrade') && run > runId)
-    expect(runs, name).toHaveLength(1)
-  }
+  expectOneUpgradeEach(runId)
   const nothing = await fleet.run(['--resume', runId])
   expect(nothing).toMatchObject({ code: 2, stderr: expect.stringContaining(`the run ${runId} is done: nothing is left to resume`) })
 })
 
+test('two pods are evicted: one brings its cluster to its end, of the other, killed meanwhile, another pod resumes the run; neither counts', async () => {
+  const before = lastRun()
+  const running = fleet.startFile(fleetUpgrade, file.replace('wave: canary', 'wave: rest').replace('  - {name: canary, soak: 1s}\n', ''))
+  const runId = await untilFollowed('infra', before)
+  await untilFollowed('apps', before)
+  await evictPod(fleet, 0)
+  await evictPod(fleet, 1)
+  await killPod(/-wave-\d+-1-/)
+  const ended = await running.ended
+  expect(ended, ended.stderr).toMatchObject({ code: 0 })
+  expect(ended.stderr).toContain('⚠ rest/apps: its pod was ended: exit code 137\n')
+  expect(ended.stderr).toContain('► rest/apps: upgrade again\n')
+  expect(ended.stderr).not.toContain('► rest/infra: upgrade again')
+  expect(fleetDocument(ended)).toMatchObject({
+    outcome: 'done',
+    waves: [{ clusters: names.map(() => ({ outcome: 'done', version: '2.9.5' })) }],
+  })
+  const counted = '{range .items[*]}{.spec.completionMode} {.status.succeeded} {.status.failed} {.status.failedIndexes};{end}'
+  expect(await fleet.kubectl('get', 'jobs', '--selector', `flux-runbook/run=${runId}`, '--output', `jsonpath=${counted}`)).toMatch(
+    /Indexed 3 (0|) ;/,
+  )
+  await expectEverywhere(newTags)
+  expectOneUpgradeEach(runId)
+})
+
 test('with more failures than are tolerated no more is begun, and what runs comes to its end although its pod is to go', async () => {
   const failed = await fleet.runFile(
-    upgrade,
+    fleetUpgrade,
     `clusters:
   - {name: apps, context: c-apps, cluster: apps, kubeconfigSecret: apps-kubeconfig, wave: rest}
   - {name: edge, context: c-edge, cluster: nowhere, kubeconfigSecret: edge-kubeconfig, wave: rest}
@@ -137,6 +141,14 @@ waves: [{name: rest, parallel: 2}]
   const log = readFileSync(fleet.onVolume('+fleet', lastRun(), 'clusters', 'edge.log'), 'utf8')
   expect(log).toContain('there is no kubernetes/clusters/nowhere/settings.yaml: the tree has no such cluster')
 })
+
+/** That no cluster was upgraded by more than one run of its own since the fleet's began. */
+function expectOneUpgradeEach(runId: string): void {
+  for (const name of names) {
+    const runs = readdirSync(fleet.onVolume(`c-${name}`)).filter((run) => run.endsWith('-upgrade') && run > runId)
+    expect(runs, name).toHaveLength(1)
+  }
+}
 
 /** The last run on the fleet's volume, which outlives a reset of the lab; empty where there is none. */
 function lastRun(): string {

@@ -1,18 +1,19 @@
+import { readdirSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import * as v from 'valibot'
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
-import { labAccess } from '../../lab/client.ts'
-import { kinds } from '../../lib/kubernetes/objects.ts'
 import { type Fleet, fleetDocument, fleetIn } from '../lab/fleet.ts'
-import { commitFile, script, startLab, type TestLab, withLogin } from '../lab/harness.ts'
-import { newTags, oldTags, tags } from '../lab/older-flux.ts'
-import { labHome } from '../../lab/home.ts'
+import { expectCluster, fleetUpgrade, startOldFleet } from '../lab/fleet-upgrades.ts'
+import type { TestLab } from '../lab/harness.ts'
+import { newTags, oldTags } from '../lab/older-flux.ts'
 
 // An upgrade of a fleet that fails, is stopped, and is killed; each time resumed to its end.
 let lab: TestLab
 let fleet: Fleet
-const contexts = ['lab-infra', 'lab-apps']
+const names = ['infra', 'apps']
 
 beforeAll(async () => {
-  lab = await startLab(['infra', 'apps'], { olderFlux: ['2.9.4'], start: { name: 'fleet-old', make: bootstrapBoth } })
+  lab = await startOldFleet(names)
   await lab.snapshot('fleet-old')
   fleet = fleetIn(lab)
 })
@@ -22,16 +23,6 @@ afterAll(async () => {
 })
 beforeEach(() => lab.reset('fleet-old'))
 
-async function bootstrapBoth(): Promise<void> {
-  const { git } = await labAccess()
-  for (const name of ['infra', 'apps']) {
-    const settings = `kubernetes/clusters/${name}/settings.yaml`
-    commitFile(withLogin(git), settings, (text) => text.replace('flux_version: "2.9.5"', 'flux_version: "2.9.4"'))
-    const { code, stderr } = await script('bootstrap', ['--lab', '--context', `lab-${name}`, '--yes'], { home: labHome() })
-    if (code !== 0) throw new Error(`the bootstrap of ${name} that the tests begin with ended with ${code}:\n${stderr}`)
-  }
-}
-
 const file = `clusters:
   - {name: infra, context: lab-infra, wave: canary}
   - {name: apps, context: lab-apps, wave: rest}
@@ -39,20 +30,14 @@ waves:
   - {name: canary, soak: 1s}
   - name: rest
 `
-const upgrade = ['upgrade', '--to', '2.9.5', '--yes', '--json', '--no-image-check']
-
 /** That every cluster runs one version, and no lock is left. */
 async function expectEverywhere(wanted: readonly string[]): Promise<void> {
-  for (const context of contexts) {
-    const cluster = await lab.cluster(context)
-    expect(await tags(cluster), context).toEqual(wanted)
-    expect(await cluster.get({ ...kinds.lease, namespace: 'kube-system', name: 'flux-runbook' })).toBeUndefined()
-  }
+  for (const name of names) await expectCluster(lab, name, wanted)
 }
 
 test('a canary that goes back stops the fleet; once the cause is gone, the resumed run ends done', async () => {
   await lab.setFault('image=source-controller:v1.9.5')
-  const failed = await fleet.run([...upgrade, '--timeout', '60s'], file)
+  const failed = await fleet.run([...fleetUpgrade, '--timeout', '60s'], file)
   expect(failed, failed.stderr).toMatchObject({ code: 1 })
   expect(fleetDocument(failed)).toMatchObject({
     outcome: 'failed',
@@ -76,7 +61,7 @@ test('a canary that goes back stops the fleet; once the cause is gone, the resum
 })
 
 test('Ctrl-C lets the canary come to its end and begins no more; killed in the middle of the rest, it is resumed with its own run', async () => {
-  const stopped = fleet.start(upgrade, file)
+  const stopped = fleet.start(fleetUpgrade, file)
   await stopped.said('  infra: Let Flux fetch and apply it')
   stopped.kill('SIGINT')
   const ended = await stopped.ended
@@ -85,7 +70,7 @@ test('Ctrl-C lets the canary come to its end and begins no more; killed in the m
     outcome: 'cancelled',
     waves: [{ clusters: [{ outcome: 'done' }] }, { clusters: [{ outcome: 'not-started' }] }],
   })
-  const refused = await fleet.run(upgrade, file)
+  const refused = await fleet.run(fleetUpgrade, file)
   expect(refused).toMatchObject({ code: 2, stderr: expect.stringContaining('of this fleet was interrupted. Nothing was started') })
 
   const killed = lab.start('fleet', ['--resume', '--lab', '--yes'])
@@ -99,3 +84,30 @@ test('Ctrl-C lets the canary come to its end and begins no more; killed in the m
   expect(fleetDocument(resumed)).toMatchObject({ outcome: 'done' })
   await expectEverywhere(newTags)
 })
+
+test('the script of a cluster is killed: that counts as a failure, no more is begun, and the resumed run resumes the cluster’s own', async () => {
+  const running = fleet.start(fleetUpgrade, file)
+  await running.said('  infra: Let Flux fetch and apply it')
+  process.kill(scriptOf('infra'), 'SIGKILL')
+  const ended = await running.ended
+  expect(ended, ended.stderr).toMatchObject({ code: 1 })
+  const [canary, rest] = fleetDocument(ended).waves
+  expect(canary?.clusters).toMatchObject([{ outcome: 'failed', exitCode: 1, error: { message: expect.stringContaining('SIGKILL') } }])
+  expect(rest?.clusters).toMatchObject([{ outcome: 'not-started' }])
+  const resumed = await lab.run('fleet', ['--resume', '--lab', '--yes', '--json'])
+  expect(resumed, resumed.stderr).toMatchObject({ code: 0 })
+  expect(resumed.stderr).toMatch(/^► canary\/infra: upgrade, resuming the run \d{8}T\d+Z-upgrade$/m)
+  expect(fleetDocument(resumed)).toMatchObject({ outcome: 'done' })
+  await expectEverywhere(newTags)
+})
+
+const runSchema = v.object({ clusters: v.record(v.string(), v.looseObject({ process: v.optional(v.object({ pid: v.number() })) })) })
+
+/** The process that works on a cluster in the last run. */
+function scriptOf(name: string): number {
+  const runs = join(lab.home, 'runs', '+fleet')
+  const content = readFileSync(join(runs, readdirSync(runs).sort().at(-1) ?? '', 'fleet.json'), 'utf8')
+  const pid = v.parse(v.pipe(v.string(), v.parseJson(), runSchema), content).clusters[name]?.process?.pid
+  if (pid === undefined) throw new Error(`no script works on ${name}: ${content}`)
+  return pid
+}

@@ -12,7 +12,7 @@ export function drawFleetPage(document: FleetDocument): string {
     htmlDefinitions(head),
     tableOf(byVersion),
     tableOf(troubles),
-    section('Timeline', drawFleetTimeline(document)),
+    section('Timeline', `<div class="wide">${drawFleetTimeline(document)}</div>`),
     tableOf(slowest),
     document.error === undefined ? '' : section('What went wrong', errorOf(document.error)),
   ]
@@ -30,10 +30,13 @@ function section(title: string, content: string): string {
 function tableOf({ title, columns, rows }: FactTable): string {
   if (rows.length === 0) return ''
   const cells = (tag: string, texts: readonly string[]): string =>
-    `<tr>${texts.map((text) => `<${tag}>${escapeHtml(text)}</${tag}>`).join('')}</tr>`
+    `<tr>${texts.map((text) => `<${tag}${text.length > longText ? ' class="long"' : ''}>${escapeHtml(text)}</${tag}>`).join('')}</tr>`
   const body = rows.map((row) => cells('td', row)).join('\n')
   return section(title, `<div class="wide"><table><thead>${cells('th', columns)}</thead><tbody>${body}</tbody></table></div>`)
 }
+
+/** Cells of more characters than these may break anywhere, so that the words of the others stay whole. */
+const longText = 32
 
 const style = `
 main { max-width: 64rem; }
@@ -44,9 +47,10 @@ dt { width: 5rem; }
 .wide { overflow-x: auto; }
 table { border-collapse: collapse; width: 100%; font-size: .9rem; }
 th { text-align: left; color: var(--faint); font-weight: normal; }
-th, td { padding: .25rem .75rem .25rem 0; border-bottom: 1px solid var(--line); vertical-align: top; overflow-wrap: anywhere; }
+th, td { padding: .25rem .75rem .25rem 0; border-bottom: 1px solid var(--line); vertical-align: top; }
+td.long { min-width: 14rem; overflow-wrap: anywhere; }
 pre { white-space: pre-wrap; overflow-wrap: anywhere; font-size: .85rem; }
-svg { display: block; width: 100%; height: auto; }
+svg { display: block; width: 100%; min-width: 36rem; height: auto; }
 svg text { font-size: 11px; fill: var(--ink); text-anchor: end; } svg text.tick { fill: var(--faint); text-anchor: middle; } svg text.last { fill: var(--faint); }
 svg line { stroke: var(--line); }
 rect.succeeded { fill: var(--blue); } rect.failed { fill: var(--red); }

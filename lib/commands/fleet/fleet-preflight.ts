@@ -6,6 +6,7 @@ import { variables } from '../../connection/settings.ts'
 import { complaintOf, shell } from '../../process/command.ts'
 import { kubectlEnvironment, personEnvironment } from '../../process/environment.ts'
 import { knownCluster } from '../../runner/run-store.ts'
+import type { Effect } from './fleet-commands.ts'
 import type { FileFinding, FleetCluster } from './fleet-file.ts'
 
 /** How the clusters of a fleet are reached. */
@@ -34,12 +35,13 @@ const atOnce = 8
 /**
  * Asks every cluster who it is. Nothing is changed.
  * @returns the clusters, and all that blocks the run: an unknown context, one that means another cluster than before, two contexts of one
- * cluster, a login that asks questions. A cluster that does not answer is not a finding: its own run then fails, and counts as a failure.
+ * cluster that is to be changed, a login that asks questions. A cluster that does not answer is not a finding: its own run then fails, and
+ * counts as a failure.
  */
 export async function readClusters(
   clusters: readonly FleetCluster[],
   access: FleetAccess,
-  signal: AbortSignal,
+  { effect, signal }: { readonly effect: Effect; readonly signal: AbortSignal },
 ): Promise<{ readonly seen: readonly SeenCluster[]; readonly findings: readonly FileFinding[] }> {
   const config = await readKubeconfig(access)
   const found = clusters.map((cluster) => ({ cluster, ...whereIs(cluster, config, access) }))
@@ -49,38 +51,46 @@ export async function readClusters(
     return { cluster, server: server ?? '', ...who }
   })
   const unknown = found.flatMap(({ cluster, problem }) => (problem === undefined ? [] : [{ line: cluster.line, what: problem }]))
-  return {
-    seen,
-    findings: [...unknown, ...identityFindings(seen, (context) => (access.isLab ? undefined : knownCluster(access.runs, context)))].sort(
-      (one, other) => one.line - other.line,
-    ),
-  }
+  const identity = identityFindings(seen, effect, (context) => (access.isLab ? undefined : knownCluster(access.runs, context)))
+  return { seen, findings: [...unknown, ...identity].sort((one, other) => one.line - other.line) }
 }
 
 /**
- * Contexts that mean another cluster than before, or the same cluster as another.
+ * Contexts that mean another cluster than before, or the same cluster as another. One that is only looked at may be there twice: of that
+ * `warningsOf` warns.
  * @param knownBefore what a context meant, where that is known
  */
 export function identityFindings(
   seen: readonly SeenCluster[],
+  effect: Effect,
   knownBefore: (context: string) => { readonly uid: string; readonly server: string } | undefined,
 ): FileFinding[] {
-  return seen.flatMap(({ cluster: { name, context, line }, uid, server }, at) => {
-    if (uid === undefined) return []
+  const moved = seen.flatMap(({ cluster: { name, context, line }, uid, server }) => {
     const known = knownBefore(context)
-    const first = seen.findIndex((other) => other.uid === uid)
-    const twin = seen[first]?.cluster
-    return [
-      ...(known === undefined || known.uid === uid
-        ? []
-        : [
-            `${name}: the context ${context} meant another cluster before: ${known.server} (kube-system ${known.uid}); now it is ${server} (${uid})`,
-          ]),
-      ...(first === at || twin === undefined
-        ? []
-        : [`${name} is the same cluster as ${twin.name} in line ${twin.line}: kube-system ${uid}`]),
-    ].map((what) => ({ line, what }))
+    if (uid === undefined || known === undefined || known.uid === uid) return []
+    const before = `${known.server} (kube-system ${known.uid})`
+    return [{ line, what: `${name}: the context ${context} meant another cluster before: ${before}; now it is ${server} (${uid})` }]
   })
+  return effect === 'nothing' ? moved : [...moved, ...twinsIn(seen)].sort((one, other) => one.line - other.line)
+}
+
+/** Clusters that an earlier line of FILE names already, under another context. */
+export function twinsIn(seen: readonly SeenCluster[]): FileFinding[] {
+  const firsts = new Map<string, FleetCluster>()
+  return seen.flatMap(({ cluster, uid }) => {
+    const first = uid === undefined ? undefined : firsts.get(uid)
+    if (uid !== undefined && first === undefined) firsts.set(uid, cluster)
+    if (first === undefined) return []
+    return [{ line: cluster.line, what: `${cluster.name} is the same cluster as ${first.name} in line ${first.line}: kube-system ${uid}` }]
+  })
+}
+
+/** What of the clusters is no reason to begin nothing, and that a person should know. */
+export function warningsOf(seen: readonly SeenCluster[]): string[] {
+  const silent = seen.flatMap(({ cluster: { name }, complaint }) =>
+    complaint === undefined ? [] : [`${name} does not answer; unless it does in its turn, it counts as a failure: ${complaint}`],
+  )
+  return [...silent, ...twinsIn(seen).map(({ what }) => what)]
 }
 
 async function readKubeconfig({ kubectl, kubeconfig }: FleetAccess): Promise<string> {

@@ -14,6 +14,7 @@ import type { FleetCommands } from './fleet-commands.ts'
 import { fleetConsent } from './fleet-consent.ts'
 import { openFleetLog } from './fleet-log.ts'
 import { showFleetPlan } from './fleet-plan.ts'
+import { warningsOf } from './fleet-preflight.ts'
 import { openProgress } from './fleet-progress.ts'
 import { keepRun } from './fleet-run.ts'
 import { fleetStatus } from './fleet-status.ts'
@@ -21,7 +22,7 @@ import { type FleetCall, parseFleetCall } from './fleet-syntax.ts'
 import type { FleetTools } from './fleet-tools.ts'
 import { type Place, placeFor } from './kubernetes/place.ts'
 import { runsHome } from './open-fleet.ts'
-import { prepareFleet, runOf } from './prepare-fleet.ts'
+import { effectOf, prepareFleet, runOf } from './prepare-fleet.ts'
 import { listenForStops } from './stop-signals.ts'
 
 type RunCall = Extract<FleetCall, { is: 'run' }>
@@ -41,7 +42,7 @@ export async function fleet(commands: FleetCommands, args: readonly string[]): P
     if (call.is === 'help') return showHelp(call.page)
     if (call.is === 'version') return await showVersion()
     if (call.is === 'work') return await (await import('./kubernetes/work.ts')).work(commands)
-    if (call.is === 'conduct') return await (await import('./kubernetes/conduct.ts')).conduct(call.run)
+    if (call.is === 'conduct') return await (await import('./kubernetes/conduct.ts')).conduct(call.run, commands)
     const runs = await runsHome(call.given.lab === true)
     const redactor = { clean, hide }
     if (call.is === 'status') return await fleetStatus(runs, call, { console, redactor })
@@ -82,19 +83,15 @@ async function runFleet(call: RunCall, { commands, console, log, redactor, origi
     const { warnings } = await readSettings(redactor, { isLab: given.lab === true })
     for (const warning of warnings) console.warning(warning)
     const prepared = await prepareFleet(call, { commands, console, redactor, signal: stops.stop }, again)
-    const { name, command, file, own, shared, waves, seen, earlier } = prepared
+    const { name, command, file, own, waves, seen, earlier } = prepared
     const clusters = waves.flatMap((wave) => wave.clusters)
     const isDryRun = given['dry-run'] === true
     const done = clusters.flatMap((cluster) => (clusterState(earlier?.run.clusters[cluster.name]) === 'done' ? [cluster.name] : []))
     const plan = { words: [name, ...flagWords(own)], file: file.path, digest: file.digest, waves, seen, done }
     showFleetPlan(isDryRun ? console.answer : console, plan)
-    for (const { cluster, complaint } of seen) {
-      if (complaint !== undefined)
-        console.warning(`${cluster.name} does not answer; if it still does not when its turn comes, it counts as a failure: ${complaint}`)
-    }
+    for (const warning of warningsOf(seen)) console.warning(warning)
     if (isDryRun) return { ending: { is: 'planned', waves, file: file.path, digest: file.digest }, command: name }
-    const effect = command.effectOf({ ...own, lab: shared.lab })
-    const consent = await fleetConsent({ command: name, effect, clusters, digest: file.digest, given, again, console })
+    const consent = await fleetConsent({ command: name, effect: effectOf(prepared), clusters, digest: file.digest, given, again, console })
     stops.stop.throwIfAborted()
     const kept = runOf(prepared, origin)
     putFile(join(kept.folder, 'fleet.yaml'), file.content)

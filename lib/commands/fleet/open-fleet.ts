@@ -7,7 +7,7 @@ import { stateHome } from '../../base/paths.ts'
 import type { Redactor } from '../../base/redactor.ts'
 import { shellQuote } from '../../base/shell-line.ts'
 import type { Console } from '../../terminal/console.ts'
-import type { GivenFlags } from './fleet-commands.ts'
+import type { Effect, GivenFlags } from './fleet-commands.ts'
 import { type FileFinding, type FleetCluster, parseFleet, type Wave } from './fleet-file.ts'
 import { type FleetAccess, readClusters, type SeenCluster } from './fleet-preflight.ts'
 
@@ -43,14 +43,22 @@ export async function runsHome(isLab: boolean): Promise<string> {
   return join(labHome(), 'runs')
 }
 
+interface FleetChoice {
+  /** Names of waves, empty for all. */
+  readonly chosen: readonly string[]
+  readonly shared: GivenFlags
+  readonly runs: string
+  /** What the command does to the clusters. */
+  readonly effect: Effect
+}
+
 /**
  * Reads the fleet, and checks every cluster of the chosen waves.
- * @param chosen names of waves, empty for all
  * @throws OperatorError `blocked` with all that is wrong in FILE and with the clusters, at once; `usage` where a wave is chosen that there is not
  */
 export async function openFleet(
   file: FleetFile,
-  { chosen, shared, runs }: { readonly chosen: readonly string[]; readonly shared: GivenFlags; readonly runs: string },
+  { chosen, shared, runs, effect }: FleetChoice,
   { console, redactor, signal }: { readonly console: Console; readonly redactor: Redactor; readonly signal: AbortSignal },
 ): Promise<OpenFleet> {
   const parsed = parseFleet(file.content)
@@ -60,7 +68,7 @@ export async function openFleet(
   const access = await accessOf(clusters, { shared, runs }, { console, redactor, signal })
   const waiting = console.wait(`checking ${clusters.length} clusters`)
   try {
-    const { seen, findings } = await readClusters(clusters, access, signal)
+    const { seen, findings } = await readClusters(clusters, access, { effect, signal })
     const all = [...(parsed.is === 'invalid' ? parsed.findings : []), ...findings]
     if (all.length > 0) throw blockedBy(file, all)
     return { waves, seen }

@@ -7,7 +7,7 @@ import { newRunId } from '../../runner/run-journal.ts'
 import type { Console } from '../../terminal/console.ts'
 import { interruptedFleet, runToResume } from './choose-run.ts'
 import { recordsToResume } from './cluster-results.ts'
-import type { FleetCommand, FleetCommands, GivenFlags } from './fleet-commands.ts'
+import type { Effect, FleetCommand, FleetCommands, GivenFlags } from './fleet-commands.ts'
 import type { Wave } from './fleet-file.ts'
 import type { SeenCluster } from './fleet-preflight.ts'
 import { type FleetRun, type KeptRun, makeRunFolder, ownProcess } from './fleet-run.ts'
@@ -50,14 +50,18 @@ export async function prepareFleet(
   const { given } = call
   const runs = await runsHome(given.lab === true)
   const asked = given.resume === undefined ? newFleet(call, commands) : resumedFleet(call, runToResume(runs, call), commands)
-  const effect = asked.command.effectOf({ ...asked.own, lab: asked.shared.lab })
   const left =
     asked.earlier === undefined
-      ? await interruptedFleet(runs, { file: asked.file.path, command: asked.name, effect, given }, again)
+      ? await interruptedFleet(runs, { file: asked.file.path, command: asked.name, effect: effectOf(asked), given }, again)
       : undefined
   const chosen = left === undefined ? asked : resumedFleet(call, left, commands)
-  const opened = await openFleet(chosen.file, { chosen: chosen.chosen, shared: chosen.shared, runs }, tools)
+  const opened = await openFleet(chosen.file, { chosen: chosen.chosen, shared: chosen.shared, runs, effect: effectOf(chosen) }, tools)
   return { ...chosen, ...opened, runs }
+}
+
+/** What the run does to its clusters. */
+export function effectOf({ command, own, shared }: Pick<PreparedFleet, 'command' | 'own' | 'shared'>): Effect {
+  return command.effectOf({ ...own, lab: shared.lab })
 }
 
 type FleetRequest = Omit<PreparedFleet, 'waves' | 'seen' | 'runs'> & { readonly chosen: readonly string[] }

@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest'
 import {
+  crashesOf,
   faultArguments,
   type Fault,
   isCrashing,
@@ -23,7 +24,7 @@ test('an image is known by its last part, wherever it would be pulled from', () 
 test.each([
   ['api-dwn', 'there is no fault "api-dwn"; did you mean api-down?'],
   ['api-down=1', 'the fault api-down takes no value, but was given "1"'],
-  ['crash', 'the fault crash needs a value: crash=DEPLOYMENT[:TAG]'],
+  ['crash', 'the fault crash needs a value: crash=[CLUSTER/]DEPLOYMENT[:TAG]'],
   ['api-slow=fast', 'api-slow takes milliseconds, such as api-slow=500; not "fast"'],
   ['image=source-controller', 'image takes a name and a tag, such as image=source-controller:v1.9.5; not "source-controller"'],
 ])('%s is refused', (text, message) => {
@@ -42,6 +43,12 @@ test('each crash counts, but there is one slowness at a time', () => {
   ])
   expect(faultArguments(withFault(faults, parseFault('api-slow=20')), 'api-slow')).toEqual(['20'])
   expect(withFault(faults, parseFault('crash=one'))).toHaveLength(4)
+})
+
+test('a crash is of every cluster, or of the one that it names', () => {
+  const crashes = ['apps/source-controller:v1.9.5', 'helm-controller']
+  expect(crashesOf('apps', crashes)).toEqual(['source-controller:v1.9.5', 'helm-controller'])
+  expect(crashesOf('infra', crashes)).toEqual(['helm-controller'])
 })
 
 test('one, all of a name, or all are cleared', () => {

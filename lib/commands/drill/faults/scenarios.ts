@@ -43,7 +43,8 @@ export function scenariosNamed(wanted: string, again: (...flags: readonly string
   if (wanted === 'all') return scenarios
   const refuse = (what: string, remedy: string): OperatorError => new OperatorError(what, { kind: 'usage', remedy })
   const names = wanted.split(',')
-  if (names.includes('all')) throw refuse(`--scenario ${wanted}: all cannot be combined; it includes every scenario`, again('--scenario', 'all'))
+  if (names.includes('all'))
+    throw refuse(`--scenario ${wanted}: all cannot be combined; it includes every scenario`, again('--scenario', 'all'))
   return names.map((name) => {
     const scenario = scenarios.find((one) => one.name === name)
     if (scenario !== undefined) return scenario

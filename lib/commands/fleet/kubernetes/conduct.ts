@@ -13,10 +13,13 @@ import { exitCodeOf } from '../choose-run.ts'
 import { concludeFleet, documentOf } from '../conclude-fleet.ts'
 import type { FleetCluster, Wave } from '../fleet-file.ts'
 import { parseFleet } from '../fleet-file.ts'
+import type { FleetCommands } from '../fleet-commands.ts'
 import { openFleetLog } from '../fleet-log.ts'
+import { warningsOf } from '../fleet-preflight.ts'
 import { openProgress } from '../fleet-progress.ts'
 import { type FleetRun, makeRunFolder } from '../fleet-run.ts'
 import { blockedBy, chooseWaves } from '../open-fleet.ts'
+import { commandNamed, effectOf } from '../prepare-fleet.ts'
 import { carryOutWaves } from './carry-out-waves.ts'
 import { readKnownClusters, rememberClusters } from './known-clusters.ts'
 import { type FoundKubeconfig, lookAtKubeconfigs } from './kubeconfigs.ts'
@@ -27,7 +30,7 @@ import { keepIn, readRunObject, type RunKeeper, type RunObject } from './run-obj
  * Carries a run of the fleet out, in the pod of its Job: the same schedule as in a terminal. One that takes the place of a conductor that was
  * killed continues where that was.
  */
-export async function conduct(runId: string): Promise<number> {
+export async function conduct(runId: string, commands: FleetCommands): Promise<number> {
   const redactor = createRedactor()
   const log = openFleetLog(redactor.clean)
   const console = createConsole({ clean: redactor.clean, log: log.line })
@@ -45,7 +48,7 @@ export async function conduct(runId: string): Promise<number> {
     const folder = makeRunFolder(stateHome(), runId)
     log.keepIn(join(folder, 'log.txt'))
     putFile(join(folder, 'fleet.yaml'), kept.content)
-    return await conductRun(kept, { cluster, namespace, folder, redactor, console, log: log.line, signal: stopped.signal })
+    return await conductRun(kept, { commands, cluster, namespace, folder, redactor, console, log: log.line, signal: stopped.signal })
   } catch (error) {
     console.failure(messageOf(error))
     return error instanceof OperatorError ? exitCodes[error.kind] : crashed
@@ -60,6 +63,7 @@ const patienceMs = parseDuration('30m') ?? 0
 const crashed = 70
 
 interface Conductor {
+  readonly commands: FleetCommands
   readonly cluster: Cluster
   readonly namespace: string
   readonly folder: string
@@ -101,24 +105,19 @@ function wavesOf(run: FleetRun, content: string): readonly Wave[] {
 async function preflight(
   waves: readonly Wave[],
   run: FleetRun,
-  { cluster, namespace, redactor, console, signal }: Conductor,
+  { commands, cluster, namespace, redactor, console, signal }: Conductor,
 ): Promise<OperatorError | undefined> {
   const clusters = waves.flatMap((wave) => wave.clusters)
   const { seen, findings } = await lookAtKubeconfigs(clusters, {
     find: (one) => mounted(one, namespace),
     folder: join(tmpdir(), 'looks'),
+    effect: effectOf({ ...run, command: commandNamed(run.command, commands) }),
     knownBefore: await readKnownClusters(cluster, namespace),
     hide: redactor.hide,
     signal,
   })
   if (findings.length > 0) return blockedBy({ path: run.file }, findings)
-  for (const {
-    cluster: { name },
-    complaint,
-  } of seen) {
-    if (complaint !== undefined)
-      console.warning(`${name} does not answer; if it still does not when its turn comes, it counts as a failure: ${complaint}`)
-  }
+  for (const warning of warningsOf(seen)) console.warning(warning)
   await rememberClusters(cluster, namespace, seen)
   return undefined
 }

@@ -9,6 +9,7 @@ import { findStaticLogin, type StaticLogin } from '../../../connection/static-lo
 import { clusterAt } from '../../../kubernetes/client.ts'
 import { kinds } from '../../../kubernetes/objects.ts'
 import { directEndpoint } from '../../../kubernetes/transport.ts'
+import type { Effect } from '../fleet-commands.ts'
 import type { FileFinding, FleetCluster } from '../fleet-file.ts'
 import { identityFindings, type SeenCluster } from '../fleet-preflight.ts'
 
@@ -48,8 +49,10 @@ interface LookOptions {
   readonly find: (cluster: FleetCluster) => FoundKubeconfig
   /** A folder of this process alone. */
   readonly folder: string
+  /** What the command does to the clusters. */
+  readonly effect: Effect
   /** What a context meant before, where that is known. */
-  readonly knownBefore: Parameters<typeof identityFindings>[1]
+  readonly knownBefore: Parameters<typeof identityFindings>[2]
   /** Is given what must never be reported. */
   readonly hide: (secret: string) => void
   readonly signal: AbortSignal
@@ -77,7 +80,7 @@ export async function lookAtKubeconfigs(
     for (const secret of login.secrets) options.hide(secret)
     return { cluster, server: login.server, ...(await askWho(login, options.signal)) }
   })
-  return { seen, findings: [...problems, ...identityFindings(seen, options.knownBefore)] }
+  return { seen, findings: [...problems, ...identityFindings(seen, options.effect, options.knownBefore)] }
 }
 
 function loginOf(cluster: FleetCluster, { find, folder }: LookOptions): StaticLogin | { readonly problem: string } {

@@ -9,10 +9,12 @@ import type { Effect } from '../fleet-commands.ts'
 import { fleetConsent } from '../fleet-consent.ts'
 import type { Wave } from '../fleet-file.ts'
 import { showFleetPlan } from '../fleet-plan.ts'
+import { twinsIn } from '../fleet-preflight.ts'
 import { openProgress } from '../fleet-progress.ts'
 import { type KeptRun, keepRun, makeRunFolder } from '../fleet-run.ts'
 import type { FleetTools } from '../fleet-tools.ts'
 import type { StopSignals } from '../stop-signals.ts'
+import { effectOf } from '../prepare-fleet.ts'
 import { followRun } from './follow-run.ts'
 import { conductorName } from './names.ts'
 import { conductorJob } from './manifests.ts'
@@ -61,9 +63,10 @@ function show({ kept, waves, seen, command }: Extract<Prepared, { is: 'ready' }>
   const done = clusters.flatMap(({ name }) => (clusterState(run.clusters[name]) === 'done' ? [name] : []))
   const words = [run.command, ...flagWords(run.own)]
   showFleetPlan(given['dry-run'] === true ? console.answer : console, { words, file: run.file, digest: run.digest, waves, seen, done })
+  for (const { what } of twinsIn(seen)) console.warning(what)
   const { context = '', namespace = '', image = '' } = run.kubernetes ?? {}
   console.line(`by Jobs in the namespace ${namespace} of ${context}, image ${image}`)
-  return command.effectOf({ ...run.own, lab: false })
+  return effectOf({ ...run, command })
 }
 
 async function consented(

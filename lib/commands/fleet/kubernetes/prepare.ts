@@ -9,14 +9,14 @@ import { kinds } from '../../../kubernetes/objects.ts'
 import { newRunId } from '../../../runner/run-journal.ts'
 import { noRun, placeWords, resumeCommand, verifyLeft, verifySameFlags } from '../choose-run.ts'
 import { recordsToResume } from '../cluster-results.ts'
-import type { FleetCommand } from '../fleet-commands.ts'
+import type { Effect, FleetCommand } from '../fleet-commands.ts'
 import { type FleetCluster, parseFleet, type Wave } from '../fleet-file.ts'
 import type { SeenCluster } from '../fleet-preflight.ts'
 import { type FleetRun, ownProcess } from '../fleet-run.ts'
 import type { FleetCall } from '../fleet-syntax.ts'
 import type { FleetTools } from '../fleet-tools.ts'
 import { blockedBy, chooseWaves } from '../open-fleet.ts'
-import { commandNamed, defined, newFleet } from '../prepare-fleet.ts'
+import { commandNamed, defined, effectOf, newFleet } from '../prepare-fleet.ts'
 import { conductorState } from './follow-run.ts'
 import { readKnownClusters } from './known-clusters.ts'
 import { type FoundKubeconfig, lookAtKubeconfigs } from './kubeconfigs.ts'
@@ -46,7 +46,11 @@ export async function prepareOnKubernetes(call: RunCall, management: Management,
   verifyPortable(own, command)
   await verifyNoOther(management, { file: file.path, command, name }, call)
   const image = await imageOf(tools, undefined)
-  const { waves, seen } = await look({ path: file.path, content: file.content, chosen }, management, tools)
+  const { waves, seen } = await look(
+    { path: file.path, content: file.content, chosen, effect: effectOf({ command, own, shared }) },
+    management,
+    tools,
+  )
   const { context, namespace } = management
   const { kubeconfig: _, ...passed } = defined(shared) // each pod has its own
   const folders = await foldersOf(waves)
@@ -85,7 +89,9 @@ async function prepareResumed(call: RunCall, management: Management, tools: Flee
     return { is: 'running', kept, waves: parsed.is === 'valid' ? chooseWaves(parsed.waves, run.waves) : [] }
   }
   const image = await imageOf(tools, run.kubernetes?.image)
-  const { waves, seen } = await look({ path: run.file, content, chosen: run.waves }, management, tools)
+  const command = commandNamed(run.command, tools.commands)
+  const effect = effectOf({ ...run, command })
+  const { waves, seen } = await look({ path: run.file, content, chosen: run.waves, effect }, management, tools)
   const { outcome: _, finishedAt: __, error: ___, kubernetes, ...rest } = run
   const { context } = management
   const again = {
@@ -102,7 +108,7 @@ async function prepareResumed(call: RunCall, management: Management, tools: Flee
       jobs: (kubernetes?.jobs ?? []).map((job) => ({ ...job, isOver: true })),
     },
   }
-  return { is: 'ready', kept: { ...kept, run: again }, command: commandNamed(run.command, tools.commands), waves, seen }
+  return { is: 'ready', kept: { ...kept, run: again }, command, waves, seen }
 }
 
 /** What of a folder's settings says where its cluster's repository is: all else the scripts read there. */
@@ -166,11 +172,12 @@ interface LookedAt {
   readonly path: string
   readonly content: string
   readonly chosen: readonly string[]
+  readonly effect: Effect
 }
 
 /** Everything that is wrong with FILE, the Secrets and the clusters, at once. */
 async function look(
-  { path, content, chosen }: LookedAt,
+  { path, content, chosen, effect }: LookedAt,
   management: Management,
   { console, redactor }: FleetTools,
 ): Promise<{ readonly waves: readonly Wave[]; readonly seen: readonly SeenCluster[] }> {
@@ -184,6 +191,7 @@ async function look(
     const { seen, findings } = await lookAtKubeconfigs(clusters, {
       find: ({ name }) => secrets.get(name) ?? { problem: '' },
       folder: join(folder, 'kubeconfigs'),
+      effect,
       knownBefore: await readKnownClusters(cluster, namespace),
       hide: redactor.hide,
       signal: cluster.signal,

@@ -101,6 +101,16 @@ describe('the page', () => {
     expect(page).not.toContain('<b>')
   })
 
+  test('breaks only what is long in a table: on a phone the table is scrolled, and its words stay whole', () => {
+    const name = 'a'.repeat(33)
+    const long = drawFleetPage({
+      ...document,
+      waves: [{ name: 'canary', clusters: [ended(name, 'done', 0, '0:10.000', 60_000, '2.9.5')] }],
+    })
+    expect(long).toContain(`<td class="long">${name}</td>`)
+    expect(page).not.toContain('<td class="long">')
+  })
+
   test('needs nothing else: no script, no request', () => {
     expect(page).not.toMatch(/<script|src=|href=|url\(/)
   })

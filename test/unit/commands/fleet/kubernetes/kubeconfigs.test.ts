@@ -68,6 +68,7 @@ test('everything that blocks the run is found, and a cluster that does not answe
   const { seen, findings } = await lookAtKubeconfigs(clusters, {
     find: ({ name }) => (contents[name] === undefined ? { problem: 'there is no Secret' } : { content: contents[name] }),
     folder,
+    effect: 'changes',
     knownBefore: () => undefined,
     hide: (secret) => hidden.push(secret),
     signal: new AbortController().signal,
