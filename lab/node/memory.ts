@@ -27,7 +27,7 @@ export async function watchMemory(pid: number, limit: number, over: AbortSignal,
 }
 
 /** In bytes; undefined where there is no such process any more, or no /proc, as on a Mac. */
-async function anonymousMemory(pid: number): Promise<number | undefined> {
+export async function anonymousMemory(pid: number): Promise<number | undefined> {
   const status = await readFile(`/proc/${pid}/status`, 'utf8').catch(() => '')
   const kilobytes = /^RssAnon:\s+(\d+) kB$/m.exec(status)?.[1]
   return kilobytes === undefined ? undefined : Number(kilobytes) * 1024

@@ -35,7 +35,7 @@ test.each([
 
 test('who only looks is warned of a cluster that is there twice, and of one that does not answer', () => {
   expect(warningsOf([seen('infra', 2, '1'), seen('edge', 3, '1'), seen('far', 4, undefined)])).toEqual([
-    'far does not answer; unless it does in its turn, it counts as a failure: no route',
+    'far does not answer; if it still does not when its turn comes, it counts as a failure: no route',
     'edge is the same cluster as infra in line 2: kube-system 1',
   ])
 })
