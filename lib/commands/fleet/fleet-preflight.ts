@@ -88,7 +88,9 @@ export function twinsIn(seen: readonly SeenCluster[]): FileFinding[] {
 /** What of the clusters is no reason to begin nothing, and that a person should know. */
 export function warningsOf(seen: readonly SeenCluster[]): string[] {
   const silent = seen.flatMap(({ cluster: { name }, complaint }) =>
-    complaint === undefined ? [] : [`${name} does not answer; if it still does not when its turn comes, it counts as a failure: ${complaint}`],
+    complaint === undefined
+      ? []
+      : [`${name} does not answer; if it still does not when its turn comes, it counts as a failure: ${complaint}`],
   )
   return [...silent, ...twinsIn(seen).map(({ what }) => what)]
 }
