@@ -12,7 +12,7 @@ export async function claimSocket(server: Server, path: string): Promise<boolean
   } catch {
     if (await answers(path)) return false
   }
-  // A dead process's. Moved away before it is removed: if someone was faster, it is his living one that was moved.
+  // A dead process's. Moved away before it is removed: if someone was faster, it is their living one that was moved.
   const moved = `${path}.${process.pid}`
   renameSync(path, moved)
   if (await answers(moved)) {

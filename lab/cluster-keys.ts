@@ -5,7 +5,7 @@ import { dirname, join } from 'node:path'
 import { promisify } from 'node:util'
 import { OperatorError } from '../lib/base/errors.ts'
 
-/** Who calls the API by a token of his own: the person, the lab's node, and kube-controller-manager. */
+/** Who calls the API by a token of their own: the person, the lab's node, and kube-controller-manager. */
 const users = ['lab-admin', 'lab-node', 'system:kube-controller-manager'] as const
 type User = (typeof users)[number]
 

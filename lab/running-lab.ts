@@ -33,11 +33,11 @@ interface UpRequest {
 
 /** Everything of a lab that runs. Its methods are called one at a time, except for `status`. */
 export interface RunningLab {
-  /** Starts what is not running of these clusters, and of those that were there before. Tells which were started, or had to be waited for. */
+  /** Starts what is not running of these clusters, and of those that were there before. Returns which were started, or had to be waited for. */
   readonly up: (wanted: UpRequest, say: Say) => Promise<string[]>
   readonly status: () => Promise<LabStatus>
   readonly setFault: (fault: Fault) => Promise<void>
-  /** Tells which were cleared. */
+  /** Returns which were cleared. */
   readonly clearFault: (name: FaultName | undefined, argument: string) => Promise<string[]>
   readonly snapshot: (name: string, say: Say) => Promise<void>
   readonly reset: (name: string, say: Say) => Promise<void>

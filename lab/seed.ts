@@ -47,7 +47,7 @@ export async function pushTree(git: Git, options: PushOptions): Promise<PushResu
     await git(['update-ref', `refs/heads/${branch}`, commit, head ?? ''])
   } catch (error) {
     if ((await branchHead(git)) === head) throw error
-    return pushTree(git, options) // someone was faster: on top of his commit then
+    return pushTree(git, options) // someone was faster: on top of their commit then
   }
   await git(['update-ref', pushedRef, commit])
   return { is: 'pushed', commit }

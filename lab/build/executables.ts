@@ -40,7 +40,7 @@ export interface Executables {
 /**
  * Finds the lab's executables, building them first where that was not done yet: some ten minutes, once.
  * @param signal ends a build, which can continue where it was the next time
- * @param older versions of Flux to build as well; those that were built before are found unasked
+ * @param older versions of Flux to build as well; those that were built before are found by themselves
  */
 export async function ensureExecutables(console: Console, signal?: AbortSignal, older: readonly string[] = []): Promise<Executables> {
   const recipe = await readDefaultRecipe()

@@ -9,7 +9,7 @@ const holderSchema = v.pipe(v.string(), v.parseJson(), v.object({ pid: v.number(
 
 /**
  * Runs `body` while holding a lock, which one process at a time can have. That a holder was killed is seen by its process being gone, and its
- * lock is taken over. Two that take over at the very same instant may both get it, so `body` must be right even then, if only by doing things twice.
+ * lock is taken over. Two that take over at the same instant may both get it, so `body` must be right even then, if only by doing things twice.
  * @param waitingFor receives, again and again, which process has it
  */
 export async function withLock<T>(

@@ -33,7 +33,7 @@ export async function findGo(): Promise<Go | undefined> {
 }
 
 /**
- * The Go to build with, fetched if need be with Python's pip, which nearly every machine has: nothing is installed by that, it is
+ * The Go to build with, fetched if necessary with Python's pip, which nearly every machine has: nothing is installed by that, it is
  * unpacked into the lab's cache.
  */
 export async function ensureGo(console: Console, signal?: AbortSignal): Promise<Go> {

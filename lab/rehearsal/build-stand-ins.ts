@@ -129,7 +129,7 @@ function merged(needs: readonly Needs[]): Needs {
   return { artifacts: [...artifacts.values()], branches }
 }
 
-/** Takes out of the copy what its kustomizations load from servers: kustomize-controller could not. */
+/** Removes from the copy what its kustomizations load from servers: kustomize-controller could not. */
 async function takeOutServers(copy: string): Promise<StandIn[]> {
   const { files } = await readManifests(copy, '.')
   const rewritten = withoutServers(files)

@@ -22,7 +22,7 @@ export function textIn(map: YAMLMap, ...path: readonly string[]): string {
   return typeof value === 'string' ? value : ''
 }
 
-/** Takes out what stands at a path, if it is there. */
+/** Removes what is at a path, if it exists. */
 export function removeIn(map: YAMLMap, ...path: readonly string[]): void {
   const parent: unknown = path.length === 1 ? map : map.getIn(path.slice(0, -1))
   if (isMap(parent)) parent.delete(path.at(-1))
@@ -114,7 +114,7 @@ export function leadInstance(holder: YAMLMap, isOfChart: boolean, addresses: Add
   return found
 }
 
-/** Takes out of a HelmRelease what the lab cannot fulfil: values of objects that are nowhere are asked for, and not insisted on. */
+/** Removes from a HelmRelease what the lab cannot fulfil: values of objects that are nowhere are asked for, and not insisted on. */
 export function easeRelease(map: YAMLMap, { operatorVersion }: Addresses): void {
   removeIn(map, 'spec', 'chart', 'spec', 'verify')
   const chart = textIn(map, 'spec', 'chart', 'spec', 'chart')

@@ -16,7 +16,7 @@ const userinfo = /(\b[a-z][a-z0-9+.-]*:\/\/)([^\s/?#'"]+)@/gi
 /** `ssh://git@…`: the user is everyone's, the key is the secret. */
 const isPublic = (scheme: string, login: string): boolean => scheme.toLowerCase() === 'ssh://' && !login.includes(':')
 
-/** A redactor that knows no secret yet; user and password in URLs are always hidden. */
+/** A redactor without any secret yet; user and password in URLs are always hidden. */
 export function createRedactor(): Redactor {
   let forms: readonly string[] = []
   return {

@@ -44,7 +44,7 @@ export async function openCapture(path: string, decryptor: Decryptor): Promise<C
   try {
     packed = await decrypter.decrypt(sealed)
   } catch (cause) {
-    // The library's own words for it; everything else is a file that is not as it was written.
+    // The library's own words for it; everything else is a damaged file.
     if (messageOf(cause).includes('no identity matched')) {
       if (decryptor.is === 'passphrase') {
         throw refused(`the passphrase is not the one that ${path} was encrypted with`, 'nothing was changed; run it again', cause)

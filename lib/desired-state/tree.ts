@@ -11,7 +11,7 @@ import { settingsSchema } from '../connection/cluster-settings.ts'
 import { type Chart, findChart } from './chart.ts'
 import { parseObjects } from '../kubernetes/manifest.ts'
 
-/** An object as Git has it. */
+/** An object as in Git. */
 export interface TreeObject {
   readonly object: KubeObject
   /** The name of the Flux Kustomization that applies it. */

@@ -27,7 +27,7 @@ const largestArchive = 256 * 1024 * 1024
 
 /**
  * Reads the distribution artifact that Git names, as the operator will: its folders are `flux/VERSION` and `flux-images/VERSION`.
- * @returns undefined where none is named (the operator then takes the manifests in its own image), or it cannot be had
+ * @returns undefined where none is named (the operator then takes the manifests in its own image), or it cannot be downloaded
  */
 export async function readDistribution(url: string, login: RegistryLogin, signal: AbortSignal): Promise<Distribution | undefined> {
   const artifact = url === '' ? undefined : parseArtifact(url)

@@ -7,7 +7,7 @@ import { releaseNames } from './refs.ts'
 /** The type of the Secrets in which Helm remembers the revisions of its releases. */
 export const storageType = 'helm.sh/release.v1'
 
-/** How Helm labels the Secrets of releases that someone is at work on, or died at. */
+/** How Helm labels the Secrets of releases that someone is changing, or died while changing. */
 export const pendingLabels = 'owner=helm,status in (pending-install,pending-upgrade,pending-rollback)'
 
 /** What Helm keeps of releases in one namespace. */

@@ -68,7 +68,7 @@ async function readAll(cluster: Cluster, { path, hasStatus, apiVersion, kind }: 
   try {
     while (page !== undefined) {
       const { metadata, items }: v.InferOutput<typeof pageSchema> = v.parse(pageSchema, await page)
-      page = metadata.continue === '' ? undefined : request(metadata.continue) // the server reads while this one is gone through
+      page = metadata.continue === '' ? undefined : request(metadata.continue) // the server reads while this one is processed
       page?.catch(() => undefined) // awaited above, unless the page before it is not understood
       for (const item of items ?? []) objects.push(parseFluxObject(item, { apiVersion, kind }, hasStatus))
     }

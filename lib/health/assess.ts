@@ -131,7 +131,7 @@ function judge(object: FluxObject, objects: FluxObjects, now: number): Judgement
 }
 
 /**
- * How the last attempt ended that came to an end. Flux 2.7 remembers a health check that a new commit cut short as one that failed (its
+ * How the last finished attempt ended. Flux 2.7 remembers a health check that a new commit cut short as one that failed (its
  * feature gate CancelHealthCheckOnNewRevision); later versions do not remember it.
  */
 function lastOutcome({ source, history, attempt }: FluxObject, objects: FluxObjects): string {

@@ -46,7 +46,7 @@ const aggregatedSchema = v.object({
   ),
 })
 
-/** What a server answers that knows no aggregated discovery: Kubernetes before 1.26, and some that stand in front of another. */
+/** What a server without aggregated discovery answers: Kubernetes before 1.26, and some that stand in front of another. */
 const coreSchema = v.object({ kind: v.literal('APIVersions'), versions: listOf(v.string()) })
 const groupsSchema = v.object({
   kind: v.literal('APIGroupList'),

@@ -18,7 +18,7 @@ const listSchema = v.object({
 
 /**
  * The server leaves out everything but metadata: a hundred CRDs are some kilobytes instead of megabytes. An old server of an aggregated API
- * knows no such form, and answers with all of it.
+ * does not have such a form, and answers with all of it.
  */
 const accept = (what: string): string => `application/json;as=${what};g=meta.k8s.io;v=v1,application/json`
 

@@ -28,7 +28,7 @@ export function withWriteGuard(cluster: Cluster, verify: () => Promise<void>): C
   }
 }
 
-/** One question for all who wait when it is asked, as thirty writes at a time do; nobody gets an answer from before he came. */
+/** One question for all who wait when it is asked, as thirty writes at a time do; nobody gets an answer from before they asked. */
 function shared(ask: () => Promise<void>): () => Promise<void> {
   let asked: Promise<void> | undefined
   let next: Promise<void> | undefined

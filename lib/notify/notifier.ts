@@ -22,7 +22,7 @@ export interface Announcer {
   /** Posts a message (messages.ts has their forms) to the webhook. Works after the run was cancelled too. */
   readonly say: (text: string) => Promise<void>
   /**
-   * Silences the alerts until `end`, and renews that while this process lives: it lapses by itself within minutes when the run dies. Its
+   * Silences the alerts until `end`, and renews that while this process lives: it expires by itself within minutes when the run dies. Its
    * id is noted in `memory`, so that a resumed run takes up the same one. Begin the run before: memory is kept from then on.
    */
   readonly silence: (memory: RunState, comment: string) => Promise<Silence>

@@ -15,7 +15,7 @@ interface DeletionEffect {
   readonly kind: Kind
   readonly controller: string
   readonly undoes: string
-  /** What has it let the object go without that. */
+  /** What makes it remove its finalizer without that. */
   readonly keep: (namespace: string, name: string) => string
 }
 

@@ -11,7 +11,7 @@ const recordSchema = v.object({
   detail: v.string(),
 })
 
-/** One time that a run was begun or resumed. Killed, it has no outcome, and ended when it was last known to live. */
+/** One time that a run was started or resumed. Killed, it has no outcome, and ended when it was last known to live. */
 export const attemptSchema = v.object({
   startedAt: v.string(),
   finishedAt: v.string(),

@@ -93,7 +93,7 @@ function untakeable({ namespace }: Ref, cause: unknown): OperatorError {
 }
 
 /**
- * Takes the cluster's lock and renews it until it is released. A lease that lapsed is taken over only after it was seen not to be
+ * Takes the cluster's lock and renews it until it is released. A lease that expired is taken over only after it was seen not to be
  * renewed for a while: the holder's clock may be wrong. One that is ahead is watched for as long as a lease lasts.
  * @param cleanupClient the same cluster, for keeping the lock, and giving it back, although the run was cancelled
  * @throws OperatorError `locked` naming the holder and its phase

@@ -5,7 +5,7 @@ import type { Console } from '../terminal/console.ts'
 import { type LockHolder, readHolder } from './lock.ts'
 import { captureOf, type EarlierRun, hasPassedReturn, lastInterrupted } from './run-store.ts'
 
-/** What else was begun on a cluster, and has not ended. */
+/** What else was started on a cluster, and has not ended. */
 export interface OtherRuns {
   /** Who holds its lock now. */
   readonly atWork: LockHolder | undefined

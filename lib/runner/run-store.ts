@@ -28,7 +28,7 @@ const memorySchema = v.looseObject({
   flags: v.optional(v.array(v.string()), []),
   /** What Git was at. */
   commit: v.optional(v.string()),
-  /** Each time that it was begun or resumed, the first one first; runs of earlier versions did not keep them. */
+  /** Each time that it was started or resumed, the first one first; runs of earlier versions did not keep them. */
   attempts: v.optional(v.array(attemptSchema), []),
 })
 type RunFile = v.InferOutput<typeof memorySchema>
@@ -100,7 +100,7 @@ const closed = ['done', 'unchanged', 'rolled-back', 'put-back']
 
 /**
  * The run that last changed this cluster, whatever its script, where it was interrupted, or has failed past its point of no return; a later
- * one that came to its end closes it.
+ * one that finished closes it.
  */
 export function lastInterrupted(home: string, context: string, uid: string): EarlierRun | undefined {
   const folder = contextFolder(home, context)

@@ -101,7 +101,7 @@ function checkValue(name: string, flag: Flag & { type: 'string' }, value: string
   }
 }
 
-/** parseArgs knows no optional values: `--resume` alone becomes `--resume=`. */
+/** parseArgs has no optional values: `--resume` alone becomes `--resume=`. */
 function withOptionalValues(flags: Flags, args: readonly string[]): string[] {
   return args.map((arg, at) => {
     const flag = arg.startsWith('--') ? flags[arg.slice(2)] : undefined

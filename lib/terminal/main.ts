@@ -43,7 +43,7 @@ function outliveReaders(): void {
 }
 
 /**
- * A terminal that is stopped (Ctrl-S) would stop the process with the next line: the lock would lapse in the middle of a run. Node writes to
+ * A terminal that is stopped (Ctrl-S) would stop the process with the next line: the lock would expire in the middle of a run. Node writes to
  * terminals so that it waits, and has no other way out of that than its handle's own.
  */
 export function neverWaitFor(stream: object): void {

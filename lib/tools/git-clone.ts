@@ -117,7 +117,7 @@ async function verifyNoLink(folder: string, path: string): Promise<void> {
   }
 }
 
-/** Who commits: the person as his git knows him, else as the machine does. */
+/** Who commits: the person as their git knows them, else as the machine does. */
 async function identityIn(folder: string): Promise<string[]> {
   const { username } = userInfo()
   const [name, email] = await Promise.all([personal(['config', 'user.name'], folder), personal(['config', 'user.email'], folder)])

@@ -5,7 +5,7 @@ import { childEnvironment } from '../process/environment.ts'
 
 /**
  * What holds for git in folders of our own, in place of the person's configuration: a signature that wants a passphrase, a hook, a rewritten
- * URL or a filter would break a run in the middle, or do with a repository's content what it says. Git before 2.32 knows no
+ * URL or a filter would break a run in the middle, or do with a repository's content what it says. Git before 2.32 has no
  * GIT_CONFIG_GLOBAL and reads the person's configuration all the same; the arguments say the worst of it once more.
  */
 export const ownConfiguration = {

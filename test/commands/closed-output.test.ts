@@ -40,7 +40,7 @@ await main(async () => {
   if (process.argv[3] === 'until stopped') {
     await pause(60_000, undefined, { signal }).catch(() => undefined)
     const again = once(process, 'SIGHUP')
-    console.action('putting back')
+    console.action('restoring')
     const alive = setInterval(() => undefined, 1000) // a signal that is waited for keeps no process
     await again
     clearInterval(alive)
@@ -77,7 +77,7 @@ describe('with nobody left to read', () => {
     const { child, exited, logged } = await started('until stopped')
     await expect.poll(() => logged().filter((line) => line === 'much').length).toBe(1000)
     child.kill('SIGHUP')
-    await expect.poll(logged).toContain('► putting back')
+    await expect.poll(logged).toContain('► restoring')
     child.kill('SIGHUP')
     expect(await exited).toEqual([130, null])
     expect(logged().at(-2)).toMatch(/^✔ step/)

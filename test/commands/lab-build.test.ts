@@ -95,7 +95,7 @@ describe('a build', () => {
     expect(statSync(join(first?.operatorConfig ?? '', 'crd.yaml')).mode & 0o200).toBe(0o200) // else it cannot be removed
   })
 
-  test('of an older Flux is done when asked for, and found unasked from then on', async () => {
+  test('of an older Flux is done when asked for, and found by itself from then on', async () => {
     const tags = async (older: readonly string[]): Promise<string[]> => {
       const { images } = await ensureExecutables(recordingConsole().console, undefined, older)
       return images.filter(({ image }) => image === 'kustomize-controller').map(({ tag, version }) => `${tag} ${version ?? ''}`)

@@ -30,7 +30,7 @@ afterAll(async () => {
 const run = (...args: readonly string[]): Promise<unknown> => promisify(execFile)('git', ['--git-dir', repository, ...args], { env })
 const at = (path: string, login = ''): string => `http://${login}127.0.0.1:${server.port}/${path}`
 
-/** What is answered to someone who asks by a name of his own for this machine. */
+/** What is answered to someone who asks by another name for this machine. */
 function statusAt(path: string, host: string): Promise<number | undefined> {
   return new Promise((resolve, reject) => {
     const asking = request(at(path), { headers: { host } }, (answer) => {

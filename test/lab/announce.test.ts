@@ -51,7 +51,7 @@ async function startRun(): Promise<{ child: ChildProcess; id: string }> {
   return { child, id: notes.silence.id }
 }
 
-test('a real Alertmanager keeps still while a run lives, lapses after kill -9, and goes by one silence when it is resumed', async () => {
+test('a real Alertmanager keeps still while a run lives, expires after kill -9, and goes by one silence when it is resumed', async () => {
   const alerts = ['flux-system', 'shop'].map((namespace) => ({ labels: { alertname: 'Broken', namespace } }))
   const fired = await fetch(`${alertmanager.url}/api/v2/alerts`, {
     method: 'POST',
@@ -88,7 +88,7 @@ test('a real Alertmanager keeps still while a run lives, lapses after kill -9, a
   expect(kept).not.toContain(login.password)
 })
 
-test('a silence that nobody renews is seen to lapse; the next is a new one', async () => {
+test('a silence that nobody renews is seen to expire; the next is a new one', async () => {
   const notes: Record<string, unknown> = {}
   const memory = { read: () => notes, write: (more: object) => void Object.assign(notes, more), folder: () => home }
   const matchers = [{ name: 'namespace', value: 'flux-system', isRegex: false, isEqual: true }]

@@ -320,7 +320,7 @@ describe('a restore', () => {
     expect(await helm('upgrade', 'web', join(folder, 'web'))).toContain('REVISION: 3')
   })
 
-  test('leaves alone what External Secrets writes, where Helm has gone on, and what Git has brought by now', async () => {
+  test('leaves alone what External Secrets writes, where Helm has a newer revision, and what Git has brought by now', async () => {
     const restored = await infra.get(external)
     expect(restored).toMatchObject({ data: { token: encoded } })
     expect(restored?.metadata).not.toHaveProperty('ownerReferences')

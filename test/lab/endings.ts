@@ -55,7 +55,7 @@ export async function endEach(command: Command, cases: readonly (readonly [Endin
   const before = await command.state()
   let running: StoppedRun | undefined
   for (const [at, [ending, step]] of cases.entries()) {
-    // One that sleeps continues by itself: the same process is stopped at the next step too. Any other is to come to its end.
+    // One that sleeps continues by itself: the same process is stopped at the next step too. Any other must finish.
     const left = cases.slice(at)
     const next = left.findIndex(([how]) => how !== 'asleep')
     const titles = left.slice(0, next === -1 ? left.length : next + 1).map(([, { title }]) => title)
@@ -101,7 +101,7 @@ async function heldAt(command: Command, process: StoppedRun | undefined, titles:
   if (await isStopped(goOn.run)) return verified(command, goOn, title)
   const { code, stderr } = await goOn.run.ended
   expect(code, stderr).toBe(0)
-  // What the run before had set off came to its end by itself: this step is only found from the beginning.
+  // What the run before had set off finished by itself: this step is only found from the beginning.
   await command.begin()
   const again = start(command, titles, command.flags)
   if (await isStopped(again.run)) return verified(command, again, title)

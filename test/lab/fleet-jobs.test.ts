@@ -61,7 +61,7 @@ test('Jobs work on two clusters in two waves; the terminal says what they come t
   expect(status.stdout).toContain(`Fleet health-check, run ${runId}: done; 2 done\n`)
 })
 
-test('all that blocks the run is said at once, and nothing is begun', async () => {
+test('all that blocks the run is said at once, and nothing is started', async () => {
   const before = await fleet.kubectl('get', 'jobs', '--output', 'name')
   const known = { context: 'c-moved', uid: 'old', server: 'https://old' }
   await fleet.kubectl('delete', 'configmap', 'flux-runbook-clusters', '--ignore-not-found')

@@ -85,7 +85,7 @@ describe('one command on two clusters, in two waves', () => {
     })
     expect(error).toEqual({
       message:
-        '1 of 1 clusters of the wave canary failed, more than its maxFailures, 0: no further cluster was begun; 1 failed, 1 not-started',
+        '1 of 1 clusters of the wave canary failed, more than its maxFailures, 0: no further cluster was started; 1 failed, 1 not-started',
       remedy: `once the cause is fixed, to resume it: npx zx scripts/fleet.ts --resume ${runId} --lab`,
     })
     const again = await lab.run('fleet', ['--resume', runId, '--lab', '--json'])
@@ -129,7 +129,7 @@ describe('one command on two clusters, in two waves', () => {
   })
 })
 
-describe('nothing is begun, and everything is said at once', () => {
+describe('nothing is started, and everything is said at once', () => {
   test('where FILE is wrong', async () => {
     const wrong = `${clusters}  - {name: infra, context: lab-edge, wave: cannary}\nwaves:\n  - name: canary\n  - {name: rest, soak: soon}\n`
     const ended = await fleet.run(['health-check', '--json'], wrong)

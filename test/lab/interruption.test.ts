@@ -119,7 +119,7 @@ describe('the lock', () => {
     expect((await cluster.get(lease))?.spec).toMatchObject({ holderIdentity: 'someone@else other-run' })
   })
 
-  test('of another run that died is taken over once it has lapsed, and not before', async () => {
+  test('of another run that died is taken over once it has expired, and not before', async () => {
     await cluster.apply(heldBy('someone@else dead-run', new Date()), { manager: 'someone-else' })
     expect((await lab.run('bootstrap', ['--lab', '--yes'])).code).toBe(4)
     await cluster.apply(heldBy('someone@else dead-run', new Date(Date.now() - 31_000)), { manager: 'someone-else' })

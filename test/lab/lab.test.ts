@@ -180,7 +180,7 @@ describe('Git', () => {
     await expect(pushing).rejects.toThrow('could not read Username')
   })
 
-  test('takes commits, which push then does not overwrite unasked', async () => {
+  test('takes commits, which push then does not overwrite by itself', async () => {
     const clone = mkdtempSync(join(lab.home, 'clone-'))
     await git('clone', '--quiet', withLogin(access.git), clone)
     await run('/bin/sh', ['-c', 'echo "# changed" >> kubernetes/clusters/infra/kustomization.yaml'], { cwd: clone })

@@ -189,7 +189,7 @@ test('every metric and label of the rules is on the real endpoints, and a real V
     const queries = [...readFileSync('docs/monitoring.md', 'utf8').matchAll(/```promql\n([^]*?)```/g)].map(([, query = '']) => query)
     expect(queries.length).toBeGreaterThan(8)
     for (const query of queries) expect(await ask(query), query).not.toEqual([])
-    // The runbook's ask for trouble, of which there need be none: without their conditions they have an answer too.
+    // The runbook's ask for trouble, of which there may be none: without their conditions they have an answer too.
     const asked = [...readFileSync('docs/runbooks/flux-self-management.md', 'utf8').matchAll(/```promql\n([^]*?)```/g)]
       .flatMap(([, block = '']) => block.split('\n'))
       .filter((line) => line !== '')

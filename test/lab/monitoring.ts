@@ -22,7 +22,7 @@ const programs = ensureMonitoring(createConsole({ clean: (reported) => reported 
 export const login = { username: 'flux', password: 'canary-of-alertmanager' }
 const bcrypted = '$2a$04$xSkvdCrFh8c0WNBdjUn/g.e76YV.eG3Ev3FFl6twcfVtVrWStIqje'
 
-/** Starts a real Alertmanager that wants a login and tells nobody. */
+/** Starts a real Alertmanager that requires a login and notifies no one. */
 export async function startAlertmanager(): Promise<Monitor> {
   const { alertmanager } = await programs
   return start(

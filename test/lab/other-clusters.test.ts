@@ -58,7 +58,7 @@ test('a Rancher namespace, pods without a label of Flux’s, and what every name
   await lab.kubectl('--namespace', namespace, 'label', 'pods', '--all', 'app.kubernetes.io/part-of-')
   const [pod] = await cluster.list(kinds.pod, { namespace, labels: 'app=helm-controller' })
   const { name = '' } = pod?.metadata ?? {}
-  // It is asked to end, and is there until someone lets it go.
+  // It is asked to end, and is there until someone removes its finalizer.
   await cluster.patch({ ...kinds.pod, namespace, name }, { metadata: { finalizers: ['example.com/log-shipper'] } })
 
   const running = lab.start('teardown', ['--lab', '--yes', '--destroy=lab-infra', '--json'])

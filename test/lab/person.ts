@@ -11,7 +11,7 @@ import type { TestLab } from './harness.ts'
 import { harmless, pastedFrom } from './pasted.ts'
 import { columns, inTerminal, keys, type TerminalSession } from './terminal.ts'
 
-/** A person before a terminal whose shell knows no cluster: what a command on the screen reaches, it names itself. */
+/** A person before a terminal whose shell has no cluster configured: what a command on the screen reaches, it names itself. */
 export interface Person {
   readonly types: (line: string) => TerminalSession
   /** Runs a script by its steps, with Enter at so many prompts, and Ctrl-C at the next; undefined where it ends before. */

@@ -91,7 +91,7 @@ export async function startPrivateNetwork({ bin, git, registry }: LabAccess, fol
 function passOn(host: string, incoming: IncomingMessage, response: ServerResponse): void {
   const { authorization = '', ...headers } = incoming.headers
   const [hostname, port] = host.split(':')
-  const keep = incoming.url?.startsWith('/private/') === true ? { authorization } : {} // the lab's registry knows no logins
+  const keep = incoming.url?.startsWith('/private/') === true ? { authorization } : {} // the lab's registry has no logins
   const asking = request({ hostname, port, method: incoming.method, path: incoming.url, headers: { ...headers, ...keep } }, (answer) => {
     response.writeHead(answer.statusCode ?? 502, answer.headers)
     answer.pipe(response)

@@ -18,7 +18,7 @@ const suspended = { ...fluxKinds.helmRelease, namespace: shop, name: 'plain' }
 export interface RebuildWorld {
   readonly lab: TestLab
   readonly cluster: Cluster
-  /** That all that stands for itself outside Flux's namespace is the very same. */
+  /** That all that stands for itself outside Flux's namespace is the same object. */
   readonly verifyAlive: () => Promise<void>
   /** That nothing of what lives there has changed, and all that Flux held is back. */
   readonly verifyRebuilt: () => Promise<void>

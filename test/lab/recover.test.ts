@@ -367,7 +367,7 @@ test('the FluxInstance suspended, and a controller deleted meanwhile: both are r
   expect(steps[0]).toBe('resume-instance done')
 })
 
-test('the FluxInstance stalled by a change by hand: it is restored as Git has it', async () => {
+test('the FluxInstance stalled by a change by hand: it is restored as in Git', async () => {
   await justChecked({ ...fluxKinds.helmRelease, namespace, name: 'flux-instance' })
   await cluster.patch(instance, { spec: { distribution: { version: '9.9.9' } } })
   await until(async () => JSON.stringify((await there(instance)).status).includes('BuildFailed'), instance)

@@ -58,7 +58,7 @@ test('every flag by hand is one that the program has', { timeout: 300_000 }, asy
       help.set(key, said)
       const known = `${await said}${program === 'kubectl' ? options : ''}`
       const flags = words.filter((word) => word.startsWith('--') && word !== '--').map((word) => word.split('=')[0])
-      return flags.filter((flag) => !known.includes(`${flag}`)).map((flag) => `${file}:${line}: ${key} knows no ${flag}`)
+      return flags.filter((flag) => !known.includes(`${flag}`)).map((flag) => `${file}:${line}: ${key} has no ${flag}`)
     }),
   )
   expect(unknown.flat()).toEqual([])

@@ -54,7 +54,7 @@ function isWritten(holder: string): boolean {
 }
 
 /**
- * Takes a lab, brings it up where it is its first time, and puts it back to empty clusters, or to `start`. Putting back takes two seconds, a lab
+ * Takes a lab, brings it up where it is its first time, and resets it to empty clusters, or to `start`. That takes two seconds, a lab
  * of the file's own seven and a bootstrap half a minute.
  */
 export async function openSharedLab(clusters: readonly string[], olderFlux: readonly string[], start?: Start): Promise<SharedLab> {

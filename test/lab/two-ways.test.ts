@@ -34,7 +34,7 @@ function program(name: string, script: string): { readonly path: string; readonl
   return { path, calls }
 }
 
-/** A health check with the kubeconfig whose users are these, as a person runs it on a cluster of his own. */
+/** A health check with the kubeconfig whose users are these, as a person runs it on their own cluster. */
 async function checkHealth(user: (token: string) => object, path: readonly string[]): Promise<Ended> {
   const { bin, git } = await lab.access()
   const file = join(folder, 'config')

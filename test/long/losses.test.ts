@@ -40,7 +40,7 @@ async function remove(ref: Ref): Promise<void> {
   await cluster.remove(ref, { uid: (await cluster.get(ref))?.metadata.uid ?? '' })
 }
 
-/** Nothing is left to recover, and what Flux had deployed is the very same. */
+/** Nothing is left to recover, and what Flux had deployed is the same object. */
 async function verifyRecovered(): Promise<void> {
   const again = await lab.run('recover', [...consents, '--fresh'])
   expect(again.code, again.stderr).toBe(0)

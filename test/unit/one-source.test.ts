@@ -58,7 +58,7 @@ describe('what Flux is stands in lib/flux/ alone', () => {
       'lib/flux/', // its name, and what it writes as
       'lib/commands/drill/faults/', // the faults are of this one
       'lib/commands/recover/repairs-operator.ts', // without them Git's release does not come back
-      'lib/commands/teardown/steps/helm-idle.ts', // the one that is at work on releases
+      'lib/commands/teardown/steps/helm-idle.ts', // the one about releases in progress
     ]
     expect(saying(`'${name}'`, except)).toEqual([])
   })

@@ -30,7 +30,7 @@ export function noRun(wanted: string, command: string | undefined): OperatorErro
   return new OperatorError(`${which} to resume`, { kind: 'usage', remedy: 'leave --resume out' })
 }
 
-/** Throws OperatorError `usage` where a run has come to its end. */
+/** Throws OperatorError `usage` where a run has finished. */
 export function verifyLeft({ run, runId }: Pick<KeptRun, 'runId' | 'run'>): void {
   if (run.outcome !== 'done' && run.outcome !== 'unchanged') return
   throw new OperatorError(`the run ${runId} is ${run.outcome}: nothing is left to resume`, {
@@ -62,7 +62,7 @@ function verifyNotRunning({ run, runId }: KeptRun): void {
   }
   if (state !== 'on another host') return
   throw new OperatorError(
-    `the run ${runId} was begun on ${run.host}, and this is ${hostname()}: it is not known here whether it still runs`,
+    `the run ${runId} was started on ${run.host}, and this is ${hostname()}: it is not known here whether it still runs`,
     {
       kind: 'blocked',
       remedy: `on ${run.host}: ${scriptCall('fleet', ['--resume', runId])}`,

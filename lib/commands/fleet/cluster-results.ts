@@ -7,13 +7,13 @@ import type { ClusterState } from './schedule.ts'
 export interface ClusterResult {
   readonly name: string
   readonly context: string
-  /** As the cluster's own document says it; `not-started` where it was not started, `interrupted` where it has not come to an end. */
+  /** As the cluster's own document says it; `not-started` where it was not started, `interrupted` where it has not finished. */
   readonly outcome: string
   readonly exitCode: number | null
   /** The cluster's own run. */
   readonly runId: string | null
   readonly startedAt: string | null
-  /** Of all attempts that came to an end, together. */
+  /** Of all attempts that finished, together. */
   readonly durationMs: number | null
   /** The version of Flux that runs there, where that is known. */
   readonly version?: string
@@ -71,7 +71,7 @@ export function clusterState(record: ClusterRecord | undefined): ClusterState {
   return record.end.exitCode === exitCodes.done && (record.health?.exitCode ?? exitCodes.done) === exitCodes.done ? 'done' : 'failed'
 }
 
-/** The records as a resumed run begins with them: what succeeded is not done twice, all else is begun or checked again. */
+/** The records as a resumed run begins with them: what succeeded is not done twice, all else is started or checked again. */
 export function recordsToResume(records: FleetRun['clusters']): FleetRun['clusters'] {
   return Object.fromEntries(
     Object.entries(records).map(([name, { spans, process: left, end }]) => [

@@ -75,7 +75,7 @@ function failureOf(result: WavesResult, kept: KeptRun, results: readonly WaveRes
   const remedy = `to resume it: ${resumeCommand(kept, given)}`
   if (result.is === 'stopped') return new OperatorError(`stopped: ${countOutcomes(results)}`, { kind, remedy })
   const { wave, failures } = result
-  const what = `${failures} of ${wave.clusters.length} clusters of the wave ${wave.name} failed, more than its maxFailures, ${wave.maxFailures}: no further cluster was begun`
+  const what = `${failures} of ${wave.clusters.length} clusters of the wave ${wave.name} failed, more than its maxFailures, ${wave.maxFailures}: no further cluster was started`
   return new OperatorError(`${what}; ${countOutcomes(results)}`, { kind, remedy: `once the cause is fixed, ${remedy}` })
 }
 

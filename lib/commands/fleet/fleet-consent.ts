@@ -19,7 +19,7 @@ interface ConsentRequest {
 }
 
 /**
- * Every consent that the clusters may need, before the first is begun: the clusters themselves ask nobody.
+ * Every consent that the clusters may need, before the first is started: the clusters themselves ask nobody.
  * @throws OperatorError `usage` where a job lacks a flag or --destroy does not name exactly these clusters, `cancelled` where a person declines
  */
 export async function fleetConsent(asked: ConsentRequest): Promise<FleetConsent> {

@@ -23,7 +23,7 @@ export interface Wave {
   readonly parallel: number
   /** How long to wait after the last cluster, before health is checked again, in milliseconds. */
   readonly soakMs: number
-  /** With more failures than these no further cluster is begun. */
+  /** With more failures than these no further cluster is started. */
   readonly maxFailures: number
   readonly clusters: readonly FleetCluster[]
 }

@@ -19,7 +19,7 @@ export interface FleetAccess {
   readonly isLab: boolean
 }
 
-/** What a cluster turned out to be, before anything is begun on it. */
+/** What a cluster turned out to be, before anything is started on it. */
 export interface SeenCluster {
   readonly cluster: FleetCluster
   readonly server: string

@@ -34,7 +34,7 @@ const recordSchema = v.object({
   process: v.optional(v.object({ pid: v.number(), started: text })),
   /** With the engine kubernetes: its pod, while it runs. */
   pod: v.optional(text),
-  /** How the last of its pods was ended that did not come to an end. */
+  /** How the last of its pods was killed before it finished. */
   trouble: v.optional(text),
   end: v.optional(endSchema),
   /** How the health check after the soak ended. */

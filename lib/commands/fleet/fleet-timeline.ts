@@ -6,7 +6,7 @@ const width = 720
 const left = 170
 const rowHeight = 18
 
-/** Every cluster that was begun as a bar on one axis of time, wave below wave, as an SVG. */
+/** Every cluster that was started as a bar on one axis of time, wave below wave, as an SVG. */
 export function drawFleetTimeline({ waves, startedAt }: FleetDocument): string {
   const origin = Date.parse(startedAt)
   const bars = waves.flatMap(({ name: wave, clusters }) =>

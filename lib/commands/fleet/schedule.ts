@@ -15,13 +15,13 @@ export interface FleetActions {
   readonly run: (cluster: FleetCluster, wave: Wave) => Promise<void>
   /** Whether the wave has soaked in an earlier attempt of this run, and was healthy after it. */
   readonly hasSoaked: (wave: Wave) => boolean
-  /** Waits as long as the wave is to soak, or until no further cluster is to be begun. */
+  /** Waits as long as the wave is to soak, or until no further cluster is to be started. */
   readonly soak: (wave: Wave) => Promise<void>
   /** Checks that a cluster is still healthy. */
   readonly check: (cluster: FleetCluster, wave: Wave) => Promise<void>
   /** The wave is done, soaked and healthy. */
   readonly passed: (wave: Wave) => void
-  /** The person wants no further cluster to be begun. */
+  /** The person wants no further cluster to be started. */
   readonly isStopping: () => boolean
 }
 

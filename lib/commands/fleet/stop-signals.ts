@@ -3,7 +3,7 @@ import { exitCodes, OperatorError } from '../../base/errors.ts'
 
 /** What the person wants to end, as far as Ctrl-C has said so. */
 export interface StopSignals {
-  /** No further cluster is to be begun. */
+  /** No further cluster is to be started. */
   readonly stop: AbortSignal
   /** What runs is to be cancelled too. */
   readonly cancel: AbortSignal
@@ -13,7 +13,7 @@ export interface StopSignals {
 const echoes = 500
 
 /**
- * The first Ctrl-C, SIGTERM or closed terminal begins no further cluster and lets those that run come to their end. A second Ctrl-C or
+ * The first Ctrl-C, SIGTERM or closed terminal starts no further cluster and lets the running ones finish. A second Ctrl-C or
  * SIGTERM cancels those too, each in good order; a third ends this process, and with it what is left.
  */
 export function listenForStops(now: () => number = Date.now): StopSignals & { readonly forget: () => void } {

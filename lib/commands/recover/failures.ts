@@ -20,7 +20,7 @@ export interface FailureMode {
   /** Stable: reports and drills name it. */
   readonly id: string
   readonly title: string
-  /** Nothing else need be looked for: its remedy is to recreate everything, as far as it does not exist. */
+  /** Nothing else must be searched for: its remedy is to recreate everything, as far as it does not exist. */
   readonly isWhole?: true
   /** It is about what only an operator keeps: where none does, there is nothing to repair. */
   readonly isOperators?: true
@@ -139,7 +139,7 @@ export const failureModes: readonly FailureMode[] = [
     recognise: ({ probed, objects, installation }) => {
       const source = troubles(probed, 'sources').find(({ object }) => object === sourceOf(installation))
       if (source === undefined) return undefined
-      // Hosts that tell nobody which repositories there are answer a revoked token so.
+      // Hosts that keep their list of repositories private answer a revoked token so.
       const isHidden = hidden.test(source.reason) && (objects.get(sourceOf(installation))?.secrets.length ?? 0) > 0
       return isHidden || refused.test(source.reason) ? source.reason : undefined
     },
@@ -215,7 +215,7 @@ function isSuspended({ instance }: Evidence): boolean {
 /** What keeps a pod from ever running. */
 const cannotRun = /\b(ErrImagePull|ImagePullBackOff|InvalidImageName|CrashLoopBackOff|CreateContainerConfigError|CreateContainerError)\b/
 
-/** Why the version that Git asks for does not come to run. Putting the FluxInstance back as Git has it would be no remedy for that. */
+/** Why the version that Git asks for does not come to run. Restoring the FluxInstance as in Git would be no remedy for that. */
 function brokenUpgrade(evidence: Evidence): string | undefined {
   const { probed, upgrade } = evidence
   if (upgrade === undefined || isSuspended(evidence)) return undefined

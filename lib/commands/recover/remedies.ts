@@ -51,9 +51,9 @@ export interface Remedies {
   readonly recreateNamespace: () => Promise<readonly Step[]>
   /** The same, after the deleted FluxInstance is gone without what it installed. */
   readonly recreateInstance: () => Promise<readonly Step[]>
-  /** Puts the operator there, as Git has it. */
+  /** Installs the operator as in Git. */
   readonly operator: () => Promise<readonly Step[]>
-  /** Puts the FluxInstance back as Git has it. */
+  /** Restores the FluxInstance as in Git. */
   readonly instance: () => Promise<readonly Step[]>
   /** Takes the version that does not come to run back: first in the cluster, then in Git. */
   readonly rollBack: () => Promise<readonly Step[]>

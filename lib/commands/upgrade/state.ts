@@ -34,7 +34,7 @@ const notesSchema = v.object({
   /** What is to stand there before and after, each by its name: of settings.yaml the version lines. */
   before: v.record(v.string(), v.string()),
   after: v.record(v.string(), v.string()),
-  /** The FluxInstance as Git has it of the old versions, or Flux's own manifests, packed: applied again, it is the rollback. */
+  /** The FluxInstance with the old versions, as in Git, or Flux's own manifests, packed: applied again, it is the rollback. */
   instance: v.exactOptional(objectSchema),
   manifests: v.exactOptional(v.string()),
   /** What a rollback found, and restores if it fails: what Git and the FluxInstance said, and whether that ran. */
@@ -68,7 +68,7 @@ const notesSchema = v.object({
   evidence: v.optional(v.string(), ''),
   /** The branch on which the change is proposed: a run that is resumed pushes to no other. */
   branch: v.exactOptional(v.string()),
-  /** That the rollback was begun: there is no other way from there. */
+  /** That the rollback was started: there is no other way from there. */
   isGoingBack: v.boolean(),
   /** That a rollback failed, and what ran before it is being restored. */
   isReturning: v.optional(v.boolean(), false),

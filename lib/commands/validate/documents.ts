@@ -126,7 +126,7 @@ async function checkCommand(root: string, command: ShownCommand, help: HelpTexts
     const [verb = '', name = ''] = own
     const wanted = verb === 'run' ? name : verb
     const scripts = await npmScripts(join(root, folder))
-    return scripts.includes(wanted) ? [] : found(`npm knows no script ${wanted}`, `write one of ${scripts.join(', ')}`)
+    return scripts.includes(wanted) ? [] : found(`npm has no script ${wanted}`, `write one of ${scripts.join(', ')}`)
   }
   if (program !== 'npx' && program !== 'flux-runbook') return []
   const call = callOf(command)

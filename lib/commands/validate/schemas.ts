@@ -124,7 +124,7 @@ async function knownVersions(release: OperatorRelease): Promise<string[]> {
 function unknownVersion({ flux, operator, instance }: PinnedVersions, known: readonly string[], rules: Rules): Diagnostic[] {
   const isRange = !/^v?\d+\.\d+\.\d+$/.test(flux) // of which the operator takes the newest that it knows
   if (instance === undefined || (rules === 'flux' && isRange)) return []
-  const message = `flux-operator ${operator} knows no Flux ${flux}: its newest is ${known.at(-1)}`
+  const message = `flux-operator ${operator} does not support Flux ${flux}: its newest is ${known.at(-1)}`
   return [{ ...instance.version(), rule: 'version', message, remedy: `name a version that it knows, or raise operator_version first` }]
 }
 

@@ -32,7 +32,7 @@ describe('a FluxInstance that says it is Ready', () => {
     expect(neglectOf(instance(3 * 60 + 2), [pod(600)], now)).toMatchObject({ since: ago(182) })
     expect(neglectOf(instance(11, everyMinute), [], now)).toBeDefined()
   })
-  test('is, where the operator has looked since, is at it, or has only just started', () => {
+  test('is, where the operator has reconciled since, is reconciling, or has only just started', () => {
     expect(neglectOf(instance(3, everyMinute), [pod(60)], now)).toBeUndefined()
     expect(neglectOf(instance(11), [pod(60)], now)).toBeUndefined()
     expect(neglectOf(instance(11, everyMinute, 'Unknown'), [], now)).toBeUndefined()

@@ -49,7 +49,7 @@ describe('aggregated discovery', () => {
   })
 })
 
-describe('discovery of a server that knows no aggregated form', () => {
+describe('discovery of a server without the aggregated form', () => {
   const groups = {
     '/api': { kind: 'APIVersions', versions: ['v1'] },
     '/api/v1': { resources: [{ name: 'configmaps', kind: 'ConfigMap', namespaced: true, verbs: ['list'] }] },

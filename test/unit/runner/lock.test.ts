@@ -120,7 +120,7 @@ describe('the phase', () => {
 describe('the lock of a holder whose clock is ahead', () => {
   const ahead = (milliseconds: number): KubeObject => heldBy('ann@desk run', undefined, new Date(Date.now() + milliseconds))
 
-  test('is believed where it would lapse soon by this clock too', async () => {
+  test('is believed where it would expire soon by this clock too', async () => {
     const { cluster } = clusterWith(ahead(20_000))
     await expect(verifyUnlocked(cluster, 'kube-system', holder)).rejects.toMatchObject({ kind: 'locked' })
     await expect(take(cluster)).rejects.toMatchObject({ kind: 'locked' })

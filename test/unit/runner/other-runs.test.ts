@@ -43,7 +43,7 @@ const past = {
 }
 
 describe('the run that was interrupted on a cluster', () => {
-  test('is the last one, of whatever script, until a later one comes to its end', () => {
+  test('is the last one, of whatever script, until a later one finishes', () => {
     expect(last()).toBeUndefined()
     const interrupted = leave(1, 'teardown')
     expect(last()).toBe(interrupted)
@@ -100,7 +100,7 @@ describe('what is said first', () => {
     return lines
   }
 
-  test('is who is at work, and in which phase; nothing of a lock that has lapsed, or cannot be read', async () => {
+  test('is who is at work, and in which phase; nothing of a lock that has expired, or cannot be read', async () => {
     const holder = 'jane@laptop 20261101T000000000Z-rollback'
     expect(await said(() => Promise.resolve(lease(holder)))).toEqual([
       `◎ ${holder} is changing this cluster, in phase: Put Flux back to 2.9.4`,
@@ -112,7 +112,7 @@ describe('what is said first', () => {
     const runId = leave(1, 'teardown', { ended: 'cancelled', flags: ['--keep-namespace', '--copy-to=/mnt/a disk/'], ...past })
     const reported = `⚠ the run ${runId} was interrupted past its point of no return, so it can only be resumed; its capture is /runs/capture.age\n   → npx zx scripts/teardown.ts --context infra --keep-namespace '--copy-to=/mnt/a disk/' --resume ${runId}`
     expect(await said(() => Promise.resolve(undefined))).toEqual([reported])
-    // The lock that it left lapses only after a while: nobody is at work.
+    // The lock that it left expires only after a while: nobody is at work.
     expect(await said(() => Promise.resolve(lease(`me@here ${runId}`)), 'recover')).toEqual([reported])
     // Where it is resumed, that is asked for.
     expect(await said(() => Promise.resolve(undefined), 'teardown')).toEqual([])
@@ -125,7 +125,7 @@ describe('what is said first', () => {
   })
 })
 
-test('a cluster that is unhealthy while a run is at work on it is not sent to recover', () => {
+test('a cluster that is unhealthy while a run is changing it is not sent to recover', () => {
   const holder = { holder: 'jane@laptop RUN', runId: 'RUN', phase: 'Put Flux back to 2.9.4' }
   const target = { context: 'infra', where: '--context infra' }
   expect(unhealthyError([{ id: 'controllers', state: 'fail' }], target, holder)).toMatchObject({

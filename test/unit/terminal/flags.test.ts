@@ -69,7 +69,7 @@ test('-h is --help', () => {
 })
 
 test('help fits the terminal: what does not stands below where it began', () => {
-  const some = { lab: { type: 'boolean', help: 'use the lab on this machine, starting it if need be' } } as const
-  expect(describeFlags(some, 40).split('\n')).toEqual(['  --lab  use the lab on this machine,', '         starting it if need be'])
-  expect(describeFlags(some, 80)).toBe('  --lab  use the lab on this machine, starting it if need be')
+  const some = { lab: { type: 'boolean', help: 'use the lab on this machine, started if necessary' } } as const
+  expect(describeFlags(some, 40).split('\n')).toEqual(['  --lab  use the lab on this machine,', '         started if necessary'])
+  expect(describeFlags(some, 80)).toBe('  --lab  use the lab on this machine, started if necessary')
 })

@@ -18,7 +18,7 @@ interface AppliedManifest {
 
 /**
  * What was changed by hand in objects that Git states, and that Flux, where it runs, is going to revert: names and fields, no values.
- * Who changes by hand leaves his mark in `managedFields`; only such objects are compared, by a server-side dry run.
+ * A manual change leaves its mark in `managedFields`; only such objects are compared, by a server-side dry run.
  */
 export async function checkDrift(cluster: Cluster, tree: Tree, released: readonly KubeObject[]): Promise<Finding[]> {
   const { namespace, syncName } = tree

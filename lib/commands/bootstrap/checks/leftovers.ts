@@ -8,7 +8,7 @@ import type { FluxThere } from '../../../flux/installations.ts'
 /** The kinds whose objects do something as soon as their controller runs; the rest only wait to be asked. */
 const actingKinds = [fluxKinds.kustomization, fluxKinds.helmRelease]
 
-/** What an earlier Flux left behind, with nobody there to mind it. */
+/** What an earlier Flux left behind, with no controller to reconcile it. */
 export async function checkLeftovers(cluster: Cluster, crds: readonly KubeObject[], there: FluxThere): Promise<Finding[]> {
   const isMinded = there.controllers.length > 0 || there.operators.length > 0
   const left = isMinded || crds.length === 0 ? [] : await Promise.all(actingKinds.map((kind) => leftOf(cluster, kind)))

@@ -8,7 +8,7 @@ import { type FluxThere, removalOf } from '../../../flux/installations.ts'
 import { reconcileAnnotation } from '../../../flux/annotations.ts'
 import { isInstanceOf } from '../../../flux/refs.ts'
 
-/** A Flux that this one would fight with blocks. One that may be taken over is judged in take-over/. */
+/** A Flux that would conflict with this one blocks. One that may be taken over is judged in take-over/. */
 export function judgeFlux({ instances, controllers, operators }: FluxThere, namespace: string): Finding[] {
   return [
     ...instances.flatMap((instance) => judgeInstance(instance, namespace)),

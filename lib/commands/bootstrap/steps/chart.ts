@@ -119,7 +119,7 @@ export function ensureFluxInstance(chart: Chart, objects: readonly KubeObject[])
   return { ...ensureChart(step, chart, objects, check, instanceWatches(namespace)), nudge: nudgeFetch(instanceIn(namespace)) }
 }
 
-/** Applies the FluxInstance as Git has it, where that it is Ready is waited for later. */
+/** Applies the FluxInstance as in Git, where that it is Ready is waited for later. */
 export function ensureFluxInstanceApplied(chart: Chart, objects: readonly KubeObject[]): Step {
   const step = { id: 'flux-instance', title: 'Restore the FluxInstance as in Git' }
   return ensureChart(step, chart, objects, () => Promise.resolve({ is: 'done', detail: 'it is as in Git' }), [])

@@ -134,7 +134,7 @@ async function commit({ cluster, namespace, lab, progress, timeout }: Field, fil
   if (!isIt(fetched)) throw new OperatorError(`${nameOf(ref)} has not fetched ${head}; it is at ${fetched === '' ? 'nothing' : fetched}`)
 }
 
-/** Deletes each, and waits until its controller has let it go, before the next. */
+/** Deletes each, and waits until its controller has removed its finalizer, before the next. */
 async function removeUntilGone({ cluster, timeout }: Field, ...refs: readonly Ref[]): Promise<void> {
   const deadline = Date.now() + Math.min(minute, timeout)
   for (const ref of refs) {

@@ -13,7 +13,7 @@ export const lossSchema = v.object({
   healedBy: v.picklist(['flux', 'recover', 'person', 'nobody']),
   recoveredMs: v.nullable(v.number()),
   objectiveMs: v.number(),
-  /** Every workload is the very same. */
+  /** Every workload is the same object. */
   survived: v.boolean(),
   /** Those that are not were named in recover.ts's plan. */
   announced: v.boolean(),

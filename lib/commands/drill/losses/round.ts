@@ -161,7 +161,7 @@ async function watchRound(round: Round, environment: LossEnvironment): Promise<W
     const back = await Promise.all(round.map(async ({ ref, damage }) => damage.isBack(await environment.live(damage.seen ?? ref))))
     const away = names.filter((_, at) => back[at] !== true)
     const unhealthy = news.filter(({ state }) => state === 'fail' || state === 'unknown')
-    problem = [...unhealthy.map(({ object, reason }) => `${object}: ${reason}`), ...away.map((name) => `${name} is not as it was`)]
+    problem = [...unhealthy.map(({ object, reason }) => `${object}: ${reason}`), ...away.map((name) => `${name} is not as before`)]
       .slice(0, 3)
       .join('; ')
     return { isBack: away.length === 0, isGreen: unhealthy.length === 0 }

@@ -25,13 +25,13 @@ export async function carryOutWaves({ waves, progress, ...options }: WavesOption
     tell: (change, wave, member, record) => tell(shown, run, { change, wave, member, record }),
     warn: (text) => shown.event('warning', text),
   })
-  // The Job decides how many run at a time, and when no more are begun.
+  // The Job decides how many run at a time, and when no more are started.
   const wholeWaves = waves.map((wave) => ({ ...wave, parallel: wave.clusters.length }))
   const isDone = ({ name }: FleetCluster): boolean => clusterState(run.clusters[name]) === 'done'
   const running = onceForAll((wave) => jobs(narrow(waves, wave), wave.clusters.filter(isNotBegun(run)), false))
   const checking = onceForAll((wave) => jobs(narrow(waves, wave), wave.clusters.filter(isDone), true))
   try {
-    // What a conductor has left that was killed: those that ran come to their end, whatever the others came to.
+    // What a conductor has left that was killed: those that ran finish, whatever the others came to.
     for (const { wave: name, isCheck } of (run.kubernetes?.jobs ?? []).filter(({ isOver }) => !isOver)) {
       const wave = waves.find((one) => one.name === name)
       if (wave !== undefined) await jobs(wave, [], isCheck)

@@ -120,7 +120,7 @@ async function follow(
   }
 }
 
-/** Nothing was started: the conductor has found something in the way. */
+/** Nothing was started: the conductor has found a problem. */
 function refusalOf({ message, remedy }: NonNullable<RunObject['run']['error']>): OperatorError {
   return new OperatorError(message, { kind: 'blocked', ...(remedy === undefined ? {} : { remedy }) })
 }

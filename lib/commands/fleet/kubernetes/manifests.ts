@@ -18,7 +18,7 @@ export interface OwnerJob {
 
 /** For a week after their end Jobs and the logs of their pods are there to be read. */
 const kept = 7 * 24 * 3600
-/** As long as what runs on a cluster may take to come to its end once its pod is to go: an upgrade and its rollback. */
+/** As long as what runs on a cluster may take to finish once its pod is to go: an upgrade and its rollback. */
 const graceSeconds = 1800
 
 /** The Job that carries a run out: the same schedule as in a terminal, in a pod. */
@@ -83,7 +83,7 @@ export function workManifest(run: RunObjects, name: string, owner: OwnerJob, wor
   })
 }
 
-/** Exit codes by which a script has come to an end of its own. */
+/** Exit codes by which a script has finished by itself. */
 const ended = { operator: 'In', values: [1, 2, 3, 4, 5, 130] } as const
 const ignoreDisruptions = { action: 'Ignore', onPodConditions: [{ type: 'DisruptionTarget', status: 'True' }] } as const
 

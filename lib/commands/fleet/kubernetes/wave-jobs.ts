@@ -17,7 +17,7 @@ interface WaveJobsOptions {
   readonly owner: OwnerJob
   readonly run: FleetRun
   readonly keeper: RunKeeper
-  /** A cluster was begun, or has ended. */
+  /** A cluster was started, or has ended. */
   readonly tell: (change: NonNullable<RecordChange>, wave: Wave, cluster: FleetCluster, record: ClusterRecord) => void
   /** A pod does not start. */
   readonly warn: (text: string) => void
@@ -27,7 +27,7 @@ interface WaveJobsOptions {
 export type WaveJobs = (wave: Wave, clusters: readonly FleetCluster[], isCheck: boolean) => Promise<void>
 
 /**
- * What runs the clusters of a wave. A Job that an earlier conductor has begun, and that was killed, is followed on: no cluster is begun twice.
+ * What runs the clusters of a wave. A Job that an earlier conductor has begun, and that was killed, is followed on: no cluster is started twice.
  */
 export function createWaveJobs(options: WaveJobsOptions): WaveJobs {
   const { cluster, objects, run, keeper } = options

@@ -5,7 +5,7 @@ import { inParallel } from '../../../base/parallel.ts'
 import type { StepContext } from '../../../runner/step.ts'
 import type { Step } from '../../../runner/step.ts'
 
-/** The objects of Flux that a person had suspended. Git knows nothing of that: what it recreates would set to work. */
+/** The objects of Flux that a person had suspended. Git knows nothing of that: what it recreates would be reconciled. */
 export function suspendedByHand({ entries }: Pick<Capture, 'entries'>): Ref[] {
   return entries.filter(({ suspendedBy }) => suspendedBy !== undefined).map(({ ref }) => ref)
 }

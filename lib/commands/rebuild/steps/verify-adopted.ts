@@ -119,7 +119,7 @@ function some(names: readonly string[]): string {
   return `${names.slice(0, 10).join(', ')}${names.length > 10 ? ` and ${names.length - 10} more` : ''}`
 }
 
-/** Takes the fingerprint once more: with Flux at work again everything must still be the very same. Releases have a check of their own. */
+/** Takes the fingerprint once more: with Flux at work again everything must still be the same object. Releases have a check of their own. */
 export function verifyContinuity(namespace: string): ObservingStep<Survival> {
   let observed: Observation<Survival> | undefined
   return {

@@ -35,7 +35,7 @@ export function ensureUninstallOff(namespace: string): Step {
   }
 }
 
-/** Stops an operator that has not let the FluxInstance go by itself: it may be in the middle of uninstalling Flux, or see nothing. */
+/** Stops an operator that has not removed its finalizer from the FluxInstance by itself: it may be in the middle of uninstalling Flux, or see nothing. */
 export function ensureUninstallStopped(namespace: string): Step {
   const stop = ensureOperatorStopped(namespace)
   return {

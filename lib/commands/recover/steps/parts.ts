@@ -130,7 +130,7 @@ async function askable(cluster: Cluster, parts: readonly Part[]): Promise<Ref[]>
   })
 }
 
-/** What is being deleted and is held by someone else's finalizer: only who put that there can let it go. */
+/** What is being deleted and is held by someone else's finalizer: only its owner can remove that. */
 async function heldBy(cluster: Cluster, parts: readonly Part[]): Promise<StepStatus | undefined> {
   for (const { ref } of parts) {
     const live = await cluster.get(ref)

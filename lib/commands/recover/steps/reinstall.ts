@@ -89,7 +89,7 @@ function ensureReinstalled(
   }
 }
 
-/** Creates what does not exist, as the flux CLI would; what is there stays as Git has it. */
+/** Creates what does not exist, as the flux CLI would; what exists stays as in Git. */
 async function createMissing(cluster: Cluster, objects: readonly KubeObject[]): Promise<void> {
   for (const object of objects) {
     if ((await cluster.get(refOf(object))) === undefined) await cluster.apply(object, { manager: 'flux' })

@@ -69,7 +69,7 @@ function beingDeleted(object: KubeObject): StepStatus | undefined {
   return { is: 'blocked', reason: `${nameOf(refOf(object))} ${deletion}`, remedy: 'run recover again' }
 }
 
-/** An operator that is at it for longer, in milliseconds, waits for what it made to be Ready, and puts nothing back meanwhile. */
+/** An operator that reconciles for longer, in milliseconds, waits for what it made to be Ready, and puts nothing back meanwhile. */
 const patience = 30_000
 
 /** For how long the FluxInstance has not been Ready, in milliseconds; 0 where it is. A new request has the operator begin again. */

@@ -61,7 +61,7 @@ async function findResidue(
   return [...new Set(names)]
 }
 
-/** Takes the fingerprint again: what stood for itself must be there, and be the very same. */
+/** Takes the fingerprint again: what stood for itself must exist, and be the same object. */
 export function verifySurvival(namespace: string): ObservingStep<Survival> {
   let observed: Observation<Survival> | undefined
   return {

@@ -6,7 +6,7 @@ import { PushError } from '../../../tools/git-clone.ts'
 /** How long it is before Git is tried again, in milliseconds. */
 export const betweenTries = 3_000
 
-/** How often it is begun again on a new head: two hundred clusters may have one repository. */
+/** How often it is started again on a new head: two hundred clusters may have one repository. */
 const mostHeads = 20
 
 /** Pushes, again on each new head that others push meanwhile, as the other clusters of a fleet do: nothing was pushed then. */

@@ -70,7 +70,7 @@ function watching({ apiVersion, kind, namespace = '' }: Ref): WatchTarget[] {
 export interface RollbackTarget {
   readonly place: FluxPlace
   readonly version: string
-  /** The FluxInstance as Git has it of that version. */
+  /** The FluxInstance with that version, as in Git. */
   readonly instance: unknown
   /** The API versions that each CRD of that version serves, by its name; empty where that is not known. */
   readonly served: Readonly<Record<string, readonly string[]>>

@@ -45,7 +45,7 @@ export function verifyVersions(expected: Expected): Step {
       const before = expected.before()
       const judged = judgeObjects(await listFluxObjects(cluster, crds), before)
       const rollout = await versionStatus(cluster, place, version, { before: images, images: newImages })
-      // The operator reconciles the FluxInstance again and again: what fails says more than that it is at it just now.
+      // The operator reconciles the FluxInstance again and again: what fails says more than that it is reconciling just now.
       const failing = judged.version.find((reported) => ref === undefined || !reported.startsWith(nameOf(ref)))
       if (rollout.is !== 'done') return failing === undefined ? rollout : { is: 'waiting', on: failing }
       for (const { name, isEstablished, stored, versions } of crds) {

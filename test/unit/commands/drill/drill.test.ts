@@ -224,7 +224,7 @@ describe('the page', () => {
     startedAt: '2026-11-01T00:00:00.000Z',
     finishedAt: '2026-11-01T00:10:00.000Z',
   }
-  test('needs nothing from elsewhere, and reports every outcome', () => {
+  test('needs no other file, and reports every outcome', () => {
     const page = drawReport(facts, [outcome, { ...outcome, name: 'b', met: false, failure: 'it <failed>' }])
     expect(page).not.toMatch(/<(script|link|img|iframe)|@import|url\(|(src|href)=/)
     expect(page).toContain('1 of 2 objectives met')

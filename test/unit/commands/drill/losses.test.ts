@@ -159,7 +159,7 @@ test('the document names one object, or both of a pair', () => {
   expect([pair.objects, 'object' in pair]).toEqual([['a', 'b'], false])
 })
 
-test('the reports list what was not met, and what is harmless and why; the page needs nothing from elsewhere', () => {
+test('the reports list what was not met, and what is harmless and why; the page needs no other file', () => {
   const lost: LossOutcome = { ...outcome, damages: ['deleted, held'], healedBy: 'nobody', recoveredMs: null, failure: 'still <gone>' }
   const quiet: LossOutcome = {
     ...outcome,

@@ -135,7 +135,7 @@ test('what each cluster comes to is remembered, with its log, and read back', as
     outcome: 'failed',
     exitCode: 1,
     error: {
-      message: '1 of 1 clusters of the wave rest failed, more than its maxFailures, 0: no further cluster was begun; 1 done, 1 failed',
+      message: '1 of 1 clusters of the wave rest failed, more than its maxFailures, 0: no further cluster was started; 1 done, 1 failed',
       remedy: `once the cause is fixed, to resume it: npx zx scripts/fleet.ts --resume ${runId} --yes`,
     },
     waves: [

@@ -115,7 +115,7 @@ describe('the page', () => {
     expect(page).not.toMatch(/<script|src=|href=|url\(/)
   })
 
-  test('draws a bar for each cluster that was begun, on one axis of time', () => {
+  test('draws a bar for each cluster that was started, on one axis of time', () => {
     expect(page.match(/<rect /g)).toHaveLength(2)
     expect(page).toContain('<title>rest/apps: rolled-back after 1 m 30 s</title>')
   })

@@ -65,7 +65,7 @@ describe('waves', () => {
     expect(most()).toBe(2)
   })
 
-  test('a failure more than is tolerated begins no further cluster, and what runs is waited for', async () => {
+  test('a failure more than is tolerated starts no further cluster, and what runs is waited for', async () => {
     const { go, log, hold, running } = world(['a'])
     hold()
     const all = wave('all', 'a b c', { parallel: 2 })
@@ -94,7 +94,7 @@ describe('waves', () => {
 })
 
 describe('a person who stops the fleet', () => {
-  test('has no further cluster begun; those that run come to their end', async () => {
+  test('has no further cluster started; the running ones finish', async () => {
     const { go, log, hold, running, stop } = world()
     hold()
     const ended = go([wave('all', 'a b c', { parallel: 2 })])

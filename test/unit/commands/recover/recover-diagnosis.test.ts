@@ -371,7 +371,7 @@ describe('the steps of several remedies', () => {
     const steps = inLayers([{ releases: [step('release-shop', 'take a/shop up'), step('release-shop', 'take b/shop up')] }])
     expect(steps.map(({ title }) => title)).toEqual(['take a/shop up', 'take b/shop up'])
   })
-  test('a release that helm-controller is at work on again is waited for, and one that it gave up is forced', () => {
+  test('a release that helm-controller is processing again is waited for, and one that it gave up is forced', () => {
     const ref = { ...fluxKinds.helmRelease, namespace: 'shop', name: 'shop' }
     const release = parseObject({ ...ref, metadata: { namespace: 'shop', name: 'shop' } })
     const reason = 'tries again after 1 failures: Progressing'

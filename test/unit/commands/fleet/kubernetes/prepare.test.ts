@@ -97,7 +97,7 @@ test('a folder of this machine is none that pods have', async () => {
   })
 })
 
-test('who may not read the Secrets hears so before anything is begun', async () => {
+test('who may not read the Secrets hears so before anything is started', async () => {
   await expect(
     prepare({}, { [secretPath]: new Failing(403, JSON.stringify({ kind: 'Status', reason: 'Forbidden', message: 'no' })) }),
   ).rejects.toMatchObject({
