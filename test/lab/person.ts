@@ -41,7 +41,7 @@ interface Place {
   readonly address: RegExp
 }
 
-/** A person in a checkout of the lab's Git, to whom the cluster is the context infra; the current context is of a server that is not there. */
+/** A person in a checkout of the lab's Git, to whom the cluster is the context infra; the current context is of a server that does not exist. */
 export async function personOf(hand: Hand): Promise<Person> {
   await hand.run('kubectl', ['config', 'set-cluster', 'elsewhere', '--server=https://127.0.0.1:1'])
   await hand.run('kubectl', ['config', 'set-context', 'elsewhere', '--cluster=elsewhere', '--user=infra'])

@@ -21,7 +21,7 @@ describe('of every page', () => {
     expect(unknown).toEqual([])
   })
 
-  test('what is said of lines that are not there is left out', () => {
+  test('what is said of lines that do not exist is left out', () => {
     const idle = pages.flatMap(({ file, rules }) => {
       const lines = shownLines(file)
       return rules.filter((rule) => !lines.some((line) => ruleFor(line, rules) === rule)).map(({ line }) => `${file}: ${String(line)}`)

@@ -96,7 +96,7 @@ export async function prepareBootstrap(session: Session, wanted: BootstrapReques
   return { tree, operatorObjects, instanceObjects, secrets, notices, ...(takeOver === undefined ? {} : { takeOver }) }
 }
 
-/** What is looked at of a Flux that is there already. */
+/** What is checked of a Flux that is there already. */
 interface FluxToCheck {
   readonly tree: Tree
   readonly wanted: BootstrapRequest
@@ -105,7 +105,7 @@ interface FluxToCheck {
   readonly taking: Promise<TakeOver | undefined>
 }
 
-/** What may stand in the way of a Flux that is there; a rebuild takes that down itself. */
+/** What may block a Flux that is there; a rebuild takes that down itself. */
 function checksOfWhatStays(cluster: Cluster, { tree, wanted, flux, crds, taking }: FluxToCheck): Check[] {
   const { namespace } = tree
   const { where } = wanted

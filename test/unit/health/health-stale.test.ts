@@ -69,7 +69,7 @@ test('a HelmRelease that is being deleted brings nothing of what Git says to the
   })
 })
 
-test('a FluxInstance that is not there, without a HelmRelease either: what is next is no look at what cannot be there', async () => {
+test('a FluxInstance that does not exist, without a HelmRelease either: the next command does not ask for what cannot exist', async () => {
   const patience = { milliseconds: 0, trouble: () => undefined, over: () => undefined }
   const cluster = {
     ...clusterAt(socketEndpoint('/nowhere'), patience, new AbortController().signal),

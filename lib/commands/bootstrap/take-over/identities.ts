@@ -57,7 +57,7 @@ export async function compareIdentities(cluster: Cluster, namespace: string, bef
 
 /**
  * All of it in one.
- * @param pruned what a Kustomization had applied, and is not there any more
+ * @param pruned what a Kustomization had applied, and no longer exists
  */
 export function joined(workloads: Survival, before: Identities['uids'], now: Identities['uids'], pruned: readonly Ref[]): Survival {
   const names = Object.keys(before)

@@ -44,13 +44,13 @@ export function judgeOrigin(origin: FluxOrigin, wanted: WantedFlux, root: KubeOb
   ]
 }
 
-/** Who would put back, or take away, what the operator has taken over. */
+/** What would restore, or remove, what the operator has taken over. */
 function judgeKeeper({ installedBy, releasedBy }: FluxOrigin): Finding[] {
   if (releasedBy !== undefined && !isSuspended(releasedBy)) {
     const name = nameOf(refOf(releasedBy))
     return [
       blocks(
-        `${name} releases the chart that this Flux is of: it would go on doing so, and once it is deleted it uninstalls all of Flux with its CRDs`,
+        `${name} releases the chart that this Flux is of: it would keep doing so, and once it is deleted it uninstalls all of Flux with its CRDs`,
         `set spec.suspend: true of ${name} in Git, push, wait until Flux has applied it, and run again; a suspended one uninstalls nothing`,
       ),
     ]
@@ -114,7 +114,7 @@ function judgeVersion({ version }: FluxOrigin, { distribution: { version: wanted
   ]
 }
 
-/** A controller that the FluxInstance does not ask for stays as it is, and is pruned with its CRDs once it is taken out of Git. */
+/** A controller that the FluxInstance does not ask for stays as it is, and is pruned with its CRDs once it is removed from Git. */
 function judgeComponents({ components }: FluxOrigin, wanted: WantedFlux): Finding[] {
   const lacking = components.filter((name) => !wanted.components.includes(name))
   if (lacking.length === 0) return []

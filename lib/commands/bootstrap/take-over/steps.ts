@@ -52,7 +52,7 @@ function describeHanded({ controllers, together }: FluxOrigin, { crds, sync }: H
   return `Deployment ${together.metadata.name} is replaced by one for each controller; ${kept}`
 }
 
-/** Looks at all of it again: what was there before must be there, and be the very same. */
+/** Checks all of it again: what was there before must exist, and be the same object. */
 export function verifyIdentities(namespace: string): ObservingStep<Survival> {
   let observed: Observation<Survival> | undefined
   return {

@@ -48,7 +48,7 @@ export async function checkNotTakenOver(cluster: Cluster, there: FluxThere, name
 }
 
 /**
- * Looks at a Flux that is to be taken over; undefined where there is none, and this run has begun with none.
+ * Checks a Flux that is to be taken over; undefined where there is none, and this run has begun with none.
  * @param checkout the repository, checked out at the tree's commit
  */
 export async function readTakeOver(
