@@ -23,7 +23,7 @@ const fluxSchema = v.object({
   applied: v.pipe(v.array(refSchema), v.readonly()),
 })
 
-/** What a take-over must leave the very same: the workloads, the objects of Flux, and what those have applied. */
+/** What a take-over must leave unchanged: the workloads, the objects of Flux, and what those have applied. */
 export interface Identities extends v.InferOutput<typeof fluxSchema> {
   readonly workloads: Fingerprint
 }

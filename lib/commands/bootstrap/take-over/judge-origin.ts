@@ -28,8 +28,8 @@ export function namesOf(objects: readonly KubeObject[]): string {
 export function refuseTakeOver(origin: FluxOrigin, namespace: string, command: string): Finding {
   const { controllers } = origin
   return blocks(
-    `${describeOrigin(origin)}: ${namesOf(controllers)} in ${namespace} would pass to flux-operator`,
-    `${command}   # the plan lists what changes hands, and workloads stay; or leave that Flux to what installed it`,
+    `${describeOrigin(origin)}: ${namesOf(controllers)} in ${namespace} would be taken over by flux-operator`,
+    `${command}   # the plan lists what flux-operator takes over, and workloads stay; or leave Flux to its installer`,
   )
 }
 
@@ -50,8 +50,8 @@ function judgeKeeper({ installedBy, releasedBy }: FluxOrigin): Finding[] {
     const name = nameOf(refOf(releasedBy))
     return [
       blocks(
-        `${name} releases the chart that this Flux is of: it would keep doing so, and once it is deleted it uninstalls all of Flux with its CRDs`,
-        `set spec.suspend: true of ${name} in Git, push, wait until Flux has applied it, and run again; a suspended one uninstalls nothing`,
+        `${name} installs this Flux's chart: it would continue, and deleting it would uninstall all of Flux with its CRDs`,
+        `set spec.suspend: true of ${name} in Git, push, wait until Flux has applied it, and run again; deleting a suspended one uninstalls nothing`,
       ),
     ]
   }
@@ -59,7 +59,7 @@ function judgeKeeper({ installedBy, releasedBy }: FluxOrigin): Finding[] {
     return [
       notice(
         'Terraform has this Flux in its state: its next apply would take it back, and a destroy would delete it with its CRDs',
-        "before that: terraform state rm ADDRESS   # of each resource of Flux's, and take them out of the configuration",
+        "before that: terraform state rm ADDRESS   # of each resource of Flux's, and remove them from the configuration",
       ),
     ]
   }
@@ -67,7 +67,7 @@ function judgeKeeper({ installedBy, releasedBy }: FluxOrigin): Finding[] {
     return [
       notice(
         'Pulumi has this Flux in its state: its next up would take it back, and a destroy would delete it with its CRDs',
-        "before that: pulumi state delete URN   # of each resource of Flux's, and take them out of the program",
+        "before that: pulumi state delete URN   # of each resource of Flux's, and remove them from the program",
       ),
     ]
   }
@@ -88,7 +88,7 @@ function judgeSelectors({ controllers, together }: FluxOrigin): Finding[] {
   })
   return others.map((one) =>
     blocks(
-      `${nameOf(refOf(one))} selects its pods by other labels than upstream's, which cannot be changed: the operator cannot apply its own over it`,
+      `${nameOf(refOf(one))} selects its pods by labels that differ from upstream's and cannot be changed: the operator cannot apply its own Deployment`,
       `kubectl --namespace ${one.metadata.namespace} delete deployment ${one.metadata.name}   # its workloads stay; then run again`,
     ),
   )
@@ -103,15 +103,11 @@ function judgeVersion({ version }: FluxOrigin, { distribution: { version: wanted
     return [
       blocks(
         `Flux ${version} runs, and the FluxInstance asks for ${wanted}: that is a downgrade${serious}`,
-        `let it ask for ${version}, push, and run again; change the version afterwards`,
+        `set ${version} there, push, and run again; change the version afterwards`,
       ),
     ]
   }
-  return [
-    notice(
-      `Flux ${version} runs, and ${wanted} will: the take-over is an upgrade as well; to have one after the other, ask for ${version}`,
-    ),
-  ]
+  return [notice(`Flux ${version} runs, and ${wanted} will: the take-over is also an upgrade; to do one after the other, set ${version}`)]
 }
 
 /** A controller that the FluxInstance does not ask for stays as it is, and is pruned with its CRDs once it is removed from Git. */
@@ -120,7 +116,7 @@ function judgeComponents({ components }: FluxOrigin, wanted: WantedFlux): Findin
   if (lacking.length === 0) return []
   return [
     blocks(
-      `${lacking.join(', ')} runs, and the FluxInstance has no such component: nothing would keep it any more`,
+      `${lacking.join(', ')} runs, and the FluxInstance has no such component: nothing would manage it`,
       `add ${lacking.join(', ')} to spec.components of the FluxInstance (or instance.components of its chart), push, and run again`,
     ),
   ]
@@ -144,7 +140,7 @@ function judgeRoot(root: KubeObject, { namespace, syncName, sync }: WantedFlux):
   return [
     blocks(
       `Kustomization ${namespace}/${syncName} applies ${now}, and would apply ${sync.path} of GitRepository ${syncName}: the ${applied} objects that it applied could be pruned`,
-      `let the sync of the FluxInstance have that very path and kind of source, or a name of its own (spec.sync.name), push, and run again`,
+      `give the FluxInstance's sync the same path and kind of source, or another name (spec.sync.name), push, and run again`,
     ),
   ]
 }
@@ -160,7 +156,7 @@ function judgeRemoved(root: KubeObject, { controllers }: FluxOrigin, { placed, s
   if (first === undefined) return []
   return [
     blocks(
-      `${nameOf(first)} is applied by Kustomization ${namespace}/${syncName}, and is not in Git any more: Flux is about to prune itself`,
+      `${nameOf(first)} is applied by Kustomization ${namespace}/${syncName}, and is no longer in Git: Flux is about to prune itself`,
       `flux --namespace ${namespace} suspend kustomization ${syncName}   # at once; then put Flux's manifests back into Git, push, resume it, and run again`,
     ),
   ]

@@ -27,7 +27,7 @@ export function requestTakeOver(
   if (isAsked && via !== 'operator') {
     throw new OperatorError(`--take-over has flux-operator take over what is there, and --via ${via} installs by another program`, {
       kind: 'usage',
-      remedy: 'leave --via out, or --take-over',
+      remedy: 'omit --via, or --take-over',
     })
   }
   const command = `npx zx scripts/bootstrap.ts ${where}${own.path === undefined ? '' : ` --path ${shellQuote(own.path)}`} --take-over`

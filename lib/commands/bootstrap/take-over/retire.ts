@@ -26,7 +26,7 @@ export function ensureReplaced(together: KubeObject): Step {
       if (left.length > 0) {
         return {
           is: 'todo',
-          change: `delete ${left.map((one) => nameOf(refOf(one))).join(', ')}: nothing is reconciled until flux-operator has installed Flux; workloads run on`,
+          change: `delete ${left.map((one) => nameOf(refOf(one))).join(', ')}: nothing is reconciled until flux-operator has installed Flux; workloads keep running`,
           commands: left.map((one) => deletionOf(refOf(one))),
         }
       }
@@ -79,7 +79,7 @@ export function ensureReleaseForgotten({ namespace, name }: HelmRelease): Step {
   const stored = (cluster: Cluster): Promise<KubeObject[]> => cluster.list(kinds.secret, { namespace, labels })
   return {
     id: 'forget-release',
-    title: `Have Helm forget its release ${name}, without uninstalling it`,
+    title: `Delete Helm's record of release ${name}, without uninstalling it`,
     risk: 'destroy',
     async check({ cluster }) {
       const left = await stored(cluster)

@@ -18,7 +18,7 @@ export interface Handed {
 export function recordIdentities(namespace: string, origin: FluxOrigin | undefined, handed: Handed): Step {
   return {
     id: 'hands',
-    title: 'Record what changes hands, and what stays',
+    title: 'Record what flux-operator takes over, and what stays',
     risk: 'safe',
     check({ memory }) {
       const kept = keptIdentities(memory)
@@ -39,7 +39,7 @@ export function recordIdentities(namespace: string, origin: FluxOrigin | undefin
   }
 }
 
-/** `to flux-operator pass Deployments …, 14 CustomResourceDefinitions, GitRepository …; they stay the same objects`. */
+/** `flux-operator takes over Deployments …, 14 CustomResourceDefinitions, GitRepository …; they stay the same objects`. */
 function describeHanded({ controllers, together }: FluxOrigin, { crds, sync }: Handed): string {
   const names = sync.map((one) => nameOf(refOf(one)))
   const passing = [
@@ -47,7 +47,7 @@ function describeHanded({ controllers, together }: FluxOrigin, { crds, sync }: H
     counted(crds, 'CustomResourceDefinition'),
     ...names,
   ].join(', ')
-  const kept = `to flux-operator pass ${passing}, and stay the same objects`
+  const kept = `flux-operator takes over ${passing}, which stay the same objects`
   if (together === undefined) return kept
   return `Deployment ${together.metadata.name} is replaced by one for each controller; ${kept}`
 }
@@ -62,13 +62,13 @@ export function verifyIdentities(namespace: string): ObservingStep<Survival> {
     risk: 'safe',
     async check({ cluster, memory }) {
       const before = keptIdentities(memory)
-      if (before === undefined) return { is: 'done', detail: 'nothing has changed hands' }
+      if (before === undefined) return { is: 'done', detail: 'flux-operator has taken over nothing' }
       const survival = await compareIdentities(cluster, namespace, before)
       observed = { value: survival, at: performance.now() }
       const { checked, changed, missing, reported } = survival
       const applied = counted(before.applied.length, 'applied object')
       if (changed.length === 0 && missing.length === 0) {
-        return { is: 'done', detail: [`${checked} are the very same, and none of ${applied} was pruned`, ...reported].join('; ') }
+        return { is: 'done', detail: [`${checked} are the same objects, and none of ${applied} was pruned`, ...reported].join('; ') }
       }
       const gone = missing.length === 0 ? [] : [`gone: ${some(missing)}`]
       const other = changed.length === 0 ? [] : [`there, but recreated: ${some(changed)}`]

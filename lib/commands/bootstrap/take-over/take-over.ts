@@ -111,7 +111,7 @@ function judgePatches(manifests: BootstrapManifests | undefined): Finding[] {
   return [
     notice(
       `${folder}/kustomization.yaml patches Flux's manifests (${patches}), and the operator applies none of that`,
-      'see that spec.kustomize.patches of the FluxInstance (instance.kustomize.patches of its chart) has the same',
+      'make sure that spec.kustomize.patches of the FluxInstance (instance.kustomize.patches of its chart) has the same',
     ),
   ]
 }
@@ -131,7 +131,7 @@ function nextOf(origin: FluxOrigin | undefined, manifests: BootstrapManifests | 
 function removalOf({ folder, isAll }: BootstrapManifests): string {
   if (isAll) return `git rm -r ${shellQuote(folder)}   # in a checkout of the repository`
   const files = [componentsFile, syncFile].map((name) => shellQuote(`${folder}/${name}`))
-  return `git rm ${files.join(' ')}   # in a checkout of the repository; take their lines out of ${folder}/kustomization.yaml`
+  return `git rm ${files.join(' ')}   # in a checkout of the repository; remove their lines from ${folder}/kustomization.yaml`
 }
 
 /** Without those that are there already: who has installed Flux has given it its logins. */

@@ -55,8 +55,8 @@ describe('a Flux of another program’s', () => {
   test('is not touched unless that is asked for, by a command that is printed', () => {
     expect(refuseTakeOver(origin, namespace, 'npx zx scripts/bootstrap.ts --context prod --take-over')).toEqual(
       blocks(
-        'Flux 2.9.4 was installed by the flux CLI: source-controller, kustomize-controller in flux-system would pass to flux-operator',
-        'npx zx scripts/bootstrap.ts --context prod --take-over   # the plan lists what changes hands, and workloads stay; or leave that Flux to what installed it',
+        'Flux 2.9.4 was installed by the flux CLI: source-controller, kustomize-controller in flux-system would be taken over by flux-operator',
+        'npx zx scripts/bootstrap.ts --context prod --take-over   # the plan lists what flux-operator takes over, and workloads stay; or leave Flux to its installer',
       ),
     )
   })
@@ -66,7 +66,7 @@ describe('a Flux of another program’s', () => {
     expect(foreignControllers({ controllers: [...origin.controllers, own, other] }, namespace)).toEqual(origin.controllers)
     expect(foreignControllers({ controllers: origin.controllers }, 'gitops')).toEqual([])
   })
-  test('of which all stays the same has nothing in the way', () => {
+  test('of which all stays the same is not blocked', () => {
     expect(judgeOrigin(origin, wanted, root())).toEqual([])
     expect(judgeOrigin(origin, wanted, undefined)).toEqual([])
   })
@@ -75,24 +75,24 @@ describe('a Flux of another program’s', () => {
     expect(judgeOrigin(origin, asking('2.7.0'), root())).toEqual([
       blocks(
         'Flux 2.9.4 runs, and the FluxInstance asks for 2.7.0: that is a downgrade, and objects may be stored in a version of the API that the older one lacks',
-        'let it ask for 2.9.4, push, and run again; change the version afterwards',
+        'set 2.9.4 there, push, and run again; change the version afterwards',
       ),
     ])
     expect(judgeOrigin(origin, asking('2.9.5'), root())).toEqual([
-      notice('Flux 2.9.4 runs, and 2.9.5 will: the take-over is an upgrade as well; to have one after the other, ask for 2.9.4'),
+      notice('Flux 2.9.4 runs, and 2.9.5 will: the take-over is also an upgrade; to do one after the other, set 2.9.4'),
     ])
     expect(judgeOrigin(origin, asking('2.x'), root())).toEqual([notice('Flux 2.9.4 runs; the newest of 2.x will, which may be another')])
   })
   test('with a controller that the FluxInstance has not blocks: its CRDs would be pruned with what is in Git of them', () => {
     const more = { ...origin, components: [...origin.components, 'image-reflector-controller'] }
     expect(judgeOrigin(more, wanted, root())).toMatchObject([
-      { is: 'blocks', what: 'image-reflector-controller runs, and the FluxInstance has no such component: nothing would keep it any more' },
+      { is: 'blocks', what: 'image-reflector-controller runs, and the FluxInstance has no such component: nothing would manage it' },
     ])
   })
   test('whose pods are selected by other labels than upstream’s blocks: a selector cannot be changed', () => {
     const other = controller('source-controller', { 'app.kubernetes.io/name': 'source-controller' })
     expect(judgeOrigin({ ...origin, controllers: [other] }, wanted, root())).toMatchObject([
-      { is: 'blocks', what: expect.stringContaining('Deployment flux-system/source-controller selects its pods by other labels') },
+      { is: 'blocks', what: expect.stringContaining('Deployment flux-system/source-controller selects its pods by labels that differ') },
     ])
   })
   test('that a HelmRelease releases blocks until that is suspended: deleted, it would uninstall all of Flux', () => {
@@ -125,7 +125,7 @@ describe('what Flux follows', () => {
   })
 })
 
-test('what was there is the very same, recreated, or gone', () => {
+test('what was there is the same object, recreated, or gone', () => {
   const workloads = { checked: 2, changed: [], missing: ['Pod shop/cart'], reported: [] }
   const pruned = [{ apiVersion: 'v1', kind: 'ConfigMap', namespace: 'shop', name: 'prices' }]
   const before = { 'GitRepository a/a': '1', 'GitRepository a/b': '2', 'GitRepository a/c': '3' }
