@@ -4,7 +4,7 @@ import type { Section } from './performance-page.ts'
 
 // The fleet's own schedule on a clock of its own: hours pass in milliseconds, and only how long a cluster takes is made up.
 
-/** How an upgrade goes on a made-up cluster. */
+/** How an upgrade runs on a made-up cluster. */
 interface Course {
   readonly minutes: number
   readonly fails: boolean

@@ -100,7 +100,7 @@ test('two pods are evicted: one brings its cluster to its end, of the other, kil
   await killPod(/-wave-\d+-1-/)
   const ended = await running.ended
   expect(ended, ended.stderr).toMatchObject({ code: 0 })
-  expect(ended.stderr).toContain('⚠ rest/apps: its pod was ended: exit code 137\n')
+  expect(ended.stderr).toContain('⚠ rest/apps: its pod was killed: exit code 137\n')
   expect(ended.stderr).toContain('► rest/apps: upgrade again\n')
   expect(ended.stderr).not.toContain('► rest/infra: upgrade again')
   expect(fleetDocument(ended)).toMatchObject({
@@ -115,7 +115,7 @@ test('two pods are evicted: one brings its cluster to its end, of the other, kil
   expectOneUpgradeEach(runId)
 })
 
-test('with more failures than are tolerated no more is begun, and what runs comes to its end although its pod is to go', async () => {
+test('with more failures than are tolerated no more is started, and what runs finishes although its pod is to go', async () => {
   const failed = await fleet.runFile(
     fleetUpgrade,
     `clusters:

@@ -61,7 +61,7 @@ const engines: Readonly<Record<string, () => Promise<Engine>>> = {
 }
 
 describe.each(Object.entries(engines))('six clusters, engine %s', (_, open) => {
-  test('one whose new controller crashes goes back, and no more are begun; once the cause is gone the resumed run ends done', async () => {
+  test('one whose new controller crashes goes back, and no more are started; once the cause is gone the resumed run ends done', async () => {
     const engine = await open()
     try {
       await lab.setFault('crash=apps/source-controller:v1.9.5')

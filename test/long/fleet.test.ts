@@ -60,7 +60,7 @@ test('a canary that goes back stops the fleet; once the cause is gone, the resum
   await expectEverywhere(newTags)
 })
 
-test('Ctrl-C lets the canary come to its end and begins no more; killed in the middle of the rest, it is resumed with its own run', async () => {
+test('Ctrl-C lets the canary finish and begins no more; killed in the middle of the rest, it is resumed with its own run', async () => {
   const stopped = fleet.start(fleetUpgrade, file)
   await stopped.said('  infra: Let Flux fetch and apply it')
   stopped.kill('SIGINT')
@@ -85,7 +85,7 @@ test('Ctrl-C lets the canary come to its end and begins no more; killed in the m
   await expectEverywhere(newTags)
 })
 
-test('the script of a cluster is killed: that counts as a failure, no more is begun, and the resumed run resumes the cluster’s own', async () => {
+test('the script of a cluster is killed: that counts as a failure, no more is started, and the resumed run resumes the cluster’s own', async () => {
   const running = fleet.start(fleetUpgrade, file)
   await running.said('  infra: Let Flux fetch and apply it')
   process.kill(scriptOf('infra'), 'SIGKILL')

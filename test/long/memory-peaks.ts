@@ -3,7 +3,7 @@ import { labStatus } from '../../lab/client.ts'
 import { anonymousMemory } from '../../lab/node/memory.ts'
 import { shortName } from '../../lab/show-status.ts'
 
-/** How often the pods' processes are looked at, in milliseconds: as often as the lab's node does. */
+/** How often the pods' processes are checked, in milliseconds: as often as the lab's node does. */
 const every = 500
 
 /** The most anonymous memory that each program of Flux held, in MiB, by what was done meanwhile. */

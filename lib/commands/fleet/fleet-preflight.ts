@@ -56,7 +56,7 @@ export async function readClusters(
 }
 
 /**
- * Contexts that mean another cluster than before, or the same cluster as another. One that is only looked at may be there twice: of that
+ * Contexts that mean another cluster than before, or the same cluster as another. One that is only checked may be there twice: of that
  * `warningsOf` warns.
  * @param knownBefore what a context meant, where that is known
  */
