@@ -41,7 +41,7 @@ function answerAtOnce(name: string, args: readonly string[]): number | undefined
   return values.help === true ? showHelp(page) : undefined
 }
 
-/** The usage error for a word that is no command. */
+/** The usage error for a word that is not a command. */
 export function unknownCommand(name: string): OperatorError {
   const names = [...Object.keys(commands), 'completion']
   // Of a name of two words, one may be all that was typed: `helth`.

@@ -34,7 +34,7 @@ export interface ChartsOptions {
 }
 
 /**
- * Makes the lab's two charts, which go by the names and values of the real ones. The same input gives the same bytes, so that
+ * Makes the lab's two charts, which use the names and values of the real ones. The same input gives the same bytes, so that
  * a tag that is pushed again keeps its digest.
  * @returns the paths of two archives below `target`
  * @throws OperatorError where upstream's folder lacks a file, or helm refuses a chart

@@ -35,7 +35,7 @@ export interface LabCluster {
   /** Ends its processes at once. The address stays. */
   readonly stop: () => Promise<void>
   readonly setFaults: (faults: Faults) => void
-  /** Kills the programs that run for this Deployment; the node decides what becomes of them. */
+  /** Kills the programs that run for this Deployment; the node decides what happens to them. */
   readonly kill: (deployment: string) => void
   readonly processes: () => ProcessStatus[]
   readonly isReady: () => Promise<boolean>

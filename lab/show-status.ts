@@ -36,7 +36,7 @@ export function describeStatus(status: LabStatus, home: string, width: number): 
   return lines.flatMap((line) => wrap(line, width))
 }
 
-/** A pod's process goes by what its Deployment is called; its ports change with each start and are left to `--json`. */
+/** A pod's process is named after its Deployment; its ports change with each start and are left to `--json`. */
 /** A process's name as people know it: of a pod, its Deployment's. */
 export function shortName(name: string): string {
   const pod = name.split('/')[1]

@@ -10,7 +10,7 @@ import { savedClusters } from './cluster-names.ts'
 
 /**
  * Has a supervisor running for the lab of this home, whose folders are there.
- * @param starting is called before one is started, with what became of the last one
+ * @param starting is called before one is started, with what happened to the last one
  * @returns the socket it listens on
  */
 export async function ensureSupervisor(layout: Layout, starting: (before: 'down' | 'killed') => void): Promise<string> {

@@ -1,6 +1,6 @@
 import { execFileSync } from 'node:child_process'
 
-/** Pulumi's libraries are large, so they are no part of the runbook's own: they are installed where its component is tested or deployed. */
+/** Pulumi's libraries are large, so they are not part of the runbook's own: they are installed where its component is tested or deployed. */
 export function setup(): void {
   const options = { cwd: import.meta.dirname, stdio: 'pipe' } as const
   try {

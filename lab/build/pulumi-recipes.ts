@@ -26,7 +26,7 @@ export function readPulumiEngineRecipe(): Promise<Recipe> {
 }
 
 /**
- * The recipe of Pulumi's provider for Kubernetes. Its newest releases are no Go module: what is built is a commit of January 2026, which says
+ * The recipe of Pulumi's provider for Kubernetes. Its newest releases are not Go modules: what is built is a commit of January 2026, which says
  * that it is the version that the SDK in pulumi/ asks for, because the engine starts no other.
  */
 export async function readPulumiProviderRecipe(): Promise<Recipe> {

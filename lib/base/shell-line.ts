@@ -35,7 +35,7 @@ const opposites: Readonly<Record<string, string>> = { '--resume': '--fresh', '--
 
 /**
  * The command that was typed, to be run again with these flags too; a flag of the same name, or one that it rules out, gives way. It is
- * made of the values that were parsed: what was no flag of the script is not in it.
+ * made of the values that were parsed: what was not a flag of the script is not in it.
  * @param given the values, in the order they were typed
  * @param words what stands before the flags
  */

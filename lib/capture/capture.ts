@@ -2,7 +2,7 @@ import * as v from 'valibot'
 import { identityOf } from '../flux/inventory.ts'
 import { type KubeObject, nameOf, parseObject, type Ref } from '../kubernetes/objects.ts'
 
-/** What an object is captured as, in the order in which a restore puts them back: what is used before what uses it. */
+/** What an object is captured as, in the order in which a restore creates them: what is used before what uses it. */
 export const roles = [
   /** A namespace that something captured lives in. */
   'namespace',
@@ -29,7 +29,7 @@ export interface Entry {
   readonly because: readonly string[]
   /** What brings it back by itself: `Kustomization flux-system/apps`, or `ExternalSecret flux-system/git`. */
   readonly broughtBy?: string
-  /** The field manager that suspended it, where that was no controller: a person did. */
+  /** The field manager that suspended it, where that was not a controller: a person did. */
   readonly suspendedBy?: string
   /** The object as JSON, for `read`: 10,000 parsed objects would take ten times the memory. */
   readonly text: string

@@ -52,7 +52,7 @@ async function judge(cluster: Cluster, entry: Entry): Promise<Comparison> {
   if (fields.length === 0) return { is: 'same' }
   const writer = entry.role !== 'referred' ? undefined : (entry.broughtBy ?? (live.kind === kinds.secret.kind ? writerOf(live) : undefined))
   if (writer !== undefined) return { is: 'left', why: `${writer} writes it` }
-  // The root of a Flux that its CLI had made is the operator's after a rebuild, and goes by what Git says now.
+  // The root of a Flux that its CLI had made is the operator's after a rebuild, and follows Git now.
   const bringer = entry.role === 'flux-by-hand' ? bringerOf(live) : undefined
   if (bringer !== undefined) return { is: 'left', why: `${bringer} has recreated it` }
   const fixed = fields.filter((field) => field === 'type' || (v.is(immutableSchema, live) && !field.startsWith('metadata.')))

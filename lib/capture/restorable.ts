@@ -13,7 +13,7 @@ function picked(annotations: Annotations, isMeant: (name: string) => boolean): A
   return Object.fromEntries(Object.entries(annotations).filter(([name]) => isMeant(name)))
 }
 
-/** A captured object as it may be made again; where it is there, with what controllers have noted on that. */
+/** A captured object as it may be recreated; where it is there, with what controllers have noted on that. */
 export function restorable(captured: KubeObject, live?: KubeObject): KubeObject {
   const annotations = {
     ...picked(captured.metadata.annotations, (name) => !ofThisObject.test(name)),

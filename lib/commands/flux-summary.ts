@@ -42,7 +42,7 @@ export function describeFlux(
     '',
     'Next:',
     `  ${kubectl} get fluxinstance,ks,hr -A`,
-    // After a change of version, a push of this checkout would take it back.
+    // After a change of version, a push of this checkout would revert it.
     ...(isLab && script === 'bootstrap' ? ['  npx zx scripts/lab.ts push  # after a change to kubernetes/'] : []),
     ...(isLab ? ['  npx zx scripts/lab.ts down'] : []),
   ]

@@ -43,7 +43,7 @@ export async function findAccess(kubectl: string, context: string, file: string 
     throw new OperatorError(`the kubeconfig cannot be read: ${complaintOf(error)}`, { kind: 'usage', remedy: 'kubectl config view' })
   })
   const found = accessIn(output.stdout, context, file)
-  // What this project is given itself, as the login for Git, is no login program's.
+  // What this project is given itself, as the login for Git, is not a login program's.
   const env = found.login === undefined ? kubectlEnvironment(named) : personEnvironment(variables, named)
   return { kubectl, context, env, ...found }
 }

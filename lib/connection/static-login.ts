@@ -101,7 +101,7 @@ function besideOf(kubeconfig: string, path: string): string {
   return resolve(dirname(kubeconfig), path)
 }
 
-/** kubectl goes by the environment's proxy, and no proxy reaches what listens on this machine. */
+/** kubectl uses the environment's proxy, and no proxy reaches what listens on this machine. */
 function isBehindProxy(server: string): boolean {
   const { hostname } = new URL(server)
   return proxies().httpsProxy !== '' && !['localhost', '127.0.0.1', '[::1]'].includes(hostname)

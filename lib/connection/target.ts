@@ -144,7 +144,7 @@ function noFolder(name: string, why: string): OperatorError {
   })
 }
 
-/** What works on any cluster that has a Flux; all others go by the cluster's folder. */
+/** What works on any cluster that has a Flux; all others need the cluster's folder. */
 export const scriptsWithoutFolder = ['health-check', 'capture', 'restore', 'teardown', 'recover', 'drill', 'upgrade', 'rollback'] as const
 
 function naming({ lab, cluster, kubeconfig }: TargetFlags, context: string): Pick<Target, 'flags' | 'where'> {

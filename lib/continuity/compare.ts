@@ -1,6 +1,6 @@
 import type { TrackedObject, Fingerprint } from './fingerprint.ts'
 
-/** What became of what was to outlive Flux. */
+/** What happened to what was to outlive Flux. */
 export interface Survival {
   /** How many objects had to be there afterwards, each with the same UID. */
   readonly checked: number

@@ -3,7 +3,7 @@ export function providesDefault(operator: string): boolean {
   return /^:?[-+=?]$/.test(operator)
 }
 
-/** What an operator of `${name…}` makes of a value (fluxcd/pkg envsubst/funcs.go). Those that are no bash of their own give the default. */
+/** What an operator of `${name…}` makes of a value (fluxcd/pkg envsubst/funcs.go). Those that bash does not have give the default. */
 export function applyOperator(operator: string, value: string, words: readonly string[]): string {
   const [first = '', second = ''] = words
   switch (operator) {

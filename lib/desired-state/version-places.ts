@@ -26,7 +26,7 @@ export interface VersionPlace {
   readonly line: number
   /** What stands there: a version, a range, a digest. */
   readonly says: string
-  /** Which document of the file, and where in it; empty for the manifests of Flux itself, which are made again as a whole. */
+  /** Which document of the file, and where in it; empty for the manifests of Flux itself, which are recreated as a whole. */
   readonly document: number
   readonly path: readonly (string | number)[]
 }

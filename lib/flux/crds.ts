@@ -13,7 +13,7 @@ export async function listFluxCrds(cluster: Cluster): Promise<readonly KubeObjec
   return (await listCrds(cluster)).flux
 }
 
-/** Those of Flux, and others that go by its domain but are someone else's, as contrib's. */
+/** Those of Flux, and others that use its domain but are someone else's, as contrib's. */
 export async function listCrds(cluster: Cluster): Promise<{ flux: readonly KubeObject[]; foreign: readonly KubeObject[] }> {
   const { objects } = await listMetadata(cluster, await cluster.collection(kinds.crd, {}), kinds.crd)
   const flux = objects.filter(({ metadata }) => isFluxGroup(groupOfCrd(metadata.name)))

@@ -50,7 +50,7 @@ export function isByAnother({ manager, subresource }: FieldsEntry): boolean {
 
 /**
  * Whether an entry makes someone else than Flux the owner of a field of an object of Flux. The one judgement of it: the health check,
- * --fix, the last step of a bootstrap and the preflight all go by it.
+ * --fix, the last step of a bootstrap and the preflight all use it.
  */
 export function isForeign(entry: FieldsEntry): boolean {
   return isByAnother(entry) && partFields(entry.fieldsV1).owned !== undefined

@@ -5,7 +5,7 @@ import { fluxKinds } from './kinds.ts'
 /** Where Flux lives unless someone wanted it elsewhere. */
 export const usualNamespace = 'flux-system'
 
-/** The one FluxInstance that an operator reconciles is of this name, in its own namespace; it ignores every other in silence. */
+/** The one FluxInstance that an operator reconciles is of this name, in its own namespace; it ignores every other silently. */
 const instanceName = 'flux'
 
 /** The FluxInstance of the Flux in this namespace. */

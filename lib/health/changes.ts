@@ -44,7 +44,7 @@ export interface ChangeCount {
   readonly last: number
 }
 
-/** Fewer changes than these are no circle. */
+/** Fewer changes than these are not a loop. */
 export const tooMany = 3
 const minute = 60_000
 

@@ -67,7 +67,7 @@ export function checkFollowsBranch(remote: Remote): Finding[] {
   }
 }
 
-/** What is in the person's own checkout and not in Git, which is all that a run goes by. */
+/** What is in the person's own checkout and not in Git, which is all that a run uses. */
 export async function checkPushed(
   root: string,
   { commit, remote }: Pick<Tree, 'commit' | 'remote'>,

@@ -31,7 +31,7 @@ export function workOf(attempts: readonly Pick<Attempt, 'steps'>[]): number {
 }
 
 /**
- * What became of each step over all attempts. What an earlier attempt has done stays done, as it was recorded then; what it took several
+ * What happened to each step over all attempts. What an earlier attempt has done stays done, as it was recorded then; what it took several
  * attempts to do took all their time.
  */
 export function stepsOf(attempts: readonly Pick<Attempt, 'steps'>[]): StepRecord[] {

@@ -18,7 +18,7 @@ export interface CommandSyntax<F extends Flags = Flags> {
   readonly refuses?: RefusedFlags
   /** Whether `--context` may name several clusters. */
   readonly isForSeveral?: boolean
-  /** Whether it goes by the cluster's folder below kubernetes/clusters, and is of no use without one. */
+  /** Whether it needs the cluster's folder below kubernetes/clusters, and is of no use without one. */
   readonly needsFolder?: boolean
 }
 

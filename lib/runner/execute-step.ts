@@ -25,7 +25,7 @@ export interface Turn {
 export const freely: Turn = { begin: () => Promise.resolve(), ready: (status) => Promise.resolve(status) }
 
 /**
- * Carries out one step and adds what became of it, a failure too, to the records. Where it only waited, and its check then says that
+ * Carries out one step and adds what happened to it, a failure too, to the records. Where it only waited, and its check then says that
  * something is to be done, it does that: what only the step would do is not waited for.
  * @param seen how things are now
  * @param wasDone that the plan found it done: what came to be since, came from the steps before

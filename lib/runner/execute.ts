@@ -20,7 +20,7 @@ export interface StepSequence {
   readonly alsoDestroys?: string
 }
 
-/** Puts things back as they were when the run began; carried out without asking, even though the person has cancelled. */
+/** Restores the state when the run began; carried out without asking, even though the person has cancelled. */
 export interface Rollback {
   /** What is said when it begins: `restoring Flux as it was`. */
   readonly title: string
@@ -43,7 +43,7 @@ export interface Hooks {
   readonly cleanup: () => StepContext
   /** Before the rollback changes anything. */
   readonly beforeRollback?: (run: StepContext) => Promise<void>
-  /** After each step, with what became of all so far. */
+  /** After each step, with what happened to all so far. */
   readonly keepSteps?: (records: readonly StepRecord[]) => void
   /** How long the procedure took the last time, in milliseconds. */
   readonly lastTook?: number | undefined
@@ -91,7 +91,7 @@ function describeStop(steps: readonly StepRecord[], hasBegun: boolean): string {
 /**
  * Plans the steps, asks for consent and carries them out in order; stops at the first that fails, and rolls back where there is
  * one.
- * @returns what became of each step; failures are in the result, not thrown
+ * @returns what happened to each step; failures are in the result, not thrown
  */
 export async function runSteps(procedure: StepSequence, run: StepContext, consent: Consent, hooks: Hooks): Promise<SequenceResult> {
   const { steps, rollback, alsoDestroys } = procedure

@@ -27,7 +27,7 @@ export interface Document {
   readonly finishedAt: string
   readonly outcome: 'done' | 'unchanged' | 'failed' | 'rolled-back' | 'blocked' | 'locked' | 'cancelled' | 'planned'
   readonly exitCode: number
-  /** What became of each in this attempt. */
+  /** What happened to each in this attempt. */
   readonly steps?: readonly StepRecord[]
   /** All attempts of a run that was resumed, this one too. */
   readonly attempts?: readonly Attempt[]

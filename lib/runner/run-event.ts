@@ -42,7 +42,7 @@ export async function leaveEvent(
   return { from, to: to ?? from }
 }
 
-/** The Events of one run: before its first change, and before it goes back. */
+/** The Events of one run: before its first change, and before it rolls back. */
 export function runEvents(to: string | undefined): Record<'begins' | 'rollsBack', (run: StepContext) => Promise<void>> {
   let left: VersionChange | undefined
   return {

@@ -41,7 +41,7 @@ export interface RunJournal {
   readonly isContinued: () => boolean
   /** Keeps memory, log and reports below `home` from now on; before, as in a dry run, nothing is written. */
   readonly keepIn: (home: string) => void
-  /** Keeps what became of the steps so far: a run that is killed tells it when it is resumed. */
+  /** Keeps what happened to the steps so far: a run that is killed tells it when it is resumed. */
   readonly keepSteps: (steps: readonly StepRecord[]) => void
   /** Removes what was kept, where the run came to nothing. */
   readonly discard: () => void

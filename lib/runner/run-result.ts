@@ -5,7 +5,7 @@ import type { StepRecord } from './step.ts'
 /** How a script ended on one cluster. */
 export interface RunResult {
   readonly outcome: 'done' | 'unchanged' | 'planned' | FailureKind
-  /** What became of each step, where the script is a procedure. */
+  /** What happened to each step, where the script is a procedure. */
   readonly steps?: readonly StepRecord[]
   readonly failure?: OperatorError
   readonly report?: DocumentFields

@@ -10,7 +10,7 @@ export type StepStatus =
   | {
       readonly is: 'todo'
       readonly change: string
-      /** Each can be pasted as it stands. */
+      /** Each can be pasted as it is. */
       readonly commands: readonly string[]
       /** What a person would type instead, with a file to write or a name to fill in first. */
       readonly byHand?: readonly string[]
@@ -73,7 +73,7 @@ export interface ObservingStep<T> extends Step {
 
 export type StepState = 'done' | 'already' | 'skipped' | 'failed' | 'planned'
 
-/** What became of a step. */
+/** What happened to a step. */
 export interface StepRecord {
   readonly id: string
   readonly title: string

@@ -31,7 +31,7 @@ export type RefusedFlags = Readonly<Record<string, string>>
 
 /**
  * Parses strictly: nothing is guessed, coerced or ignored. `-h` is --help.
- * @returns the values of the flags that were given, and the words that are no flags (at most `words` of them)
+ * @returns the values of the flags that were given, and the words that are not flags (at most `words` of them)
  * @throws OperatorError `usage`, naming the nearest right flag or value
  */
 export function parseFlags<F extends Flags>(

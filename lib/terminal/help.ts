@@ -19,7 +19,7 @@ export interface HelpPage {
   readonly refuses?: RefusedFlags
   /** Names that a flag's value is chosen from, with what each means, by a title. */
   readonly lists?: Readonly<Record<string, Readonly<Record<string, string>>>>
-  /** The words after the script's name, each a call that is right as it stands. */
+  /** The words after the script's name, each a call that is right as it is. */
   readonly examples: readonly string[]
 }
 

@@ -33,7 +33,7 @@ export function interruptible(): AbortSignal {
 
 /**
  * A reader that has gone (EPIPE of `| head`, or of a tee that took the same Ctrl-C), a terminal that has closed (EIO) and a full disk end
- * no run: it continues, or goes back, and its log.txt has what is said.
+ * no run: it continues, or rolls back, and its log.txt has what is said.
  */
 function outliveReaders(): void {
   for (const stream of [process.stdout, process.stderr]) {

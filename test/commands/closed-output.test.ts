@@ -22,7 +22,7 @@ function run(...words: readonly string[]): Child {
   return spawn(process.execPath, [`--import=${loader}`, ...words], { cwd: projectRoot, env, stdio: ['ignore', 'pipe', 'pipe'] })
 }
 
-/** A body that says much, and keeps in a file what becomes of it; stopped, it has something to restore. */
+/** A body that says much, and keeps in a file what happens to it; stopped, it has something to restore. */
 const body = `
 import { once } from 'node:events'
 import { appendFileSync } from 'node:fs'

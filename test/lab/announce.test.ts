@@ -51,7 +51,7 @@ async function startRun(): Promise<{ child: ChildProcess; id: string }> {
   return { child, id: notes.silence.id }
 }
 
-test('a real Alertmanager keeps still while a run lives, expires after kill -9, and goes by one silence when it is resumed', async () => {
+test('a real Alertmanager keeps still while a run lives, expires after kill -9, and uses one silence when it is resumed', async () => {
   const alerts = ['flux-system', 'shop'].map((namespace) => ({ labels: { alertname: 'Broken', namespace } }))
   const fired = await fetch(`${alertmanager.url}/api/v2/alerts`, {
     method: 'POST',

@@ -76,7 +76,7 @@ test('a version that nothing in Git says is not changed', async () => {
 
 test.each(probesOf(kind))('the probe %s turns when its thing is broken, and no other', (id) => checkProbe(world, kind, id))
 
-test('a controller that is gone is in trouble, and the flux CLI puts it back', async () => {
+test('a controller that is gone is unhealthy, and the flux CLI recreates it', async () => {
   await lab.kubectl('--namespace', 'flux-system', 'delete', 'deployment', 'helm-controller')
   expect((await world.turned()).map(({ id }) => id)).toEqual(['controllers'])
   const ended = await world.workstation.run('recover', '--yes', '--json')
@@ -84,7 +84,7 @@ test('a controller that is gone is in trouble, and the flux CLI puts it back', a
   expect(documentOf(ended).steps.map(({ id, state }) => `${id} ${state}`)).toEqual(['controllers done', 'health done'])
 })
 
-test('a Service and a CRD of the flux CLI that are gone: the flux CLI puts them back', async () => {
+test('a Service and a CRD of the flux CLI that are gone: the flux CLI recreates them', async () => {
   await lab.kubectl('--namespace', 'flux-system', 'delete', 'service', 'source-controller')
   await lab.kubectl('delete', 'crd', 'receivers.notification.toolkit.fluxcd.io')
   expect((await world.turned()).map(({ id }) => id)).toEqual(['crds', 'inventory'])

@@ -107,7 +107,7 @@ const keptSchema = v.looseObject({
   spec: v.looseObject({ distribution: v.looseObject({ version: v.string() }) }),
 })
 
-/** Goes back to this version as flux-upgrade.md tells to, by its commands and by its words about the file that is kept. */
+/** Rolls back to this version as flux-upgrade.md says, with its commands and its edit of the saved file. */
 export async function rollBackByHand(hand: Hand, version: string, isMinor: boolean): Promise<void> {
   const printed = await readPrinted('docs/runbooks/flux-upgrade.md')
   const commands = printed.section('## Rollback', '### By hand')

@@ -26,7 +26,7 @@ export interface Command {
   readonly flags: readonly string[]
   /** Brings the cluster to where the command begins, and forgets all runs. */
   readonly begin: () => Promise<void>
-  /** What must be as it was where a run says that it has put everything back. */
+  /** What must be as it was where a run says that it has restored everything. */
   readonly state: () => Promise<unknown>
   /** That the cluster is where the command ends. */
   readonly verifyEnd: () => Promise<void>

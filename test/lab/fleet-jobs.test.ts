@@ -46,7 +46,7 @@ test('Jobs work on two clusters in two waves; the terminal says what they come t
   const runId = document.runId ?? ''
   expect(readFileSync(fleet.onVolume('+fleet', runId, 'report.md'), 'utf8')).toContain('# fleet health-check: done\n\n2 done\n')
   expect(readFileSync(fleet.onVolume('+fleet', runId, 'clusters', 'apps.log'), 'utf8')).toContain('✔ Kubernetes API')
-  // The terminal goes by the run's last word, which its conductor says before it ends.
+  // The terminal uses the run's last word, which its conductor says before it ends.
   await fleet.kubectl('wait', 'jobs', '--all', '--for=condition=Complete', '--timeout=60s')
   const jobs = '{range .items[*]}{.spec.completionMode} {.status.succeeded} {.metadata.ownerReferences[*].kind}{"\\n"}{end}'
   expect(

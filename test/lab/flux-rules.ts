@@ -18,7 +18,7 @@ export const groups = v.parse(
 
 export const rules = groups.flatMap((group) => group.rules)
 
-/** A metric as an expression asks for it, and the labels it goes by. */
+/** A metric as an expression asks for it, and the labels it uses. */
 export interface Selector {
   readonly metric: string
   readonly labels: readonly string[]

@@ -113,7 +113,7 @@ export interface TestLab {
   readonly clearFaults: (fault?: string) => Promise<void>
   /** What the lab's kubectl answers, on the context lab-infra. Throws where it fails. */
   readonly kubectl: (...args: readonly string[]) => Promise<string>
-  /** Commits to the lab's Git what `edit` makes of the named file, as a colleague would; returns what takes it back. */
+  /** Commits to the lab's Git what `edit` makes of the named file, as a colleague would; returns what reverts it. */
   readonly change: (file: string, edit: (text: string) => string) => Promise<() => Promise<void>>
   readonly close: () => Promise<void>
 }

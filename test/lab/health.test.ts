@@ -72,7 +72,7 @@ const everything: readonly Kind[] = [
   fluxKinds.kustomization,
   fluxKinds.helmRelease,
 ]
-/** Waits until nothing is in trouble any more, nor about to be: for a while, since what is not fixed by then never will be. */
+/** Waits until nothing is unhealthy any more, nor about to be: for a while, since what is not fixed by then never will be. */
 async function untilHealthy(): Promise<void> {
   await untilRunning(lab)
   const deadline = Date.now() + 120_000

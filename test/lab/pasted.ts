@@ -28,7 +28,7 @@ export function pastedFrom(screen: string): string[] {
 
 const changes = /\bkubectl\b.* (annotate|apply|create|delete|label|patch|replace|scale)\b/
 
-/** The same command where it changes nothing: as it stands where it only looks, with --dry-run or --help where it would change something. */
+/** The same command where it changes nothing: as it is where it only looks, with --dry-run or --help where it would change something. */
 export function harmless(command: string): string {
   const [, script = ''] = /^npx zx scripts\/([\w-]+)\.ts/.exec(command) ?? []
   if (script === 'lab' && !/ kubectl /.test(command)) return `${command} --help`

@@ -18,7 +18,7 @@ test('every command that is printed for other programs is one that they take: lo
 test.each([
   ['kubectl', 'get pods --nmespace flux-system', 'unknown flag: --nmespace'],
   ['kubectl', 'describe helmchart.helm.cattle.io x', `the server doesn't have a resource type`],
-  ['flux', 'resume helmreleas x --help', 'is no command of it'],
+  ['flux', 'resume helmreleas x --help', 'is not a command of it'],
   ['git', 'psh -h', "'psh' is not a git command"],
 ] as const)('one that %s does not take is found: %s', async (program, words, said) => {
   const refused = await refusedTrials(await lab.access(), [{ program, words: words.split(' '), shape: '' }], true)

@@ -149,7 +149,7 @@ async function removeHeld(ref: Ref): Promise<void> {
   await until(async () => (await there(ref)).metadata.deletionTimestamp !== undefined, ref)
 }
 
-/** The UIDs of objects by their names: unless they are the same, what bears the name was deleted and made again. */
+/** The UIDs of objects by their names: unless they are the same, what bears the name was deleted and recreated. */
 async function uidsOf(...refs: readonly Ref[]): Promise<Record<string, string | undefined>> {
   return Object.fromEntries(await Promise.all(refs.map(async (ref) => [nameOf(ref), (await cluster.get(ref))?.metadata.uid])))
 }
@@ -169,7 +169,7 @@ async function probe(id: string): Promise<v.InferOutput<typeof probeSchema> | un
   return v.parse(v.pipe(v.string(), v.parseJson(), healthSchema), stdout).probes[0]
 }
 
-test('the FluxInstance being deleted while its operator is away: it goes without Flux, and is made again', async () => {
+test('the FluxInstance being deleted while its operator is away: it goes without Flux, and is recreated', async () => {
   await remove(await there(operator), ...(await controllers()))
   const { finalizers } = (await there(instance)).metadata
   await cluster.patch(instance, { metadata: { finalizers: [...finalizers, 'example.com/billing'] } })
@@ -376,7 +376,7 @@ test('the FluxInstance stalled by a change by hand: it is restored as in Git', a
   expect(steps[0]).toBe('flux-instance done')
 })
 
-test('an upgrade that cannot run, met before that shows: it is waited for until it does, and taken back', async () => {
+test('an upgrade that cannot run, met before that shows: it is waited for until it does, and rolled back', async () => {
   await lab.setFault('image=source-controller:v1.9.4')
   await lab.setFault('partition=flux-operator') // which would show it in seconds
   onTestFinished(() => lab.clearFaults())

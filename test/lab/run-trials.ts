@@ -51,7 +51,7 @@ export async function refusedTrials({ bin, kubeconfig, home }: LabAccess, trials
     })
     const isHelp = words.includes('--help')
     if (isHelp && program !== 'kubectl' && said.includes('Available Commands:'))
-      return [`${program} ${words.join(' ')}\n  is no command of it`]
+      return [`${program} ${words.join(' ')}\n  is not a command of it`]
     if (isFailed && usageErrors.test(said) && (isWhole || !missingKind.test(said)))
       return [`${program} ${words.join(' ')}\n  ${said.trim()}`]
     return []

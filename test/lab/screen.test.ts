@@ -41,7 +41,7 @@ test('stdout is what was asked for, stderr is the rest; the last line of each ru
   expect(refused.stderr).toMatch(/\n {2}→ npx zx scripts\/teardown\.ts --lab --yes --destroy=lab-infra\n$/)
 })
 
-test('in a terminal of 80 columns each command on the screen can be pasted as it stands, also where a plan is stopped at its prompt', async () => {
+test('in a terminal of 80 columns each command on the screen can be pasted as it is, also where a plan is stopped at its prompt', async () => {
   const person = personAt(lab)
   onTestFinished(person.leaves)
   await lab.kubectl('--namespace=flux-system', 'annotate', 'fluxinstance/flux', 'fluxcd.controlplane.io/reconcile=disabled')

@@ -144,7 +144,7 @@ async function runs(hands: Hands, script: string, to: string, code: number, ...f
   expect(ended.code, ended.stderr).toBe(code)
 }
 
-/** A real failure, which must be seen: a commit that cannot be built; then what takes it back. */
+/** A real failure, which must be seen: a commit that cannot be built; then what reverts it. */
 async function breakAndRepair(hands: Hands): Promise<void> {
   const { lab, flux } = hands
   const takeBack = await lab.change('kubernetes/clusters/infra/kustomization.yaml', (text) =>

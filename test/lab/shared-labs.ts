@@ -61,7 +61,7 @@ export async function openSharedLab(clusters: readonly string[], olderFlux: read
   const { home, release } = takeLab()
   process.env.FLUX_LAB_HOME = home
   await emptyLab(home, clusters, olderFlux).catch(async (error: unknown) => {
-    console.warn(`the lab of the file before is not fit for use, and is made again: ${String(error)}`)
+    console.warn(`the lab of the file before is not fit for use, and is recreated: ${String(error)}`)
     await takeDown(false)
     await emptyLab(home, clusters, olderFlux)
   })

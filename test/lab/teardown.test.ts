@@ -356,7 +356,7 @@ async function jane(): Promise<() => Promise<Ended>> {
 
 const kubeconfigSchema = v.pipe(v.string(), v.parseJson(), v.looseObject({ users: v.array(v.looseObject({ user: v.unknown() })) }))
 
-/** A kind of someone else's that goes by Flux's domain. */
+/** A kind of someone else's that uses Flux's domain. */
 function foreignCrd(name: string) {
   const [plural = '', ...group] = name.split('.')
   const schema = { openAPIV3Schema: { type: 'object', 'x-kubernetes-preserve-unknown-fields': true } }

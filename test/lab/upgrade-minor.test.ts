@@ -169,7 +169,7 @@ test('an upgrade that fails once it was applied makes the old Flux again, killed
   expect(outcome).toBe('failed')
   expect(error?.message).toContain(': gave up waiting: Kustomization flux-system/of-old: ReconciliationFailed: ')
   expect(error?.message).toContain(
-    '; and putting Flux back to 2.7.0 failed: Flux cannot be rolled back to 2.7.0: objects of buckets.source.toolkit.fluxcd.io are stored as v9, ' +
+    '; and rolling Flux back to 2.7.0 failed: Flux cannot be rolled back to 2.7.0: objects of buckets.source.toolkit.fluxcd.io are stored as v9, ' +
       'which that version does not have. Nothing more was changed. Now: FluxInstance flux-system/flux asks for 2.9.5 and has applied 2.9.5; ' +
       'all controllers are available; HelmRelease flux-system/flux-instance is suspended; Git says flux_version 2.9.5',
   )

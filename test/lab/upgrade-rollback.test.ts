@@ -5,7 +5,7 @@ import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
 import { documentOf, untilRunning } from './harness.ts'
 import { expectRolledBack, type OlderLab, oldTags, startOlderLab, tags, unready, wanted as upgrade } from './older-flux.ts'
 
-// An upgrade that does not come to run goes back by itself, whatever else fails meanwhile.
+// An upgrade that does not start rolls back by itself, whatever else fails meanwhile.
 let lab: OlderLab
 /** What is to fail in the rollout must get there. */
 const wanted = [...upgrade, '--no-image-check']
@@ -19,7 +19,7 @@ beforeEach(async () => {
   await untilRunning(lab)
 })
 
-test('goes back at once from an image that does not exist, killed on the way forth and on the rollback', async () => {
+test('rolls back at once from an image that does not exist, killed on the way forth and on the rollback', async () => {
   await lab.setFault('image=source-controller:v1.9.5')
   const first = lab.start('upgrade', wanted)
   await first.said(/source-controller v1\.9\.4 → v1\.9\.5 0\/1: (ErrImagePull|ImagePullBackOff)/)
@@ -30,13 +30,13 @@ test('goes back at once from an image that does not exist, killed on the way for
   await second.said(
     /^✗ Deployment flux-system\/source-controller cannot run: there is no image \S+\/source-controller:v1\.9\.5\S* \(failed/m,
   )
-  await second.said('◎ Put Flux back to 2.9.4')
+  await second.said('◎ Roll Flux back to 2.9.4')
   second.kill('SIGKILL')
   await second.ended
   await expectRolledBack(lab, await lab.run('upgrade', [...wanted, '--timeout', '90s', '--resume']))
 })
 
-test('goes back from a controller that crashes, though the API is gone for 20 seconds meanwhile', async () => {
+test('rolls back from a controller that crashes, though the API is gone for 20 seconds meanwhile', async () => {
   await lab.setFault('crash=helm-controller')
   const running = lab.start('upgrade', wanted) // not at --timeout, which is ten minutes
   await running.said(/helm-controller v1\.6\.3 → v1\.6\.4 .*CrashLoopBackOff/)
@@ -47,7 +47,7 @@ test('goes back from a controller that crashes, though the API is gone for 20 se
   await running.said(
     /^✗ Deployment flux-system\/helm-controller cannot run \S+:v1\.6\.4\S*: its container has exited \d+ times, the last time with exit code 1$/m,
   )
-  await running.said('◎ Put Flux back to 2.9.4')
+  await running.said('◎ Roll Flux back to 2.9.4')
   await lab.clearFaults() // the old program does not crash
   const ended = await running.ended
   await expectRolledBack(lab, ended)
@@ -73,7 +73,7 @@ test('with Git gone right after the push, is back on the old version and waits f
   expect(ended, ended.stderr).toMatchObject({ code: 1 })
   const { error } = documentOf(ended)
   expect(error?.message).toMatch(
-    /; and putting Flux back to 2\.9\.4 failed: Git still has the new version, because it could not be changed for 40\.?0? s: .*\. The cluster runs the old version, and its HelmRelease is suspended so that it stays there\. Now: FluxInstance flux-system\/flux asks for 2\.9\.4 and has applied 2\.9\.4; all controllers are available; HelmRelease flux-system\/flux-instance is suspended; what Git says is not known: /,
+    /; and rolling Flux back to 2\.9\.4 failed: Git still has the new version, because it could not be changed for 40\.?0? s: .*\. The cluster runs the old version, and its HelmRelease is suspended so that it stays there\. Now: FluxInstance flux-system\/flux asks for 2\.9\.4 and has applied 2\.9\.4; all controllers are available; HelmRelease flux-system\/flux-instance is suspended; what Git says is not known: /,
   )
   const commit = await lab.git('rev-parse', 'main')
   const { bin, kubeconfig } = await lab.access()
@@ -103,7 +103,7 @@ test('a rollback to a version whose images do not exist restores what ran before
   const before = await lab.git('rev-parse', 'main')
   const killed = lab.start('rollback', toMissing)
   await killed.said(new RegExp(`^✗ ${thereIsNone}$`, 'm'))
-  await killed.said('◎ Put Flux back to 2.9.4')
+  await killed.said('◎ Roll Flux back to 2.9.4')
   killed.kill('SIGKILL')
   await killed.ended
   const ended = await lab.run('rollback', [...toMissing, '--resume'])

@@ -155,7 +155,7 @@ describe('from 2.9.4 to 2.9.5', () => {
         'rollback from 2.9.5 to 2.9.4',
         'upgrade from 2.9.4 to 2.9.5',
         'upgrade from 2.9.4 to 2.9.5',
-        'upgrade from 2.9.4 to 2.9.4', // went back before it was applied
+        'upgrade from 2.9.4 to 2.9.4', // rolled back before it was applied
       ].sort(),
     )
     const health = await lab.run('health-check', ['--lab', '--json'])
@@ -166,7 +166,7 @@ describe('from 2.9.4 to 2.9.5', () => {
     expect(await unready(cluster)).toEqual([])
   })
 
-  test('a tenant’s trouble neither blocks the run, nor takes the upgrade back where it begins meanwhile', async () => {
+  test('a tenant’s trouble neither blocks the run, nor rolls the upgrade back where it begins meanwhile', async () => {
     const cluster = await lab.cluster('lab-infra')
     await lab.kubectl('create', 'configmap', 'awaited')
     await cluster.apply(tenant('broken', './kubernetes/nowhere'))
@@ -186,7 +186,7 @@ describe('from 2.9.4 to 2.9.5', () => {
   })
 
   test('proposed on a branch, it waits for the merge, and then follows; and so does the rollback', async () => {
-    // Not merged in time, it stops: nothing is taken back, since nothing was changed but the branch.
+    // Not merged in time, it stops: nothing is rolled back, since nothing was changed but the branch.
     const late = await lab.run('upgrade', [...wanted, '--branch', 'upgrade-flux', '--timeout', '10s'])
     const open = 'Flux still runs 2.9.4; branch upgrade-flux is open, and is not merged into main'
     expect(documentOf(late), late.stderr).toMatchObject({

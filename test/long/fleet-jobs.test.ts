@@ -37,7 +37,7 @@ async function expectEverywhere(wanted: readonly string[]): Promise<void> {
   for (const name of names) await expectCluster(lab, name, wanted)
 }
 
-test('a canary that goes back stops the fleet; once the cause is gone, the resumed run ends done', async () => {
+test('a canary that rolls back stops the fleet; once the cause is gone, the resumed run ends done', async () => {
   await lab.setFault('crash=source-controller:v1.9.5')
   const failed = await fleet.runFile(fleetUpgrade, file)
   expect(failed, failed.stderr).toMatchObject({ code: 1 })

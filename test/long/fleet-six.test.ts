@@ -61,7 +61,7 @@ const engines: Readonly<Record<string, () => Promise<Engine>>> = {
 }
 
 describe.each(Object.entries(engines))('six clusters, engine %s', (_, open) => {
-  test('one whose new controller crashes goes back, and no more are started; once the cause is gone the resumed run ends done', async () => {
+  test('one whose new controller crashes rolls back, and no more are started; once the cause is gone the resumed run ends done', async () => {
     const engine = await open()
     try {
       await lab.setFault('crash=apps/source-controller:v1.9.5')
@@ -71,7 +71,7 @@ describe.each(Object.entries(engines))('six clusters, engine %s', (_, open) => {
       expect(first.waves[0]?.clusters).toMatchObject([{ name: 'infra', outcome: 'done', version: '2.9.5', health: { exitCode: 0 } }])
       const [apps, ...others] = first.waves[1]?.clusters ?? []
       expect(apps).toMatchObject({ name: 'apps', outcome: 'rolled-back', exitCode: 5, version: '2.9.4' })
-      // Those beside it came to their end; how many that were depends on how long it took to go back.
+      // Those beside it finished; how many that were depends on how long it took to roll back.
       expect(others.map(({ outcome }) => outcome).join(' ')).toMatch(/^done( done){0,2}( not-started){1,3}$/)
       expectTwoAtATime(first)
       const done = new Set(first.waves.flatMap((wave) => wave.clusters).flatMap(({ name, outcome }) => (outcome === 'done' ? [name] : [])))

@@ -72,7 +72,7 @@ describe.each(trees)('a copy of a tree in a public layout, $name', ({ name, path
     })
 
   if (hasOperator)
-    test('upgrade changes the version where the tree has it, and rollback puts it back', async () => {
+    test('upgrade changes the version where the tree has it, and rollback restores it', async () => {
       const before = await gitHead()
       await run('upgrade', '--lab', '--to', '2.9.5', '--no-image-check', '--yes')
       expect(await runs()).toBe('2.9.5')

@@ -7,7 +7,7 @@ import { type Person, personOf } from '../lab/person.ts'
 import { untilRunning } from '../lab/harness.ts'
 
 // Each screen of a procedure as a person sees it in 80 columns, who presses Ctrl-C at one question after the other: every command that stands
-// there is pasted as it stands, where it would change something as a dry run. The current context is of a server that does not exist, so a
+// there is pasted as it is, where it would change something as a dry run. The current context is of a server that does not exist, so a
 // command that does not name its cluster fails.
 let lab: OlderLab
 

@@ -62,7 +62,7 @@ describe('values of the FluxInstance’s HelmRelease', () => {
 })
 
 describe('a FluxInstance as a manifest', () => {
-  test('whose new version does not come to run is restored by itself, although source-controller cannot fetch', async () => {
+  test('whose new version does not start is restored by itself, although source-controller cannot fetch', async () => {
     const file = `${folder}/flux/instance.yaml`
     const manifest = await fluxInstance()
     await lab.change(file, () => manifest)
@@ -102,14 +102,14 @@ describe('what flux bootstrap has written', () => {
   const file = componentsOf(folder)
   const bootstrapOld = (): Promise<void> => bootstrapOlder(lab)
 
-  test('is made again by the flux CLI of the version, and restored as it was', async () => {
+  test('is recreated by the flux CLI of the version, and restored as it was', async () => {
     await bootstrapOld()
     await upgradeAndBack(lab, file)
     const infra = await lab.infra()
     expect(await tags(infra)).toEqual(oldTags)
   })
 
-  test('is restored by itself where the new version does not come to run', async () => {
+  test('is restored by itself where the new version does not start', async () => {
     await bootstrapOld()
     const before = await lab.git('show', `main:${file}`)
     await lab.setFault('crash=kustomize-controller:v1.9.5')

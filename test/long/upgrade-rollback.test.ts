@@ -3,7 +3,7 @@ import { fluxKinds } from '../../lib/flux/kinds.ts'
 import { documentOf, untilRunning } from '../lab/harness.ts'
 import { expectRolledBack, namespace, newTags, type OlderLab, startOlderLab, tags, unready, wanted as upgrade } from '../lab/older-flux.ts'
 
-// The rarer ways in which an upgrade or a rollback does not come to run.
+// The rarer ways in which an upgrade or a rollback does not start.
 let lab: OlderLab
 /** What is to fail in the rollout must get there. */
 const wanted = [...upgrade, '--no-image-check']
@@ -17,11 +17,11 @@ beforeEach(async () => {
   await untilRunning(lab)
 })
 
-test('goes back while the registry is down, by the manifests inside the operator', async () => {
+test('rolls back while the registry is down, by the manifests inside the operator', async () => {
   const running = lab.start('upgrade', [...wanted, '--timeout', '45s'])
   await running.said('◎ Change the version in Git')
   await lab.setFault('registry-down')
-  await running.said('✔ Put Flux back to 2.9.4')
+  await running.said('✔ Roll Flux back to 2.9.4')
   await lab.clearFaults('registry-down')
   await expectRolledBack(lab, await running.ended)
   // The operator would have tried again after as long as the registry was away: it was asked to do so now.
@@ -40,7 +40,7 @@ test('a rollback to images that do not exist, from a version that does not run e
   expect(documentOf(broken).error?.message).toMatch(new RegExp(`^${thereIsNone}$`))
   const before = await lab.git('rev-parse', 'main')
   const cluster = await lab.cluster('lab-infra')
-  // What recover goes back to must exist as well.
+  // What recover rolls back to must exist as well.
   await lab.setFault('image=source-controller:v1.9.4')
   const recovering = await lab.run('recover', ['--lab', '--yes', '--json'])
   expect(recovering, recovering.stderr).toMatchObject({ code: 5 })

@@ -170,7 +170,7 @@ describe('any input is read or refused', () => {
     planted: withBug(readTar, (bytes) => bytes.length > 512 && bytes.length < 1024), // a file that ends before its size
     property: (read) => fc.asyncProperty(damaged(archive), (bytes) => readsOrRefuses(() => read(bytes))),
   })
-  fuzz('bytes that are no tar archive', {
+  fuzz('bytes that are not a tar archive', {
     runs: 300,
     subject: readTar,
     planted: withBug(readTar, (bytes) => bytes.length > 2048),

@@ -22,10 +22,13 @@ afterEach(() => vi.unstubAllEnvs())
 const { signal } = new AbortController()
 
 describe('where the runs are kept', () => {
-  test.each([[''], ['state'], ['./state'], ['../state']])('is no place of the working directory where XDG_STATE_HOME is "%s"', (named) => {
-    vi.stubEnv('XDG_STATE_HOME', named)
-    expect(stateHome()).toBe(join(homedir(), '.local', 'state', 'flux-runbook'))
-  })
+  test.each([[''], ['state'], ['./state'], ['../state']])(
+    'is not a place of the working directory where XDG_STATE_HOME is "%s"',
+    (named) => {
+      vi.stubEnv('XDG_STATE_HOME', named)
+      expect(stateHome()).toBe(join(homedir(), '.local', 'state', 'flux-runbook'))
+    },
+  )
   test.each([['..'], ['.'], ['a/../../b'], ['x'.repeat(400)], ['é'.repeat(120)]])('is below it for the context "%s"', (context) => {
     const folder = contextFolder(home, context)
     expect(folder.startsWith(`${home}/`)).toBe(true)

@@ -152,7 +152,7 @@ async function treeOfCheckout({ remote, cluster, path, overrides }: BootstrapReq
   return buildTree(remote, 'this checkout', cluster, projectRoot, kubectl, overrides).catch(() => undefined)
 }
 
-/** What is here, and not in Git, which is all that a run goes by. */
+/** What is here, and not in Git, which is all that a run uses. */
 async function checkHere(tree: Tree, { isLab, overrides }: BootstrapRequest, checkout: string, signal: AbortSignal): Promise<Finding[]> {
   if (tree.isOther === true) return isLab ? [] : checkPushed(process.cwd(), tree, signal, '.')
   return isLab ? checkLabPushed(labTreeRoot(), checkout, overrides) : checkPushed(projectRoot, tree, signal)

@@ -11,7 +11,7 @@ import type { CommandContext } from '../../runner/run-command.ts'
 import type { Tree } from '../../desired-state/tree.ts'
 import type { LabPowers } from './scenario.ts'
 
-/** What the lab can do to this cluster of it; not ended by Ctrl-C, since some of it takes a disaster back. */
+/** What the lab can do to this cluster of it; not ended by Ctrl-C, since some of it undoes a disaster. */
 export function labPowersOver<F extends Flags>(
   { target, session, signal }: CommandContext<F>,
   { namespace, syncName, distribution: { artifact } }: Pick<Tree, 'namespace' | 'syncName' | 'distribution'>,

@@ -23,7 +23,7 @@ export interface LabPowers {
   readonly clearFaults: () => Promise<void>
   /** Keeps what clusters and Git are now. */
   readonly snapshot: (name: string) => Promise<void>
-  /** Puts clusters and Git back to what they were then. */
+  /** Restores clusters and Git to that state. */
   readonly reset: (name: string) => Promise<void>
   /** Makes the cluster an empty one. */
   readonly wipe: () => Promise<void>
@@ -50,11 +50,11 @@ export interface Scenario {
   readonly isTotal?: true
   /** It breaks what only an operator has, or only an operator restores. */
   readonly isOperators?: true
-  /** Someone has to put the controllers back: the operator, or recover.ts with the flux CLI. */
+  /** Someone has to recreate the controllers: the operator, or recover.ts with the flux CLI. */
   readonly needsInstaller?: true
   /** recover.ts takes what Git says of the cluster to repair it: the tree has to have a folder for it. */
   readonly needsFolder?: true
-  /** It changes the version in the cluster's settings.yaml, or recover.ts reads there what to go back to. */
+  /** It changes the version in the cluster's settings.yaml, or recover.ts reads there what to roll back to. */
   readonly needsSettings?: true
   /** It suspends the FluxInstance, which recover.ts resumes only where it is asked to. */
   readonly isSuspension?: true

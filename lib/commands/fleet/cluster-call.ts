@@ -97,7 +97,7 @@ function versionIn({ outcome, from, to, flux }: v.InferOutput<typeof documentSch
   return seen?.replace(/^v/, '')
 }
 
-/** What a script works on, of a line that it says: `◎ Follow the rollout: …`; undefined for lines that are no progress. */
+/** What a script works on, of a line that it says: `◎ Follow the rollout: …`; undefined for lines that are not progress. */
 export function stepIn(line: string): string | undefined {
   return /^[◎►] (.+)$/u.exec(line)?.[1]
 }

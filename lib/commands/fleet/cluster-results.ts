@@ -3,7 +3,7 @@ import type { FleetCluster, Wave } from './fleet-file.ts'
 import type { ClusterEnd, ClusterRecord, FleetRun } from './fleet-run.ts'
 import type { ClusterState } from './schedule.ts'
 
-/** What became of a cluster in a run of the fleet. */
+/** What happened to a cluster in a run of the fleet. */
 export interface ClusterResult {
   readonly name: string
   readonly context: string
@@ -27,7 +27,7 @@ export interface WaveResult {
   readonly clusters: readonly ClusterResult[]
 }
 
-/** What became of every cluster, wave by wave. */
+/** What happened to every cluster, wave by wave. */
 export function resultsOf(run: Pick<FleetRun, 'clusters'>, waves: readonly Wave[]): WaveResult[] {
   return waves.map(({ name, clusters }) => ({ name, clusters: clusters.map((cluster) => resultOf(cluster, run.clusters[cluster.name])) }))
 }

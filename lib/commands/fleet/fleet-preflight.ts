@@ -15,7 +15,7 @@ export interface FleetAccess {
   readonly kubeconfig: string | undefined
   /** Where the runs of all contexts are kept. */
   readonly runs: string
-  /** A lab's clusters are made again under the same names all the time. */
+  /** A lab's clusters are recreated under the same names all the time. */
   readonly isLab: boolean
 }
 

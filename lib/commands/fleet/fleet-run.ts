@@ -55,7 +55,7 @@ const jobSchema = v.object({
 /** An Indexed Job of a wave. */
 export type KeptJob = v.InferOutput<typeof jobSchema>
 
-/** What the engine kubernetes goes by. */
+/** What the engine kubernetes uses. */
 const onKubernetesSchema = v.object({
   /** The context of the management cluster, as the person who began the run calls it. */
   context: text,
@@ -74,7 +74,7 @@ const runSchema = v.object({
   command: text,
   engine: v.picklist(['local', 'kubernetes']),
   kubernetes: v.optional(onKubernetesSchema),
-  /** FILE, as an absolute path; the run goes by the copy that it keeps. */
+  /** FILE, as an absolute path; the run uses the copy that it keeps. */
   file: text,
   /** `sha256:…` of FILE. */
   digest: text,

@@ -77,7 +77,7 @@ export function newFleet({ name = '', given, own, shared }: RunCall, commands: F
   return { name, command, file, chosen, own: defined(own), shared: defined(shared), earlier: undefined }
 }
 
-/** A resumed run goes by the copy of FILE that it has kept. */
+/** A resumed run uses the copy of FILE that it has kept. */
 function resumedFleet({ shared }: RunCall, earlier: KeptRun, commands: FleetCommands): FleetRequest {
   const { run, folder } = earlier
   const content = readFileSync(join(folder, 'fleet.yaml'), 'utf8')

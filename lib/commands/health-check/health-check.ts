@@ -60,7 +60,7 @@ function wellness(probed: readonly ProbeResult[]): string {
   return `healthy: ${counted(probed.length, 'probe')}, none failed${warnings.length === 0 ? '' : `; warnings: ${warnings.join(', ')}`}`
 }
 
-/** While a run is at work, what is in trouble is what it works on: a person who fixed it would work against it. */
+/** While a run changes a cluster, what is unhealthy is what it works on: a person who fixed it would work against it. */
 function withoutRemedies(probed: readonly ProbeResult[]): ProbeResult[] {
   return probed.map(({ objects, ...probe }) =>
     objects === undefined
@@ -77,7 +77,7 @@ export function unhealthyError(
   const named = (state: ProbeResult['state']): string[] => probed.filter((probe) => probe.state === state).map(({ id }) => id)
   const [fails, unknown] = [named('fail'), named('unknown')]
   const what = [
-    ...(fails.length === 0 ? [] : [`in trouble: ${fails.join(', ')}`]),
+    ...(fails.length === 0 ? [] : [`unhealthy: ${fails.join(', ')}`]),
     ...(unknown.length === 0 ? [] : [`not known: ${unknown.join(', ')}`]),
   ]
   if (atWork !== undefined) {

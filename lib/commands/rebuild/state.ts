@@ -6,7 +6,7 @@ import { noteTeardown, teardownNotes } from '../teardown/state.ts'
 
 /** What a rebuild must remember beside what its teardown does. */
 const notesSchema = v.object({
-  /** What was in trouble before: no failure of the rebuild if it is afterwards. The key is that of earlier versions. */
+  /** What was unhealthy before: no failure of the rebuild if it is afterwards. The key is that of earlier versions. */
   sick: v.optional(v.array(v.string())),
   /** When Flux was back and verified. */
   backAt: v.optional(v.string()),

@@ -215,7 +215,7 @@ function isSuspended({ instance }: Evidence): boolean {
 /** What keeps a pod from ever running. */
 const cannotRun = /\b(ErrImagePull|ImagePullBackOff|InvalidImageName|CrashLoopBackOff|CreateContainerConfigError|CreateContainerError)\b/
 
-/** Why the version that Git asks for does not come to run. Restoring the FluxInstance as in Git would be no remedy for that. */
+/** Why the version that Git asks for does not start. Restoring the FluxInstance as in Git would be no remedy for that. */
 function brokenUpgrade(evidence: Evidence): string | undefined {
   const { probed, upgrade } = evidence
   if (upgrade === undefined || isSuspended(evidence)) return undefined

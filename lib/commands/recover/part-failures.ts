@@ -13,7 +13,7 @@ import { ensureObstacleGone } from './steps/remove-obstacle.ts'
 import { awaitControllers, awaitOperator } from './steps/repair.ts'
 import { troubles } from './stuck-releases.ts'
 
-/** Losses of single objects that Flux consists of, and what keeps it from putting them back. */
+/** Losses of single objects that Flux consists of, and what keeps it from recreating them. */
 export const partFailures: readonly FailureMode[] = [
   {
     id: 'webhook-orphaned',
@@ -63,7 +63,7 @@ export const partFailures: readonly FailureMode[] = [
       const { takeSnapshot, evidence } = remedies
       if (!isKept(evidence) && (await missingByHand(takeSnapshot())).length > 0)
         return { installAgain: await remedies.reinstall(), parts: [ensureParts(takeSnapshot, { isReinstalled: true })] }
-      // Without its own account and binding the operator can put nothing back, nor can helm-controller without those that it keeps.
+      // Without its own account and binding the operator can recreate nothing, nor can helm-controller without those that it keeps.
       const isOperators = damaged(evidence.probed, 'inventory', 'part-gone', 'part-emptied').some(({ reason }) =>
         reason.includes('Helm release'),
       )

@@ -55,7 +55,7 @@ export interface Remedies {
   readonly operator: () => Promise<readonly Step[]>
   /** Restores the FluxInstance as in Git. */
   readonly instance: () => Promise<readonly Step[]>
-  /** Takes the version that does not come to run back: first in the cluster, then in Git. */
+  /** Rolls back the version that does not start: first in the cluster, then in Git. */
   readonly rollBack: () => Promise<readonly Step[]>
   /** Where that fails: back to what was asked for before, and what it suspended resumed. */
   readonly rollback: () => Rollback | undefined

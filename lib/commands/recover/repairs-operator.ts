@@ -3,7 +3,7 @@ import type { Evidence } from './evidence.ts'
 import { troubles } from './stuck-releases.ts'
 
 /**
- * helm-controller puts a deleted operator back by itself, if its HelmRelease is Ready and source-controller serves the chart: it reads
+ * helm-controller recreates a deleted operator by itself, if its HelmRelease is Ready and source-controller serves the chart: it reads
  * that from source-controller at every reconciliation.
  */
 export function repairsOperator({ controllers, objects, namespace, probed }: Evidence): boolean {

@@ -10,7 +10,7 @@ import type { Evidence } from './evidence.ts'
 const patience = 2 * 60_000
 
 /**
- * Gathers evidence until it shows what becomes of an upgrade that is under way. Before that its controllers are only outdated, and to put
+ * Gathers evidence until it shows what happens to an upgrade that is under way. Before that its controllers are only outdated, and to put
  * back what Git asks for is not a remedy where that cannot run.
  * @param begun the disasters whose remedy an interrupted run has begun
  */

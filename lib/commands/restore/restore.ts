@@ -22,7 +22,7 @@ export const restoreFlags = {
   'from-other-cluster': { type: 'boolean', help: 'confirm that the capture is from another cluster' },
 } as const satisfies Flags
 
-/** A capture that was opened, and the steps that put it back. */
+/** A capture that was opened, and the steps that restore it. */
 export interface Restore {
   readonly capture: Capture
   readonly beforeFlux: readonly Step[]
@@ -31,7 +31,7 @@ export interface Restore {
   readonly notices: readonly string[]
 }
 
-/** Opens the capture, all of it, before anything is touched; then the steps that put it back. */
+/** Opens the capture, all of it, before anything is touched; then the steps that restore it. */
 export async function openForRestore({ session, target, settings, redactor, own }: PrepareContext<typeof restoreFlags>): Promise<Restore> {
   await verifyRights(session.cluster, restoreRights(settings.LOCK_NAMESPACE ?? 'kube-system'))
   const file = fileOf(givenFile(own), target.context)

@@ -142,7 +142,7 @@ export function summarizeTeardown(
     'Next, to install it again:',
     ...(isFirst ? restore : []),
     ...commands.map((command) => `  ${command}`),
-    // What is of Flux's kinds has to wait for them; who goes by this project's Git has nothing that Git does not bring.
+    // What is of Flux's kinds has to wait for them; who uses this project's tree has nothing that Git does not bring.
     ...(comesBack === undefined ? [] : restore),
   ]
 }

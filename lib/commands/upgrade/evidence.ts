@@ -13,7 +13,7 @@ const logLines = 200
 
 /**
  * Keeps what a rollback is about to remove, in the run's folder: the pods' status, their logs with those of the run before, and the Events of
- * Flux's namespace. Once for a run: what is seen later is the rollback's own. Nothing of it may keep Flux from going back.
+ * Flux's namespace. Once for a run: what is seen later is the rollback's own. Nothing of it may keep Flux from rolling back.
  */
 export async function keepEvidence(run: StepContext, namespace: string): Promise<void> {
   const { cluster, memory, clean, console } = run

@@ -5,7 +5,7 @@ import { commitOf, note, readNotes, type UpgradeNotes } from './state.ts'
 import type { BranchVersions } from './steps/git-versions.ts'
 import type { ImageCheck } from './steps/image-check.ts'
 
-/** The images of an upgrade. Where Git says the new version already, Flux is on its way to it: then it is followed, and taken back if it fails. */
+/** The images of an upgrade. Where Git says the new version already, Flux is on its way to it: then it is followed, and rolled back if it fails. */
 export function upgradeImages(stage: UpgradeStage, notes: UpgradeNotes, at: BranchVersions): ImageCheck {
   return {
     ...imagesOf(stage, notes, commandOf(stage, notes)),
@@ -18,7 +18,7 @@ export function upgradeImages(stage: UpgradeStage, notes: UpgradeNotes, at: Bran
   }
 }
 
-/** Those of a rollback: of what is gone back to. */
+/** Those of a rollback: of what is rolled back to. */
 export function rollbackImages(stage: UpgradeStage, notes: UpgradeNotes): ImageCheck {
   const { target, memory, branch } = stage
   const flags = ['--to', notes.to.flux, ...(branch === undefined ? [] : ['--branch', branch])]

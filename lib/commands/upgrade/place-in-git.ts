@@ -70,7 +70,7 @@ export async function readPlace(
   })
 }
 
-/** Such manifests are fetched by Flux alone: neither their images nor those of the old version, to go back with, are known here. */
+/** Such manifests are fetched by Flux alone: neither their images nor those of the old version, to roll back with, are known here. */
 function fromServer({ file, line }: FoundPlace['at'], next: string): OperatorError {
   return new OperatorError(
     `${file}:${line} loads Flux's manifests from a server: what its versions contain, and so how to roll back, is not known here`,

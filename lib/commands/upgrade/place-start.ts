@@ -20,7 +20,7 @@ export function instanceAt({ apiVersion, kind, metadata, spec }: KubeObject, ver
   }
 }
 
-/** What is seen of a Flux before it is taken back. */
+/** What is seen of a Flux before it is rolled back. */
 interface FluxBeforeRollback {
   readonly namespace: string
   readonly components: readonly { readonly name: string }[]

@@ -92,7 +92,7 @@ async function prepareOwnTree(session: Session, target: Target, asked: UpgradeRe
   const wantedTree = { ...tree, distribution: { ...tree.distribution, artifact } }
   const isNewChart = to.operator !== from.operator
   const chart = isNewChart ? await preflight.learn(() => checkChart(session, tree, to.operator)) : []
-  const isKnown = chart?.every(({ is }) => is === 'notice') // else its artifact, missing too, is no finding of its own
+  const isKnown = chart?.every(({ is }) => is === 'notice') // else its artifact, missing too, is not a finding of its own
   const distribution = isKnown ? await preflight.learn(() => readDistribution(artifact, session.registry, signal)) : undefined
   const changes = distribution === undefined ? undefined : apiChanges(crds, distribution, to.flux)
   const stale = changes === undefined ? [] : staleObjects(await listFluxObjects(cluster, crds), crds, changes.removedVersions)

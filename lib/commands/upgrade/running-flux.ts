@@ -11,7 +11,7 @@ import { instanceAt, readStartAt } from './place-start.ts'
 import type { UpgradeNotes } from './state.ts'
 import type { Versions } from './version-notes.ts'
 
-/** What runs, what of the wanted version is known beforehand, and what puts the old one back. */
+/** What runs, what of the wanted version is known beforehand, and what restores the old one. */
 export interface RunningFlux {
   /** The artifact that the operator takes Flux's manifests from; empty where it has them itself, or there is no operator. */
   readonly artifact: string

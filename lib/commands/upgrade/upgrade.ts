@@ -41,7 +41,7 @@ export function upgrade(
   const removedVersions = new Set(notes.goesAway)
   const pauses = createPauses(place.namespace, images)
   const rollback: Rollback = {
-    title: `putting Flux back to ${from.flux}`,
+    title: `rolling Flux back to ${from.flux}`,
     // What Flux was never to follow needs no rollback: what never got into Git, or only to a branch that is not merged; nor does a person
     // who only stops watching.
     shouldRollBack: (why) => why === 'failed' && (at.commit() !== undefined || (branch === undefined && commitOf(memory) !== '')),
@@ -87,14 +87,14 @@ function reportState(stage: UpgradeStage, notes: UpgradeNotes, at: BranchVersion
 
 /**
  * Back to what ran before: first the cluster, by the operator alone; then Git; then both agree, and Helm's release runs again.
- * @param options.ran that what is gone back to ran: else it neither fetches nor agrees, and is not waited for
+ * @param options.ran that what is rolled back to ran: else it neither fetches nor agrees, and is not waited for
  * @param options.arrived receives that the controllers run
  */
 export function rollbackSteps(stage: UpgradeStage, notes: UpgradeNotes, options: { ran?: boolean; arrived?: () => void } = {}): Step[] {
   const { from, place } = notes
   const { memory, branch } = stage
   const { ran = true, arrived = () => undefined } = options
-  const change = changeOf(stage, notes, notes.before, `chore(flux): take Flux back to v${from.flux}`)
+  const change = changeOf(stage, notes, notes.before, `chore(flux): roll Flux back to v${from.flux}`)
   const at: BranchVersions = followed(change)
   return [
     ensureApplierSuspended(place, () => note(memory, { isGoingBack: true })),
@@ -131,7 +131,7 @@ export function rollBackSteps(stage: UpgradeStage, notes: UpgradeNotes, arrived?
   return isBack ? steps.filter(({ risk }) => risk === 'safe') : steps
 }
 
-/** What was checked as that which is gone back to. The newer version knows what it has stored itself. */
+/** What was checked as that which is rolled back to. The newer version knows what it has stored itself. */
 function startOf(notes: UpgradeNotes, start: NonNullable<UpgradeNotes['start']>): UpgradeNotes {
   const { versions, lines, instance, manifests } = start
   const former = { ...(instance === undefined ? {} : { instance }), ...(manifests === undefined ? {} : { manifests }) }
@@ -162,7 +162,7 @@ export function rollbackReturn(stage: UpgradeStage, notes: UpgradeNotes, hasArri
   if (start === undefined) return undefined
   const back = startOf(notes, start)
   return {
-    title: `putting Flux back to ${back.from.flux}`,
+    title: `rolling Flux back to ${back.from.flux}`,
     shouldRollBack: (why) => why === 'failed' && !hasArrived() && readNotes(stage.memory)?.isGoingBack === true,
     steps: returnSteps(stage, notes).map((step) => ({ ...step, id: `back-${step.id}` })),
     remedy: `find out why, fix it, then: the same command; or choose another version: npx zx scripts/rollback.ts ${stage.target.where} --to X.Y.Z`,

@@ -58,7 +58,7 @@ export function placeVersions(place: VersionPlace, exported: (args: readonly str
   }
 }
 
-/** The file as it was when it last said so: what made it then need not be at hand to put it back. */
+/** The file as it was when it last said so: what made it then need not be at hand to restore it. */
 async function earlier(
   clone: Pick<GitClone, 'history' | 'show'>,
   path: string,

@@ -21,7 +21,7 @@ interface Block {
   readonly text: string
 }
 
-/** Programs that people are asked to type and that are no scripts of ours. */
+/** Programs that people are asked to type and that are not scripts of ours. */
 const programs = [
   'kubectl',
   'flux',

@@ -10,7 +10,7 @@ import { readSource, type Source, type SourceFile } from './source.ts'
 export interface Manifests {
   /** Every file; of those that are data, the text alone. */
   readonly files: readonly SourceFile[]
-  /** What cannot be parsed, in files that are no data. */
+  /** What cannot be parsed, in files that are not data. */
   readonly findings: readonly Diagnostic[]
   /** What data files hold, as far as it is YAML: values of Helm, for example. */
   readonly data: readonly Source[]

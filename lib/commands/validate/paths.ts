@@ -50,7 +50,7 @@ function isRemote(word: string): boolean {
   return /^[a-z+]+:\/\//i.test(word) || /^[\w.-]+@[\w.-]+:/.test(word)
 }
 
-/** Whether a path is one of this checkout: all but folders in it that hold YAML and are no part of it, such as an example of a tree. */
+/** Whether a path is one of this checkout: all but folders in it that hold YAML and are not part of it, such as an example of a tree. */
 function isOfCheckout(root: string, folder: string, word: string): boolean {
   const path = relative(root, resolve(folder, word)).replaceAll('\\', '/')
   if (path.startsWith('..')) return !existsSync(resolve(folder, word))

@@ -82,7 +82,7 @@ function withoutDigest(reference: string): string {
   return reference.split('@')[0] ?? ''
 }
 
-/** Images of what is applied as it stands. */
+/** Images of what is applied as it is. */
 function checkImages(one: ManifestObject): Diagnostic[] {
   const found: Diagnostic[] = []
   const walk = (value: unknown, path: Path): void => {

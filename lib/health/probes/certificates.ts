@@ -8,7 +8,7 @@ import { fluxWrites } from '../flux-writes.ts'
 import { type DamageKind, foundAmong, type Probe, type Trouble } from '../probe.ts'
 import type { Snapshot } from '../snapshot.ts'
 
-/** Certificates and tokens that Flux goes by are valid, and will be for two weeks: webhooks' authorities, and those in Flux's Secrets. */
+/** Certificates and tokens that Flux uses are valid, and will be for two weeks: webhooks' authorities, and those in Flux's Secrets. */
 export const certificates: Probe = {
   id: 'certificates',
   title: 'Certificates and tokens',

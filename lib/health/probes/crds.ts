@@ -40,7 +40,7 @@ export const crds: Probe = {
       if (stale !== '')
         warns.push({ ...about, reason: `may hold objects of ${stale} (status.storedVersions): an upgrade that drops it is refused` })
     }
-    return foundAmong(fails.length === 0 ? `${there.length} established` : `${fails.length} in trouble`, fails, warns)
+    return foundAmong(fails.length === 0 ? `${there.length} established` : `${fails.length} unhealthy`, fails, warns)
   },
 }
 

@@ -88,7 +88,7 @@ export const instance: Probe = {
   },
 }
 
-/** The operator reconciles one FluxInstance, and ignores every other in silence: what is written there never comes about. */
+/** The operator reconciles one FluxInstance, and ignores every other silently: what is written there never comes about. */
 async function ignoredBeside(main: KubeObject, { cluster, kubectl }: Snapshot): Promise<Trouble[]> {
   const others = (await cluster.list(fluxKinds.fluxInstance)).filter(({ metadata }) => metadata.uid !== main.metadata.uid)
   return others.map((one) => ({

@@ -106,7 +106,7 @@ async function emptied(live: KubeObject, { cluster, namespace: find }: Snapshot)
   return undefined
 }
 
-/** People label namespaces and restart Deployments, and who installed Flux may own fields; what else someone wrote, Flux will not take back. */
+/** People label namespaces and restart Deployments, and who installed Flux may own fields; what else someone wrote, Flux will not revert. */
 async function altered(part: Part, live: KubeObject, snapshot: Snapshot): Promise<Trouble | undefined> {
   if (live.kind === kinds.namespace.kind || !isKept(live)) return undefined
   const expected = ['kubectl-rollout', 'helm', ...managersOf((await snapshot.installed()).installedBy)]

@@ -41,7 +41,7 @@ export const others: Probe = {
   title: 'Images, receivers, ResourceSets',
   async check(snapshot) {
     const [pending, judged] = await Promise.all([pendingDeletions(snapshot), snapshot.judged()])
-    // What is but a setting says nothing, and matters where nobody goes by it.
+    // What is but a setting says nothing, and matters where nothing uses it.
     const isReported = ({ name, reportsReady, isSuspended }: FluxObject): boolean =>
       reportsReady || isSuspended || judged.get(name)?.is === 'fails'
     return foundReconciled(snapshot, 'others', (object) => !ownProbes.includes(object.ref.kind) && isReported(object), pending)

@@ -22,7 +22,7 @@ export function readOnlyCalls(workstation: Workstation, capture: string): Readon
     exitCode: 0,
   })
   const without = (...args: readonly string[]): ReadOnlyCall => ({ args, outcome: 'done', exitCode: 0 })
-  /** It goes by what Git says, and says which folder it lacks. */
+  /** It uses what Git says, and says which folder it lacks. */
   const refused = (...args: readonly string[]): ReadOnlyCall => ({ args: ['--context', context, ...args], outcome: 'blocked', exitCode: 2 })
   /** Nothing in Git says the version of a Flux that a person installed. */
   const notInGit = (...args: readonly string[]): ReadOnlyCall => ({ ...refused(...args), exitCode: 3 })

@@ -166,5 +166,5 @@ export const installations = {
   'this repository': ours,
 } as const satisfies Readonly<Record<string, FluxKind>>
 
-/** The Deployment of a controller that does not put anything back. */
+/** The Deployment of a controller that recreates nothing. */
 export const helmController: Ref = { ...kinds.deployment, namespace, name: 'helm-controller' }

@@ -29,7 +29,7 @@ export async function readHealth({
   return { code, stderr, health: v.parse(v.pipe(v.string(), v.parseJson(), healthSchema), stdout) }
 }
 
-/** Waits until nothing is in trouble any more; what still is by then never will be well. */
+/** Waits until nothing is unhealthy any more; what still is by then never will be well. */
 export async function untilHealthy({ lab, cluster, turned, until }: World): Promise<void> {
   await untilRunning(lab)
   const deadline = Date.now() + 180_000

@@ -10,7 +10,7 @@ import type { Beginning } from './page.ts'
 
 type Event = (desk: Desk) => Promise<void>
 
-/** The lab goes back to how a page may begin. */
+/** The lab returns to how a page may begin. */
 export const back =
   (to: Beginning): Event =>
   ({ lab }) =>

@@ -31,7 +31,7 @@ test('what runs, at which commit, and what to try next', () => {
 
 const lab = { context: 'lab-infra', isLab: true, kubectl: 'npx zx scripts/lab.ts kubectl --context lab-infra --' }
 
-test('after a change of version a push of the checkout, which would take it back, is not what comes next', () => {
+test('after a change of version a push of the checkout, which would revert it, is not what comes next', () => {
   const next = (script: string): string => describeFlux(instance, source({}), lab, script).join('\n')
   expect(next('bootstrap')).toContain('lab.ts push')
   for (const script of ['upgrade', 'rollback', 'recover', 'rebuild']) expect(next(script)).not.toContain('lab.ts push')

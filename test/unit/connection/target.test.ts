@@ -26,7 +26,7 @@ test('a cluster that follows a tree of another layout is reinstalled from it', (
   expect(inGitOf(target, 'rebuild')).toBe(target.inGit)
 })
 
-test('a cluster that the tree has no folder for can be used, except for what goes by its folder', async () => {
+test('a cluster that the tree has no folder for can be used, except for what needs its folder', async () => {
   const context = 'arn:aws:eks:eu-central-1:111122223333:cluster/prod'
   const target = await find({ context })
   expect(target).toMatchObject({ context, inGit: undefined, where: `--context ${context}`, kubectl: `kubectl --context ${context}` })

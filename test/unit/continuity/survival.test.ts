@@ -28,7 +28,7 @@ test('what is gone, and what is there but recreated, is named', () => {
   expect(survival).toMatchObject({ checked: 2, changed: ['PersistentVolumeClaim shop/data'], missing: ['Deployment shop/web'] })
 })
 
-test('generations, restarts, Jobs that had ended and objects of others are reported, and are no failure', () => {
+test('generations, restarts, Jobs that had ended and objects of others are reported, and are not failures', () => {
   const before = [
     tracked('Deployment shop/web'),
     tracked('Pod shop/web-1', { isOwned: true }),

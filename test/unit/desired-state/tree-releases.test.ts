@@ -16,7 +16,7 @@ describe.each([operator, instance])('HelmRelease $metadata.name', (release) => {
     expect(release).not.toHaveProperty('spec.targetNamespace')
   })
 
-  test('tries again forever, and leaves going back to Git', () => {
+  test('tries again forever, and leaves rollbacks to Git', () => {
     const strategy = { name: 'RetryOnFailure', retryInterval: '1m' }
     expect(release).toMatchObject({ spec: { install: { strategy }, upgrade: { strategy }, driftDetection: { mode: 'enabled' } } })
     expect(release).not.toHaveProperty('spec.install.remediation')

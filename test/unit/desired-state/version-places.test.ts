@@ -110,7 +110,7 @@ describe('a version is changed where it stands, and nothing else', () => {
     expect(edited(text).split('\n')).toContain(line)
   })
 
-  test('manifests of flux bootstrap are made again by the flux CLI, with what they were made with', () => {
+  test('manifests of flux bootstrap are recreated by the flux CLI, with what they were made with', () => {
     const [file] = filesOf('test/fixtures/trees/bootstrap').filter((one) => one.file.endsWith('gotk-components.yaml'))
     const [place] = findVersionPlaces(file === undefined ? [] : [file])
     if (file === undefined || place === undefined) throw new Error('no place')

@@ -159,7 +159,7 @@ describe('what was changed again and again', () => {
       { by: flux, line: 'Flux v2.9.4 updated\nDeployment/flux-system/source-controller configured', count: 4, first: 31, last: 1 },
       [made(flux), runEvent(ago(3))],
     ],
-  ])('is no suspicion: %s', async (_, reported, objects) => {
+  ])('is not a suspicion: %s', async (_, reported, objects) => {
     expect(await suspects([reported], objects)).toEqual([])
   })
 

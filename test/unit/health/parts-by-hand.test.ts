@@ -59,7 +59,7 @@ function snapshotOf(installedBy: 'cli' | 'operator', deployments: readonly KubeO
   }
 }
 
-test('flux install keeps no list: the controllers need their accounts, Services and role, and the same command puts them back', async () => {
+test('flux install keeps no list: the controllers need their accounts, Services and role, and the same command recreates them', async () => {
   const parts = await partsOf(snapshotOf('cli', [deployment('source-controller'), deployment('notification-controller')]))
   expect(parts.map(({ ref }) => nameOf(ref))).toEqual([
     'ServiceAccount flux-system/source-controller',

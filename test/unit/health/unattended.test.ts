@@ -71,7 +71,7 @@ describe('an object that no controller reconciles', () => {
       'no controller reconciles it: it is for shard blue, for which there is no source-controller',
     )
   })
-  test('but not where the main controller takes all, nor where the operator is to put the shard back', () => {
+  test('but not where the main controller takes all, nor where the operator is to recreate the shard', () => {
     const takesAll = [deployment('kustomize-controller'), source]
     expect(whyOf(made(fluxKinds.kustomization, { shard: 'green' }), takesAll)).toBeUndefined()
     expect(whyOf(made(fluxKinds.gitRepository, { shard: 'blue' }), [source], { expectsOperator: true })).toBeUndefined()

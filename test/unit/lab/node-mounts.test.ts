@@ -55,7 +55,7 @@ test('volumes hold what a kubelet would put there', async () => {
   expect(at('/mnt/state')).toBe(join(folder, 'claims', 'ns', 'runs'))
 })
 
-test('a claim is the same folder for every pod; what else a pod mounts is made again', async () => {
+test('a claim is the same folder for every pod; what else a pod mounts is recreated', async () => {
   const volumes = [
     { name: 'state', persistentVolumeClaim: { claimName: 'runs' } },
     { name: 'work', configMap: { name: 'work' } },

@@ -17,7 +17,7 @@ const rewriting: Rewriting = {
   randomly: randomValues('a secret of the lab'),
 }
 
-/** What becomes of the documents of a file, and what stands in. */
+/** What happens to the documents of a file, and what stands in. */
 function rewritten(text: string): { documents: unknown[]; standIns: string[] } {
   const found = rewriteManifests(text, 'file.yaml', rewriting)
   if (found === undefined) return { documents: [], standIns: [] }

@@ -53,7 +53,7 @@ describe('by exact name and content', () => {
     expect(matches('flux-crd-controller', bound('crd-controller', 'kustomize-controller', 'source-controller'))).toBe(true)
     expect(matches('flux-crd-controller', bound('crd-controller', 'kustomize-controller', 'jane'))).toBe(false)
   })
-  test('nothing goes by a name that is everyone’s', () => {
+  test('nothing is recognised by a name that is everyone’s', () => {
     expect(exactNames('flux-system').map(({ ref }) => ref.name)).not.toContain('manager-role')
   })
 })
@@ -85,7 +85,7 @@ const object = (kind: string, metadata: Record<string, unknown>) =>
   parseObject({ apiVersion: 'kustomize.toolkit.fluxcd.io/v1', kind, metadata: { name: 'apps', namespace: 'shop', ...metadata } })
 
 describe('finalizers', () => {
-  test("Flux's and Kubernetes' own are no finding", () => {
+  test("Flux's and Kubernetes' own are not findings", () => {
     const held = heldOf(object('Kustomization', { finalizers: ['finalizers.fluxcd.io', 'foregroundDeletion'] }))
     expect(judgeFinalizers([held], [])).toEqual([])
   })
@@ -117,7 +117,7 @@ describe('finalizers', () => {
 describe('what holds a namespace that is being deleted', () => {
   const namespace = 'flux-system'
   const kustomization = { apiVersion: 'kustomize.toolkit.fluxcd.io/v1', kind: 'Kustomization', namespace, name: 'apps' }
-  test("is no finding where Flux's own finalizers and Kubernetes' do", () => {
+  test("is not a finding where Flux's own finalizers and Kubernetes' do", () => {
     const holders: FinalizerHolder[] = [
       { ref: kustomization, finalizers: ['finalizers.fluxcd.io', 'foregroundDeletion'] },
       {

@@ -93,7 +93,7 @@ describe('SOPS files', () => {
       `the age key has no line AGE-SECRET-KEY-…: nothing can decrypt ${path}`,
     ])
   })
-  test('are no match for a malformed key, which is not shown', async () => {
+  test('do not match a malformed key, which is not shown', async () => {
     put(await encrypted([own.recipient]))
     const found = await checkSopsKey(tree, checkout, held(own.identity.slice(0, -1)))
     expect(found.map(({ what }) => what)).toEqual([`the age key is malformed: nothing can decrypt ${path}`])

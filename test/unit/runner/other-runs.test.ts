@@ -86,7 +86,7 @@ describe('what is said first', () => {
   const lease = (holder: string, renewed = new Date()) =>
     parseObject({
       ...kinds.lease,
-      metadata: { name: 'flux-runbook', namespace: 'kube-system', annotations: { 'flux-runbook/phase': 'Put Flux back to 2.9.4' } },
+      metadata: { name: 'flux-runbook', namespace: 'kube-system', annotations: { 'flux-runbook/phase': 'Roll Flux back to 2.9.4' } },
       spec: { holderIdentity: holder, leaseDurationSeconds: 30, renewTime: renewed.toISOString() },
     })
   const clusterWith = (get: Cluster['get']): Cluster => {
@@ -103,7 +103,7 @@ describe('what is said first', () => {
   test('is who is at work, and in which phase; nothing of a lock that has expired, or cannot be read', async () => {
     const holder = 'jane@laptop 20261101T000000000Z-rollback'
     expect(await said(() => Promise.resolve(lease(holder)))).toEqual([
-      `◎ ${holder} is changing this cluster, in phase: Put Flux back to 2.9.4`,
+      `◎ ${holder} is changing this cluster, in phase: Roll Flux back to 2.9.4`,
     ])
     expect(await said(() => Promise.resolve(lease(holder, new Date(Date.now() - 31_000))))).toEqual([])
     expect(await said(() => Promise.reject(new Error('leases is forbidden')))).toEqual([])
@@ -117,19 +117,19 @@ describe('what is said first', () => {
     // Where it is resumed, that is asked for.
     expect(await said(() => Promise.resolve(undefined), 'teardown')).toEqual([])
   })
-  test('is no interruption of a run that continues elsewhere', async () => {
+  test('is not an interruption of a run that continues elsewhere', async () => {
     const runId = leave(1, 'upgrade', { host: 'elsewhere' })
     expect(await said(() => Promise.resolve(lease(`me@elsewhere ${runId}`)))).toEqual([
-      `◎ me@elsewhere ${runId} is changing this cluster, in phase: Put Flux back to 2.9.4`,
+      `◎ me@elsewhere ${runId} is changing this cluster, in phase: Roll Flux back to 2.9.4`,
     ])
   })
 })
 
 test('a cluster that is unhealthy while a run is changing it is not sent to recover', () => {
-  const holder = { holder: 'jane@laptop RUN', runId: 'RUN', phase: 'Put Flux back to 2.9.4' }
+  const holder = { holder: 'jane@laptop RUN', runId: 'RUN', phase: 'Roll Flux back to 2.9.4' }
   const target = { context: 'infra', where: '--context infra' }
   expect(unhealthyError([{ id: 'controllers', state: 'fail' }], target, holder)).toMatchObject({
-    message: 'infra is not healthy while jane@laptop RUN is changing it, in phase: Put Flux back to 2.9.4; in trouble: controllers',
+    message: 'infra is not healthy while jane@laptop RUN is changing it, in phase: Roll Flux back to 2.9.4; unhealthy: controllers',
     remedy: 'wait until that run has ended, then check again: npx zx scripts/health-check.ts --context infra',
   })
 })

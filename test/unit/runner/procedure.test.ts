@@ -224,7 +224,7 @@ describe('a procedure that knows what state it leaves things in where it stops',
     })
   })
   test('says nothing of it where all was restored, or there is nothing to say', async () => {
-    const back = { rollback: { title: 'putting things back', shouldRollBack: () => true, steps: [step('undo')] } }
+    const back = { rollback: { title: 'restoring things', shouldRollBack: () => true, steps: [step('undo')] } }
     const rolledBack = await stage([broken()], given, undefined, { ...back, ...stopped({ state: 'one is half way' }) }).result
     expect(rolledBack.failure?.message).toBe('two is broken. Everything is as it was before')
     expect((await stage([broken()], given, undefined, stopped()).result).failure?.message).toBe('two is broken')
@@ -292,7 +292,7 @@ describe('a procedure with a rollback', () => {
       cancel?.abort()
       throw new OperatorError('two is broken', { remedy: 'fix two' })
     })
-  const rollback = (step: Step) => ({ rollback: { title: 'putting things back', shouldRollBack: () => true, steps: [step] } })
+  const rollback = (step: Step) => ({ rollback: { title: 'restoring things', shouldRollBack: () => true, steps: [step] } })
 
   test('goes it when a step fails: rolled back', async () => {
     const back = step('undo')
@@ -317,7 +317,7 @@ describe('a procedure with a rollback', () => {
     const { outcome, failure } = await stage([step('one'), broken()], given, undefined, rollback(back)).result
     expect(outcome).toBe('failed')
     expect(failure).toMatchObject({
-      message: 'two is broken; and putting things back failed: undo is broken',
+      message: 'two is broken; and restoring things failed: undo is broken',
       remedy: 'undo it by hand',
     })
   })
@@ -336,7 +336,7 @@ describe('a procedure with a rollback', () => {
     expect(rolledBack.failure).toMatchObject({ kind: 'rolled-back', remedy: 'fix it, and try again' })
     const failed = await stage([step('one'), broken()], given, undefined, knowing(broke)).result
     expect(failed.failure).toMatchObject({
-      message: 'two is broken; and putting things back failed: undo is broken. Now: one is half way',
+      message: 'two is broken; and restoring things failed: undo is broken. Now: one is half way',
       remedy: 'first this, then that',
     })
   })

@@ -90,7 +90,7 @@ describe('the report of a run that was resumed', () => {
       [undefined, 2],
       ['done', 3],
     ])
-    // What a person thought, between the attempts or the steps, is no time that it took.
+    // What a person thought, between the attempts or the steps, is not a time that it took.
     expect(lastDuration(home, 'infra', 'upgrade')).toBe(48_000)
   })
 

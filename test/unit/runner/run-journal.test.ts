@@ -29,7 +29,7 @@ function journal(...obstacles: readonly string[]) {
 describe('on a full disk', () => {
   test('a line of the log that cannot be written stops nothing, and is reported once at the end', () => {
     const { record, folder } = journal('log.txt')
-    for (let line = 0; line < 3; line++) record.log('► going back')
+    for (let line = 0; line < 3; line++) record.log('► rolling back')
     const { path, lost } = record.conclude({ outcome: 'done' }, undefined)
     expect(path).toBe(folder)
     expect(lost).toEqual([expect.stringMatching(new RegExp(`^${join(folder, 'log.txt')} lacks lines: EISDIR`))])

@@ -46,7 +46,7 @@ export async function readIdentities(cluster: Cluster, namespace: string, replac
 
 const isKustomization = ({ kind }: KubeObject): boolean => kind === fluxKinds.kustomization.kind
 
-/** What has become of it. */
+/** What happened to it. */
 export async function compareIdentities(cluster: Cluster, namespace: string, before: Identities): Promise<Survival> {
   const now = await readIdentities(cluster, namespace, undefined)
   const workloads = compareSurvival(before.workloads, now.workloads)

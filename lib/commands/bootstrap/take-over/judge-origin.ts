@@ -58,7 +58,7 @@ function judgeKeeper({ installedBy, releasedBy }: FluxOrigin): Finding[] {
   if (installedBy === 'terraform') {
     return [
       notice(
-        'Terraform has this Flux in its state: its next apply would take it back, and a destroy would delete it with its CRDs',
+        'Terraform has this Flux in its state: its next apply would revert it, and a destroy would delete it with its CRDs',
         "before that: terraform state rm ADDRESS   # of each resource of Flux's, and remove them from the configuration",
       ),
     ]
@@ -66,7 +66,7 @@ function judgeKeeper({ installedBy, releasedBy }: FluxOrigin): Finding[] {
   if (installedBy === 'pulumi') {
     return [
       notice(
-        'Pulumi has this Flux in its state: its next up would take it back, and a destroy would delete it with its CRDs',
+        'Pulumi has this Flux in its state: its next up would revert it, and a destroy would delete it with its CRDs',
         "before that: pulumi state delete URN   # of each resource of Flux's, and remove them from the program",
       ),
     ]
@@ -157,7 +157,7 @@ function judgeRemoved(root: KubeObject, { controllers }: FluxOrigin, { placed, s
   return [
     blocks(
       `${nameOf(first)} is applied by Kustomization ${namespace}/${syncName}, and is no longer in Git: Flux is about to prune itself`,
-      `flux --namespace ${namespace} suspend kustomization ${syncName}   # at once; then put Flux's manifests back into Git, push, resume it, and run again`,
+      `flux --namespace ${namespace} suspend kustomization ${syncName}   # at once; then add Flux's manifests to Git again, push, resume it, and run again`,
     ),
   ]
 }

@@ -90,7 +90,7 @@ const fileOf = (side: string): string => `${loop}/${side}/configmap.yaml`
 const pulling = ({ namespace }: Field, side: string): Ref => ({ ...fluxKinds.kustomization, namespace, name: `${loop}-${side}` })
 const release = ({ namespace }: Field): Ref => ({ ...fluxKinds.helmRelease, namespace, name: stuck })
 
-/** What upgrade.ts would commit, with nobody there to take it back. */
+/** What upgrade.ts would commit, with nobody there to revert it. */
 async function breakUpgrade({ cluster, namespace, lab }: Field): Promise<void> {
   const instance = await cluster.get(instanceIn(namespace))
   const distribution = await lab?.distribution()

@@ -6,12 +6,12 @@ import { additions } from './additions.ts'
 
 /** One way to damage one object. */
 export interface Damage {
-  /** Stable: reports name it, and a resumed drill goes by it. */
+  /** Stable: reports name it, and a resumed drill uses it. */
   readonly name: string
   readonly inject: (cluster: Cluster) => Promise<void>
   /** Whether the object is as it was before; undefined is an object that does not exist. */
   readonly isBack: (live: KubeObject | undefined) => boolean
-  /** Takes back what only who did it can take back; a damage without it is for Flux and recover.ts alone. */
+  /** Undoes what only its author can undo; a damage without it is for Flux and recover.ts alone. */
   readonly undo?: (cluster: Cluster) => Promise<void>
   /** The object that tells, where it is not the damaged one. */
   readonly seen?: Ref

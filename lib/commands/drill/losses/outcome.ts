@@ -1,6 +1,6 @@
 import * as v from 'valibot'
 
-/** What became of one round of losses, as the document has it and as a resumed drill reads it again. Times count from the damage. */
+/** What happened to one round of losses, as the document has it and as a resumed drill reads it again. Times count from the damage. */
 export const lossSchema = v.object({
   /** One of a pair stands beside the other. */
   objects: v.array(v.string()),

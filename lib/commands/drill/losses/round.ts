@@ -27,7 +27,7 @@ export interface LossEnvironment {
 
 /** The longest interval within which Flux looks after what it consists of, in milliseconds. */
 const interval = 60_000
-/** How long Flux has to put something back by itself before recover.ts is called. */
+/** How long Flux has to restore something by itself before recover.ts is called. */
 const patience = interval + 15_000
 const between = 500
 
@@ -68,7 +68,7 @@ export async function playRound(planned: Round, objectiveMs: number, environment
   }
 }
 
-/** The same damage to the object as it is now: an earlier one may have had it made again. */
+/** The same damage to the object as it is now: an earlier one may have had it recreated. */
 async function renewed({ ref, object, damage }: Loss, { live }: LossEnvironment): Promise<Loss> {
   const now = await live(ref)
   const again = now === undefined ? undefined : damagesOf(now).find(({ name }) => name === damage.name)
@@ -141,7 +141,7 @@ interface Watch {
   readonly noticed: () => { readonly probe: string; readonly afterMs: number } | undefined
   /** What is still amiss, in words. */
   readonly problem: () => string
-  /** Until every object is back and nothing new in trouble; false after so long, or as soon as it is noticed where that is asked for. */
+  /** Until every object is back and nothing new unhealthy; false after so long, or as soon as it is noticed where that is asked for. */
   readonly untilHealthy: (within: number, orNoticed?: boolean) => Promise<boolean>
   readonly isHealthyNow: () => Promise<boolean>
   readonly untilOld: (age: number) => Promise<void>

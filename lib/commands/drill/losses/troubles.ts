@@ -27,7 +27,7 @@ function keyOf({ probe, state, object }: ProbeTrouble): string {
   return `${probe} ${state} ${object}`
 }
 
-/** The probe that noticed: the one that names a damaged object, else the first that is in trouble; what only was checked without a result last. */
+/** The probe that noticed: the one that names a damaged object, else the first that is unhealthy; what only was checked without a result last. */
 export function noticedBy(news: readonly ProbeTrouble[], objects: readonly string[]): string | undefined {
   const names = news.find(({ object, reason }) => objects.some((name) => object === name || reason.includes(name)))
   const fails = news.find(({ state }) => state === 'fail')

@@ -20,8 +20,8 @@ const configSchema = v.looseObject({
 
 /**
  * A Secret's kubeconfig as one that has the context's name: where it has no such context, its current one gets that name too, for runs and
- * folders go by it.
- * @throws Error where it is no kubeconfig, or has neither
+ * folders use it.
+ * @throws Error where it is not a kubeconfig, or has neither
  */
 export function kubeconfigWith(content: string, context: string): string {
   const read = v.safeParse(configSchema, yamlOf(content))

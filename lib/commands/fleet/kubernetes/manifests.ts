@@ -66,7 +66,7 @@ export function waveJob(
     parallelism: Math.min(wave.parallel, clusters.length),
     backoffLimitPerIndex: 3,
     maxFailedIndexes: Math.min(wave.maxFailures, clusters.length),
-    // What is no end of the script's own, as 137 (killed) and 143 (terminated), is tried again, and resumes.
+    // What is not an end of the script's own, as 137 (killed) and 143 (terminated), is tried again, and resumes.
     podFailurePolicy: { rules: [{ action: 'FailIndex', onExitCodes: ended }, ignoreDisruptions] },
     podReplacementPolicy: 'Failed',
     template: pod,

@@ -31,7 +31,7 @@ export function recordPod(record: ClusterRecord, job: Pick<KeptJob, 'isCheck'>, 
   return 'ended'
 }
 
-/** A health check is no span of the command's. Returns whether the span is a new one. */
+/** A health check is not a span of the command's. Returns whether the span is a new one. */
 function takeSpan(record: ClusterRecord, { isCheck }: Pick<KeptJob, 'isCheck'>, facts: Exclude<PodFacts, { is: 'waiting' }>): boolean {
   if (isCheck) return false
   const { startedAt } = facts

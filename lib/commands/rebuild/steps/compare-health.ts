@@ -9,10 +9,10 @@ import { noteRebuild, rebuildNotes } from '../state.ts'
 /** Alerts come late and go late: they say nothing of this very moment. */
 const probes = allProbes.filter(({ id }) => id !== 'alerts')
 
-/** What Git deploys; of Flux itself nothing may be in trouble afterwards, whatever was before. */
+/** What Git deploys; of Flux itself nothing may be unhealthy afterwards, whatever was before. */
 const deployed = [sources, kustomizations, helmReleases, others]
 
-/** Notes which of Flux's objects are in trouble before anything is touched. */
+/** Notes which of Flux's objects are unhealthy before anything is touched. */
 export function noteHealth(snapshot: () => Snapshot): Step {
   return {
     id: 'health-before',
@@ -34,7 +34,7 @@ export function noteHealth(snapshot: () => Snapshot): Step {
   }
 }
 
-/** Waits until nothing is in trouble that was not before: every source fetched, every Kustomization applied, every release Ready. */
+/** Waits until nothing is unhealthy that was not before: every source fetched, every Kustomization applied, every release Ready. */
 export function verifyHealthy(snapshot: () => Snapshot): Step {
   return {
     id: 'health',

@@ -31,7 +31,7 @@ function revisionsIn(names: readonly string[]): Revisions {
   return newest
 }
 
-/** What became of each release: adopted is the same revision, or one more. Below it begins again, its hooks and all. */
+/** What happened to each release: adopted is the same revision, or one more. Below it begins again, its hooks and all. */
 export function judgeAdoption(before: Revisions, after: Revisions): string[] {
   return [...before].flatMap(([release, old]) => {
     const now = after.get(release)
@@ -70,7 +70,7 @@ async function storageIn(cluster: Cluster): Promise<string[]> {
 
 /**
  * Compares what each Kustomization held with what it holds: what it lost is not managed by Flux now, and is reported. One that was only just restored holds
- * nothing yet: it is waited for, unless it is suspended, or was in trouble before too.
+ * nothing yet: it is waited for, unless it is suspended, or was unhealthy before too.
  */
 export function compareInventories(open: (run: StepContext) => Promise<Capture>): Step {
   return {

@@ -45,7 +45,7 @@ export function endLoop(suspects: readonly Suspect[], namespace: string): Step[]
   return [suspend(suspects, source, course), awaitFix(source, course), resume(source, course)]
 }
 
-/** What became of a loop between the plan and its suspension. */
+/** What happened to a loop between the plan and its suspension. */
 interface LoopState {
   /** It was checked again, and does not continue. */
   hasEnded: boolean

@@ -38,7 +38,7 @@ export async function reinstallSteps(
   return [ensureReinstalled(session, installation, await readCliFlags(cluster, installation, there), target, takeSnapshot)]
 }
 
-/** What is gone of what Flux consists of and no object in the cluster keeps: only who installed it puts it back. */
+/** What is gone of what Flux consists of and no object in the cluster keeps: only its installer recreates it. */
 export async function missingByHand(snapshot: Snapshot): Promise<string[]> {
   const [parts, { objects = [] }] = await Promise.all([partsOf(snapshot), inventory.check(snapshot)])
   const byHand = new Set(parts.flatMap(({ ref, keeper }) => (keeper.is === 'person' ? [nameOf(ref)] : [])))

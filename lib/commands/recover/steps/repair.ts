@@ -69,7 +69,7 @@ function beingDeleted(object: KubeObject): StepStatus | undefined {
   return { is: 'blocked', reason: `${nameOf(refOf(object))} ${deletion}`, remedy: 'run recover again' }
 }
 
-/** An operator that reconciles for longer, in milliseconds, waits for what it made to be Ready, and puts nothing back meanwhile. */
+/** An operator that reconciles for longer, in milliseconds, waits for what it made to be Ready, and recreates nothing meanwhile. */
 const patience = 30_000
 
 /** For how long the FluxInstance has not been Ready, in milliseconds; 0 where it is. A new request has the operator begin again. */
@@ -89,7 +89,7 @@ async function atOtherImages(cluster: Cluster, namespace: string, components: re
   return undefined
 }
 
-/** Waits until helm-controller has put the operator back, which it looks for at its HelmRelease's interval. */
+/** Waits until helm-controller has recreated the operator, which it looks for at its HelmRelease's interval. */
 export function awaitOperator(namespace: string): Step {
   const ref: Ref = { ...fluxKinds.helmRelease, namespace, name: releaseNames.operator }
   return {

@@ -30,7 +30,7 @@ export function ensureReleaseMoves(ref: Ref, takeSnapshot: () => Snapshot): Step
   }
 }
 
-/** What is to be done about a release in trouble. One that helm-controller is processing is left to it, for as long as it may take. */
+/** What is to be done about an unhealthy release. One that helm-controller is processing is left to it, for as long as it may take. */
 export function checkStuck(ref: Ref, { cause, reason }: Pick<Trouble, 'cause' | 'reason'>, release: KubeObject | undefined): StepStatus {
   const name = nameOf(ref)
   if (release === undefined) return { is: 'blocked', reason: `${name} has been deleted meanwhile`, remedy: 'run recover again' }

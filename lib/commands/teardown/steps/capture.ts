@@ -58,7 +58,7 @@ export interface CaptureInputs {
   /** A second file. */
   readonly copyTo: string | undefined
   /**
-   * Whether Flux is being taken apart already: then the run's own capture is what there is, and is never made again. Before, a run that
+   * Whether Flux is being taken apart already: then the run's own capture is what there is, and is never repeated. Before, a run that
    * was interrupted captures again: things may have moved while nobody held the lock.
    */
   readonly isFinal: () => boolean

@@ -9,7 +9,7 @@ import { blocks, type Finding } from '../../../preflight/preflight.ts'
 
 /**
  * What a person has stopped on the way from Git to the FluxInstance, or to the controllers where Git has their manifests: an upgrade would be
- * pushed, waited for until the timeout, and taken back.
+ * pushed, waited for until the timeout, and rolled back.
  * @param hasNewOperator whether the operator's own release is on that way too
  */
 export async function checkChain(cluster: Pick<Cluster, 'get'>, place: FluxPlace, hasNewOperator: boolean): Promise<Finding[]> {

@@ -52,7 +52,7 @@ function refusal({ state: { waiting } }: Container): string | undefined {
   return isPull && isRefused(waiting.message) ? waiting.message : undefined
 }
 
-/** Why a program does not come to run, where it never will. */
+/** Why a program does not start, where it never will. */
 function failure({ state, lastState, restartCount }: Container): string | undefined {
   const ended = [state.terminated, lastState.terminated].filter((one) => one !== undefined)
   const said = [state.waiting?.message ?? '', ...ended.map(({ message }) => message)]

@@ -17,7 +17,7 @@ export interface GitVersions {
   readonly file: VersionFile
   readonly versions: SaidVersions
   readonly message: string
-  /** The name of what is suspended while Git still says the version that the cluster is taken back from. */
+  /** The name of what is suspended while Git still says the version that the cluster is rolled back from. */
   readonly suspended: string
   /** Proposed on this branch where the one that Flux follows takes no pushes. */
   readonly branch: string | undefined
@@ -143,7 +143,7 @@ export function awaitMerge({ remote, versions }: Pick<GitVersions, 'remote' | 'v
   }
 }
 
-/** Takes the versions back in Git: `git revert` where the commit changed nothing else, else a commit that puts the lines back. Never by force. */
+/** Reverts the versions in Git: `git revert` where the commit changed nothing else, else a commit that restores the lines. Never by force. */
 export function ensureReverted(change: GitVersions, at: BranchVersions, finish: () => readonly string[]): Step {
   const { remote, file, versions, branch } = change
   const target = branch === undefined ? branchOf(remote) : `${branch}-rollback`

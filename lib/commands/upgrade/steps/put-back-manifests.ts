@@ -41,7 +41,7 @@ export function ensureManifestsPutBack(former: RollbackManifests): Step {
   }
   return {
     id: 'put-back',
-    title: `Put Flux back to ${version}`,
+    title: `Roll Flux back to ${version}`,
     risk: 'change',
     check: ({ cluster }) => statusOf(cluster),
     async apply(run, progress) {

@@ -95,7 +95,7 @@ export function ensurePutBack(former: RollbackTarget): Step {
   const pulls = watchPulls(former.images, former.leftImages)
   return {
     id: 'put-back',
-    title: `Put Flux back to ${version}`,
+    title: `Roll Flux back to ${version}`,
     risk: isReinstall ? 'destroy' : 'change',
     async check({ cluster }) {
       const live = await cluster.get(ref)
@@ -143,12 +143,12 @@ function managerOf({ instanceRelease }: FluxPlace): string {
   return instanceRelease === undefined ? appliers.kustomize : releaseManager
 }
 
-/** Whether the operator has applied a newer minor, from which it goes back to none. */
+/** Whether the operator has applied a newer minor, from which it rolls back to none. */
 function mustGo(live: KubeObject, version: string): boolean {
   return isNewerMinor(instanceStateOf(live).applied, version)
 }
 
-/** Whether the operator has refused to go back to what it is asked for: its reason is BuildFailed, so that only its message tells. */
+/** Whether the operator has refused to roll back to what it is asked for: its reason is BuildFailed, so that only its message tells. */
 function refuses(live: KubeObject): boolean {
   const readiness = readinessOf(live)
   return readiness.is === 'failed' && readiness.because?.message.includes('downgrading from') === true

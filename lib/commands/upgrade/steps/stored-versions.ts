@@ -11,7 +11,7 @@ const crdSchema = v.object({ status: v.optional(v.object({ storedVersions: v.opt
 /** It cannot be undone; its remedy is how to stay. */
 export class CannotGoBack extends OperatorError {}
 
-/** Throws where objects are stored in a version that the old CRDs lack: going back would lose them. */
+/** Throws where objects are stored in a version that the old CRDs lack: rolling back would lose them. */
 export async function verifyStored(
   cluster: Cluster,
   { served, version, place }: Pick<RollbackTarget, 'served' | 'version' | 'place'>,

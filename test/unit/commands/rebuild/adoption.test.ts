@@ -79,7 +79,7 @@ describe('the inventories after a rebuild', () => {
       detail: 'lost from an inventory, so Flux will never prune them: ConfigMap apps/b (Kustomization apps/plain)',
     })
   })
-  test('of one that is suspended, or was in trouble before, are neither waited for nor compared', async () => {
+  test('of one that is suspended, or was unhealthy before, are neither waited for nor compared', async () => {
     expect(await check([kustomization('plain', {}, true), kustomization('other', failing)], ['Kustomization apps/other'])).toEqual({
       is: 'done',
       detail: '0 are unchanged; suspended or not Ready, so not compared: Kustomization apps/plain, Kustomization apps/other',

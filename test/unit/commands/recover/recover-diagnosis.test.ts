@@ -95,7 +95,7 @@ test.each<[string, Partial<Evidence>, string[]]>([
     ['namespace-deleted'],
   ],
   [
-    'a namespace that goes by itself',
+    'a namespace that disappears by itself',
     { terminating: { isHeld: false, because: 'it is being deleted' }, hasCrds: false, instance: undefined, hasOperator: false },
     ['flux-deleted'],
   ],
@@ -416,7 +416,7 @@ describe('a deleted operator', () => {
     const remedies = remediesWith({ evidence: { ...healthy, objects, ...more }, operator: () => Promise.resolve([step('flux-operator')]) })
     return ((await remedy?.(remedies))?.operator ?? []).map(({ id }) => id)
   }
-  test('is left to helm-controller, where that can put it back', async () => {
+  test('is left to helm-controller, where that can recreate it', async () => {
     expect(await remedyFor({})).toEqual(['operator'])
   })
   test.each<[string, Partial<Evidence>]>([

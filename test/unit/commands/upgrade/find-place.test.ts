@@ -76,7 +76,7 @@ test('several places are all named, with what each says, and none is chosen', as
   })
 })
 
-test('what no folder of this cluster leads to is no place, and none at all is said', async () => {
+test('what no folder of this cluster leads to is not a place, and none at all is said', async () => {
   write('other/a.yaml', instance)
   write('own/a.yaml', 'kind: ConfigMap\n')
   const missing = `nothing that this cluster follows in ${url}, in own names a version of`

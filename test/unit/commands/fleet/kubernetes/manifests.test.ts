@@ -113,7 +113,7 @@ test('names are short enough for Jobs whose pods have their index as a host name
   }
 })
 
-test('what an administrator applies has the names that the Jobs go by, and no right to read a Secret', () => {
+test('what an administrator applies has the names that the Jobs use, and no right to read a Secret', () => {
   const documents = parseAllDocuments(readFileSync(join(projectRoot, 'kubernetes/rbac/flux-runbook-fleet.yaml'), 'utf8'))
   const schema = v.looseObject({
     kind: v.string(),

@@ -27,7 +27,7 @@ describe('what pods do becomes the record of their cluster', () => {
     expect(record).toEqual({ spans: [{ startedAt: '1', finishedAt: '1+' }], end: done })
   })
 
-  test('a pod that was killed is no end: the next one resumes', () => {
+  test('a pod that was killed is not an end: the next one resumes', () => {
     const record: ClusterRecord = { spans: [] }
     const changes = [
       recordPod(record, command, 'pod-a', running('1')),
@@ -71,7 +71,7 @@ describe('what pods do becomes the record of their cluster', () => {
     expect(cut).toEqual({ spans: [{ startedAt: '1' }] })
   })
 
-  test('a health check is no span of the command', () => {
+  test('a health check is not a span of the command', () => {
     const record: ClusterRecord = { spans: [{ startedAt: '1', finishedAt: '2' }], end: done }
     recordPod(record, { isCheck: true }, 'pod-c', running('3'))
     expect(recordPod(record, { isCheck: true }, 'pod-c', ended('3', 1, 'no JSON'))).toBe('ended')
@@ -96,7 +96,7 @@ describe('the last words of a pod', () => {
   })
 })
 
-test('of a pod its one container counts; that it is just being made is no trouble', () => {
+test('of a pod its one container counts; that it is just being made is not a problem', () => {
   const pod = (state: object) =>
     parseObject({
       apiVersion: 'v1',
