@@ -99,7 +99,7 @@ const immutableSchema = v.object({ immutable: v.literal(true) })
  * Creates the object as it was captured, owners that are still there included, and gives its fields back to those who managed them: else
  * this project would own forever what Git's Flux owns.
  */
-export async function putBack(cluster: Cluster, entry: Entry): Promise<void> {
+export async function restoreEntry(cluster: Cluster, entry: Entry): Promise<void> {
   const { was, object: captured } = read(entry)
   const object = restorable(captured)
   const { status: _status, ...manifest } = object
@@ -114,7 +114,7 @@ export async function putBack(cluster: Cluster, entry: Entry): Promise<void> {
 }
 
 /** Makes the object that is there what was captured; fails where it has changed since it was checked. */
-export async function changeBack(cluster: Cluster, entry: Entry, live: KubeObject): Promise<void> {
+export async function revertObject(cluster: Cluster, entry: Entry, live: KubeObject): Promise<void> {
   const { was, object: captured } = read(entry)
   const object = restorable(captured, live)
   const { uid, resourceVersion, finalizers, ownerReferences } = live.metadata

@@ -30,8 +30,8 @@ export function isRequestAnnotation(name: string): boolean {
   return name.startsWith(requestPrefix)
 }
 
-/** Whether an annotation of this name only has the operator, or kustomize-controller, act or rest. */
-export function isRestLever(name: string): boolean {
+/** Whether an annotation of this name only enables or disables reconciliation by the operator or kustomize-controller. */
+export function isReconcileSwitch(name: string): boolean {
   return name === reconcileAnnotation || name === suspendedByAnnotation || name === detachAnnotation
 }
 

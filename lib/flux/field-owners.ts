@@ -1,7 +1,7 @@
 import * as v from 'valibot'
 import type { KubeObject } from '../kubernetes/objects.ts'
 import { isOwnManager } from './field-managers.ts'
-import { isRestLever, isRequestAnnotation } from './annotations.ts'
+import { isReconcileSwitch, isRequestAnnotation } from './annotations.ts'
 
 /** Field paths as managedFields have them: a tree of keys (`fieldsV1`). */
 export type Fields = Readonly<Record<string, unknown>>
@@ -11,7 +11,7 @@ const fieldsSchema = v.record(v.string(), v.unknown())
 function isLever(path: string): boolean {
   if (!path.startsWith(annotations)) return path === 'f:spec f:suspend'
   const name = path.slice(annotations.length)
-  return isRequestAnnotation(name) || isRestLever(name)
+  return isRequestAnnotation(name) || isReconcileSwitch(name)
 }
 const annotations = 'f:metadata f:annotations f:'
 const holders = /^f:(spec|metadata|metadata f:annotations)$/

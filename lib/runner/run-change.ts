@@ -16,7 +16,7 @@ import type { RunResult, SequenceResult } from './run-result.ts'
 import type { Redactor } from '../base/redactor.ts'
 import type { DocumentFields } from './report.ts'
 import type { StepContext } from './step.ts'
-import { lastDuration, rememberCluster } from './run-store.ts'
+import { lastDuration, recordCluster } from './run-store.ts'
 import type { Session } from '../connection/session.ts'
 import type { Settings } from '../connection/settings.ts'
 import type { Target } from '../connection/target.ts'
@@ -217,7 +217,7 @@ function lockOf<F extends Flags>(
         throw error
       })
       if (earlier !== undefined) record.keepIn(target.runs)
-      rememberCluster(target.runs, target.context, { uid: session.uid, server })
+      recordCluster(target.runs, target.context, { uid: session.uid, server })
     },
     enter: async (title) => lock?.setPhase(title),
     async release() {

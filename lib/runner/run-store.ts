@@ -191,6 +191,6 @@ export function knownCluster(home: string, context: string): v.InferOutput<typeo
 }
 
 /** Remembers which cluster a context's name means. */
-export function rememberCluster(home: string, context: string, cluster: v.InferOutput<typeof clusterSchema>): void {
+export function recordCluster(home: string, context: string, cluster: v.InferOutput<typeof clusterSchema>): void {
   replaceFile(contextFolder(home, context), 'cluster.json', cluster)
 }

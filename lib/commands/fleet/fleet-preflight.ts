@@ -71,11 +71,11 @@ export function identityFindings(
     const before = `${known.server} (kube-system ${known.uid})`
     return [{ line, what: `${name}: the context ${context} meant another cluster before: ${before}; now it is ${server} (${uid})` }]
   })
-  return effect === 'nothing' ? moved : [...moved, ...twinsIn(seen)].sort((one, other) => one.line - other.line)
+  return effect === 'nothing' ? moved : [...moved, ...duplicateClusters(seen)].sort((one, other) => one.line - other.line)
 }
 
 /** Clusters that an earlier line of FILE names already, under another context. */
-export function twinsIn(seen: readonly SeenCluster[]): FileFinding[] {
+export function duplicateClusters(seen: readonly SeenCluster[]): FileFinding[] {
   const firsts = new Map<string, FleetCluster>()
   return seen.flatMap(({ cluster, uid }) => {
     const first = uid === undefined ? undefined : firsts.get(uid)
@@ -92,7 +92,7 @@ export function warningsOf(seen: readonly SeenCluster[]): string[] {
       ? []
       : [`${name} does not answer; if it still does not when its turn comes, it counts as a failure: ${complaint}`],
   )
-  return [...silent, ...twinsIn(seen).map(({ what }) => what)]
+  return [...silent, ...duplicateClusters(seen).map(({ what }) => what)]
 }
 
 async function readKubeconfig({ kubectl, kubeconfig }: FleetAccess): Promise<string> {

@@ -66,7 +66,7 @@ function isOwners({ manager, operation, subresource }: Entry, owner: string): bo
 }
 
 /** The fields that the owner does not state itself: Flux takes them away once they are given to it. */
-export function takenAway(object: KubeObject, foreign: readonly string[]): string[] {
+export function removedFields(object: KubeObject, foreign: readonly string[]): string[] {
   const entries = v.parse(v.array(entrySchema), object.metadata.managedFields)
   const applied = entries.find((entry) => isOwners(entry, ownerOf(object)))?.fieldsV1 ?? {}
   const theirs = entries.filter((entry) => isGiven(entry, foreign))

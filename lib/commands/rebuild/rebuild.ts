@@ -15,10 +15,10 @@ import type { Survival } from '../../continuity/compare.ts'
 import { once } from '../../base/once.ts'
 import type { ObservingStep, Step, StepContext } from '../../runner/step.ts'
 import { announceStart } from './steps/announce.ts'
-import { notedCapture, openNoted } from '../teardown/steps/capture.ts'
-import { noteHealth, verifyHealthy } from './steps/compare-health.ts'
+import { recordedCapture, openRecordedCapture } from '../teardown/steps/capture.ts'
+import { recordHealth, verifyHealthy } from './steps/compare-health.ts'
 import { ensureRecorded } from './steps/maintenance-record.ts'
-import { describeAbsence, noteBack, noteTornDown, rebuildNotes } from './state.ts'
+import { describeAbsence, recordReturn, recordTornDown, rebuildNotes } from './state.ts'
 import { restoreBeforeFlux, restoreByHand } from '../restore/steps.ts'
 import { keepDefinitions, suspendEarly, suspendedEarly } from './steps/create-suspended.ts'
 import { ensureSuspended, suspendedByHand } from './steps/suspend.ts'
@@ -67,16 +67,16 @@ export async function prepareRebuild(surroundings: RebuildSurroundings): Promise
     announceStart(announcer, (held) => {
       silence = held
     }),
-    ...(inputs === undefined || inputs.isGone ? [] : [noteHealth(snapshot)]),
+    ...(inputs === undefined || inputs.isGone ? [] : [recordHealth(snapshot)]),
     ...(taking?.steps ?? []),
-    noteTornDown(say),
+    recordTornDown(say),
     ...(restoring === undefined ? [] : [...restoreBeforeFlux(restoring), suspendEarly(restoring.open)]),
     ...deployment.steps,
     ...(restoring === undefined ? [] : [restoreByHand(restoring), ensureSuspended('suspend', restoring.open)]),
     verifyHealthy(snapshot),
     ...(restoring === undefined ? [] : [verifyAdopted(restoring.open), compareInventories(restoring.open)]),
     continuity,
-    noteBack(say),
+    recordReturn(say),
     ...(own.record === true ? [ensureRecorded(remote, session.folder, cluster, proof)] : []),
   ]
   return {
@@ -109,7 +109,7 @@ interface CaptureAndRestore {
 /** What will come back: what is captured now, or what this run captured before it was interrupted. */
 async function captureOf(surroundings: RebuildSurroundings, inputs: TeardownInputs | undefined): Promise<CaptureAndRestore> {
   const { memory } = surroundings
-  const note = notedCapture(memory)
+  const note = recordedCapture(memory)
   const planned = inputs?.capture
   if (planned !== undefined) {
     const { collected, decryptor } = planned
@@ -130,7 +130,7 @@ async function captureOf(surroundings: RebuildSurroundings, inputs: TeardownInpu
 
 /** Opened once, when first asked for: it is made only after the plan. */
 function opened(memory: RunState, decryptor: Decryptor): () => Promise<Capture> {
-  return once(() => openNoted(memory, decryptor))
+  return once(() => openRecordedCapture(memory, decryptor))
 }
 
 /** What was suspended by hand and will act for a moment before it is suspended again. */

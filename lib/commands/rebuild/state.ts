@@ -2,7 +2,7 @@ import * as v from 'valibot'
 import type { RunState } from '../../runner/run-state.ts'
 import { showDuration } from '../../base/duration.ts'
 import type { Step } from '../../runner/step.ts'
-import { noteTeardown, teardownNotes } from '../teardown/state.ts'
+import { recordTeardown, teardownNotes } from '../teardown/state.ts'
 
 /** What a rebuild must remember beside what its teardown does. */
 const notesSchema = v.object({
@@ -19,12 +19,12 @@ export function rebuildNotes(memory: RunState): RebuildNotes {
   return v.parse(notesSchema, memory.read().rebuild ?? {})
 }
 
-export function noteRebuild(memory: RunState, more: Partial<RebuildNotes>): void {
+export function recordRebuild(memory: RunState, more: Partial<RebuildNotes>): void {
   memory.write({ rebuild: { ...rebuildNotes(memory), ...more } })
 }
 
 /** From then on this run, resumed or not, finds nothing to tear down: what is there is its own work. */
-export function noteTornDown(say: (milestone: string) => Promise<void>): Step {
+export function recordTornDown(say: (milestone: string) => Promise<void>): Step {
   return {
     id: 'torn-down',
     title: 'Record that Flux is down: this run never removes it again',
@@ -35,14 +35,14 @@ export function noteTornDown(say: (milestone: string) => Promise<void>): Step {
       return Promise.resolve({ is: 'todo', change: "record it in the run's state", commands: [] })
     },
     async apply({ memory }) {
-      noteTeardown(memory, { isOver: new Date().toISOString() })
+      recordTeardown(memory, { isOver: new Date().toISOString() })
       await say('Flux is down, and what it deployed is still running')
     },
   }
 }
 
 /** Flux is back: the end of the time that it was away. */
-export function noteBack(say: (milestone: string) => Promise<void>): Step {
+export function recordReturn(say: (milestone: string) => Promise<void>): Step {
   return {
     id: 'back',
     title: 'Note that Flux is back',
@@ -53,7 +53,7 @@ export function noteBack(say: (milestone: string) => Promise<void>): Step {
       return Promise.resolve({ is: 'todo', change: "record it in the run's state", commands: [] })
     },
     async apply({ memory }) {
-      noteRebuild(memory, { backAt: new Date().toISOString() })
+      recordRebuild(memory, { backAt: new Date().toISOString() })
       await say(`Flux is back; ${describeAbsence(memory)}`)
     },
   }
@@ -61,13 +61,13 @@ export function noteBack(say: (milestone: string) => Promise<void>): Step {
 
 /** How long Flux was away: what changed in Git meanwhile waited for as long. */
 export function describeAbsence(memory: RunState): string {
-  const { stoppedAt, backAt, away } = describeAway(memory)
+  const { stoppedAt, backAt, away } = describeDowntime(memory)
   if (stoppedAt === 'never') return 'it had not been running'
   return backAt === undefined ? `it has been down since ${stoppedAt}` : `it was down for ${away}, from ${stoppedAt} to ${backAt}`
 }
 
 /** When Flux was stopped (`never` where it did not run), when it was back, and how long that was. */
-export function describeAway(memory: RunState): { stoppedAt: string; backAt: string | undefined; away: string } {
+export function describeDowntime(memory: RunState): { stoppedAt: string; backAt: string | undefined; away: string } {
   const { stoppedAt } = teardownNotes(memory)
   const { backAt } = rebuildNotes(memory)
   if (stoppedAt === undefined || backAt === undefined) return { stoppedAt: stoppedAt ?? 'never', backAt, away: 'not known' }

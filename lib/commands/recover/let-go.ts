@@ -11,7 +11,7 @@ import { checkRights, type Right } from '../../preflight/rights.ts'
  * Makes sure, before anything is changed, that the namespace goes once Flux's finalizers are off.
  * @throws OperatorError `blocked` with every object that someone else's finalizer holds there
  */
-export async function verifyLetGo(cluster: Cluster, namespace: string, lockNamespace: string): Promise<void> {
+export async function verifyNamespaceFinalizers(cluster: Cluster, namespace: string, lockNamespace: string): Promise<void> {
   const preflight = createPreflight(cluster.signal)
   await preflight.check(
     () => checkRights(cluster, rights(namespace)),
@@ -25,7 +25,7 @@ export async function verifyLetGo(cluster: Cluster, namespace: string, lockNames
  * Makes sure, before anything is changed, that a FluxInstance that is being deleted goes once its operator's finalizer is off.
  * @throws OperatorError `blocked` where someone else's finalizer holds it
  */
-export async function verifyInstanceLetGo(cluster: Cluster, instance: KubeObject): Promise<void> {
+export async function verifyInstanceFinalizers(cluster: Cluster, instance: KubeObject): Promise<void> {
   const preflight = createPreflight(cluster.signal)
   const { finalizers } = instance.metadata
   await preflight.check(() => judgeHolders([{ ref: refOf(instance), finalizers }], "is held by a finalizer that is not Flux's"))

@@ -16,7 +16,7 @@ import { type Remedies, remediesOf } from './remedies.ts'
 import { untilDecided } from './upgrade-in-progress.ts'
 import { ensureObjectResumed, namedToResume, suspendedInstance, resumesInstance, verifyNotSuspended } from './suspended.ts'
 import { knownCluster } from '../../runner/run-store.ts'
-import { rememberedLoop } from './steps/end-loop.ts'
+import { recordedLoop } from './steps/end-loop.ts'
 import { verifyHealth } from '../health-check/steps/verify-health.ts'
 import { reportEvidence } from '../upgrade/report-fields.ts'
 import { readNotes } from '../upgrade/state.ts'
@@ -45,7 +45,7 @@ export async function prepareRecovery(surroundings: PrepareContext<typeof recove
   const { session, target, memory, console, own } = surroundings
   const takeSnapshot = (): Snapshot => snapshotOf(surroundings)
   const known = knownCluster(target.runs, target.context)
-  const begun = [...(rememberedLoop(memory) === undefined ? [] : ['loop']), ...(readNotes(memory) === undefined ? [] : ['upgrade-broken'])]
+  const begun = [...(recordedLoop(memory) === undefined ? [] : ['loop']), ...(readNotes(memory) === undefined ? [] : ['upgrade-broken'])]
   const gather = async (attempts = mostAttempts): Promise<Evidence> => {
     const snapshot = takeSnapshot()
     const isOther = known === undefined ? undefined : known.uid !== session.uid

@@ -19,9 +19,9 @@ import type { Rollback } from '../../runner/execute.ts'
 import type { Step } from '../../runner/step.ts'
 import { ensureFluxInstanceApplied, ensureOperator } from '../bootstrap/steps/chart.ts'
 import { ensurePlainInstanceApplied } from '../bootstrap/steps/plain-instance.ts'
-import { endLoop, rememberedLoop } from './steps/end-loop.ts'
-import { ensureFinalizersOffIn } from '../teardown/steps/finalizers.ts'
-import { ensureInstanceLetGo, ensureUninstallOff, ensureUninstallStopped } from './steps/let-go.ts'
+import { endLoop, recordedLoop } from './steps/end-loop.ts'
+import { ensureFinalizersRemovedIn } from '../teardown/steps/finalizers.ts'
+import { ensureInstanceFinalizerRemoved, ensureUninstallDisabled, ensureUninstallStopped } from './steps/let-go.ts'
 import { ensureNamespaceGone } from '../teardown/steps/delete-namespace.ts'
 import { ensureLogin, loginPlaceOf } from './steps/login.ts'
 import { ensureControllersStopped } from '../teardown/steps/stop-controllers.ts'
@@ -29,14 +29,14 @@ import { settingsFile } from '../../connection/cluster-settings.ts'
 import type { ClusterInGit } from '../../connection/target.ts'
 import { loginWithoutTree } from './login-without-tree.ts'
 import { reinstallSteps } from './steps/reinstall.ts'
-import { ensureCrdsLetGo } from './steps/let-crds-go.ts'
-import { readTerminatingCrds, verifyCrdsLetGo, withoutCrds } from './terminating-crds.ts'
+import { ensureCrdFinalizersRemoved } from './steps/let-crds-go.ts'
+import { readTerminatingCrds, verifyCrdFinalizers, withoutCrds } from './terminating-crds.ts'
 import { RemedyNeeds } from './remedy-needs.ts'
 import { asRestored } from './as-restored.ts'
 import type { Evidence } from './evidence.ts'
 import { withoutObstacles } from './obstacles.ts'
 import { awaitNamespaceGone } from './terminating-namespace.ts'
-import { verifyInstanceLetGo, verifyLetGo, withoutInstance, withoutNamespace } from './let-go.ts'
+import { verifyInstanceFinalizers, verifyNamespaceFinalizers, withoutInstance, withoutNamespace } from './let-go.ts'
 
 /** What remedies are made of. Those that take Git and the charts check them first, and throw `blocked` with all findings. */
 export interface Remedies {
@@ -124,9 +124,9 @@ export function remediesOf(surroundings: PrepareContext<typeof restoreFlags>, ev
   const letCrdsGo = async (): Promise<readonly Step[]> => {
     const crds = await readTerminatingCrds(seen)
     if (crds.length === 0) return []
-    await verifyCrdsLetGo(seen, crds)
+    await verifyCrdFinalizers(seen, crds)
     seen = withoutCrds(seen, crds)
-    return [ensureCrdsLetGo(crds)]
+    return [ensureCrdFinalizersRemoved(crds)]
   }
   let rollback: Rollback | undefined
   return {
@@ -139,21 +139,26 @@ export function remediesOf(surroundings: PrepareContext<typeof restoreFlags>, ev
       return [...(await letCrdsGo()), ...(await installAgain())]
     },
     async recreateNamespace() {
-      await verifyLetGo(session.cluster, namespace, settings.LOCK_NAMESPACE ?? 'kube-system')
+      await verifyNamespaceFinalizers(session.cluster, namespace, settings.LOCK_NAMESPACE ?? 'kube-system')
       seen = withoutNamespace(seen, namespace)
       return [
-        ensureUninstallOff(namespace),
+        ensureUninstallDisabled(namespace),
         ensureControllersStopped(namespace),
-        ensureFinalizersOffIn(namespace),
+        ensureFinalizersRemovedIn(namespace),
         ensureNamespaceGone(namespace),
         ...(await letCrdsGo()),
         ...(await installAgain()),
       ]
     },
     async recreateInstance() {
-      if (evidence.instance !== undefined) await verifyInstanceLetGo(session.cluster, evidence.instance)
+      if (evidence.instance !== undefined) await verifyInstanceFinalizers(session.cluster, evidence.instance)
       seen = withoutInstance(seen)
-      return [ensureUninstallOff(namespace), ensureUninstallStopped(namespace), ensureInstanceLetGo(namespace), ...(await installAgain())]
+      return [
+        ensureUninstallDisabled(namespace),
+        ensureUninstallStopped(namespace),
+        ensureInstanceFinalizerRemoved(namespace),
+        ...(await installAgain()),
+      ]
     },
     async operator() {
       const { tree, operatorObjects } = await inputs()
@@ -192,7 +197,7 @@ export function remediesOf(surroundings: PrepareContext<typeof restoreFlags>, ev
       preflight.conclude()
     },
     async endLoop() {
-      const suspects = rememberedLoop(memory) === undefined ? await seenLoop(takeSnapshot(), evidence) : []
+      const suspects = recordedLoop(memory) === undefined ? await seenLoop(takeSnapshot(), evidence) : []
       return endLoop(suspects, evidence.namespace)
     },
   }

@@ -25,7 +25,7 @@ function isRunning({ controllers, operators }: FluxThere): boolean {
  * Makes sure, before anything is changed, that they go once Flux's finalizers are off their objects.
  * @throws OperatorError `blocked` with every object that someone else's finalizer holds
  */
-export async function verifyCrdsLetGo(cluster: Cluster, crds: readonly TerminatingCrd[]): Promise<void> {
+export async function verifyCrdFinalizers(cluster: Cluster, crds: readonly TerminatingCrd[]): Promise<void> {
   const preflight = createPreflight(cluster.signal)
   await preflight.check(
     () =>

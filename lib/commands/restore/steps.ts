@@ -1,5 +1,5 @@
 import type { Capture, Role } from '../../capture/capture.ts'
-import { atOnce, changeBack, type EntryComparison, compareAll, putBack, type Comparison } from '../../capture/compare.ts'
+import { atOnce, revertObject, type EntryComparison, compareAll, restoreEntry, type Comparison } from '../../capture/compare.ts'
 import type { Cluster } from '../../kubernetes/client.ts'
 import { nameOf } from '../../kubernetes/objects.ts'
 import { inParallel } from '../../base/parallel.ts'
@@ -53,8 +53,8 @@ function ensureRestored({ open, file, identityFile }: RestoreSource, roles: read
       let restored = 0
       const all = await judged(run)
       await inParallel(all, atOnce, async ({ entry, verdict }) => {
-        if (verdict.is === 'missing') await putBack(run.cluster, entry)
-        else if (verdict.is === 'different') await changeBack(run.cluster, entry, verdict.live)
+        if (verdict.is === 'missing') await restoreEntry(run.cluster, entry)
+        else if (verdict.is === 'different') await revertObject(run.cluster, entry, verdict.live)
         restored += 1
         if (restored % 100 === 0) progress(`${restored} of ${all.length}`)
       })

@@ -5,7 +5,7 @@ import { captureFlags, type CaptureKeys, captureKeys, type Decryptor, splitList 
 import { findNamed } from '../../capture/include.ts'
 import type { Values } from '../../terminal/flags.ts'
 import type { PrepareContext } from '../../runner/run-change.ts'
-import { notedCapture } from './steps/capture.ts'
+import { recordedCapture } from './steps/capture.ts'
 import { notice, type Preflight } from '../../preflight/preflight.ts'
 
 /** What a teardown will capture before it destroys anything. */
@@ -33,7 +33,7 @@ export async function planCapture(
   const keys = await preflight.learn(() => captureKeys({ own, settings, target, redactor }))
   const { 'copy-to': named } = own
   const copy = await preflight.learn(async () =>
-    named === undefined ? '' : destinationOf(named, target.context, false, notedCapture(memory)?.checksum),
+    named === undefined ? '' : destinationOf(named, target.context, false, recordedCapture(memory)?.checksum),
   )
   const include = await preflight.learn(() => findNamed(cluster, namespace, splitList(own.include ?? '')))
   if (include === undefined) return undefined

@@ -20,7 +20,7 @@ import { checkOwnedByFlux } from './checks/owned-by-flux.ts'
 import { checkRights } from '../../preflight/rights.ts'
 import { teardownRights } from './checks/rights.ts'
 import { readComesBack } from './comes-back.ts'
-import { noteTeardown, teardownNotes } from './state.ts'
+import { recordTeardown, teardownNotes } from './state.ts'
 import { planCapture, type PlannedCapture } from './capture-plan.ts'
 
 export const teardownFlags = {
@@ -102,7 +102,7 @@ export async function prepareTeardown(surroundings: PrepareContext<typeof teardo
       ? []
       : [`the values of a Helm release are deleted with it; save them first: ${comesBack.keepFirst}`]),
   ]
-  if (comesBack !== undefined) noteTeardown(memory, { comesBack })
+  if (comesBack !== undefined) recordTeardown(memory, { comesBack })
   return { namespace, keepsNamespace, ownedObjects: all, isGone, capture, notices }
 }
 

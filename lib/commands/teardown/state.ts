@@ -45,6 +45,6 @@ export function teardownNotes(memory: RunState): TeardownNotes {
 }
 
 /** Adds to the notes; on disk when it returns. */
-export function noteTeardown(memory: RunState, more: Partial<TeardownNotes>): void {
+export function recordTeardown(memory: RunState, more: Partial<TeardownNotes>): void {
   memory.write({ teardown: { ...teardownNotes(memory), ...more } })
 }

@@ -5,8 +5,8 @@ import type { StepSequence, Rollback } from '../../runner/execute.ts'
 import type { DocumentFields } from '../../runner/report.ts'
 import type { StepContext } from '../../runner/step.ts'
 import type { ObservingStep, Step } from '../../runner/step.ts'
-import { captureSections, ensureCaptured, notedCapture } from './steps/capture.ts'
-import { ensureFinalizersOff } from './steps/finalizers.ts'
+import { captureSections, ensureCaptured, recordedCapture } from './steps/capture.ts'
+import { ensureFinalizersRemoved } from './steps/finalizers.ts'
 import { recordFingerprint } from './steps/fingerprint.ts'
 import { ensureHelmIdle } from './steps/helm-idle.ts'
 import { ensureClusterScopedGone, ensureContentGone } from './steps/delete-objects.ts'
@@ -14,7 +14,7 @@ import { ensureCrdsGone } from './steps/delete-crds.ts'
 import { startNamespaceDeletion, ensureNamespaceGone } from './steps/delete-namespace.ts'
 import { ensureReconciliationDisabled, ensureReconciliationEnabled } from './steps/disable-reconciliation.ts'
 import { ensureControllersStopped, ensureOperatorStopped, ensureStarted } from './steps/stop-controllers.ts'
-import { noteTeardown, teardownNotes } from './state.ts'
+import { recordTeardown, teardownNotes } from './state.ts'
 import { type Proof, verifyNoResidue, verifySurvival } from './steps/verify-gone.ts'
 import type { Survival } from '../../continuity/compare.ts'
 import type { Target } from '../../connection/target.ts'
@@ -44,7 +44,7 @@ export function teardown(inputs: TeardownInputs, memory: RunState, afterCapture:
     recordFingerprint(namespace, ownedObjects, isGone),
     ...(capture === undefined ? [] : [ensureCaptured({ ...capture, isFinal }), ...afterCapture]),
     ...(keepsNamespace ? [] : [startNamespaceDeletion(namespace, ownedObjects)]),
-    ensureFinalizersOff(),
+    ensureFinalizersRemoved(),
     ensureCrdsGone(),
     keepsNamespace ? ensureContentGone(namespace, ownedObjects) : ensureNamespaceGone(namespace),
     ensureClusterScopedGone(namespace, ownedObjects),
@@ -65,7 +65,7 @@ function rememberReturn(step: Step): Step {
   return {
     ...step,
     async apply(run, progress) {
-      if (teardownNotes(run.memory).passedReturn === undefined) noteTeardown(run.memory, { passedReturn: new Date().toISOString() })
+      if (teardownNotes(run.memory).passedReturn === undefined) recordTeardown(run.memory, { passedReturn: new Date().toISOString() })
       await step.apply(run, progress)
     },
   }
@@ -87,7 +87,7 @@ export function teardownRollback(namespace: string, memory: RunState): Rollback 
 export function teardownStopped(memory: RunState): ReturnType<NonNullable<StepSequence['ifStopped']>> {
   const { passedReturn, isOver } = teardownNotes(memory)
   if (passedReturn === undefined) return undefined
-  const file = notedCapture(memory)?.file
+  const file = recordedCapture(memory)?.file
   const flux = isOver === undefined ? 'Flux is partly gone' : 'Flux was removed, and is not completely restored'
   const kept = file === undefined ? '' : `; the capture is ${file}`
   return { state: `${flux}; the workloads that it deployed keep running. From here the run can only be resumed${kept}` }
@@ -130,7 +130,7 @@ export function summarizeTeardown(
   { where }: Pick<Target, 'where'>,
   { survival }: Pick<Proof, 'survival'>,
 ): string[] {
-  const file = notedCapture(memory)?.file
+  const file = recordedCapture(memory)?.file
   const { comesBack } = teardownNotes(memory)
   const restore = file === undefined ? [] : [`  npx zx scripts/restore.ts ${where} --from ${shellQuote(file)}`]
   const commands = comesBack === undefined ? [`npx zx scripts/bootstrap.ts ${where}`] : comesBack.commands

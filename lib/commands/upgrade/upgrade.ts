@@ -10,9 +10,9 @@ import type { Baseline } from './judge-objects.ts'
 import { rollbackImages, upgradeImages } from './image-checks.ts'
 import { checkImages } from './steps/image-check.ts'
 import { ensureMigrated } from './steps/migrate-apis.ts'
-import { ensureApplierResumed, ensureApplierSuspended, ensurePutBack } from './steps/roll-back.ts'
-import { ensureManifestsPutBack } from './steps/put-back-manifests.ts'
-import { CannotGoBack } from './steps/stored-versions.ts'
+import { ensureApplierResumed, ensureApplierSuspended, ensureRolledBack } from './steps/roll-back.ts'
+import { ensureManifestsRolledBack } from './steps/put-back-manifests.ts'
+import { RollbackRefused } from './steps/stored-versions.ts'
 import { awaitRollout } from './steps/rollout.ts'
 import { type Expected, verifyVersions } from './steps/verify-versions.ts'
 import type { Step } from '../../runner/step.ts'
@@ -81,7 +81,7 @@ export function upgrade(
 function reportState(stage: UpgradeStage, notes: UpgradeNotes, at: BranchVersions): NonNullable<Rollback['ifFailed']> {
   return async ({ cluster }, thrown) => ({
     state: await describeState(cluster, notes.place, at).catch((error: unknown) => `the cluster cannot be read: ${messageOf(error)}`),
-    remedy: (thrown instanceof CannotGoBack ? thrown.remedy : undefined) ?? commandsOf(stage, notes).join('\n    '),
+    remedy: (thrown instanceof RollbackRefused ? thrown.remedy : undefined) ?? commandsOf(stage, notes).join('\n    '),
   })
 }
 
@@ -98,7 +98,7 @@ export function rollbackSteps(stage: UpgradeStage, notes: UpgradeNotes, options:
   const at: BranchVersions = followed(change)
   return [
     ensureApplierSuspended(place, () => note(memory, { isGoingBack: true })),
-    putBack(notes, { ran, arrived }),
+    rollBackStep(notes, { ran, arrived }),
     ensureReverted(change, at, () => commandsOf(stage, notes)),
     ...(branch === undefined ? [] : [awaitMerge(change, `${branch}-rollback`, at)]),
     ...(ran ? [ensureFetched(place, change.remote, from.flux, at.commit)] : []),
@@ -112,12 +112,12 @@ export function rollbackSteps(stage: UpgradeStage, notes: UpgradeNotes, options:
   ]
 }
 
-/** What brings the old controllers back in the cluster alone: the FluxInstance, or Flux's own manifests. */
-function putBack(notes: UpgradeNotes, options: { ran: boolean; arrived: () => void }): Step {
+/** What restores the old controllers in the cluster only: the FluxInstance, or Flux's own manifests. */
+function rollBackStep(notes: UpgradeNotes, options: { ran: boolean; arrived: () => void }): Step {
   const { from, to, place, served, images, newImages, instance, manifests } = notes
   const former = { place, version: from.flux, served, images, leftImages: newImages, ...options }
-  if (manifests !== undefined) return ensureManifestsPutBack({ ...former, manifests })
-  return ensurePutBack({ ...former, instance, isReinstall: isNewerMinor(to.flux, from.flux) })
+  if (manifests !== undefined) return ensureManifestsRolledBack({ ...former, manifests })
+  return ensureRolledBack({ ...former, instance, isReinstall: isNewerMinor(to.flux, from.flux) })
 }
 
 /** Back to other versions because a person wants it: the same way, in the other direction of what was checked. */

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { type Entry, entryText } from '../../../lib/capture/capture.ts'
-import { changeBack, compareAll, putBack } from '../../../lib/capture/compare.ts'
+import { revertObject, compareAll, restoreEntry } from '../../../lib/capture/compare.ts'
 import { type Cluster, clusterAt } from '../../../lib/kubernetes/client.ts'
 import { kinds, type KubeObject, parseObject } from '../../../lib/kubernetes/objects.ts'
 import { socketEndpoint } from '../../../lib/kubernetes/transport.ts'
@@ -33,7 +33,7 @@ function clusterWith(live: KubeObject | undefined): { cluster: Cluster; written:
 
 test('what Rancher has noted on the old namespace is not put on the new one; its project is', async () => {
   const { cluster, written } = clusterWith(undefined)
-  await putBack(cluster, entry)
+  await restoreEntry(cluster, entry)
   expect(written[0]?.metadata.annotations).toEqual(project)
 })
 
@@ -47,7 +47,7 @@ test('what it has noted on the new one is not a difference, and stays through a 
     is: 'different',
     fields: ['metadata.annotations[field.cattle.io/projectId]'],
   })
-  await changeBack(cluster, entry, live)
+  await revertObject(cluster, entry, live)
   expect(written[0]?.metadata).toMatchObject({ uid: '1', annotations: { ...project, ...noted } })
   expect(Object.keys(written[0]?.metadata.annotations ?? {})).toHaveLength(2)
 })

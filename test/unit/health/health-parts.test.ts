@@ -7,7 +7,7 @@ import { parseObject } from '../../../lib/kubernetes/objects.ts'
 import { fluxKinds } from '../../../lib/flux/kinds.ts'
 import { parseFluxObject } from '../../../lib/flux/object.ts'
 import { isRequestAlone } from '../../../lib/flux/reconcile-request.ts'
-import { handOver, takenAway } from '../../../lib/commands/health-check/hand-over-fields.ts'
+import { handOver, removedFields } from '../../../lib/commands/health-check/hand-over-fields.ts'
 import { probesNamed } from '../../../lib/health/all-probes.ts'
 import { problems, sectionOf } from '../../../lib/health/problems.ts'
 import { showProbes } from '../../../lib/health/print.ts'
@@ -46,7 +46,7 @@ describe('what a foreign manager owns goes to the owner', () => {
     const metadata = { name: 'shop', labels: { 'kustomize.toolkit.fluxcd.io/name': 'apps' } }
     const fieldsV1 = { 'f:spec': { 'f:suspend': {}, 'f:url': {}, 'f:interval': {} } }
     const object = parseObject({ ...fluxKinds.gitRepository, metadata: { ...metadata, managedFields: [{ ...hand, fieldsV1 }, own] } })
-    expect(takenAway(object, ['kubectl-edit'])).toEqual(['spec.url'])
+    expect(removedFields(object, ['kubectl-edit'])).toEqual(['spec.url'])
   })
   test('nothing where there is none', () => {
     expect(handOver([own], ['kubectl-edit'], 'kustomize-controller')).toEqual([own])

@@ -5,7 +5,7 @@ import { parseObject } from '../../../lib/kubernetes/objects.ts'
 import { socketEndpoint } from '../../../lib/kubernetes/transport.ts'
 import { fluxKinds } from '../../../lib/flux/kinds.ts'
 import { heldOf } from '../../../lib/flux/held-objects.ts'
-import { takeOff } from '../../../lib/commands/teardown/steps/finalizers.ts'
+import { removeFinalizers } from '../../../lib/commands/teardown/steps/finalizers.ts'
 
 const own = 'finalizers.fluxcd.io'
 
@@ -33,7 +33,7 @@ function contested(times: number): { cluster: Cluster; story: unknown[]; run: (t
       return Promise.resolve(first)
     },
   }
-  return { cluster, story, run: (timeout) => takeOff(cluster, heldOf(first), timeout) }
+  return { cluster, story, run: (timeout) => removeFinalizers(cluster, heldOf(first), timeout) }
 }
 
 test('an object that another writes to meanwhile is checked again, and keeps the finalizer that came', async () => {

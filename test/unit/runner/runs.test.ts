@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { chooseRun, verifySameCluster } from '../../../lib/runner/resume.ts'
 import { startOf } from '../../../lib/process/process-start.ts'
-import { contextFolder, findInterrupted, remember, rememberCluster } from '../../../lib/runner/run-store.ts'
+import { contextFolder, findInterrupted, remember, recordCluster } from '../../../lib/runner/run-store.ts'
 
 const context = 'arn:aws:eks:eu-west-1:1:cluster/infra'
 /** A pid that no process has: above what Linux and macOS give. */
@@ -96,7 +96,7 @@ describe('what a run remembers', () => {
 describe('a name that means another cluster now', () => {
   const saying = 'npx zx scripts/recover.ts --context infra --new-cluster'
   test('is refused, unless the person says that it is meant', async () => {
-    rememberCluster(home, context, { uid: 'one', server: 'https://infra' })
+    recordCluster(home, context, { uid: 'one', server: 'https://infra' })
     await verifySameCluster(place(), false, saying)
     await expect(verifySameCluster(place('two'), false, saying)).rejects.toMatchObject({
       kind: 'blocked',

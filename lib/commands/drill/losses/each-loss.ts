@@ -95,7 +95,7 @@ async function begin(stage: LossStage, place: DrillTarget, lab: LabPowers, isCon
   const waiting = stage.console.wait('the healthy state that each loss starts from')
   try {
     const environment = environmentOf(stage, place, (text) => waiting.on(text))
-    if (isContinued) return await putBack(stage, lab, (text) => waiting.on(text))
+    if (isContinued) return await resetLab(stage, lab, (text) => waiting.on(text))
     await reachGoodState(stage, place, environment.problem, (text) => waiting.on(text))
     await environment.ensureCanary()
     await lab.snapshot(snapshot)
@@ -120,7 +120,7 @@ async function rehearseRound(
     if (isMet(outcome)) waiting.success(describe(title, outcome))
     else waiting.failure(describe(title, outcome))
     const isClean = isMet(outcome) && outcome.survived && outcome.healedBy !== 'nobody'
-    if (!isClean) await putBack(stage, lab, progress)
+    if (!isClean) await resetLab(stage, lab, progress)
     return outcome
   } finally {
     waiting.stop()
@@ -155,7 +155,7 @@ function lossEnvironment(stage: LossStage, place: DrillTarget, progress: (text: 
 }
 
 /** Everything as it was at the beginning, clusters and Git, and all healthy. */
-async function putBack(stage: LossStage, lab: LabPowers, progress: (text: string) => void): Promise<void> {
+async function resetLab(stage: LossStage, lab: LabPowers, progress: (text: string) => void): Promise<void> {
   progress('resetting the lab')
   await lab.reset(snapshot)
   const deadline = Date.now() + Math.min(stage.timeout, 3 * minute)

@@ -21,8 +21,8 @@ import { type FleetRun, makeRunFolder } from '../fleet-run.ts'
 import { blockedBy, chooseWaves } from '../open-fleet.ts'
 import { commandNamed, effectOf } from '../prepare-fleet.ts'
 import { carryOutWaves } from './carry-out-waves.ts'
-import { readKnownClusters, rememberClusters } from './known-clusters.ts'
-import { type FoundKubeconfig, lookAtKubeconfigs } from './kubeconfigs.ts'
+import { readKnownClusters, recordClusters } from './known-clusters.ts'
+import { type FoundKubeconfig, checkKubeconfigs } from './kubeconfigs.ts'
 import { openInCluster, pathInPod, variableOf } from './places.ts'
 import { keepIn, readRunObject, type RunKeeper, type RunObject } from './run-object.ts'
 
@@ -108,7 +108,7 @@ async function preflight(
   { commands, cluster, namespace, redactor, console, signal }: Conductor,
 ): Promise<OperatorError | undefined> {
   const clusters = waves.flatMap((wave) => wave.clusters)
-  const { seen, findings } = await lookAtKubeconfigs(clusters, {
+  const { seen, findings } = await checkKubeconfigs(clusters, {
     find: (one) => mounted(one, namespace),
     folder: join(tmpdir(), 'looks'),
     effect: effectOf({ ...run, command: commandNamed(run.command, commands) }),
@@ -118,7 +118,7 @@ async function preflight(
   })
   if (findings.length > 0) return blockedBy({ path: run.file }, findings)
   for (const warning of warningsOf(seen)) console.warning(warning)
-  await rememberClusters(cluster, namespace, seen)
+  await recordClusters(cluster, namespace, seen)
   return undefined
 }
 

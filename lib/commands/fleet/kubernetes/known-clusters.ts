@@ -24,7 +24,7 @@ export async function readKnownClusters(cluster: Cluster, namespace: string): Pr
 }
 
 /** Remembers the clusters that answered, beside those that are known. */
-export async function rememberClusters(cluster: Cluster, namespace: string, seen: readonly SeenCluster[]): Promise<void> {
+export async function recordClusters(cluster: Cluster, namespace: string, seen: readonly SeenCluster[]): Promise<void> {
   const entries = seen.flatMap(({ cluster: { context }, uid, server }) =>
     // A context may be an ARN, and the key of a ConfigMap takes no slash and no colon.
     uid === undefined ? [] : [[Buffer.from(context).toString('base64url'), JSON.stringify({ context, uid, server })] as const],

@@ -65,7 +65,7 @@ const atOnce = 16
  * Asks every cluster who it is, by the kubeconfig of its Secret. Nothing is changed.
  * @returns the clusters, and all that blocks the run; a cluster that does not answer does not
  */
-export async function lookAtKubeconfigs(
+export async function checkKubeconfigs(
   clusters: readonly FleetCluster[],
   options: LookOptions,
 ): Promise<{ readonly seen: readonly SeenCluster[]; readonly findings: readonly FileFinding[] }> {

@@ -9,7 +9,7 @@ import type { Effect } from '../fleet-commands.ts'
 import { fleetConsent } from '../fleet-consent.ts'
 import type { Wave } from '../fleet-file.ts'
 import { showFleetPlan } from '../fleet-plan.ts'
-import { twinsIn } from '../fleet-preflight.ts'
+import { duplicateClusters } from '../fleet-preflight.ts'
 import { openProgress } from '../fleet-progress.ts'
 import { type KeptRun, keepRun, makeRunFolder } from '../fleet-run.ts'
 import type { FleetTools } from '../fleet-tools.ts'
@@ -63,7 +63,7 @@ function show({ kept, waves, seen, command }: Extract<Prepared, { is: 'ready' }>
   const done = clusters.flatMap(({ name }) => (clusterState(run.clusters[name]) === 'done' ? [name] : []))
   const words = [run.command, ...flagWords(run.own)]
   showFleetPlan(given['dry-run'] === true ? console.answer : console, { words, file: run.file, digest: run.digest, waves, seen, done })
-  for (const { what } of twinsIn(seen)) console.warning(what)
+  for (const { what } of duplicateClusters(seen)) console.warning(what)
   const { context = '', namespace = '', image = '' } = run.kubernetes ?? {}
   console.line(`by Jobs in the namespace ${namespace} of ${context}, image ${image}`)
   return effectOf({ ...run, command })

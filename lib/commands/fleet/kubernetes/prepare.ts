@@ -19,7 +19,7 @@ import { blockedBy, chooseWaves } from '../open-fleet.ts'
 import { commandNamed, defined, effectOf, newFleet } from '../prepare-fleet.ts'
 import { conductorState } from './follow-run.ts'
 import { readKnownClusters } from './known-clusters.ts'
-import { type FoundKubeconfig, lookAtKubeconfigs } from './kubeconfigs.ts'
+import { type FoundKubeconfig, checkKubeconfigs } from './kubeconfigs.ts'
 import type { Management } from './management.ts'
 import { lastRunObject, readRunObject, type RunObject } from './run-object.ts'
 
@@ -188,7 +188,7 @@ async function look(
   const waiting = console.wait(`checking ${clusters.length} clusters`)
   try {
     const secrets = new Map(await Promise.all(clusters.map(async (one) => [one.name, await readSecret(one, management)] as const)))
-    const { seen, findings } = await lookAtKubeconfigs(clusters, {
+    const { seen, findings } = await checkKubeconfigs(clusters, {
       find: ({ name }) => secrets.get(name) ?? { problem: '' },
       folder: join(folder, 'kubeconfigs'),
       effect,

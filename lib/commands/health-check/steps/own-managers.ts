@@ -1,7 +1,7 @@
 import { getMetadata } from '../../../kubernetes/metadata.ts'
 import { kindArgument, nameOf } from '../../../kubernetes/objects.ts'
 import { findForeign } from '../../../health/foreign-managers.ts'
-import { handOverAll, takenAway } from '../hand-over-fields.ts'
+import { handOverAll, removedFields } from '../hand-over-fields.ts'
 import type { Snapshot } from '../../../health/snapshot.ts'
 import { inParallel } from '../../../base/parallel.ts'
 import type { Step } from '../../../runner/step.ts'
@@ -26,7 +26,7 @@ export function ensureOwnManagers(takeSnapshot: () => Snapshot): Step {
       const place = first?.ref.namespace === undefined ? '' : ` --namespace ${first.ref.namespace}`
       const lost = await inParallel(found, 32, async ({ ref, managers }) => {
         const object = await getMetadata(cluster, ref)
-        const paths = object === undefined ? [] : takenAway(object, managers)
+        const paths = object === undefined ? [] : removedFields(object, managers)
         return paths.length === 0 ? [] : [`${nameOf(ref)}: ${paths.join(', ')}`]
       })
       const taken = lost.flat()

@@ -4,7 +4,7 @@ import { helmReleases, kustomizations, others, sources } from '../../../health/p
 import type { Snapshot } from '../../../health/snapshot.ts'
 import { fluxKinds } from '../../../flux/kinds.ts'
 import type { Step } from '../../../runner/step.ts'
-import { noteRebuild, rebuildNotes } from '../state.ts'
+import { recordRebuild, rebuildNotes } from '../state.ts'
 
 /** Alerts come late and go late: they say nothing of this very moment. */
 const probes = allProbes.filter(({ id }) => id !== 'alerts')
@@ -13,7 +13,7 @@ const probes = allProbes.filter(({ id }) => id !== 'alerts')
 const deployed = [sources, kustomizations, helmReleases, others]
 
 /** Notes which of Flux's objects are unhealthy before anything is touched. */
-export function noteHealth(snapshot: () => Snapshot): Step {
+export function recordHealth(snapshot: () => Snapshot): Step {
   return {
     id: 'health-before',
     title: 'Record which objects of Flux are unhealthy now',
@@ -29,7 +29,7 @@ export function noteHealth(snapshot: () => Snapshot): Step {
       return Promise.resolve({ is: 'done', detail: before.length === 0 ? 'nothing is' : before.join(', ') })
     },
     async apply({ memory }) {
-      noteRebuild(memory, { sick: await inTrouble(snapshot(), deployed) })
+      recordRebuild(memory, { sick: await inTrouble(snapshot(), deployed) })
     },
   }
 }

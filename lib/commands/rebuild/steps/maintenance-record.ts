@@ -3,7 +3,7 @@ import { branchOf, type Remote } from '../../../tools/git.ts'
 import { inClone } from '../../../tools/git-clone.ts'
 import type { RunState } from '../../../runner/run-state.ts'
 import type { Step } from '../../../runner/step.ts'
-import { describeAway, noteRebuild, rebuildNotes } from '../state.ts'
+import { describeDowntime, recordRebuild, rebuildNotes } from '../state.ts'
 import type { Proof } from '../../teardown/steps/verify-gone.ts'
 
 const path = (): string => `docs/maintenance/${new Date().getUTCFullYear()}.md`
@@ -39,14 +39,14 @@ export function ensureRecorded(remote: Remote, folder: string, cluster: string, 
         const text = (await clone.history(path())).length === 0 ? header : await clone.read(path())
         const commit = await clone.commit(path(), `${text.trimEnd()}\n${line}\n`, `Record a ${run.script}`)
         await clone.push(branch)
-        noteRebuild(run.memory, { recordedIn: commit })
+        recordRebuild(run.memory, { recordedIn: commit })
       })
     },
   }
 }
 
 function lineOf({ script, memory }: { script: string; memory: RunState }, cluster: string, { survival }: Proof): string {
-  const { stoppedAt, away } = describeAway(memory)
+  const { stoppedAt, away } = describeDowntime(memory)
   const survivors = survival === undefined ? '' : `${survival.checked}`
   return `| ${stoppedAt} | ${script} | ${cluster} | done | ${away} | ${survivors} |`
 }

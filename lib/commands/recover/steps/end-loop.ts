@@ -27,7 +27,7 @@ export type Loop = v.InferOutput<typeof loopSchema>
 const notesSchema = v.object({ loop: v.optional(loopSchema) })
 
 /** The loop that a run was ending before it was interrupted: suspended, it cannot be seen any more. */
-export function rememberedLoop(memory: RunState): Loop | undefined {
+export function recordedLoop(memory: RunState): Loop | undefined {
   return v.parse(notesSchema, memory.read()).loop
 }
 
@@ -40,7 +40,7 @@ export function endLoop(suspects: readonly Suspect[], namespace: string): Step[]
   const course: LoopState = {
     hasEnded: false,
     isOver: async (run) =>
-      rememberedLoop(run.memory) === undefined && (course.hasEnded || (await suspended(run, doersOf(suspects), false)).length === 0),
+      recordedLoop(run.memory) === undefined && (course.hasEnded || (await suspended(run, doersOf(suspects), false)).length === 0),
   }
   return [suspend(suspects, source, course), awaitFix(source, course), resume(source, course)]
 }
@@ -81,7 +81,7 @@ function suspend(suspects: readonly Suspect[], source: Ref, course: LoopState): 
     title: 'Suspend what loops',
     risk: 'change',
     async check(run) {
-      const loop = rememberedLoop(run.memory)
+      const loop = recordedLoop(run.memory)
       if (loop?.isSuspended === true) return { is: 'done', detail: `${listed(loop.by)} suspended` }
       if (await course.isOver(run)) return { is: 'done', detail: 'it does not continue, so nothing was suspended' }
       const running = await suspended(run, loop?.by ?? doersOf(suspects), false)
@@ -94,7 +94,7 @@ function suspend(suspects: readonly Suspect[], source: Ref, course: LoopState): 
     },
     async apply(run, progress) {
       const { cluster, memory } = run
-      if (rememberedLoop(memory) === undefined) {
+      if (recordedLoop(memory) === undefined) {
         const revision = await revisionFollowed(cluster, source) // before: a commit that comes meanwhile may be the fix
         const seen = await prove(run, suspects, progress)
         // Anyone who was suspended meanwhile was so by a person: it is not resumed either.
@@ -105,7 +105,7 @@ function suspend(suspects: readonly Suspect[], source: Ref, course: LoopState): 
         // First: what is suspended and not remembered nobody would resume.
         memory.write({ loop: { by: by.map((ref) => ({ namespace: '', ...ref })), changes, revision, isSuspended: false } })
       }
-      const loop = rememberedLoop(memory)
+      const loop = recordedLoop(memory)
       if (loop === undefined) return
       await setSuspended(run, loop.by, true)
       memory.write({ loop: { ...loop, isSuspended: true } })
@@ -136,7 +136,7 @@ function awaitFix(source: Ref, course: LoopState): Step {
     risk: 'safe',
     async check(run) {
       const { cluster, memory } = run
-      const loop = rememberedLoop(memory)
+      const loop = recordedLoop(memory)
       if (await course.isOver(run)) return { is: 'done', detail: 'nothing to fix' }
       if (loop === undefined) return { is: 'waiting', on: 'a commit' }
       const now = await revisionFollowed(cluster, source)
@@ -157,7 +157,7 @@ function resume(source: Ref, course: LoopState): Step {
     title: 'Resume what was suspended',
     risk: 'change',
     async check(run) {
-      const loop = rememberedLoop(run.memory)
+      const loop = recordedLoop(run.memory)
       if (await course.isOver(run)) return { is: 'done', detail: 'nothing was' }
       if (loop === undefined) return { is: 'waiting', on: 'what is suspended before' }
       const still = await suspended(run, loop.by, true)
@@ -175,7 +175,7 @@ function resume(source: Ref, course: LoopState): Step {
     /** Not every commit is the repair: whether it is shows when they run, and if they go round again they are suspended again. */
     async apply(run, progress) {
       for (;;) {
-        const loop = rememberedLoop(run.memory)
+        const loop = recordedLoop(run.memory)
         if (loop === undefined) return
         await setSuspended(run, loop.by, false)
         progress(`asking ${listed(loop.by)} to reconcile, to see whether that was the fix`)

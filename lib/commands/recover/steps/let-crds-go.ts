@@ -6,7 +6,7 @@ import { type HeldObject, readHeldObjects } from '../../../flux/held-objects.ts'
 import type { Cluster } from '../../../kubernetes/client.ts'
 import { kindArgument, kinds, type KubeObject, nameOf } from '../../../kubernetes/objects.ts'
 import type { Step } from '../../../runner/step.ts'
-import { takeOff } from '../../teardown/steps/finalizers.ts'
+import { removeFinalizers } from '../../teardown/steps/finalizers.ts'
 
 /** A CustomResourceDefinition that is being deleted. */
 export interface TerminatingCrd {
@@ -37,7 +37,7 @@ export async function heldIn(cluster: Cluster, crds: readonly TerminatingCrd[]):
  * Takes Flux's finalizers off the objects of kinds that are being deleted, with nothing of Flux running: what they deployed stays, and who
  * makes them again finds it. Waits until the definitions are gone, which can be applied again only then.
  */
-export function ensureCrdsLetGo(crds: readonly TerminatingCrd[]): Step {
+export function ensureCrdFinalizersRemoved(crds: readonly TerminatingCrd[]): Step {
   const names = crds.map(({ name }) => name)
   const left = async (cluster: Cluster): Promise<TerminatingCrd[]> =>
     terminatingIn(await readFluxCrds(cluster)).filter(({ name }) => names.includes(name))
@@ -63,7 +63,7 @@ export function ensureCrdsLetGo(crds: readonly TerminatingCrd[]): Step {
     },
     async apply({ cluster, timeout }) {
       const own = (await heldIn(cluster, await left(cluster))).filter(({ hasOwn }) => hasOwn)
-      await inParallel(own, 32, (one) => takeOff(cluster, one, timeout))
+      await inParallel(own, 32, (one) => removeFinalizers(cluster, one, timeout))
     },
     watches: [{ kind: kinds.crd, query: {} }],
   }

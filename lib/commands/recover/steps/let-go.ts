@@ -4,7 +4,7 @@ import { isReconcileDisabled, reconcileAnnotation } from '../../../flux/annotati
 import { type KubeObject, nameOf } from '../../../kubernetes/objects.ts'
 import { fluxKinds } from '../../../flux/kinds.ts'
 import type { Step } from '../../../runner/step.ts'
-import { takeOff } from '../../teardown/steps/finalizers.ts'
+import { removeFinalizers } from '../../teardown/steps/finalizers.ts'
 import { podsOf } from '../../../flux/components.ts'
 import { ensureOperatorStopped } from '../../teardown/steps/stop-controllers.ts'
 import { instanceIn } from '../../../flux/refs.ts'
@@ -13,7 +13,7 @@ import { instanceIn } from '../../../flux/refs.ts'
  * Has the operator leave all of Flux alone when it finds its FluxInstance deleted: of a suspended one it only takes its finalizer off
  * (flux-operator internal/controller/fluxinstance_uninstaller.go). Not waited for: it may be away, or in a namespace without Events.
  */
-export function ensureUninstallOff(namespace: string): Step {
+export function ensureUninstallDisabled(namespace: string): Step {
   const ref = instanceIn(namespace)
   return {
     id: 'instance-disabled',
@@ -50,7 +50,7 @@ export function ensureUninstallStopped(namespace: string): Step {
 }
 
 /** Takes the operator's finalizer off a FluxInstance that is being deleted, with the operator away; controllers and CRDs stay. */
-export function ensureInstanceLetGo(namespace: string): Step {
+export function ensureInstanceFinalizerRemoved(namespace: string): Step {
   const ref = instanceIn(namespace)
   return {
     id: 'instance-let-go',
@@ -79,7 +79,7 @@ export function ensureInstanceLetGo(namespace: string): Step {
       if (instance === undefined || !isTerminating(instance)) return
       // An operator that was started meanwhile takes it off itself: the FluxInstance is suspended.
       if ((await podsOf(cluster, namespace, 'operator')).length > 0) return
-      await takeOff(cluster, heldOf(instance), timeout)
+      await removeFinalizers(cluster, heldOf(instance), timeout)
     },
     watches: [{ kind: fluxKinds.fluxInstance, query: { namespace } }],
   }

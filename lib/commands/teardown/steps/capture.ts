@@ -29,25 +29,25 @@ const noteSchema = v.object({
 type Note = NonNullable<v.InferOutput<typeof noteSchema>['capture']>
 
 /** The capture that a run noted: `file` is where it is. Undefined where it has made none. */
-export function notedCapture(memory: RunState): Note | undefined {
+export function recordedCapture(memory: RunState): Note | undefined {
   return v.parse(noteSchema, memory.read()).capture
 }
 
 /** Whether the capture that the run noted carries an object; each where there is none yet, or an earlier version made it: preflight has judged. */
 export function isCarriedBy(memory: RunState): (ref: Ref) => boolean {
-  const carried = notedCapture(memory)?.carries
+  const carried = recordedCapture(memory)?.carries
   return (ref) => carried === undefined || carried.includes(identityOf(ref))
 }
 
 /** What the report says of it; nothing where the run has made none. */
 export function captureSections(memory: RunState): NonNullable<DocumentFields['sections']> {
-  const note = notedCapture(memory)
+  const note = recordedCapture(memory)
   return note === undefined ? [] : [{ title: 'The capture', lines: [`It holds ${note.holds}.`, '', ...fileLines(note)] }]
 }
 
 /** Opens the capture that a run noted. Throws OperatorError where it has made none, or it cannot be opened. */
-export async function openNoted(memory: RunState, decryptor: Decryptor): Promise<Capture> {
-  const note = notedCapture(memory)
+export async function openRecordedCapture(memory: RunState, decryptor: Decryptor): Promise<Capture> {
+  const note = recordedCapture(memory)
   if (note === undefined) throw new OperatorError('this run has made no capture to restore from')
   return openCapture(note.file, decryptor)
 }
@@ -76,7 +76,7 @@ export function ensureCaptured({ request, keys, copyTo, isFinal }: CaptureInputs
     title: 'Capture what Flux needs to start again',
     risk: 'safe',
     async check({ memory, where }) {
-      const note = notedCapture(memory)
+      const note = recordedCapture(memory)
       if (note !== undefined && (isMade || isFinal())) return statusOf(note, where)
       if (isFinal()) return gone('Flux is partly removed, but this run has recorded no capture', where)
       return {

@@ -5,7 +5,7 @@ import { fluxKinds } from '../../../flux/kinds.ts'
 import { readinessOf } from '../../../flux/readiness.ts'
 import type { Step } from '../../../runner/step.ts'
 import { podsOf } from '../../../flux/components.ts'
-import { noteTeardown, teardownNotes } from '../state.ts'
+import { recordTeardown, teardownNotes } from '../state.ts'
 import { isReconcileDisabled, reconcileAnnotation } from '../../../flux/annotations.ts'
 import { requestReconcile } from '../../../flux/reconcile-request.ts'
 import { instanceIn } from '../../../flux/refs.ts'
@@ -44,7 +44,7 @@ export function ensureReconciliationDisabled(namespace: string): Step {
       const instance = await cluster.get(ref)
       if (instance === undefined) return
       const annotation = instance.metadata.annotations[reconcileAnnotation] ?? null
-      noteTeardown(memory, { rested: { annotation, wasReady: readinessOf(instance).is === 'ready' } })
+      recordTeardown(memory, { rested: { annotation, wasReady: readinessOf(instance).is === 'ready' } })
       await cluster.patch(ref, { metadata: { annotations: { [reconcileAnnotation]: 'disabled' } } }).catch(ignoreNotFound)
     },
     // It says so of each request.

@@ -14,12 +14,12 @@ const atOnce = 32
  * Takes Flux's finalizers off its objects, everywhere. With its controllers alive they would prune what a Kustomization applied and
  * uninstall what a HelmRelease installed; with them dead nobody else would ever take them off (fluxcd/flux2#632).
  */
-export function ensureFinalizersOff(): Step {
+export function ensureFinalizersRemoved(): Step {
   return ensureOff("Remove Flux's finalizers from its objects, in every namespace", () => true)
 }
 
 /** The same in one namespace that is being deleted, which they hold; objects elsewhere stay, and keep theirs. */
-export function ensureFinalizersOffIn(namespace: string): Step {
+export function ensureFinalizersRemovedIn(namespace: string): Step {
   return ensureOff(`Remove Flux's finalizers from its objects in the namespace ${namespace}`, ({ ref }) => ref.namespace === namespace)
 }
 
@@ -50,7 +50,7 @@ function ensureOff(title: string, isMeant: (held: HeldObject) => boolean): Step 
       const own = heldByFlux((await readHeldObjects(cluster)).held)
       let done = 0
       await inParallel(own, atOnce, async (held) => {
-        await takeOff(cluster, held, timeout)
+        await removeFinalizers(cluster, held, timeout)
         done += 1
         if (done % 100 === 0) progress(`${done} of ${own.length} finalizers off`)
       })
@@ -62,7 +62,7 @@ function ensureOff(title: string, isMeant: (held: HeldObject) => boolean): Step 
  * Takes Flux's finalizers off one object. Writes only what was checked: an object that has moved since is checked again.
  * @param timeout the longest that may continue, in milliseconds
  */
-export async function takeOff(cluster: Cluster, { ref, resourceVersion, foreign }: HeldObject, timeout: number): Promise<void> {
+export async function removeFinalizers(cluster: Cluster, { ref, resourceVersion, foreign }: HeldObject, timeout: number): Promise<void> {
   let seen: { readonly version: string; readonly finalizers: readonly string[] } | undefined = {
     version: resourceVersion,
     finalizers: foreign,

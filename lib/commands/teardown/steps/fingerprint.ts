@@ -5,7 +5,7 @@ import type { OwnedObject } from '../../../ownership/owned-objects.ts'
 import type { RunState } from '../../../runner/run-state.ts'
 import type { Step } from '../../../runner/step.ts'
 import { type Fingerprint, keepFingerprint, readFingerprint, takeFingerprint } from '../../../continuity/fingerprint.ts'
-import { noteTeardown, teardownNotes } from '../state.ts'
+import { recordTeardown, teardownNotes } from '../state.ts'
 
 const file = 'survival.json'
 
@@ -43,7 +43,7 @@ export function recordFingerprint(namespace: string, ownedObjects: readonly Owne
     },
     async apply({ cluster, memory }) {
       keepFingerprint(join(memory.folder(), file), await takeFingerprint(cluster, namespace))
-      noteTeardown(memory, { namespace, isFingerprinted: true, belongings: [...ownedObjects] })
+      recordTeardown(memory, { namespace, isFingerprinted: true, belongings: [...ownedObjects] })
     },
   }
 }

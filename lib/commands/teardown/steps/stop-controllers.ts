@@ -9,7 +9,7 @@ import type { StepContext } from '../../../runner/step.ts'
 import type { StepStatus, Step } from '../../../runner/step.ts'
 import { deploymentsOf, type Keeper, podsOf } from '../../../flux/components.ts'
 import { pendingReleases } from './helm-idle.ts'
-import { noteTeardown, teardownNotes } from '../state.ts'
+import { recordTeardown, teardownNotes } from '../state.ts'
 
 const replicasSchema = v.object({ spec: v.object({ replicas: v.optional(v.number(), 1) }) })
 const replicasOf = (deployment: KubeObject): number => v.parse(replicasSchema, deployment).spec.replicas
@@ -74,10 +74,10 @@ function ensureStopped(step: Pick<Step, 'id' | 'title'>, namespace: string, keep
             const { replicas, stoppedAt = new Date().toISOString() } = teardownNotes(memory)
             // What runs again was not still when the fingerprint was taken.
             const noted = { ...replicas, [deployment.metadata.name]: replicasOf(deployment) }
-            noteTeardown(memory, { replicas: noted, stoppedAt, isFingerprinted: false })
+            recordTeardown(memory, { replicas: noted, stoppedAt, isFingerprinted: false })
             const stopped = await cluster.patch(refOf(deployment), { spec: { replicas: 0 } }).catch(ignoreNotFound)
             // Gone, as with a namespace on its way out: the rollback has nothing to start again.
-            if (stopped === undefined) noteTeardown(memory, { replicas })
+            if (stopped === undefined) recordTeardown(memory, { replicas })
           }
         },
       })
@@ -150,7 +150,7 @@ export function ensureStarted(namespace: string): Step {
     },
     async apply({ cluster, memory }) {
       const { replicas } = teardownNotes(memory)
-      noteTeardown(memory, { isFingerprinted: false })
+      recordTeardown(memory, { isFingerprinted: false })
       for (const [name, count] of Object.entries(replicas)) {
         await cluster.patch({ ...kinds.deployment, namespace, name }, { spec: { replicas: count } })
       }

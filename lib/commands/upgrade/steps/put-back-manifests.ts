@@ -21,7 +21,7 @@ export type RollbackManifests = Omit<RollbackTarget, 'instance' | 'isReinstall'>
 }
 
 /** Applies Flux's own manifests of the old version, as its Kustomization will from Git: neither Git nor a controller need work for it. */
-export function ensureManifestsPutBack(former: RollbackManifests): Step {
+export function ensureManifestsRolledBack(former: RollbackManifests): Step {
   const { place, version } = former
   const { namespace } = place
   const pulls = watchPulls(former.images, former.leftImages)

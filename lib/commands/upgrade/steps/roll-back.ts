@@ -87,7 +87,7 @@ export interface RollbackTarget {
 }
 
 /** Has the operator alone bring the old controllers back: neither Git nor source-controller need work for it. */
-export function ensurePutBack(former: RollbackTarget): Step {
+export function ensureRolledBack(former: RollbackTarget): Step {
   const { place, version, isReinstall } = former
   const { namespace } = place
   const ref = instanceIn(namespace)
@@ -120,7 +120,7 @@ export function ensurePutBack(former: RollbackTarget): Step {
     },
     async apply(run, progress) {
       await keepEvidence(run, namespace)
-      await putBack(run, progress, former, wanted, pulls)
+      await rollBackInstance(run, progress, former, wanted, pulls)
     },
     watches: [fluxKinds.fluxInstance, kinds.deployment, kinds.pod].map((kind) => ({ kind, query: { namespace } })),
   }
@@ -154,7 +154,7 @@ function refuses(live: KubeObject): boolean {
   return readiness.is === 'failed' && readiness.because?.message.includes('downgrading from') === true
 }
 
-async function putBack(
+async function rollBackInstance(
   run: StepContext,
   progress: (text: string) => void,
   former: RollbackTarget,

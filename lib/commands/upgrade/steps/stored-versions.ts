@@ -9,7 +9,7 @@ import type { RollbackTarget } from './roll-back.ts'
 const crdSchema = v.object({ status: v.optional(v.object({ storedVersions: v.optional(v.array(v.string()), []) }), {}) })
 
 /** It cannot be undone; its remedy is how to stay. */
-export class CannotGoBack extends OperatorError {}
+export class RollbackRefused extends OperatorError {}
 
 /** Throws where objects are stored in a version that the old CRDs lack: rolling back would lose them. */
 export async function verifyStored(
@@ -21,7 +21,7 @@ export async function verifyStored(
     const stored = crd === undefined ? [] : v.parse(crdSchema, crd).status.storedVersions
     const lost = stored.filter((one) => !versions.includes(one))
     if (lost.length === 0) continue
-    throw new CannotGoBack(
+    throw new RollbackRefused(
       `Flux cannot be rolled back to ${version}: objects of ${name} are stored as ${lost.join(', ')}, which that version does not have. Nothing more was changed`,
       {
         remedy: [

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { identityFindings, type SeenCluster, warningsOf } from '../../../../lib/commands/fleet/fleet-preflight.ts'
-import { knownCluster, rememberCluster } from '../../../../lib/runner/run-store.ts'
+import { knownCluster, recordCluster } from '../../../../lib/runner/run-store.ts'
 
 let runs: string
 beforeEach(() => {
@@ -27,8 +27,8 @@ test.each([
   ['destroys', [twin, moved]],
   ['nothing', [moved]],
 ] as const)('where the command does %s, a context that means another cluster is found, and one that is there twice', (effect, wanted) => {
-  rememberCluster(runs, 'c-apps', { uid: 'old', server: 'https://old' })
-  rememberCluster(runs, 'c-infra', { uid: '1', server: 'https://infra' })
+  recordCluster(runs, 'c-apps', { uid: 'old', server: 'https://old' })
+  recordCluster(runs, 'c-infra', { uid: '1', server: 'https://infra' })
   const clusters = [seen('infra', 2, '1'), seen('edge', 3, '1'), seen('apps', 4, '2')]
   expect(identityFindings(clusters, effect, (context) => knownCluster(runs, context))).toEqual(wanted)
 })

@@ -1,6 +1,6 @@
 import { asTyped } from '../../../run-names.ts'
 import { expect, test } from 'vitest'
-import { ensurePutBack, ensureApplierResumed, ensureApplierSuspended } from '../../../../lib/commands/upgrade/steps/roll-back.ts'
+import { ensureRolledBack, ensureApplierResumed, ensureApplierSuspended } from '../../../../lib/commands/upgrade/steps/roll-back.ts'
 import type { FluxPlace } from '../../../../lib/flux/refs.ts'
 import { type Cluster, clusterAt } from '../../../../lib/kubernetes/client.ts'
 import { type KubeObject, parseObject } from '../../../../lib/kubernetes/objects.ts'
@@ -53,7 +53,7 @@ function puttingBack(first: KubeObject, letsGo: boolean, timeout: number): { sto
       return Promise.resolve(live)
     },
   }
-  const step = ensurePutBack({
+  const step = ensureRolledBack({
     place,
     version: '2.8.5',
     instance: instance('', '2.8.5', ''),

@@ -2,7 +2,7 @@ import { mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import { kubeconfigWith, lookAtKubeconfigs, writeKubeconfig } from '../../../../../lib/commands/fleet/kubernetes/kubeconfigs.ts'
+import { kubeconfigWith, checkKubeconfigs, writeKubeconfig } from '../../../../../lib/commands/fleet/kubernetes/kubeconfigs.ts'
 
 let folder: string
 beforeEach(() => {
@@ -65,7 +65,7 @@ test('everything that blocks the run is found, and a cluster that does not answe
     kubeconfigSecret: `${name}-kubeconfig`,
     line: at + 2,
   }))
-  const { seen, findings } = await lookAtKubeconfigs(clusters, {
+  const { seen, findings } = await checkKubeconfigs(clusters, {
     find: ({ name }) => (contents[name] === undefined ? { problem: 'there is no Secret' } : { content: contents[name] }),
     folder,
     effect: 'changes',
