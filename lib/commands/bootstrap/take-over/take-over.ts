@@ -19,7 +19,7 @@ import { judgeOrigin, refuseTakeOver } from './judge-origin.ts'
 import { foreignControllers, type FluxOrigin, readOrigin } from './origin.ts'
 import type { TakeOverRequest } from './request.ts'
 import { ensureReleaseForgotten, ensureReplaced } from './retire.ts'
-import { recordIdentities, verifyIdentities } from './steps.ts'
+import { ensureFieldsHandedOver, recordIdentities, verifyIdentities } from './steps.ts'
 
 /** The steps by which a Flux passes from what installed it to the operator, around those that install. */
 export interface TakeOver {
@@ -70,7 +70,7 @@ export async function readTakeOver(
   return {
     record: [recordIdentities(namespace, origin, { crds: crds.length, sync })],
     replace: origin?.together === undefined ? [] : [ensureReplaced(origin.together)],
-    prove: [proof],
+    prove: [ensureFieldsHandedOver(namespace), proof],
     forget: origin?.release === undefined ? [] : [ensureReleaseForgotten(origin.release)],
     findings: [...(origin === undefined ? [] : judgeOrigin(origin, tree, root)), ...judgePatches(manifests)],
     report() {
@@ -131,7 +131,7 @@ function nextOf(origin: FluxOrigin | undefined, manifests: BootstrapManifests | 
 function removalOf({ folder, isAll }: BootstrapManifests): string {
   if (isAll) return `git rm -r ${shellQuote(folder)}   # in a checkout of the repository`
   const files = [componentsFile, syncFile].map((name) => shellQuote(`${folder}/${name}`))
-  return `git rm ${files.join(' ')}   # in a checkout of the repository; remove their lines from ${folder}/kustomization.yaml`
+  return `git rm ${files.join(' ')}   # in a checkout of the repository; remove their lines from ${shellQuote(`${folder}/kustomization.yaml`)}`
 }
 
 /** Without those that are there already: who has installed Flux has given it its logins. */
