@@ -82,8 +82,8 @@ export async function openDesk(lab: TestLab): Promise<Desk> {
   }
   const paste: Desk['paste'] = async (command, stopAt) => {
     const session = inTerminal(`set -o pipefail; ${command}`, env, hand.path('.'))
-    if (stopAt !== undefined) void session.said(stopAt).then(() => session.press(keys.ctrlC))
-    await session.answers(repliesTo(command))
+    const stopped = stopAt === undefined ? undefined : session.said(stopAt).then(() => session.press(keys.ctrlC))
+    await Promise.all([session.answers(repliesTo(command)), stopped])
     return session.ended
   }
   return {

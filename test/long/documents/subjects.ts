@@ -49,7 +49,7 @@ export const installed: Page = {
       says: /✔ health-check on infra: healthy/,
     },
     { line: /^flux-runbook upgrade/, says: /nothing to do: that version runs/ },
-    { line: /^flux-runbook lab status/, says: /kube-apiserver/ },
+    { line: /^flux-runbook lab status/, says: /Stand-ins, held Ready/ },
     {
       line: /completion bash/,
       instead: { typed: (line) => `${line}\ncomplete -p flux-runbook`, why: 'it prints nothing by itself' },
