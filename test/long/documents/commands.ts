@@ -24,7 +24,7 @@ export const commands: Page = {
     { line: /rebuild\.ts --context infra --dry-run/, before: back('new'), says: /point of no return/ },
     { line: /rebuild\.ts --context infra$/, says: /✔ rebuild on infra: done/ },
     { line: /rebuild\.ts --lab .*--json/, before: back('new'), says: /"missing": 0/ },
-    { line: /capture\.ts --context infra --recipient/, says: /✔ capture on infra: captured, opened again and compared/ },
+    { line: /capture\.ts --context infra --recipient/, says: /✔ capture on infra: captured, decrypted again and compared completely/ },
     { line: /capture\.ts --context infra,apps/, says: /✔ capture: 2 of 2 clusters/ },
     { line: /restore\.ts --context infra --from/, says: /nothing to do: everything exists as captured/ },
     { line: /health-check\.ts --context infra,apps --json/, says: /"differences"/ },
