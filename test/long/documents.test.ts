@@ -1,7 +1,7 @@
 import { rmSync } from 'node:fs'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { script, startOwnLab, type TestLab } from '../lab/harness.ts'
-import { begin, type Desk, keepBeginnings, openDesk, typedAs } from './documents/desk.ts'
+import { begin, type Desk, openDesk, typedAs } from './documents/desk.ts'
 import { everywhere } from './documents/everywhere.ts'
 import { type Expected, isElsewhere, type Page, type Rule, ruleFor } from './documents/page.ts'
 import { pages } from './documents/pages.ts'
@@ -12,7 +12,6 @@ let lab: TestLab
 
 beforeAll(async () => {
   lab = await startOwnLab(['infra', 'apps'], ['2.9.4'])
-  await keepBeginnings(lab)
 }, 1_200_000)
 afterAll(async () => {
   await script('lab', ['down'], { home: lab.home })

@@ -19,7 +19,7 @@ export const commands: Page = {
       instead: ownFolder,
       says: /Flux v2\.9\.5 manages itself on prod\./,
     },
-    { line: /teardown\.ts --context infra$/, says: /There is no Flux on infra any more\./ },
+    { line: /teardown\.ts --context infra$/, says: /Flux is removed from infra\./ },
     { line: /teardown\.ts --lab .*--json/, before: back('new'), says: /"residue": \[\]/ },
     { line: /rebuild\.ts --context infra --dry-run/, before: back('new'), says: /point of no return/ },
     { line: /rebuild\.ts --context infra$/, says: /✔ rebuild on infra: done/ },
