@@ -44,6 +44,6 @@ async function pasteLine(desk: Desk, { file }: Page, line: ShownLine, rule: Rule
   const command = rule.instead?.typed(typed) ?? typed
   const [{ code, screen }] = await Promise.all([desk.paste(command, rule.stopAt), rule.meanwhile?.(desk)])
   const where = `${file}:${line.at}: ${command}\n${screen}`
-  expect(code, where).toBe(rule.code ?? 0)
-  expect(screen, where).toMatch(rule.says)
+  expect.soft(code, where).toBe(rule.code ?? 0)
+  expect.soft(screen, where).toMatch(rule.says)
 }
