@@ -15,9 +15,11 @@ export type Reply = readonly [question: string, typed: string]
 
 /** A command that runs in a terminal, with a person before it. */
 export interface TerminalSession {
-  /** Resolves with it once the screen shows it, behind what was waited for before; throws when the command ends without. */
-  readonly said: (words: string | RegExp) => Promise<string>
+  /** Resolves once the screen shows it, behind what was waited for before; throws when the command ends without. */
+  readonly said: (words: string | RegExp) => Promise<void>
   readonly press: (...typed: readonly string[]) => void
+  /** The next question, once it is asked; undefined when the command has ended without. */
+  readonly asked: () => Promise<string | undefined>
   /** Answers each question as it is asked, until the command ends. */
   readonly answers: (replies: readonly Reply[]) => Promise<void>
   readonly ended: Promise<{ readonly code: number; readonly screen: string }>
@@ -44,6 +46,23 @@ export function inTerminal(command: string, env: Readonly<Record<string, string>
     return { code: Number(code), screen: screenOf(written) }
   })
   onTestFinished(() => void child.kill('SIGKILL'))
+  let returned = 0
+  const asked = async (): Promise<string | undefined> => {
+    for (;;) {
+      const questions = screenOf(written)
+        .split('\n')
+        .filter((line) => line.startsWith('? '))
+      // A question is drawn again with each key; once it is answered, or Ctrl-C is pressed, it has a dot.
+      const over = questions.filter((line) => line.includes(' ·')).length
+      const last = questions.at(-1)
+      if (last !== undefined && !last.includes(' ·') && over === returned) {
+        returned += 1
+        return last
+      }
+      if (child.exitCode !== null || child.signalCode !== null) return undefined
+      await once(heard, 'more')
+    }
+  }
   return {
     async said(words) {
       for (;;) {
@@ -51,25 +70,20 @@ export function inTerminal(command: string, env: Readonly<Record<string, string>
         const found = typeof words === 'string' ? shown.indexOf(words) : shown.search(words)
         if (found !== -1) {
           seen += found + 1
-          return typeof words === 'string' ? words : (words.exec(shown)?.[0] ?? '')
+          return
         }
         if (child.exitCode !== null || child.signalCode !== null) throw new Error(`ended without saying ${String(words)}:\n${shown}`)
         await once(heard, 'more')
       }
     },
     press: (...typed) => void child.stdin.write(typed.join('')),
+    asked,
     async answers(replies) {
-      for (let answered = 0; ;) {
-        const questions = screenOf(written)
-          .split('\n')
-          .filter((line) => /^[?✔✖] /.test(line))
-          .flatMap((line) => replies.filter(([question]) => line.includes(question)).slice(0, 1))
-        for (const [, typed] of questions.slice(answered)) {
-          child.stdin.write(typed)
-          answered += 1
-        }
-        if (child.exitCode !== null || child.signalCode !== null) return
-        await once(heard, 'more')
+      for (let question = await asked(); question !== undefined; question = await asked()) {
+        const text = question
+        const reply = replies.find(([part]) => text.includes(part))
+        if (reply === undefined) throw new Error(`nothing is said to answer: ${question}`)
+        child.stdin.write(reply[1])
       }
     },
     ended,

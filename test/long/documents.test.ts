@@ -1,7 +1,7 @@
 import { rmSync } from 'node:fs'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { script, startOwnLab, type TestLab } from '../lab/harness.ts'
-import { begin, type Desk, keepBeginnings, openDesk, typedAs } from './documents/desk.ts'
+import { begin, type Desk, openDesk, typedAs } from './documents/desk.ts'
 import { everywhere } from './documents/everywhere.ts'
 import { type Expected, isElsewhere, type Page, type Rule, ruleFor } from './documents/page.ts'
 import { pages } from './documents/pages.ts'
@@ -12,7 +12,6 @@ let lab: TestLab
 
 beforeAll(async () => {
   lab = await startOwnLab(['infra', 'apps'], ['2.9.4'])
-  await keepBeginnings(lab)
 }, 1_200_000)
 afterAll(async () => {
   await script('lab', ['down'], { home: lab.home })
@@ -45,6 +44,6 @@ async function pasteLine(desk: Desk, { file }: Page, line: ShownLine, rule: Rule
   const command = rule.instead?.typed(typed) ?? typed
   const [{ code, screen }] = await Promise.all([desk.paste(command, rule.stopAt), rule.meanwhile?.(desk)])
   const where = `${file}:${line.at}: ${command}\n${screen}`
-  expect(code, where).toBe(rule.code ?? 0)
-  expect(screen, where).toMatch(rule.says)
+  expect.soft(code, where).toBe(rule.code ?? 0)
+  expect.soft(screen, where).toMatch(rule.says)
 }

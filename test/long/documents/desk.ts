@@ -82,8 +82,8 @@ export async function openDesk(lab: TestLab): Promise<Desk> {
   }
   const paste: Desk['paste'] = async (command, stopAt) => {
     const session = inTerminal(`set -o pipefail; ${command}`, env, hand.path('.'))
-    if (stopAt !== undefined) void session.said(stopAt).then(() => session.press(keys.ctrlC))
-    await session.answers(repliesTo(command))
+    const stopped = stopAt === undefined ? undefined : session.said(stopAt).then(() => session.press(keys.ctrlC))
+    await Promise.all([session.answers(repliesTo(command)), stopped])
     return session.ended
   }
   return {
@@ -120,25 +120,27 @@ export function typedAs({ own }: Desk, line: ShownLine, all: readonly ShownLine[
 
 const settings = (name: string): string => `kubernetes/clusters/${name}/settings.yaml`
 
-/** Brings the lab to where pages begin, and keeps each as a snapshot: empty, Flux 2.9.4 on both clusters, 2.9.5 on both. */
-export async function keepBeginnings(lab: TestLab): Promise<void> {
-  await lab.snapshot('empty')
-  const desk = await openDesk(lab)
-  const { git } = await lab.access()
-  for (const name of ['infra', 'apps']) {
-    commitFile(withLogin(git), settings(name), (text) => text.replace('flux_version: "2.9.5"', 'flux_version: "2.9.4"'))
-    await desk.done(`npx zx scripts/bootstrap.ts --context ${name} --yes`)
+/** Brings the lab to where a page begins: both clusters empty, with Flux 2.9.4 or with 2.9.5; what was made once is kept as a snapshot. */
+export async function begin(lab: TestLab, from: Beginning): Promise<void> {
+  const isKept = (name: Beginning): boolean => existsSync(join(lab.home, 'snapshots', name))
+  if (!isKept('empty')) await lab.snapshot('empty')
+  if (isKept(from)) await lab.reset(from)
+  else {
+    await lab.reset('empty')
+    await bootstrapBoth(lab, from === 'old')
+    await lab.snapshot(from)
   }
-  await lab.snapshot('old')
-  await desk.done('npx zx scripts/upgrade.ts --context infra,apps --to 2.9.5 --yes --no-image-check')
-  await lab.snapshot('new')
-  desk.close()
+  if (from !== 'empty') await untilRunning(lab)
 }
 
-/** The lab as a page finds it. */
-export async function begin(lab: TestLab, from: Beginning): Promise<void> {
-  await lab.reset(from)
-  if (from !== 'empty') await untilRunning(lab)
+async function bootstrapBoth(lab: TestLab, isOlder: boolean): Promise<void> {
+  const { git } = await lab.access()
+  const desk = await openDesk(lab)
+  for (const name of ['infra', 'apps']) {
+    if (isOlder) commitFile(withLogin(git), settings(name), (text) => text.replace('flux_version: "2.9.5"', 'flux_version: "2.9.4"'))
+    await desk.done(`npx zx scripts/bootstrap.ts --context ${name} --yes`)
+  }
+  desk.close()
 }
 
 /** Puts a tree into a branch of the lab's Git, as another repository would have it. */

@@ -3,7 +3,7 @@ import type { Rule } from './page.ts'
 /** What is expected of a line wherever it stands, unless its page has a rule for it. */
 export const everywhere: readonly Rule[] = [
   { line: /health-check\.ts --context infra$/, says: /✔ health-check on infra: healthy: \d+ probes, none failed/ },
-  { line: /health-check\.ts --context infra,apps$/, says: /✔ health-check on infra, apps: 2 of 2 clusters/ },
+  { line: /health-check\.ts --context infra,apps$/, says: /✔ health-check: 2 of 2 clusters/ },
   { line: /validate\.ts$/, says: /nothing to fix/ },
   { line: /validate\.ts kubernetes$/, says: /nothing to fix/ },
   { line: /(teardown|rebuild)\.ts --context infra --dry-run$/, says: /point of no return/ },

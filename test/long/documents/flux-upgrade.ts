@@ -7,7 +7,7 @@ export const fluxRebuild: Page = {
   rules: [
     {
       line: /rebuild\.ts --context infra$/,
-      stopAt: /► Wait until the namespace|✔ Delete the objects of Flux/,
+      stopAt: /✔ Delete the objects of Flux/,
       code: 130,
       says: /--resume/,
     },
@@ -21,14 +21,14 @@ export const fluxUpgrade: Page = {
   rules: [
     { line: /upgrade\.ts --context infra --to 2\.9\.5 --dry-run/, says: /Change the version in Git/ },
     { line: /upgrade\.ts --context infra --to 2\.9\.5$/, says: /✔ upgrade on infra: done/ },
-    { line: /upgrade\.ts --context infra,apps/, says: /✔ upgrade on infra, apps: 2 of 2/ },
+    { line: /upgrade\.ts --context infra,apps/, says: /✔ upgrade: 2 of 2 clusters/ },
     { line: /--branch upgrade-flux/, before: back('old'), meanwhile: merging('upgrade-flux'), says: /✔ upgrade on infra: done/ },
     { line: /--operator 0\.59\.0/, says: /✔ upgrade on infra: nothing to do/ },
     { line: /rollback\.ts --context infra$/, says: /✔ rollback on infra: done/ },
     { line: /rollback\.ts --context infra --to/, says: /✔ rollback on infra: nothing to do/ },
     {
       line: /upgrade\.ts --context infra --resume/,
-      before: both(back('old'), stopped('npx zx scripts/upgrade.ts --context infra --to 2.9.5 --yes', /Let Flux fetch and apply it/)),
+      before: both(back('old'), stopped('npx zx scripts/upgrade.ts --context infra --to 2.9.5 --yes', /✔ Change the version/)),
       says: /✔ upgrade on infra: done/,
     },
   ],

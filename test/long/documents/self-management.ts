@@ -17,7 +17,7 @@ export const selfManagement: Page = {
     { line: /^flux create kustomization/, says: /✔ Kustomization flux-system is ready/ },
     { line: /upgrade\.ts .*--dry-run/, before: back('old'), says: /Change the version in Git/ },
     { line: /upgrade\.ts --context infra --to 2\.9\.5$/, says: /✔ upgrade on infra: done/ },
-    { line: /upgrade\.ts --context infra,apps/, says: /✔ upgrade on infra, apps: 2 of 2/ },
+    { line: /upgrade\.ts --context infra,apps/, says: /✔ upgrade: 2 of 2 clusters/ },
     { line: /rollback\.ts --context infra$/, says: /✔ rollback on infra: done/ },
     { line: /rollback\.ts --context infra --to/, says: /✔ rollback on infra: nothing to do/ },
     { line: /rebuild\.ts --context infra --dry-run/, before: back('new'), says: /point of no return/ },

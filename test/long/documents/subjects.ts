@@ -10,7 +10,7 @@ export const capture: Page = {
   file: 'docs/capture.md',
   begins: 'new',
   rules: [
-    { line: /capture\.ts --context infra$/, says: /✔ capture on infra: captured, opened again and compared/ },
+    { line: /capture\.ts --context infra$/, says: /✔ capture on infra: captured, decrypted again and compared completely/ },
     { line: /restore\.ts .*--dry-run/, before: captured, says: /nothing to do: everything exists as captured/ },
     { line: /restore\.ts .*capture\.txt$/, says: /nothing to do: everything exists as captured/ },
     { line: /^age .*@tsv/, before: ageAtHand, says: /referred\tSecret\tflux-git/ },
@@ -49,7 +49,7 @@ export const installed: Page = {
       says: /✔ health-check on infra: healthy/,
     },
     { line: /^flux-runbook upgrade/, says: /nothing to do: that version runs/ },
-    { line: /^flux-runbook lab status/, says: /kube-apiserver/ },
+    { line: /^flux-runbook lab status/, says: /Stand-ins, held Ready/ },
     {
       line: /completion bash/,
       instead: { typed: (line) => `${line}\ncomplete -p flux-runbook`, why: 'it prints nothing by itself' },
@@ -112,6 +112,10 @@ export const yourCluster: Page = {
   file: 'docs/your-cluster.md',
   begins: 'new',
   rules: [
+    {
+      line: /--take-over/,
+      untried: 'wants a Flux of another installer, whose repository has been prepared: test/long/take-over.test.ts has each',
+    },
     { line: /health-check\.ts --context prod/, says: /✔ health-check on prod: healthy/ },
     { line: /capture\.ts --context prod/, says: /✔ capture on prod: captured/ },
     { line: /recover\.ts --context prod/, says: /recover on prod: nothing (to recover|would be changed)/ },
