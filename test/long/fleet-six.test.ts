@@ -72,7 +72,9 @@ describe.each(Object.entries(engines))('six clusters, engine %s', (_, open) => {
       const [apps, ...others] = first.waves[1]?.clusters ?? []
       expect(apps).toMatchObject({ name: 'apps', outcome: 'rolled-back', exitCode: 5, version: '2.9.4' })
       // Those beside it came to their end; how many that were depends on how long it took to go back.
-      expect(others.map(({ outcome }) => outcome).join(' '), JSON.stringify(others, undefined, 2)).toMatch(/^done( done){0,2}( not-started){1,3}$/)
+      expect(others.map(({ outcome }) => outcome).join(' '), JSON.stringify(others, undefined, 2)).toMatch(
+        /^done( done){0,2}( not-started){1,3}$/,
+      )
       expectTwoAtATime(first)
       const done = new Set(first.waves.flatMap((wave) => wave.clusters).flatMap(({ name, outcome }) => (outcome === 'done' ? [name] : [])))
       for (const name of names) await expectCluster(lab, name, done.has(name) ? newTags : oldTags)
