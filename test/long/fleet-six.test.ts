@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { fleetDocument, fleetIn } from '../lab/fleet.ts'
 import { jobFleetIn } from '../lab/fleet-jobs.ts'
-import { expectCluster, fleetUpgrade, startOldFleet } from '../lab/fleet-upgrades.ts'
+import { expectCluster, fleetUpgrade, resetFleet, startOldFleet } from '../lab/fleet-upgrades.ts'
 import type { Ended, TestLab } from '../lab/harness.ts'
 import { newTags, oldTags } from '../lab/older-flux.ts'
 
@@ -25,7 +25,7 @@ beforeAll(async () => {
   await lab.snapshot('fleet-six')
 }, 1_800_000)
 afterAll(() => lab.close())
-beforeEach(() => lab.reset('fleet-six'))
+beforeEach(() => resetFleet(lab, 'fleet-six', names))
 
 function fileWith(line: (name: string) => string): string {
   const clusters = names.map((name) => `  - {name: ${name}, ${line(name)}, wave: ${name === 'infra' ? 'canary' : 'rest'}}\n`)
