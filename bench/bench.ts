@@ -1,6 +1,7 @@
 /**
  * Measures ours against the flux CLI, kubectl, helm and bare scripts, side by side, whole processes, on labs of its own; each part writes its
- * section of docs/performance.md. By the Node that runs it: run it again with another, and both are on the page. Wants a quiet machine.
+ * section of docs/performance.md, those of fleets of docs/fleet.md. By the Node that runs it: run it again with another, and both are on the page.
+ * Wants a quiet machine.
  *
  *   npm run bench [-- PART …]      start, health, health-all (to 50,000 objects), capture, teardown, bootstrap, fleet, fleet-simulation
  */
@@ -23,8 +24,8 @@ const parts: Readonly<Record<string, () => Promise<void>>> = {
   capture: () => measureCaptureAndPlan(major, putSection),
   teardown: async () => putSection(await measureTeardown(major)),
   bootstrap: async () => putSection(await measureBootstrap(major)),
-  fleet: async () => putSection(await measureFleet(major)),
-  'fleet-simulation': async () => putSection(await simulateFleets()),
+  fleet: async () => putSection(await measureFleet(major), 'fleet.md'),
+  'fleet-simulation': async () => putSection(await simulateFleets(), 'fleet.md'),
 }
 
 const words = process.argv.slice(2).filter((word) => word in parts)

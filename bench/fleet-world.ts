@@ -10,7 +10,6 @@ import { installed } from './ways-to-call.ts'
 
 /** Many contexts, of a few real clusters: a health check changes nothing, so that they may be there more than once. */
 export interface FleetWorld {
-  readonly access: LabAccess
   readonly env: NodeJS.ProcessEnv
   readonly folder: string
   /** The contexts, from the first. */
@@ -28,8 +27,13 @@ const configSchema = v.looseObject({
 /** Three clusters with Flux on them, and so many contexts. */
 export async function makeFleetWorld(console: Console, env: NodeJS.ProcessEnv, folder: string, count: number): Promise<FleetWorld> {
   await bringUp(servers, console)
-  const access = await labAccess()
   for (const name of servers) await time('npx', ['zx', 'scripts/bootstrap.ts', '--lab', '--context', `lab-${name}`, '--yes'], process.env)
+  return spreadContexts(env, folder, count)
+}
+
+/** So many contexts, spread over the clusters, and lab-infra as the management cluster that knows them all. */
+export async function spreadContexts(env: NodeJS.ProcessEnv, folder: string, count: number): Promise<FleetWorld> {
+  const access = await labAccess()
   const config = v.parse(v.pipe(v.string(), v.parseJson(), configSchema), await readFile(access.kubeconfig, 'utf8'))
   const names = Array.from({ length: count }, (_, at) => `c-${String(at + 1).padStart(3, '0')}`)
   const contexts = names.map((name, at) => {
@@ -40,7 +44,7 @@ export async function makeFleetWorld(console: Console, env: NodeJS.ProcessEnv, f
   await writeFile(kubeconfig, JSON.stringify({ ...config, contexts: [...config.contexts, ...contexts] }), { mode: 0o600 })
   await manage(access, folder, contexts, config)
   const { image, tag } = ownImage()
-  return { access, env: { ...env, KUBECONFIG: kubeconfig, FLEET_IMAGE: `${image}:${tag}` }, folder, names }
+  return { env: { ...env, KUBECONFIG: kubeconfig, FLEET_IMAGE: `${image}:${tag}` }, folder, names }
 }
 
 /** lab-infra as a management cluster, with a Secret for each context. */

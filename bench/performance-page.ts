@@ -3,8 +3,6 @@ import { availableParallelism, cpus } from 'node:os'
 import { join } from 'node:path'
 import { projectRoot } from '../lib/base/paths.ts'
 
-const page = join(projectRoot, 'docs', 'performance.md')
-
 /** A measurement as the page shows it: the same title replaces what stood there. */
 export interface Section {
   readonly title: string
@@ -14,8 +12,9 @@ export interface Section {
   readonly explained: string
 }
 
-/** Puts the section where its title stands in docs/performance.md, else at the end. */
-export async function putSection({ title, columns, rows, explained }: Section): Promise<void> {
+/** Puts the section where its title stands in a page of docs/, else at the end. */
+export async function putSection({ title, columns, rows, explained }: Section, name = 'performance.md'): Promise<void> {
+  const page = join(projectRoot, 'docs', name)
   const row = (cells: readonly string[]): string => `| ${cells.join(' | ')} |`
   const where = `Node ${process.versions.node}, ${availableParallelism()} cores (${cpus()[0]?.model.trim() ?? 'unknown'}), ${new Date().toISOString().slice(0, 10)}.`
   const own = [`## ${title}\n`, `${explained} ${where}\n`, row(columns), row(columns.map(() => '---')), ...rows.map(row)].join('\n')

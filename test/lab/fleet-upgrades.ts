@@ -2,7 +2,7 @@ import { expect } from 'vitest'
 import { labAccess } from '../../lab/client.ts'
 import { inParallel } from '../../lib/base/parallel.ts'
 import { kinds } from '../../lib/kubernetes/objects.ts'
-import { bootstrapCluster, commitFile, startLab, type TestLab, withLogin } from './harness.ts'
+import { bootstrapCluster, commitFile, startLab, type TestLab, untilRunning, withLogin } from './harness.ts'
 import { tags } from './older-flux.ts'
 
 /** The flags of every upgrade of a fleet here; the lab has no second registry to look the images up in. */
@@ -19,6 +19,12 @@ export function startOldFleet(names: readonly string[]): Promise<TestLab> {
     await inParallel(names, 2, (name) => bootstrapCluster(`lab-${name}`))
   }
   return startLab(names, { olderFlux: ['2.9.4'], start: { name: 'old-fleet', make } })
+}
+
+/** Puts the clusters back to a snapshot, and waits until Flux runs on all of them: an upgrade begins on no other. */
+export async function resetFleet(lab: TestLab, snapshot: string, names: readonly string[]): Promise<void> {
+  await lab.reset(snapshot)
+  for (const name of names) await untilRunning({ kubectl: (...args) => lab.kubectl(`--context=lab-${name}`, ...args) })
 }
 
 /** That a cluster's controllers have these tags, and that no lock is left there. */

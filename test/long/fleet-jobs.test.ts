@@ -2,7 +2,7 @@ import { readdirSync, readFileSync } from 'node:fs'
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
 import { fleetDocument } from '../lab/fleet.ts'
 import { evictPod, type JobFleet, jobFleetIn, killPod } from '../lab/fleet-jobs.ts'
-import { expectCluster, fleetUpgrade, startOldFleet } from '../lab/fleet-upgrades.ts'
+import { expectCluster, fleetUpgrade, resetFleet, startOldFleet } from '../lab/fleet-upgrades.ts'
 import type { TestLab } from '../lab/harness.ts'
 import { newTags, oldTags } from '../lab/older-flux.ts'
 
@@ -22,7 +22,7 @@ afterAll(async () => {
   fleet.remove()
   await lab.close()
 })
-beforeEach(() => lab.reset('fleet-jobs-ready'))
+beforeEach(() => resetFleet(lab, 'fleet-jobs-ready', names))
 
 const file = `clusters:
   - {name: infra, context: c-infra, cluster: infra, kubeconfigSecret: infra-kubeconfig, wave: canary}

@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { fleetDocument, fleetIn } from '../lab/fleet.ts'
 import { jobFleetIn } from '../lab/fleet-jobs.ts'
-import { expectCluster, fleetUpgrade, startOldFleet } from '../lab/fleet-upgrades.ts'
+import { expectCluster, fleetUpgrade, resetFleet, startOldFleet } from '../lab/fleet-upgrades.ts'
 import type { Ended, TestLab } from '../lab/harness.ts'
 import { newTags, oldTags } from '../lab/older-flux.ts'
 
@@ -25,7 +25,7 @@ beforeAll(async () => {
   await lab.snapshot('fleet-six')
 }, 1_800_000)
 afterAll(() => lab.close())
-beforeEach(() => lab.reset('fleet-six'))
+beforeEach(() => resetFleet(lab, 'fleet-six', names))
 
 function fileWith(line: (name: string) => string): string {
   const clusters = names.map((name) => `  - {name: ${name}, ${line(name)}, wave: ${name === 'infra' ? 'canary' : 'rest'}}\n`)
@@ -72,7 +72,9 @@ describe.each(Object.entries(engines))('six clusters, engine %s', (_, open) => {
       const [apps, ...others] = first.waves[1]?.clusters ?? []
       expect(apps).toMatchObject({ name: 'apps', outcome: 'rolled-back', exitCode: 5, version: '2.9.4' })
       // Those beside it finished; how many that were depends on how long it took to roll back.
-      expect(others.map(({ outcome }) => outcome).join(' ')).toMatch(/^done( done){0,2}( not-started){1,3}$/)
+      expect(others.map(({ outcome }) => outcome).join(' '), JSON.stringify(others, undefined, 2)).toMatch(
+        /^done( done){0,2}( not-started){1,3}$/,
+      )
       expectTwoAtATime(first)
       const done = new Set(first.waves.flatMap((wave) => wave.clusters).flatMap(({ name, outcome }) => (outcome === 'done' ? [name] : [])))
       for (const name of names) await expectCluster(lab, name, done.has(name) ? newTags : oldTags)

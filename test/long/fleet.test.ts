@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import * as v from 'valibot'
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
 import { type Fleet, fleetDocument, fleetIn } from '../lab/fleet.ts'
-import { expectCluster, fleetUpgrade, startOldFleet } from '../lab/fleet-upgrades.ts'
+import { expectCluster, fleetUpgrade, resetFleet, startOldFleet } from '../lab/fleet-upgrades.ts'
 import type { TestLab } from '../lab/harness.ts'
 import { newTags, oldTags } from '../lab/older-flux.ts'
 
@@ -21,7 +21,7 @@ afterAll(async () => {
   fleet.remove()
   await lab.close()
 })
-beforeEach(() => lab.reset('fleet-old'))
+beforeEach(() => resetFleet(lab, 'fleet-old', names))
 
 const file = `clusters:
   - {name: infra, context: lab-infra, wave: canary}
