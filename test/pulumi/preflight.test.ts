@@ -1,3 +1,4 @@
+import * as v from 'valibot'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { descendantsOf } from '../../lib/process/child-process.ts'
 import { startOf } from '../../lib/process/process-start.ts'
@@ -6,16 +7,19 @@ import { controllers, controllersOf29, everything, openPulumiWorld, type PulumiW
 
 let world: PulumiWorld
 beforeAll(async () => {
-  world = await openPulumiWorld('2.9.5')
+  world = await openPulumiWorld('2.9.5', ['infra', 'apps'])
 })
 afterAll(() => world.close())
 
+/** What stands in the way, of a run that changes nothing. */
+const blocked = async (more: Record<string, string>, args: readonly string[] = everything): Promise<string> => {
+  const ended = await world.run('bootstrap', args, more)
+  expect(ended.code, ended.stderr).toBe(3)
+  return documentOf(ended).error?.message ?? ''
+}
+
 describe('before anything is changed', () => {
-  const blocked = async (more: Record<string, string>, args: readonly string[] = everything): Promise<string> => {
-    const ended = await world.run('bootstrap', args, more)
-    expect(ended.code, ended.stderr).toBe(3)
-    return documentOf(ended).error?.message ?? ''
-  }
+  afterAll(async () => expect(await controllers(world.cluster)).toEqual([]))
 
   test('a wrong passphrase stops it', async () => {
     expect(await blocked({ PULUMI_CONFIG_PASSPHRASE_FILE: '', PULUMI_CONFIG_PASSPHRASE: 'wrong' })).toContain('incorrect passphrase')
@@ -36,7 +40,15 @@ describe('before anything is changed', () => {
   })
 })
 
+const exportSchema = v.pipe(
+  v.string(),
+  v.parseJson(),
+  v.object({ deployment: v.object({ pending_operations: v.array(v.object({ type: v.string() })) }) }),
+)
+
 describe('a run that is killed with -9 within pulumi up', () => {
+  let interrupted: string
+
   test('leaves no process behind, and is resumed to the same end although the stack stays locked', async () => {
     const running = world.start('bootstrap', everything)
     await running.said(/\+ +kubernetes:\S+ .*creating/)
@@ -46,12 +58,26 @@ describe('a run that is killed with -9 within pulumi up', () => {
     running.kill('SIGKILL')
     await running.ended
     await expect.poll(() => family.filter((pid) => startOf(pid) !== undefined), { timeout: 60_000 }).toEqual([])
-    const other = await world.run('bootstrap', [...everything, '--fresh'])
-    expect(other.code, other.stderr).toBe(3)
-    expect(documentOf(other).error?.message).toMatch(/the Pulumi stack infra is locked by .*, which is gone/)
+    expect(await blocked({}, [...everything, '--fresh'])).toMatch(/the Pulumi stack infra is locked by .*, which is gone/)
+    interrupted = await world.pulumi('stack', 'export', '--stack', stack)
+    expect(v.parse(exportSchema, interrupted).deployment.pending_operations).not.toEqual([])
     const ended = await world.run('bootstrap', [...everything, '--resume'])
     expect(ended.code, ended.stderr).toBe(0)
     expect(await controllers(world.cluster)).toEqual(controllersOf29)
     expect(documentOf(await world.run('bootstrap', everything)).outcome).toBe('unchanged')
+  })
+
+  test('stops another run by the operations that it had begun, even where nobody holds the lock any more', async () => {
+    const whole = await world.pulumi('stack', 'export', '--stack', stack)
+    await world.pulumiReads(interrupted, 'stack', 'import', '--stack', stack)
+    expect(await blocked({})).toMatch(/the Pulumi stack infra has operations that were interrupted: creating /)
+    await world.pulumiReads(whole, 'stack', 'import', '--stack', stack)
+  })
+})
+
+describe('a stack that was deployed to one cluster', () => {
+  test('is not deployed to another', async () => {
+    const message = await blocked({}, [...everything, '--context', 'lab-apps'])
+    expect(message).toMatch(/the Pulumi stack infra was deployed to another cluster: the UID of its kube-system was \S+, and is \S+ here/)
   })
 })

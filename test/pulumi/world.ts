@@ -30,13 +30,16 @@ export interface PulumiWorld {
   readonly env: Record<string, string>
   /** What the person types, with that environment. Throws where it fails. */
   readonly pulumi: (...args: readonly string[]) => Promise<string>
+  /** The same, of a command that reads its standard input. */
+  readonly pulumiReads: (input: string, ...args: readonly string[]) => Promise<string>
   readonly run: (script: string, args: readonly string[], more?: Record<string, string>) => Promise<Ended>
   readonly start: (script: string, args: readonly string[], more?: Record<string, string>) => Running
   readonly close: () => Promise<void>
 }
 
-export async function openPulumiWorld(version: string): Promise<PulumiWorld> {
-  const lab = await startLab(['infra'], { olderFlux: ['2.7.0'] })
+/** @param version of Flux, which the chart has too */
+export async function openPulumiWorld(version: string, clusters: readonly string[] = ['infra']): Promise<PulumiWorld> {
+  const lab = await startLab(clusters, { olderFlux: ['2.7.0'] })
   const access = await lab.access()
   const layout = layoutOf(access.home)
   await bringUpPulumi(layout, access.registry, recordingConsole().console)
@@ -52,10 +55,13 @@ export async function openPulumiWorld(version: string): Promise<PulumiWorld> {
     PULUMI_DIR: project,
     PULUMI_BUILD: 'npm run build',
   }
-  const pulumi = async (...args: readonly string[]): Promise<string> => {
+  const pulumiReads = async (input: string, ...args: readonly string[]): Promise<string> => {
     const options = { cwd: project, env: { HOME: layout.childHome, ...env }, maxBuffer: 64 * 1024 * 1024 }
-    return (await promisify(execFile)('pulumi', [...args, '--non-interactive', '--color', 'never'], options)).stdout
+    const running = promisify(execFile)('pulumi', [...args, '--non-interactive', '--color', 'never'], options)
+    running.child.stdin?.end(input)
+    return (await running).stdout
   }
+  const pulumi = (...args: readonly string[]): Promise<string> => pulumiReads('', ...args)
   await commitWorkloads(lab)
   await pulumi('stack', 'init', stack)
   await configure(pulumi, {
@@ -72,6 +78,7 @@ export async function openPulumiWorld(version: string): Promise<PulumiWorld> {
     project,
     env,
     pulumi,
+    pulumiReads,
     run: (script, args, more) => lab.run(script, args, { ...env, ...more }),
     start: (script, args, more) => lab.start(script, args, { ...env, ...more }),
     async close() {
