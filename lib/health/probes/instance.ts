@@ -28,7 +28,7 @@ export const instance: Probe = {
   id: 'instance',
   title: 'FluxInstance',
   async check(snapshot) {
-    const { cluster, kubectl, where, now } = snapshot
+    const { kubectl, where, now } = snapshot
     const [flux, namespace, installed] = await Promise.all([snapshot.instance(), snapshot.namespace(), snapshot.installed()])
     const { expectsOperator, installedBy } = installed
     if (flux === undefined && !expectsOperator) return doesNotApply(`Flux was installed by ${installerTitles[installedBy]}`)
@@ -37,7 +37,7 @@ export const instance: Probe = {
       const next = `${kubectl} --namespace ${namespace} describe ${kindArgument(fluxKinds.helmRelease)} flux-instance`
       return foundAmong('does not exist', [{ object, reason: 'does not exist: nothing installs Flux, or repairs it', next }])
     }
-    const found = await cluster.get({ ...fluxKinds.helmRelease, namespace, name: releaseNames.instance })
+    const found = await snapshot.get({ ...fluxKinds.helmRelease, namespace, name: releaseNames.instance })
     const release = found?.metadata.deletionTimestamp === undefined ? found : undefined
     const { spec } = v.parse(instanceSchema, flux)
     const running = versionOfRevision(appliedRevision(flux)).replace(/^v/, '')
@@ -88,8 +88,8 @@ export const instance: Probe = {
 }
 
 /** The operator looks at one FluxInstance, and ignores every other in silence: what is written there never comes about. */
-async function ignoredBeside(main: KubeObject, { cluster, kubectl }: Snapshot): Promise<Trouble[]> {
-  const others = (await cluster.list(fluxKinds.fluxInstance)).filter(({ metadata }) => metadata.uid !== main.metadata.uid)
+async function ignoredBeside(main: KubeObject, { instances, kubectl }: Snapshot): Promise<Trouble[]> {
+  const others = (await instances()).filter(({ metadata }) => metadata.uid !== main.metadata.uid)
   return others.map((one) => ({
     object: nameOf(refOf(one)),
     reason: `is ignored: the operator reconciles ${nameOf(refOf(main))} alone`,
