@@ -4,7 +4,7 @@ import { kindArgument, type KubeObject, nameOf, refOf } from '../../kubernetes/o
 import { fluxKinds } from '../../flux/kinds.ts'
 import { onceEach } from '../../base/once.ts'
 import { parseDuration, showDuration } from '../../base/duration.ts'
-import { git, gitAt, headOf, type Remote } from '../../tools/git.ts'
+import type { Remote } from '../../tools/git.ts'
 import { loginFor, whyNoLogin } from '../../tools/git-login.ts'
 import { doesNotApply, type ProbeFindings, foundAmong, type Probe, type Trouble } from '../probe.ts'
 import type { Snapshot } from '../snapshot.ts'
@@ -37,7 +37,7 @@ export const revision: Probe = {
   title: 'Revision',
   async check(snapshot) {
     const { kubectl, cluster } = snapshot
-    const readHead = onceEach(remoteKey, (remote: Remote) => headOf(remote, cluster.signal))
+    const readHead = onceEach(remoteKey, async (remote: Remote) => (await loadGit()).headOf(remote, cluster.signal))
     askSoon(snapshot, readHead).catch(() => undefined) // asked again below, where a failure counts
     const { follows, namespace, expectsOperator } = await snapshot.installation()
     if (follows === undefined) return doesNotApply('Flux follows no source: no Kustomization, and no sync of a FluxInstance, names one')
@@ -62,6 +62,11 @@ async function askSoon(snapshot: Snapshot, readHead: (remote: Remote) => Promise
   const source = named?.kind === fluxKinds.gitRepository.kind ? await snapshot.get({ ...fluxKinds.gitRepository, ...named }) : undefined
   const followed = source === undefined ? undefined : followedIn(source, snapshot)
   if (followed !== undefined && !('whyNot' in followed) && followed.commit === undefined) await readHead(followed.remote)
+}
+
+/** Loaded while the API answers: what starts programs takes longer to load than to send all requests. */
+function loadGit(): Promise<typeof import('../../tools/git.ts')> {
+  return import('../../tools/git.ts')
 }
 
 function remoteKey({ url, ref }: Remote): string {
@@ -133,6 +138,7 @@ function named(commit: string): string {
 
 /** When the remote's head was committed. */
 async function timeOf(remote: Remote, head: string, folder: string, signal: AbortSignal): Promise<number> {
+  const { git, gitAt } = await loadGit()
   await git(['init', '--quiet', '--bare', folder], { signal })
   const options = { cwd: folder, signal }
   await gitAt(remote, ['fetch', '--quiet', '--depth=1', '--filter=tree:0', '--', remote.url, remote.ref], options)
