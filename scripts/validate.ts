@@ -1,6 +1,6 @@
 import { findExecutables } from '../lab/build/executables.ts'
 import { readDefaultRecipe } from '../lab/build/recipe.ts'
-import { isInstalled } from '../lib/process/command.ts'
+import { isInstalled } from '../lib/process/installed-programs.ts'
 import { createConsole } from '../lib/terminal/console.ts'
 import { childEnvironment } from '../lib/process/environment.ts'
 import { exitCodes, OperatorError } from '../lib/base/errors.ts'

@@ -2,15 +2,14 @@ import { type Cluster, clusterAt } from '../kubernetes/client.ts'
 import type { Patience } from '../kubernetes/http.ts'
 import { kinds } from '../kubernetes/objects.ts'
 import { tieFolder } from '../process/child-process.ts'
-import { openProxy } from './kubectl-proxy.ts'
 import { findStaticLogin } from './static-login.ts'
 import { directEndpoint, type Endpoint } from '../kubernetes/transport.ts'
 import type { Redactor } from '../base/redactor.ts'
-import { verifyInstalled } from '../process/command.ts'
+import { verifyInstalled } from '../process/installed-programs.ts'
 import type { Console } from '../terminal/console.ts'
 import { childEnvironment, kubectlEnvironment } from '../process/environment.ts'
 import { messageOf, OperatorError } from '../base/errors.ts'
-import { type Access, findAccess, verifyLogin } from './kubeconfig.ts'
+import type { Access } from './kubeconfig.ts'
 import type { RegistryLogin } from '../tools/registry-login.ts'
 import { makeTemporaryFolder } from '../process/temporary-folder.ts'
 
@@ -103,6 +102,7 @@ async function openWay(
 ): Promise<ApiAccess> {
   const login = findStaticLogin(context, kubeconfig)
   if (login === undefined) {
+    const [{ findAccess, verifyLogin }, { openProxy }] = await Promise.all([import('./kubeconfig.ts'), import('./kubectl-proxy.ts')])
     const access = await findAccess(tools.kubectl, context, kubeconfig)
     verifyLogin(access)
     return { access, ...(await openProxy(access, folder, { signal })) }

@@ -3,7 +3,7 @@ import type { Console } from '../terminal/console.ts'
 import { OperatorError } from '../base/errors.ts'
 import { nearest } from '../base/nearest.ts'
 import { printable } from '../base/shell-line.ts'
-import { gitOfPerson, type Remote } from '../tools/git.ts'
+import type { Remote } from '../tools/git.ts'
 import { type GitLogin, isForOther, originOf } from '../tools/git-login.ts'
 import type { RegistryLogin } from '../tools/registry-login.ts'
 import type { Redactor } from '../base/redactor.ts'
@@ -122,6 +122,7 @@ async function readSource(folder: string): Promise<{ folder: string; charts: str
 
 /** The URL of the remote `origin` of the repository that the person stands in, if there is one and it is on a server. */
 async function originHere(signal: AbortSignal): Promise<string | undefined> {
+  const { gitOfPerson } = await import('../tools/git.ts')
   const url = await gitOfPerson(['remote', 'get-url', 'origin'], { cwd: process.cwd(), signal }).catch(() => '')
   signal.throwIfAborted()
   return originOf(url.trim()) === undefined ? undefined : url.trim()

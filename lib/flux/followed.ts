@@ -50,16 +50,31 @@ export async function findFollowed(
   namespace: string,
   objects: FluxObjects,
 ): Promise<FluxSource | undefined> {
-  const sync = instance === undefined ? undefined : v.parse(syncSchema, instance).spec.sync
+  const sync = syncOf(instance)
   const roots = rootsAmong(objects)
   const root = sync === undefined ? firstOf(roots, namespace) : undefined
-  const name = sync === undefined ? root?.source : `${sync.kind} ${namespace}/${sync.name ?? namespace}`
+  const name = sync === undefined ? root?.source : nameOf(syncSource(sync, namespace))
   const source = name === undefined ? undefined : sourceRef(name, objects)
   if (source === undefined) return undefined
   const live = await cluster.get(source)
   const said = live === undefined ? { url: sync?.url ?? '', ref: sync?.ref ?? '' } : describeSource(live)
   const rootRef = root?.ref ?? { ...fluxKinds.kustomization, namespace: source.namespace, name: source.name }
   return { source, root: rootRef, appliesItself: root !== undefined && isAppliedBy(root, root.ref), ...said }
+}
+
+function syncOf(instance: KubeObject | undefined): Sync | undefined {
+  return instance === undefined ? undefined : v.parse(syncSchema, instance).spec.sync
+}
+type Sync = NonNullable<v.InferOutput<typeof syncSchema>['spec']['sync']>
+
+function syncSource({ kind, name }: Sync, namespace: string): Omit<FluxSource['source'], 'apiVersion'> {
+  return { kind, namespace, name: name ?? namespace }
+}
+
+/** The source that a FluxInstance makes, where it has a sync, without the version of its API. */
+export function syncSourceOf(instance: KubeObject): Omit<FluxSource['source'], 'apiVersion'> | undefined {
+  const [sync, namespace] = [syncOf(instance), instance.metadata.namespace]
+  return sync === undefined || namespace === undefined ? undefined : syncSource(sync, namespace)
 }
 
 /** The Kustomizations that no other Kustomization applies. */

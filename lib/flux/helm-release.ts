@@ -70,13 +70,40 @@ export function objectsOfRelease(secret: KubeObject, namespace: string): Ref[] {
 /** Document by document: one that a chart has written badly hides none of the others. */
 function readableObjects(manifest: string): KubeObject[] {
   return manifest.split(/^---.*$/m).flatMap((document) => {
-    try {
-      return parseObjects(document)
-    } catch {
-      return []
-    }
+    const head = headOf(document)
+    return (head === undefined ? undefined : tryParse(head)) ?? tryParse(document) ?? []
   })
 }
+
+function tryParse(document: string): KubeObject[] | undefined {
+  try {
+    return parseObjects(document)
+  } catch {
+    return undefined
+  }
+}
+
+/**
+ * The lines of a document that say which object it is. To parse a chart's CustomResourceDefinitions whole takes longer than all else that a
+ * health check does. Returns undefined where its outermost lines are not all of the form `key: value`: then only the whole of it tells.
+ */
+function headOf(document: string): string | undefined {
+  const head: string[] = []
+  let isHead = true
+  for (const line of document.split('\n')) {
+    if (/^[^\s#]/.test(line) && !(isItem.test(line) && head.length > 0)) {
+      const key = outermostKey.exec(line)?.[1]
+      if (key === undefined) return undefined
+      isHead = naming.includes(key)
+    }
+    if (isHead) head.push(line)
+  }
+  return head.join('\n')
+}
+const naming = ['apiVersion', 'kind', 'metadata']
+const outermostKey = /^([\w-]+):(?:\s|$)/
+/** A list may stand as far left as the key that it belongs to. */
+const isItem = /^-(?:\s|$)/
 
 /** The Secret of a release's newest revision that can be read; undefined where Helm has none of that name there. */
 export async function newestRevision(cluster: Pick<Cluster, 'list'>, namespace: string, release: string): Promise<KubeObject | undefined> {

@@ -45,7 +45,11 @@ export async function readInstallation(cluster: Cluster): Promise<Installation> 
 }
 
 /** The same, where its objects have been read already. */
-export async function completeInstallation(cluster: Cluster, evidence: FluxEvidence, objects: FluxObjects): Promise<Installation> {
+export async function completeInstallation(
+  cluster: Pick<Cluster, 'get'>,
+  evidence: FluxEvidence,
+  objects: FluxObjects,
+): Promise<Installation> {
   const installed = judgeInstallation(evidence)
   const follows = await findFollowed(cluster, mainInstance(evidence.instances), installed.namespace, objects)
   return { ...installed, follows }

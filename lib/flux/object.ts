@@ -1,111 +1,33 @@
-import * as v from 'valibot'
-import { type Condition, conditionSchema } from '../kubernetes/readiness.ts'
-import { type Reference, referencesIn } from './secret-references.ts'
-import { type Kind, kinds, type KubeObject, nameOf, type Ref } from '../kubernetes/objects.ts'
+import { asFields, type Fields, fieldsAt, flagAt, listAt, maybeNumberAt, maybeTextAt, textAt } from '../base/fields.ts'
+import type { Condition } from '../kubernetes/readiness.ts'
+import { type Reference, referencesUnder } from './secret-references.ts'
+import { type Kind, kinds, nameOf, type Ref } from '../kubernetes/objects.ts'
 import { fluxKinds } from './kinds.ts'
 import {
-  detachAnnotation,
   isDetached,
   reconcileAnnotation,
   requestedAtAnnotation,
   suspendedByAnnotation,
+  detachAnnotation,
   timeoutAnnotation,
 } from './annotations.ts'
 import { attemptOf } from './attempt.ts'
 import { detachmentIn, type Suspension, suspensionIn } from './suspension.ts'
 import { isForeign } from './field-owners.ts'
+import {
+  actionTimeouts,
+  conditionIn,
+  handlingTimes,
+  type HistoryEntry,
+  historyIn,
+  metadataOf,
+  referredIn,
+  revisionIn,
+  type Referred,
+  sourceIn,
+} from './item.ts'
 
-const text = v.optional(v.string(), '')
-const referred = v.object({ kind: text, name: text, namespace: v.optional(v.string()) })
-/** Of a HelmRelease. */
-const action = v.fallback(v.optional(v.object({ timeout: text })), undefined)
-const historySchema = v.object({
-  /** Of a Kustomization: what was built, of which revision, when first, and how it ended the last time, after how long. */
-  metadata: v.optional(v.object({ revision: text }), {}),
-  firstReconciled: text,
-  lastReconciled: text,
-  lastReconciledStatus: text,
-  lastReconciledDuration: text,
-  /** Of a HelmRelease: what was released, and when. */
-  chartVersion: text,
-  configDigest: text,
-  lastDeployed: text,
-  status: text,
-})
-export type HistoryEntry = v.InferOutput<typeof historySchema>
-
-/** Read for every object there is: only what the probes want to know, and nothing else is even checked. */
-const itemSchema = v.object({
-  metadata: v.object({
-    name: v.string(),
-    namespace: text,
-    creationTimestamp: text,
-    deletionTimestamp: v.optional(v.string()),
-    generation: v.optional(v.number(), 0),
-    labels: v.optional(v.record(v.string(), v.string()), {}),
-    annotations: v.optional(
-      v.object({
-        [requestedAtAnnotation]: v.optional(v.string()),
-        [reconcileAnnotation]: v.optional(v.string()),
-        [suspendedByAnnotation]: v.optional(v.string()),
-        [detachAnnotation]: v.optional(v.string()),
-        [timeoutAnnotation]: text,
-      }),
-      {},
-    ),
-    managedFields: v.optional(
-      v.array(
-        v.object({
-          manager: text,
-          apiVersion: text,
-          time: text,
-          subresource: text,
-          fieldsV1: v.optional(v.unknown()),
-        }),
-      ),
-      [],
-    ),
-  }),
-  spec: v.optional(
-    v.looseObject({
-      type: text,
-      suspend: v.optional(v.boolean(), false),
-      interval: text,
-      timeout: text,
-      install: action,
-      upgrade: action,
-      rollback: action,
-      uninstall: action,
-      test: action,
-      sourceRef: v.optional(referred),
-      chartRef: v.optional(referred),
-      chart: v.optional(v.unknown()),
-      dependsOn: v.optional(v.array(referred), []),
-      releaseName: v.optional(v.string()),
-      targetNamespace: v.optional(v.string()),
-      storageNamespace: v.optional(v.string()),
-    }),
-    {},
-  ),
-  status: v.optional(
-    v.object({
-      observedGeneration: v.optional(v.number()),
-      conditions: v.optional(v.array(conditionSchema), []),
-      artifact: v.nullish(v.object({ revision: text, lastUpdateTime: v.optional(v.string()) })),
-      lastAppliedRevision: text,
-      lastHandledReconcileAt: v.optional(v.string()),
-      history: v.optional(v.array(historySchema), []),
-      failures: v.optional(v.number(), 0),
-      /** Of an ImageRepository, and of an ImageUpdateAutomation. */
-      lastScanResult: v.nullish(v.object({ scanTime: text })),
-      lastAutomationRunTime: v.nullish(v.string()),
-    }),
-    {},
-  ),
-})
-type Item = v.InferOutput<typeof itemSchema>
-/** A HelmRelease's chart is a template with a source; a HelmChart's is its name. */
-const chartSchema = v.object({ spec: v.object({ sourceRef: referred }) })
+export type { HistoryEntry }
 
 /** Who wrote to the spec or metadata of an object; its status belongs to nobody. */
 export interface Manager {
@@ -165,77 +87,81 @@ export interface FluxObject {
   readonly reportsReady: boolean
 }
 
-/** Reads what the probes want to know of an item of a list of the kind, which has a status or has none. */
+/**
+ * Reads what the probes want to know of an item of a list of the kind, which has a status or has none.
+ * @throws TypeError where something of it is of another type than the API has it
+ */
 export function parseFluxObject(value: unknown, kind: Kind, hasStatus: boolean): FluxObject {
-  const { metadata, spec, status } = v.parse(itemSchema, value)
+  const item = asFields(value, kind.kind)
+  const metadata = metadataOf(item)
+  const [spec, status] = [fieldsAt(item, 'spec'), fieldsAt(item, 'status')]
   const ref = { ...kind, namespace: metadata.namespace, name: metadata.name }
   const own = metadata.managedFields.filter(({ subresource }) => subresource === '')
-  const isSuspended = spec.suspend || metadata.annotations[reconcileAnnotation] === 'disabled'
-  const asked = metadata.annotations[requestedAtAnnotation]
-  const isHandled = asked === undefined || asked === status.lastHandledReconcileAt
-  const named = (other: v.InferOutput<typeof referred>, otherwise: string): string =>
-    nameOf({ ...kind, kind: other.kind === '' ? otherwise : other.kind, namespace: other.namespace ?? ref.namespace, name: other.name })
-  const source = sourceOf(spec)
+  const annotations = annotationsIn(metadata.annotations)
+  const marked = { ...metadata, annotations }
+  const isSuspended = flagAt(spec, 'suspend') || annotations[reconcileAnnotation] === 'disabled'
+  const [interval, timeout] = [textAt(spec, 'interval'), textAt(spec, 'timeout')]
+  const named = (other: Referred, otherwise: string): string =>
+    nameOf({ kind: other.kind === '' ? otherwise : other.kind, namespace: other.namespace ?? ref.namespace, name: other.name })
+  const source = sourceIn(spec)
+  const history = historyIn(status)
   return {
     ref,
     name: nameOf(ref),
-    createdAt: metadata.creationTimestamp,
-    deletedAt: metadata.deletionTimestamp,
+    createdAt: metadata.createdAt,
+    deletedAt: metadata.deletedAt,
     generation: metadata.generation,
-    observedGeneration: status.observedGeneration,
+    observedGeneration: maybeNumberAt(status, 'observedGeneration'),
     labels: metadata.labels,
     isSuspended,
-    suspension: isSuspended ? suspensionIn(metadata) : undefined,
-    detachment: isDetached({ metadata }) ? detachmentIn(metadata) : undefined,
-    writtenAt: latest(own) ?? metadata.creationTimestamp,
-    interval: spec.interval,
-    timeout: spec.timeout,
-    attempt: attemptOf(kind, {
-      interval: spec.interval,
-      timeout: spec.timeout,
-      actions: [spec.install, spec.upgrade, spec.rollback, spec.uninstall, spec.test].map((one) => one?.timeout ?? ''),
-      annotated: metadata.annotations[timeoutAnnotation],
-    }),
-    conditions: status.conditions,
-    revision: status.artifact?.revision ?? status.lastAppliedRevision,
-    artifactAt: status.artifact?.lastUpdateTime,
-    askedAt: isHandled ? undefined : asked,
-    handledAt: status.lastHandledReconcileAt,
+    suspension: isSuspended ? suspensionIn(marked) : undefined,
+    detachment: isDetached({ metadata: marked }) ? detachmentIn(marked) : undefined,
+    writtenAt: latest(own.map(({ time }) => time)) ?? metadata.createdAt,
+    interval,
+    timeout,
+    attempt: attemptOf(kind, { interval, timeout, actions: actionTimeouts(spec), annotated: annotations[timeoutAnnotation] ?? '' }),
+    conditions: listAt(status, 'conditions').map(conditionIn),
+    ...revisionIn(status),
+    ...requestIn(annotations, status),
     source: source === undefined ? undefined : named(source, fluxKinds.gitRepository.kind),
-    dependsOn: spec.dependsOn.map((other) => named(other, kind.kind)),
-    secrets: secretsOf({ ...kind, metadata: { ...metadata, finalizers: [], annotations: {}, managedFields: [] }, spec }),
+    dependsOn: listAt(spec, 'dependsOn').map((other) => named(referredIn(other), kind.kind)),
+    secrets: secretsOf(ref, spec),
     managers: own.map((entry) => ({ manager: entry.manager, apiVersion: entry.apiVersion, time: entry.time, isForeign: isForeign(entry) })),
-    history: status.history,
-    failures: status.failures,
-    lastHandledAt: lastHandledAt(status),
-    release: {
-      namespace: spec.storageNamespace ?? ref.namespace,
-      name: spec.releaseName ?? (spec.targetNamespace === undefined ? ref.name : `${spec.targetNamespace}-${ref.name}`),
-    },
+    history,
+    failures: maybeNumberAt(status, 'failures') ?? 0,
+    lastHandledAt: latest(handlingTimes(status, history).filter((time) => time !== '')),
+    release: releaseIn(spec, ref),
     reportsReady: hasStatus && !(kind.kind === 'HelmRepository' && spec.type === 'oci'),
   }
 }
 
-function lastHandledAt({ history, lastScanResult, lastAutomationRunTime }: Item['status']): string | undefined {
-  const times = [...history.map(({ lastReconciled }) => lastReconciled), lastScanResult?.scanTime ?? '', lastAutomationRunTime ?? '']
-  return latest(times.filter((time) => time !== '').map((time) => ({ time })))
+type Annotations = Readonly<Record<string, string | undefined>>
+
+/** Those that matter here, of the many that an object may have. */
+function annotationsIn(annotations: Fields): Annotations {
+  return Object.fromEntries(known.map((name) => [name, maybeTextAt(annotations, name)]))
+}
+const known = [requestedAtAnnotation, reconcileAnnotation, suspendedByAnnotation, detachAnnotation, timeoutAnnotation] as const
+
+function requestIn(annotations: Annotations, status: Fields): Pick<FluxObject, 'askedAt' | 'handledAt'> {
+  const [askedAt, handledAt] = [annotations[requestedAtAnnotation], maybeTextAt(status, 'lastHandledReconcileAt')]
+  return { askedAt: askedAt === handledAt ? undefined : askedAt, handledAt }
 }
 
-function secretsOf(object: KubeObject): Reference[] {
-  return referencesIn(object).filter(({ ref, isOptional }) => ref.kind === kinds.secret.kind && !isOptional)
+function releaseIn(spec: Fields, { namespace, name }: FluxObject['ref']): FluxObject['release'] {
+  const [target, storage] = [maybeTextAt(spec, 'targetNamespace'), maybeTextAt(spec, 'storageNamespace')]
+  return {
+    namespace: storage ?? namespace,
+    name: maybeTextAt(spec, 'releaseName') ?? (target === undefined ? name : `${target}-${name}`),
+  }
 }
 
-function sourceOf({ sourceRef, chartRef, chart }: Item['spec']): v.InferOutput<typeof referred> | undefined {
-  if (sourceRef !== undefined || chartRef !== undefined) return sourceRef ?? chartRef
-  const template = v.safeParse(chartSchema, chart)
-  return template.success ? template.output.spec.sourceRef : undefined
+function secretsOf(ref: FluxObject['ref'], spec: Fields): Reference[] {
+  return referencesUnder(ref, { spec }).filter(({ ref: { kind }, isOptional }) => kind === kinds.secret.kind && !isOptional)
 }
 
-function latest(entries: readonly { readonly time: string }[]): string | undefined {
-  return entries
-    .map(({ time }) => time)
-    .sort()
-    .at(-1) // RFC 3339 in UTC sorts by time
+function latest(times: readonly string[]): string | undefined {
+  return times.reduce<string | undefined>((last, time) => (last === undefined || time > last ? time : last), undefined) // RFC 3339 in UTC sorts by time
 }
 
 /** The condition of this type, where it is about the present generation. */

@@ -1,4 +1,5 @@
 import * as v from 'valibot'
+import { type Fields, isFields } from '../base/fields.ts'
 import { kinds, type KubeObject, nameOf, type Ref, refOf } from '../kubernetes/objects.ts'
 import { copyFromAnnotation } from './annotations.ts'
 import { fallbackAgeSecretIn } from './sops.ts'
@@ -20,31 +21,41 @@ const copied = v.pipe(v.string(), v.regex(/^[^/<]+\/[^/<]+$/))
 /** Fields with someone else's content: a chart's values, and the objects that a ResourceSet makes, which are checked themselves. */
 const foreign: Readonly<Record<string, readonly string[]>> = { HelmRelease: ['values'], ResourceSet: ['resources'] }
 /** A controller's own account comes and goes with the controller. */
-const isOwnAccount = ({ kind }: KubeObject, key: string): boolean => kind === kinds.deployment.kind && key === 'serviceAccountName'
+const isOwnAccount = ({ kind }: Ref, key: string): boolean => kind === kinds.deployment.kind && key === 'serviceAccountName'
 
 /**
  * The Secrets, ConfigMaps and ServiceAccounts that an object of Flux refers to, a controller's Deployment and a ServiceAccount too. One
  * walk knows the names that the APIs of Flux give such fields (every field of Flux 2.9's and flux-operator 0.59's CRDs was looked through).
  */
 export function referencesIn(object: KubeObject): Reference[] {
-  const { namespace } = object.metadata
+  const { metadata: _metadata, status: _status, ...written } = object
+  return referencesUnder(refOf(object), written)
+}
+
+/**
+ * The same of what is written of an object: all of it but metadata and status.
+ * @param owner the object itself
+ */
+export function referencesUnder(owner: Ref, written: Fields): Reference[] {
+  const { namespace } = owner
   if (namespace === undefined) return []
   const found: Reference[] = []
   const add = (kind: Ref, path: string, isOptional = false): void => {
-    found.push({ ref: kind, by: `${nameOf(refOf(object))}: ${path}`, isOptional })
+    found.push({ ref: kind, by: `${nameOf(owner)}: ${path}`, isOptional })
   }
   const visit = (value: unknown, path: string): void => {
     if (Array.isArray(value)) return value.forEach((item, at) => visit(item, `${path}[${at}]`))
-    if (typeof value !== 'object' || value === null) return
-    const fields: [string, unknown][] = Object.entries(value) // not a schema's: ten thousand objects are walked through here
-    for (const [key, field] of fields) {
+    if (!isFields(value)) return
+    // Ten thousand objects are walked through here, and hardly any of their fields points anywhere.
+    for (const key of Object.keys(value)) {
+      const field = value[key]
       const at = path === '' ? key : `${path}.${key}`
-      if (path === 'spec' && foreign[object.kind]?.includes(key) === true) {
+      if (path === 'spec' && foreign[owner.kind]?.includes(key) === true) {
         if (key === 'resources') visitCopies(field, at)
         continue
       }
-      if (isOwnAccount(object, key)) continue
-      for (const { kind, name, optional } of pointedAt(key, field)) add({ ...kind, namespace, name }, at, optional)
+      if (isOwnAccount(owner, key)) continue
+      if (mayPoint.test(key)) for (const { kind, name, optional } of pointedAt(key, field)) add({ ...kind, namespace, name }, at, optional)
       visit(field, at)
     }
   }
@@ -61,7 +72,6 @@ export function referencesIn(object: KubeObject): Reference[] {
       )
     }
   }
-  const { metadata: _metadata, status: _status, ...written } = object
   visit(written, '')
   return found
 }
@@ -76,6 +86,9 @@ interface ReferenceTarget {
   readonly name: string
   readonly optional: boolean
 }
+
+/** The names that `pointedAt` knows, and others: quicker than to try each. */
+const mayPoint = /secret|configMap|ref$|From$|^serviceAccountName$|^args$/i
 
 /** What a field by this name, with this value, points at. */
 function pointedAt(key: string, value: unknown): ReferenceTarget[] {

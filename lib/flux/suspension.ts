@@ -1,4 +1,5 @@
 import * as v from 'valibot'
+import { type Fields, isFields } from '../base/fields.ts'
 import { fieldManager } from '../kubernetes/client.ts'
 import type { KubeObject } from '../kubernetes/objects.ts'
 import { fluxKinds } from './kinds.ts'
@@ -7,17 +8,6 @@ import { isApplier } from './field-managers.ts'
 import { detachAnnotation, isReconcileDisabled, reconcileAnnotation, suspendedByAnnotation } from './annotations.ts'
 
 const suspendSchema = v.object({ spec: v.object({ suspend: v.optional(v.boolean(), false) }) })
-const fieldsSchema = v.object({
-  'f:spec': v.optional(v.record(v.string(), v.unknown()), {}),
-  'f:metadata': v.optional(
-    v.object({
-      'f:annotations': v.optional(v.record(v.string(), v.unknown()), {}),
-      'f:labels': v.optional(v.record(v.string(), v.unknown()), {}),
-    }),
-    {},
-  ),
-})
-
 /** The merge patch that suspends an object of this kind. */
 export function suspension(object: Pick<KubeObject, 'apiVersion'>): Record<string, unknown> {
   const isOperators = isOfGroup(object, apiGroups.operator)
@@ -40,17 +30,20 @@ export function isSuspended(object: KubeObject): boolean {
 
 /** Whether a field manager's fields are among others those that suspend an object. */
 function suspends(fieldsV1: unknown): boolean {
-  const fields = v.safeParse(fieldsSchema, fieldsV1)
-  if (!fields.success) return false
-  return 'f:suspend' in fields.output['f:spec'] || `f:${reconcileAnnotation}` in fields.output['f:metadata']['f:annotations']
+  return has(below(fieldsV1, 'f:spec'), 'f:suspend') || has(below(fieldsV1, 'f:metadata', 'f:annotations'), `f:${reconcileAnnotation}`)
 }
 
 /** Whether a field manager's fields are among others those that have kustomize-controller leave an object as it is. */
 function detaches(fieldsV1: unknown): boolean {
-  const fields = v.safeParse(fieldsSchema, fieldsV1)
-  if (!fields.success) return false
-  const { 'f:annotations': annotations, 'f:labels': labels } = fields.output['f:metadata']
-  return [annotations, labels].some((marks) => `f:${detachAnnotation}` in marks)
+  return ['f:annotations', 'f:labels'].some((marks) => has(below(fieldsV1, 'f:metadata', marks), `f:${detachAnnotation}`))
+}
+
+function below(fieldsV1: unknown, ...path: readonly string[]): unknown {
+  return path.reduce((fields, key) => (isFields(fields) ? fields[key] : undefined), fieldsV1)
+}
+
+function has(fields: unknown, key: string): boolean {
+  return isFields(fields) && key in fields
 }
 
 /** The field manager that suspended the object, where no controller did: Git knows nothing of it, and would set it going again. */
@@ -89,13 +82,6 @@ function programOf(manager: string): string {
   return isApplier(manager) ? 'Git' : (programs.find(([name]) => name.test(manager))?.[1] ?? 'another program')
 }
 
-const entrySchema = v.object({
-  manager: v.string(),
-  time: v.optional(v.string()),
-  subresource: v.optional(v.string(), ''),
-  fieldsV1: v.unknown(),
-})
-
 interface ObjectMetadata {
   readonly annotations: Readonly<Record<string, string | undefined>>
   readonly managedFields: readonly unknown[]
@@ -115,12 +101,18 @@ export function detachmentIn(metadata: ObjectMetadata): Suspension {
 function writerIn({ managedFields }: ObjectMetadata, isSuch: (fieldsV1: unknown) => boolean): Omit<Suspension, 'user'> {
   const [latest] = managedFields
     .flatMap((entry) => {
-      const read = v.safeParse(entrySchema, entry)
-      return read.success && read.output.subresource === '' && isSuch(read.output.fieldsV1) ? [read.output] : []
+      if (!isFields(entry) || !isOfObject(entry) || !isSuch(entry.fieldsV1)) return []
+      const { manager = '', time } = entry
+      return typeof manager === 'string' ? [{ manager, time: typeof time === 'string' ? time : undefined }] : []
     })
     .sort((one, other) => (other.time ?? '').localeCompare(one.time ?? '')) // RFC 3339 in UTC sorts by time
   const by = latest === undefined || latest.manager === '' ? 'unknown' : latest.manager
   return { by, via: programOf(by), since: latest?.time }
+}
+
+/** Not of its status, which belongs to nobody. */
+function isOfObject({ subresource = '' }: Fields): boolean {
+  return subresource === ''
 }
 
 /** As shown to people: `suspended by flux (flux CLI)` */

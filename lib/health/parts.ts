@@ -15,7 +15,6 @@ import type { Snapshot } from './snapshot.ts'
  * keeps no such list.
  */
 export async function partsOf(snapshot: Snapshot): Promise<Part[]> {
-  const { cluster } = snapshot
   const [instance, namespace, { follows }, { byName }] = await Promise.all([
     snapshot.instance(),
     snapshot.namespace(),
@@ -31,7 +30,7 @@ export async function partsOf(snapshot: Snapshot): Promise<Part[]> {
   })
   const keepers = [...(follows === undefined ? [] : [follows.root]), ...appliers]
   const kustomizations = await Promise.all(
-    [...new Map(keepers.map((ref) => [identityOf(ref), ref])).values()].map((ref) => cluster.get(ref)),
+    [...new Map(keepers.map((ref) => [identityOf(ref), ref])).values()].map((ref) => snapshot.get(ref)),
   )
   const said = [instance, ...kustomizations].flatMap((keeper) => (keeper === undefined ? [] : inventoryIn(keeper)))
   const parts = [...said, ...releases.flat(), ...(await partsOfCli(snapshot))]

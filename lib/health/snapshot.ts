@@ -1,8 +1,10 @@
 import * as v from 'valibot'
 import type { Cluster } from '../kubernetes/client.ts'
-import { kinds, type KubeObject } from '../kubernetes/objects.ts'
+import { getMetadata } from '../kubernetes/metadata.ts'
+import { kinds, type KubeObject, nameOf, type Ref } from '../kubernetes/objects.ts'
+import { type RequiredWebhook, requiredWebhooks } from '../preflight/webhooks.ts'
 import type { GitLogin } from '../tools/git-login.ts'
-import { once } from '../base/once.ts'
+import { once, onceEach } from '../base/once.ts'
 import { type FluxObjects, readFluxObjects } from '../flux/read-objects.ts'
 import { readFluxCrds } from '../flux/crds.ts'
 import { judgeAll, type Judgement } from './assess.ts'
@@ -31,11 +33,16 @@ export interface Snapshot {
   readonly folder: string
   /** Where alerts are, if anywhere. */
   readonly monitoring: string | undefined
+  /** One object, or undefined where neither it nor its kind exists. */
+  readonly get: (ref: Ref) => Promise<KubeObject | undefined>
+  /** Its metadata alone. */
+  readonly metadata: (ref: Ref) => Promise<KubeObject | undefined>
   readonly version: () => Promise<string>
   /** How Flux was installed, and what it is made of. */
   readonly installed: () => Promise<InstalledFlux>
   /** The same, with what it follows. */
   readonly installation: () => Promise<Installation>
+  readonly instances: () => Promise<readonly KubeObject[]>
   /** The FluxInstance, or undefined where there is none. */
   readonly instance: () => Promise<KubeObject | undefined>
   /** The namespace that Flux lives in. */
@@ -43,6 +50,8 @@ export interface Snapshot {
   /** Those in Flux's namespace. */
   readonly deployments: () => Promise<readonly KubeObject[]>
   readonly pods: () => Promise<readonly KubeObject[]>
+  /** Every admission webhook of the cluster that must answer. */
+  readonly webhooks: () => Promise<readonly RequiredWebhook[]>
   /** The CRDs of Flux and its operator. */
   readonly crds: () => Promise<readonly KubeObject[]>
   readonly objects: () => Promise<FluxObjects>
@@ -64,20 +73,25 @@ export function createSnapshot({ cluster, now = Date.now(), ...others }: Snapsho
   const installed = once(async () => judgeInstallation(await evidence()))
   const namespace = async (): Promise<string> => (await installed()).namespace
   const objects = once(async () => readFluxObjects(cluster, await crds()))
-  const installation = once(async () => completeInstallation(cluster, await evidence(), await objects()))
+  const get = onceEach(keyOf, cluster.get)
+  const installation = once(async () => completeInstallation({ get }, await evidence(), await objects()))
   const pods = once(async () => cluster.list(kinds.pod, { namespace: await namespace() }))
   const all = once(async () => cluster.list(kinds.deployment, { namespace: await namespace() }))
   return {
     ...others,
     cluster,
     now,
+    get,
+    metadata: onceEach(keyOf, (ref) => getMetadata(cluster, ref)),
     version: once(async () => v.parse(versionSchema, await cluster.read('/version')).gitVersion),
     installed,
     installation,
+    instances: async () => (await there()).instances,
     instance: once(async () => mainInstance((await there()).instances)),
     namespace,
     deployments: all,
     pods,
+    webhooks: once(() => requiredWebhooks(cluster)),
     crds,
     objects,
     judged: once(async () => {
@@ -89,6 +103,11 @@ export function createSnapshot({ cluster, now = Date.now(), ...others }: Snapsho
       return judgeAll(read, now, unattended(read.all, attendance))
     }),
   }
+}
+
+/** Not `identityOf`, for an object may be there in one version and not in another. */
+function keyOf(ref: Ref): string {
+  return `${ref.apiVersion} ${nameOf(ref)}`
 }
 
 /** The snapshot of a script's cluster. */

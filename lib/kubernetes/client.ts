@@ -1,7 +1,7 @@
 import { setMaxListeners } from 'node:events'
-import * as v from 'valibot'
 import { ApiError, type ApiRequest, ask, type Patience } from './http.ts'
 import { type Kind, type KubeObject, nameOf, parseObject, parsePage, type Page, type Ref } from './objects.ts'
+import { rootOf, servedBy } from './served.ts'
 import type { Endpoint } from './transport.ts'
 
 /** The field manager of every write, except for objects that Git's Helm release is to own. */
@@ -46,39 +46,13 @@ export interface Cluster {
   readonly collection: (kind: Kind, query: Query) => Promise<string>
 }
 
-const resourcesSchema = v.object({
-  // An old server of an aggregated API leaves out what it has nothing to say of.
-  resources: v.nullish(
-    v.array(v.object({ name: v.string(), kind: v.nullish(v.string(), ''), namespaced: v.nullish(v.boolean(), false) })),
-    [],
-  ),
-})
-
-interface Resource {
-  readonly plural: string
-  readonly namespaced: boolean
-}
-
 /** A cluster behind an endpoint. `signal` ends everything that is under way. */
 // oxlint-disable-next-line max-lines-per-function -- one client: its methods share the endpoint, the patience and the discovery
 export function clusterAt(endpoint: Endpoint, patience: Patience, signal: AbortSignal): Cluster {
   setMaxListeners(0, signal) // every request listens to it: Node would warn of a leak at eleven
   const call = (request: ApiRequest): Promise<unknown> => ask(endpoint, request, patience, signal)
   const callOnce = (request: ApiRequest): Promise<unknown> => ask(endpoint, request, { ...patience, milliseconds: 0 }, signal)
-  const found = new Map<string, Resource>()
-
-  const discover = async (kind: Kind): Promise<Resource> => {
-    const key = `${kind.apiVersion} ${kind.kind}`
-    const known = found.get(key)
-    if (known !== undefined) return known
-    const { resources } = v.parse(resourcesSchema, await call({ method: 'GET', path: rootOf(kind.apiVersion) }))
-    for (const { name, kind: called, namespaced } of resources ?? []) {
-      if (!name.includes('/')) found.set(`${kind.apiVersion} ${called}`, { plural: name, namespaced: namespaced ?? false })
-    }
-    const resource = found.get(key)
-    if (resource === undefined) throw new ApiError(404, 'NotFound', `the cluster has no kind ${kind.kind} in ${kind.apiVersion}`)
-    return resource
-  }
+  const discover = servedBy((path) => call({ method: 'GET', path }))
 
   const collection = async (kind: Kind, query: Query): Promise<string> => {
     const { plural, namespaced } = await discover(kind)
@@ -199,10 +173,6 @@ export function clusterAt(endpoint: Endpoint, patience: Patience, signal: AbortS
       }
     },
   }
-}
-
-function rootOf(apiVersion: string): string {
-  return apiVersion.includes('/') ? `/apis/${apiVersion}` : `/api/${apiVersion}`
 }
 
 /**

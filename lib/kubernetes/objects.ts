@@ -65,7 +65,7 @@ export function refOf(object: KubeObject): Ref {
 }
 
 /** How an object is named to people: `Deployment flux-system/source-controller`. */
-export function nameOf(ref: Ref): string {
+export function nameOf(ref: Omit<Ref, 'apiVersion'>): string {
   return `${ref.kind} ${ref.namespace === undefined ? '' : `${ref.namespace}/`}${ref.name}`
 }
 

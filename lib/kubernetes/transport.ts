@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { Agent, type ClientRequest, type IncomingMessage, request as plainRequest, type RequestOptions } from 'node:http'
 import { Agent as TlsAgent, request as tlsRequest } from 'node:https'
+import { createSecureContext } from 'node:tls'
 
 /** Where the API is: a `kubectl proxy` on a socket, or a server by itself. */
 export interface Endpoint {
@@ -63,7 +64,8 @@ export interface ServerLogin {
 export function directEndpoint({ server, ca, insecure, serverName, cert, key, token }: ServerLogin): Endpoint {
   const { origin, pathname } = new URL(server)
   const named = serverName === undefined ? {} : { servername: serverName }
-  const agent = new TlsAgent({ ...pool, ca, cert, key, rejectUnauthorized: !insecure, ...named })
+  // Made once: an agent that is given the certificates reads them again for every connection.
+  const agent = new TlsAgent({ ...pool, secureContext: createSecureContext({ ca, cert, key }), rejectUnauthorized: !insecure, ...named })
   const login = (): Readonly<Record<string, string>> => {
     const bearer = typeof token === 'object' ? readFileSync(token.file, 'utf8').trim() : token
     return bearer === undefined ? {} : { authorization: `Bearer ${bearer}` }

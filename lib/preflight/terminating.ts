@@ -19,7 +19,7 @@ export interface TerminatingNamespace {
 }
 
 /** Undefined for a namespace that stays, or does not exist. */
-export async function findTerminatingNamespace(cluster: Cluster, name: string): Promise<TerminatingNamespace | undefined> {
+export async function findTerminatingNamespace(cluster: Pick<Cluster, 'get'>, name: string): Promise<TerminatingNamespace | undefined> {
   const namespace = await cluster.get({ ...kinds.namespace, name })
   if (namespace?.metadata.deletionTimestamp === undefined) return undefined
   const remaining = conditionsOf(namespace).filter(({ status, type }) => status === 'True' && type.startsWith('Namespace'))

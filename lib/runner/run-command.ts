@@ -1,7 +1,7 @@
 import { addressed, inAdvice } from '../connection/address-commands.ts'
 import { firstCause } from '../base/first-cause.ts'
 import { ApiError } from '../kubernetes/http.ts'
-import { isInstalled } from '../process/command.ts'
+import { isInstalled } from '../process/installed-programs.ts'
 import { type Console, createConsole } from '../terminal/console.ts'
 import { parseDuration } from '../base/duration.ts'
 import { childEnvironment } from '../process/environment.ts'

@@ -2,7 +2,7 @@ import { inParallel } from '../../base/parallel.ts'
 import { kinds, nameOf, type Ref, refOf } from '../../kubernetes/objects.ts'
 import { certificateEnds } from '../../base/certificates.ts'
 import { asksAbout } from '../../preflight/webhook-rules.ts'
-import { namespaceLabels, requiredWebhooks } from '../../preflight/webhooks.ts'
+import { namespaceLabels } from '../../preflight/webhooks.ts'
 import { type Ending, endingOf, endingsIn, soon } from '../expiry.ts'
 import { fluxWrites } from '../flux-writes.ts'
 import { type DamageKind, foundAmong, type Probe, type Trouble } from '../probe.ts'
@@ -42,7 +42,7 @@ interface CertificateEnding extends Ending {
 
 /** An API server trusts a webhook by its bundle alone; without one by its own authorities, which are not to be seen from here. */
 async function inWebhooks(snapshot: Snapshot): Promise<CertificateEnding[]> {
-  const required = await requiredWebhooks(snapshot.cluster)
+  const required = await snapshot.webhooks()
   const bundled = required.filter(({ webhook }) => webhook.clientConfig.caBundle !== undefined)
   if (bundled.length === 0) return []
   const own = await fluxWrites(snapshot)

@@ -28,11 +28,11 @@ export const instance: Probe = {
   id: 'instance',
   title: 'FluxInstance',
   async check(snapshot) {
-    const { cluster, kubectl, where, now } = snapshot
+    const { kubectl, where, now } = snapshot
     const [flux, namespace, installed] = await Promise.all([snapshot.instance(), snapshot.namespace(), snapshot.installed()])
     const { expectsOperator, installedBy } = installed
     if (flux === undefined && !expectsOperator) return doesNotApply(`Flux was installed by ${installerTitles[installedBy]}`)
-    const found = await cluster.get({ ...fluxKinds.helmRelease, namespace, name: releaseNames.instance })
+    const found = await snapshot.get({ ...fluxKinds.helmRelease, namespace, name: releaseNames.instance })
     if (flux === undefined) {
       const object = nameOf(instanceIn(namespace))
       const describe = `${kubectl} --namespace ${namespace} describe ${kindArgument(fluxKinds.helmRelease)} flux-instance`
@@ -89,8 +89,8 @@ export const instance: Probe = {
 }
 
 /** The operator reconciles one FluxInstance, and ignores every other silently: what is written there never comes about. */
-async function ignoredBeside(main: KubeObject, { cluster, kubectl }: Snapshot): Promise<Trouble[]> {
-  const others = (await cluster.list(fluxKinds.fluxInstance)).filter(({ metadata }) => metadata.uid !== main.metadata.uid)
+async function ignoredBeside(main: KubeObject, { instances, kubectl }: Snapshot): Promise<Trouble[]> {
+  const others = (await instances()).filter(({ metadata }) => metadata.uid !== main.metadata.uid)
   return others.map((one) => ({
     object: nameOf(refOf(one)),
     reason: `is ignored: the operator reconciles ${nameOf(refOf(main))} alone`,

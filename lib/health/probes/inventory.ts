@@ -3,8 +3,7 @@ import { inParallel } from '../../base/parallel.ts'
 import { isFluxKind } from '../../flux/api-groups.ts'
 import { managersOf } from '../../flux/field-managers.ts'
 import { foreignManagersOf } from '../../flux/field-owners.ts'
-import { getMetadata } from '../../kubernetes/metadata.ts'
-import { deletionOf, kindArgument, kinds, type KubeObject, nameOf, type Ref } from '../../kubernetes/objects.ts'
+import { deletionOf, type Kind, kindArgument, kinds, type KubeObject, nameOf, type Ref } from '../../kubernetes/objects.ts'
 import { accountsOf } from '../../ownership/known-names.ts'
 import type { Part, PartKeeper } from '../part.ts'
 import { hasOwnProbe, isKept, partsOf } from '../parts.ts'
@@ -34,14 +33,24 @@ export const inventory: Probe = {
   },
 }
 
-async function staleTokens({ cluster, kubectl, pods }: Snapshot): Promise<Trouble[]> {
-  return (await findStalePods(cluster, await pods())).map(({ ref, account, since }) => ({
+async function staleTokens(snapshot: Snapshot): Promise<Trouble[]> {
+  const { kubectl, pods } = snapshot
+  return (await findStalePods(snapshot, await pods())).map(({ ref, account, since }) => ({
     object: nameOf(ref),
     reason: `its ServiceAccount ${account} was recreated after it started: the API refuses its token (Unauthorized)`,
     since,
     next: `${kubectl} --namespace ${ref.namespace} delete pod ${ref.name}`,
     damage: 'stale-token',
   }))
+}
+
+/** What of it this probe looks at: of a role or a binding all, of anything else who wrote to it. Others have read some of it. */
+async function readPart(ref: Ref, snapshot: Snapshot): Promise<KubeObject | undefined> {
+  if (ref.apiVersion.startsWith(`${rbac}/`)) return snapshot.get(ref)
+  const isSuch = ({ apiVersion, kind }: Kind): boolean => ref.apiVersion === apiVersion && ref.kind === kind
+  const read = isSuch(kinds.crd) ? await snapshot.crds() : isSuch(kinds.deployment) ? await snapshot.deployments() : []
+  const known = read.find(({ metadata }) => metadata.name === ref.name && (metadata.namespace ?? ref.namespace) === ref.namespace)
+  return known ?? snapshot.metadata(ref)
 }
 
 interface PartState {
@@ -51,9 +60,8 @@ interface PartState {
 }
 
 async function checkObject(part: Part, snapshot: Snapshot): Promise<PartState> {
-  const { cluster } = snapshot
   const isRbac = part.ref.apiVersion.startsWith(`${rbac}/`)
-  const live = isRbac ? await cluster.get(part.ref) : await getMetadata(cluster, part.ref)
+  const live = await readPart(part.ref, snapshot)
   if (live === undefined) return { part, fail: hasOwnProbe(part.ref) ? undefined : gone(part, snapshot), warn: undefined }
   const deletion = hasOwnProbe(part.ref) ? undefined : deletionOf(live)
   if (deletion !== undefined) {
@@ -91,7 +99,7 @@ function restoring(keeper: PartKeeper, kubectl: string): string {
 }
 
 /** What keeps a role or a binding from giving Flux its rights; undefined where nothing does. */
-async function emptied(live: KubeObject, { cluster, namespace: find }: Snapshot): Promise<string | undefined> {
+async function emptied(live: KubeObject, { metadata, namespace: find }: Snapshot): Promise<string | undefined> {
   if (live.kind.endsWith('Role')) {
     const { rules, aggregationRule } = v.parse(roleSchema, live)
     return (rules ?? []).length === 0 && (aggregationRule === undefined || aggregationRule === null) ? 'has no rules' : undefined
@@ -100,7 +108,7 @@ async function emptied(live: KubeObject, { cluster, namespace: find }: Snapshot)
   const namespace = await find()
   const accounts = accountsOf(live, namespace)
   // Flux's own binding names the accounts of controllers that this Flux may not have.
-  const there = await Promise.all(accounts.map((name) => getMetadata(cluster, { ...kinds.serviceAccount, namespace, name })))
+  const there = await Promise.all(accounts.map((name) => metadata({ ...kinds.serviceAccount, namespace, name })))
   if (accounts.length > 0 && there.every((account) => account === undefined))
     return `binds only ServiceAccounts that do not exist: ${accounts.map((name) => `${namespace}/${name}`).join(', ')}`
   return undefined

@@ -17,10 +17,10 @@ export const namespace: Probe = {
     const { cluster, where } = snapshot
     const name = await snapshot.namespace()
     const ref = { ...kinds.namespace, name }
-    const live = await cluster.get(ref)
+    const live = await snapshot.get(ref)
     const next = `npx zx scripts/recover.ts ${where}`
     if (live === undefined) return foundAmong(`${name} does not exist`, [{ object: nameOf(ref), reason: 'does not exist', next }])
-    const terminating = await findTerminatingNamespace(cluster, name)
+    const terminating = await findTerminatingNamespace(snapshot, name)
     if (terminating === undefined) {
       const closed = (await cluster.list(quota, { namespace: name })).flatMap((one) => closedBy(one, snapshot.kubectl))
       return foundAmong(closed.length === 0 ? name : `${name} has a quota of 0`, closed)

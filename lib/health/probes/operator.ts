@@ -17,11 +17,11 @@ export const operator: Probe = {
   id: 'operator',
   title: 'flux-operator',
   async check(snapshot) {
-    const { cluster, kubectl, where } = snapshot
+    const { kubectl, where } = snapshot
     const namespace = await snapshot.namespace()
     const [deployments, release] = await Promise.all([
       snapshot.deployments(),
-      cluster.get({ ...fluxKinds.helmRelease, namespace, name: releaseNames.operator }),
+      snapshot.get({ ...fluxKinds.helmRelease, namespace, name: releaseNames.operator }),
     ])
     const deployment = deployments.find(isOperator)
     const object = nameOf({ ...kinds.deployment, namespace, name: operatorName })

@@ -1,13 +1,14 @@
 import { join } from 'node:path'
 import * as v from 'valibot'
-import { kindArgument, type KubeObject, nameOf } from '../../kubernetes/objects.ts'
+import { kindArgument, type KubeObject, nameOf, refOf } from '../../kubernetes/objects.ts'
 import { fluxKinds } from '../../flux/kinds.ts'
+import { onceEach } from '../../base/once.ts'
 import { parseDuration, showDuration } from '../../base/duration.ts'
-import { git, gitAt, headOf, type Remote } from '../../tools/git.ts'
+import type { Remote } from '../../tools/git.ts'
 import { loginFor, whyNoLogin } from '../../tools/git-login.ts'
 import { doesNotApply, type ProbeFindings, foundAmong, type Probe, type Trouble } from '../probe.ts'
 import type { Snapshot } from '../snapshot.ts'
-import type { FluxSource } from '../../flux/followed.ts'
+import { type FluxSource, syncSourceOf } from '../../flux/followed.ts'
 import { requestedAtAnnotation } from '../../flux/annotations.ts'
 import { appliedRevision, fetchedRevision } from '../../flux/revision.ts'
 
@@ -35,36 +36,70 @@ export const revision: Probe = {
   id: 'revision',
   title: 'Revision',
   async check(snapshot) {
-    const { cluster, kubectl, login } = snapshot
+    const { kubectl, cluster } = snapshot
+    const readHead = onceEach(remoteKey, async (remote: Remote) => (await loadGit()).headOf(remote, cluster.signal))
+    askSoon(snapshot, readHead).catch(() => undefined) // asked again below, where a failure counts
     const { follows, namespace, expectsOperator } = await snapshot.installation()
     if (follows === undefined) return doesNotApply('Flux follows no source: no Kustomization, and no sync of a FluxInstance, names one')
     const object = nameOf(follows.source)
     if (follows.source.kind !== fluxKinds.gitRepository.kind) return doesNotApply(`Flux follows ${object}, which is not Git`)
-    const source = await cluster.get(follows.source)
+    const source = await snapshot.get(follows.source)
     if (source === undefined) {
       const next = expectsOperator
         ? `${kubectl} --namespace ${namespace} describe fluxinstance flux`
         : `${kubectl} get kustomizations --all-namespaces`
       return foundAmong('Flux follows no Git repository', [{ object, reason: 'does not exist', next }])
     }
-    const { spec } = v.parse(sourceSchema, source)
-    const { commit, name, semver } = spec.ref
-    if (commit === undefined && name === undefined && semver !== undefined) {
-      return doesNotApply(`${object} follows the newest tag in ${semver}, and no branch`)
-    }
-    // What Flux reads without a login, anyone can be asked for; else there is nobody to ask, which is not trouble of Flux's.
-    if ((spec.secretRef !== undefined || spec.provider !== 'generic') && loginFor(login, spec.url).kind === 'none') {
-      return doesNotApply(`not compared with Git: ${whyNoLogin(login, spec.url)}`)
-    }
-    return compareWithHead(snapshot, follows, source)
+    const followed = followedIn(source, snapshot)
+    return 'whyNot' in followed ? doesNotApply(followed.whyNot) : compareWithHead(snapshot, follows, { source, ...followed }, readHead)
   },
 }
 
-async function compareWithHead(snapshot: Snapshot, follows: FluxSource, source: KubeObject): Promise<ProbeFindings> {
-  const { cluster, kubectl, login, now, folder } = snapshot
+/** Git may take longer to answer than the API does to list everything: where a FluxInstance says what to ask for, it is asked meanwhile. */
+async function askSoon(snapshot: Snapshot, readHead: (remote: Remote) => Promise<string>): Promise<void> {
+  const instance = await snapshot.instance()
+  const named = instance === undefined ? undefined : syncSourceOf(instance)
+  const source = named?.kind === fluxKinds.gitRepository.kind ? await snapshot.get({ ...fluxKinds.gitRepository, ...named }) : undefined
+  const followed = source === undefined ? undefined : followedIn(source, snapshot)
+  if (followed !== undefined && !('whyNot' in followed) && followed.commit === undefined) await readHead(followed.remote)
+}
+
+/** Loaded while the API answers: what starts programs takes longer to load than to send all requests. */
+function loadGit(): Promise<typeof import('../../tools/git.ts')> {
+  return import('../../tools/git.ts')
+}
+
+function remoteKey({ url, ref }: Remote): string {
+  return `${url} ${ref}`
+}
+
+interface Followed {
+  readonly remote: Remote
+  /** The one commit that the source is to stay at. */
+  readonly commit: string | undefined
+  readonly interval: string
+}
+
+/** Which head a source is to be at, or why it cannot be compared with one. */
+function followedIn(source: KubeObject, { login }: Snapshot): Followed | { readonly whyNot: string } {
   const { spec } = v.parse(sourceSchema, source)
-  const remote: Remote = { url: spec.url, ref: gitRefOf(spec.ref, fetchedRevision(source)), login }
-  const [root, head] = await Promise.all([cluster.get(follows.root), spec.ref.commit ?? headOf(remote, cluster.signal)])
+  const { commit, name, semver } = spec.ref
+  if (commit === undefined && name === undefined && semver !== undefined)
+    return { whyNot: `${nameOf(refOf(source))} follows the newest tag in ${semver}, and no branch` }
+  // What Flux reads without a login, anyone can be asked for; else there is nobody to ask, which is not trouble of Flux's.
+  if ((spec.secretRef !== undefined || spec.provider !== 'generic') && loginFor(login, spec.url).kind === 'none')
+    return { whyNot: `not compared with Git: ${whyNoLogin(login, spec.url)}` }
+  return { remote: { url: spec.url, ref: gitRefOf(spec.ref, fetchedRevision(source)), login }, commit, interval: spec.interval }
+}
+
+async function compareWithHead(
+  snapshot: Snapshot,
+  follows: FluxSource,
+  { source, remote, commit, interval }: Followed & { readonly source: KubeObject },
+  readHead: (remote: Remote) => Promise<string>,
+): Promise<ProbeFindings> {
+  const { cluster, kubectl, now, folder } = snapshot
+  const [root, head] = await Promise.all([snapshot.get(follows.root), commit ?? readHead(remote)])
   const fetched = commitOf(fetchedRevision(source))
   const applied = commitOf(appliedRevision(root))
   const at = head.slice(0, 12)
@@ -78,7 +113,7 @@ async function compareWithHead(snapshot: Snapshot, follows: FluxSource, source: 
   const next = `${kubectl} --namespace ${late.namespace} annotate ${kindArgument(late)} ${late.name} --overwrite ${requestedAtAnnotation}="$(date +%s)"`
   const behind: Trouble = { object: nameOf(late), reason, next }
   // A commit this young is on its way.
-  const isYoung = age < 2 * (parseDuration(spec.interval) ?? 0) + 60_000
+  const isYoung = age < 2 * (parseDuration(interval) ?? 0) + 60_000
   return foundAmong(`behind ${remote.ref.replace('refs/heads/', '')}`, isYoung ? [] : [behind], isYoung ? [behind] : [])
 }
 
@@ -103,6 +138,7 @@ function named(commit: string): string {
 
 /** When the remote's head was committed. */
 async function timeOf(remote: Remote, head: string, folder: string, signal: AbortSignal): Promise<number> {
+  const { git, gitAt } = await loadGit()
   await git(['init', '--quiet', '--bare', folder], { signal })
   const options = { cwd: folder, signal }
   await gitAt(remote, ['fetch', '--quiet', '--depth=1', '--filter=tree:0', '--', remote.url, remote.ref], options)

@@ -1,6 +1,6 @@
 import { nameOf, refOf } from '../../kubernetes/objects.ts'
 import { asksAbout, type Webhook } from '../../preflight/webhook-rules.ts'
-import { namespaceLabels, requiredWebhooks, unansweredAmong, type UnansweredWebhook } from '../../preflight/webhooks.ts'
+import { namespaceLabels, unansweredAmong, type UnansweredWebhook } from '../../preflight/webhooks.ts'
 import { fluxWrites } from '../flux-writes.ts'
 import { foundAmong, type Probe, type Trouble } from '../probe.ts'
 import type { Snapshot } from '../snapshot.ts'
@@ -10,7 +10,7 @@ export const webhooks: Probe = {
   id: 'webhooks',
   title: 'Admission webhooks',
   async check(snapshot) {
-    const required = await requiredWebhooks(snapshot.cluster)
+    const required = await snapshot.webhooks()
     const unanswered = await unansweredAmong(snapshot.cluster, required)
     if (unanswered.length === 0)
       return foundAmong(required.length === 0 ? 'none must answer' : `${required.length} must answer, all have an endpoint`, [])

@@ -27,7 +27,7 @@ export function ensureParts(takeSnapshot: () => Snapshot, { isReinstalled = fals
   const asking = askKeepers({ id: 'parts', title: 'Have the parts of Flux recreated' }, takeSnapshot, amiss, isReinstalled)
   const stale = async (): Promise<StalePod[]> => {
     const snapshot = takeSnapshot()
-    return findStalePods(snapshot.cluster, await snapshot.pods())
+    return findStalePods(snapshot, await snapshot.pods())
   }
   const restart = async (cluster: Cluster): Promise<void> => {
     for (const { ref, uid } of await stale()) await cluster.remove(ref, { uid })

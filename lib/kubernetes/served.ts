@@ -1,0 +1,82 @@
+import * as v from 'valibot'
+import { ApiError } from './http.ts'
+import type { Kind } from './objects.ts'
+
+const resourcesSchema = v.object({
+  // An old server of an aggregated API leaves out what it has nothing to say of.
+  resources: v.nullish(
+    v.array(v.object({ name: v.string(), kind: v.nullish(v.string(), ''), namespaced: v.nullish(v.boolean(), false) })),
+    [],
+  ),
+})
+
+/** How the API calls a kind. */
+export interface Served {
+  readonly plural: string
+  readonly namespaced: boolean
+}
+
+/** What every Kubernetes that is supported serves at these versions: not worth a question. */
+const everywhere: Readonly<Record<string, { readonly inNamespaces?: readonly string[]; readonly clusterWide?: readonly string[] }>> = {
+  v1: {
+    inNamespaces: ['Pod', 'Secret', 'ConfigMap', 'Service', 'ServiceAccount', 'ResourceQuota', 'Event'],
+    clusterWide: ['Namespace'],
+  },
+  'apps/v1': { inNamespaces: ['Deployment'] },
+  'coordination.k8s.io/v1': { inNamespaces: ['Lease'] },
+  'rbac.authorization.k8s.io/v1': { inNamespaces: ['Role', 'RoleBinding'], clusterWide: ['ClusterRole', 'ClusterRoleBinding'] },
+  'apiextensions.k8s.io/v1': { clusterWide: ['CustomResourceDefinition'] },
+  'apiregistration.k8s.io/v1': { clusterWide: ['APIService'] },
+  'networking.k8s.io/v1': { inNamespaces: ['NetworkPolicy'] },
+  'admissionregistration.k8s.io/v1': { clusterWide: ['ValidatingWebhookConfiguration', 'MutatingWebhookConfiguration'] },
+}
+
+/** All of these are called by their kind, in small letters, with an English plural. */
+function knownKinds(): Map<string, Served> {
+  return new Map(
+    Object.entries(everywhere).flatMap(([apiVersion, { inNamespaces = [], clusterWide = [] }]) =>
+      [...inNamespaces, ...clusterWide].map((kind): [string, Served] => [
+        `${apiVersion} ${kind}`,
+        { plural: `${kind.toLowerCase().replace(/y$/, 'ie')}s`, namespaced: inNamespaces.includes(kind) },
+      ]),
+    ),
+  )
+}
+
+/**
+ * Finds how the API calls a kind; a version of a group is asked for once, however many wait for it.
+ * @param read answers a GET of this path
+ * @returns a function that throws NotFound where the cluster does not serve the kind: it is asked again the next time
+ */
+export function servedBy(read: (path: string) => Promise<unknown>): (kind: Kind) => Promise<Served> {
+  const known = knownKinds()
+  const underWay = new Map<string, Promise<void>>()
+
+  const learn = async (apiVersion: string): Promise<void> => {
+    try {
+      const { resources } = v.parse(resourcesSchema, await read(rootOf(apiVersion)))
+      for (const { name, kind, namespaced } of resources ?? []) {
+        if (!name.includes('/')) known.set(`${apiVersion} ${kind}`, { plural: name, namespaced: namespaced ?? false })
+      }
+    } finally {
+      underWay.delete(apiVersion)
+    }
+  }
+
+  return async ({ apiVersion, kind }) => {
+    const key = `${apiVersion} ${kind}`
+    if (!known.has(key)) {
+      const learning = underWay.get(apiVersion) ?? learn(apiVersion)
+      underWay.set(apiVersion, learning)
+      await learning
+    }
+    const served = known.get(key)
+    if (served === undefined) throw new ApiError(404, 'NotFound', `the cluster has no kind ${kind} in ${apiVersion}`)
+    return served
+  }
+}
+
+/** Where a version of a group is, below the server's root. */
+export function rootOf(apiVersion: string): string {
+  return apiVersion.includes('/') ? `/apis/${apiVersion}` : `/api/${apiVersion}`
+}

@@ -1,0 +1,43 @@
+import { gzipSync } from 'node:zlib'
+import { expect, test } from 'vitest'
+import { objectsOfRelease } from '../../../lib/flux/helm-release.ts'
+import { parseObjects } from '../../../lib/kubernetes/manifest.ts'
+import { nameOf, parseObject, refOf } from '../../../lib/kubernetes/objects.ts'
+
+const namesIn = (manifest: string): string[] => {
+  const release = gzipSync(JSON.stringify({ name: 'web', namespace: 'apps', manifest })).toString('base64')
+  const data = { release: Buffer.from(release).toString('base64') }
+  return objectsOfRelease(parseObject({ apiVersion: 'v1', kind: 'Secret', metadata: { name: 'web' }, data }), 'apps').map(nameOf)
+}
+
+/** Documents that say which object they are, each in another way that YAML allows. */
+const documents = {
+  'the order is another': 'kind: Service\nspec:\n  ports: [{port: 80}]\nmetadata:\n  name: web\n  labels:\n    app: web\napiVersion: v1\n',
+  'comments and empty lines stand between':
+    '# Source: web/templates/service.yaml\n\napiVersion: v1\n# here\nkind: Service\n\nmetadata:\n# and here\n  name: web\n',
+  'a list is not indented': `apiVersion: rbac.authorization.k8s.io/v1
+kind: ClusterRoleBinding
+subjects:
+- kind: ServiceAccount
+  name: other
+roleRef:
+  kind: ClusterRole
+metadata:
+  name: web
+  finalizers:
+  - example.com/one
+`,
+  'it is one line of JSON': '{"apiVersion": "v1", "kind": "Service", "metadata": {"name": "web"}}\n',
+  'its keys are quoted': '"apiVersion": v1\n"kind": Service\n"metadata":\n  "name": web\n',
+  'its metadata comes from elsewhere': 'apiVersion: v1\nspec: &named\n  name: web\nkind: Service\nmetadata: *named\n',
+  'a text of it looks like another':
+    'apiVersion: v1\nkind: ConfigMap\ndata:\n  text: |\n    kind: Secret\n    metadata:\n      name: no\nmetadata:\n  name: web\n',
+  'its lines end as on Windows': 'apiVersion: v1\r\nkind: Service\r\nmetadata:\r\n  name: web\r\n',
+  'braces span lines': 'apiVersion: v1\nkind: Service\nmetadata: {\n  name: web\n}\n',
+} as const
+
+test.each(Object.entries(documents))("a release's object is found though %s", (_, document) => {
+  const [whole] = parseObjects(document)
+  if (whole === undefined) throw new Error('the document holds no object')
+  expect(namesIn(`---\n${document}`)).toEqual([nameOf({ namespace: 'apps', ...refOf(whole) })])
+})
