@@ -282,7 +282,7 @@ describe('the steps of a teardown', () => {
     writeFileSync(join(folder, 'capture.age'), 'damaged')
     expect(await (await capturing(true)).check(run())).toMatchObject({
       is: 'blocked',
-      reason: expect.stringContaining('as it was written'),
+      reason: expect.stringContaining('is missing, or was changed after it was written'),
     })
   })
 

@@ -183,7 +183,7 @@ async function openLab(home: string): Promise<TestLab> {
     start(name, args, env = {}) {
       const running = startScript(name, args, { env, home })
       onTestFinished(async () => {
-        running.kill('SIGKILL') // a test that failed may have left it, with the lock in its hands
+        running.kill('SIGKILL') // a test that failed may have left it, while it held the lock
         await running.ended
       })
       return running

@@ -315,7 +315,7 @@ describe('a start that is half broken', () => {
       stdio: 'pipe',
     })
     const running = lab.start('teardown', everything)
-    await running.said("✔ Take Flux's finalizers off")
+    await running.said("✔ Remove Flux's finalizers from")
     running.kill('SIGINT')
     const stopped = await running.ended
     expect(stopped.code, stopped.stderr).toBe(130)

@@ -56,7 +56,7 @@ test('flux bootstrap, upgraded by its manifests, then moved under the operator: 
   const plan = await lab.run('bootstrap', ['--lab', '--path', folder, '--take-over', '--dry-run'])
   expect(plan, plan.stderr).toMatchObject({ code: 0 })
   expect(plan.stdout).toContain('flux-operator takes over Deployments ')
-  expect(plan.stdout).toContain('GitRepository flux-system/flux-system, Kustomization flux-system/flux-system, and stay the same objects')
+  expect(plan.stdout).toContain('GitRepository flux-system/flux-system, Kustomization flux-system/flux-system, which stay the same objects')
 
   const moved = await lab.run('bootstrap', [...asked, '--take-over'])
   expect(moved, moved.stderr).toMatchObject({ code: 0 })

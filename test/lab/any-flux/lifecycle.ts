@@ -123,7 +123,7 @@ export async function checkDrill(world: World, { installedBy }: FluxKind): Promi
 
 /** What the plan says has to be kept before it is gone. */
 function keptFirst(stderr: string): string[] {
-  return [...stderr.matchAll(/keep them first: (.+)$/gm)].map(([, commands = '']) => commands)
+  return [...stderr.matchAll(/save them first: (.+)$/gm)].map(([, commands = '']) => commands)
 }
 
 /**

@@ -105,7 +105,7 @@ function repliesTo(command: string): Reply[] {
   const [, context = command.includes(' --lab') ? 'lab-infra' : 'infra'] = /--context[ =]([\w-]+)/.exec(command) ?? []
   const [, fleetCommand = ''] = /fleet\.ts ([\w-]+)/.exec(command) ?? []
   return [
-    ['What now?', `${keys.up}${keys.up}${keys.enter}`], // the last but one: all that remain, start from the beginning, begin
+    ['What now?', `${keys.up}${keys.up}${keys.enter}`], // the last but one: all remaining steps, start over, begin
     ["type the context's name", `${context}${keys.enter}`],
     ['type the command and the number of clusters', `${fleetCommand} 2${keys.enter}`],
   ]

@@ -117,8 +117,8 @@ test('advice is broken between words, and never within a command, which stands o
   const long = `npx zx scripts/restore.ts --context infra --from /home/jane/${'captures/'.repeat(8)}infra.age`
   expect(wrap(`To restore from it: ${long}`, 60)).toEqual(['To restore from it:', long])
   expect(wrap('  → fix it in Git; push, and then check what the flux CLI says of it', 40)).toEqual([
-    '  → fix it in Git; push, and then look',
-    '    at what the flux CLI says of it',
+    '  → fix it in Git; push, and then check',
+    '    what the flux CLI says of it',
   ])
 })
 
