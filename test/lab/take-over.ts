@@ -1,9 +1,10 @@
 import { execFileSync } from 'node:child_process'
-import { mkdtempSync, rmSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { withLogin } from './harness.ts'
-import { indented, instanceSpec, type OtherTreeLab, release } from './other-trees.ts'
+import { namespace } from './older-flux.ts'
+import { folder, indented, instanceSpec, type OtherTreeLab, release, untilFollowed } from './other-trees.ts'
 
 /** A workload that Flux applies, and a ConfigMap that nothing else holds on to. */
 export const shop = `apiVersion: v1
@@ -47,4 +48,37 @@ export async function removeFolder(lab: OtherTreeLab, folder: string): Promise<v
   } finally {
     rmSync(clone, { recursive: true, force: true })
   }
+}
+
+/**
+ * Installs Flux with Helm, from a chart that stands in for the community's flux2: it has the flux CLI's manifests, the CustomResourceDefinitions
+ * among its templates, as that has.
+ */
+export async function installFluxChart(lab: OtherTreeLab): Promise<void> {
+  const exported = await lab.type('flux install --export')
+  const manifests = exported.split(/^---$/m).filter((one) => !/^kind: Namespace$/m.test(one))
+  const chart = mkdtempSync(join(tmpdir(), 'frb-flux2-'))
+  try {
+    mkdirSync(join(chart, 'templates'))
+    writeFileSync(join(chart, 'Chart.yaml'), 'apiVersion: v2\nname: flux2\nversion: 2.18.0\nappVersion: 2.9.5\n')
+    writeFileSync(join(chart, 'flux.yaml'), manifests.join('---\n'))
+    writeFileSync(join(chart, 'templates', 'flux.yaml'), '{{ .Files.Get "flux.yaml" }}\n')
+    await lab.type(`helm install flux2 ${chart} --kube-context lab-infra --namespace ${namespace} --create-namespace --wait --timeout 3m`)
+  } finally {
+    rmSync(chart, { recursive: true, force: true })
+  }
+}
+
+/** Has a Flux without an operator follow the lab's Git, by what a person applies. */
+export async function followWithoutOperator(lab: OtherTreeLab): Promise<void> {
+  const { git } = await lab.access()
+  const call = `flux --context=lab-infra --namespace=${namespace}`
+  await lab.type(
+    [
+      `${call} create secret git flux-system --url=${git.url} --username=${git.username} --password=${git.password}`,
+      `${call} create source git flux-system --url=${git.url} --branch=main --interval=1m --secret-ref=flux-system`,
+      `${call} create kustomization flux-system --source=GitRepository/flux-system --path=./${folder} --prune --interval=10m`,
+    ].join('\n'),
+  )
+  await untilFollowed(lab)
 }

@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, expect, test } from 'vitest'
+import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
 import * as v from 'valibot'
 import { fluxKinds } from '../../lib/flux/kinds.ts'
 import { kinds, type KubeObject, nameOf, refOf } from '../../lib/kubernetes/objects.ts'
@@ -13,14 +13,16 @@ import {
   untilFollowed,
   upgradeAndBack,
 } from '../lab/other-trees.ts'
-import { operatorAndInstance, removeFolder, shop } from '../lab/take-over.ts'
+import { followWithoutOperator, installFluxChart, operatorAndInstance, removeFolder, shop } from '../lab/take-over.ts'
 
 let lab: OtherTreeLab
 
 beforeAll(async () => {
   lab = await startOtherTreeLab()
+  await lab.snapshot('nothing')
 })
 afterAll(() => lab.close())
+beforeEach(() => lab.reset('nothing'))
 
 const asked = ['--lab', '--path', folder, '--yes', '--json']
 
@@ -49,7 +51,7 @@ test('flux bootstrap, upgraded by its manifests, then moved under the operator: 
   const refused = await lab.run('bootstrap', asked)
   expect(refused, refused.stderr).toMatchObject({ code: 3 })
   expect(refused.stderr).toContain('Flux 2.9.5 was installed by the flux CLI: ')
-  expect(refused.stderr).toContain(`npx zx scripts/bootstrap.ts --lab --path ${folder} --take-over`)
+  expect(refused.stderr).toContain(`npx zx scripts/bootstrap.ts --lab --context lab-infra --path ${folder} --take-over`)
 
   const plan = await lab.run('bootstrap', ['--lab', '--path', folder, '--take-over', '--dry-run'])
   expect(plan, plan.stderr).toMatchObject({ code: 0 })
@@ -69,6 +71,30 @@ test('flux bootstrap, upgraded by its manifests, then moved under the operator: 
   const again = await lab.run('bootstrap', asked)
   expect(again, again.stderr).toMatchObject({ code: 0 })
   expect(documentOf(again)).toMatchObject({ outcome: 'unchanged' })
+  const health = await lab.run('health-check', ['--lab'])
+  expect(health, health.stderr).toMatchObject({ code: 0 })
+})
+
+test('a release of a chart that has Flux with its CRDs is moved under the operator, and Helm forgets it without uninstalling it', async () => {
+  await lab.change(`${folder}/shop.yaml`, () => shop)
+  await installFluxChart(lab)
+  await followWithoutOperator(lab)
+  const before = await uids()
+  expect(before).toHaveProperty('Deployment shop/cart')
+  const manifests = await operatorAndInstance(lab, '2.9.5')
+  await lab.change(`${folder}/flux.yaml`, () => manifests)
+  const refused = await lab.run('bootstrap', asked)
+  expect(refused, refused.stderr).toMatchObject({ code: 3 })
+  expect(refused.stderr).toContain('was installed by Helm (release flux2)')
+
+  const without = await lab.run('bootstrap', [...asked, '--take-over'])
+  expect(without, without.stderr).toMatchObject({ code: 2 })
+  expect(without.stderr).toContain('--destroy=lab-infra')
+  const moved = await lab.run('bootstrap', [...asked, '--take-over', '--destroy=lab-infra'])
+  expect(moved, moved.stderr).toMatchObject({ code: 0 })
+  expect(v.parse(surviving, documentOf(moved)).survival).toMatchObject({ changed: 0, missing: 0 })
+  expect(await uids()).toMatchObject(before)
+  expect(await lab.type(`helm list --all --kube-context lab-infra --namespace ${namespace} --short`)).not.toContain('flux2')
   const health = await lab.run('health-check', ['--lab'])
   expect(health, health.stderr).toMatchObject({ code: 0 })
 })

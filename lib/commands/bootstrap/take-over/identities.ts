@@ -78,17 +78,22 @@ async function missingOf(cluster: Cluster, refs: readonly Ref[]): Promise<Ref[]>
 const files = { workloads: 'survival.json', flux: 'taken-over.json' } as const
 
 /** Keeps it in the run's folder, for the run that resumes this one too. */
-export function keepIdentities(memory: RunState, { workloads, ...flux }: Identities): void {
+export function keepIdentities(memory: RunState, { workloads, ...flux }: Identities, managers: readonly string[]): void {
   keepFingerprint(join(memory.folder(), files.workloads), workloads)
   putFile(join(memory.folder(), files.flux), JSON.stringify(flux))
-  memory.write({ takeOver: { isRecorded: true } })
+  memory.write({ takeOver: { isRecorded: true, managers } })
 }
 
-const notesSchema = v.object({ isRecorded: v.optional(v.boolean(), false) })
+const notesSchema = v.object({ isRecorded: v.optional(v.boolean(), false), managers: v.optional(v.array(v.string()), []) })
 
 /** Whether this run has begun to take over, before it was interrupted too. */
 export function hasBegun(memory: RunState): boolean {
   return v.parse(notesSchema, memory.read().takeOver ?? {}).isRecorded
+}
+
+/** The field managers of what had installed Flux, which this run has noted. */
+export function formerManagers(memory: RunState): readonly string[] {
+  return v.parse(notesSchema, memory.read().takeOver ?? {}).managers
 }
 
 /** What this run has kept; undefined where it has not. */

@@ -1,8 +1,15 @@
 import { counted } from '../../../base/counted.ts'
 import type { Survival } from '../../../continuity/compare.ts'
-import { type KubeObject, nameOf, refOf } from '../../../kubernetes/objects.ts'
+import { foreignManagersOf } from '../../../flux/field-owners.ts'
+import { handOverAll } from '../../../flux/hand-over-fields.ts'
+import { inventoryOf } from '../../../flux/inventory.ts'
+import { instanceIn } from '../../../flux/refs.ts'
+import { inParallel } from '../../../base/parallel.ts'
+import type { Cluster } from '../../../kubernetes/client.ts'
+import { getMetadata } from '../../../kubernetes/metadata.ts'
+import { type KubeObject, nameOf, type Ref, refOf } from '../../../kubernetes/objects.ts'
 import type { Observation, ObservingStep, Step } from '../../../runner/step.ts'
-import { compareIdentities, keepIdentities, keptIdentities, readIdentities } from './identities.ts'
+import { compareIdentities, formerManagers, keepIdentities, keptIdentities, readIdentities } from './identities.ts'
 import { describeOrigin, namesOf } from './judge-origin.ts'
 import type { FluxOrigin } from './origin.ts'
 
@@ -34,7 +41,8 @@ export function recordIdentities(namespace: string, origin: FluxOrigin | undefin
       })
     },
     async apply({ cluster, memory }) {
-      keepIdentities(memory, await readIdentities(cluster, namespace, origin?.together?.metadata.name))
+      const managers = [...new Set((origin?.controllers ?? []).flatMap(foreignManagersOf))]
+      keepIdentities(memory, await readIdentities(cluster, namespace, origin?.together?.metadata.name), managers)
     },
   }
 }
@@ -50,6 +58,48 @@ function describeHanded({ controllers, together }: FluxOrigin, { crds, sync }: H
   const kept = `to flux-operator pass ${passing}, and stay the same objects`
   if (together === undefined) return kept
   return `Deployment ${together.metadata.name} is replaced by one for each controller; ${kept}`
+}
+
+/** What still has a field manager of what had installed Flux, of all that the operator applies. */
+async function ownedBefore(cluster: Cluster, refs: readonly Ref[], managers: readonly string[]): Promise<{ ref: Ref; by: string[] }[]> {
+  const found = await inParallel(refs, 8, async (ref) => {
+    const live = await getMetadata(cluster, ref)
+    const by = live === undefined ? [] : foreignManagersOf(live).filter((manager) => managers.includes(manager))
+    return by.length === 0 ? [] : [{ ref, by }]
+  })
+  return found.flat()
+}
+
+/**
+ * Gives the operator what the program that had installed Flux still owns of its fields: the operator takes over what Helm 3 and the flux CLI
+ * wrote, and not what Helm 4 and others applied (flux-operator internal/controller/common.go), and what two own neither can take away.
+ */
+export function ensureFieldsHandedOver(namespace: string): Step {
+  const left = async (cluster: Cluster, managers: readonly string[]): Promise<{ ref: Ref; by: string[] }[]> => {
+    const instance = await cluster.get(instanceIn(namespace))
+    return ownedBefore(cluster, instance === undefined ? [] : inventoryOf(instance), managers)
+  }
+  return {
+    id: 'managers',
+    title: 'Give flux-operator the fields that the former installer owns',
+    risk: 'change',
+    async check({ cluster, memory }) {
+      if (keptIdentities(memory) === undefined) return { is: 'waiting', on: 'flux-operator to have applied Flux' }
+      const found = await left(cluster, formerManagers(memory))
+      if (found.length === 0) return { is: 'done', detail: 'it owns all of them' }
+      const names = [...new Set(found.flatMap(({ by }) => by))].join(', ')
+      return {
+        is: 'todo',
+        change: `hand over what ${names} owns of ${counted(found.length, 'object')}; the objects themselves do not change`,
+        commands: [], // nobody would type managedFields
+        details: found.map(({ ref, by }) => `${nameOf(ref)}: ${by.join(', ')}`),
+      }
+    },
+    async apply({ cluster, memory, timeout }) {
+      for (const { ref, by } of await left(cluster, formerManagers(memory))) await handOverAll(cluster, ref, by, timeout)
+    },
+    watches: [],
+  }
 }
 
 /** Looks at all of it again: what was there before must be there, and be the very same. */

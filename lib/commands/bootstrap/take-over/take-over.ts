@@ -19,7 +19,7 @@ import { judgeOrigin, refuseTakeOver } from './judge-origin.ts'
 import { foreignControllers, type FluxOrigin, readOrigin } from './origin.ts'
 import type { TakeOverRequest } from './request.ts'
 import { ensureReleaseForgotten, ensureReplaced } from './retire.ts'
-import { recordIdentities, verifyIdentities } from './steps.ts'
+import { ensureFieldsHandedOver, recordIdentities, verifyIdentities } from './steps.ts'
 
 /** The steps by which a Flux passes from what installed it to the operator, around those that install. */
 export interface TakeOver {
@@ -70,7 +70,7 @@ export async function readTakeOver(
   return {
     record: [recordIdentities(namespace, origin, { crds: crds.length, sync })],
     replace: origin?.together === undefined ? [] : [ensureReplaced(origin.together)],
-    prove: [proof],
+    prove: [ensureFieldsHandedOver(namespace), proof],
     forget: origin?.release === undefined ? [] : [ensureReleaseForgotten(origin.release)],
     findings: [...(origin === undefined ? [] : judgeOrigin(origin, tree, root)), ...judgePatches(manifests)],
     report() {

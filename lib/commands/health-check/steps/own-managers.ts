@@ -1,7 +1,7 @@
 import { getMetadata } from '../../../kubernetes/metadata.ts'
 import { kindArgument, nameOf } from '../../../kubernetes/objects.ts'
 import { findForeign } from '../../../health/foreign-managers.ts'
-import { handOverAll, takenAway } from '../hand-over-fields.ts'
+import { handOverAll, takenAway } from '../../../flux/hand-over-fields.ts'
 import type { Snapshot } from '../../../health/snapshot.ts'
 import { inParallel } from '../../../base/parallel.ts'
 import type { Step } from '../../../runner/step.ts'

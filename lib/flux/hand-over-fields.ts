@@ -1,10 +1,10 @@
 import * as v from 'valibot'
-import type { Cluster } from '../../kubernetes/client.ts'
-import { retryOnConflict } from '../../kubernetes/retry-conflict.ts'
-import { type KubeObject, nameOf, type Ref } from '../../kubernetes/objects.ts'
-import { type Fields, isForeign, partFields } from '../../flux/field-owners.ts'
-import { ownedPaths } from '../../kubernetes/field-paths.ts'
-import { owners, releaseManager } from '../../flux/field-managers.ts'
+import type { Cluster } from '../kubernetes/client.ts'
+import { retryOnConflict } from '../kubernetes/retry-conflict.ts'
+import { type KubeObject, nameOf, type Ref } from '../kubernetes/objects.ts'
+import { type Fields, isForeign, partFields } from './field-owners.ts'
+import { ownedPaths } from '../kubernetes/field-paths.ts'
+import { owners, releaseManager } from './field-managers.ts'
 
 const entrySchema = v.looseObject({
   manager: v.string(),
