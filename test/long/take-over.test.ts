@@ -94,7 +94,7 @@ test('a release of a chart that has Flux with its CRDs is moved under the operat
   expect(moved, moved.stderr).toMatchObject({ code: 0 })
   expect(v.parse(surviving, documentOf(moved)).survival).toMatchObject({ changed: 0, missing: 0 })
   expect(await uids()).toMatchObject(before)
-  expect(await lab.type(`helm list --all --kube-context lab-infra --namespace ${namespace} --short`)).not.toContain('flux2')
+  expect(await lab.type(`helm list --kube-context lab-infra --namespace ${namespace} --short`)).not.toContain('flux2')
   const health = await lab.run('health-check', ['--lab'])
   expect(health, health.stderr).toMatchObject({ code: 0 })
 })
