@@ -93,8 +93,9 @@ function judgeInstaller({ instances, operators, crds }: FluxEvidence, main: read
 
 function namespaceOf({ instances, operators, controllers, crds }: FluxEvidence, main: readonly KubeObject[]): string {
   const [keeper] = [mainInstance(instances), main[0], operators[0], controllers[0]].filter((object) => object !== undefined)
-  // `flux install` and the operator label all that they make with the namespace that it is for.
-  return keeper?.metadata.namespace ?? crds[0]?.metadata.labels[appLabels.instance] ?? usualNamespace
+  // `flux install` and the operator label all that they make with the namespace that it is for; the operator's own chart, with its release's name.
+  const [crd] = crds.filter(({ metadata }) => !operatorCrds.includes(metadata.name))
+  return keeper?.metadata.namespace ?? crd?.metadata.labels[appLabels.instance] ?? usualNamespace
 }
 
 function versionOf(instance: KubeObject | undefined, main: readonly KubeObject[], crds: readonly KubeObject[]): string | undefined {

@@ -110,6 +110,14 @@ describe('how Flux was installed', () => {
     expect(judge({})).toMatchObject({ version: undefined, namespace: 'flux-system', components: [], shards: [] })
   })
 
+  test("its namespace is not the release that the operator's own definitions are labelled with, where no others are left", () => {
+    const left = parseObject({
+      ...kinds.crd,
+      metadata: { name: 'resourcesets.fluxcd.controlplane.io', labels: { 'app.kubernetes.io/instance': 'flux-operator' } },
+    })
+    expect(judge({ crds: [left] })).toMatchObject({ namespace: 'flux-system' })
+  })
+
   test('its shards: of a FluxInstance those that it asks for, else those that are there', () => {
     const asked = judge({ instances: [instance] })
     expect(asked).toMatchObject({ shards: ['shard1'], shardLabel: 'sharding.fluxcd.io/key' })

@@ -131,7 +131,7 @@ function nextOf(origin: FluxOrigin | undefined, manifests: BootstrapManifests | 
 function removalOf({ folder, isAll }: BootstrapManifests): string {
   if (isAll) return `git rm -r ${shellQuote(folder)}   # in a checkout of the repository`
   const files = [componentsFile, syncFile].map((name) => shellQuote(`${folder}/${name}`))
-  return `git rm ${files.join(' ')}   # in a checkout of the repository; take their lines out of ${folder}/kustomization.yaml`
+  return `git rm ${files.join(' ')}   # in a checkout of the repository; take their lines out of ${shellQuote(`${folder}/kustomization.yaml`)}`
 }
 
 /** Without those that are there already: who has installed Flux has given it its logins. */
