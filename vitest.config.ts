@@ -13,6 +13,7 @@ export default defineConfig({
           include: ['test/unit/**/*.test.ts'],
           isolate: false, // a process for each file takes longer than its tests
           testTimeout: 120_000, // a busy machine is slow
+          hookTimeout: 120_000,
           expect: { poll: { timeout: 20_000 } },
         },
       },
@@ -22,6 +23,7 @@ export default defineConfig({
           include: ['test/commands/**/*.test.ts'],
           isolate: false,
           testTimeout: 120_000,
+          hookTimeout: 120_000,
           expect: { poll: { timeout: 20_000 } },
         },
       },
