@@ -60,6 +60,17 @@ function phaseOf(containers: readonly ContainerFacts[], restartPolicy: string): 
   return ended.every(({ exitCode }) => exitCode === 0) ? 'Succeeded' : 'Failed'
 }
 
+const ownConditions: readonly string[] = ['PodScheduled', 'PodReadyToStartContainers', 'Initialized', 'ContainersReady', 'Ready']
+
+/**
+ * The node's own conditions as it has reported them, and the others as the API has them now: an eviction says in one that it disrupts the pod,
+ * and Jobs go by it.
+ */
+export function conditionsNow(reported: readonly PodCondition[], observed: readonly PodCondition[]): PodCondition[] {
+  const isOwn = ({ type }: PodCondition): boolean => ownConditions.includes(type)
+  return [...observed.filter((condition) => !isOwn(condition)), ...reported.filter(isOwn)]
+}
+
 function conditionsOf(containers: readonly ContainerFacts[], phase: string, before: readonly PodCondition[], at: string): PodCondition[] {
   const unready = containers.filter(({ state }) => !isReady(state)).map(({ name }) => name)
   const ready =

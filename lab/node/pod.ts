@@ -13,7 +13,7 @@ import { type Executable, findImage, isReal } from './images.ts'
 import type { Log } from './kubelet-server.ts'
 import { persistently } from './persistently.ts'
 import { type PodCondition, type ContainerSpec, deploymentOf, type Pod, podRef } from './pod-spec.ts'
-import { isReady, now, podStatusOf } from './pod-status.ts'
+import { conditionsNow, isReady, now, podStatusOf } from './pod-status.ts'
 import { type PodPorts, programOf } from './programs.ts'
 import { probeUrl } from './readiness.ts'
 
@@ -92,6 +92,7 @@ export class LabPod {
   /** Takes in what the API says of the pod now. */
   observe(pod: Pod): void {
     this.#pod = pod
+    this.#conditions = conditionsNow(this.#conditions, pod.status.conditions)
     if (pod.metadata.deletionTimestamp !== undefined) void this.#delete(pod.metadata.deletionGracePeriodSeconds ?? 30)
   }
 

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { deploymentOf } from '../../../lab/node/pod-spec.ts'
-import { type ContainerFacts, type ContainerState, podStatusOf, type Terminated } from '../../../lab/node/pod-status.ts'
+import { conditionsNow, type ContainerFacts, type ContainerState, podStatusOf, type Terminated } from '../../../lab/node/pod-status.ts'
 import { podOf } from '../node-pod.ts'
 
 const early = '2026-01-01T00:00:00Z'
@@ -88,4 +88,14 @@ describe('the Deployment of a pod', () => {
     expect(deploymentOf(podOf({ metadata: { ownerReferences: [] } }))).toBe('')
     expect(deploymentOf(podOf({ metadata: { ownerReferences: [{ kind: 'StatefulSet', name: 's' }] } }))).toBe('')
   })
+})
+
+test('a condition that others have set since the last report stays, and one that they have taken away is gone', () => {
+  const ready = { type: 'Ready', status: 'True', lastTransitionTime: early }
+  const disrupted = { type: 'DisruptionTarget', status: 'True', reason: 'EvictionByEvictionAPI' }
+  const before = conditionsNow([ready], [{ ...ready, status: 'False' }, disrupted])
+  expect(before).toEqual([disrupted, ready])
+  const reported = status([container(exit(137))], 'Never', before).conditions
+  expect(reported.filter(({ type }) => type === 'DisruptionTarget')).toEqual([disrupted])
+  expect(conditionsNow(reported, []).map(({ type }) => type)).not.toContain('DisruptionTarget')
 })
