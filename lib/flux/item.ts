@@ -1,16 +1,16 @@
 import {
-  asFields,
-  type Fields,
-  fieldsAt,
-  isFields,
-  listAt,
-  maybeFieldsAt,
+  asJsonObject,
+  type JsonObject,
+  objectAt,
+  isJsonObject,
+  objectsAt,
+  maybeObjectAt,
   maybeNumberAt,
-  maybeTextAt,
-  nullableTextAt,
-  textAt,
-  textsAt,
-} from '../base/fields.ts'
+  maybeStringAt,
+  nullableStringAt,
+  stringAt,
+  stringMapAt,
+} from '../base/json-object.ts'
 import type { Condition } from '../kubernetes/readiness.ts'
 
 /** Another object, as a field names it; of the same namespace where that is undefined. */
@@ -46,95 +46,95 @@ export interface ManagerEntry {
 
 // Each of these reads one part of an item of a list, only what the probes want to know, and throws where that is of another type.
 
-export function metadataOf(item: Fields): {
+export function metadataOf(item: JsonObject): {
   readonly name: string
   readonly namespace: string
   readonly createdAt: string
   readonly deletedAt: string | undefined
   readonly generation: number
   readonly labels: Readonly<Record<string, string>>
-  readonly annotations: Fields
+  readonly annotations: JsonObject
   readonly managedFields: readonly ManagerEntry[]
 } {
-  const metadata = fieldsAt(item, 'metadata')
-  const name = maybeTextAt(metadata, 'name')
+  const metadata = objectAt(item, 'metadata')
+  const name = maybeStringAt(metadata, 'name')
   if (name === undefined) throw new TypeError('an object has no metadata.name')
   return {
     name,
-    namespace: textAt(metadata, 'namespace'),
-    createdAt: textAt(metadata, 'creationTimestamp'),
-    deletedAt: maybeTextAt(metadata, 'deletionTimestamp'),
+    namespace: stringAt(metadata, 'namespace'),
+    createdAt: stringAt(metadata, 'creationTimestamp'),
+    deletedAt: maybeStringAt(metadata, 'deletionTimestamp'),
     generation: maybeNumberAt(metadata, 'generation') ?? 0,
-    labels: textsAt(metadata, 'labels'),
-    annotations: fieldsAt(metadata, 'annotations'),
-    managedFields: listAt(metadata, 'managedFields').map((entry) => ({
-      manager: textAt(entry, 'manager'),
-      apiVersion: textAt(entry, 'apiVersion'),
-      time: textAt(entry, 'time'),
-      subresource: textAt(entry, 'subresource'),
+    labels: stringMapAt(metadata, 'labels'),
+    annotations: objectAt(metadata, 'annotations'),
+    managedFields: objectsAt(metadata, 'managedFields').map((entry) => ({
+      manager: stringAt(entry, 'manager'),
+      apiVersion: stringAt(entry, 'apiVersion'),
+      time: stringAt(entry, 'time'),
+      subresource: stringAt(entry, 'subresource'),
       fieldsV1: entry.fieldsV1,
     })),
   }
 }
 
 /** A HelmRelease's chart is a template with a source; a HelmChart's is its name. */
-export function sourceIn(spec: Fields): Referred | undefined {
+export function sourceIn(spec: JsonObject): Referred | undefined {
   const own = spec.sourceRef ?? spec.chartRef
-  if (own !== undefined) return referredIn(asFields(own, 'sourceRef'))
-  const template = isFields(spec.chart) ? spec.chart.spec : undefined
-  return isFields(template) && isFields(template.sourceRef) ? referredIn(template.sourceRef) : undefined
+  if (own !== undefined) return referredIn(asJsonObject(own, 'sourceRef'))
+  const template = isJsonObject(spec.chart) ? spec.chart.spec : undefined
+  return isJsonObject(template) && isJsonObject(template.sourceRef) ? referredIn(template.sourceRef) : undefined
 }
 
-export function referredIn(field: Fields): Referred {
-  return { kind: textAt(field, 'kind'), name: textAt(field, 'name'), namespace: maybeTextAt(field, 'namespace') }
+export function referredIn(field: JsonObject): Referred {
+  return { kind: stringAt(field, 'kind'), name: stringAt(field, 'name'), namespace: maybeStringAt(field, 'namespace') }
 }
 
 /** The timeouts that a HelmRelease's single actions have of their own. */
-export function actionTimeouts(spec: Fields): string[] {
+export function actionTimeouts(spec: JsonObject): string[] {
   return actions.flatMap((name) => {
     const action = spec[name]
-    return isFields(action) && typeof action.timeout === 'string' ? [action.timeout] : []
+    return isJsonObject(action) && typeof action.timeout === 'string' ? [action.timeout] : []
   })
 }
 const actions = ['install', 'upgrade', 'rollback', 'uninstall', 'test'] as const
 
-export function conditionIn(field: Fields): Condition {
-  const [type, status] = [maybeTextAt(field, 'type'), maybeTextAt(field, 'status')]
+export function conditionIn(field: JsonObject): Condition {
+  const [type, status] = [maybeStringAt(field, 'type'), maybeStringAt(field, 'status')]
   if (type === undefined || status === undefined) throw new TypeError('a condition has no type or no status')
   return {
     type,
     status,
-    reason: nullableTextAt(field, 'reason') ?? '',
-    message: (nullableTextAt(field, 'message') ?? '').trim(), // kustomize-controller's end with a line's end
+    reason: nullableStringAt(field, 'reason') ?? '',
+    message: (nullableStringAt(field, 'message') ?? '').trim(), // kustomize-controller's end with a line's end
     observedGeneration: maybeNumberAt(field, 'observedGeneration'),
-    lastTransitionTime: nullableTextAt(field, 'lastTransitionTime') ?? '', // Go writes a time that was never set as null
+    lastTransitionTime: nullableStringAt(field, 'lastTransitionTime') ?? '', // Go writes a time that was never set as null
   }
 }
 
-export function historyIn(status: Fields): readonly HistoryEntry[] {
-  return listAt(status, 'history').map((entry) => ({
-    metadata: { revision: textAt(fieldsAt(entry, 'metadata'), 'revision') },
-    firstReconciled: textAt(entry, 'firstReconciled'),
-    lastReconciled: textAt(entry, 'lastReconciled'),
-    lastReconciledStatus: textAt(entry, 'lastReconciledStatus'),
-    lastReconciledDuration: textAt(entry, 'lastReconciledDuration'),
-    chartVersion: textAt(entry, 'chartVersion'),
-    configDigest: textAt(entry, 'configDigest'),
-    lastDeployed: textAt(entry, 'lastDeployed'),
-    status: textAt(entry, 'status'),
+export function historyIn(status: JsonObject): readonly HistoryEntry[] {
+  return objectsAt(status, 'history').map((entry) => ({
+    metadata: { revision: stringAt(objectAt(entry, 'metadata'), 'revision') },
+    firstReconciled: stringAt(entry, 'firstReconciled'),
+    lastReconciled: stringAt(entry, 'lastReconciled'),
+    lastReconciledStatus: stringAt(entry, 'lastReconciledStatus'),
+    lastReconciledDuration: stringAt(entry, 'lastReconciledDuration'),
+    chartVersion: stringAt(entry, 'chartVersion'),
+    configDigest: stringAt(entry, 'configDigest'),
+    lastDeployed: stringAt(entry, 'lastDeployed'),
+    status: stringAt(entry, 'status'),
   }))
 }
 
 /** The revision of the artifact, or the one that was applied last, and when the artifact last changed. */
-export function revisionIn(status: Fields): { readonly revision: string; readonly artifactAt: string | undefined } {
-  const artifact = maybeFieldsAt(status, 'artifact')
-  if (artifact === undefined) return { revision: textAt(status, 'lastAppliedRevision'), artifactAt: undefined }
-  return { revision: textAt(artifact, 'revision'), artifactAt: maybeTextAt(artifact, 'lastUpdateTime') }
+export function revisionIn(status: JsonObject): { readonly revision: string; readonly artifactAt: string | undefined } {
+  const artifact = maybeObjectAt(status, 'artifact')
+  if (artifact === undefined) return { revision: stringAt(status, 'lastAppliedRevision'), artifactAt: undefined }
+  return { revision: stringAt(artifact, 'revision'), artifactAt: maybeStringAt(artifact, 'lastUpdateTime') }
 }
 
 /** When its controller last reconciled it, in whichever field its kind has for that; "" where it has none. */
-export function handlingTimes(status: Fields, history: readonly HistoryEntry[]): string[] {
-  const scan = maybeFieldsAt(status, 'lastScanResult')
-  const own = [scan === undefined ? '' : textAt(scan, 'scanTime'), nullableTextAt(status, 'lastAutomationRunTime') ?? '']
+export function handlingTimes(status: JsonObject, history: readonly HistoryEntry[]): string[] {
+  const scan = maybeObjectAt(status, 'lastScanResult')
+  const own = [scan === undefined ? '' : stringAt(scan, 'scanTime'), nullableStringAt(status, 'lastAutomationRunTime') ?? '']
   return [...history.map(({ lastReconciled }) => lastReconciled), ...own]
 }

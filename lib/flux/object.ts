@@ -1,4 +1,4 @@
-import { asFields, type Fields, fieldsAt, flagAt, listAt, maybeNumberAt, maybeTextAt, textAt } from '../base/fields.ts'
+import { asJsonObject, type JsonObject, objectAt, flagAt, objectsAt, maybeNumberAt, maybeStringAt, stringAt } from '../base/json-object.ts'
 import type { Condition } from '../kubernetes/readiness.ts'
 import { type Reference, referencesUnder } from './secret-references.ts'
 import { type Kind, kinds, nameOf, type Ref } from '../kubernetes/objects.ts'
@@ -92,15 +92,15 @@ export interface FluxObject {
  * @throws TypeError where something of it is of another type than the API has it
  */
 export function parseFluxObject(value: unknown, kind: Kind, hasStatus: boolean): FluxObject {
-  const item = asFields(value, kind.kind)
+  const item = asJsonObject(value, kind.kind)
   const metadata = metadataOf(item)
-  const [spec, status] = [fieldsAt(item, 'spec'), fieldsAt(item, 'status')]
+  const [spec, status] = [objectAt(item, 'spec'), objectAt(item, 'status')]
   const ref = { ...kind, namespace: metadata.namespace, name: metadata.name }
   const own = metadata.managedFields.filter(({ subresource }) => subresource === '')
   const annotations = annotationsIn(metadata.annotations)
   const marked = { ...metadata, annotations }
   const isSuspended = flagAt(spec, 'suspend') || annotations[reconcileAnnotation] === 'disabled'
-  const [interval, timeout] = [textAt(spec, 'interval'), textAt(spec, 'timeout')]
+  const [interval, timeout] = [stringAt(spec, 'interval'), stringAt(spec, 'timeout')]
   const named = (other: Referred, otherwise: string): string =>
     nameOf({ kind: other.kind === '' ? otherwise : other.kind, namespace: other.namespace ?? ref.namespace, name: other.name })
   const source = sourceIn(spec)
@@ -120,11 +120,11 @@ export function parseFluxObject(value: unknown, kind: Kind, hasStatus: boolean):
     interval,
     timeout,
     attempt: attemptOf(kind, { interval, timeout, actions: actionTimeouts(spec), annotated: annotations[timeoutAnnotation] ?? '' }),
-    conditions: listAt(status, 'conditions').map(conditionIn),
+    conditions: objectsAt(status, 'conditions').map(conditionIn),
     ...revisionIn(status),
     ...requestIn(annotations, status),
     source: source === undefined ? undefined : named(source, fluxKinds.gitRepository.kind),
-    dependsOn: listAt(spec, 'dependsOn').map((other) => named(referredIn(other), kind.kind)),
+    dependsOn: objectsAt(spec, 'dependsOn').map((other) => named(referredIn(other), kind.kind)),
     secrets: secretsOf(ref, spec),
     managers: own.map((entry) => ({ manager: entry.manager, apiVersion: entry.apiVersion, time: entry.time, isForeign: isForeign(entry) })),
     history,
@@ -138,25 +138,25 @@ export function parseFluxObject(value: unknown, kind: Kind, hasStatus: boolean):
 type Annotations = Readonly<Record<string, string | undefined>>
 
 /** Those that matter here, of the many that an object may have. */
-function annotationsIn(annotations: Fields): Annotations {
-  return Object.fromEntries(known.map((name) => [name, maybeTextAt(annotations, name)]))
+function annotationsIn(annotations: JsonObject): Annotations {
+  return Object.fromEntries(known.map((name) => [name, maybeStringAt(annotations, name)]))
 }
 const known = [requestedAtAnnotation, reconcileAnnotation, suspendedByAnnotation, detachAnnotation, timeoutAnnotation] as const
 
-function requestIn(annotations: Annotations, status: Fields): Pick<FluxObject, 'askedAt' | 'handledAt'> {
-  const [askedAt, handledAt] = [annotations[requestedAtAnnotation], maybeTextAt(status, 'lastHandledReconcileAt')]
+function requestIn(annotations: Annotations, status: JsonObject): Pick<FluxObject, 'askedAt' | 'handledAt'> {
+  const [askedAt, handledAt] = [annotations[requestedAtAnnotation], maybeStringAt(status, 'lastHandledReconcileAt')]
   return { askedAt: askedAt === handledAt ? undefined : askedAt, handledAt }
 }
 
-function releaseIn(spec: Fields, { namespace, name }: FluxObject['ref']): FluxObject['release'] {
-  const [target, storage] = [maybeTextAt(spec, 'targetNamespace'), maybeTextAt(spec, 'storageNamespace')]
+function releaseIn(spec: JsonObject, { namespace, name }: FluxObject['ref']): FluxObject['release'] {
+  const [target, storage] = [maybeStringAt(spec, 'targetNamespace'), maybeStringAt(spec, 'storageNamespace')]
   return {
     namespace: storage ?? namespace,
-    name: maybeTextAt(spec, 'releaseName') ?? (target === undefined ? name : `${target}-${name}`),
+    name: maybeStringAt(spec, 'releaseName') ?? (target === undefined ? name : `${target}-${name}`),
   }
 }
 
-function secretsOf(ref: FluxObject['ref'], spec: Fields): Reference[] {
+function secretsOf(ref: FluxObject['ref'], spec: JsonObject): Reference[] {
   return referencesUnder(ref, { spec }).filter(({ ref: { kind }, isOptional }) => kind === kinds.secret.kind && !isOptional)
 }
 

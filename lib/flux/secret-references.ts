@@ -1,5 +1,5 @@
 import * as v from 'valibot'
-import { type Fields, isFields } from '../base/fields.ts'
+import { type JsonObject, isJsonObject } from '../base/json-object.ts'
 import { kinds, type KubeObject, nameOf, type Ref, refOf } from '../kubernetes/objects.ts'
 import { copyFromAnnotation } from './annotations.ts'
 import { fallbackAgeSecretIn } from './sops.ts'
@@ -36,7 +36,7 @@ export function referencesIn(object: KubeObject): Reference[] {
  * The same of what is written of an object: all of it but metadata and status.
  * @param owner the object itself
  */
-export function referencesUnder(owner: Ref, written: Fields): Reference[] {
+export function referencesUnder(owner: Ref, written: JsonObject): Reference[] {
   const { namespace } = owner
   if (namespace === undefined) return []
   const found: Reference[] = []
@@ -45,7 +45,7 @@ export function referencesUnder(owner: Ref, written: Fields): Reference[] {
   }
   const visit = (value: unknown, path: string): void => {
     if (Array.isArray(value)) return value.forEach((item, at) => visit(item, `${path}[${at}]`))
-    if (!isFields(value)) return
+    if (!isJsonObject(value)) return
     // Ten thousand objects are walked through here, and hardly any of their fields points anywhere.
     for (const key of Object.keys(value)) {
       const field = value[key]

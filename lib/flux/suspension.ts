@@ -1,5 +1,5 @@
 import * as v from 'valibot'
-import { type Fields, isFields } from '../base/fields.ts'
+import { type JsonObject, isJsonObject } from '../base/json-object.ts'
 import { fieldManager } from '../kubernetes/client.ts'
 import type { KubeObject } from '../kubernetes/objects.ts'
 import { fluxKinds } from './kinds.ts'
@@ -39,11 +39,11 @@ function detaches(fieldsV1: unknown): boolean {
 }
 
 function below(fieldsV1: unknown, ...path: readonly string[]): unknown {
-  return path.reduce((fields, key) => (isFields(fields) ? fields[key] : undefined), fieldsV1)
+  return path.reduce((fields, key) => (isJsonObject(fields) ? fields[key] : undefined), fieldsV1)
 }
 
 function has(fields: unknown, key: string): boolean {
-  return isFields(fields) && key in fields
+  return isJsonObject(fields) && key in fields
 }
 
 /** The field manager that suspended the object, where no controller did: Git knows nothing of it, and would set it going again. */
@@ -101,7 +101,7 @@ export function detachmentIn(metadata: ObjectMetadata): Suspension {
 function writerIn({ managedFields }: ObjectMetadata, isSuch: (fieldsV1: unknown) => boolean): Omit<Suspension, 'user'> {
   const [latest] = managedFields
     .flatMap((entry) => {
-      if (!isFields(entry) || !isOfObject(entry) || !isSuch(entry.fieldsV1)) return []
+      if (!isJsonObject(entry) || !isOfObject(entry) || !isSuch(entry.fieldsV1)) return []
       const { manager = '', time } = entry
       return typeof manager === 'string' ? [{ manager, time: typeof time === 'string' ? time : undefined }] : []
     })
@@ -111,7 +111,7 @@ function writerIn({ managedFields }: ObjectMetadata, isSuch: (fieldsV1: unknown)
 }
 
 /** Not of its status, which belongs to nobody. */
-function isOfObject({ subresource = '' }: Fields): boolean {
+function isOfObject({ subresource = '' }: JsonObject): boolean {
   return subresource === ''
 }
 
