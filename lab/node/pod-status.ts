@@ -64,7 +64,7 @@ const ownConditions: readonly string[] = ['PodScheduled', 'PodReadyToStartContai
 
 /**
  * The node's own conditions as it has reported them, and the others as the API has them now: an eviction says in one that it disrupts the pod,
- * and Jobs go by it.
+ * and Jobs read that one.
  */
 export function conditionsNow(reported: readonly PodCondition[], observed: readonly PodCondition[]): PodCondition[] {
   const isOwn = ({ type }: PodCondition): boolean => ownConditions.includes(type)

@@ -21,7 +21,7 @@ export function startOldFleet(names: readonly string[]): Promise<TestLab> {
   return startLab(names, { olderFlux: ['2.9.4'], start: { name: 'old-fleet', make } })
 }
 
-/** Puts the clusters back to a snapshot, and waits until Flux runs on all of them: an upgrade begins on no other. */
+/** Resets the clusters to a snapshot, and waits until Flux runs on all of them: an upgrade begins on no other. */
 export async function resetFleet(lab: TestLab, snapshot: string, names: readonly string[]): Promise<void> {
   await lab.reset(snapshot)
   for (const name of names) await untilRunning({ kubectl: (...args) => lab.kubectl(`--context=lab-${name}`, ...args) })

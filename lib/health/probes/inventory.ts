@@ -44,7 +44,7 @@ async function staleTokens(snapshot: Snapshot): Promise<Trouble[]> {
   }))
 }
 
-/** What of it this probe looks at: of a role or a binding all, of anything else who wrote to it. Others have read some of it. */
+/** What this probe reads of it: of a role or a binding all, of anything else who wrote to it. Others have read some of it. */
 async function readPart(ref: Ref, snapshot: Snapshot): Promise<KubeObject | undefined> {
   if (ref.apiVersion.startsWith(`${rbac}/`)) return snapshot.get(ref)
   const isSuch = ({ apiVersion, kind }: Kind): boolean => ref.apiVersion === apiVersion && ref.kind === kind

@@ -29,7 +29,7 @@ metadata:
 `,
   'it is one line of JSON': '{"apiVersion": "v1", "kind": "Service", "metadata": {"name": "web"}}\n',
   'its keys are quoted': '"apiVersion": v1\n"kind": Service\n"metadata":\n  "name": web\n',
-  'its metadata comes from elsewhere': 'apiVersion: v1\nspec: &named\n  name: web\nkind: Service\nmetadata: *named\n',
+  'its metadata is an alias': 'apiVersion: v1\nspec: &named\n  name: web\nkind: Service\nmetadata: *named\n',
   'a text of it looks like another':
     'apiVersion: v1\nkind: ConfigMap\ndata:\n  text: |\n    kind: Secret\n    metadata:\n      name: no\nmetadata:\n  name: web\n',
   'its lines end as on Windows': 'apiVersion: v1\r\nkind: Service\r\nmetadata:\r\n  name: web\r\n',

@@ -36,7 +36,7 @@ test('a version of a group is asked for once, however many wait for it', async (
 
 test('what is not served, or could not be asked, is asked for again', async () => {
   const { paths, find } = asked([{ resources: [] }, undefined, answer])
-  await expect(find(kustomization)).rejects.toThrow('the cluster knows no kind Kustomization in kustomize.toolkit.fluxcd.io/v1')
+  await expect(find(kustomization)).rejects.toThrow('the cluster has no kind Kustomization in kustomize.toolkit.fluxcd.io/v1')
   await expect(find(kustomization)).rejects.toThrow('away')
   expect(await find(kustomization)).toEqual({ plural: 'kustomizations', namespaced: true })
   expect(paths).toHaveLength(3)

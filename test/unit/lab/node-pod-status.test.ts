@@ -90,7 +90,7 @@ describe('the Deployment of a pod', () => {
   })
 })
 
-test('a condition that others have set since the last report stays, and one that they have taken away is gone', () => {
+test('a condition that others have set since the last report stays, and one that they have removed is gone', () => {
   const ready = { type: 'Ready', status: 'True', lastTransitionTime: early }
   const disrupted = { type: 'DisruptionTarget', status: 'True', reason: 'EvictionByEvictionAPI' }
   const before = conditionsNow([ready], [{ ...ready, status: 'False' }, disrupted])

@@ -72,7 +72,7 @@ async function ownedBefore(cluster: Cluster, refs: readonly Ref[], managers: rea
 
 /**
  * Gives the operator what the program that had installed Flux still owns of its fields: the operator takes over what Helm 3 and the flux CLI
- * wrote, and not what Helm 4 and others applied (flux-operator internal/controller/common.go), and what two own neither can take away.
+ * wrote, and not what Helm 4 and others applied (flux-operator internal/controller/common.go), and neither of two owners can remove a field.
  */
 export function ensureFieldsHandedOver(namespace: string): Step {
   const left = async (cluster: Cluster, managers: readonly string[]): Promise<{ ref: Ref; by: string[] }[]> => {
