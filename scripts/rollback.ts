@@ -3,7 +3,7 @@ import { summarizeFlux } from '../lib/commands/flux-summary.ts'
 import { earlierVersions } from '../lib/commands/rollback/earlier-versions.ts'
 import { returnSteps, rollBack } from '../lib/commands/upgrade/upgrade.ts'
 import { prepareUpgrade } from '../lib/commands/upgrade/prepare.ts'
-import { note, readNotes } from '../lib/commands/upgrade/state.ts'
+import { checkpoint, readUpgradeState } from '../lib/commands/upgrade/state.ts'
 import { rollbackFlags } from '../lib/commands/upgrade/flags.ts'
 import { reportUpgrade } from '../lib/commands/upgrade/report-fields.ts'
 import { argumentsOf, main } from '../lib/terminal/main.ts'
@@ -18,7 +18,7 @@ await main(() =>
       examples: ['--context infra', '--context infra --to 2.9.4', '--context infra --to 2.9.4 --branch back-to-2.9.4'],
       async prepare({ session, target, settings, own, memory }) {
         const checksImages = own['no-image-check'] !== true
-        const remembered = readNotes(memory)
+        const remembered = readUpgradeState(memory)
         const branch = own.branch ?? remembered?.branch
         const stage = { script: 'rollback', session, target, memory, branch }
         if (remembered?.isReturning === true) {
@@ -35,7 +35,7 @@ await main(() =>
           branch: own.branch,
           lockNamespace: settings.LOCK_NAMESPACE ?? 'kube-system',
         })
-        note(memory, branch === undefined ? notes : { ...notes, branch })
+        checkpoint(memory, branch === undefined ? notes : { ...notes, branch })
         return { ...rollBack(stage, notes, { checksImages }), notices, commit }
       },
       unchanged: 'nothing to do: that version runs, as Git says',

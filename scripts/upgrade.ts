@@ -4,7 +4,7 @@ import { summarizeFlux } from '../lib/commands/flux-summary.ts'
 import { listVersions } from '../lib/commands/upgrade/list-versions.ts'
 import { upgrade, rollbackSteps } from '../lib/commands/upgrade/upgrade.ts'
 import { prepareUpgrade } from '../lib/commands/upgrade/prepare.ts'
-import { note, readNotes } from '../lib/commands/upgrade/state.ts'
+import { checkpoint, readUpgradeState } from '../lib/commands/upgrade/state.ts'
 import { upgradeFlags } from '../lib/commands/upgrade/flags.ts'
 import { reportUpgrade } from '../lib/commands/upgrade/report-fields.ts'
 import type { CommandSyntax } from '../lib/runner/command-line.ts'
@@ -40,7 +40,7 @@ await main(() => {
       ...syntax,
       async prepare({ session, target, settings, own, memory }) {
         const checksImages = own['no-image-check'] !== true
-        const remembered = readNotes(memory)
+        const remembered = readUpgradeState(memory)
         const branch = own.branch ?? remembered?.branch
         const stage = { script: 'upgrade', session, target, memory, branch }
         if (remembered?.isGoingBack === true) {
@@ -64,7 +64,7 @@ await main(() => {
           branch: own.branch,
           lockNamespace: settings.LOCK_NAMESPACE ?? 'kube-system',
         })
-        note(memory, branch === undefined ? notes : { ...notes, branch })
+        checkpoint(memory, branch === undefined ? notes : { ...notes, branch })
         return { ...upgrade(stage, notes, options), notices, commit }
       },
       unchanged: 'nothing to do: that version runs, as Git says',

@@ -14,7 +14,7 @@ import { projectRoot } from '../../lib/base/paths.ts'
 import type { StepContext } from '../../lib/runner/step.ts'
 import { manifestOf } from '../../lib/kubernetes/manifest.ts'
 import { ensureOperatorStopped } from '../../lib/commands/teardown/steps/stop-controllers.ts'
-import { teardownNotes } from '../../lib/commands/teardown/state.ts'
+import { readTeardownState } from '../../lib/commands/teardown/state.ts'
 import { takeFingerprint } from '../../lib/continuity/fingerprint.ts'
 import { parseObjects } from '../../lib/kubernetes/manifest.ts'
 import { bootstrappedLab, documentOf, type Ended, startLab, type TestLab } from './harness.ts'
@@ -211,7 +211,7 @@ describe('a Flux with a thousand objects and two hundred workloads', () => {
     }
     await ensureOperatorStopped(namespace).apply(run, () => undefined)
     expect(await cluster.get(deployment('flux-operator'))).toBeUndefined()
-    expect(teardownNotes(run.memory).replicas).toEqual({})
+    expect(readTeardownState(run.memory).replicas).toEqual({})
   })
 })
 

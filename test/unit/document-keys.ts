@@ -7,7 +7,7 @@ import { reportDrill } from '../../lib/commands/drill/drill.ts'
 import { fieldsOf } from '../../lib/commands/health-check/health-check.ts'
 import { reportTeardown } from '../../lib/commands/teardown/teardown.ts'
 import { reportUpgrade } from '../../lib/commands/upgrade/report-fields.ts'
-import type { UpgradeNotes } from '../../lib/commands/upgrade/state.ts'
+import type { UpgradeState } from '../../lib/commands/upgrade/state.ts'
 import { installationField } from '../../lib/flux/installation.ts'
 import { problems } from '../../lib/health/problems.ts'
 import { contextFolder } from '../../lib/runner/run-store.ts'
@@ -74,7 +74,7 @@ const memoryOf = (notes: Readonly<Record<string, unknown>>): RunState => ({ read
 
 function upgradeKeys(): string[] {
   const versions = { flux: '2.9.4', operator: '0.59.0' }
-  const notes: UpgradeNotes = {
+  const notes: UpgradeState = {
     from: versions,
     to: { flux: '2.9.5', operator: '0.59.0' },
     place: { namespace: 'n', syncName: 's', kustomizations: [], operatorRelease: 'o', instanceRelease: 'i' },

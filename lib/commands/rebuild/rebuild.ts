@@ -18,11 +18,11 @@ import { announceStart } from './steps/announce.ts'
 import { recordedCapture, openRecordedCapture } from '../teardown/steps/capture.ts'
 import { recordHealth, verifyHealthy } from './steps/compare-health.ts'
 import { ensureRecorded } from './steps/maintenance-record.ts'
-import { describeAbsence, recordReturn, recordTornDown, rebuildNotes } from './state.ts'
+import { describeAbsence, recordReturn, recordTornDown, readRebuildState } from './state.ts'
 import { restoreBeforeFlux, restoreByHand } from '../restore/steps.ts'
 import { keepDefinitions, suspendEarly, suspendedEarly } from './steps/create-suspended.ts'
 import { ensureSuspended, suspendedByHand } from './steps/suspend.ts'
-import { teardownNotes } from '../teardown/state.ts'
+import { readTeardownState } from '../teardown/state.ts'
 import { compareInventories, verifyAdopted, verifyContinuity } from './steps/verify-adopted.ts'
 import type { Proof } from '../teardown/steps/verify-gone.ts'
 import { prepareTeardown, teardownFlags, type TeardownInputs } from '../teardown/prepare.ts'
@@ -43,7 +43,7 @@ type RebuildSurroundings = PrepareContext<typeof rebuildFlags>
  */
 export async function prepareRebuild(surroundings: RebuildSurroundings): Promise<PreparedChange> {
   const { session, target, settings, redactor, own, memory, console, isDryRun } = surroundings
-  const down = teardownNotes(memory)
+  const down = readTeardownState(memory)
   const inputs = down.isOver === undefined ? await prepareTeardown(surroundings) : undefined
   const namespace = inputs?.namespace ?? down.namespace ?? usualNamespace
   const captured = await captureOf(surroundings, inputs)
@@ -84,7 +84,7 @@ export async function prepareRebuild(surroundings: RebuildSurroundings): Promise
     commit: deployment.commit,
     notices: [...(inputs?.notices ?? []), ...deployment.notices, ...captured.notices],
     rollback: teardownRollback(namespace, memory),
-    ifStopped: () => (rebuildNotes(memory).backAt === undefined ? teardownStopped(memory) : undefined),
+    ifStopped: () => (readRebuildState(memory).backAt === undefined ? teardownStopped(memory) : undefined),
     report: () => reportRebuild(proof(), memory),
     async atEnd({ outcome, failure }) {
       if (silence !== undefined) await announcer.say(ended(subject, outcome, Date.now() - began, failure))

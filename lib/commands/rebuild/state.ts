@@ -2,7 +2,7 @@ import * as v from 'valibot'
 import type { RunState } from '../../runner/run-state.ts'
 import { showDuration } from '../../base/duration.ts'
 import type { Step } from '../../runner/step.ts'
-import { recordTeardown, teardownNotes } from '../teardown/state.ts'
+import { recordTeardown, readTeardownState } from '../teardown/state.ts'
 
 /** What a rebuild must remember beside what its teardown does. */
 const notesSchema = v.object({
@@ -13,14 +13,14 @@ const notesSchema = v.object({
   /** The commit that records the window. */
   recordedIn: v.optional(v.string()),
 })
-type RebuildNotes = v.InferOutput<typeof notesSchema>
+type RebuildState = v.InferOutput<typeof notesSchema>
 
-export function rebuildNotes(memory: RunState): RebuildNotes {
+export function readRebuildState(memory: RunState): RebuildState {
   return v.parse(notesSchema, memory.read().rebuild ?? {})
 }
 
-export function recordRebuild(memory: RunState, more: Partial<RebuildNotes>): void {
-  memory.write({ rebuild: { ...rebuildNotes(memory), ...more } })
+export function recordRebuild(memory: RunState, more: Partial<RebuildState>): void {
+  memory.write({ rebuild: { ...readRebuildState(memory), ...more } })
 }
 
 /** From then on this run, resumed or not, finds nothing to tear down: what is there is its own work. */
@@ -30,7 +30,7 @@ export function recordTornDown(say: (milestone: string) => Promise<void>): Step 
     title: 'Record that Flux is down: this run never removes it again',
     risk: 'safe',
     check({ memory }) {
-      const { isOver } = teardownNotes(memory)
+      const { isOver } = readTeardownState(memory)
       if (isOver !== undefined) return Promise.resolve({ is: 'done', detail: `since ${isOver}` })
       return Promise.resolve({ is: 'todo', change: "record it in the run's state", commands: [] })
     },
@@ -48,7 +48,7 @@ export function recordReturn(say: (milestone: string) => Promise<void>): Step {
     title: 'Note that Flux is back',
     risk: 'safe',
     check({ memory }) {
-      const { backAt } = rebuildNotes(memory)
+      const { backAt } = readRebuildState(memory)
       if (backAt !== undefined) return Promise.resolve({ is: 'done', detail: describeAbsence(memory) })
       return Promise.resolve({ is: 'todo', change: "record it in the run's state", commands: [] })
     },
@@ -68,8 +68,8 @@ export function describeAbsence(memory: RunState): string {
 
 /** When Flux was stopped (`never` where it did not run), when it was back, and how long that was. */
 export function describeDowntime(memory: RunState): { stoppedAt: string; backAt: string | undefined; away: string } {
-  const { stoppedAt } = teardownNotes(memory)
-  const { backAt } = rebuildNotes(memory)
+  const { stoppedAt } = readTeardownState(memory)
+  const { backAt } = readRebuildState(memory)
   if (stoppedAt === undefined || backAt === undefined) return { stoppedAt: stoppedAt ?? 'never', backAt, away: 'not known' }
   return { stoppedAt, backAt, away: showDuration(Date.parse(backAt) - Date.parse(stoppedAt)) }
 }

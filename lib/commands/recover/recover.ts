@@ -19,7 +19,7 @@ import { knownCluster } from '../../runner/run-store.ts'
 import { recordedLoop } from './steps/end-loop.ts'
 import { verifyHealth } from '../health-check/steps/verify-health.ts'
 import { reportEvidence } from '../upgrade/report-fields.ts'
-import { readNotes } from '../upgrade/state.ts'
+import { readUpgradeState } from '../upgrade/state.ts'
 import { restoreFlags } from '../restore/restore.ts'
 
 export const recoverFlags = {
@@ -45,7 +45,10 @@ export async function prepareRecovery(surroundings: PrepareContext<typeof recove
   const { session, target, memory, console, own } = surroundings
   const takeSnapshot = (): Snapshot => snapshotOf(surroundings)
   const known = knownCluster(target.runs, target.context)
-  const begun = [...(recordedLoop(memory) === undefined ? [] : ['loop']), ...(readNotes(memory) === undefined ? [] : ['upgrade-broken'])]
+  const begun = [
+    ...(recordedLoop(memory) === undefined ? [] : ['loop']),
+    ...(readUpgradeState(memory) === undefined ? [] : ['upgrade-broken']),
+  ]
   const gather = async (attempts = mostAttempts): Promise<Evidence> => {
     const snapshot = takeSnapshot()
     const isOther = known === undefined ? undefined : known.uid !== session.uid

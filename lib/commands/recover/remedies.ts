@@ -13,7 +13,7 @@ import { type BootstrapInputs, treeLocationOf } from '../bootstrap/inputs.ts'
 import { bootstrap } from '../bootstrap/bootstrap.ts'
 import { returnSteps, rollBackSteps, rollbackReturn } from '../upgrade/upgrade.ts'
 import { prepareUpgrade } from '../upgrade/prepare.ts'
-import { note, readNotes, type UpgradeNotes } from '../upgrade/state.ts'
+import { checkpoint, readUpgradeState, type UpgradeState } from '../upgrade/state.ts'
 import { type restoreFlags, openForRestore, type Restore } from '../restore/restore.ts'
 import type { Rollback } from '../../runner/execute.ts'
 import type { Step } from '../../runner/step.ts'
@@ -21,7 +21,7 @@ import { ensureFluxInstanceApplied, ensureOperator } from '../bootstrap/steps/ch
 import { ensurePlainInstanceApplied } from '../bootstrap/steps/plain-instance.ts'
 import { endLoop, recordedLoop } from './steps/end-loop.ts'
 import { ensureFinalizersRemovedIn } from '../teardown/steps/finalizers.ts'
-import { ensureInstanceFinalizerRemoved, ensureUninstallDisabled, ensureUninstallStopped } from './steps/let-go.ts'
+import { ensureInstanceFinalizerRemoved, ensureUninstallDisabled, ensureUninstallStopped } from './steps/remove-finalizers.ts'
 import { ensureNamespaceGone } from '../teardown/steps/delete-namespace.ts'
 import { ensureLogin, loginPlaceOf } from './steps/login.ts'
 import { ensureControllersStopped } from '../teardown/steps/stop-controllers.ts'
@@ -29,14 +29,14 @@ import { settingsFile } from '../../connection/cluster-settings.ts'
 import type { ClusterInGit } from '../../connection/target.ts'
 import { loginWithoutTree } from './login-without-tree.ts'
 import { reinstallSteps } from './steps/reinstall.ts'
-import { ensureCrdFinalizersRemoved } from './steps/let-crds-go.ts'
+import { ensureCrdFinalizersRemoved } from './steps/remove-crd-finalizers.ts'
 import { readTerminatingCrds, verifyCrdFinalizers, withoutCrds } from './terminating-crds.ts'
 import { RemedyNeeds } from './remedy-needs.ts'
 import { asRestored } from './as-restored.ts'
 import type { Evidence } from './evidence.ts'
 import { withoutObstacles } from './obstacles.ts'
 import { awaitNamespaceGone } from './terminating-namespace.ts'
-import { verifyInstanceFinalizers, verifyNamespaceFinalizers, withoutInstance, withoutNamespace } from './let-go.ts'
+import { verifyInstanceFinalizers, verifyNamespaceFinalizers, withoutInstance, withoutNamespace } from './verify-finalizers.ts'
 
 /** What remedies are made of. Those that take Git and the charts check them first, and throw `blocked` with all findings. */
 export interface Remedies {
@@ -105,7 +105,7 @@ export function remediesOf(surroundings: PrepareContext<typeof restoreFlags>, ev
     const installing = bootstrap(read, session)
     return opened === undefined ? installing : [...opened.beforeFlux, ...installing, opened.byHand]
   }
-  const readBack = async (): Promise<UpgradeNotes> => {
+  const readBack = async (): Promise<UpgradeState> => {
     inGit()
     const read = await prepareUpgrade(session, target, {
       flux: evidence.upgrade?.from,
@@ -117,7 +117,7 @@ export function remediesOf(surroundings: PrepareContext<typeof restoreFlags>, ev
       lockNamespace: settings.LOCK_NAMESPACE ?? 'kube-system',
     })
     notices.push(...read.notices)
-    note(memory, read.notes)
+    checkpoint(memory, read.notes)
     return read.notes
   }
   /** What holds definitions of Flux's kinds that are being deleted goes first, or nothing could be applied again. */
@@ -172,7 +172,7 @@ export function remediesOf(surroundings: PrepareContext<typeof restoreFlags>, ev
     },
     async rollBack() {
       const stage = { script: 'recover', session, target, memory, branch: undefined }
-      const notes = readNotes(memory) ?? (await readBack())
+      const notes = readUpgradeState(memory) ?? (await readBack())
       if (notes.isReturning === true) return returnSteps(stage, notes)
       let hasArrived = false
       const arrived = (): void => {

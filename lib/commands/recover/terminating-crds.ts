@@ -5,8 +5,8 @@ import type { Cluster } from '../../kubernetes/client.ts'
 import { type Kind, kinds, type KubeObject } from '../../kubernetes/objects.ts'
 import { createPreflight } from '../../preflight/preflight.ts'
 import { checkRights } from '../../preflight/rights.ts'
-import { judgeHolders } from './let-go.ts'
-import { heldIn, type TerminatingCrd, terminatingIn } from './steps/let-crds-go.ts'
+import { judgeHolders } from './verify-finalizers.ts'
+import { heldIn, type TerminatingCrd, terminatingIn } from './steps/remove-crd-finalizers.ts'
 
 /**
  * The CustomResourceDefinitions of Flux that are being deleted while nothing of Flux runs. Their objects are deleted because their kind is, by

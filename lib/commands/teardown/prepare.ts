@@ -20,7 +20,7 @@ import { checkOwnedByFlux } from './checks/owned-by-flux.ts'
 import { checkRights } from '../../preflight/rights.ts'
 import { teardownRights } from './checks/rights.ts'
 import { readComesBack } from './comes-back.ts'
-import { recordTeardown, teardownNotes } from './state.ts'
+import { recordTeardown, readTeardownState } from './state.ts'
 import { planCapture, type PlannedCapture } from './capture-plan.ts'
 
 export const teardownFlags = {
@@ -51,7 +51,7 @@ export async function prepareTeardown(surroundings: PrepareContext<typeof teardo
   const { cluster } = session
   const keepsNamespace = flags['keep-namespace'] === true
   const lockNamespace = settings.LOCK_NAMESPACE ?? 'kube-system'
-  const notes = teardownNotes(memory)
+  const notes = readTeardownState(memory)
   const preflight = createPreflight(cluster.signal)
   const silent = await findSilentApis(preflight, cluster, keepsNamespace)
   const there = await preflight.learn(() => readFlux(cluster))

@@ -37,14 +37,14 @@ const notesSchema = v.object({
   /** When all of it was gone: from then on nothing is ever torn down again by this run. */
   isOver: v.optional(v.string()),
 })
-export type TeardownNotes = v.InferOutput<typeof notesSchema>
+export type TeardownState = v.InferOutput<typeof notesSchema>
 
 /** What this run has noted so far, before it was interrupted too. */
-export function teardownNotes(memory: RunState): TeardownNotes {
+export function readTeardownState(memory: RunState): TeardownState {
   return v.parse(notesSchema, memory.read().teardown ?? {})
 }
 
 /** Adds to the notes; on disk when it returns. */
-export function recordTeardown(memory: RunState, more: Partial<TeardownNotes>): void {
-  memory.write({ teardown: { ...teardownNotes(memory), ...more } })
+export function recordTeardown(memory: RunState, more: Partial<TeardownState>): void {
+  memory.write({ teardown: { ...readTeardownState(memory), ...more } })
 }

@@ -14,7 +14,7 @@ import { ensureCrdsGone } from './steps/delete-crds.ts'
 import { startNamespaceDeletion, ensureNamespaceGone } from './steps/delete-namespace.ts'
 import { ensureReconciliationDisabled, ensureReconciliationEnabled } from './steps/disable-reconciliation.ts'
 import { ensureControllersStopped, ensureOperatorStopped, ensureStarted } from './steps/stop-controllers.ts'
-import { recordTeardown, teardownNotes } from './state.ts'
+import { recordTeardown, readTeardownState } from './state.ts'
 import { type Proof, verifyNoResidue, verifySurvival } from './steps/verify-gone.ts'
 import type { Survival } from '../../continuity/compare.ts'
 import type { Target } from '../../connection/target.ts'
@@ -33,7 +33,7 @@ export interface Teardown {
  */
 export function teardown(inputs: TeardownInputs, memory: RunState, afterCapture: readonly Step[] = []): Teardown {
   const { namespace, keepsNamespace, ownedObjects, isGone, capture } = inputs
-  const isFinal = (): boolean => teardownNotes(memory).passedReturn !== undefined
+  const isFinal = (): boolean => readTeardownState(memory).passedReturn !== undefined
   const residue = verifyNoResidue(namespace, keepsNamespace, ownedObjects)
   const survival = verifySurvival(namespace)
   const steps = [
@@ -65,7 +65,7 @@ function rememberReturn(step: Step): Step {
   return {
     ...step,
     async apply(run, progress) {
-      if (teardownNotes(run.memory).passedReturn === undefined) recordTeardown(run.memory, { passedReturn: new Date().toISOString() })
+      if (readTeardownState(run.memory).passedReturn === undefined) recordTeardown(run.memory, { passedReturn: new Date().toISOString() })
       await step.apply(run, progress)
     },
   }
@@ -76,7 +76,7 @@ export function teardownRollback(namespace: string, memory: RunState): Rollback 
   return {
     title: 'restoring Flux as it was',
     shouldRollBack() {
-      const { passedReturn, rested, replicas } = teardownNotes(memory)
+      const { passedReturn, rested, replicas } = readTeardownState(memory)
       return passedReturn === undefined && (rested !== undefined || Object.keys(replicas).length > 0)
     },
     steps: [ensureStarted(namespace), ensureReconciliationEnabled(namespace)],
@@ -85,7 +85,7 @@ export function teardownRollback(namespace: string, memory: RunState): Rollback 
 
 /** What state a teardown that stops past the point of no return leaves things in. */
 export function teardownStopped(memory: RunState): ReturnType<NonNullable<StepSequence['ifStopped']>> {
-  const { passedReturn, isOver } = teardownNotes(memory)
+  const { passedReturn, isOver } = readTeardownState(memory)
   if (passedReturn === undefined) return undefined
   const file = recordedCapture(memory)?.file
   const flux = isOver === undefined ? 'Flux is partly gone' : 'Flux was removed, and is not completely restored'
@@ -131,7 +131,7 @@ export function summarizeTeardown(
   { survival }: Pick<Proof, 'survival'>,
 ): string[] {
   const file = recordedCapture(memory)?.file
-  const { comesBack } = teardownNotes(memory)
+  const { comesBack } = readTeardownState(memory)
   const restore = file === undefined ? [] : [`  npx zx scripts/restore.ts ${where} --from ${shellQuote(file)}`]
   const commands = comesBack === undefined ? [`npx zx scripts/bootstrap.ts ${where}`] : comesBack.commands
   const isFirst = comesBack === undefined || comesBack.needsSecretsFirst

@@ -1,4 +1,4 @@
-import { commitOf, type UpgradeNotes } from './state.ts'
+import { commitOf, type UpgradeState } from './state.ts'
 import type { StepSequence } from '../../runner/execute.ts'
 import type { Target } from '../../connection/target.ts'
 import type { UpgradeStage } from './stage.ts'
@@ -10,7 +10,7 @@ import { fluxCommand } from './steps/flux-command.ts'
 type CommandParts = Pick<UpgradeStage, 'script' | 'branch'> & { readonly target: Pick<Target, 'context' | 'where'> }
 
 /** What a person types to try again. */
-export function commandOf({ script, target, branch }: CommandParts, { from, to }: Pick<UpgradeNotes, 'from' | 'to'>): string {
+export function commandOf({ script, target, branch }: CommandParts, { from, to }: Pick<UpgradeState, 'from' | 'to'>): string {
   const flags = [
     ...(from.flux === to.flux ? [] : [`--to ${to.flux}`]),
     ...(from.operator === to.operator ? [] : [`--operator ${to.operator}`]),
@@ -22,7 +22,7 @@ export function commandOf({ script, target, branch }: CommandParts, { from, to }
 /** What is so, and what is next, where a run stops while it waits for a merge. */
 export function stoppedAtMerge(
   stage: CommandParts,
-  notes: Pick<UpgradeNotes, 'from' | 'to'>,
+  notes: Pick<UpgradeState, 'from' | 'to'>,
   open: { readonly branch: string; readonly into: string; readonly cluster: string },
 ): NonNullable<StepSequence['ifStopped']> {
   return (steps, hasBegun) => {
@@ -36,7 +36,7 @@ export function stoppedAtMerge(
 }
 
 /** What finishes a rollback by hand, once Git answers. */
-export function commandsOf({ script, target, memory, branch }: UpgradeStage, { place, before, from }: UpgradeNotes): string[] {
+export function commandsOf({ script, target, memory, branch }: UpgradeStage, { place, before, from }: UpgradeState): string[] {
   const { source, applier } = refsIn(place)
   const lines = Object.entries(before).map(([key, value]) => `${key}: "${value}"`)
   const commit = commitOf(memory)

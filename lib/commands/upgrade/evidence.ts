@@ -6,7 +6,7 @@ import { putFile } from '../../base/write-atomic.ts'
 import { kinds, type KubeObject } from '../../kubernetes/objects.ts'
 import { readLog } from '../../kubernetes/pod-logs.ts'
 import type { StepContext } from '../../runner/step.ts'
-import { note, readNotes } from './state.ts'
+import { checkpoint, readUpgradeState } from './state.ts'
 
 const fileName = 'evidence.txt'
 const logLines = 200
@@ -17,13 +17,13 @@ const logLines = 200
  */
 export async function keepEvidence(run: StepContext, namespace: string): Promise<void> {
   const { cluster, memory, clean, console } = run
-  if (readNotes(memory)?.evidence) return
+  if (readUpgradeState(memory)?.evidence) return
   try {
     const pods = await cluster.list(kinds.pod, { namespace })
     const parts = [...(await Promise.all(pods.map((pod) => describePod(run, pod)))), await describeEvents(run, namespace)]
     const path = join(memory.folder(), fileName)
     putFile(path, clean(parts.join('\n')))
-    note(memory, { evidence: path })
+    checkpoint(memory, { evidence: path })
     console.faint(`  evidence of what is replaced: ${path}`)
   } catch (error) {
     run.signal.throwIfAborted()

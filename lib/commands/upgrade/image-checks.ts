@@ -1,16 +1,16 @@
 import { printable } from '../../base/shell-line.ts'
 import { commandOf } from './commands.ts'
 import type { UpgradeStage } from './stage.ts'
-import { commitOf, note, readNotes, type UpgradeNotes } from './state.ts'
+import { commitOf, checkpoint, readUpgradeState, type UpgradeState } from './state.ts'
 import type { BranchVersions } from './steps/git-versions.ts'
 import type { ImageCheck } from './steps/image-check.ts'
 
 /** The images of an upgrade. Where Git says the new version already, Flux is on its way to it: then it is followed, and rolled back if it fails. */
-export function upgradeImages(stage: UpgradeStage, notes: UpgradeNotes, at: BranchVersions): ImageCheck {
+export function upgradeImages(stage: UpgradeStage, notes: UpgradeState, at: BranchVersions): ImageCheck {
   return {
     ...imagesOf(stage, notes, commandOf(stage, notes)),
     async settled(signal) {
-      const { imagesChecked = '' } = readNotes(stage.memory) ?? {}
+      const { imagesChecked = '' } = readUpgradeState(stage.memory) ?? {}
       if (imagesChecked !== '') return imagesChecked
       const inGit = await at.read(signal).catch(() => undefined) // the next step tells why Git does not answer
       return inGit?.isSo === true || commitOf(stage.memory) !== '' ? 'not checked: Git has this version already' : undefined
@@ -19,23 +19,23 @@ export function upgradeImages(stage: UpgradeStage, notes: UpgradeNotes, at: Bran
 }
 
 /** Those of a rollback: of what is rolled back to. */
-export function rollbackImages(stage: UpgradeStage, notes: UpgradeNotes): ImageCheck {
+export function rollbackImages(stage: UpgradeStage, notes: UpgradeState): ImageCheck {
   const { target, memory, branch } = stage
   const flags = ['--to', notes.to.flux, ...(branch === undefined ? [] : ['--branch', branch])]
   return {
     ...imagesOf(stage, notes, `npx zx scripts/${stage.script}.ts ${target.where} ${printable(flags)}`),
     settled() {
-      const { imagesChecked = '', isGoingBack: isRollingBack = false } = readNotes(memory) ?? {}
+      const { imagesChecked = '', isGoingBack: isRollingBack = false } = readUpgradeState(memory) ?? {}
       if (imagesChecked !== '') return Promise.resolve(imagesChecked)
       return Promise.resolve(isRollingBack ? 'not checked: the run had already started' : undefined)
     },
   }
 }
 
-function imagesOf({ session, memory }: UpgradeStage, notes: UpgradeNotes, command: string): Omit<ImageCheck, 'settled'> {
+function imagesOf({ session, memory }: UpgradeStage, notes: UpgradeState, command: string): Omit<ImageCheck, 'settled'> {
   return {
     notes,
-    checked: (imagesChecked) => note(memory, { imagesChecked }),
+    checked: (imagesChecked) => checkpoint(memory, { imagesChecked }),
     cleanup: session.cleanupClient,
     without: `${command} --no-image-check`,
   }

@@ -2,7 +2,7 @@ import { isDeepStrictEqual } from 'node:util'
 import type { RunState } from '../../runner/run-state.ts'
 import type { Step } from '../../runner/step.ts'
 import type { Pauses } from './downtime.ts'
-import { commitOf, note, readNotes, type UpgradeNotes } from './state.ts'
+import { commitOf, checkpoint, readUpgradeState, type UpgradeState } from './state.ts'
 
 /** Watches the controllers' pods from before Git changes. */
 export function measuring(step: Step, pauses: Pauses): Step {
@@ -22,7 +22,7 @@ export function remembering(step: Step, pauses: Pauses, memory: RunState): Step 
     async check(run) {
       if (commitOf(memory) !== '') pauses.start(run.cluster)
       const status = await step.check(run)
-      const known = readNotes(memory)?.pauses ?? {}
+      const known = readUpgradeState(memory)?.pauses ?? {}
       const all = { ...known, ...pauses.measured() }
       if (!isDeepStrictEqual(all, known)) noteMeasured(memory, all)
       return status
@@ -31,9 +31,9 @@ export function remembering(step: Step, pauses: Pauses, memory: RunState): Step 
 }
 
 /** What only the report reports ends no upgrade: on a full disk it is reported by this process, or not at all. */
-function noteMeasured(memory: RunState, pauses: UpgradeNotes['pauses']): void {
+function noteMeasured(memory: RunState, pauses: UpgradeState['pauses']): void {
   try {
-    note(memory, { pauses })
+    checkpoint(memory, { pauses })
   } catch {
     // The run's end says that its files could not be written.
   }

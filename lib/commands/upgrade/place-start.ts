@@ -3,12 +3,12 @@ import { isRequestAnnotation } from '../../flux/annotations.ts'
 import type { Cluster } from '../../kubernetes/client.ts'
 import { kinds, type KubeObject } from '../../kubernetes/objects.ts'
 import { deploymentReadiness } from '../../kubernetes/readiness.ts'
-import type { UpgradeNotes } from './state.ts'
+import type { UpgradeState } from './state.ts'
 
 const specSchema = v.looseObject({ distribution: v.looseObject({ version: v.string() }) })
 
 /** A FluxInstance as it is applied, with another version: no more than what people and Git say of it. */
-export function instanceAt({ apiVersion, kind, metadata, spec }: KubeObject, version: string): NonNullable<UpgradeNotes['instance']> {
+export function instanceAt({ apiVersion, kind, metadata, spec }: KubeObject, version: string): NonNullable<UpgradeState['instance']> {
   const { name, namespace, labels, annotations } = metadata
   const { distribution, ...rest } = v.parse(specSchema, spec)
   const kept = Object.fromEntries(Object.entries(annotations).filter(([key]) => !isRequestAnnotation(key) && !key.startsWith('kubectl.')))
@@ -36,7 +36,7 @@ interface FluxBeforeRollback {
 export async function readStartAt(
   cluster: Cluster,
   { namespace, components, isApplied, versions, name, says }: FluxBeforeRollback,
-): Promise<NonNullable<UpgradeNotes['start']>> {
+): Promise<NonNullable<UpgradeState['start']>> {
   const readiness = await Promise.all(
     components.map((one) => deploymentReadiness(cluster, { ...kinds.deployment, namespace, name: one.name })),
   )

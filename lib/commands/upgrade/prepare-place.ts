@@ -26,7 +26,7 @@ import { operatorOf, type RunningOperator } from './running-operator.ts'
 import { readRunning, type RunningFlux, runningVersions } from './running-flux.ts'
 import { type PlaceInGit, readPlace } from './place-in-git.ts'
 import type { UpgradeRequest, UpgradeInputs } from './prepare.ts'
-import type { UpgradeNotes } from './state.ts'
+import type { UpgradeState } from './state.ts'
 import { staleObjects } from './steps/migrate-apis.ts'
 import { apiFindings, leaving, nothingDone, suspendedFinding, versionNotes, type Versions } from './version-notes.ts'
 
@@ -72,7 +72,7 @@ export async function preparePlace(session: Session, target: Target, asked: Upgr
     () => apiFindings({ ...asked, crds, changes, stale, to: to.flux, files: asked.isBack ? [] : files, folder: '.' }),
   )
   const notices = preflight.conclude()
-  const notes: UpgradeNotes = {
+  const notes: UpgradeState = {
     from,
     to,
     place: { ...place, kustomizations: [...place.kustomizations] },
@@ -121,7 +121,7 @@ async function readPlaceAndFlux(session: Session, target: Target, asked: Upgrade
 function linesAt(
   { at, name }: Pick<PlaceInGit, 'at' | 'name'>,
   { from, to }: { readonly from: Versions; readonly to: Versions },
-): Pick<UpgradeNotes, 'before' | 'after'> {
+): Pick<UpgradeState, 'before' | 'after'> {
   const [old, wanted] = [from[at.of], to[at.of]]
   const isSo = (version: string): boolean => at.says === version || at.says.startsWith(`${version}@`)
   if (old === wanted && isSo(wanted)) return { before: {}, after: {} }

@@ -35,7 +35,7 @@ import { apiFindings, leaving, nothingDone, suspendedFinding, versionNotes, type
 import { isInSettings } from './in-settings.ts'
 import { preparePlace } from './prepare-place.ts'
 import { readStart, renderInstance } from './rollback-start.ts'
-import type { UpgradeNotes } from './state.ts'
+import type { UpgradeState } from './state.ts'
 import { judgeHealth, readyOf, settledHealth } from './checks/health.ts'
 
 /** What is asked for on the command line; what is left out stays. */
@@ -57,7 +57,7 @@ export interface UpgradeRequest {
 export interface UpgradeInputs {
   /** What Git is at. */
   readonly commit: string
-  readonly notes: UpgradeNotes
+  readonly notes: UpgradeState
   readonly notices: readonly string[]
 }
 
@@ -125,7 +125,7 @@ async function prepareOwnTree(session: Session, target: Target, asked: UpgradeRe
   const ready = readyOf(await listFluxObjects(cluster, crds))
   const components = componentsOf(live)
   const known = { isBehind: (behind ?? []).length > 0, ready, ...versionNotes(asked, to.flux, { components, crds, distribution, changes }) }
-  const notes: UpgradeNotes = { from, to, place, ...lines, instance, ...(start === undefined ? {} : { start }), ...known, ...nothingDone }
+  const notes: UpgradeState = { from, to, place, ...lines, instance, ...(start === undefined ? {} : { start }), ...known, ...nothingDone }
   return { commit: tree.commit, notes, notices }
 }
 
@@ -162,7 +162,7 @@ function versionsOf(asked: UpgradeRequest, tree: Tree, live: KubeObject, release
 }
 
 /** Where Git keeps this cluster's Flux. */
-export function placeOf(tree: Tree): UpgradeNotes['place'] {
+export function placeOf(tree: Tree): UpgradeState['place'] {
   return {
     namespace: tree.namespace,
     syncName: tree.syncName,

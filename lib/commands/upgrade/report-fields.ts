@@ -1,10 +1,10 @@
 import type { RunState } from '../../runner/run-state.ts'
 import type { DocumentFields } from '../../runner/report.ts'
-import { commitOf, readNotes, type UpgradeNotes } from './state.ts'
+import { commitOf, readUpgradeState, type UpgradeState } from './state.ts'
 
 /** What the document and the report say of an upgrade or a rollback. */
-export function reportUpgrade(memory: RunState, notes: UpgradeNotes): DocumentFields {
-  const { pauses = {} } = readNotes(memory) ?? {}
+export function reportUpgrade(memory: RunState, notes: UpgradeState): DocumentFields {
+  const { pauses = {} } = readUpgradeState(memory) ?? {}
   const evidence = reportEvidence(memory)
   const measured = new Map(Object.entries(pauses))
   const images = new Map(Object.entries(notes.newImages))
@@ -31,7 +31,7 @@ export function reportUpgrade(memory: RunState, notes: UpgradeNotes): DocumentFi
 
 /** The file with what a rollback has removed; nothing where there was none. */
 export function reportEvidence(memory: RunState): Required<DocumentFields> {
-  const { evidence = '' } = readNotes(memory) ?? {}
+  const { evidence = '' } = readUpgradeState(memory) ?? {}
   if (evidence === '') return { fields: {}, sections: [] }
   return { fields: { evidence }, sections: [{ title: 'Evidence', lines: [`What the rollback removed, as it was before: ${evidence}`] }] }
 }

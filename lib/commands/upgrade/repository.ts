@@ -3,7 +3,7 @@ import type { Tools } from '../../connection/session.ts'
 import { inGitOf, type Target } from '../../connection/target.ts'
 import type { Remote } from '../../tools/git.ts'
 import { exportManifests } from '../../tools/flux-cli.ts'
-import type { UpgradeNotes } from './state.ts'
+import type { UpgradeState } from './state.ts'
 import { placeVersions, settingsVersions, type VersionFile } from './version-file.ts'
 
 /** Where the version of a cluster's Flux is changed. */
@@ -22,7 +22,7 @@ export interface RepositoryAccess {
 /** The repository that the cluster follows, and the file there: the cluster's settings.yaml, or wherever else the version stands. */
 export function versionRepository(
   { session, target, script }: RepositoryAccess,
-  { stands }: Pick<UpgradeNotes, 'stands'>,
+  { stands }: Pick<UpgradeState, 'stands'>,
 ): VersionRepository {
   if (stands === undefined) {
     const { folder, remote } = inGitOf(target, script)

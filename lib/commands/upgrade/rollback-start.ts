@@ -7,7 +7,7 @@ import type { Session } from '../../connection/session.ts'
 import { exactVersion } from '../../desired-state/chart.ts'
 import { buildTree, type Tree } from '../../desired-state/tree.ts'
 import type { VersionLines } from '../../desired-state/version-settings.ts'
-import type { UpgradeNotes } from './state.ts'
+import type { UpgradeState } from './state.ts'
 
 /** A checkout of this project's tree, and the Kubernetes that its charts are rendered for. */
 interface BuiltTree {
@@ -31,7 +31,7 @@ export async function renderInstance(
  * @param live the FluxInstance
  * @param after the version lines that it is to change in Git
  */
-export async function readStart(session: Session, built: BuiltTree, live: KubeObject, after: VersionLines): Promise<UpgradeNotes['start']> {
+export async function readStart(session: Session, built: BuiltTree, live: KubeObject, after: VersionLines): Promise<UpgradeState['start']> {
   const { tree } = built
   const { wanted, applied, components } = instanceStateOf(live)
   const lines = Object.fromEntries(Object.keys(after).map((key) => [key, tree.settings[key] ?? '']))

@@ -8,7 +8,7 @@ import type { KubeObject } from '../../kubernetes/objects.ts'
 import type { LocatedFlux } from './locate.ts'
 import type { PlaceInGit } from './place-in-git.ts'
 import { instanceAt, readStartAt } from './place-start.ts'
-import type { UpgradeNotes } from './state.ts'
+import type { UpgradeState } from './state.ts'
 import type { Versions } from './version-notes.ts'
 
 /** What runs, what of the wanted version is known beforehand, and what restores the old one. */
@@ -17,7 +17,7 @@ export interface RunningFlux {
   readonly artifact: string
   readonly distribution: Distribution | undefined
   readonly components: readonly { readonly name: string; readonly tag: string }[]
-  readonly former: Pick<UpgradeNotes, 'instance' | 'manifests' | 'start'>
+  readonly former: Pick<UpgradeState, 'instance' | 'manifests' | 'start'>
 }
 
 /** The version that runs, and the one that was asked for last: where that never came to run, they differ. */

@@ -75,10 +75,10 @@ const notesSchema = v.object({
 })
 
 /** What an upgrade must remember of how things were before it, since the cluster and Git then say something else. */
-export type UpgradeNotes = v.InferOutput<typeof notesSchema>
+export type UpgradeState = v.InferOutput<typeof notesSchema>
 
 /** What the interrupted run remembered; undefined in a new one. */
-export function readNotes(memory: RunState): UpgradeNotes | undefined {
+export function readUpgradeState(memory: RunState): UpgradeState | undefined {
   const notes = memory.read()
   if (notes.from === undefined) return undefined
   const parsed = v.safeParse(notesSchema, notes)
@@ -90,11 +90,11 @@ export function readNotes(memory: RunState): UpgradeNotes | undefined {
 }
 
 /** Adds to what is remembered. */
-export function note(memory: RunState, notes: Partial<UpgradeNotes>): void {
+export function checkpoint(memory: RunState, notes: Partial<UpgradeState>): void {
   memory.write(notes)
 }
 
 /** The commit that this run has pushed; empty where there is none. */
 export function commitOf(memory: RunState): string {
-  return readNotes(memory)?.commit ?? ''
+  return readUpgradeState(memory)?.commit ?? ''
 }

@@ -11,14 +11,14 @@ import { rollbackImages, upgradeImages } from './image-checks.ts'
 import { checkImages } from './steps/image-check.ts'
 import { ensureMigrated } from './steps/migrate-apis.ts'
 import { ensureApplierResumed, ensureApplierSuspended, ensureRolledBack } from './steps/roll-back.ts'
-import { ensureManifestsRolledBack } from './steps/put-back-manifests.ts'
+import { ensureManifestsRolledBack } from './steps/restore-manifests.ts'
 import { RollbackRefused } from './steps/stored-versions.ts'
 import { awaitRollout } from './steps/rollout.ts'
 import { type Expected, verifyVersions } from './steps/verify-versions.ts'
 import type { Step } from '../../runner/step.ts'
 import { isNewerMinor } from '../../base/version.ts'
 import { commandOf, commandsOf, stoppedAtMerge } from './commands.ts'
-import { commitOf, note, readNotes, type UpgradeNotes } from './state.ts'
+import { commitOf, checkpoint, readUpgradeState, type UpgradeState } from './state.ts'
 import { refsIn } from '../../flux/refs.ts'
 import { branchOf } from '../../tools/git.ts'
 import { versionRepository } from './repository.ts'
@@ -29,7 +29,7 @@ import { reportUpgrade } from './report-fields.ts'
 /** From the versions in Git to controllers that run and are verified; and the rollback. */
 export function upgrade(
   stage: UpgradeStage,
-  notes: UpgradeNotes,
+  notes: UpgradeState,
   options: { rollsBack: boolean; checksImages: boolean },
 ): Pick<PreparedChange, 'steps' | 'rollback' | 'alsoDestroys' | 'ifStopped' | 'report' | 'toVersion'> {
   const { from, to, place, images } = notes
@@ -78,7 +78,7 @@ export function upgrade(
 }
 
 /** What state a rollback that failed leaves things in, and the commands that finish it. */
-function reportState(stage: UpgradeStage, notes: UpgradeNotes, at: BranchVersions): NonNullable<Rollback['ifFailed']> {
+function reportState(stage: UpgradeStage, notes: UpgradeState, at: BranchVersions): NonNullable<Rollback['ifFailed']> {
   return async ({ cluster }, thrown) => ({
     state: await describeState(cluster, notes.place, at).catch((error: unknown) => `the cluster cannot be read: ${messageOf(error)}`),
     remedy: (thrown instanceof RollbackRefused ? thrown.remedy : undefined) ?? commandsOf(stage, notes).join('\n    '),
@@ -90,14 +90,14 @@ function reportState(stage: UpgradeStage, notes: UpgradeNotes, at: BranchVersion
  * @param options.ran that what is rolled back to ran: else it neither fetches nor agrees, and is not waited for
  * @param options.arrived receives that the controllers run
  */
-export function rollbackSteps(stage: UpgradeStage, notes: UpgradeNotes, options: { ran?: boolean; arrived?: () => void } = {}): Step[] {
+export function rollbackSteps(stage: UpgradeStage, notes: UpgradeState, options: { ran?: boolean; arrived?: () => void } = {}): Step[] {
   const { from, place } = notes
   const { memory, branch } = stage
   const { ran = true, arrived = () => undefined } = options
   const change = changeOf(stage, notes, notes.before, `chore(flux): roll Flux back to v${from.flux}`)
   const at: BranchVersions = followed(change)
   return [
-    ensureApplierSuspended(place, () => note(memory, { isGoingBack: true })),
+    ensureApplierSuspended(place, () => checkpoint(memory, { isGoingBack: true })),
     rollBackStep(notes, { ran, arrived }),
     ensureReverted(change, at, () => commandsOf(stage, notes)),
     ...(branch === undefined ? [] : [awaitMerge(change, `${branch}-rollback`, at)]),
@@ -113,7 +113,7 @@ export function rollbackSteps(stage: UpgradeStage, notes: UpgradeNotes, options:
 }
 
 /** What restores the old controllers in the cluster only: the FluxInstance, or Flux's own manifests. */
-function rollBackStep(notes: UpgradeNotes, options: { ran: boolean; arrived: () => void }): Step {
+function rollBackStep(notes: UpgradeState, options: { ran: boolean; arrived: () => void }): Step {
   const { from, to, place, served, images, newImages, instance, manifests } = notes
   const former = { place, version: from.flux, served, images, leftImages: newImages, ...options }
   if (manifests !== undefined) return ensureManifestsRolledBack({ ...former, manifests })
@@ -121,7 +121,7 @@ function rollBackStep(notes: UpgradeNotes, options: { ran: boolean; arrived: () 
 }
 
 /** Back to other versions because a person wants it: the same way, in the other direction of what was checked. */
-export function rollBackSteps(stage: UpgradeStage, notes: UpgradeNotes, arrived?: () => void): Step[] {
+export function rollBackSteps(stage: UpgradeStage, notes: UpgradeState, arrived?: () => void): Step[] {
   const { from, to, before, after, images } = notes
   // Of components that this Flux does not run, the distribution tells the tags too.
   const tags = Object.fromEntries(Object.entries(notes.newImages).filter(([name]) => name in images))
@@ -132,14 +132,14 @@ export function rollBackSteps(stage: UpgradeStage, notes: UpgradeNotes, arrived?
 }
 
 /** What was checked as that which is rolled back to. The newer version knows what it has stored itself. */
-function startOf(notes: UpgradeNotes, start: NonNullable<UpgradeNotes['start']>): UpgradeNotes {
+function startOf(notes: UpgradeState, start: NonNullable<UpgradeState['start']>): UpgradeState {
   const { versions, lines, instance, manifests } = start
   const former = { ...(instance === undefined ? {} : { instance }), ...(manifests === undefined ? {} : { manifests }) }
   return { ...notes, from: versions, before: lines, served: {}, ...former }
 }
 
 /** From a rollback that failed to what there was before it; none for one that an earlier version of this script began. */
-export function returnSteps(stage: UpgradeStage, notes: UpgradeNotes): Step[] {
+export function returnSteps(stage: UpgradeStage, notes: UpgradeState): Step[] {
   const { start } = notes
   if (start === undefined) return []
   const { memory } = stage
@@ -147,7 +147,7 @@ export function returnSteps(stage: UpgradeStage, notes: UpgradeNotes): Step[] {
   return steps.map((step) => ({
     ...step,
     apply(run, progress) {
-      note(memory, { isReturning: true })
+      checkpoint(memory, { isReturning: true })
       return step.apply(run, progress)
     },
   }))
@@ -157,13 +157,13 @@ export function returnSteps(stage: UpgradeStage, notes: UpgradeNotes): Step[] {
  * The rollback of a rollback that fails: to where it began. None for one that an earlier version of this script began.
  * @param hasArrived whether the older version runs: then only Git is left to be changed, which the run continues with when it is resumed
  */
-export function rollbackReturn(stage: UpgradeStage, notes: UpgradeNotes, hasArrived: () => boolean): Rollback | undefined {
+export function rollbackReturn(stage: UpgradeStage, notes: UpgradeState, hasArrived: () => boolean): Rollback | undefined {
   const { start } = notes
   if (start === undefined) return undefined
   const back = startOf(notes, start)
   return {
     title: `rolling Flux back to ${back.from.flux}`,
-    shouldRollBack: (why) => why === 'failed' && !hasArrived() && readNotes(stage.memory)?.isGoingBack === true,
+    shouldRollBack: (why) => why === 'failed' && !hasArrived() && readUpgradeState(stage.memory)?.isGoingBack === true,
     steps: returnSteps(stage, notes).map((step) => ({ ...step, id: `back-${step.id}` })),
     remedy: `find out why, fix it, then: the same command; or choose another version: npx zx scripts/rollback.ts ${stage.target.where} --to X.Y.Z`,
     ifFailed: reportState(stage, back, followed(changeOf(stage, back, back.before, ''))),
@@ -173,7 +173,7 @@ export function rollbackReturn(stage: UpgradeStage, notes: UpgradeNotes, hasArri
 /** The same, with the images checked first, each controller's pause measured, and the rollback to where it began. */
 export function rollBack(
   stage: UpgradeStage,
-  notes: UpgradeNotes,
+  notes: UpgradeState,
   options: { checksImages: boolean },
 ): Pick<PreparedChange, 'steps' | 'rollback' | 'ifStopped' | 'report' | 'toVersion'> {
   const { memory, branch } = stage
@@ -206,7 +206,7 @@ export function rollBack(
   }
 }
 
-function changeOf(stage: UpgradeStage, notes: UpgradeNotes, versions: Record<string, string>, message: string): GitVersions {
+function changeOf(stage: UpgradeStage, notes: UpgradeState, versions: Record<string, string>, message: string): GitVersions {
   const { session, memory, branch } = stage
   return {
     ...versionRepository(stage, notes),
@@ -215,11 +215,11 @@ function changeOf(stage: UpgradeStage, notes: UpgradeNotes, versions: Record<str
     branch,
     folder: session.folder,
     suspended: `its ${refsIn(notes.place).applier.kind}`,
-    made: (commit) => note(memory, { commit }),
+    made: (commit) => checkpoint(memory, { commit }),
   }
 }
 
-function whatChanges({ from, to }: UpgradeNotes): string {
+function whatChanges({ from, to }: UpgradeState): string {
   const changes = [
     ...(from.flux === to.flux ? [] : [`Flux to v${to.flux}`]),
     ...(from.operator === to.operator ? [] : [`flux-operator to v${to.operator}`]),
@@ -227,7 +227,7 @@ function whatChanges({ from, to }: UpgradeNotes): string {
   return changes.join(' and ')
 }
 
-function expected({ session, memory }: UpgradeStage, notes: UpgradeNotes, version: string, newImages: UpgradeNotes['images']): Expected {
+function expected({ session, memory }: UpgradeStage, notes: UpgradeState, version: string, newImages: UpgradeState['images']): Expected {
   const { place, images, ready, isBehind } = notes
   const before = (): Baseline => ({ ready, isBehind, own: ownObjects(place), commit: commitOf(memory) })
   return { place, version, images, newImages, before, access: session.access, flux: session.tools.flux }

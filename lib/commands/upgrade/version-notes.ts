@@ -6,7 +6,7 @@ import type { Distribution } from '../../flux/distribution.ts'
 import { describeSuspension, suspensionIn } from '../../flux/suspension.ts'
 import { type KubeObject, nameOf, refOf } from '../../kubernetes/objects.ts'
 import { blocks, type Finding } from '../../preflight/preflight.ts'
-import type { UpgradeNotes } from './state.ts'
+import type { UpgradeState } from './state.ts'
 
 export interface Versions {
   readonly flux: string
@@ -29,7 +29,7 @@ export function versionNotes(
     distribution: Distribution | undefined
     changes: ApiChanges | undefined
   },
-): Pick<UpgradeNotes, 'served' | 'images' | 'newImages' | 'goesAway'> {
+): Pick<UpgradeState, 'served' | 'images' | 'newImages' | 'goesAway'> {
   const { components, crds, distribution, changes } = found
   return {
     served: isBack ? apisIn(distribution, to, crds) : Object.fromEntries(crds.map(({ name, served }) => [name, [...served]])),

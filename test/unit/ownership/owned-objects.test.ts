@@ -8,7 +8,7 @@ import { kinds, parseObject } from '../../../lib/kubernetes/objects.ts'
 import { judgeContent } from '../../../lib/commands/teardown/checks/foreign-content.ts'
 import { judgeFinalizers, judgeNamespaceFinalizers } from '../../../lib/commands/teardown/checks/foreign-finalizers.ts'
 import { judgeOneFlux, namespaceOfFlux } from '../../../lib/commands/teardown/checks/one-flux.ts'
-import { judgeHolders } from '../../../lib/commands/recover/let-go.ts'
+import { judgeHolders } from '../../../lib/commands/recover/verify-finalizers.ts'
 
 const matches = (name: string, content: Record<string, unknown>, namespace = 'flux-system'): boolean => {
   const named = exactNames(namespace).find(({ ref }) => ref.name === name)

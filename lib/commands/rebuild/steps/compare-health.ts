@@ -4,7 +4,7 @@ import { helmReleases, kustomizations, others, sources } from '../../../health/p
 import type { Snapshot } from '../../../health/snapshot.ts'
 import { fluxKinds } from '../../../flux/kinds.ts'
 import type { Step } from '../../../runner/step.ts'
-import { recordRebuild, rebuildNotes } from '../state.ts'
+import { recordRebuild, readRebuildState } from '../state.ts'
 
 /** Alerts come late and go late: they say nothing of this very moment. */
 const probes = allProbes.filter(({ id }) => id !== 'alerts')
@@ -19,7 +19,7 @@ export function recordHealth(snapshot: () => Snapshot): Step {
     title: 'Record which objects of Flux are unhealthy now',
     risk: 'safe',
     check({ memory, where }) {
-      const { sick: before } = rebuildNotes(memory)
+      const { sick: before } = readRebuildState(memory)
       if (before === undefined)
         return Promise.resolve({
           is: 'todo',
@@ -41,7 +41,7 @@ export function verifyHealthy(snapshot: () => Snapshot): Step {
     title: 'Verify that everything is as healthy as before',
     risk: 'safe',
     async check({ memory }) {
-      const before = rebuildNotes(memory).sick ?? []
+      const before = readRebuildState(memory).sick ?? []
       const now = await inTrouble(snapshot(), probes)
       const fresh = now.filter((name) => !before.includes(name))
       if (fresh.length > 0)

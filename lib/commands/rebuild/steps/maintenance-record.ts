@@ -3,7 +3,7 @@ import { branchOf, type Remote } from '../../../tools/git.ts'
 import { inClone } from '../../../tools/git-clone.ts'
 import type { RunState } from '../../../runner/run-state.ts'
 import type { Step } from '../../../runner/step.ts'
-import { describeDowntime, recordRebuild, rebuildNotes } from '../state.ts'
+import { describeDowntime, recordRebuild, readRebuildState } from '../state.ts'
 import type { Proof } from '../../teardown/steps/verify-gone.ts'
 
 const path = (): string => `docs/maintenance/${new Date().getUTCFullYear()}.md`
@@ -24,7 +24,7 @@ export function ensureRecorded(remote: Remote, folder: string, cluster: string, 
     title: 'Record the window in Git',
     risk: 'change',
     check({ memory }) {
-      const { recordedIn } = rebuildNotes(memory)
+      const { recordedIn } = readRebuildState(memory)
       if (recordedIn !== undefined) return Promise.resolve({ is: 'done', detail: `in ${path()}, commit ${recordedIn.slice(0, 12)}` })
       return Promise.resolve({
         is: 'todo',

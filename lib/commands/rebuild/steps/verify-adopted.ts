@@ -11,7 +11,7 @@ import { compareSurvival, type Survival } from '../../../continuity/compare.ts'
 import { isRelease, takeFingerprint } from '../../../continuity/fingerprint.ts'
 import { readinessOf } from '../../../flux/readiness.ts'
 import { isSuspended } from '../../../flux/suspension.ts'
-import { rebuildNotes } from '../state.ts'
+import { readRebuildState } from '../state.ts'
 import { fluxKinds } from '../../../flux/kinds.ts'
 import { keptFingerprint } from '../../teardown/steps/fingerprint.ts'
 
@@ -84,7 +84,7 @@ export function compareInventories(open: (run: StepContext) => Promise<Capture>)
       const live = new Map(
         (await run.cluster.list(fluxKinds.kustomization)).map((one) => [`${one.metadata.namespace}/${one.metadata.name}`, one]),
       )
-      const unhealthy = rebuildNotes(run.memory).sick ?? []
+      const unhealthy = readRebuildState(run.memory).sick ?? []
       const unsettled = old.flatMap(({ ref }) => {
         const now = live.get(`${ref.namespace}/${ref.name}`)
         return now === undefined || readinessOf(now).is === 'ready' ? [] : [{ name: nameOf(ref), now }]

@@ -5,7 +5,7 @@ import { fluxKinds } from '../../../flux/kinds.ts'
 import { readinessOf } from '../../../flux/readiness.ts'
 import type { Step } from '../../../runner/step.ts'
 import { podsOf } from '../../../flux/components.ts'
-import { recordTeardown, teardownNotes } from '../state.ts'
+import { recordTeardown, readTeardownState } from '../state.ts'
 import { isReconcileDisabled, reconcileAnnotation } from '../../../flux/annotations.ts'
 import { requestReconcile } from '../../../flux/reconcile-request.ts'
 import { instanceIn } from '../../../flux/refs.ts'
@@ -64,7 +64,7 @@ export function ensureReconciliationEnabled(namespace: string): Step {
     title: 'Enable the FluxInstance’s reconciliation again',
     risk: 'change',
     async check({ cluster, memory }) {
-      const { rested } = teardownNotes(memory)
+      const { rested } = readTeardownState(memory)
       if (rested === undefined) return { is: 'done', detail: 'its reconciliation was never disabled' }
       const instance = await cluster.get(ref)
       if (instance === undefined) return { is: 'done', detail: 'there is none' }
@@ -76,7 +76,7 @@ export function ensureReconciliationEnabled(namespace: string): Step {
       return stepStatusOf(readiness, `kubectl --namespace ${namespace} describe fluxinstance flux`)
     },
     async apply({ cluster, memory }) {
-      const { rested } = teardownNotes(memory)
+      const { rested } = readTeardownState(memory)
       await cluster.patch(ref, { metadata: { annotations: { [reconcileAnnotation]: rested?.annotation ?? null } } })
     },
     watches: [{ kind: fluxKinds.fluxInstance, query: { namespace } }],

@@ -5,13 +5,13 @@ import type { OwnedObject } from '../../../ownership/owned-objects.ts'
 import type { RunState } from '../../../runner/run-state.ts'
 import type { Step } from '../../../runner/step.ts'
 import { type Fingerprint, keepFingerprint, readFingerprint, takeFingerprint } from '../../../continuity/fingerprint.ts'
-import { recordTeardown, teardownNotes } from '../state.ts'
+import { recordTeardown, readTeardownState } from '../state.ts'
 
 const file = 'survival.json'
 
 /** The fingerprint that this run took, before it was interrupted too; undefined where it has taken none that is still true. */
 export function keptFingerprint(memory: RunState): Fingerprint | undefined {
-  if (!teardownNotes(memory).isFingerprinted) return undefined
+  if (!readTeardownState(memory).isFingerprinted) return undefined
   const path = join(memory.folder(), file)
   return existsSync(path) ? readFingerprint(path) : undefined
 }
@@ -26,7 +26,8 @@ export function recordFingerprint(namespace: string, ownedObjects: readonly Owne
     title: 'Take the fingerprint of everything that must stay alive',
     risk: 'safe',
     check({ memory }) {
-      if (isGone && teardownNotes(memory).passedReturn === undefined) return Promise.resolve({ is: 'done', detail: 'nothing is removed' })
+      if (isGone && readTeardownState(memory).passedReturn === undefined)
+        return Promise.resolve({ is: 'done', detail: 'nothing is removed' })
       const kept = keptFingerprint(memory)
       if (kept !== undefined)
         return Promise.resolve({

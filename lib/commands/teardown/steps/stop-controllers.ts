@@ -9,7 +9,7 @@ import type { StepContext } from '../../../runner/step.ts'
 import type { StepStatus, Step } from '../../../runner/step.ts'
 import { deploymentsOf, type Keeper, podsOf } from '../../../flux/components.ts'
 import { pendingReleases } from './helm-idle.ts'
-import { recordTeardown, teardownNotes } from '../state.ts'
+import { recordTeardown, readTeardownState } from '../state.ts'
 
 const replicasSchema = v.object({ spec: v.object({ replicas: v.optional(v.number(), 1) }) })
 const replicasOf = (deployment: KubeObject): number => v.parse(replicasSchema, deployment).spec.replicas
@@ -71,7 +71,7 @@ function ensureStopped(step: Pick<Step, 'id' | 'title'>, namespace: string, keep
           await hurry(cluster, progress)
           const deployments = (await Promise.all(keepers.map((keeper) => deploymentsOf(cluster, namespace, keeper)))).flat()
           for (const deployment of deployments.filter((one) => replicasOf(one) > 0)) {
-            const { replicas, stoppedAt = new Date().toISOString() } = teardownNotes(memory)
+            const { replicas, stoppedAt = new Date().toISOString() } = readTeardownState(memory)
             // What runs again was not still when the fingerprint was taken.
             const noted = { ...replicas, [deployment.metadata.name]: replicasOf(deployment) }
             recordTeardown(memory, { replicas: noted, stoppedAt, isFingerprinted: false })
@@ -134,7 +134,7 @@ export function ensureStarted(namespace: string): Step {
     title: 'Start flux-operator and the controllers again',
     risk: 'change',
     async check({ cluster, memory, where }) {
-      const { replicas } = teardownNotes(memory)
+      const { replicas } = readTeardownState(memory)
       const refs = Object.keys(replicas).map((name) => ({ ...kinds.deployment, namespace, name }))
       for (const ref of refs) {
         const live = await cluster.get(ref)
@@ -149,7 +149,7 @@ export function ensureStarted(namespace: string): Step {
       return { is: 'done', detail: refs.length === 0 ? 'none was stopped' : `${counted(refs.length, 'Deployment')} available` }
     },
     async apply({ cluster, memory }) {
-      const { replicas } = teardownNotes(memory)
+      const { replicas } = readTeardownState(memory)
       recordTeardown(memory, { isFingerprinted: false })
       for (const [name, count] of Object.entries(replicas)) {
         await cluster.patch({ ...kinds.deployment, namespace, name }, { spec: { replicas: count } })

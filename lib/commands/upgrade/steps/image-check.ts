@@ -10,12 +10,12 @@ import { kinds, type KubeObject, refOf } from '../../../kubernetes/objects.ts'
 import { waitUntil } from '../../../kubernetes/wait-until.ts'
 import type { Step, StepContext } from '../../../runner/step.ts'
 import { imageCheckLabel, imageDeadline, imagePod, type NewImage, newImageOf, type Verdict, podVerdict } from '../image-pods.ts'
-import type { UpgradeNotes } from '../state.ts'
+import type { UpgradeState } from '../state.ts'
 import { operatorIn } from './follow-git.ts'
 
 /** What is checked, and what is known of it. */
 export interface ImageCheck {
-  readonly notes: Pick<UpgradeNotes, 'from' | 'to' | 'place' | 'images' | 'newImages'>
+  readonly notes: Pick<UpgradeState, 'from' | 'to' | 'place' | 'images' | 'newImages'>
   /** Why nothing is left to check: it was, or the change is under way already; undefined where there is. */
   readonly settled: (signal: AbortSignal) => Promise<string | undefined>
   /** Receives what was checked. */

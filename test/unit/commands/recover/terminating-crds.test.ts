@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { terminatingIn } from '../../../../lib/commands/recover/steps/let-crds-go.ts'
+import { terminatingIn } from '../../../../lib/commands/recover/steps/remove-crd-finalizers.ts'
 import { withoutCrds } from '../../../../lib/commands/recover/terminating-crds.ts'
 import { fluxKinds } from '../../../../lib/flux/kinds.ts'
 import type { Cluster } from '../../../../lib/kubernetes/client.ts'

@@ -10,7 +10,7 @@ import { ensureOperatorStopped } from '../../teardown/steps/stop-controllers.ts'
 import { instanceIn } from '../../../flux/refs.ts'
 
 /**
- * Has the operator leave all of Flux alone when it finds its FluxInstance deleted: of a suspended one it only takes its finalizer off
+ * Has the operator leave all of Flux alone when it finds its FluxInstance deleted: of a suspended one it only removes its finalizer
  * (flux-operator internal/controller/fluxinstance_uninstaller.go). Not waited for: it may be away, or in a namespace without Events.
  */
 export function ensureUninstallDisabled(namespace: string): Step {
