@@ -7,6 +7,7 @@ import { type EntryContent, type Entry, read } from './capture.ts'
 import { overtaken, revisionOf } from '../flux/helm-storage.ts'
 import { makerOf, writerOf } from './makers.ts'
 import { restorable } from './restorable.ts'
+import { installerOf, installerTitles } from '../flux/installer.ts'
 import { appliedBy } from '../flux/labels.ts'
 
 /** What a restore would do with an entry. Fields are named, values never. */
@@ -52,7 +53,7 @@ async function judge(cluster: Cluster, entry: Entry): Promise<Comparison> {
   if (fields.length === 0) return { is: 'same' }
   const writer = entry.role !== 'referred' ? undefined : (entry.broughtBy ?? (live.kind === kinds.secret.kind ? writerOf(live) : undefined))
   if (writer !== undefined) return { is: 'left', why: `${writer} writes it` }
-  // The root of a Flux that its CLI had made is the operator's after a rebuild, and follows Git now.
+  // The root of a Flux that its CLI had made is the operator's or Pulumi's after a rebuild, and follows Git now.
   const bringer = entry.role === 'flux-by-hand' ? bringerOf(live) : undefined
   if (bringer !== undefined) return { is: 'left', why: `${bringer} has recreated it` }
   const fixed = fields.filter((field) => field === 'type' || (v.is(immutableSchema, live) && !field.startsWith('metadata.')))
@@ -65,7 +66,9 @@ async function judge(cluster: Cluster, entry: Entry): Promise<Comparison> {
 
 function bringerOf(live: KubeObject): string | undefined {
   const kustomization = live.metadata.labels[appliedBy.kustomization.name]
-  return makerOf(live) ?? (kustomization === undefined ? undefined : `Kustomization ${kustomization}`)
+  const maker = makerOf(live) ?? (kustomization === undefined ? undefined : `Kustomization ${kustomization}`)
+  const installer = installerOf(live)
+  return maker ?? (installer === 'pulumi' || installer === 'terraform' ? installerTitles[installer] : undefined)
 }
 
 async function judgeMissing(cluster: Cluster, entry: Entry, was: EntryContent['was']): Promise<Comparison> {

@@ -130,6 +130,7 @@ export async function installByKubectl({ lab }: PulumiWorld): Promise<void> {
   const args = ['template', 'flux', chart, '--version=2.7.0', `--namespace=${namespace}`, '--plain-http', '--no-hooks']
   const rendered = execFileSync(join(bin, 'helm'), args, { env, encoding: 'utf8', maxBuffer: 64 * 1024 * 1024 })
   const named = rendered
+    .slice(rendered.indexOf('---\n')) // helm 4 prints first what it has pulled
     .replace(/name: (crd-controller|flux-edit|flux-view)$/gm, `name: $1-${namespace}`)
     .replace(`name: ${namespace}:flux-cluster-reconciler`, `name: cluster-reconciler-${namespace}`)
     .replace('name: flux-crd-controller', `name: crd-controller-${namespace}`)

@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest'
 import { type Entry, entryText } from '../../../lib/capture/capture.ts'
+import { fluxKinds } from '../../../lib/flux/kinds.ts'
 import { revertObject, compareAll, restoreEntry } from '../../../lib/capture/compare.ts'
 import { type Cluster, clusterAt } from '../../../lib/kubernetes/client.ts'
 import { kinds, type KubeObject, parseObject } from '../../../lib/kubernetes/objects.ts'
@@ -67,4 +68,23 @@ test('a Secret that another program has changed since is left to it; one of a pe
     why: 'Certificate flux-system/git writes it',
   })
   expect(await verdict({})).toMatchObject({ is: 'different', fields: ['data.password'] })
+})
+
+test('a root that was made by hand, and that Pulumi has recreated since, is left to Pulumi', async () => {
+  const root = (manager: string, path: string): KubeObject => {
+    const managedFields = [
+      { manager, operation: 'Apply', apiVersion: fluxKinds.kustomization.apiVersion, fieldsType: 'FieldsV1', fieldsV1: {} },
+    ]
+    return parseObject({
+      ...fluxKinds.kustomization,
+      metadata: { name: 'flux-system', namespace: 'flux-system', managedFields },
+      spec: { path },
+    })
+  }
+  const ref = { ...fluxKinds.kustomization, namespace: 'flux-system', name: 'flux-system' }
+  const captured: Entry = { ref, role: 'flux-by-hand', because: [], text: entryText(root('kubectl', 'clusters/old'), true) }
+  const verdict = async (manager: string): Promise<unknown> =>
+    (await compareAll(clusterWith(root(manager, 'clusters/infra')).cluster, [captured]))[0]?.verdict
+  expect(await verdict('pulumi-kubernetes-3f2504e0')).toEqual({ is: 'left', why: 'Pulumi has recreated it' })
+  expect(await verdict('kubectl')).toMatchObject({ is: 'different', fields: ['spec.path'] })
 })
