@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import type { TestProject } from 'vitest/node'
 import { ensureExecutables, findPulumi } from '../../lab/build/executables.ts'
 import { takeDown } from '../../lab/take-down.ts'
+import { readHelpPages } from '../own-calls.ts'
 import { createConsole } from '../../lib/terminal/console.ts'
 
 /**
@@ -19,6 +20,7 @@ export default async function preparePulumi(project: TestProject): Promise<() =>
   await ensureExecutables(createConsole({ clean: (text) => text }), undefined, ['2.7.0'])
   const labs = mkdtempSync(join(tmpdir(), 'frb-pulumi-labs-'))
   project.provide('labs', labs)
+  project.provide('helpPages', await readHelpPages())
   return async () => {
     for (const name of existsSync(labs) ? readdirSync(labs) : []) {
       if (!/^lab-\d+$/.test(name)) continue

@@ -30,8 +30,6 @@ export interface PulumiWorld {
   readonly env: Record<string, string>
   /** What the person types, with that environment. Throws where it fails. */
   readonly pulumi: (...args: readonly string[]) => Promise<string>
-  /** The same, of a command that reads its standard input. */
-  readonly pulumiReads: (input: string, ...args: readonly string[]) => Promise<string>
   readonly run: (script: string, args: readonly string[], more?: Record<string, string>) => Promise<Ended>
   readonly start: (script: string, args: readonly string[], more?: Record<string, string>) => Running
   readonly close: () => Promise<void>
@@ -42,6 +40,7 @@ export async function openPulumiWorld(version: string, clusters: readonly string
   const lab = await startLab(clusters, { olderFlux: ['2.7.0'] })
   const access = await lab.access()
   const layout = layoutOf(access.home)
+  rmSync(join(layout.pulumi, 'state'), { recursive: true, force: true }) // the lab may be that of the file before, whose stack stayed locked
   await bringUpPulumi(layout, access.registry, recordingConsole().console)
   const placed = pulumiVariables(layout)
   if (placed === undefined) throw new Error('the lab has no Pulumi')
@@ -55,13 +54,12 @@ export async function openPulumiWorld(version: string, clusters: readonly string
     PULUMI_DIR: project,
     PULUMI_BUILD: 'npm run build',
   }
-  const pulumiReads = async (input: string, ...args: readonly string[]): Promise<string> => {
+  const pulumi = async (...args: readonly string[]): Promise<string> => {
     const options = { cwd: project, env: { HOME: layout.childHome, ...env }, maxBuffer: 64 * 1024 * 1024 }
     const running = promisify(execFile)('pulumi', [...args, '--non-interactive', '--color', 'never'], options)
-    running.child.stdin?.end(input)
+    running.child.stdin?.end()
     return (await running).stdout
   }
-  const pulumi = (...args: readonly string[]): Promise<string> => pulumiReads('', ...args)
   await commitWorkloads(lab)
   await pulumi('stack', 'init', stack)
   await configure(pulumi, {
@@ -78,7 +76,6 @@ export async function openPulumiWorld(version: string, clusters: readonly string
     project,
     env,
     pulumi,
-    pulumiReads,
     run: (script, args, more) => lab.run(script, args, { ...env, ...more }),
     start: (script, args, more) => lab.start(script, args, { ...env, ...more }),
     async close() {

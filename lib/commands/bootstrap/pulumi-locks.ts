@@ -32,12 +32,9 @@ const lockSchema = v.pipe(v.string(), v.parseJson(), v.object({ pid: v.number(),
  * @param project the project's folder, from which Pulumi takes a relative backend
  */
 export async function readLocks(backend: string | undefined, stack: string, project: string): Promise<PulumiLockHolder[]> {
-  const scheme = 'file://'
-  if (backend?.startsWith(scheme) !== true) return []
-  const [path = ''] = backend.slice(scheme.length).split('?')
-  const folder = decodeURI(path)
-  const root = join(folder.startsWith('~/') ? expandHome(folder) : resolve(project, folder), '.pulumi', 'locks')
-  const own = (await filesIn(root)).filter(
+  const root = backendFolder(backend, project)
+  if (root === undefined) return []
+  const own = (await filesIn(join(root, 'locks'))).filter(
     (entry) => entry.isFile() && entry.name.endsWith('.json') && basename(entry.parentPath) === basename(stack),
   )
   return Promise.all(
@@ -46,6 +43,26 @@ export async function readLocks(backend: string | undefined, stack: string, proj
       return lockHolderOf(username, host, pid)
     }),
   )
+}
+
+/** The folder `.pulumi` of a backend that is a folder; undefined of any other. */
+function backendFolder(backend: string | undefined, project: string): string | undefined {
+  const scheme = 'file://'
+  if (backend?.startsWith(scheme) !== true) return undefined
+  const [path = ''] = backend.slice(scheme.length).split('?')
+  const folder = decodeURI(path)
+  return join(folder.startsWith('~/') ? expandHome(folder) : resolve(project, folder), '.pulumi')
+}
+
+/**
+ * The file with the state of a stack, in a backend that is a folder: Pulumi keeps the state before the last change beside it, with `.bak`
+ * after the name. Undefined where there is no such copy.
+ */
+export async function stateFile(backend: string | undefined, stack: string, project: string): Promise<string | undefined> {
+  const root = backendFolder(backend, project)
+  if (root === undefined) return undefined
+  const copy = (await filesIn(join(root, 'stacks'))).find((entry) => entry.name === `${basename(stack)}.json.bak`)
+  return copy === undefined ? undefined : join(copy.parentPath, `${basename(stack)}.json`)
 }
 
 /** None of a folder that does not exist: nobody has ever held a lock. */

@@ -6,11 +6,11 @@ import { complaintOf, shell } from '../../process/command.ts'
 import { isInstalled } from '../../process/installed-programs.ts'
 import { childEnvironment } from '../../process/environment.ts'
 import { OperatorError } from '../../base/errors.ts'
-import { shellQuote } from '../../base/shell-line.ts'
+import { printable, shellQuote } from '../../base/shell-line.ts'
 import type { Session } from '../../connection/session.ts'
 import { type Settings } from '../../connection/settings.ts'
 import { expandHome } from '../../base/paths.ts'
-import { type PulumiLockHolder, holdersIn, readLocks } from './pulumi-locks.ts'
+import { type PulumiLockHolder, holdersIn, readLocks, stateFile } from './pulumi-locks.ts'
 import { type Change, parsePreview, parseState, type StackState } from './pulumi-output.ts'
 
 /** One stack of a Pulumi project, reached through Pulumi's command line on one cluster. */
@@ -78,9 +78,16 @@ export async function openStack({ access, folder: own, cluster }: Session, setti
   const $ = shell(env, { cwd: folder, signal })
   const common = ['--stack', name, '--non-interactive', '--color', 'never']
   const typed = (words: string): string => `cd ${shellQuote(folder)} && pulumi ${words} --stack ${shellQuote(name)}`
-  const failed = (command: string, kind: 'blocked' | 'failed') => (error: unknown) => {
+  const failed = (command: string, kind: 'blocked' | 'failed') => async (error: unknown) => {
     signal.throwIfAborted()
-    throw new OperatorError(`pulumi ${command} failed in ${folder}: ${reasonOf(error)}`, { kind, remedy: typed(command) })
+    const reason = reasonOf(error)
+    // Seen of an engine that was killed while it wrote: the file is empty.
+    const state = reason.includes('failed to load checkpoint') ? await stateFile(settings.PULUMI_BACKEND_URL, name, folder) : undefined
+    const remedy =
+      state === undefined
+        ? typed(command)
+        : `${printable(['cp', '--', `${state}.bak`, state])}   # the state before the last change: Pulumi was stopped while it wrote this one`
+    throw new OperatorError(`pulumi ${command} failed in ${folder}: ${reason}`, { kind, remedy })
   }
   return {
     name,
@@ -125,7 +132,7 @@ export async function openStack({ access, folder: own, cluster }: Session, setti
       const first = await refresh().nothrow()
       if (first.ok) return
       const holders = holdersIn(first.stdout + first.stderr)
-      if (holders.length === 0 || !holders.every(({ isGone }) => isGone)) failed('refresh', 'failed')(first)
+      if (holders.length === 0 || !holders.every(({ isGone }) => isGone)) await failed('refresh', 'failed')(first)
       await $`pulumi cancel --yes ${common}`.catch(failed('cancel', 'failed'))
       await refresh().catch(failed('refresh', 'failed'))
     },

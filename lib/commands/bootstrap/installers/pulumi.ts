@@ -40,9 +40,14 @@ export const pulumiInstaller: BootstrapInstaller = {
       () => (commit === undefined ? [] : checkNoInstanceInGit(session, wanted, commit)),
       () => checkStackSecrets(stack, settings.PULUMI_SECRETS ?? usualSecrets),
       () => checkStackState(stack, session.uid, wasInterrupted(memory)),
-      () => checkNamespaceStays(cluster, namespace, where),
-      async () => checkPendingDeletions(cluster, await flux(), namespace),
-      async () => checkCrdsStay(cluster, await listFluxCrds(cluster)),
+      // A rebuild takes down itself what is there, and may be resumed in the middle of that.
+      ...(wanted.rebuild === undefined
+        ? [
+            () => checkNamespaceStays(cluster, namespace, where),
+            async () => checkPendingDeletions(cluster, await flux(), namespace),
+            async () => checkCrdsStay(cluster, await listFluxCrds(cluster)),
+          ]
+        : []),
       () => checkApiServices(cluster, 'notice'),
     )
     const notices = preflight.conclude()

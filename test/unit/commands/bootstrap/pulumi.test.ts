@@ -2,7 +2,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { hostname, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, expect, onTestFinished, test } from 'vitest'
-import { lockHolderOf, holdersIn, readLocks } from '../../../../lib/commands/bootstrap/pulumi-locks.ts'
+import { lockHolderOf, holdersIn, readLocks, stateFile } from '../../../../lib/commands/bootstrap/pulumi-locks.ts'
 import { judgeStackSecrets, usualSecrets } from '../../../../lib/commands/bootstrap/checks/stack-secrets.ts'
 import { judgeStackState } from '../../../../lib/commands/bootstrap/checks/stack-state.ts'
 import { describeChanges, parsePreview, parseState, summarizeChanges } from '../../../../lib/commands/bootstrap/pulumi-output.ts'
@@ -156,5 +156,17 @@ describe('the locks of a stack', () => {
     expect(await readLocks(`file://./${root.split('/').at(-1)}`, 'infra', tmpdir())).toEqual(held)
     expect(await readLocks('s3://bucket', 'infra', '/fleet')).toEqual([])
     expect(await readLocks(undefined, 'infra', '/fleet')).toEqual([])
+  })
+
+  test('its state before the last change is beside its state, where the backend is a folder', async () => {
+    const root = mkdtempSync(join(tmpdir(), 'frb state '))
+    onTestFinished(() => rmSync(root, { recursive: true }))
+    const stacks = join(root, '.pulumi/stacks/flux')
+    mkdirSync(stacks, { recursive: true })
+    writeFileSync(join(stacks, 'infra.json'), '')
+    expect(await stateFile(`file://${root}`, 'infra', '/fleet')).toBeUndefined()
+    writeFileSync(join(stacks, 'infra.json.bak'), '{}')
+    expect(await stateFile(`file://${root}`, 'organization/flux/infra', '/fleet')).toBe(join(stacks, 'infra.json'))
+    expect(await stateFile('s3://bucket', 'infra', '/fleet')).toBeUndefined()
   })
 })
