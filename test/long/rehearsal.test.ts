@@ -122,10 +122,11 @@ describe.each(trees)('a copy of a tree in a public layout, $name', ({ name, path
   test('upgrade changes the version where the tree has it, and rollback restores it', async () => {
     const before = await gitHead()
     await run('upgrade', '--lab', '--to', '2.9.5', '--no-image-check', '--yes')
+    await readyAll() // what depends on others is tried again only at its interval
     expect(await runs()).toBe('2.9.5')
     await run('rollback', '--lab', '--no-image-check', '--yes')
-    expect(await runs()).toBe('2.9.4')
     await readyAll()
+    expect(await runs()).toBe('2.9.4')
     expect(await changedSince(before)).toBe('')
   })
 
