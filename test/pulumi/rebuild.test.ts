@@ -48,7 +48,7 @@ describe('a Flux that kubectl applied of old, rebuilt by Pulumi', () => {
     expect(documentOf(again).outcome).toBe('unchanged')
     // The person's own kubeconfig, not the run's: no path of one is in the state.
     expect(await world.pulumi('preview', '--stack', stack, '--expect-no-changes')).toContain('unchanged')
-    expect(await world.pulumi('stack', 'export', '--stack', stack)).not.toContain('kubeconfig')
+    expect(await world.pulumi('stack', 'export', '--stack', stack)).not.toMatch(/"kubeconfig": "[^"]/)
   })
 
   test('gets the version that the stack’s config says', async () => {
