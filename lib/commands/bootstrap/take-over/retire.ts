@@ -1,5 +1,6 @@
 import * as v from 'valibot'
 import { counted } from '../../../base/counted.ts'
+import { controllerNames } from '../../../flux/components.ts'
 import { isMadeByOperator } from '../../../flux/labels.ts'
 import type { Cluster } from '../../../kubernetes/client.ts'
 import { kindArgument, kinds, type KubeObject, nameOf, type Ref, refOf } from '../../../kubernetes/objects.ts'
@@ -52,6 +53,9 @@ const podSchema = v.object({
 })
 const serviceSchema = v.object({ spec: v.object({ selector: v.optional(v.record(v.string(), v.string()), {}) }) })
 
+/** Those that the operator applies too. Another one that leads to these pods is a person's, and stays. */
+const servicesOfFlux: readonly string[] = [...controllerNames, 'webhook-receiver']
+
 /** What is there of it that would be in the operator's way. */
 async function partsOf(cluster: Cluster, together: KubeObject): Promise<KubeObject[]> {
   const ref = refOf(together)
@@ -61,7 +65,7 @@ async function partsOf(cluster: Cluster, together: KubeObject): Promise<KubeObje
     cluster.get({ ...kinds.secret, namespace, name: `timoni.${name}` }),
     cluster.list(service, { namespace }),
   ])
-  const selecting = services.filter((one) => !isMadeByOperator(one) && selects(one, together))
+  const selecting = services.filter((one) => servicesOfFlux.includes(one.metadata.name) && !isMadeByOperator(one) && selects(one, together))
   return [...(deployment === undefined ? [] : [deployment]), ...selecting, ...(record === undefined ? [] : [record])]
 }
 
