@@ -4,7 +4,7 @@ import { isConflict } from './client.ts'
 
 /**
  * Writes, and writes again on what is there by then, as long as others write in between.
- * @param what as shown to people, where that never ends: `take Flux's finalizers off GitRepository apps/shop`
+ * @param what as shown to people, where that never ends: `remove Flux's finalizers from GitRepository apps/shop`
  * @param timeout the longest it may take, in milliseconds
  */
 export async function retryOnConflict(what: string, timeout: number, write: () => Promise<void>): Promise<void> {

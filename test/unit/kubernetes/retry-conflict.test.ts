@@ -45,7 +45,7 @@ test('an object that another writes to meanwhile is checked again, and keeps the
 test('but not forever: it is named, and who writes is to be looked for', async () => {
   await expect(contested(Infinity).run(30)).rejects.toMatchObject({
     message: expect.stringContaining(
-      "gave up trying to take Flux's finalizers off GitRepository apps/shop: another client changed it each time, for 0.0 s",
+      "gave up trying to remove Flux's finalizers from GitRepository apps/shop: another client changed it each time, for 0.0 s",
     ),
     remedy: 'find out who, in its metadata.managedFields; then: --resume',
   })

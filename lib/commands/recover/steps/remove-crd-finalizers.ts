@@ -34,7 +34,7 @@ export async function heldIn(cluster: Cluster, crds: readonly TerminatingCrd[]):
 }
 
 /**
- * Takes Flux's finalizers off the objects of kinds that are being deleted, with nothing of Flux running: what they deployed stays, and who
+ * Removes Flux's finalizers from the objects of kinds that are being deleted, with nothing of Flux running: what they deployed stays, and who
  * makes them again finds it. Waits until the definitions are gone, which can be applied again only then.
  */
 export function ensureCrdFinalizersRemoved(crds: readonly TerminatingCrd[]): Step {
@@ -43,7 +43,7 @@ export function ensureCrdFinalizersRemoved(crds: readonly TerminatingCrd[]): Ste
     terminatingIn(await readFluxCrds(cluster)).filter(({ name }) => names.includes(name))
   return {
     id: 'crds-let-go',
-    title: 'Let go what holds the CustomResourceDefinitions that are being deleted',
+    title: "Remove Flux's finalizers from objects whose CustomResourceDefinition is being deleted",
     risk: 'destroy',
     async check({ cluster }) {
       const terminating = await left(cluster)
@@ -54,7 +54,7 @@ export function ensureCrdFinalizersRemoved(crds: readonly TerminatingCrd[]): Ste
       const { ref } = first
       return {
         is: 'todo',
-        change: `take Flux's finalizers off ${counted(own.length, 'object')}, as ${nameOf(ref)}; what they deployed stays`,
+        change: `remove Flux's finalizers from ${counted(own.length, 'object')}, as ${nameOf(ref)}; what they deployed stays`,
         commands: [
           `kubectl --namespace ${ref.namespace ?? ''} patch ${kindArgument(ref)} ${ref.name} --type=merge --patch '{"metadata":{"finalizers":null}}'   # and so on for each of them`,
         ],

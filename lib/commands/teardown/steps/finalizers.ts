@@ -67,7 +67,7 @@ export async function removeFinalizers(cluster: Cluster, { ref, resourceVersion,
     version: resourceVersion,
     finalizers: foreign,
   }
-  await retryOnConflict(`take Flux's finalizers off ${nameOf(ref)}`, timeout, async () => {
+  await retryOnConflict(`remove Flux's finalizers from ${nameOf(ref)}`, timeout, async () => {
     seen ??= await readFinalizers(cluster, ref)
     if (seen === undefined) return
     const { version, finalizers } = seen
