@@ -19,6 +19,7 @@ export const everywhere: readonly Rule[] = [
   { line: /kubectl .* get fluxinstance\/flux .*jsonpath=\S*generation/, says: /^\d+$/m },
   { line: /kubectl .* get fluxinstance\S* .*jsonpath=/, says: /v2\.9\.\d@sha256:/ },
   { line: /kubectl .* get fluxinstance.* yaml/, says: /managedFields:/ },
+  { line: /kubectl .* get pods --selector \S*name=flux-operator/, says: /flux-operator-\S+ +1\/1 +Running/ },
   { line: /kubectl .* get (deployments|pods)\b/, says: /source-controller/ },
   { line: /kubectl get crds? /, says: /kustomizations\.kustomize\.toolkit\.fluxcd\.io/ },
   { line: /flux check/, says: /✔ (all checks|prerequisites checks) passed/ },

@@ -1,6 +1,10 @@
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { onTestFinished } from 'vitest'
+import { script, withLogin } from '../../lab/harness.ts'
 import { ageAtHand, back, both, typing } from './disasters.ts'
 import { type Desk, pushTree } from './desk.ts'
-import { withLogin } from '../../lab/harness.ts'
 import type { Page } from './page.ts'
 
 const captured = typing('npx zx scripts/capture.ts --context infra --out ~/infra.age')
@@ -97,9 +101,14 @@ async function pushOther(desk: Desk): Promise<void> {
   pushTree(desk, 'bootstrap', withLogin((await desk.lab.access()).git))
 }
 
-/** A second lab, of the person alone. */
+/** A second lab, of the person alone, which goes with the page. */
 const secondLab = (desk: Desk): Promise<void> => {
-  desk.env['FLUX_LAB_HOME'] = `${desk.home}/lab`
+  const home = mkdtempSync(join(tmpdir(), 'frb-lab-'))
+  onTestFinished(async () => {
+    await script('lab', ['down'], { home })
+    rmSync(home, { recursive: true, force: true })
+  })
+  desk.env['FLUX_LAB_HOME'] = home
   return pushOther(desk)
 }
 const down = typing('npx zx scripts/lab.ts down')
