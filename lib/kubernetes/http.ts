@@ -14,12 +14,15 @@ export class ApiError extends Error {
   readonly reason: string
   /** Where a list continues whose pages have expired; "" where the API says nothing of that. */
   readonly next: string
+  /** How long an API that is asked too much wants not to be asked (`Retry-After`), in milliseconds; 0 where it says nothing of that. */
+  readonly retryAfter: number
 
-  constructor(status: number, reason: string, message: string, more: { cause?: unknown; next?: string } = {}) {
+  constructor(status: number, reason: string, message: string, more: { cause?: unknown; next?: string; retryAfter?: number } = {}) {
     super(message, more.cause === undefined ? {} : { cause: more.cause })
     this.status = status
     this.reason = reason
     this.next = more.next ?? ''
+    this.retryAfter = more.retryAfter ?? 0
   }
 }
 
@@ -75,7 +78,13 @@ export async function send(endpoint: Endpoint, request: ApiRequest, signal?: Abo
   }
   const message = status.success && status.output.message !== '' ? status.output.message : said.trim().slice(0, 300)
   const { reason, metadata } = status.success ? status.output : { reason: '', metadata: {} }
-  throw new ApiError(code, reason, message, { next: metadata.continue ?? '' })
+  throw new ApiError(code, reason, message, { next: metadata.continue ?? '', retryAfter: retryAfterIn(answer) })
+}
+
+/** An API server says it in seconds, as priority and fairness do; a date, which HTTP allows as well, is as good as nothing. */
+function retryAfterIn({ headers }: IncomingMessage): number {
+  const seconds = Number(headers['retry-after'] ?? 0)
+  return Number.isFinite(seconds) ? Math.max(0, seconds * 1000) : 0
 }
 
 async function readBody(answer: IncomingMessage, signal: AbortSignal | undefined): Promise<string> {
@@ -106,6 +115,11 @@ export function isPassing(error: unknown): boolean {
   return error instanceof ApiError && (error.status === 0 || error.status === 429 || error.status === 503 || error.status === 504)
 }
 
+/** How long to wait before the next attempt: as long as the API asks for, and no less than `delay`. */
+export function pauseAfter(error: unknown, delay: number): number {
+  return error instanceof ApiError ? Math.max(delay, error.retryAfter) : delay
+}
+
 /** Sends one request, tries again while the API cannot be reached, and answers with the parsed JSON. */
 export async function ask(endpoint: Endpoint, request: ApiRequest, patience: Patience, signal?: AbortSignal): Promise<unknown> {
   const deadline = Date.now() + patience.milliseconds
@@ -117,12 +131,14 @@ export async function ask(endpoint: Endpoint, request: ApiRequest, patience: Pat
       return body
     } catch (error) {
       // Anyone who closed the way to the API waits for no answer any more.
-      if (!isPassing(error) || endpoint.isClosed() || Date.now() + delay > deadline) throw error
-      if (delay >= 400) {
+      if (!isPassing(error) || endpoint.isClosed()) throw error
+      const wait = pauseAfter(error, delay)
+      if (Date.now() + wait > deadline) throw error
+      if (wait >= 400) {
         inTrouble = true
         patience.trouble(messageOf(error))
       }
-      await pause(delay, undefined, signal === undefined ? {} : { signal })
+      await pause(wait, undefined, signal === undefined ? {} : { signal })
     }
   }
 }

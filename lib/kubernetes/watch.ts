@@ -2,7 +2,7 @@ import { createInterface } from 'node:readline'
 import { setTimeout as pause } from 'node:timers/promises'
 import * as v from 'valibot'
 import { type Cluster, isNotFound, type Query } from './client.ts'
-import { ApiError, isPassing, send } from './http.ts'
+import { ApiError, isPassing, pauseAfter, send } from './http.ts'
 import { type Kind, type KubeObject, parseObject } from './objects.ts'
 
 /** What a watch tells: first all there is, then each change; all there is again after a gap. */
@@ -60,7 +60,8 @@ export async function* watch(cluster: Cluster, kind: Kind, query: Query, signal:
         reportedEmpty = true
         delay = 1000
       } else if (error instanceof ApiError && error.status === expired) version = ''
-      else if (!isPassing(error)) throw error
+      else if (isPassing(error)) delay = pauseAfter(error, delay)
+      else throw error
     }
     await pause(delay, undefined, { signal }).catch(() => undefined)
     delay = Math.min(delay * 2, longestDelay)

@@ -1,6 +1,6 @@
 import { IncomingMessage } from 'node:http'
 import { Socket } from 'node:net'
-import { describe, expect, test } from 'vitest'
+import { describe, expect, onTestFinished, test, vi } from 'vitest'
 import { clusterAt } from '../../../lib/kubernetes/client.ts'
 import { send } from '../../../lib/kubernetes/http.ts'
 import { metadataPages } from '../../../lib/kubernetes/metadata.ts'
@@ -85,6 +85,40 @@ describe('a list whose snapshot has expired between two pages', () => {
     })
     const circle = clusterAnswering(page(['one'], 'later'), expired, expired)
     await expect(circle.cluster.list(kinds.namespace)).rejects.toMatchObject({ status: 410 })
+  })
+})
+
+describe('an API that is asked too much', () => {
+  /** The pauses of one request that is answered so, with seconds in Retry-After, before it is answered well. */
+  async function pausesOf(answers: readonly string[], milliseconds: number): Promise<number[]> {
+    const pauses: number[] = []
+    vi.resetModules() // another file may have loaded it with real pauses
+    vi.doMock('node:timers/promises', () => ({ setTimeout: (pause: number) => Promise.resolve(void pauses.push(pause)) }))
+    onTestFinished(() => {
+      vi.doUnmock('node:timers/promises')
+      vi.resetModules()
+    })
+    const { ask } = await import('../../../lib/kubernetes/http.ts')
+    const left = [...answers]
+    const endpoint: Endpoint = {
+      origin: '',
+      close: () => undefined,
+      isClosed: () => false,
+      exchange() {
+        const after = left.shift()
+        if (after === undefined) return Promise.resolve(answer(200, '{}'))
+        return Promise.resolve(Object.assign(answer(...status(429, 'TooManyRequests')), { headers: { 'retry-after': after } }))
+      },
+    }
+    await ask(endpoint, { method: 'GET', path: '/' }, { milliseconds, trouble: () => undefined, over: () => undefined })
+    return pauses
+  }
+
+  test('is left alone for as long as it says', async () => {
+    expect(await pausesOf(['7', '0', 'Sat, 28 Nov 2026 00:00:00 GMT', '', '-1'], 60_000)).toEqual([7000, 200, 400, 800, 1600])
+  })
+  test('for longer than the request may take is reported at once', async () => {
+    await expect(pausesOf(['90'], 60_000)).rejects.toMatchObject({ status: 429, retryAfter: 90_000 })
   })
 })
 
