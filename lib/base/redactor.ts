@@ -32,8 +32,8 @@ export function createRedactor(): Redactor {
   }
 }
 
-/** A value as it may travel: in a URL, in JSON, in HTML, and in base64, by itself, as part of something longer, or twice over. */
-function formsOf(value: string): string[] {
+/** A value as it may travel, which a test looks for as well: in a URL, in JSON, in HTML, and in base64, by itself, as part of something longer, or twice over. */
+export function formsOf(value: string): string[] {
   const base64 = Buffer.from(value).toString('base64')
   const quoted = (text: string): string => JSON.stringify(text).slice(1, -1)
   const inJson = quoted(value)

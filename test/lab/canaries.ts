@@ -1,9 +1,10 @@
 import { execFileSync } from 'node:child_process'
-import { readdirSync, readFileSync, statSync } from 'node:fs'
+import { lstatSync, readdirSync, readFileSync, statSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setImmediate as breath } from 'node:timers/promises'
 import { expect } from 'vitest'
+import { formsOf } from '../../lib/base/redactor.ts'
 import type { Ended, Running, TestLab } from './harness.ts'
 
 /**
@@ -12,6 +13,7 @@ import type { Ended, Running, TestLab } from './harness.ts'
  */
 export async function watchProcesses(running: Running, canaries: readonly string[]): Promise<string[]> {
   const seen = new Set<string>()
+  const forms = canaries.flatMap(formsOf)
   let isOver = false
   void running.ended.then(() => {
     isOver = true
@@ -22,8 +24,7 @@ export async function watchProcesses(running: Running, canaries: readonly string
       if (contentOf(`/proc/${pid}/cmdline`) === own) continue
       for (const file of ['cmdline', 'environ']) {
         const text = contentOf(`/proc/${pid}/${file}`)
-        if (canaries.some((canary) => text.includes(canary)))
-          seen.add(`${file} of ${contentOf(`/proc/${pid}/cmdline`).replaceAll('\0', ' ')}`)
+        if (forms.some((form) => text.includes(form))) seen.add(`${file} of ${contentOf(`/proc/${pid}/cmdline`).replaceAll('\0', ' ')}`)
       }
     }
     await breath()
@@ -74,9 +75,21 @@ export async function verifyNothingLeft(
   }
   expect(git.url).not.toContain('@')
   for (const [place, text] of Object.entries(places)) {
-    for (const canary of canaries) {
-      expect(text.includes(canary), `a secret in ${place}`).toBe(false)
-      expect(text.includes(Buffer.from(canary).toString('base64')), `a secret in base64 in ${place}`).toBe(false)
-    }
+    for (const form of canaries.flatMap(formsOf)) expect(text.includes(form), `a secret in ${place}, as ${form}`).toBe(false)
   }
+}
+
+/** Makes a script run as under `umask 0`, by its environment: what it does not make for its owner alone is everyone's. */
+export const openUmask = { NODE_OPTIONS: '--import=data:text/javascript,process.umask(0)' }
+
+/** That no one but its owner may read or change anything of what runs have kept. */
+export function verifyPrivate({ home }: TestLab): void {
+  const runs = join(home, 'runs')
+  const kept = readdirSync(runs, { recursive: true, withFileTypes: true })
+  expect(kept.length).toBeGreaterThan(0)
+  const open = [runs, ...kept.map(({ parentPath, name }) => join(parentPath, name))].filter((path) => {
+    const found = lstatSync(path)
+    return (found.mode & 0o777) !== (found.isDirectory() ? 0o700 : 0o600)
+  })
+  expect(open).toEqual([])
 }

@@ -1,9 +1,11 @@
-import { readFileSync } from 'node:fs'
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import * as v from 'valibot'
-import { afterAll, beforeAll, expect, test } from 'vitest'
+import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest'
 import type { Cluster } from '../../lib/kubernetes/client.ts'
 import { kinds } from '../../lib/kubernetes/objects.ts'
+import { recordCluster } from '../../lib/runner/run-store.ts'
 import { type Ended, startLab, type TestLab } from './harness.ts'
 
 let lab: TestLab
@@ -46,6 +48,21 @@ test('an unknown scenario is a usage error, and a dry run breaks nothing', async
   expect(documentOf(plan.stdout)).toMatchObject({ outcome: 'planned', scenarios: [] })
   expect(plan.stderr).toContain('The whole cluster lost: replaces the cluster by a new, empty one; objective 15 m 00 s')
   expect(await infra.get({ ...kinds.namespace, name: 'flux-system' })).toBeUndefined()
+})
+
+test('a context that means another cluster than before is not broken', async () => {
+  const { bin, kubeconfig } = await lab.access()
+  const state = mkdtempSync(join(tmpdir(), 'frb-drill-'))
+  onTestFinished(() => rmSync(state, { recursive: true, force: true }))
+  recordCluster(join(state, 'flux-runbook'), 'lab-infra', { uid: 'old', server: 'https://old' })
+  const ended = await lab.run(
+    'drill',
+    ['--context', 'lab-infra', '--cluster', 'infra', '--kubeconfig', kubeconfig, '--scenario', 'operator-deleted', '--destroy=lab-infra'],
+    { XDG_STATE_HOME: state, PATH: `${bin}:${process.env.PATH}` },
+  )
+  expect(ended.code, ended.stderr).toBe(3)
+  expect(ended.stderr).toContain('the context lab-infra meant another cluster before: https://old (kube-system old); now it is https://')
+  expect(readdirSync(join(state, 'flux-runbook', 'lab-infra'))).toEqual(['cluster.json'])
 })
 
 test('disasters are rehearsed one after the other, from an empty lab on; workloads survive, and the three reports agree', async () => {

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { generateX25519Identity } from 'age-encryption'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { kinds } from '../../lib/kubernetes/objects.ts'
-import { temporaryNow, verifyNothingLeft, watchProcesses } from './canaries.ts'
+import { openUmask, temporaryNow, verifyNothingLeft, verifyPrivate, watchProcesses } from './canaries.ts'
 import { startLab, type TestLab } from './harness.ts'
 
 let lab: TestLab
@@ -19,33 +19,41 @@ afterAll(async () => {
   await lab.close()
 })
 
+// Each is another one in JSON, in HTML, in a URL, and in base64 for URLs.
+const special = '"<of>&the+\\ü~~~???'
+const silence = `canary${special}silence`
+const registry = `canary${special}registry`
+const password = `canary${special}password`
+
 /** Who is notified of a run. */
 const announced = {
   SLACK_WEBHOOK_URL: 'http://127.0.0.1:9/services/canary-of-the-webhook',
   ALERTMANAGER_URL: 'http://127.0.0.1:9',
   ALERTMANAGER_USERNAME: 'someone',
-  ALERTMANAGER_PASSWORD: 'canary-of-the-silence',
+  ALERTMANAGER_PASSWORD: silence,
 }
 
-test('no secret of a run that succeeds is found anywhere but in its Secret', async () => {
+test('no secret of a run that succeeds is found anywhere but in its Secret, and what it keeps is its owner’s alone', async () => {
   const { git } = await lab.access()
   const ageKey = await generateX25519Identity()
   const ageFile = join(folder, 'age.key')
   writeFileSync(ageFile, `# a key\n${ageKey}\n`, { mode: 0o600 })
-  const canaries = [git.password, ageKey, 'canary-of-the-registry', 'canary-of-the-webhook', 'canary-of-the-silence']
+  const canaries = [git.password, ageKey, registry, 'canary-of-the-webhook', silence]
   const before = temporaryNow()
   const running = lab.start('bootstrap', ['--lab', '--yes', '--json', '--verbose'], {
     GIT_PASSWORD: git.password,
     SOPS_AGE_KEY_FILE: ageFile,
     REGISTRY_USERNAME: 'someone',
-    REGISTRY_PASSWORD: 'canary-of-the-registry',
+    REGISTRY_PASSWORD: registry,
     ...announced,
+    ...openUmask,
   })
   const seen = await watchProcesses(running, canaries)
   const ended = await running.ended
   expect(ended.code, ended.stderr).toBe(0)
   expect(seen).toEqual([])
   await verifyNothingLeft(lab, ended, canaries, before)
+  verifyPrivate(lab)
   const cluster = await lab.cluster('lab-infra')
   const secret = await cluster.get({ ...kinds.secret, namespace: 'flux-system', name: 'sops-age' })
   expect(JSON.stringify(secret)).toContain(Buffer.from(`# a key\n${ageKey}\n`).toString('base64'))
@@ -59,10 +67,10 @@ test('nor of one that fails verbosely', async () => {
   writeFileSync(hosts, '')
   const before = temporaryNow()
   for (const env of [
-    { GIT_USERNAME: 'flux', GIT_PASSWORD: 'canary-of-the-password' },
+    { GIT_USERNAME: 'flux', GIT_PASSWORD: password },
     { GIT_SSH_KEY_FILE: keyFile, GIT_KNOWN_HOSTS_FILE: hosts },
   ]) {
-    const canaries = ['canary-of-the-password', canaryKey, 'canary-of-the-webhook', 'canary-of-the-silence']
+    const canaries = [password, canaryKey, 'canary-of-the-webhook', silence]
     const running = lab.start('bootstrap', ['--lab', '--yes', '--json', '--verbose', '--fresh'], { ...env, ...announced })
     const seen = await watchProcesses(running, canaries)
     const ended = await running.ended

@@ -1,9 +1,11 @@
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, onTestFinished, test } from 'vitest'
 import { projectRoot } from '../../../lib/base/paths.ts'
 import { putFile } from '../../../lib/base/write-atomic.ts'
+import { openFleetLog } from '../../../lib/commands/fleet/fleet-log.ts'
+import { makeRunFolder } from '../../../lib/commands/fleet/fleet-run.ts'
 import { openJournal } from '../../../lib/runner/run-journal.ts'
 import { lastDuration } from '../../../lib/runner/run-store.ts'
 
@@ -71,6 +73,19 @@ describe('a file that is to be whole', () => {
     expect(modes).toEqual([0o700, 0o700, 0o600])
   })
 
+  test('is not the only one: a log that grows, of a run and of a fleet, is for its owner alone too', () => {
+    const before = process.umask(0)
+    onTestFinished(() => void process.umask(before))
+    journal().record.log('x')
+    const fleet = makeRunFolder(home, '1-fleet')
+    openFleetLog((text) => text).keepIn(join(fleet, 'log.txt'))
+    const open = readdirSync(home, { recursive: true, withFileTypes: true }).filter(
+      (one) => (statSync(join(one.parentPath, one.name)).mode & 0o777) !== (one.isDirectory() ? 0o700 : 0o600),
+    )
+    expect(open).toEqual([])
+    expect(existsSync(join(fleet, 'log.txt'))).toBe(true)
+  })
+
   test('replaces a link, and is never written through one', () => {
     const outside = join(home, 'outside')
     writeFileSync(outside, 'mine')
@@ -82,8 +97,14 @@ describe('a file that is to be whole', () => {
 
   test('is written in one way: the others write into folders that go with the run', () => {
     const files = readdirSync(join(projectRoot, 'lib'), { recursive: true, encoding: 'utf8' }).filter((name) => name.endsWith('.ts'))
-    const writing = files.filter((name) => /\bwriteFile(Sync)?\(/.test(readFileSync(join(projectRoot, 'lib', name), 'utf8')))
-    expect(writing.sort()).toEqual([
+    const using = (call: RegExp): string[] => files.filter((name) => call.test(readFileSync(join(projectRoot, 'lib', name), 'utf8'))).sort()
+    expect(using(/\bappendFile(Sync)?\(/)).toEqual([
+      'commands/fleet/fleet-log.ts',
+      'commands/fleet/kubernetes/work.ts',
+      'runner/run-journal.ts',
+    ])
+    expect(using(/\b(createWriteStream|copyFile(Sync)?)\(/)).toEqual([])
+    expect(using(/\bwriteFile(Sync)?\(/)).toEqual([
       'base/write-atomic.ts',
       'commands/bootstrap/pulumi-stack.ts',
       'commands/upgrade/place-in-git.ts',
