@@ -47,7 +47,7 @@ export async function findOutside(root: string, folder: string): Promise<Outside
 /** The same for fields that Flux adds to the kustomization of a folder. */
 export async function findOutsideIn(root: string, folder: string, fields: unknown): Promise<OutsideReference[]> {
   const walk = await startWalk(root)
-  await walkNode(walk, { folder, file: folder, lines: new LineCounter(), document: new Document(fields) })
+  await walkNode(walk, { folder, file: folder, lines: new LineCounter(), document: new Document(fields), checked: new Map() })
   return walk.found
 }
 
@@ -69,6 +69,8 @@ interface KustomizeDocument {
   readonly file: string
   readonly lines: LineCounter
   readonly document: Document
+  /** The fields that each node was checked under: aliases make a few lines stand for millions. */
+  readonly checked: Map<unknown, Set<string>>
 }
 
 type Place = Pick<OutsideReference, 'file' | 'line' | 'field'>
@@ -97,7 +99,7 @@ async function walkText(walk: Walk, folder: string, file: string, text: string):
   const parsed = parseAllDocuments(text, { lineCounter: lines, prettyErrors: false, logLevel: 'silent', merge: true })
   for (const document of Array.isArray(parsed) ? parsed : []) {
     const [error] = document.errors
-    if (error === undefined) await walkNode(walk, { folder, file, lines, document })
+    if (error === undefined) await walkNode(walk, { folder, file, lines, document, checked: new Map() })
     else {
       const message = `it cannot be read, so what it takes from outside the repository is not known: ${error.message}`
       walk.found.push({ file, line: lines.linePos(error.pos[0]).line, field: '', message, remedy: 'fix the YAML', is: 'unreadable' })
@@ -106,22 +108,17 @@ async function walkText(walk: Walk, folder: string, file: string, text: string):
 }
 
 /** Checks every text below a node. Go reads the names of fields in any case. */
-async function walkNode(
-  walk: Walk,
-  written: KustomizeDocument,
-  node: unknown = written.document.contents,
-  field = '',
-  above: readonly unknown[] = [],
-): Promise<void> {
-  if (above.includes(node)) return // an alias of what it is in
-  const way = [...above, node]
-  if (isAlias(node)) return walkNode(walk, written, node.resolve(written.document), field, way)
-  if (isSeq(node)) for (const item of node.items) await walkNode(walk, written, item, field, way)
+async function walkNode(walk: Walk, written: KustomizeDocument, node: unknown = written.document.contents, field = ''): Promise<void> {
+  const fields = written.checked.get(node) ?? new Set()
+  if (fields.has(field)) return // by another alias, or an alias of what it is in
+  written.checked.set(node, fields.add(field))
+  if (isAlias(node)) return walkNode(walk, written, node.resolve(written.document), field)
+  if (isSeq(node)) for (const item of node.items) await walkNode(walk, written, item, field)
   if (isMap(node)) {
     for (const { key, value } of node.items) {
       const name = isScalar(key) ? String(key.value) : ''
       if (helm.includes(name.toLowerCase())) walk.found.push(runsHelm(placeOf(written, key, name)))
-      else if (!ofObjects.includes(name.toLowerCase())) await walkNode(walk, written, value, name, way)
+      else if (!ofObjects.includes(name.toLowerCase())) await walkNode(walk, written, value, name)
     }
   }
   if (isScalar(node) && typeof node.value === 'string') await judge(walk, written, node.value, placeOf(written, node, field))

@@ -13,7 +13,10 @@ import { createRedactor } from '../../lib/base/redactor.ts'
 import { openCapture } from '../../lib/capture/file.ts'
 import { parseSettings } from '../../lib/connection/cluster-settings.ts'
 import { accessIn } from '../../lib/connection/kubeconfig.ts'
+import { findOutside } from '../../lib/desired-state/kustomize-references.ts'
 import { decodeRelease } from '../../lib/flux/helm-release.ts'
+import { fluxKinds } from '../../lib/flux/kinds.ts'
+import { readinessOf } from '../../lib/flux/readiness.ts'
 import { clusterAt } from '../../lib/kubernetes/client.ts'
 import { kinds, parseObject } from '../../lib/kubernetes/objects.ts'
 import { parseObjects } from '../../lib/kubernetes/manifest.ts'
@@ -91,6 +94,59 @@ describe('any input is read or refused', () => {
     subject: parseObjects,
     planted: withBug(parseObjects, (text) => text.includes('kind: ConfigMap') && !text.includes('metadata:')),
     property: (read) => fc.asyncProperty(yaml, (text) => readsOrRefuses(() => read(text))),
+  })
+
+  const repository = join(home, 'repository')
+  mkdirSync(join(repository, 'app'), { recursive: true })
+  writeFileSync(join(home, 'secret.yaml'), 'a: b\n')
+  const kustomization = {
+    resources: ['file:///x', 'a.yaml', ['gh:a/b']],
+    components: ['../../'],
+    patches: [{ path: '../../secret.yaml', target: { kind: 'Secret' } }],
+    generators: ['kind: ConfigMapGenerator\nfiles: [../../secret.yaml]\n'],
+    commonLabels: { path: 'https://example.com/x' },
+  }
+  const leads = /"(file:\/\/\/x|gh:a\/b|\.\.\/\.\.\/|\.\.\/\.\.\/secret\.yaml|kind: ConfigMapGenerator[^"]*)"/
+  const outsideOf = async (text: string): Promise<number> => {
+    writeFileSync(join(repository, 'app', 'kustomization.yaml'), text)
+    return (await findOutside(repository, 'app')).length
+  }
+  fuzz('a kustomization, whose ways out are all found', {
+    runs: 300,
+    subject: outsideOf,
+    planted: (text) => (text.includes('"resources"') ? outsideOf(text) : Promise.resolve(0)), // it knows resources alone
+    property: (read) =>
+      fc.asyncProperty(textOf(kustomization), (text) =>
+        readsOrRefuses(async () => {
+          const found = await read(text)
+          if (leads.test(text)) expect(found).toBeGreaterThan(0)
+        }),
+      ),
+  })
+
+  const said = fc.record({
+    type: fc.constantFrom('Ready', 'Stalled', 'Reconciling', ''),
+    status: fc.constantFrom('True', 'False', 'Unknown', 'x'),
+    reason: fc.string({ unit: 'binary' }),
+    message: fc.string({ unit: 'binary' }),
+    observedGeneration: fc.integer({ min: -1, max: 3 }),
+  })
+  const readConditions = (conditions: readonly object[]): string => {
+    const metadata = { name: 'apps', namespace: 'shop', generation: 2 }
+    const readiness = readinessOf(parseObject({ ...fluxKinds.kustomization, metadata, status: { conditions } }))
+    return Object.values(readiness)
+      .filter((one) => typeof one === 'string')
+      .join(' ')
+  }
+  fuzz('conditions, of which Ready alone makes an object ready', {
+    runs: 500,
+    subject: readConditions,
+    planted: (conditions) => (conditions.length === 0 ? 'ready' : readConditions(conditions)),
+    property: (read) =>
+      fc.property(fc.array(said, { maxLength: 4 }), (conditions) => {
+        const isReady = conditions.some(({ type, status }) => type === 'Ready' && status === 'True')
+        expect(read(conditions).startsWith('ready') && !isReady).toBe(false)
+      }),
   })
 
   const file = (name: string): string => {

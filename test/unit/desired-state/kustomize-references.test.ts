@@ -102,6 +102,17 @@ describe('a kustomization takes from a server', () => {
     ])
   })
 
+  test('by aliases of aliases, which stand for millions of lines, and are read once', async () => {
+    const levels = Array.from(
+      { length: 12 },
+      (_, at) => `l${at + 1}: &l${at + 1} [${Array.from({ length: 8 }, () => `*l${at}`).join(', ')}]\n`,
+    )
+    const text = `l0: &l0 [https://example.com/x]\n${levels.join('')}resources: *l12\n`
+    expect(await found({ 'app/kustomization.yaml': text })).toEqual([
+      `app/kustomization.yaml:1: ${fromServer('resources', 'https://example.com/x')}`,
+    ])
+  })
+
   test('whatever the repository has under that name', async () => {
     const files = { 'app/kustomization.yaml': 'resources: ["file:///x"]\n', 'app/file:/x/kustomization.yaml': 'resources: []\n' }
     expect(await found(files)).toEqual([`app/kustomization.yaml:1: ${fromServer('resources', 'file:///x')}`])
