@@ -72,6 +72,10 @@ export interface FluxObject {
   readonly source: string | undefined
   /** Those that must be Ready before it, besides its source. */
   readonly dependsOn: readonly string[]
+  /** Those of them that an expression of its own judges (`readyExpr`). */
+  readonly judgesItself: readonly string[]
+  /** Of a HelmRelease: the HelmChart that its controller has made for it, where it has. */
+  readonly chart: string | undefined
   /** The Secrets that it cannot do without, and the fields that say so. */
   readonly secrets: readonly Reference[]
   readonly managers: readonly Manager[]
@@ -104,6 +108,7 @@ export function parseFluxObject(value: unknown, kind: Kind, hasStatus: boolean):
   const named = (other: Referred, otherwise: string): string =>
     nameOf({ kind: other.kind === '' ? otherwise : other.kind, namespace: other.namespace ?? ref.namespace, name: other.name })
   const source = sourceIn(spec)
+  const dependencies = objectsAt(spec, 'dependsOn')
   const history = historyIn(status)
   return {
     ref,
@@ -124,7 +129,9 @@ export function parseFluxObject(value: unknown, kind: Kind, hasStatus: boolean):
     ...revisionIn(status),
     ...requestIn(annotations, status),
     source: source === undefined ? undefined : named(source, fluxKinds.gitRepository.kind),
-    dependsOn: objectsAt(spec, 'dependsOn').map((other) => named(referredIn(other), kind.kind)),
+    dependsOn: dependencies.map((other) => named(referredIn(other), kind.kind)),
+    judgesItself: dependencies.filter((other) => stringAt(other, 'readyExpr') !== '').map((other) => named(referredIn(other), kind.kind)),
+    chart: chartIn(status),
     secrets: secretsOf(ref, spec),
     managers: own.map((entry) => ({ manager: entry.manager, apiVersion: entry.apiVersion, time: entry.time, isForeign: isForeign(entry) })),
     history,
@@ -156,6 +163,12 @@ function releaseIn(spec: JsonObject, { namespace, name }: FluxObject['ref']): Fl
   }
 }
 
+/** `status.helmChart` is `NAMESPACE/NAME`. */
+function chartIn(status: JsonObject): string | undefined {
+  const chart = stringAt(status, 'helmChart')
+  return chart === '' ? undefined : `HelmChart ${chart}`
+}
+
 function secretsOf(ref: FluxObject['ref'], spec: JsonObject): Reference[] {
   return referencesUnder(ref, { spec }).filter(({ ref: { kind }, isOptional }) => kind === kinds.secret.kind && !isOptional)
 }
@@ -167,4 +180,9 @@ function latest(times: readonly string[]): string | undefined {
 /** The condition of this type, where it is about the present generation. */
 export function conditionOf({ conditions, generation }: FluxObject, type: string): Condition | undefined {
   return conditions.find((condition) => condition.type === type && (condition.observedGeneration ?? generation) >= generation)
+}
+
+/** What must be there and Ready before it: its source, and what it depends on. */
+export function needsOf({ source, dependsOn }: FluxObject): readonly string[] {
+  return source === undefined ? dependsOn : [source, ...dependsOn]
 }

@@ -1,9 +1,10 @@
 import { parseDuration, showDuration } from '../base/duration.ts'
 import { usualTimeout } from '../flux/attempt.ts'
 import { fluxKinds } from '../flux/kinds.ts'
-import { conditionOf, type FluxObject, type HistoryEntry } from '../flux/object.ts'
+import { conditionOf, type FluxObject, type HistoryEntry, needsOf } from '../flux/object.ts'
 import type { Condition } from '../kubernetes/readiness.ts'
 import type { FluxObjects } from '../flux/read-objects.ts'
+import { judgeWaiting } from './waiting.ts'
 
 /** How one object of Flux is. */
 export type Judgement =
@@ -13,6 +14,8 @@ export type Judgement =
   | { readonly is: 'suspended'; readonly since: string | undefined }
   /** Nothing is wrong with it but what it needs. */
   | { readonly is: 'waits'; readonly on: readonly string[]; readonly since: string }
+  /** What it waited for has come about since then, and its controller has still to try again. */
+  | { readonly is: 'due'; readonly after: readonly string[]; readonly since: string }
   | { readonly is: 'fails'; readonly cause: Cause; readonly reason: string; readonly since: string }
 
 /** Why an object fails, for those that decide by it; the reason is for people. */
@@ -40,8 +43,6 @@ export type Cause =
   | 'pending-release'
 
 const minute = 60_000
-/** Its controller says so where only what an object needs is not Ready (kustomize- and helm-controller, internal/controller). */
-const waitingReasons = ['DependencyNotReady', 'SourceNotReady', 'ArtifactFailed']
 const succeeded = ['', 'ReconciliationSucceeded', 'Progressing']
 
 /**
@@ -61,28 +62,9 @@ export function judgeAll(
   }
   for (const object of objects.all) {
     const judgement = judged.get(object.name)
-    const ready = conditionOf(object, 'Ready')
-    if (judgement?.is !== 'fails' || ready === undefined || !waitingReasons.includes(ready.reason)) continue
-    const needs = needsOf(object)
-    const on = needs.filter((need) => isUnhealthy(judged.get(need)))
-    if (on.length > 0) judged.set(object.name, { is: 'waits', on, since: judgement.since })
-    // What it waited for has come about: its controller tries again within half a minute.
-    else if (
-      (ready.reason !== 'ArtifactFailed' || ready.message.startsWith('Source not ready')) &&
-      now - Date.parse(judgement.since) < minute &&
-      needs.every((need) => judged.get(need)?.is === 'healthy')
-    )
-      judged.set(object.name, { is: 'busy' })
+    if (judgement?.is === 'fails') judged.set(object.name, judgeWaiting(object, judgement, { objects, judged, now }))
   }
   return judged
-}
-
-function isUnhealthy(judgement: Judgement | undefined): boolean {
-  return judgement !== undefined && judgement.is !== 'healthy'
-}
-
-function needsOf({ source, dependsOn }: FluxObject): readonly string[] {
-  return source === undefined ? dependsOn : [source, ...dependsOn]
 }
 
 function judge(object: FluxObject, objects: FluxObjects, now: number): Judgement {

@@ -1,3 +1,4 @@
+import { groupedBy } from '../base/first-cause.ts'
 import { kindArgument } from '../kubernetes/objects.ts'
 import type { FluxObject } from '../flux/object.ts'
 import type { Judgement } from './assess.ts'
@@ -54,7 +55,12 @@ export async function foundReconciled(
   const detached = own.flatMap((object) =>
     object.detachment === undefined ? [] : [detachedOf(object, object.detachment, snapshot.kubectl)],
   )
-  return foundAmong(describe(what, own, judged), fails, [...elsewhere.flatMap(foldedBelow), ...suspended, ...detached])
+  return foundAmong(describe(what, own, judged), fails, [
+    ...elsewhere.flatMap(foldedBelow),
+    ...dueAmong(own, judged),
+    ...suspended,
+    ...detached,
+  ])
 }
 
 /** Why an object fails by itself: what was seen of it, or that it waits for others that wait for it. */
@@ -79,6 +85,7 @@ function describe(what: string, own: readonly FluxObject[], judged: ReadonlyMap<
   const parts: [Judgement['is'], string][] = [
     ['fails', 'not Ready'],
     ['waits', 'waiting for others'],
+    ['due', 'to be tried again, now that what they waited for is Ready'],
     ['suspended', 'suspended'],
     ['busy', 'on their way'],
   ]
@@ -122,10 +129,30 @@ function detachedOf({ ref, name }: FluxObject, suspension: Suspension, kubectl: 
 
 /** All that only wait for one object, in one line. */
 function folded(root: string, waiting: readonly string[]): Trouble[] {
-  const [first, second, third, ...others] = waiting
-  if (first === undefined) return []
-  const named = [first, second, third].filter((name) => name !== undefined).join(', ')
-  const more = others.length === 0 ? '' : ` and ${others.length} more`
   const verb = waiting.length === 1 ? 'only waits' : 'only wait'
-  return [{ object: `${named}${more}`, reason: `${verb} for ${root}` }]
+  return waiting.length === 0 ? [] : [{ object: listed(waiting), reason: `${verb} for ${root}` }]
+}
+
+/** Those that waited for one object, which is Ready again: in one line too. */
+function dueAmong(own: readonly FluxObject[], judged: ReadonlyMap<string, Judgement>): Trouble[] {
+  const due = own.flatMap(({ name }) => {
+    const judgement = judged.get(name)
+    return judgement?.is === 'due' ? [{ name, ...judgement }] : []
+  })
+  return groupedBy(due, ({ after, since }) => `${after.join(', ')}, which is Ready since ${since}`).map((group) => {
+    const [{ after, since }] = group
+    const again = 'tried again within half a minute, later if many are queued'
+    return {
+      object: listed(group.map(({ name }) => name)),
+      reason: `waited for ${after.join(', ')}, which is Ready again: ${again}`,
+      since,
+    }
+  })
+}
+
+/** The first three by name, the others counted. */
+function listed(names: readonly string[]): string {
+  const [first = '', second, third, ...others] = names
+  const named = [first, second, third].filter((name) => name !== undefined).join(', ')
+  return `${named}${others.length === 0 ? '' : ` and ${others.length} more`}`
 }

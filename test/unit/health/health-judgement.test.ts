@@ -22,7 +22,7 @@ function judge(objects: Readonly<Record<string, Made>>): ReadonlyMap<string, Jud
     }
     return parseFluxObject(value, { apiVersion: 'v1', kind }, true)
   })
-  const kinds = new Set(['Kustomization', 'HelmRelease', 'GitRepository'])
+  const kinds = new Set(['Kustomization', 'HelmRelease', 'GitRepository', 'HelmChart'])
   return judgeAll({ all, byName: new Map(all.map((object) => [object.name, object])), kinds }, now)
 }
 
@@ -206,27 +206,84 @@ describe('causes', () => {
     })
     expect(judged.get('Kustomization apps/shop')).toMatchObject({ is: 'fails', reason: 'ArtifactFailed: path not found' })
   })
-  test('one that has waited for what is healthy by now is on its way, for a minute', () => {
-    const first: Made = { status: ready('True', 'Succeeded', 0.2) }
-    const second = (minutes: number): Made => ({
-      spec: { dependsOn: [{ name: 'first' }] },
-      status: ready('False', 'DependencyNotReady', minutes),
+  describe('one that has waited for what is Ready again', () => {
+    const [first, second] = ['Kustomization apps/first', 'Kustomization apps/second']
+    const waiting = (more: Made = {}): Made => ({
+      status: ready('False', 'DependencyNotReady', 60),
+      ...more,
+      spec: { dependsOn: [{ name: 'first' }], interval: '5m', ...more.spec },
     })
-    expect(judge({ first, second: second(0.5) }).get('Kustomization apps/second')).toEqual({ is: 'busy' })
-    expect(judge({ first, second: second(2) }).get('Kustomization apps/second')).toMatchObject({
-      is: 'fails',
-      reason: 'DependencyNotReady',
-    })
-  })
-  test('so is one that its controller tried while its source had no artifact yet', () => {
-    const judged = judge({
-      git: { kind: 'GitRepository', status: ready('True', 'Succeeded', 0.1) },
-      shop: {
-        spec: { sourceRef: { kind: 'GitRepository', name: 'git' } },
-        status: ready('False', 'ArtifactFailed', 0.2, 'Source not ready: artifact not found. Retrying in 30s'),
+    const after = (minutes: number, more: Made = {}): Judgement | undefined =>
+      judge({ first: { ...more, status: ready('True', 'Succeeded', minutes) }, second: waiting(more) }).get(
+        `${more.kind ?? 'Kustomization'} apps/second`,
+      )
+
+    test.each([{}, { kind: 'HelmRelease' }])(
+      'is on its way for a minute, then to be tried again, whatever it waited before: %o',
+      (kind) => {
+        const name = `${'kind' in kind ? kind.kind : 'Kustomization'} apps/first`
+        expect(after(0.5, kind)).toEqual({ is: 'busy' })
+        expect(after(3, kind)).toEqual({ is: 'due', after: [name], since: ago(3) })
       },
+    )
+    test('fails once its controller had an attempt and an interval for it', () => {
+      expect(after(7)).toEqual({
+        is: 'fails',
+        cause: 'ignored',
+        reason: `waited for ${first}, which is Ready since ${ago(7)}; its controller has not tried again`,
+        since: ago(7),
+      })
     })
-    expect(judged.get('Kustomization apps/shop')).toEqual({ is: 'busy' })
+    test('still waits for what it judges by an expression of its own', () => {
+      const judged = judge({
+        first: { status: ready('True', 'Succeeded', 30) },
+        second: waiting({ spec: { dependsOn: [{ name: 'first', readyExpr: 'dep.metadata.labels.open == "yes"' }] } }),
+      })
+      expect(judged.get(second)).toMatchObject({ is: 'waits', on: [first] })
+    })
+    test('still waits for what is Ready with the revision before', () => {
+      const git = { kind: 'GitRepository', status: { ...ready('True', 'Succeeded', 30), artifact: { revision: 'main@sha1:b' } } }
+      const spec = { sourceRef: { kind: 'GitRepository', name: 'git' } }
+      const dependency = (revision: string, minutes: number): Made => ({
+        spec,
+        status: {
+          ...ready('True', 'Succeeded', 30),
+          lastAppliedRevision: revision,
+          history: [{ lastReconciled: ago(minutes), lastReconciledStatus: 'ReconciliationSucceeded' }],
+        },
+      })
+      const at = (one: Made): Judgement | undefined => judge({ git, first: one, second: waiting({ spec }) }).get(second)
+      expect(at(dependency('main@sha1:a', 9))).toMatchObject({ is: 'waits', on: [first] })
+      expect(at(dependency('main@sha1:b', 2))).toMatchObject({ is: 'due', after: [first], since: ago(2) })
+    })
+    test('still waits for its HelmChart, though the source of that is Ready', () => {
+      const chart = (status: string): Made => ({ kind: 'HelmChart', status: ready(status, 'Progressing', 3) })
+      const release: Made = {
+        kind: 'HelmRelease',
+        spec: { chart: { spec: { sourceRef: { kind: 'GitRepository', name: 'git' } } } },
+        status: { ...ready('False', 'SourceNotReady', 60), helmChart: 'apps/chart' },
+      }
+      const git: Made = { kind: 'GitRepository', status: ready('True', 'Succeeded', 30) }
+      expect(judge({ git, chart: chart('Unknown'), shop: release }).get('HelmRelease apps/shop')).toMatchObject({
+        is: 'waits',
+        on: ['HelmChart apps/chart'],
+      })
+      expect(judge({ git, chart: chart('True'), shop: release }).get('HelmRelease apps/shop')).toMatchObject({
+        is: 'due',
+        after: ['HelmChart apps/chart'],
+      })
+    })
+    test.each([
+      'Source not ready: artifact not found. Retrying in 30s', // helm-controller
+      'Source artifact not found, retrying in 30s', // kustomize-controller, here and below
+      'Source is not ready, artifact not found, retrying in 30s',
+    ])('its source, by what its controller says: %s', (message) => {
+      const judged = judge({
+        git: { kind: 'GitRepository', status: ready('True', 'Succeeded', 0.1) },
+        shop: { spec: { sourceRef: { kind: 'GitRepository', name: 'git' } }, status: ready('False', 'ArtifactFailed', 0.2, message) },
+      })
+      expect(judged.get('Kustomization apps/shop')).toEqual({ is: 'busy' })
+    })
   })
   test('the first of a circle counts as its cause', () => {
     const judged = judge({ one: waits('two'), two: waits('one') })
