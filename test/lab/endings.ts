@@ -35,14 +35,16 @@ export interface Command {
 /** One step of a plan. */
 export interface PlannedStep {
   readonly title: string
-  readonly risk: string
+  /** Nothing comes after it. */
+  readonly isLast: boolean
 }
 
 /** The steps that have something to do where the command begins. */
 export async function stepsOf({ lab, script, flags }: Command): Promise<PlannedStep[]> {
   const { steps } = documentOf(await lab.run(script, [...flags, '--dry-run', '--json']))
-  const schema = v.object({ title: v.string(), risk: v.string() })
-  return steps.flatMap((step) => (step.state === 'planned' ? [v.parse(schema, step)] : []))
+  const schema = v.object({ title: v.string() })
+  const planned = steps.flatMap((step) => (step.state === 'planned' ? [v.parse(schema, step)] : []))
+  return planned.map(({ title }, at) => ({ title, isLast: at === planned.length - 1 }))
 }
 
 /**
@@ -63,11 +65,12 @@ export async function endEach(command: Command, cases: readonly (readonly [Endin
     console.log(`${command.script}: ${ending} in “${step.title}”`)
     await endRun(command, running, ending)
     if (ending === 'asleep') continue
-    await verifyEnded(command, await running.run.ended, ending, { ...step, isLast: at === cases.length - 1 }, before)
+    await verifyEnded(command, await running.run.ended, ending, step, before)
     running = undefined
   }
   const last = running === undefined ? await command.lab.run(command.script, flagsOf(command)) : await running.run.ended
   expect(last, last.stderr).toMatchObject({ code: 0 })
+  expect(lastRun(command).report).toMatchObject({ exitCode: 0 })
   expect(await command.cluster().get(lease)).toBeUndefined()
   await command.verifyEnd()
   expect(unlockedWrites(writesSince(command.lab.home, since))).toEqual([])
@@ -172,13 +175,7 @@ function ofAnother() {
 }
 
 /** That a run which was ended so is over, and has left cluster, lock and reports as it should. */
-async function verifyEnded(
-  command: Command,
-  ended: Ended,
-  ending: Ending,
-  step: PlannedStep & { readonly isLast: boolean },
-  before: unknown,
-): Promise<void> {
+async function verifyEnded(command: Command, ended: Ended, ending: Ending, step: PlannedStep, before: unknown): Promise<void> {
   const held = await command.cluster().get(lease)
   if (ending === 'killed') return expect(held?.metadata.annotations).toMatchObject({ 'flux-runbook/phase': step.title })
   if (ending === 'lost') {

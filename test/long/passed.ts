@@ -16,16 +16,20 @@ export function passedTests(): ReadonlySet<string> {
   return new Set(existsSync(record) ? readFileSync(record, 'utf8').split('\n') : [])
 }
 
+/** That each test has all of its cases, and each file all of its tests: no variable chooses among them. */
+const isWholeTest = process.env.ENDINGS_STEPS === undefined
+const isWholeFile = isWholeTest && process.env.SEQUENCES === undefined
+
 /** Remembers each test and each test file that passes, so that a run that was interrupted need not begin again. */
 export default class RememberPassed implements Reporter {
   onTestCaseResult(test: TestCase): void {
-    if (test.result().state === 'passed') note(`${recordFile()}-tests`, test.name)
+    if (test.result().state === 'passed' && isWholeTest) note(`${recordFile()}-tests`, test.name)
   }
 
   /** A file of which only some tests were run has not passed. */
   onTestModuleEnd(module: TestModule): void {
-    const isWhole = process.env.SEQUENCES === undefined && [...module.children.allTests()].every((test) => test.result().state === 'passed')
-    if (module.state() === 'passed' && isWhole) note(recordFile(), relative(projectRoot, module.moduleId))
+    const hasPassed = [...module.children.allTests()].every((test) => test.result().state === 'passed')
+    if (module.state() === 'passed' && hasPassed && isWholeFile) note(recordFile(), relative(projectRoot, module.moduleId))
   }
 }
 

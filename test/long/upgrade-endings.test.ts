@@ -1,7 +1,7 @@
-import { afterAll, beforeAll, expect, test } from 'vitest'
+import { afterAll, beforeAll } from 'vitest'
 import { upgrading } from '../lab/ended-commands.ts'
-import { endEach, endings, stepsOf } from '../lab/endings.ts'
 import { type OlderLab, startOlderLab } from '../lab/older-flux.ts'
+import { testEveryEnding } from './every-ending.ts'
 
 let lab: OlderLab
 
@@ -10,13 +10,4 @@ beforeAll(async () => {
 })
 afterAll(() => lab.close())
 
-test.each(endings)('an upgrade %s in every one of its steps comes to the same end, and never writes without the lock', async (ending) => {
-  const command = await upgrading(lab)
-  await command.begin()
-  const steps = await stepsOf(command)
-  expect(steps.map(({ title }) => title)).toHaveLength(6)
-  await endEach(
-    command,
-    steps.map((step) => [ending, step]),
-  )
-})
+testEveryEnding('upgrade', { atLeast: 6, commandOf: () => upgrading(lab) })
