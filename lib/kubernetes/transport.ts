@@ -60,8 +60,16 @@ export interface ServerLogin {
   readonly token: string | { readonly file: string } | undefined
 }
 
+/** How long a connection may take, and how long an answer may be silent, in milliseconds. */
+export interface Limits {
+  readonly connects: number
+  readonly answers: number
+}
+/** As in kubectl, which asks a server that is silent. */
+const kubectls: Limits = { connects: 30_000, answers: 75_000 }
+
 /** The API by its own address, with the login that a kubeconfig has. */
-export function directEndpoint({ server, ca, insecure, serverName, cert, key, token }: ServerLogin): Endpoint {
+export function directEndpoint({ server, ca, insecure, serverName, cert, key, token }: ServerLogin, limits: Limits = kubectls): Endpoint {
   const { origin, pathname } = new URL(server)
   const named = serverName === undefined ? {} : { servername: serverName }
   // Made once: an agent that is given the certificates reads them again for every connection.
@@ -73,17 +81,14 @@ export function directEndpoint({ server, ca, insecure, serverName, cert, key, to
   return endpointOf(origin, login, agent, (options) => {
     const path = `${pathname.replace(/\/$/, '')}${options.path ?? ''}`
     const sending = tlsRequest(origin, { ...options, path, agent })
-    return withLimits(sending, options.path ?? '')
+    return withLimits(sending, options.path ?? '', limits)
   })
 }
-
-/** How long a connection may take, and how long an answer may be silent, in milliseconds: as in kubectl, which asks a server that is. */
-const [connects, answers] = [30_000, 75_000] as const
 
 /**
  * Ends what a network has lost without a word. A watch is silent for as long as it asks for: an API server answers anything else within a minute.
  */
-function withLimits(sending: ClientRequest, path: string): ClientRequest {
+function withLimits(sending: ClientRequest, path: string, { connects, answers }: Limits): ClientRequest {
   const asked = Number(/[?&]timeoutSeconds=(\d+)/.exec(path)?.[1] ?? 0) * 1000
   const limit = (milliseconds: number): void => void sending.setTimeout(milliseconds)
   sending.once('socket', (socket) => {

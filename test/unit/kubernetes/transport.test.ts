@@ -1,12 +1,14 @@
 import { once } from 'node:events'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer, type Server } from 'node:https'
+import { createServer as createPlainServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { TLSSocket } from 'node:tls'
-import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest'
-import { directEndpoint, type ServerLogin } from '../../../lib/kubernetes/transport.ts'
+import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest'
+import { listenOn } from '../../../lab/ports.ts'
+import { directEndpoint, type Endpoint, type ServerLogin } from '../../../lib/kubernetes/transport.ts'
 import { selfSigned } from '../self-signed.ts'
 
 const [own, person, other] = [selfSigned('kubernetes'), selfSigned('alice'), selfSigned('kubernetes')]
@@ -16,6 +18,9 @@ let login: ServerLogin
 beforeAll(async () => {
   const options = { cert: own.cert, key: own.key, ca: person.cert, requestCert: true, rejectUnauthorized: false }
   server = createServer(options, ({ url, headers, socket }, answer) => {
+    if (url === '/silent') return
+    if (url === '/half') return void answer.write('half')
+    if (url?.startsWith('/late') === true) return void setTimeout(() => answer.end('late'), 500)
     const client = socket instanceof TLSSocket && socket.authorized ? socket.getPeerCertificate().subject.CN : undefined
     answer.end(JSON.stringify({ url, authorization: headers.authorization, client }))
   })
@@ -32,7 +37,10 @@ beforeAll(async () => {
     token: undefined,
   }
 })
-afterAll(() => void server.close())
+afterAll(() => {
+  server.closeAllConnections()
+  server.close()
+})
 
 /** What the server was shown of one request. */
 async function ask(more: Partial<ServerLogin>, signal?: AbortSignal): Promise<unknown> {
@@ -74,4 +82,29 @@ test('an aborted request and a closed way end at once', async () => {
   const endpoint = directEndpoint(login)
   endpoint.close()
   await expect(endpoint.exchange({ method: 'GET', path: '/', headers: {} })).rejects.toThrow('the connection to the API is closed')
+})
+
+describe('what a network has lost without a word', () => {
+  const limits = { connects: 200, answers: 200 }
+  const lost = 'no answer; the connection was closed'
+  const read = async (endpoint: Endpoint, path: string): Promise<string> => {
+    onTestFinished(() => endpoint.close())
+    return text(await endpoint.exchange({ method: 'GET', path, headers: {} }))
+  }
+
+  test('is given up where the connection is only half there', async () => {
+    const deaf = createPlainServer((socket) => onTestFinished(() => void socket.destroy())) // it never greets
+    const url = `https://127.0.0.1:${await listenOn(deaf, 0)}`
+    onTestFinished(() => void deaf.close())
+    await expect(read(directEndpoint({ ...login, server: url }, limits), '/version')).rejects.toThrow(lost)
+  })
+
+  test('is given up where no answer comes, or the rest of one', async () => {
+    await expect(read(directEndpoint(login, limits), '/silent')).rejects.toThrow(lost)
+    await expect(read(directEndpoint(login, limits), '/half')).rejects.toThrow(/aborted|no answer/)
+  })
+
+  test('is not the silence of a watch, which lasts as long as it asked for', async () => {
+    expect(await read(directEndpoint(login, limits), '/late?watch=true&timeoutSeconds=60')).toBe('late')
+  })
 })
