@@ -1,10 +1,8 @@
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
 import * as v from 'valibot'
 import type { Cluster } from '../../lib/kubernetes/client.ts'
-import { fluxKinds } from '../../lib/flux/kinds.ts'
-import { requestReconcile } from '../../lib/flux/reconcile-request.ts'
 import { manifestOf } from '../../lib/kubernetes/manifest.ts'
-import { kinds, parseObject, type Ref } from '../../lib/kubernetes/objects.ts'
+import { kinds, type Ref } from '../../lib/kubernetes/objects.ts'
 import { bootstrappedLab, type Ended, type TestLab, untilRunning } from './harness.ts'
 
 const namespace = 'flux-system'
@@ -105,42 +103,4 @@ test('a webhook left behind, a quota of 0, an account gone, operator and control
   expect(documentOf(second).healthy).toBe(true)
   expect([await cluster.get(webhook), await cluster.get(quota)]).toEqual([undefined, undefined])
   expect(await cluster.get(account)).toBeDefined()
-})
-
-/** A workload that Flux has deployed, and would prune. */
-async function deployWorkload(): Promise<string | undefined> {
-  const map = 'apiVersion: v1\nkind: ConfigMap\nmetadata: {name: deployed, namespace: default}\n'
-  await lab.change('deployed/map.yaml', () => map)
-  await requestReconcile(cluster, { ...fluxKinds.gitRepository, namespace, name: namespace })
-  await cluster.apply(
-    parseObject({
-      ...fluxKinds.kustomization,
-      metadata: { namespace, name: 'deploying' },
-      spec: { interval: '1h', retryInterval: '2s', prune: true, path: './deployed', sourceRef: { kind: 'GitRepository', name: namespace } },
-    }),
-  )
-  await expect.poll(() => cluster.get(deployed), { timeout: 120_000 }).toBeDefined()
-  return (await cluster.get(deployed))?.metadata.uid
-}
-const deployed: Ref = { ...kinds.configMap, namespace: 'default', name: 'deployed' }
-
-test('the namespace deleted, recover killed with -9 in the middle, and two at once after that: it ends as one undisturbed', async () => {
-  const uid = await deployWorkload()
-  const home: Ref = { ...kinds.namespace, name: namespace }
-  await cluster.remove(home, { uid: (await cluster.get(home))?.metadata.uid ?? '' })
-  const flags = ['--lab', '--yes', '--destroy=lab-infra', '--json']
-  const killed = lab.start('recover', flags)
-  await killed.said("✔ Remove Flux's finalizers from its objects in the namespace flux-system")
-  killed.kill('SIGKILL')
-  await killed.ended
-  const both = await Promise.all([lab.run('recover', [...flags, '--resume']), lab.run('recover', [...flags, '--resume'])])
-  // The other finds the lock held; on a slow machine it may begin when the first has ended, and finds nothing to resume.
-  const codes = both.map(({ code }) => code).sort((one, other) => one - other)
-  const said = both.map(({ stderr }) => stderr).join('\n')
-  expect(codes[0], said).toBe(0)
-  expect([0, 2, 4], said).toContain(codes[1])
-  const again = await lab.run('recover', [...flags, '--fresh'])
-  expect(again.code, again.stderr).toBe(0)
-  expect(documentOf(again)).toMatchObject({ outcome: 'unchanged', healthy: true })
-  expect((await cluster.get(deployed))?.metadata.uid).toBe(uid)
 })

@@ -1,22 +1,21 @@
 import { execFileSync } from 'node:child_process'
 import * as v from 'valibot'
-import { afterAll, afterEach, beforeAll, expect, onTestFinished, test } from 'vitest'
-import type { Cluster } from '../../lib/kubernetes/client.ts'
-import { isRequested, requestReconcile } from '../../lib/flux/reconcile-request.ts'
+import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
 import { readinessOf } from '../../lib/flux/readiness.ts'
-import { type Kind, kinds, type KubeObject, nameOf, parseObject, type Ref, refOf } from '../../lib/kubernetes/objects.ts'
+import { kinds, type KubeObject, parseObject, type Ref, refOf } from '../../lib/kubernetes/objects.ts'
 import { fluxKinds } from '../../lib/flux/kinds.ts'
-import { onChange } from '../../lib/kubernetes/watch.ts'
-import { type Ended, startLab, type TestLab, untilRunning } from './harness.ts'
+import { startLab, type TestLab, untilRunning } from './harness.ts'
+import { crdOfKustomizations, documentOf, instance, namespace, openRecovery, operator, type Recovery, root, source } from './recovery.ts'
 
-const namespace = 'flux-system'
+// One of each kind; the second ones, several at once among them, are in test/long/recover.test.ts.
+const operatorRelease: Ref = { ...fluxKinds.helmRelease, namespace, name: 'flux-operator' }
 let lab: TestLab
-let cluster: Cluster
+let world: Recovery
 let isKept = false
 
 beforeAll(async () => {
   lab = await startLab(['infra'])
-  cluster = await lab.cluster('lab-infra')
+  world = await openRecovery(lab)
 })
 afterAll(() => lab.close())
 // A test that fails leaves a broken cluster: the next one begins where the first ended.
@@ -27,76 +26,11 @@ afterEach(async ({ task }) => {
   await untilRunning(lab)
 })
 
-const documentSchema = v.object({
-  outcome: v.string(),
-  exitCode: v.number(),
-  healthy: v.optional(v.boolean()),
-  disasters: v.optional(v.array(v.object({ id: v.string(), because: v.string() })), []),
-  steps: v.array(v.object({ id: v.string(), state: v.string(), detail: v.string() })),
-})
-const documentOf = ({ stdout }: Ended): v.InferOutput<typeof documentSchema> =>
-  v.parse(v.pipe(v.string(), v.parseJson(), documentSchema), stdout)
-
-/** Recovers, and expects it to end in health; returns what was recognised and what was done. */
-async function recover(...flags: readonly string[]): Promise<{ ids: string[]; steps: string[]; reported: string }> {
-  const ended = await lab.run('recover', ['--lab', '--yes', '--json', ...flags])
-  expect(ended.code, ended.stderr).toBe(0)
-  const { healthy, disasters, steps } = documentOf(ended)
-  expect(healthy).toBe(true)
-  return { ids: disasters.map(({ id }) => id), steps: steps.map(({ id, state }) => `${id} ${state}`), reported: ended.stderr }
-}
-
-async function until(isSo: () => Promise<boolean>, ...watched: readonly Kind[]): Promise<void> {
-  const changes = onChange(
-    cluster,
-    watched.map((kind) => ({ kind, query: {} })),
-  )
-  const deadline = Date.now() + 180_000
-  try {
-    while (!(await isSo())) {
-      if (Date.now() > deadline) throw new Error(`${watched.map(({ kind }) => kind).join(', ')}: not so after three minutes`)
-      await changes.next(2000)
-    }
-  } finally {
-    changes.stop()
-  }
-}
-
-async function remove(...objects: readonly KubeObject[]): Promise<void> {
-  for (const object of objects) {
-    const ref = refOf(object)
-    const { uid = '' } = object.metadata
-    await cluster.remove(ref, { uid })
-    await until(async () => (await cluster.get(ref))?.metadata.uid !== uid, ref)
-  }
-}
-
-async function there(ref: Ref): Promise<KubeObject> {
-  const object = await cluster.get(ref)
-  if (object === undefined) throw new Error(`${ref.kind} ${ref.name} does not exist`)
-  return object
-}
-
-const controllers = (): Promise<KubeObject[]> => cluster.list(kinds.deployment, { namespace, labels: 'app.kubernetes.io/part-of=flux' })
-const operator: Ref = { ...kinds.deployment, namespace, name: 'flux-operator' }
-const operatorRelease: Ref = { ...fluxKinds.helmRelease, namespace, name: 'flux-operator' }
-const instance: Ref = { ...fluxKinds.fluxInstance, namespace, name: 'flux' }
-const source: Ref = { ...fluxKinds.gitRepository, namespace, name: namespace }
-const ask = async (ref: Ref): Promise<void> =>
-  void (await cluster.patch(ref, { metadata: { annotations: { 'reconcile.fluxcd.io/requestedAt': new Date().toISOString() } } }))
-
-/** Has its controller reconcile now, so that the next reconciliation, which would repair what is broken, is a whole interval away. */
-async function justChecked(ref: Ref): Promise<void> {
-  await requestReconcile(cluster, ref)
-  const isDone = (object: KubeObject): boolean => !isRequested(object) && readinessOf(object).is === 'ready'
-  await until(async () => isDone(await there(ref)), ref)
-}
-
 test('a cluster that is empty is bootstrapped; then there is nothing to recover', async () => {
   const plan = await lab.run('recover', ['--lab', '--dry-run', '--json'])
   expect(plan.code, plan.stderr).toBe(0)
   expect(documentOf(plan)).toMatchObject({ outcome: 'planned', disasters: [{ id: 'cluster-emptied' }] })
-  expect((await recover()).ids).toEqual(['cluster-emptied'])
+  expect((await world.recover()).ids).toEqual(['cluster-emptied'])
   const again = await lab.run('recover', ['--lab', '--yes', '--json'])
   expect(again.code, again.stderr).toBe(0)
   expect(documentOf(again)).toMatchObject({ outcome: 'unchanged', disasters: [], healthy: true })
@@ -106,56 +40,31 @@ test('a cluster that is empty is bootstrapped; then there is nothing to recover'
 })
 
 test('controllers deleted: it waits for the operator, and changes nothing itself', async () => {
-  await justChecked(instance)
-  await remove(...(await controllers()))
-  const { ids, steps, reported } = await recover()
+  await world.justChecked(instance)
+  await world.remove(...(await world.controllers()))
+  const { ids, steps, reported } = await world.recover()
   expect(ids[0]).toBe('controllers-deleted') // a release that helm-controller was at may be stuck as well
   expect(steps[0]).toBe('controllers already')
   expect(reported).toContain('the operator reconciles every 1m and recreates what is missing')
 })
 
-test('controllers deleted, and an operator that would look in an hour only: they are back all the same', async () => {
-  await cluster.patch(instance, { metadata: { annotations: { 'fluxcd.controlplane.io/reconcileEvery': '60m' } } })
-  await justChecked(instance) // as it does when it is asked so
-  await remove(...(await controllers()).slice(0, 1))
-  const { ids, steps } = await recover()
-  expect(ids[0]).toBe('controllers-deleted')
-  // It is asked to reconcile now, unless a reconciliation that was due from before comes first.
-  expect(['controllers done', 'controllers already']).toContain(steps[0])
-  await cluster.patch(instance, { metadata: { annotations: { 'fluxcd.controlplane.io/reconcileEvery': '1m' } } })
-})
-
 test('the operator deleted: it waits for helm-controller', async () => {
-  await justChecked(operatorRelease)
-  await remove(await there(operator))
-  const { ids, steps, reported } = await recover()
+  await world.justChecked(operatorRelease)
+  await world.remove(await world.there(operator))
+  const { ids, steps, reported } = await world.recover()
   expect(ids[0]).toBe('operator-deleted')
   expect(steps[0]).toBe('operator already')
   expect(reported).toContain('helm-controller reconciles every 1m and recreates what is missing')
 })
 
 test('all of Flux deleted a moment ago, its namespace still on its way out: that is waited for, and Flux is bootstrapped', async () => {
-  await remove(await there(instance), await there(operator))
-  await remove(...(await cluster.list(kinds.crd)).filter(({ metadata }) => metadata.name.includes('fluxcd')))
-  const home = await there({ ...kinds.namespace, name: namespace })
-  await cluster.remove(refOf(home), { uid: home.metadata.uid ?? '' })
-  expect((await recover()).ids).toEqual(['flux-deleted'])
+  await world.remove(await world.there(instance), await world.there(operator))
+  await world.remove(...(await world.cluster.list(kinds.crd)).filter(({ metadata }) => metadata.name.includes('fluxcd')))
+  const home = await world.there({ ...kinds.namespace, name: namespace })
+  await world.cluster.remove(refOf(home), { uid: home.metadata.uid ?? '' })
+  expect((await world.recover()).ids).toEqual(['flux-deleted'])
 })
 
-/** Deletes an object that its finalizers then hold, and waits until that is asked for. */
-async function removeHeld(ref: Ref): Promise<void> {
-  const { uid = '' } = (await there(ref)).metadata
-  await cluster.remove(ref, { uid })
-  await until(async () => (await there(ref)).metadata.deletionTimestamp !== undefined, ref)
-}
-
-/** The UIDs of objects by their names: unless they are the same, what bears the name was deleted and recreated. */
-async function uidsOf(...refs: readonly Ref[]): Promise<Record<string, string | undefined>> {
-  return Object.fromEntries(await Promise.all(refs.map(async (ref) => [nameOf(ref), (await cluster.get(ref))?.metadata.uid])))
-}
-
-const crdOfKustomizations: Ref = { ...kinds.crd, name: 'kustomizations.kustomize.toolkit.fluxcd.io' }
-const root: Ref = { ...fluxKinds.kustomization, namespace, name: namespace }
 const probeSchema = v.object({
   id: v.string(),
   state: v.string(),
@@ -170,18 +79,18 @@ async function probe(id: string): Promise<v.InferOutput<typeof probeSchema> | un
 }
 
 test('the FluxInstance being deleted while its operator is away: it goes without Flux, and is recreated', async () => {
-  await remove(await there(operator), ...(await controllers()))
-  const { finalizers } = (await there(instance)).metadata
-  await cluster.patch(instance, { metadata: { finalizers: [...finalizers, 'example.com/billing'] } })
-  await removeHeld(instance)
-  const kept = await uidsOf(crdOfKustomizations, root, source)
+  await world.remove(await world.there(operator), ...(await world.controllers()))
+  const { finalizers } = (await world.there(instance)).metadata
+  await world.cluster.patch(instance, { metadata: { finalizers: [...finalizers, 'example.com/billing'] } })
+  await world.removeHeld(instance)
+  const kept = await world.uidsOf(crdOfKustomizations, root, source)
   const held = await lab.run('recover', ['--lab', '--yes', '--json'])
-  const { annotations } = (await there(instance)).metadata
-  await cluster.patch(instance, { metadata: { finalizers } }) // before anything is asserted: the tests after this one begin without it
+  const { annotations } = (await world.there(instance)).metadata
+  await world.cluster.patch(instance, { metadata: { finalizers } }) // before anything is asserted: the tests after this one begin without it
   expect(documentOf(held), held.stderr).toMatchObject({ outcome: 'blocked', exitCode: 3 })
   expect(held.stderr).toContain("FluxInstance flux-system/flux is held by a finalizer that is not Flux's: example.com/billing")
   expect(annotations).not.toHaveProperty(['fluxcd.controlplane.io/reconcile'])
-  const since = (await there(instance)).metadata.deletionTimestamp
+  const since = (await world.there(instance)).metadata.deletionTimestamp
   const words = `is being deleted since ${since}: the operator will uninstall Flux as soon as it runs`
   expect(await probe('instance')).toMatchObject({
     state: 'fail',
@@ -191,44 +100,22 @@ test('the FluxInstance being deleted while its operator is away: it goes without
   const refused = await lab.run('bootstrap', ['--lab', '--yes'])
   expect(refused.code, refused.stderr).toBe(3)
   expect(refused.stderr).toContain(`FluxInstance flux-system/flux ${words}`)
-  const { ids, steps, reported } = await recover()
+  const { ids, steps, reported } = await world.recover()
   expect(ids).toEqual(['instance-terminating'])
   expect(reported).toContain(`found: The FluxInstance being deleted (it ${words})`)
   expect(steps.slice(0, 3)).toEqual(['instance-disabled done', 'stop-operator already', 'instance-let-go done'])
-  expect(await uidsOf(crdOfKustomizations, root, source)).toEqual(kept)
-})
-
-test('the same with an operator that is cut off: it is stopped first, and finds nothing to uninstall when it comes back', async () => {
-  await lab.setFault('partition=flux-operator')
-  onTestFinished(() => lab.clearFaults())
-  await removeHeld(instance)
-  const kept = await uidsOf(crdOfKustomizations, root, source)
-  const plan = await lab.run('recover', ['--lab', '--dry-run', '--json'])
-  expect(documentOf(plan)).toMatchObject({ outcome: 'planned', disasters: [{ id: 'instance-terminating' }] })
-  const recovering = lab.start('recover', ['--lab', '--yes', '--json'])
-  await recovering.said('✔ Delete the FluxInstance without uninstalling Flux: the deleted one is gone')
-  await lab.clearFaults('partition')
-  const ended = await recovering.ended
-  expect(ended.code, ended.stderr).toBe(0)
-  const { steps } = documentOf(ended)
-  expect(steps.slice(0, 4).map(({ id, state }) => `${id} ${state}`)).toEqual([
-    'instance-disabled done',
-    'stop-operator done',
-    'instance-let-go done',
-    'namespace already',
-  ])
-  expect(await uidsOf(crdOfKustomizations, root, source)).toEqual(kept)
+  expect(await world.uidsOf(crdOfKustomizations, root, source)).toEqual(kept)
 })
 
 test('both deleted, and a Kustomization with them: nothing is started that would prune what it applied; then the operator is installed', async () => {
   await lab.change('kept/kustomization/map.yaml', () => configMap('pruned'))
   await fetched()
-  const pruning = await cluster.apply(parseObject(kustomization('pruning', './kept/kustomization')))
+  const pruning = await world.cluster.apply(parseObject(kustomization('pruning', './kept/kustomization')))
   const deployed: Ref = { ...kinds.configMap, namespace: 'default', name: 'pruned' }
-  await until(async () => (await cluster.get(deployed)) !== undefined, kinds.configMap)
-  await remove(await there(operator), ...(await controllers()))
-  await removeHeld(refOf(pruning))
-  const since = (await there(refOf(pruning))).metadata.deletionTimestamp
+  await world.until(async () => (await world.cluster.get(deployed)) !== undefined, kinds.configMap)
+  await world.remove(await world.there(operator), ...(await world.controllers()))
+  await world.removeHeld(refOf(pruning))
+  const since = (await world.there(refOf(pruning))).metadata.deletionTimestamp
   const words = `is being deleted since ${since}: kustomize-controller will prune what it applied as soon as it runs`
   expect(await probe('kustomizations')).toMatchObject({
     state: 'fail',
@@ -240,12 +127,12 @@ test('both deleted, and a Kustomization with them: nothing is started that would
   expect(refused.stderr).toMatch(
     /to keep that: \S+\/flux --kubeconfig .* --context lab-infra --namespace flux-system suspend kustomization pruning\n/,
   )
-  await cluster.patch(refOf(pruning), { spec: { suspend: true } })
-  const { ids, steps } = await recover()
+  await world.cluster.patch(refOf(pruning), { spec: { suspend: true } })
+  const { ids, steps } = await world.recover()
   expect(ids).toEqual(['operator-and-controllers-deleted'])
   expect(steps).toContain('flux-operator done')
-  await until(async () => (await cluster.get(refOf(pruning))) === undefined, fluxKinds.kustomization)
-  await remove(await there(deployed))
+  await world.until(async () => (await world.cluster.get(refOf(pruning))) === undefined, fluxKinds.kustomization)
+  await world.remove(await world.there(deployed))
 })
 
 test("Flux's namespace deleted under living controllers: it goes once Flux's finalizers are off, and what they deployed stays", async () => {
@@ -260,21 +147,24 @@ test("Flux's namespace deleted under living controllers: it goes once Flux's fin
       metadata: { namespace: home, name },
       spec: { interval: '1h', targetNamespace: 'default', releaseName: name, chart },
     })
-  await cluster.apply(parseObject(kustomization('applying', './kept/kustomization')))
-  for (const one of [release(namespace, 'near'), release('default', 'far')]) await cluster.apply(one)
+  await world.cluster.apply(parseObject(kustomization('applying', './kept/kustomization')))
+  for (const one of [release(namespace, 'near'), release('default', 'far')]) await world.cluster.apply(one)
   const far: Ref = { ...fluxKinds.helmRelease, namespace: 'default', name: 'far' }
   const workloads = ['applied', 'near', 'far'].map((name): Ref => ({ ...kinds.configMap, namespace: 'default', name }))
-  await until(async () => (await Promise.all(workloads.map((ref) => cluster.get(ref)))).every((one) => one !== undefined), kinds.configMap)
-  await until(async () => readinessOf(await there(far)).is === 'ready', fluxKinds.helmRelease)
-  const kept = await uidsOf(crdOfKustomizations, far, ...workloads)
-  const billing = await cluster.apply(
+  await world.until(
+    async () => (await Promise.all(workloads.map((ref) => world.cluster.get(ref)))).every((one) => one !== undefined),
+    kinds.configMap,
+  )
+  await world.until(async () => readinessOf(await world.there(far)).is === 'ready', fluxKinds.helmRelease)
+  const kept = await world.uidsOf(crdOfKustomizations, far, ...workloads)
+  const billing = await world.cluster.apply(
     parseObject({ ...kinds.configMap, metadata: { namespace, name: 'billing', finalizers: ['example.com/billing'] } }),
   )
 
   const home: Ref = { ...kinds.namespace, name: namespace }
-  await removeHeld(home)
-  await until(async () => JSON.stringify((await there(home)).status).includes('finalizers.fluxcd.io in'), kinds.namespace)
-  const since = (await there(home)).metadata.deletionTimestamp
+  await world.removeHeld(home)
+  await world.until(async () => JSON.stringify((await world.there(home)).status).includes('finalizers.fluxcd.io in'), kinds.namespace)
+  const since = (await world.there(home)).metadata.deletionTimestamp
   const seen = await probe('namespace')
   expect(seen).toMatchObject({
     state: 'fail',
@@ -288,8 +178,8 @@ test("Flux's namespace deleted under living controllers: it goes once Flux's fin
   expect(blocked.stderr).toContain(
     `ConfigMap ${namespace}/billing is held by a finalizer that is not Flux's, and holds the namespace: example.com/billing`,
   )
-  expect((await there(refOf(billing))).metadata.finalizers).toEqual(['example.com/billing'])
-  await cluster.patch(refOf(billing), { metadata: { finalizers: null } })
+  expect((await world.there(refOf(billing))).metadata.finalizers).toEqual(['example.com/billing'])
+  await world.cluster.patch(refOf(billing), { metadata: { finalizers: null } })
 
   const without = await lab.run('recover', ['--lab', '--yes'])
   expect(without.code, without.stderr).toBe(2)
@@ -299,62 +189,23 @@ test("Flux's namespace deleted under living controllers: it goes once Flux's fin
   const { disasters, steps, healthy } = documentOf(ended)
   expect({ healthy, ids: disasters.map(({ id }) => id) }).toEqual({ healthy: true, ids: ['namespace-deleted'] })
   expect(steps.slice(0, 4).map(({ id }) => id)).toEqual(['instance-disabled', 'stop-controllers', 'finalizers', 'namespace-gone'])
-  expect(await uidsOf(crdOfKustomizations, far, ...workloads)).toEqual(kept)
-  expect((await there(far)).metadata.finalizers).toEqual(['finalizers.fluxcd.io'])
-  await remove(await there(far), ...(await Promise.all(workloads.slice(0, 2).map(there))))
-})
-
-test('four at once: the login gone, controllers deleted, the HelmRelease deleted, the FluxInstance stalled: logins first, Ready last', async () => {
-  await justChecked({ ...fluxKinds.helmRelease, namespace, name: 'flux-instance' })
-  await remove(
-    await there({ ...kinds.secret, namespace, name: 'flux-git' }),
-    await there({ ...fluxKinds.helmRelease, namespace, name: 'flux-instance' }),
-  )
-  await cluster.patch(instance, { spec: { distribution: { version: '9.9.9' } } })
-  await until(async () => JSON.stringify((await there(instance)).status).includes('BuildFailed'), instance)
-  await remove(...(await controllers()))
-  const ended = await lab.run('recover', ['--lab', '--yes', '--json', '--timeout', '2m'])
-  expect(ended.code, ended.stderr).toBe(0)
-  const { disasters, steps } = documentOf(ended)
-  const ids = ['controllers-deleted', 'git-credentials-gone', 'instance-release-deleted', 'instance-stalled']
-  expect(disasters.map(({ id }) => id)).toEqual(expect.arrayContaining(ids))
-  expect(steps.map(({ id }) => id)).toEqual([
-    'git-credentials',
-    'flux-instance',
-    'controllers',
-    'fetch',
-    'release-flux-instance',
-    'instance-ready',
-    'health',
-  ])
-})
-
-test('three at once: operator, source-controller and login gone: helm-controller lacks the chart, so the operator is installed', async () => {
-  const [sourceController] = (await controllers()).filter(({ metadata }) => metadata.name === 'source-controller')
-  await remove(
-    await there(operator),
-    ...(sourceController === undefined ? [] : [sourceController]),
-    await there({ ...kinds.secret, namespace, name: 'flux-git' }),
-  )
-  const ended = await lab.run('recover', ['--lab', '--yes', '--json', '--timeout', '2m'])
-  expect(ended.code, ended.stderr).toBe(0)
-  const { disasters, steps } = documentOf(ended)
-  expect(disasters.map(({ id }) => id)).toEqual(expect.arrayContaining(['operator-deleted', 'controllers-deleted', 'git-credentials-gone']))
-  expect(steps.slice(0, 4).map(({ id }) => id)).toEqual(['git-credentials', 'flux-operator', 'controllers', 'fetch'])
+  expect(await world.uidsOf(crdOfKustomizations, far, ...workloads)).toEqual(kept)
+  expect((await world.there(far)).metadata.finalizers).toEqual(['finalizers.fluxcd.io'])
+  await world.remove(await world.there(far), ...(await Promise.all(workloads.slice(0, 2).map(world.there))))
 })
 
 test("the FluxInstance's HelmRelease deleted: Git is asked to bring it back, and the FluxInstance stays the same", async () => {
-  const { uid } = (await there(instance)).metadata
-  await remove(await there({ ...fluxKinds.helmRelease, namespace, name: 'flux-instance' }))
-  const { ids, steps } = await recover()
+  const { uid } = (await world.there(instance)).metadata
+  await world.remove(await world.there({ ...fluxKinds.helmRelease, namespace, name: 'flux-instance' }))
+  const { ids, steps } = await world.recover()
   expect(ids).toContain('instance-release-deleted')
   expect(steps).toContain('release-flux-instance done')
-  expect((await there(instance)).metadata.uid).toBe(uid)
+  expect((await world.there(instance)).metadata.uid).toBe(uid)
 })
 
 test('the FluxInstance suspended, and a controller deleted meanwhile: both are reported, in the order of their remedies', async () => {
-  await cluster.patch(instance, { metadata: { annotations: { 'fluxcd.controlplane.io/reconcile': 'disabled' } } })
-  await remove(...(await controllers()).slice(0, 1))
+  await world.cluster.patch(instance, { metadata: { annotations: { 'fluxcd.controlplane.io/reconcile': 'disabled' } } })
+  await world.remove(...(await world.controllers()).slice(0, 1))
   // Suspended is what a person has decided, and --yes does not undo it.
   const blocked = await lab.run('recover', ['--lab', '--yes'])
   expect(blocked.code, blocked.stderr).toBe(3)
@@ -362,62 +213,47 @@ test('the FluxInstance suspended, and a controller deleted meanwhile: both are r
     /FluxInstance flux-system\/flux is suspended by flux-runbook \(this project's scripts\) since \S+: its operator neither installs nor repairs anything, and recover does not resume what a person has suspended; nothing was changed/,
   )
   expect(blocked.stderr).toContain('npx zx scripts/recover.ts --lab --context lab-infra --resume-suspended FluxInstance/flux-system/flux')
-  const { ids, steps } = await recover('--resume-suspended', 'FluxInstance/flux-system/flux')
+  const { ids, steps } = await world.recover('--resume-suspended', 'FluxInstance/flux-system/flux')
   expect(ids.slice(0, 2)).toEqual(['instance-suspended', 'controllers-deleted'])
   expect(steps[0]).toBe('resume-instance done')
 })
 
 test('the FluxInstance stalled by a change by hand: it is restored as in Git', async () => {
-  await justChecked({ ...fluxKinds.helmRelease, namespace, name: 'flux-instance' })
-  await cluster.patch(instance, { spec: { distribution: { version: '9.9.9' } } })
-  await until(async () => JSON.stringify((await there(instance)).status).includes('BuildFailed'), instance)
-  const { ids, steps } = await recover()
+  await world.justChecked({ ...fluxKinds.helmRelease, namespace, name: 'flux-instance' })
+  await world.cluster.patch(instance, { spec: { distribution: { version: '9.9.9' } } })
+  await world.until(async () => JSON.stringify((await world.there(instance)).status).includes('BuildFailed'), instance)
+  const { ids, steps } = await world.recover()
   expect(ids).toContain('instance-stalled')
   expect(steps[0]).toBe('flux-instance done')
 })
 
-test('an upgrade that cannot run, met before that shows: it is waited for until it does, and rolled back', async () => {
-  await lab.setFault('image=source-controller:v1.9.4')
-  await lab.setFault('partition=flux-operator') // which would show it in seconds
-  onTestFinished(() => lab.clearFaults())
-  await lab.change('kubernetes/clusters/infra/settings.yaml', (text) => text.replace('flux_version: "2.9.5"', 'flux_version: "2.9.4"'))
-  await ask(source)
-  await until(async () => JSON.stringify((await there(instance)).spec).includes('"version":"2.9.4"'), instance)
-  const recovering = lab.start('recover', ['--lab', '--yes', '--json'])
-  await recovering.said('◎ Flux is being upgraded from 2.9.5 to 2.9.4: waiting until it runs or fails')
-  await lab.clearFaults('partition')
-  const ended = await recovering.ended
-  expect(ended.code, ended.stderr).toBe(0)
-  expect(documentOf(ended)).toMatchObject({ healthy: true, disasters: [{ id: 'upgrade-broken' }] })
-})
-
 test("Flux's login for Git wrong, then gone: it is given the right one from the settings", async () => {
   const secret: Ref = { ...kinds.secret, namespace, name: 'flux-git' }
-  await cluster.patch(secret, { data: { password: Buffer.from('not the right one').toString('base64') } })
-  await ask(source)
-  await until(async () => JSON.stringify((await there(source)).status).includes('"status":"False","type":"Ready"'), source)
-  const wrong = await recover()
+  await world.cluster.patch(secret, { data: { password: Buffer.from('not the right one').toString('base64') } })
+  await world.ask(source)
+  await world.until(async () => JSON.stringify((await world.there(source)).status).includes('"status":"False","type":"Ready"'), source)
+  const wrong = await world.recover()
   expect(wrong.ids[0]).toBe('git-credentials-wrong')
   expect(wrong.steps.slice(0, 2)).toEqual(['git-credentials done', 'fetch done'])
-  await remove(await there(secret))
-  expect((await recover()).ids[0]).toBe('git-credentials-gone')
+  await world.remove(await world.there(secret))
+  expect((await world.recover()).ids[0]).toBe('git-credentials-gone')
 })
 
 test('a loop is suspended, waited for until Git is fixed, and resumed; a commit that does not fix it is not taken for one', async () => {
   await lab.change('tug/one/tug.yaml', () => tug('one'))
   await lab.change('tug/two/tug.yaml', () => tug('two'))
-  await ask(source)
-  await until(async () => JSON.stringify((await there(source)).status).includes('"Ready"'), source)
-  for (const side of ['one', 'two']) await cluster.apply(parseObject(kustomization(`tug-${side}`, `./tug/${side}`)))
+  await world.ask(source)
+  await world.until(async () => JSON.stringify((await world.there(source)).status).includes('"Ready"'), source)
+  for (const side of ['one', 'two']) await world.cluster.apply(parseObject(kustomization(`tug-${side}`, `./tug/${side}`)))
   const loops = async (): Promise<number> => (await lab.run('health-check', ['--lab', '--only', 'loop'])).code
   await expect.poll(loops, { timeout: 120_000, interval: 3_000 }).toBe(1)
   const recovering = lab.start('recover', ['--lab', '--yes', '--json'])
   await recovering.said('a commit that leaves ConfigMap flux-system/tug to one of')
   await lab.change('note.txt', () => 'of something else\n')
-  await ask(source)
+  await world.ask(source)
   await recovering.said(/and they still change it: suspended again, waiting for a commit that leaves ConfigMap flux-system\/tug to one of/)
   await lab.change('tug/two/tug.yaml', () => tug('two').replace('name: tug', 'name: tug-two'))
-  await ask(source)
+  await world.ask(source)
   const ended = await recovering.ended
   expect(ended.code, ended.stderr).toBe(0)
   const { disasters, steps } = documentOf(ended)
@@ -426,7 +262,7 @@ test('a loop is suspended, waited for until Git is fixed, and resumed; a commit 
 })
 
 test('what is not a disaster with a name is reported with each next command, and nothing is changed: exit 3', async () => {
-  await cluster.apply(
+  await world.cluster.apply(
     parseObject({
       ...fluxKinds.helmRelease,
       metadata: { namespace, name: 'lost' },
@@ -443,8 +279,8 @@ test('what is not a disaster with a name is reported with each next command, and
 async function fetched(): Promise<void> {
   const { git } = await lab.access()
   const [head = ''] = execFileSync('git', ['ls-remote', git.anonymousUrl, 'refs/heads/main'], { encoding: 'utf8' }).split('\t')
-  await ask(source)
-  await until(async () => JSON.stringify((await there(source)).status).includes(head), source)
+  await world.ask(source)
+  await world.until(async () => JSON.stringify((await world.there(source)).status).includes(head), source)
 }
 
 function kustomization(name: string, path: string): object {

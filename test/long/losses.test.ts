@@ -44,7 +44,7 @@ async function remove(ref: Ref): Promise<void> {
 async function verifyRecovered(): Promise<void> {
   const again = await lab.run('recover', [...consents, '--fresh'])
   expect(again.code, again.stderr).toBe(0)
-  expect(documentOf(again)).toMatchObject({ outcome: 'unchanged' })
+  expect(documentOf(again)).toMatchObject({ outcome: 'unchanged', healthy: true })
   expect((await cluster.get(deployed))?.metadata.uid).toBe(uid)
 }
 
@@ -84,6 +84,21 @@ test('the namespace deleted, and recover called twice at once: one does it, the 
   // On a slow machine the second may begin when the first has ended, and finds nothing to do.
   const isRight = codes[0] === 0 && (codes[1] === 4 || both.some(({ stdout }) => stdout.includes('"outcome": "unchanged"')))
   expect(isRight, both.map(({ stderr }) => stderr).join('\n')).toBe(true)
+  await verifyRecovered()
+})
+
+test('the namespace deleted, recover killed with -9 in the middle, and two at once after that: it ends as one undisturbed', async () => {
+  await remove({ ...kinds.namespace, name: namespace })
+  const killed = lab.start('recover', consents)
+  await killed.said("✔ Remove Flux's finalizers from its objects in the namespace flux-system")
+  killed.kill('SIGKILL')
+  await killed.ended
+  const both = await Promise.all([lab.run('recover', [...consents, '--resume']), lab.run('recover', [...consents, '--resume'])])
+  // The other finds the lock held; on a slow machine it may begin when the first has ended, and finds nothing to resume.
+  const codes = both.map(({ code }) => code).sort((one, other) => one - other)
+  const said = both.map(({ stderr }) => stderr).join('\n')
+  expect(codes[0], said).toBe(0)
+  expect([0, 2, 4], said).toContain(codes[1])
   await verifyRecovered()
 })
 
