@@ -8,6 +8,8 @@ import { bootstrapInfra, script, startLab, type TestLab } from './harness.ts'
 
 const namespace = 'flux-system'
 export const instance: Ref = { ...fluxKinds.fluxInstance, namespace, name: 'flux' }
+/** Applied by hand, in an API version that Flux 2.8 removes. */
+export const byHand: Ref = { ...fluxKinds.gitRepository, namespace, name: 'old-hand' }
 
 /** A lab whose clusters run Flux 2.7.0, the infra one with a workload of its own; 2.9.5, two minor versions on, is there too. */
 export async function startMinorLab(clusters: readonly string[]): Promise<TestLab> {
@@ -47,6 +49,25 @@ export async function uids(cluster: Cluster, ...more: readonly Ref[]): Promise<(
     ...more,
   ]
   return Promise.all(refs.map(async (ref) => (await cluster.get(ref))?.metadata.uid))
+}
+
+/** A GitRepository in an API version that Flux 2.8 removes. */
+export async function oldObject(lab: TestLab, name: string): Promise<object> {
+  const { git } = await lab.access()
+  return {
+    apiVersion: 'source.toolkit.fluxcd.io/v1beta2',
+    kind: 'GitRepository',
+    metadata: { name, namespace },
+    spec: { interval: '10m', url: git.anonymousUrl, ref: { branch: 'main' } },
+  }
+}
+
+/** Waits until the cluster has the GitRepository, and everything that Flux applies is Ready. */
+export async function settled(lab: TestLab, name: string): Promise<void> {
+  const wait = ['--namespace', namespace, 'wait', '--timeout=90s']
+  await lab.kubectl(...wait, '--for=create', `gitrepositories.source.toolkit.fluxcd.io/${name}`)
+  await lab.kubectl(...wait, '--for=condition=Ready', '--all', 'gitrepositories.source.toolkit.fluxcd.io')
+  await lab.kubectl(...wait, '--for=condition=Ready', '--all', 'kustomizations.kustomize.toolkit.fluxcd.io')
 }
 
 const workload = `apiVersion: apps/v1

@@ -5,7 +5,7 @@ import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
 import { documentOf, untilRunning } from './harness.ts'
 import { expectRolledBack, type OlderLab, oldTags, startOlderLab, tags, unready, wanted as upgrade } from './older-flux.ts'
 
-// An upgrade that does not start rolls back by itself, whatever else fails meanwhile.
+// An upgrade that does not start rolls back by itself, whatever else fails meanwhile; test/long/upgrade-rollback.test.ts has more ways.
 let lab: OlderLab
 /** What is to fail in the rollout must get there. */
 const wanted = [...upgrade, '--no-image-check']
@@ -17,23 +17,6 @@ afterAll(() => lab.close())
 beforeEach(async () => {
   await lab.reset('old')
   await untilRunning(lab)
-})
-
-test('rolls back at once from an image that does not exist, killed on the way forth and on the rollback', async () => {
-  await lab.setFault('image=source-controller:v1.9.5')
-  const first = lab.start('upgrade', wanted)
-  await first.said(/source-controller v1\.9\.4 → v1\.9\.5 0\/1: (ErrImagePull|ImagePullBackOff)/)
-  first.kill('SIGKILL')
-  await first.ended
-  // Not at --timeout, which is ten minutes.
-  const second = lab.start('upgrade', [...wanted, '--resume'])
-  await second.said(
-    /^✗ Deployment flux-system\/source-controller cannot run: there is no image \S+\/source-controller:v1\.9\.5\S* \(failed/m,
-  )
-  await second.said('◎ Roll Flux back to 2.9.4')
-  second.kill('SIGKILL')
-  await second.ended
-  await expectRolledBack(lab, await lab.run('upgrade', [...wanted, '--timeout', '90s', '--resume']))
 })
 
 test('rolls back from a controller that crashes, though the API is gone for 20 seconds meanwhile', async () => {

@@ -17,6 +17,23 @@ beforeEach(async () => {
   await untilRunning(lab)
 })
 
+test('rolls back at once from an image that does not exist, killed on the way forth and on the rollback', async () => {
+  await lab.setFault('image=source-controller:v1.9.5')
+  const first = lab.start('upgrade', wanted)
+  await first.said(/source-controller v1\.9\.4 → v1\.9\.5 0\/1: (ErrImagePull|ImagePullBackOff)/)
+  first.kill('SIGKILL')
+  await first.ended
+  // Not at --timeout, which is ten minutes.
+  const second = lab.start('upgrade', [...wanted, '--resume'])
+  await second.said(
+    /^✗ Deployment flux-system\/source-controller cannot run: there is no image \S+\/source-controller:v1\.9\.5\S* \(failed/m,
+  )
+  await second.said('◎ Roll Flux back to 2.9.4')
+  second.kill('SIGKILL')
+  await second.ended
+  await expectRolledBack(lab, await lab.run('upgrade', [...wanted, '--timeout', '90s', '--resume']))
+})
+
 test('rolls back while the registry is down, by the manifests inside the operator', async () => {
   const running = lab.start('upgrade', [...wanted, '--timeout', '45s'])
   await running.said('◎ Change the version in Git')
