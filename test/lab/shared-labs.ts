@@ -75,15 +75,18 @@ export async function openSharedLab(clusters: readonly string[], olderFlux: read
   return { home, release }
 }
 
+/** The snapshot of a lab with nothing on these clusters, which every lab of these tests has. */
+export const emptySnapshot = (...clusters: readonly string[]): string => `empty-${clusters.join('-')}`
+
 async function emptyLab(home: string, clusters: readonly string[], olderFlux: readonly string[]): Promise<void> {
   const { console } = recordingConsole()
   const [first = ''] = clusters
   await bringUp([first], console, undefined, { olderFlux })
-  const alone = `empty-${first}`
+  const alone = emptySnapshot(first)
   if (existsSync(join(home, 'snapshots', alone))) await reset(home, alone)
   else await keep(home, alone)
   if (clusters.length === 1) return
-  const all = `empty-${clusters.join('-')}`
+  const all = emptySnapshot(...clusters)
   if (existsSync(join(home, 'snapshots', all))) return reset(home, all)
   await bringUp(clusters, console)
   await keep(home, all)

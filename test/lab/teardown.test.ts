@@ -7,7 +7,7 @@ import { generateX25519Identity } from 'age-encryption'
 import * as v from 'valibot'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import type { Cluster } from '../../lib/kubernetes/client.ts'
-import { kinds, type KubeObject, type Ref, refOf } from '../../lib/kubernetes/objects.ts'
+import { kinds, type Ref, refOf } from '../../lib/kubernetes/objects.ts'
 import { fluxKinds } from '../../lib/flux/kinds.ts'
 import { shippedRole } from '../../lib/preflight/rights.ts'
 import { projectRoot } from '../../lib/base/paths.ts'
@@ -17,26 +17,23 @@ import { ensureOperatorStopped } from '../../lib/commands/teardown/steps/stop-co
 import { readTeardownState } from '../../lib/commands/teardown/state.ts'
 import { takeFingerprint } from '../../lib/continuity/fingerprint.ts'
 import { parseObjects } from '../../lib/kubernetes/manifest.ts'
-import { bootstrappedLab, documentOf, type Ended, startLab, type TestLab } from './harness.ts'
+import { bootstrappedLab, documentOf, type Ended, type TestLab } from './harness.ts'
 import { recordingConsole } from '../recording-console.ts'
 import { stateOfFlux } from './flux-state.ts'
+import { emptySnapshot } from './shared-labs.ts'
+import { deployment, everything, fluxControllers, namespace, remove, removeDeployments, verifyTornDown } from './torn-down.ts'
 import { deployWorkloads, makeFluxObjects, shop, untilDeployed } from './workloads.ts'
 
-const namespace = 'flux-system'
-const everything = ['--lab', '--yes', '--destroy=lab-infra']
+// Other ways to begin, and to be stopped, are in test/long/teardown.test.ts and test/long/teardown-endings.test.ts.
 let lab: TestLab
 let cluster: Cluster
 
 beforeAll(async () => {
-  lab = await startLab(['infra'])
-  await lab.snapshot('empty')
   lab = await bootstrappedLab()
   await lab.snapshot('bootstrapped')
   cluster = await lab.cluster('lab-infra')
   await deployWorkloads(lab, cluster)
   await makeFluxObjects(cluster, 20, 50)
-  await lab.snapshot('good')
-  cluster = await lab.cluster('lab-infra')
 })
 afterAll(() => lab.close())
 
@@ -61,40 +58,6 @@ async function alive(): Promise<string[]> {
 async function teardown(...flags: string[]): Promise<Ended> {
   return lab.run('teardown', [...everything, '--json', ...flags])
 }
-
-async function verifyTornDown(ended: Ended): Promise<void> {
-  expect(ended, ended.stderr).toMatchObject({ code: 0 })
-  expect(documentOf(ended)).toMatchObject({ outcome: 'done', residue: [], survival: { changed: 0, missing: 0 } })
-  expect(await lab.kubectl('get', 'crd', '--output', 'name')).not.toContain('fluxcd')
-  expect(await lab.kubectl('get', 'namespaces', '--output', 'name')).not.toContain(`namespace/${namespace}`)
-  const roles = await lab.kubectl('get', 'clusterroles,clusterrolebindings', '--output', 'name')
-  expect(roles.split('\n').filter((name) => name.includes('flux') && !name.endsWith(`/${shippedRole.name}`))).toEqual([])
-}
-
-const deployment = (name: string): Ref => ({ ...kinds.deployment, namespace, name })
-
-async function remove(ref: Ref): Promise<void> {
-  const uid = (await cluster.get(ref))?.metadata.uid
-  if (uid !== undefined) await cluster.remove(ref, { uid })
-}
-
-/**
- * Deletes Deployments and waits until their pods have gone: at once, as with their node, for helm-controller would take ten minutes to end
- * where it waits for a source that is gone.
- */
-async function removeDeployments(...names: string[]): Promise<void> {
-  for (const name of names) await remove(deployment(name))
-  const killed = async (): Promise<KubeObject[]> => {
-    const pods = (await cluster.list(kinds.pod, { namespace })).filter(({ metadata }) =>
-      names.some((name) => metadata.name.startsWith(name)),
-    )
-    for (const pod of pods) await cluster.remove(refOf(pod), { uid: pod.metadata.uid ?? '', graceSeconds: 1 })
-    return pods
-  }
-  await expect.poll(killed, { timeout: 60_000 }).toEqual([])
-}
-
-const fluxControllers = ['source-controller', 'kustomize-controller', 'helm-controller', 'notification-controller']
 
 describe('a Flux with a thousand objects and two hundred workloads', () => {
   test('without the name typed, or with another, nothing is changed: exit 2 that says which flag', async () => {
@@ -134,7 +97,7 @@ describe('a Flux with a thousand objects and two hundred workloads', () => {
     expect(await stateOfFlux(cluster)).toEqual(before)
     await cluster.patch(owned, { metadata: { ownerReferences: null } })
     await cluster.patch(held, { metadata: { finalizers: ['finalizers.fluxcd.io'] } })
-    await remove(claim)
+    await remove(cluster, claim)
   })
 
   test('Ctrl-C before the point of no return leaves all as it was', async () => {
@@ -146,30 +109,14 @@ describe('a Flux with a thousand objects and two hundred workloads', () => {
     expect(ended.code, ended.stderr).toBe(130)
     expect(ended.stderr).toContain('stopped; everything is as it was')
     expect(await stateOfFlux(cluster)).toEqual(before)
-  })
-
-  test('and so does a terminal that closes, with nobody left to tell', async () => {
-    const before = await stateOfFlux(cluster)
-    // The run before was restored, and is closed: nothing of it is left to be resumed.
-    const running = lab.start('teardown', [...everything, '--json'])
-    await running.said("✔ Stop Flux's controllers")
-    running.hangUp()
-    running.kill('SIGHUP')
-    running.kill('SIGHUP') // by the kernel and by the shell
-    const ended = await running.ended
-    expect(ended.code).toBe(130)
-    expect(documentOf(ended)).toMatchObject({ outcome: 'cancelled', error: { message: 'stopped; everything is as it was' } })
-    expect(await stateOfFlux(cluster)).toEqual(before)
     expect(await cluster.get({ ...kinds.lease, namespace: 'kube-system', name: 'flux-runbook' })).toBeUndefined()
-    const healthy = await lab.run('bootstrap', ['--lab', '--dry-run', '--json'])
-    expect(documentOf(healthy)).toMatchObject({ outcome: 'unchanged' })
   })
 
   test('is removed with everything alive, and kubectl from outside agrees; then bootstrap adopts it all', async () => {
     rmSync(join(lab.home, 'runs'), { recursive: true, force: true })
     const [before, released] = [await alive(), await revisions()]
     const torn = await teardown()
-    await verifyTornDown(torn)
+    await verifyTornDown(lab, torn)
     expect(await alive()).toEqual(before)
     const { survival } = v.parse(v.object({ survival: v.object({ checked: v.number() }) }), documentOf(torn))
     expect(survival.checked).toBeGreaterThan(180)
@@ -191,7 +138,7 @@ describe('a Flux with a thousand objects and two hundred workloads', () => {
 
   test('a Deployment that someone deletes between the check and its stop is not a failure', async () => {
     const patch: Cluster['patch'] = async (ref, ...rest) => {
-      await remove(ref)
+      await remove(cluster, ref)
       return cluster.patch(ref, ...rest)
     }
     let notes: Readonly<Record<string, unknown>> = {}
@@ -226,12 +173,12 @@ describe('a start that is half broken', () => {
     const view: Ref = { ...role, name: 'flux-view-flux-system' }
     // helm-controller would bring it back within a minute.
     await cluster.patch(deployment('helm-controller'), { spec: { replicas: 0 } })
-    await removeDeployments('flux-operator')
+    await removeDeployments(cluster, 'flux-operator')
     const running = lab.start('teardown', [...everything, '--json', '--fresh'])
     await running.said('✔ Capture what Flux needs')
     // As by an operator whose last reconciliation came after the teardown's first check.
     const { rules } = v.parse(v.looseObject({ rules: v.unknown() }), await cluster.get(view))
-    await remove(view)
+    await remove(cluster, view)
     await cluster.apply(manifestOf(view, { rules }))
     await lab.setFault('api-down')
     await pause(20_000)
@@ -241,13 +188,13 @@ describe('a start that is half broken', () => {
     expect(ended.stderr).toContain('CustomResourceDefinition things.contrib.fluxcd.io')
     expect(await cluster.get(role)).toBeDefined()
     expect(await cluster.get(refOf(contrib))).toBeDefined()
-    await remove(refOf(contrib))
-    await verifyTornDown(ended)
+    await remove(cluster, refOf(contrib))
+    await verifyTornDown(lab, ended)
   })
 
   test('the controllers gone, and someone else in the namespace: --keep-namespace takes only what is Flux’s', async () => {
     await cluster.patch(deployment('flux-operator'), { spec: { replicas: 0 } })
-    await removeDeployments(...fluxControllers)
+    await removeDeployments(cluster, ...fluxControllers)
     const mine: Ref = { ...kinds.configMap, namespace, name: 'mine' }
     await cluster.apply(manifestOf(mine, { data: { kept: 'yes' } }))
     const ended = await teardown('--keep-namespace')
@@ -265,24 +212,6 @@ describe('a start that is half broken', () => {
       ),
     ).toBe('serviceaccount/default\n')
     expect(await lab.kubectl('get', 'crd', '--output', 'name')).not.toContain('fluxcd')
-  })
-
-  test('the namespace stuck Terminating on a FluxInstance, and CustomResourceDefinitions too', async () => {
-    await removeDeployments('flux-operator', ...fluxControllers)
-    await remove({ ...kinds.crd, name: 'kustomizations.kustomize.toolkit.fluxcd.io' })
-    await remove({ ...kinds.namespace, name: namespace })
-    const isStuck = async (): Promise<string> => JSON.stringify(await cluster.get({ ...kinds.namespace, name: namespace }))
-    await expect.poll(isStuck, { timeout: 60_000 }).toContain('fluxcd.controlplane.io/finalizer')
-    await verifyTornDown(await teardown())
-  })
-
-  test('after flux uninstall, which said that it had finished', async () => {
-    const { bin, kubeconfig } = await lab.access()
-    execFileSync(join(bin, 'flux'), ['uninstall', '--silent', '--context=lab-infra'], {
-      env: { KUBECONFIG: kubeconfig, HOME: lab.home },
-      stdio: 'pipe',
-    })
-    await verifyTornDown(await teardown())
   })
 
   test('someone who may not delete CustomResourceDefinitions is asked so; with the role that the project ships, it works', async () => {
@@ -303,11 +232,11 @@ describe('a start that is half broken', () => {
     expect(refused.stderr).toContain('     delete customresourcedefinitions.apiextensions.k8s.io\n')
     expect(await stateOfFlux(cluster)).toEqual(before)
     await cluster.apply(manifestOf(role, { rules }))
-    await verifyTornDown(await asJane())
+    await verifyTornDown(lab, await asJane())
   })
 
   test('Flux installed by its CLI; stopped past the point of no return, it says what is left; a second teardown finds nothing to do', async () => {
-    await reset('empty')
+    await reset(emptySnapshot('infra'))
     const { bin, kubeconfig } = await lab.access()
     const components = '--components=source-controller,kustomize-controller,helm-controller,notification-controller'
     execFileSync(join(bin, 'flux'), ['install', '--context=lab-infra', components], {
@@ -327,7 +256,7 @@ describe('a start that is half broken', () => {
       /^⚠ the run (\S+-teardown) was interrupted past its point of no return, so it can only be resumed; its capture is \S+capture\.age\n\s+→ npx zx scripts\/teardown\.ts --lab --context lab-infra --resume \1\n/m,
     )
     expect(health.stdout).toMatch(/^Health of lab-infra /m)
-    await verifyTornDown(await teardown('--resume'))
+    await verifyTornDown(lab, await teardown('--resume'))
     expect(documentOf(await teardown())).toMatchObject({ outcome: 'unchanged', exitCode: 0, residue: [] })
   })
 })
