@@ -1,59 +1,25 @@
-import { execFile, execFileSync } from 'node:child_process'
-import { dirname, join } from 'node:path'
+import { execFile } from 'node:child_process'
+import { join } from 'node:path'
 import { promisify } from 'node:util'
 import * as v from 'valibot'
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest'
 import type { Cluster } from '../../lib/kubernetes/client.ts'
-import { type Kind, kinds, nameOf, type Ref, refOf } from '../../lib/kubernetes/objects.ts'
+import { kinds, nameOf, type Ref } from '../../lib/kubernetes/objects.ts'
 import { fluxKinds } from '../../lib/flux/kinds.ts'
-import { deploymentReadiness } from '../../lib/kubernetes/readiness.ts'
-import { onChange } from '../../lib/kubernetes/watch.ts'
 import { foreignManagers } from '../../lib/commands/bootstrap/steps/verify-flux.ts'
 import { documentOf, startLab, type TestLab } from './harness.ts'
+import { greet, greetingRef, isAvailable, until, useHelm3, versions } from './self-managed.ts'
+import { emptySnapshot } from './shared-labs.ts'
 
 const namespace = 'flux-system'
 let lab: TestLab
 let infra: Cluster
-let apps: Cluster
 
 beforeAll(async () => {
-  lab = await startLab(['infra', 'apps'])
-  await lab.snapshot('empty')
+  lab = await startLab(['infra'])
   infra = await lab.cluster('lab-infra')
-  apps = await lab.cluster('lab-apps')
 })
 afterAll(() => lab.close())
-
-/** Waits on a watch until it is so, never longer than `patience`. */
-async function until(cluster: Cluster, kind: Kind, isSo: () => Promise<boolean>): Promise<void> {
-  const deadline = Date.now() + patience
-  const changes = onChange(cluster, [{ kind, query: {} }])
-  try {
-    while (!(await isSo())) {
-      if (Date.now() > deadline) throw new Error(`${kind.kind}: not so after ${patience / 1000} s`)
-      await changes.next(2000)
-    }
-  } finally {
-    changes.stop()
-  }
-}
-/** What repairs itself does so within two minutes on a quiet machine. */
-const patience = 360_000
-
-/** What a bootstrap could have made, changed or written to; what the controllers do meanwhile is theirs: statuses, their own applies. */
-async function versions(cluster: Cluster): Promise<string[]> {
-  const watched = [kinds.namespace, kinds.secret, kinds.configMap, kinds.serviceAccount, kinds.crd, kinds.deployment]
-  const lists = await Promise.all(watched.map((kind) => cluster.list(kind)))
-  return lists.flat().map((object) => {
-    const { uid, generation, managedFields } = object.metadata
-    const written = managedFields.filter(({ manager }) => manager === 'flux-runbook').map(({ time }) => String(time))
-    return `${nameOf(refOf(object))} ${uid} ${generation} ${written.join(' ')}`
-  })
-}
-
-async function isAvailable(cluster: Cluster, name: string): Promise<boolean> {
-  return (await deploymentReadiness(cluster, { ...kinds.deployment, namespace, name })).is === 'ready'
-}
 
 describe('without consent or with what is wrong, nothing is changed', () => {
   const nothing = async (): Promise<void> => {
@@ -184,60 +150,17 @@ describe('on an empty cluster', () => {
     expect(await foreignManagers(infra, namespace)).toEqual([])
   })
 
-  test('helm 3, which prints what it pulled on stderr, bootstraps a cluster, and a second run changes nothing', async () => {
-    const { helm: own } = await lab.access()
-    onTestFinished(async () => {
-      await lab.run('lab', ['up', '--helm', '4'])
-      expect((await lab.access()).helm).toBe(own)
-    })
-    expect((await lab.run('lab', ['up', '--clusters', 'infra,apps', '--helm', '3'])).code).toBe(0)
-    const { helm } = await lab.access()
-    expect(execFileSync(helm, ['version', '--template', '{{.Version}}'], { encoding: 'utf8' })).toMatch(/^v3\.18\./)
-    const path = `export PATH=${dirname(helm)}:`
-    expect((await lab.run('lab', ['env'])).stdout).toContain(path)
-
-    const ended = await lab.run('bootstrap', ['--lab', '--context', 'lab-apps', '--yes', '--json'])
-    expect(ended.stderr).toContain('Flux v2.9.5 manages itself on lab-apps')
-    expect(ended.code).toBe(0)
-    expect(documentOf(ended)).toMatchObject({ context: 'lab-apps', outcome: 'done' })
-    const before = await versions(apps)
-    const again = await lab.run('bootstrap', ['--lab', '--context', 'lab-apps', '--yes', '--json'])
-    expect(documentOf(again)).toMatchObject({ context: 'lab-apps', outcome: 'unchanged', exitCode: 0 })
-    expect(await versions(apps)).toEqual(before)
+  test('helm 3, which prints what it pulled on stderr, finds nothing to do where helm 4 has bootstrapped', async () => {
+    onTestFinished(await useHelm3(lab))
+    const before = await versions(infra)
+    const again = await lab.run('bootstrap', ['--lab', '--yes', '--json'])
+    expect(documentOf(again), again.stderr).toMatchObject({ outcome: 'unchanged', exitCode: 0 })
+    expect(await versions(infra)).toEqual(before)
   })
 
   test('a commit below the path of a cluster reaches that cluster by Flux alone', async () => {
-    await lab.change('kubernetes/clusters/apps/greeting.yaml', () => greeting)
-    await lab.change('kubernetes/clusters/apps/kustomization.yaml', (text) => `${text.trimEnd()}\n  - greeting.yaml\n`)
-    const ref = { ...kinds.configMap, namespace, name: 'greeting' }
-    await until(apps, kinds.configMap, async () => (await apps.get(ref)) !== undefined)
-    expect(await infra.get(ref)).toBeUndefined()
-  })
-
-  test('where helm-controller is asked to add no digest to the version of a chart, bootstrap adds none either', async () => {
-    await lab.change('kubernetes/infrastructure/gitops/flux-instance/base/helmrelease.yaml', (text) =>
-      text.replace(
-        '        patches:\n          - target:\n              kind: Deployment\n',
-        (whole) => `        patches:\n${noDigest}${whole.replace(/^.*\n/, '')}`,
-      ),
-    )
-    const requestedAt = { metadata: { annotations: { 'reconcile.fluxcd.io/requestedAt': new Date().toISOString() } } }
-    const charts = [
-      [{ ...kinds.deployment, namespace, name: 'flux-operator' }, 'flux-operator-0.59.0'],
-      [{ ...fluxKinds.fluxInstance, namespace, name: 'flux' }, 'flux-instance-0.59.0'],
-    ] as const
-    // Both clusters follow what was changed: the tests after this one see them at the head of Git.
-    for (const cluster of [infra, apps]) {
-      await cluster.patch({ ...fluxKinds.gitRepository, namespace, name: namespace }, requestedAt)
-      const released = async (ref: Ref): Promise<unknown> => (await cluster.get(ref))?.metadata.labels['helm.sh/chart']
-      await until(cluster, kinds.deployment, async () => {
-        for (const [ref, chart] of charts) if ((await released(ref)) !== chart) return false
-        return (await isAvailable(cluster, 'flux-operator')) && isAvailable(cluster, 'helm-controller')
-      })
-    }
-    const ended = await lab.run('bootstrap', ['--lab', '--context', 'lab-apps', '--yes', '--json'])
-    expect(ended.code, ended.stderr).toBe(0)
-    expect(documentOf(ended)).toMatchObject({ context: 'lab-apps', outcome: 'unchanged' })
+    await greet(lab, 'infra')
+    await until(infra, kinds.configMap, async () => (await infra.get(greetingRef)) !== undefined)
   })
 
   test('a deleted controller comes back by the operator alone', async () => {
@@ -256,7 +179,7 @@ describe('on an empty cluster', () => {
 
 describe('the older way', () => {
   test('--via flux ends in the same place: Git brings the operator, which adopts what is there', async () => {
-    await lab.reset('empty')
+    await lab.reset(emptySnapshot('infra'))
     const ended = await lab.run('bootstrap', ['--lab', '--via', 'flux', '--yes', '--json'])
     expect(ended.stderr).toContain('Flux v2.9.5 manages itself on lab-infra')
     expect(ended.code).toBe(0)
@@ -272,22 +195,6 @@ describe('the older way', () => {
 const containersSchema = v.object({
   spec: v.object({ template: v.object({ spec: v.object({ containers: v.array(v.object({ resources: v.unknown() })) }) }) }),
 })
-
-const noDigest = `          - target: { kind: Deployment, name: helm-controller }
-            patch: |
-              - op: add
-                path: /spec/template/spec/containers/0/args/-
-                value: --feature-gates=DisableChartDigestTracking=true
-`
-
-const greeting = `apiVersion: v1
-kind: ConfigMap
-metadata:
-  name: greeting
-  namespace: flux-system
-data:
-  hello: world
-`
 
 async function remove(cluster: Cluster, ref: Ref): Promise<void> {
   const uid = (await cluster.get(ref))?.metadata.uid

@@ -8,7 +8,7 @@ import { fluxKinds } from '../../lib/flux/kinds.ts'
 import { bootstrapping } from './ended-commands.ts'
 import { endEach, stepsOf, threeByChance } from './endings.ts'
 import { documentOf, type Ended, startLab, type TestLab } from './harness.ts'
-import { killBootstrap, lease, verifyAsUndisturbed } from './killed-bootstrap.ts'
+import { lease, verifyAsUndisturbed } from './killed-bootstrap.ts'
 
 const namespace = 'flux-system'
 let lab: TestLab
@@ -25,12 +25,8 @@ beforeEach(async () => {
   cluster = await lab.cluster('lab-infra')
 })
 
+// test/long/bootstrap-kills.test.ts and test/long/bootstrap-endings.test.ts do it at every step.
 describe('a bootstrap that is interrupted', () => {
-  test('by kill -9, inside a step and between two, continues every time and ends like an undisturbed one', async () => {
-    await killBootstrap(lab, ['◎ Install flux-operator', '✔ Install flux-operator', '✔ Follow Git'])
-    await verifyAsUndisturbed(lab, cluster)
-  })
-
   test('by endings that nobody asks for, at three steps by seed, comes to the same end, and never writes without the lock', async () => {
     const command = bootstrapping(lab, () => lab.cluster('lab-infra'))
     await command.begin()
@@ -141,6 +137,9 @@ describe('the lock', () => {
     killed.kill('SIGKILL')
     await killed.ended
     const [known] = runs()
+    const undecided = await lab.run('bootstrap', ['--lab', '--yes'])
+    expect(undecided.code).toBe(2)
+    expect(undecided.stderr).toContain('→ to resume it: npx zx scripts/bootstrap.ts --lab --yes --resume\n')
 
     const late = lab.start('bootstrap', ['--lab', '--yes', '--fresh'])
     await expect.poll(runs, { timeout: 60_000, interval: 50 }).toHaveLength(2)
