@@ -74,7 +74,23 @@ test('a version that nothing in Git says is not changed', async () => {
   )
 })
 
-test.each(probesOf(kind))('the probe %s turns when its thing is broken, and no other', (id) => checkProbe(world, kind, id))
+/** Those that health.test.ts breaks, on a Flux of the operator. */
+const broken = [
+  'api',
+  'controllers',
+  'crds',
+  'sources',
+  'revision',
+  'kustomizations',
+  'helmreleases',
+  'loop',
+  'secrets',
+  'network-policies',
+  'alerts',
+]
+test.each(probesOf(kind).filter((id) => !broken.includes(id)))('the probe %s turns when its thing is broken, and no other', (id) =>
+  checkProbe(world, kind, id),
+)
 
 test('a controller that is gone is unhealthy, and the flux CLI recreates it', async () => {
   await lab.kubectl('--namespace', 'flux-system', 'delete', 'deployment', 'helm-controller')

@@ -416,26 +416,6 @@ test('loop: two Kustomizations that pull one object to and fro, recognised by it
     await remove(event)
 })
 
-test('loop: what flux reconcile asks is removed by the operator each time, which is none', async () => {
-  const events = (): Promise<string> => lab.kubectl('events', `--namespace=${namespace}`, '--for=fluxinstance/flux')
-  // An apply that the next request interrupts is not reported.
-  while (!/\(x4 over .* Flux v.* updated\nGitRepository\/flux-system\/flux-system configured/.test(await events())) {
-    // As `flux reconcile source git` does, but that it waits.
-    const annotation = `reconcile.fluxcd.io/requestedAt=${new Date().toISOString()}`
-    await lab.kubectl(
-      'annotate',
-      '--overwrite',
-      '--field-manager=flux',
-      `--namespace=${namespace}`,
-      `gitrepository/${namespace}`,
-      annotation,
-    )
-    await askOperator()
-    await until(isInstanceReady, fluxKinds.fluxInstance)
-  }
-  expect(await turned({ only: 'loop' })).toEqual([])
-})
-
 test("managers: kubectl's are seen, and --fix gives the fields back without a new generation", async () => {
   const ref = { ...fluxKinds.ociRepository, namespace, name: 'flux-instance' }
   await apply({ ...fluxKinds.ociRepository, metadata: { namespace, name: ref.name, labels: { by: 'hand' } } }, 'kubectl-edit')
