@@ -52,7 +52,7 @@ async function ownWords(lab: TestLab, home: string, recipient: string): Promise<
 
 /** What a person has at hand: keys, another repository, programs that npm installs for its user alone. */
 async function equip({ env, home, edit, path }: Hand, lab: TestLab): Promise<ReadonlyMap<string, string>> {
-  for (const folder of ['usb', 'backup', 'npm', 'captures']) mkdirSync(join(home, folder))
+  for (const folder of ['usb', 'backup', 'npm/bin', 'captures']) mkdirSync(join(home, folder), { recursive: true })
   const recipient = await placeCaptureKey({ edit }, join(home, 'keys', 'capture.txt'))
   cpSync(join(projectRoot, 'test/fixtures/trees/fleet'), join(home, 'fleet'), { recursive: true })
   copyFileSync(join(home, 'fleet', 'values.yaml'), path('values.yaml'))
