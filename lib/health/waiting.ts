@@ -2,6 +2,7 @@ import { parseDuration } from '../base/duration.ts'
 import { fluxKinds } from '../flux/kinds.ts'
 import { conditionOf, type FluxObject, needsOf } from '../flux/object.ts'
 import type { FluxObjects } from '../flux/read-objects.ts'
+import type { Condition } from '../kubernetes/readiness.ts'
 import type { Judgement } from './assess.ts'
 
 const minute = 60_000
@@ -9,6 +10,11 @@ const minute = 60_000
 const waitingReasons: readonly string[] = ['DependencyNotReady', 'SourceNotReady', 'ArtifactFailed']
 /** An artifact that is there and cannot be used has the same reason, and is no one else's fault; only its message says which it is. */
 const awaitsArtifact = /^Source (is )?not ready|^Source artifact not found/
+
+/** Whether a Ready condition that is False says only that something the object needs is not Ready. */
+export function isAboutNeeds({ reason, message }: Pick<Condition, 'reason' | 'message'>): boolean {
+  return waitingReasons.includes(reason) && (reason !== 'ArtifactFailed' || awaitsArtifact.test(message))
+}
 
 /** What others are like, for one that waits for them. */
 interface Others {
@@ -27,7 +33,7 @@ export function judgeWaiting(object: FluxObject, judgement: Judgement & { is: 'f
   const needs = [...needsOf(object), ...(object.chart === undefined || !objects.byName.has(object.chart) ? [] : [object.chart])]
   const on = needs.filter((need) => isAwaited(object, need, { objects, judged, now }))
   if (on.length > 0) return { is: 'waits', on, since: judgement.since }
-  if (ready.reason === 'ArtifactFailed' && !awaitsArtifact.test(ready.message)) return judgement
+  if (!isAboutNeeds(ready)) return judgement
   const after = needs.map((need) => ({ need, since: readySince(object, objects.byName.get(need)) }))
   const [last] = after.sort((one, other) => other.since.localeCompare(one.since))
   if (last === undefined || last.since === '' || needs.some((need) => judged.get(need)?.is !== 'healthy')) return judgement

@@ -1,5 +1,6 @@
 import { waitUntil } from '../kubernetes/wait-until.ts'
 import type { Waiting } from '../terminal/console.ts'
+import { showDuration } from '../base/duration.ts'
 import { messageOf, OperatorError } from '../base/errors.ts'
 import type { StepContext } from './step.ts'
 import { detailOf, type StepStatus, type Step, type StepRecord, type TodoStatus } from './step.ts'
@@ -101,10 +102,19 @@ async function waitUntilSettled(
   if (isSettled(last)) return last
   if (last.is === 'blocked') throw new OperatorError(`${step.title}: ${last.reason}`, { remedy: last.remedy })
   if (step.watches === undefined) throw new OperatorError(`${step.title}: applied, but this is still to be done: ${detailOf(last)}`)
+  const again = `to continue from here, with a longer --timeout if necessary: ${run.again('--resume')}`
+  const why = last.is === 'waiting' ? await step.whyUnfinished?.(run) : undefined
+  if (why !== undefined) {
+    const limit = showDuration(run.timeout)
+    throw new UnfinishedError(`${step.title}: not finished after ${limit}: ${detailOf(last)}. ${why}`, { remedy: again })
+  }
   throw new OperatorError(`${step.title}: gave up waiting: ${detailOf(last)}`, {
-    remedy: `the cluster may still reach that state; to continue from here, with a longer --timeout if necessary: ${run.again('--resume')}`,
+    remedy: `the cluster may still reach that state; ${again}`,
   })
 }
+
+/** That a wait took longer than it may, while nothing has failed: no reason to roll back. */
+export class UnfinishedError extends OperatorError {}
 
 export function record(step: Step, state: StepRecord['state'], started: number, detail: string): StepRecord {
   const { id, title, risk } = step

@@ -1,4 +1,4 @@
-import { carryOutStep, freely, record } from './execute-step.ts'
+import { carryOutStep, freely, record, UnfinishedError } from './execute-step.ts'
 import { type Consent, isUnforeseen, verifyConsent, verifyConsentTo } from './consent.ts'
 import { messageOf, OperatorError } from '../base/errors.ts'
 import { makePlan, type PlanEntry, saidOf, showPlan } from './plan.ts'
@@ -24,7 +24,7 @@ export interface StepSequence {
 export interface Rollback {
   /** What is said when it begins: `restoring Flux as it was`. */
   readonly title: string
-  /** Whether it is to be taken; asked when the run failed or was cancelled after it had changed something. */
+  /** Whether it is to be taken; asked when the run failed, not only took too long, or was cancelled, after it had changed something. */
   readonly shouldRollBack: (why: 'failed' | 'cancelled') => boolean
   readonly steps: readonly Step[]
   /** What to do next once things are back; else what the failure itself advises. */
@@ -141,9 +141,9 @@ export async function runSteps(procedure: StepSequence, run: StepContext, consen
   } catch (thrown) {
     const result = failedWith(thrown, run.signal, begun, run.again, records)
     const why = result.outcome === 'cancelled' ? 'cancelled' : 'failed'
-    return begun && rollback?.shouldRollBack(why) === true
-      ? runRollback(rollback, result, why, hooks)
-      : withState(result, procedure.ifStopped?.(records, begun))
+    if (!begun || rollback?.shouldRollBack(why) !== true) return withState(result, procedure.ifStopped?.(records, begun))
+    if (why === 'failed' && thrown instanceof UnfinishedError) return withState(result, { state: 'Nothing is rolled back' })
+    return runRollback(rollback, result, why, hooks)
   }
 }
 

@@ -54,6 +54,11 @@ export interface Step {
   readonly apply: (run: StepContext, progress: (text: string) => void) => Promise<void>
   /** While it waits, every ten seconds: asks again for what a controller retries ever more rarely by itself. */
   readonly nudge?: (run: StepContext) => Promise<void>
+  /**
+   * Where `--timeout` is over and it still waits: what shows that nothing has failed, and that it may yet come. Undefined where it counts as
+   * failed.
+   */
+  readonly whyUnfinished?: (run: StepContext) => Promise<string | undefined>
   /** The ids of earlier steps that undo what this one does: where one of them acts, this one has to. */
   readonly undoneBy?: readonly string[]
   /** Where the change shows that the step waits for; nothing where `apply` is over when it returns. */

@@ -1,5 +1,6 @@
 import { isFluxGroup } from '../../flux/api-groups.ts'
 import { type FluxHealth, healthOf } from '../../flux/object-status.ts'
+import { isAboutNeeds } from '../../health/waiting.ts'
 import type { KubeObject } from '../../kubernetes/objects.ts'
 
 /** What an upgrade is judged by, of how things were before. */
@@ -14,10 +15,19 @@ export interface Baseline {
   readonly commit: string
 }
 
-/** The objects that were Ready and are not, each with why: because of the new version, or for a reason of their own. */
+/** An object that was Ready and is not. */
+interface UnreadyObject {
+  readonly name: string
+  /** With why. */
+  readonly reported: string
+  /** That its controller has still to come to it, or to what it needs: nothing has failed. */
+  readonly isPending: boolean
+}
+
+/** The objects that were Ready and are not: because of the new version, or for a reason of their own. */
 export interface UnreadyObjects {
-  readonly version: readonly string[]
-  readonly elsewhere: readonly string[]
+  readonly version: readonly UnreadyObject[]
+  readonly elsewhere: readonly UnreadyObject[]
 }
 
 /**
@@ -30,14 +40,17 @@ export function judgeObjects(objects: readonly KubeObject[], before: Baseline): 
     const now = health.get(name)
     const why = whyNot(now, revision)
     if (why === undefined || (now === undefined && before.isBehind)) return []
-    return [{ name, now, reported: `${name}${why}` }]
+    return [{ name, now, reported: `${name}${why}`, isPending: isPending(now) }]
   })
   const isOfVersion = ({ name, now }: (typeof lost)[number]): boolean =>
     before.own.has(name) || (now?.is === 'unready' && isAboutVersion(now, before.ready[name] ?? '', before.commit))
-  return {
-    version: lost.filter(isOfVersion).map(({ reported }) => reported),
-    elsewhere: lost.filter((one) => !isOfVersion(one)).map(({ reported }) => reported),
-  }
+  const shown = ({ name, reported, isPending: isSo }: (typeof lost)[number]): UnreadyObject => ({ name, reported, isPending: isSo })
+  return { version: lost.filter(isOfVersion).map(shown), elsewhere: lost.filter((one) => !isOfVersion(one)).map(shown) }
+}
+
+/** Its controller has not come to it, or says only what it needs. */
+function isPending(now: FluxHealth | undefined): boolean {
+  return now?.is === 'unready' ? isAboutNeeds(now) : now?.is === 'ready' || now?.is === 'without'
 }
 
 /** Why an object does not count as Ready again; undefined where it does, with a revision where it had one. */

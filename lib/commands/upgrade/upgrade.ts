@@ -14,7 +14,7 @@ import { ensureApplierResumed, ensureApplierSuspended, ensureRolledBack } from '
 import { ensureManifestsRolledBack } from './steps/restore-manifests.ts'
 import { RollbackRefused } from './steps/stored-versions.ts'
 import { awaitRollout } from './steps/rollout.ts'
-import { type Expected, verifyVersions } from './steps/verify-versions.ts'
+import { type Expected, failsOfVersion, verifyVersions } from './steps/verify-versions.ts'
 import type { Step } from '../../runner/step.ts'
 import { isNewerMinor } from '../../base/version.ts'
 import { commandOf, commandsOf, stoppedAtMerge } from './commands.ts'
@@ -23,6 +23,7 @@ import { refsIn } from '../../flux/refs.ts'
 import { branchOf } from '../../tools/git.ts'
 import { versionRepository } from './repository.ts'
 import type { UpgradeStage } from './stage.ts'
+import { whileUnderway } from './underway.ts'
 import { describeState } from './diagnostics.ts'
 import { reportUpgrade } from './report-fields.ts'
 
@@ -56,10 +57,9 @@ export function upgrade(
       ...(removedVersions.size === 0 ? [] : [ensureMigrated(removedVersions)]),
       measuring(ensureVersionsInGit(change, at), pauses),
       ...(branch === undefined ? [] : [awaitMerge(change, branch, at)]),
-      measuring(ensureFetched(place, change.remote, to.flux, at.commit), pauses),
-      remembering(awaitRollout(place, to.flux, images, notes.newImages), pauses, memory),
-      awaitAgreement(place, { ...to, isInstanceChart: notes.stands === undefined }),
-      verifyVersions(expected(stage, notes, to.flux, notes.newImages)),
+      measuring(whileUnderway(ensureFetched(place, change.remote, to.flux, at.commit), place), pauses),
+      remembering(whileUnderway(awaitRollout(place, to.flux, images, notes.newImages), place, { images: notes.newImages }), pauses, memory),
+      ...verification(stage, notes, to, notes.newImages),
     ],
     report() {
       pauses.stop()
@@ -101,14 +101,19 @@ export function rollbackSteps(stage: UpgradeStage, notes: UpgradeState, options:
     rollBackStep(notes, { ran, arrived }),
     ensureReverted(change, at, () => commandsOf(stage, notes)),
     ...(branch === undefined ? [] : [awaitMerge(change, `${branch}-rollback`, at)]),
-    ...(ran ? [ensureFetched(place, change.remote, from.flux, at.commit)] : []),
+    ...(ran ? [whileUnderway(ensureFetched(place, change.remote, from.flux, at.commit), place)] : []),
     ensureApplierResumed(place),
-    ...(ran
-      ? [
-          awaitAgreement(place, { ...from, isInstanceChart: notes.stands === undefined }),
-          verifyVersions(expected(stage, notes, from.flux, notes.images)),
-        ]
-      : []),
+    ...(ran ? verification(stage, notes, from, notes.images) : []),
+  ]
+}
+
+/** Whether Git and the cluster agree on the versions, and all is healthy with them. */
+function verification(stage: UpgradeStage, notes: UpgradeState, versions: UpgradeState['to'], images: UpgradeState['images']): Step[] {
+  const { place, stands } = notes
+  const wanted = expected(stage, notes, versions.flux, images)
+  return [
+    whileUnderway(awaitAgreement(place, { ...versions, isInstanceChart: stands === undefined }), place),
+    whileUnderway(verifyVersions(wanted), place, { hasFailed: (cluster) => failsOfVersion(cluster, wanted) }),
   ]
 }
 

@@ -86,6 +86,34 @@ describe('a procedure', () => {
       remedy: expect.stringContaining('--timeout'),
     })
   })
+  describe('whose wait is over while nothing has failed', () => {
+    const waiting = (why: string | undefined): Step => ({
+      ...step('two'),
+      check: () => Promise.resolve<StepStatus>({ is: 'waiting', on: 'a queue' }),
+      whyUnfinished: () => Promise.resolve(why),
+    })
+    const back = step('back')
+    const rollback = { title: 'rolling back', shouldRollBack: () => true, steps: [back] }
+
+    test('is not finished, rolls nothing back, and can be resumed', async () => {
+      const { result } = stage([step('one'), waiting('The controllers are at work')], given, undefined, { rollback })
+      const { outcome, failure } = await result
+      expect(outcome).toBe('failed')
+      expect(failure).toMatchObject({
+        message: 'Do two: not finished after 0.1 s: a queue. The controllers are at work. Nothing is rolled back',
+        remedy: 'to continue from here, with a longer --timeout if necessary: npx zx scripts/bootstrap.ts --context infra --resume',
+      })
+      expect(back.acted()).toBe(0)
+    })
+    test('has failed where nothing shows that it may yet come', async () => {
+      const { result } = stage([step('one'), waiting(undefined)], given, undefined, { rollback })
+      expect(await result).toMatchObject({
+        outcome: 'rolled-back',
+        failure: { message: expect.stringContaining('gave up waiting: a queue') },
+      })
+      expect(back.acted()).toBe(1)
+    })
+  })
   test('cancelled says what was done and in the middle of what, and exits as cancelled', async () => {
     const cancel = new AbortController()
     const last = step('three')

@@ -52,16 +52,16 @@ async function findUnhealthy(cluster: Cluster, place: FluxPlace): Promise<Unheal
 
 /** What Flux is made of must be healthy; what tenants have it apply is reported, and blocks nothing. */
 export function judgeHealth({ own, others }: Unhealthy, isForced: boolean): Finding[] {
-  const what = `not healthy now: ${some(own)}`
+  const what = `not healthy now: ${someOf(own)}`
   const remedy = 'fix it first; or, if it does not matter for this: --force'
   return [
     ...(own.length === 0 ? [] : [isForced ? notice(what) : blocks(what, remedy)]),
-    ...(others.length === 0 ? [] : [notice(`not healthy before, and not part of Flux itself: ${some(others)}`)]),
+    ...(others.length === 0 ? [] : [notice(`not healthy before, and not part of Flux itself: ${someOf(others)}`)]),
   ]
 }
 
 /** The first few, those that fail for one reason counted. */
-function some(wrong: readonly string[]): string {
+export function someOf(wrong: readonly string[]): string {
   const groups = groupedBy(wrong, (one) => one.slice(one.indexOf(': ')))
   const reported = groups
     .slice(0, 5)

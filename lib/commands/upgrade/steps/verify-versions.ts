@@ -1,6 +1,6 @@
 import { counted } from '../../../base/counted.ts'
 import * as v from 'valibot'
-import { settling } from '../checks/health.ts'
+import { settling, someOf } from '../checks/health.ts'
 import { type Baseline, type UnreadyObjects, judgeObjects } from '../judge-objects.ts'
 import { listFluxObjects } from '../../../flux/object-status.ts'
 import { listControllerCrds } from '../../../flux/crds.ts'
@@ -46,18 +46,18 @@ export function verifyVersions(expected: Expected): Step {
       const judged = judgeObjects(await listFluxObjects(cluster, crds), before)
       const rollout = await versionStatus(cluster, place, version, { before: images, images: newImages })
       // The operator reconciles the FluxInstance again and again: what fails says more than that it is reconciling just now.
-      const failing = judged.version.find((reported) => ref === undefined || !reported.startsWith(nameOf(ref)))
-      if (rollout.is !== 'done') return failing === undefined ? rollout : { is: 'waiting', on: failing }
+      const failing = judged.version.find(({ name }) => ref === undefined || name !== nameOf(ref))
+      if (rollout.is !== 'done') return failing === undefined ? rollout : { is: 'waiting', on: failing.reported }
       for (const { name, isEstablished, stored, versions } of crds) {
         if (!isEstablished) return { is: 'waiting', on: `CustomResourceDefinition ${name} to be established` }
         const lost = stored.filter((one) => !versions.includes(one))
         if (lost.length > 0) return { is: 'waiting', on: `${name}: objects are stored as ${lost.join(', ')}, which it does not have` }
       }
       const [unready] = judged.version
-      if (unready !== undefined) return { is: 'waiting', on: unready }
+      if (unready !== undefined) return { is: 'waiting', on: unready.reported }
       const [elsewhere] = judged.elsewhere
       elsewhereSince = elsewhere === undefined ? undefined : (elsewhereSince ?? Date.now())
-      if (elsewhere !== undefined && Date.now() - (elsewhereSince ?? 0) < settling) return { is: 'waiting', on: elsewhere }
+      if (elsewhere !== undefined && Date.now() - (elsewhereSince ?? 0) < settling) return { is: 'waiting', on: elsewhere.reported }
       const components = await componentsAt(cluster, expected)
       const agrees = await askFlux(expected, components)
       if (agrees !== undefined) return { is: 'waiting', on: agrees }
@@ -75,6 +75,13 @@ export function verifyVersions(expected: Expected): Step {
   }
 }
 
+/** Whether an object fails because of the version that does not bring Flux itself: that no waiting helps. */
+export async function failsOfVersion(cluster: Cluster, { before }: Expected): Promise<boolean> {
+  const baseline = before()
+  const { version } = judgeObjects(await listFluxObjects(cluster, await listControllerCrds(cluster)), baseline)
+  return version.some(({ name }) => !baseline.own.has(name))
+}
+
 /** The controllers that are to be there, and their tags. */
 async function componentsAt(cluster: Cluster, { place, newImages }: Expected): Promise<readonly { name: string; tag: string }[]> {
   const { instance: ref } = refsIn(place)
@@ -84,7 +91,13 @@ async function componentsAt(cluster: Cluster, { place, newImages }: Expected): P
 
 function readyAgain({ elsewhere }: UnreadyObjects, { ready }: Baseline): string {
   const count = `${counted(Object.keys(ready).length - elsewhere.length, 'object')} Ready as before`
-  return elsewhere.length === 0 ? count : `${count}; not Ready for reasons of their own: ${elsewhere.join('; ')}`
+  const reported = (isPending: boolean): string[] => elsewhere.filter((one) => one.isPending === isPending).map((one) => one.reported)
+  const [pending, failing] = [reported(true), reported(false)]
+  return [
+    count,
+    ...(pending.length === 0 ? [] : [`not reconciled again yet: ${someOf(pending)}`]),
+    ...(failing.length === 0 ? [] : [`not Ready for reasons of their own: ${someOf(failing)}`]),
+  ].join('; ')
 }
 
 const versionsSchema = v.pipe(v.string(), v.parseJson(), v.record(v.string(), v.string()))

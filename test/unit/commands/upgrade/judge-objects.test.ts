@@ -50,7 +50,10 @@ describe('an object that was Ready and is not', () => {
       shop(kustomization, { reason: 'BuildFailed', message: 'no' }, tried('main@sha1:abcdef')),
     ],
   ])('fails because of the version: it %s', (_, object) => {
-    expect(judge(object, kustomization)).toMatchObject({ version: [expect.stringContaining('Kustomization shop/shop: ')], elsewhere: [] })
+    expect(judge(object, kustomization)).toMatchObject({
+      version: [{ reported: expect.stringContaining('Kustomization shop/shop: ') }],
+      elsewhere: [],
+    })
   })
 
   test.each<[string, KubeObject]>([
@@ -64,18 +67,35 @@ describe('an object that was Ready and is not', () => {
     ['a source that is away', shop(gitRepository, { reason: 'GitOperationFailed', message: 'connection refused' })],
     ['someone who suspended it', shop(helmRelease, undefined, { spec: { suspend: true } })],
   ])('fails for a reason of its own: %s', (_, object) => {
-    expect(judge(object, object)).toMatchObject({ version: [], elsewhere: [expect.stringContaining(`${object.kind} shop/shop`)] })
+    expect(judge(object, object)).toMatchObject({
+      version: [],
+      elsewhere: [{ reported: expect.stringContaining(`${object.kind} shop/shop`), isPending: false }],
+    })
+  })
+
+  test.each<[string, KubeObject]>([
+    ['its dependency', shop(kustomization, { reason: 'DependencyNotReady', message: "dependency 'base' is not ready" })],
+    [
+      'an artifact that was lost in a restart',
+      shop(kustomization, { reason: 'ArtifactFailed', message: 'Source artifact not found, retrying in 30s' }),
+    ],
+    ['its chart', shop(helmRelease, { reason: 'SourceNotReady', message: "HelmChart 'a/b' is not ready" })],
+  ])('has not failed where it waits for %s', (_, object) => {
+    expect(judge(object, object)).toMatchObject({ version: [], elsewhere: [{ isPending: true }] })
   })
 
   test('is missed where it is gone, unless commits came along that may have taken it away', () => {
-    expect(judge(undefined, kustomization)).toEqual({ version: [], elsewhere: ['Kustomization shop/shop, which is gone'] })
+    expect(judge(undefined, kustomization)).toMatchObject({
+      version: [],
+      elsewhere: [{ reported: 'Kustomization shop/shop, which is gone' }],
+    })
     expect(judge(undefined, kustomization, true)).toEqual({ version: [], elsewhere: [] })
   })
 
   test('is always the version’s where it brings Flux', () => {
     const ready = { 'HelmRelease flux-system/flux-instance': '' }
-    expect(judgeObjects([], { ready, own, isBehind: false, commit })).toEqual({
-      version: ['HelmRelease flux-system/flux-instance, which is gone'],
+    expect(judgeObjects([], { ready, own, isBehind: false, commit })).toMatchObject({
+      version: [{ reported: 'HelmRelease flux-system/flux-instance, which is gone' }],
       elsewhere: [],
     })
   })
