@@ -50,6 +50,7 @@ export async function carryOutStep(
   let hasActed = false
   let waiting = run.console.wait(step.title)
   const apply = async (): Promise<void> => {
+    await run.verifyLocked() // a push and another program ask nobody; the machine may have slept since
     hasActed = true
     await step.apply(run, (text) => waiting.on(`${step.title}: ${text}`))
   }

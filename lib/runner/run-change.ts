@@ -144,13 +144,16 @@ function stepContextOf<F extends Flags>(script: string, stage: CommandContext<F>
     signal,
     clean: redactor.clean,
     cluster: lock.guard(session.cluster),
+    verifyLocked: () => lock.verifyHeld(session.cluster),
   }
 }
 
 /** The same run for what is done last: nobody can cancel that. */
 function cleanupContext(run: StepContext, session: Session, lock: RunLock): StepContext {
   const { signal: never } = new AbortController()
-  return { ...run, signal: never, cluster: lock.guard(session.clusterUntil(never)), memory: cleanupMemory(run) }
+  const unending = session.clusterUntil(never)
+  const verifyLocked = (): Promise<void> => lock.verifyHeld(unending)
+  return { ...run, signal: never, cluster: lock.guard(unending), verifyLocked, memory: cleanupMemory(run) }
 }
 
 /** A full disk does not end the rollback in the middle: what it notes is kept in this process at least. */
@@ -189,6 +192,8 @@ function verdictFor(result: SequenceResult, unchanged: string, isDryRun: boolean
 interface RunLock {
   /** The cluster, with the lock checked before every write. */
   readonly guard: (cluster: Cluster) => Cluster
+  /** Throws where this run does not hold it; asked by this way to the cluster. */
+  readonly verifyHeld: (cluster: Cluster) => Promise<void>
   /** Takes the lock, unless the run has it. */
   readonly take: () => Promise<void>
   /** Tells others which phase the run is in. */
@@ -202,12 +207,13 @@ function lockOf<F extends Flags>(
 ): RunLock {
   let lock: Lock | undefined
   const { server } = session.access
+  const verifyHeld = async (cluster: Cluster): Promise<void> => {
+    if (lock === undefined) throw new OperatorError('a write was tried before the lock was taken')
+    await lock.verifyHeld(cluster)
+  }
   return {
-    guard: (cluster) =>
-      withWriteGuard(cluster, async () => {
-        if (lock === undefined) throw new OperatorError('a write was tried before the lock was taken')
-        await lock.verifyHeld(cluster)
-      }),
+    verifyHeld,
+    guard: (cluster) => withWriteGuard(cluster, () => verifyHeld(cluster)),
     async take() {
       if (lock !== undefined) return
       // Killed as soon as it has the lock, a run must know that lock for its own.

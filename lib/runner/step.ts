@@ -102,7 +102,10 @@ export interface StepContext {
   readonly again: (...flags: readonly string[]) => string
   /** A command line as it is printed: with the cluster named in it. */
   readonly addressed: (command: string) => string
+  /** Each write to it asks first whether the run still holds the lock. */
   readonly cluster: Cluster
+  /** The same question, for what changes something by another way: throws where the lock was lost. Asked before each step acts too. */
+  readonly verifyLocked: () => Promise<void>
   readonly console: Console
   readonly memory: RunState
   /** The longest any one wait may take, in milliseconds. */

@@ -3,7 +3,8 @@ import { mkdirSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
-import { ensureVersionsInGit, followed } from '../../lib/commands/upgrade/steps/git-versions.ts'
+import { OperatorError } from '../../lib/base/errors.ts'
+import { ensureReverted, ensureVersionsInGit, followed } from '../../lib/commands/upgrade/steps/git-versions.ts'
 import { settingsVersions } from '../../lib/commands/upgrade/version-file.ts'
 import type { Remote } from '../../lib/tools/git.ts'
 import { stage } from '../unit/run-stage.ts'
@@ -61,6 +62,19 @@ test('where someone has changed the very file meanwhile, nothing is pushed on to
     remedy: 'check what was changed; to start from its new head: the same command',
   })
   expect(inMain('infra')).toBe(settings('2.8.0'))
+})
+
+test('a run that lost the lock while it cloned pushes nothing, neither the version nor its revert', async () => {
+  const lost = new OperatorError('the lock of this cluster was lost to jane@other run; nothing more was changed')
+  const { run } = stage([], 'dry-run', undefined, {}, { timeout: 60_000, verifyLocked: () => Promise.reject(lost) })
+  await expect(upgradeOf('infra', () => expect.unreachable('it was pushed')).apply(run, () => undefined)).rejects.toBe(lost)
+  const folder = join(home, 'revert')
+  mkdirSync(folder)
+  const file = settingsVersions(fileOf('infra'))
+  const change = { remote, file, versions: { flux_version: '2.8.0' }, message: 'Revert', suspended: 'it', branch: undefined, folder }
+  const revert = ensureReverted({ ...change, made: () => undefined }, followed(change), () => [])
+  await expect(revert.apply(run, () => undefined)).rejects.toBe(lost)
+  expect(inMain('infra')).toBe(settings('2.9.4'))
 })
 
 /** Pushes as someone else, at once. */

@@ -63,8 +63,11 @@ export async function endEach(command: Command, cases: readonly (readonly [Endin
     const titles = left.slice(0, next === -1 ? left.length : next + 1).map(([, { title }]) => title)
     running = await heldAt(command, running, titles)
     console.log(`${command.script}: ${ending} in “${step.title}”`)
+    const head = headOfGit(command)
     await endRun(command, running, ending)
     if (ending === 'asleep') continue
+    // What another holds is not changed by way of Git either.
+    if (ending === 'lost') await running.run.ended.then(() => expect(headOfGit(command)).toBe(head))
     await verifyEnded(command, await running.run.ended, ending, step, before)
     running = undefined
   }
@@ -136,6 +139,11 @@ function stateOf(pid: number): string | undefined {
   } catch {
     return undefined
   }
+}
+
+/** The commit that Flux follows. */
+function headOfGit({ lab }: Command): string {
+  return execFileSync('git', ['-C', join(lab.home, 'git', 'fleet.git'), 'rev-parse', 'main'], { encoding: 'utf8' })
 }
 
 async function endRun(command: Command, { run }: StoppedRun, ending: Ending): Promise<void> {

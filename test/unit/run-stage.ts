@@ -12,7 +12,11 @@ export function stage(
   consent: Consent,
   cancel?: AbortController,
   more: Omit<StepSequence, 'steps'> = {},
-  { timeout = 50, ...hooks }: { hasBegun?: boolean; timeout?: number } = {},
+  {
+    timeout = 50,
+    verifyLocked = () => Promise.resolve(),
+    ...hooks
+  }: { hasBegun?: boolean; timeout?: number; verifyLocked?: () => Promise<void> } = {},
 ) {
   const signal = (cancel ?? new AbortController()).signal
   const lines: string[] = []
@@ -40,6 +44,7 @@ export function stage(
     ...asTyped,
     memory: { read: () => ({}), write: () => undefined, folder: () => '' },
     cluster,
+    verifyLocked,
   }
   const cleanup = () => ({
     ...run,

@@ -213,6 +213,17 @@ describe('a step that only had to wait when its turn came', () => {
   })
 })
 
+test('a run that has lost the lock acts no more, whatever way it would go, and restores nothing', async () => {
+  const [one, two, back] = [step('one'), step('two'), step('undo')]
+  const lost = new OperatorError('the lock of this cluster was lost to jane@other run; nothing more was changed')
+  const verifyLocked = (): Promise<void> => (one.acted() === 0 ? Promise.resolve() : Promise.reject(lost))
+  const rollback = { title: 'restoring things', shouldRollBack: () => true, steps: [back] }
+  const { outcome, failure } = await stage([one, two], given, undefined, { rollback }, { verifyLocked }).result
+  expect([one, two, back].map(({ acted }) => acted())).toEqual([1, 0, 0])
+  expect(outcome).toBe('failed')
+  expect(failure?.message).toBe(`${lost.message}; and restoring things failed: ${lost.message}`)
+})
+
 test('a step that the plan found done, and that would now destroy something, needs that consent then', async () => {
   const checks = [done, todo]
   const moved: Step & { acted: () => number } = {

@@ -38,6 +38,7 @@ export function ensureRecorded(remote: Remote, folder: string, cluster: string, 
       await inClone(remote, folder, run.signal, async (clone) => {
         const text = (await clone.history(path())).length === 0 ? header : await clone.read(path())
         const commit = await clone.commit(path(), `${text.trimEnd()}\n${line}\n`, `Record a ${run.script}`)
+        await run.verifyLocked()
         await clone.push(branch)
         recordRebuild(run.memory, { recordedIn: commit })
       })

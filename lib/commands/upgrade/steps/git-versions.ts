@@ -92,7 +92,7 @@ export function ensureVersionsInGit(change: GitVersions, at: BranchVersions): St
         details: lines,
       }
     },
-    apply: ({ signal, console }) => {
+    apply: ({ signal, console, verifyLocked }) => {
       let before: string | undefined
       return untilOnTop(signal, () =>
         inClone(remote, folder, signal, async (clone) => {
@@ -101,6 +101,7 @@ export function ensureVersionsInGit(change: GitVersions, at: BranchVersions): St
           if (content !== before) throw changedMeanwhile(remote, file.path)
           const commit = await clone.commit(file.path, await file.write(clone, versions), message)
           for (const line of mostOf(await clone.diff(clone.head, commit), commit)) console.faint(`  ${line}`)
+          await verifyLocked() // a clone may take minutes
           made(commit)
           await clone.push(target).catch((error: unknown) => {
             if (error instanceof PushError && error.because !== 'unknown') made('') // nothing was pushed
@@ -184,11 +185,13 @@ async function untilPushed(
       return await inClone(remote, folder, run.signal, async (clone) => {
         const reverted = await revertIn(clone, file, versions)
         const commit = reverted ?? (await clone.commit(file.path, await file.write(clone, versions), message))
+        await run.verifyLocked()
         await clone.push(target)
         return commit
       })
     } catch (thrown) {
       run.signal.throwIfAborted()
+      await run.verifyLocked() // another's cluster is not to get another version by Git, however often that is tried
       const words = messageOf(thrown)
       if (Date.now() > deadline || (thrown instanceof PushError && thrown.because === 'refused')) {
         throw new OperatorError(
