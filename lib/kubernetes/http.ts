@@ -81,10 +81,15 @@ export async function send(endpoint: Endpoint, request: ApiRequest, signal?: Abo
   throw new ApiError(code, reason, message, { next: metadata.continue ?? '', retryAfter: retryAfterIn(answer) })
 }
 
-/** An API server says it in seconds, as priority and fairness do; a date, which HTTP allows as well, is as good as nothing. */
+const longestRetryAfter = 60_000
+
+/**
+ * An API server says it in seconds, as priority and fairness do; a date, which HTTP allows as well, is as good as nothing. What stands
+ * before the server may ask for days, which Node's timers would take for a millisecond: a minute counts at most.
+ */
 function retryAfterIn({ headers }: IncomingMessage): number {
   const seconds = Number(headers['retry-after'] ?? 0)
-  return Number.isFinite(seconds) ? Math.max(0, seconds * 1000) : 0
+  return Number.isFinite(seconds) ? Math.min(longestRetryAfter, Math.max(0, seconds * 1000)) : 0
 }
 
 async function readBody(answer: IncomingMessage, signal: AbortSignal | undefined): Promise<string> {
