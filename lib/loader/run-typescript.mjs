@@ -1,6 +1,6 @@
-import { existsSync } from 'node:fs'
+import { existsSync, realpathSync } from 'node:fs'
 import module, { register } from 'node:module'
-import { fileURLToPath } from 'node:url'
+import { fileURLToPath, pathToFileURL } from 'node:url'
 
 // What runs before every script (.npmrc), so that any Node that is supported runs TypeScript, and starts quickly: what was compiled once is
 // kept in node_modules, which is this person's alone, as a temporary folder is not.
@@ -17,5 +17,9 @@ if (typed > 1) {
 if (process.features.typescript) module.enableCompileCache?.(fileURLToPath(kept))
 else {
   process.setSourceMapsEnabled(true)
-  register('./strip-types.mjs', import.meta.url, { data: fileURLToPath(kept) })
+  // By zx, or by itself.
+  const called = process.argv.slice(1, 3).find((word) => word.endsWith('.ts')) ?? ''
+  const isScript = /(^|\/)scripts\/[\w-]+\.ts$/.test(called) && existsSync(called)
+  const script = isScript ? pathToFileURL(realpathSync(called)).href : undefined
+  register('./strip-types.mjs', import.meta.url, { data: { kept: fileURLToPath(kept), script } })
 }

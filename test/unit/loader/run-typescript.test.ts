@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process'
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, realpathSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
@@ -21,10 +21,15 @@ beforeEach(() => {
 afterEach(() => rmSync(folder, { recursive: true }))
 
 /** Runs TypeScript by our own hooks, whether this Node needs them or not. */
-async function run(typescript: string, keptIn = kept): Promise<string> {
+async function run(typescript: string, options: { keptIn?: string; isScript?: boolean } = {}): Promise<string> {
+  writeFileSync(join(folder, 'main.ts'), typescript)
+  return runAgain({ isScript: false, ...options })
+}
+
+/** Runs what was run last. */
+async function runAgain({ keptIn = kept, isScript = true }: { keptIn?: string; isScript?: boolean } = {}): Promise<string> {
   const main = join(folder, 'main.ts')
-  writeFileSync(main, typescript)
-  const data = JSON.stringify({ data: keptIn })
+  const data = JSON.stringify({ data: { kept: keptIn, ...(isScript ? { script: pathToFileURL(realpathSync(main)).href } : {}) } })
   const hooks = pathToFileURL(join(projectRoot, 'lib', 'loader', 'strip-types.mjs')).href
   const preload = `data:text/javascript,import{register}from'node:module';register('${hooks}',${data})`
   return (await promisify(execFile)(process.execPath, ['--enable-source-maps', `--import=${preload}`, main])).stdout
@@ -57,10 +62,36 @@ test('TypeScript runs, and the JavaScript made of it is kept until it changes', 
 test('a folder that cannot be written to keeps nothing, and the script runs', { timeout: 60_000 }, async () => {
   const file = join(folder, 'a-file')
   writeFileSync(file, '')
-  expect(await run(hello, join(file, 'below'))).toBe('Hello you\n')
+  expect(await run(hello, { keptIn: join(file, 'below') })).toBe('Hello you\n')
+  expect(await run(hello, { keptIn: join(file, 'below'), isScript: true })).toBe('Hello you\n')
 })
 
 test('an error names the line of the TypeScript', { timeout: 60_000 }, async () => {
   const throwing = "// a comment\n\ninterface Gone { name: string }\n\nconst gone: Gone = { name: 'gone' }\nthrow new Error(gone.name)\n"
   await expect(run(throwing)).rejects.toThrow('main.ts:6:7')
+  await expect(run(throwing, { isScript: true })).rejects.toThrow('main.ts:6:7')
+})
+
+test('the script of a process is one file with all that it imports, kept until one of them changes', { timeout: 60_000 }, async () => {
+  expect(await run(hello, { isScript: true })).toBe('Hello you\n')
+  const [bundle = '', ...others] = readdirSync(kept).filter((name) => name.endsWith('.js'))
+  expect(others).toEqual([])
+  writeFileSync(join(kept, bundle), readFileSync(join(kept, bundle), 'utf8').replace('Hello', 'Kept'))
+  expect(await runAgain()).toBe('Kept you\n')
+  const greeting = join(folder, 'greeting.ts')
+  writeFileSync(greeting, readFileSync(greeting, 'utf8').replace('Hello', 'Goodbye'))
+  expect(await runAgain()).toBe('Goodbye you\n')
+})
+
+test('in that one file a module still finds what lies beside its own', { timeout: 60_000 }, async () => {
+  mkdirSync(join(folder, 'below'))
+  writeFileSync(
+    join(folder, 'below', 'places.ts'),
+    'export const places: string[] = [import.meta.filename, import.meta.dirname, import.meta.url]\n',
+  )
+  const printing = "import { places } from './below/places.ts'\nconsole.log(JSON.stringify(places))\n"
+  const below = join(realpathSync(folder), 'below')
+  const places = [join(below, 'places.ts'), below, pathToFileURL(join(below, 'places.ts')).href]
+  expect(JSON.parse(await run(printing, { isScript: true }))).toEqual(places)
+  expect(JSON.parse(await run(printing))).toEqual(places)
 })
