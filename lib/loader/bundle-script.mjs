@@ -12,6 +12,9 @@ const banner = "import{createRequire as requireFor}from'node:module';const requi
 /** A source map that maps nothing: a stack's lines in a dependency are of no use to people, and their maps are most of the file. */
 const unmapped = Buffer.from('{"version":3,"sources":["dependency"],"names":[],"mappings":"AAAA"}').toString('base64')
 
+/** The last line of the file: what it was made from, and how each of these files looked. In the same file, as two could differ. */
+const inputsComment = '\n//inputs '
+
 /**
  * The script as JavaScript: what is kept of it, unless a file that it was made from has changed since.
  * @param {string} folder where it is kept
@@ -28,9 +31,10 @@ export async function bundled(folder, script) {
  */
 function kept(file) {
   try {
+    const javascript = readFileSync(file, 'utf8')
     /** @type {Record<string, string>} */
-    const inputs = JSON.parse(readFileSync(`${file}.inputs`, 'utf8'))
-    if (Object.entries(inputs).every(([path, seen]) => lookOf(path) === seen)) return readFileSync(file, 'utf8')
+    const inputs = JSON.parse(javascript.slice(javascript.lastIndexOf(inputsComment) + inputsComment.length))
+    if (Object.entries(inputs).every(([path, seen]) => lookOf(path) === seen)) return javascript
   } catch {
     // not made yet, or one of the files is gone
   }
@@ -71,11 +75,11 @@ async function make(file, script) {
     plugins: [readingInto(inputs)],
     logLevel: 'silent',
   })
-  const javascript = outputFiles[0]?.text ?? ''
+  const javascript = `${outputFiles[0]?.text ?? ''}${inputsComment}${JSON.stringify(inputs)}`
   try {
     mkdirSync(dirname(file), { recursive: true })
-    write(file, javascript)
-    write(`${file}.inputs`, JSON.stringify(inputs))
+    writeFileSync(`${file}.${process.pid}`, javascript)
+    renameSync(`${file}.${process.pid}`, file) // whole or not at all, no matter who makes it at the same time
   } catch {
     // A checkout that cannot be written to is bundled each time.
   }
@@ -111,14 +115,4 @@ function inPlace(path, typescript) {
   /** @type {Record<string, string>} */
   const places = { filename: path, dirname: dirname(path), url: pathToFileURL(path).href }
   return typescript.replaceAll(/\bimport\.meta\.(filename|dirname|url)\b/g, (_, place) => JSON.stringify(places[place]))
-}
-
-/**
- * Whole or not at all, no matter who writes it at the same time.
- * @param {string} file
- * @param {string} text
- */
-function write(file, text) {
-  writeFileSync(`${file}.${process.pid}`, text)
-  renameSync(`${file}.${process.pid}`, file)
 }
