@@ -118,7 +118,9 @@ async function perform<F extends Flags, P extends PreparedChange>(
       keepSteps: record.keepSteps,
       hasBegun: earlier !== undefined,
     })
-    await summarize(result, console, () => operation.summarize(cleanupSession(), target, prepared))
+    await summarize(result, console, async () =>
+      (await operation.summarize(cleanupSession(), target, prepared)).map((line) => addressed(line, target)),
+    )
     const ending = { ...endingOf(result, prepared), ...verdictFor(result, operation.unchanged, isDryRun) }
     await prepared.atEnd?.(ending)
     return prepared.report === undefined ? ending : { ...ending, report: prepared.report() }

@@ -123,7 +123,7 @@ function nextOf(origin: FluxOrigin | undefined, manifests: BootstrapManifests | 
     name === undefined
       ? []
       : [
-          `  kubectl --namespace ${namespace} delete serviceaccounts,clusterroles,clusterrolebindings --selector ${appLabels.name}=${name},${appLabels.managedBy}!=${operatorName}   # what it no longer needs`,
+          `  kubectl --namespace ${namespace} delete serviceaccounts,resourcequotas,persistentvolumeclaims,clusterroles,clusterrolebindings --selector ${appLabels.name}=${name},${appLabels.managedBy}!=${operatorName}   # what it no longer needs`,
         ]
   return [...inGit, ...inCluster]
 }
