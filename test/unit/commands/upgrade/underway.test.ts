@@ -1,10 +1,11 @@
 import { describe, expect, test } from 'vitest'
 import { watchActivity } from '../../../../lib/commands/upgrade/activity.ts'
-import { isUnderway, queuedAmong } from '../../../../lib/commands/upgrade/underway.ts'
+import { isUnderway, queuedAmong, whileUnderway } from '../../../../lib/commands/upgrade/underway.ts'
 import { fluxKinds } from '../../../../lib/flux/kinds.ts'
 import { type FluxObject, parseFluxObject } from '../../../../lib/flux/object.ts'
 import { judgeAll } from '../../../../lib/health/assess.ts'
-import type { Kind } from '../../../../lib/kubernetes/objects.ts'
+import { type Kind, kinds, type KubeObject, nameOf, parseObject, type Ref } from '../../../../lib/kubernetes/objects.ts'
+import { given, stage, step } from '../../run-stage.ts'
 
 const now = Date.parse('2026-01-02T12:00:00Z')
 const ago = (minutes: number): string => new Date(now - minutes * 60_000).toISOString()
@@ -134,4 +135,78 @@ test('who waits sees how many others were reconciled meanwhile, where there are 
   few.note(all(0, 3), now)
   few.note(all(2, 3), now)
   expect(few.describe()).toBeUndefined()
+})
+
+describe('the wait of an upgrade', () => {
+  const manifest = (kind: Kind, name: string, ready: object): KubeObject => {
+    const [namespace, own = ''] = name.split('/')
+    return parseObject({
+      ...kind,
+      metadata: { name: own, namespace, generation: 1, creationTimestamp: '2026-01-02T00:00:00Z' },
+      spec: { interval: '10m', sourceRef: { kind: 'GitRepository', name: 'fleet', namespace: 'flux-system' } },
+      status: { conditions: [{ type: 'Ready', observedGeneration: 1, lastTransitionTime: new Date().toISOString(), ...ready }] },
+    })
+  }
+  const crd = ({ kind, apiVersion }: Kind): KubeObject => {
+    const [group = '', version = ''] = apiVersion.split('/')
+    const plural = kind === 'GitRepository' ? 'gitrepositories' : `${kind.toLowerCase()}s`
+    const versions = [{ name: version, served: true, storage: true, subresources: { status: {} } }]
+    return parseObject({
+      ...kinds.crd,
+      metadata: { name: `${plural}.${group}` },
+      spec: { group, scope: 'Namespaced', names: { kind, plural }, versions },
+    })
+  }
+  const deployment = (available: number): KubeObject =>
+    parseObject({
+      ...kinds.deployment,
+      metadata: { name: 'kustomize-controller', namespace: 'flux-system', generation: 1 },
+      spec: { replicas: 1, selector: { matchLabels: { app: 'kustomize-controller' } } },
+      status: { observedGeneration: 1, replicas: 1, updatedReplicas: 1, availableReplicas: available },
+    })
+  const root = manifest(kustomization, 'flux-system/fleet', { status: 'False', reason: 'ArtifactFailed', message: lost.message })
+  const fetched = manifest(gitRepository, 'flux-system/fleet', { status: 'True', reason: 'Succeeded' })
+  const busy = manifest(kustomization, 'apps/shop', { status: 'Unknown', reason: 'Progressing' })
+
+  function waiting(objects: readonly KubeObject[], available = 1) {
+    const patched: string[] = []
+    const place = { namespace: 'flux-system', syncName: 'fleet', kustomizations: [] }
+    const { run } = stage([], given)
+    const cluster = {
+      ...run.cluster,
+      get: ({ kind }: Kind) => Promise.resolve(kind === 'Deployment' ? deployment(available) : undefined),
+      list: ({ kind }: Kind, { labels = '' } = {}) =>
+        Promise.resolve(
+          kind === 'CustomResourceDefinition'
+            ? [crd(gitRepository), crd(kustomization)]
+            : kind === 'Deployment' && labels.includes('part-of')
+              ? [deployment(available)]
+              : [],
+        ),
+      read: (path: string) =>
+        Promise.resolve({ metadata: {}, items: objects.filter(({ kind }) => path.includes(`/${kind.toLowerCase().slice(0, -1)}`)) }),
+      patch: (ref: Ref) => {
+        patched.push(nameOf(ref))
+        return Promise.resolve(root)
+      },
+    }
+    return { step: whileUnderway(step('agreement'), place, {}), run: { ...run, cluster }, patched }
+  }
+
+  test('asks for what brings Flux, each at most every half minute', async () => {
+    const { step: wait, run, patched } = waiting([root, fetched, busy])
+    await wait.nudge?.(run)
+    await wait.nudge?.(run)
+    expect(patched).toEqual(['GitRepository flux-system/fleet', 'Kustomization flux-system/fleet'])
+  })
+  test('is not finished at its end while the controllers are available and at work', async () => {
+    const { step: wait, run } = waiting([root, fetched, busy])
+    expect(await wait.whyUnfinished?.(run)).toBe('Nothing has failed: all controllers are available and at work')
+  })
+  test('has failed at its end where a controller is not available, or does nothing', async () => {
+    const down = waiting([root, fetched, busy], 0)
+    expect(await down.step.whyUnfinished?.(down.run)).toBeUndefined()
+    const idle = waiting([root, fetched])
+    expect(await idle.step.whyUnfinished?.(idle.run)).toBeUndefined()
+  })
 })
