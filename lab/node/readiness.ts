@@ -11,9 +11,15 @@ export function probeUrl(container: ContainerSpec, program: PodProgram, ports: P
   if (get === undefined) return undefined
   const named = container.ports.find(({ name }) => name === get.port)?.containerPort
   const wanted = named ?? Number(get.port)
-  const listener = listeners.find((one) => program.containerPorts[one] === wanted)
+  const listener = listeners.find((one) => (askedPort(container, one) ?? program.containerPorts[one]) === wanted)
   const real = listener === undefined ? wanted : ports[listener]
   return real === undefined ? undefined : `http://127.0.0.1:${real}${get.path}`
+}
+
+/** The port that a container's own arguments name, as where several controllers share a pod; undefined where it listens on the usual one. */
+function askedPort({ args }: ContainerSpec, listener: (typeof listeners)[number]): number | undefined {
+  const [, port] = args.map((arg) => new RegExp(`^--${listener}-addr=[^:]*:(\\d+)$`).exec(arg)).find((match) => match !== null) ?? []
+  return port === undefined ? undefined : Number(port)
 }
 
 /** Asks again and again until `signal` aborts, and tells each time the answer changes; it begins as not ready. */

@@ -2,6 +2,9 @@ import { execFileSync } from 'node:child_process'
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import * as v from 'valibot'
+import { fluxKinds } from '../../lib/flux/kinds.ts'
+import { type Kind, kinds, type KubeObject, nameOf, refOf } from '../../lib/kubernetes/objects.ts'
 import { withLogin } from './harness.ts'
 import { namespace } from './older-flux.ts'
 import { folder, indented, instanceSpec, type OtherTreeLab, release, untilFollowed } from './other-trees.ts'
@@ -82,3 +85,15 @@ export async function followWithoutOperator(lab: OtherTreeLab): Promise<void> {
   )
   await untilFollowed(lab)
 }
+
+/** The UIDs of what must stay, by name. */
+export async function stayingUids(lab: OtherTreeLab, more: readonly Kind[] = []): Promise<Record<string, string | undefined>> {
+  const infra = await lab.infra()
+  const kindsThere = [fluxKinds.gitRepository, fluxKinds.kustomization, kinds.deployment, kinds.crd, kinds.configMap, ...more]
+  const objects = (await Promise.all(kindsThere.map((kind) => infra.list(kind)))).flat()
+  const isMeant = ({ metadata }: KubeObject): boolean => metadata.name !== 'flux-operator' && !metadata.name.endsWith('controlplane.io')
+  return Object.fromEntries(objects.filter(isMeant).map((one) => [nameOf(refOf(one)), one.metadata.uid]))
+}
+
+/** What the document of a bootstrap says that took something over. */
+export const surviving = v.looseObject({ survival: v.object({ checked: v.number(), changed: v.number(), missing: v.number() }) })

@@ -1,7 +1,5 @@
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
 import * as v from 'valibot'
-import { fluxKinds } from '../../lib/flux/kinds.ts'
-import { kinds, type KubeObject, nameOf, refOf } from '../../lib/kubernetes/objects.ts'
 import { documentOf } from '../lab/harness.ts'
 import { namespace } from '../lab/older-flux.ts'
 import {
@@ -13,7 +11,15 @@ import {
   untilFollowed,
   upgradeAndBack,
 } from '../lab/other-trees.ts'
-import { followWithoutOperator, installFluxChart, operatorAndInstance, removeFolder, shop } from '../lab/take-over.ts'
+import {
+  followWithoutOperator,
+  installFluxChart,
+  operatorAndInstance,
+  removeFolder,
+  shop,
+  stayingUids,
+  surviving,
+} from '../lab/take-over.ts'
 
 let lab: OtherTreeLab
 
@@ -26,16 +32,7 @@ beforeEach(() => lab.reset('nothing'))
 
 const asked = ['--lab', '--path', folder, '--yes', '--json']
 
-/** The UIDs of what must stay, by name. */
-async function uids(): Promise<Record<string, string | undefined>> {
-  const infra = await lab.infra()
-  const kindsThere = [fluxKinds.gitRepository, fluxKinds.kustomization, kinds.deployment, kinds.crd, kinds.configMap]
-  const objects = (await Promise.all(kindsThere.map((kind) => infra.list(kind)))).flat()
-  const isMeant = ({ metadata }: KubeObject): boolean => metadata.name !== 'flux-operator' && !metadata.name.endsWith('controlplane.io')
-  return Object.fromEntries(objects.filter(isMeant).map((one) => [nameOf(refOf(one)), one.metadata.uid]))
-}
-
-const surviving = v.looseObject({ survival: v.object({ checked: v.number(), changed: v.number(), missing: v.number() }) })
+const uids = (): Promise<Record<string, string | undefined>> => stayingUids(lab)
 
 test('flux bootstrap, upgraded by its manifests, then moved under the operator: every object stays the same, also once Git has no manifests of Flux', async () => {
   await lab.change(`${folder}/shop.yaml`, () => shop)

@@ -45,6 +45,14 @@ describe('a readiness probe is asked', () => {
   ])('%s', (_, program, httpGet, expected) => {
     expect(url(program, { ports: [{ name: 'http', containerPort: 9090 }], readinessProbe: { httpGet } })).toBe(expected)
   })
+  test('by the port that the container’s own arguments name, where several share a pod', () => {
+    const probe = {
+      readinessProbe: { httpGet: { path: '/readyz', port: 'healthz-kc' } },
+      ports: [{ name: 'healthz-kc', containerPort: 9794 }],
+    }
+    expect(url('kustomize-controller', { ...probe, args: ['--health-addr=:9794'] })).toBe('http://127.0.0.1:1002/readyz')
+    expect(url('kustomize-controller', { ...probe, args: ['--health-addr=:9440'] })).toBe('http://127.0.0.1:9794/readyz')
+  })
   test('nowhere where there is none, or none over HTTP', () => {
     expect(url('helm-controller', {})).toBeUndefined()
     expect(url('helm-controller', { readinessProbe: { tcpSocket: { port: 1 } } })).toBeUndefined()
