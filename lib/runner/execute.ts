@@ -187,7 +187,8 @@ async function runRollback(rollback: Rollback, result: SequenceResult, why: 'fai
     const now = await rollback.ifFailed?.(run, thrown)
     const remedy = now?.remedy ?? (thrown instanceof OperatorError ? thrown.remedy : undefined)
     const state = now === undefined ? '' : `. Now: ${now.state}`
-    const failure = new OperatorError(`${what}; and ${rollback.title} failed: ${messageOf(thrown)}${state}`, {
+    const how = thrown instanceof UnfinishedError ? 'is not finished' : 'failed'
+    const failure = new OperatorError(`${what}; and ${rollback.title} ${how}: ${messageOf(thrown)}${state}`, {
       ...(remedy === undefined ? {} : { remedy }),
       cause: thrown,
     })

@@ -105,6 +105,13 @@ describe('a procedure', () => {
       })
       expect(back.acted()).toBe(0)
     })
+    test('leaves a rollback that comes to it not finished, rather than failed', async () => {
+      const broken = step('one', todo, () => {
+        throw new OperatorError('one is broken')
+      })
+      const { result } = stage([broken], given, undefined, { rollback: { ...rollback, steps: [waiting('The controllers are at work')] } })
+      expect((await result).failure?.message).toMatch(/^one is broken; and rolling back is not finished: Do two: not finished after /)
+    })
     test('has failed where nothing shows that it may yet come', async () => {
       const { result } = stage([step('one'), waiting(undefined)], given, undefined, { rollback })
       expect(await result).toMatchObject({
