@@ -329,6 +329,9 @@ describe('a procedure that destroys', () => {
   test('by a flag that names another context is refused', () => {
     expect(() => consentOf({ yes: true, destroy: 'apps' }, 'infra')).toThrow('--destroy names apps, but the context in use is infra')
     expect(consentOf({ yes: true, destroy: 'infra,apps' }, 'apps')).toMatchObject({ destroys: 'given' })
+    // Each context by its whole name.
+    for (const other of ['infra-2', 'my-infra', 'apps,infra-2'])
+      expect(() => consentOf({ yes: true, destroy: other }, 'infra')).toThrow(`--destroy names ${other}, but the context in use is infra`)
   })
 })
 
