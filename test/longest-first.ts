@@ -2,15 +2,17 @@ import { BaseSequencer, type TestSpecification } from 'vitest/node'
 
 /** The lab's files that take minutes, the longest first. */
 const longest = [
-  'upgrade-minor',
-  'upgrade-rollback',
   'recover',
+  'upgrade',
   'teardown',
   'interruption',
+  'upgrade-rollback',
+  'upgrade-minor',
+  'health',
   'bootstrap',
+  'any-flux',
   'rebuild',
   'upgrade-by-hand',
-  'upgrade',
   'drill',
   'faults',
   'runbook',
