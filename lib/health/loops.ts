@@ -3,13 +3,16 @@ import { watchSuspects } from './ongoing-writes.ts'
 import { findReleasedAgain } from './released-again.ts'
 import type { Snapshot } from './snapshot.ts'
 
+/** What of a snapshot shows it. */
+type Changes = Pick<Snapshot, 'cluster' | 'now' | 'objects' | 'instance'>
+
 /** What reconciles every minute is worth the wait. */
 export function isFrequent({ interval }: Suspect): boolean {
   return interval <= 60_000
 }
 
 /** All that may go round in a circle, by what one reading can tell. */
-export async function findAllSuspects(snapshot: Snapshot): Promise<readonly Suspect[]> {
+export async function findAllSuspects(snapshot: Changes): Promise<readonly Suspect[]> {
   return (await Promise.all([findSuspects(snapshot), findReleasedAgain(snapshot)])).flat()
 }
 
@@ -18,7 +21,7 @@ export async function findAllSuspects(snapshot: Snapshot): Promise<readonly Susp
  * has happened since the newest cause is known.
  */
 export async function findLoops(
-  snapshot: Snapshot,
+  snapshot: Changes,
 ): Promise<{ readonly ongoing: readonly Suspect[]; readonly perhaps: readonly Suspect[] }> {
   const suspects = await findAllSuspects(snapshot)
   const often = suspects.filter(isFrequent)

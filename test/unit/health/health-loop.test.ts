@@ -4,6 +4,7 @@ import { kinds, type KubeObject, nameOf, parseObject, type Ref } from '../../../
 import { fluxKinds } from '../../../lib/flux/kinds.ts'
 import { socketEndpoint } from '../../../lib/kubernetes/transport.ts'
 import { findSuspects, type Suspect } from '../../../lib/health/changes.ts'
+import { findLoops } from '../../../lib/health/loops.ts'
 import { parseFluxObject } from '../../../lib/flux/object.ts'
 import { watchSuspects } from '../../../lib/health/ongoing-writes.ts'
 import { sameAgain } from '../../../lib/health/released-again.ts'
@@ -72,7 +73,11 @@ function clusterWith(objects: () => readonly KubeObject[], reported: readonly Re
   }
 }
 
-async function suspects(reported: readonly ReportedEvent[], objects: readonly KubeObject[]): Promise<Suspect[]> {
+function suspects(reported: readonly ReportedEvent[], objects: readonly KubeObject[]): Promise<Suspect[]> {
+  return findSuspects(snapshotWith(reported, objects))
+}
+
+function snapshotWith(reported: readonly ReportedEvent[], objects: readonly KubeObject[]): Parameters<typeof findLoops>[0] {
   const cluster = clusterWith(() => objects, reported)
   const all = objects.flatMap((object) =>
     ['ConfigMap', 'FluxInstance', 'Deployment'].includes(object.kind)
@@ -81,7 +86,7 @@ async function suspects(reported: readonly ReportedEvent[], objects: readonly Ku
   )
   const read = { all, byName: new Map(all.map((object) => [object.name, object])), kinds: new Set<string>() }
   const instance = objects.find(({ kind }) => kind === 'FluxInstance')
-  return findSuspects({ cluster, now, objects: () => Promise.resolve(read), instance: () => Promise.resolve(instance) })
+  return { cluster, now, objects: () => Promise.resolve(read), instance: () => Promise.resolve(instance) }
 }
 
 describe('what was changed again and again', () => {
@@ -176,6 +181,15 @@ describe('what was changed again and again', () => {
   test('is one that is known, where all of it has happened since the newest cause', async () => {
     const found = await suspects([{ count: 5, first: 50, last: 5 }], [follower(), made(git, fetched(60))])
     expect(found).toMatchObject([{ object: nameOf(settings), by: nameOf(root), isUnprovoked: true }])
+  })
+
+  test('seldom, so that nobody waits for it to happen again, is a loop only where it is known to be one', async () => {
+    const loops = async (event: ReportedEvent, minutes: number): Promise<Record<string, string[]>> => {
+      const { ongoing, perhaps } = await findLoops(snapshotWith([event], [follower(), made(git, fetched(minutes))]))
+      return { ongoing: ongoing.map(({ object }) => object), perhaps: perhaps.map(({ object }) => object) }
+    }
+    expect(await loops({ count: 5, first: 50, last: 5 }, 60)).toEqual({ ongoing: [nameOf(settings)], perhaps: [] })
+    expect(await loops({ count: 7, first: 60, last: 1 }, 40)).toEqual({ ongoing: [], perhaps: [nameOf(settings)] })
   })
 
   test('is one though Events, which are rationed, say nothing of it any more', async () => {
