@@ -1,6 +1,8 @@
 import { describe, expect, test } from 'vitest'
-import { parseObject } from '../../../lib/kubernetes/objects.ts'
-import { conditionsOf, isTrue } from '../../../lib/kubernetes/readiness.ts'
+import { type Cluster, clusterAt } from '../../../lib/kubernetes/client.ts'
+import { kinds, type KubeObject, parseObject } from '../../../lib/kubernetes/objects.ts'
+import { conditionsOf, deploymentReadiness, isTrue } from '../../../lib/kubernetes/readiness.ts'
+import { socketEndpoint } from '../../../lib/kubernetes/transport.ts'
 import { readinessOf } from '../../../lib/flux/readiness.ts'
 import { stepStatusOf } from '../../../lib/runner/step-status.ts'
 
@@ -63,6 +65,50 @@ describe('an object of Flux', () => {
     ],
   ])('%s', (_, given, readiness) => {
     expect(readinessOf(repository(given))).toEqual(readiness)
+  })
+})
+
+/** A cluster with at most this Deployment, and this pod of it. */
+function clusterWith(deployment?: KubeObject, pod?: KubeObject): Cluster {
+  const patience = { milliseconds: 0, trouble: () => undefined, over: () => undefined }
+  const none = clusterAt(socketEndpoint('/nowhere'), patience, new AbortController().signal)
+  return { ...none, get: () => Promise.resolve(deployment), list: () => Promise.resolve(pod === undefined ? [] : [pod]) }
+}
+
+describe('a Deployment', () => {
+  const ref = { ...kinds.deployment, namespace: 'flux-system', name: 'source-controller' }
+  const all = { observedGeneration: 2, replicas: 1, updatedReplicas: 1, availableReplicas: 1 }
+  const labels = { app: 'source-controller' }
+  const deployment = (status: object): KubeObject =>
+    parseObject({
+      ...kinds.deployment,
+      metadata: { namespace: ref.namespace, name: ref.name, generation: 2 },
+      spec: { replicas: 1, selector: { matchLabels: labels } },
+      status,
+    })
+
+  test.each<[string, object, unknown]>([
+    ['is ready when its newest pods are available', all, { is: 'ready', message: 'source-controller 1/1' }],
+    ['waits for its controller, which has not seen its newest spec', { ...all, observedGeneration: 1 }, 'source-controller 1/1'],
+    ['waits for the pods of its newest spec', { ...all, updatedReplicas: 0 }, 'source-controller 1/1'],
+    ['waits for the pods of the spec before to end', { ...all, replicas: 2 }, 'source-controller 1/1'],
+    ['waits until its pods are available', { ...all, availableReplicas: 0 }, 'source-controller 0/1'],
+  ])('%s', async (_, status, readiness) => {
+    const expected = typeof readiness === 'string' ? { is: 'waiting', on: readiness } : readiness
+    expect(await deploymentReadiness(clusterWith(deployment(status)), ref)).toEqual(expected)
+  })
+
+  test('says why its pods wait, and that it does not exist', async () => {
+    const waiting = { restartCount: 3, state: { waiting: { reason: 'CrashLoopBackOff', message: 'back-off 40s' } } }
+    const pod = parseObject({ ...kinds.pod, metadata: { name: 'one', labels }, status: { containerStatuses: [waiting] } })
+    expect(await deploymentReadiness(clusterWith(deployment({ ...all, availableReplicas: 0 }), pod), ref)).toEqual({
+      is: 'waiting',
+      on: 'source-controller 0/1: CrashLoopBackOff after 3 restarts: back-off 40s',
+    })
+    expect(await deploymentReadiness(clusterWith(), ref)).toEqual({
+      is: 'waiting',
+      on: 'Deployment flux-system/source-controller does not exist',
+    })
   })
 })
 
