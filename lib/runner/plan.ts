@@ -58,7 +58,7 @@ export function showPlan(plan: readonly PlanEntry[], { place }: StepContext, las
 
 /** What the sign before a step of the plan means. */
 const meanings = {
-  '✔': 'is so already',
+  '✔': 'already done',
   '✚': 'changes something',
   '✖': 'destroys something',
   '◎': 'waits, or not known yet',

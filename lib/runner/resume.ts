@@ -46,7 +46,10 @@ export async function chooseRun(
   if (found === undefined) {
     if (resume === undefined) return undefined
     const which = resume === '' ? `an interrupted run of ${script}` : `a run ${resume} to resume`
-    throw new OperatorError(`there is no ${which.replace(/^an? /, '')} on ${context}`, { kind: 'usage', remedy: 'leave --resume out' })
+    throw new OperatorError(`there is no ${which.replace(/^an? /, '')} on ${context}`, {
+      kind: 'usage',
+      remedy: `to start a new run: ${again('--fresh')}`,
+    })
   }
   if (resume === undefined) {
     const what = `the run ${found.runId} on ${context} was interrupted`

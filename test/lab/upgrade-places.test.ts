@@ -24,7 +24,7 @@ test('a FluxInstance as a manifest in a tree of a person’s own: upgraded where
   await installOperator(lab)
   await applyAndFollow(lab, manifest)
   const { there, back } = await upgradeAndBack(lab, file, '--no-image-check')
-  expect(there.stderr).toContain(`${file} on top of `)
+  expect(there.stderr).toContain(`${file} on top of commit `)
   expect(there.stderr).toContain('+    version: "2.9.5" # renovate: datasource=github-releases depName=fluxcd/flux2')
   expect(back.stderr).toContain('Suspend Kustomization flux-system/flux-system')
 })

@@ -7,6 +7,7 @@ import { componentsOf } from '../../flux/instance.ts'
 import type { InstalledFlux } from '../../flux/installation.ts'
 import { wantedDeployments } from '../../flux/wanted-deployments.ts'
 import { imageIn } from '../../flux/components.ts'
+import { isOperator } from '../../flux/labels.ts'
 
 /** Each controller that Flux is to be made of runs, those of shards too, with the image that the FluxInstance says, if there is one. */
 export const controllers: Probe = {
@@ -21,7 +22,7 @@ export const controllers: Probe = {
     const warns: Trouble[] = []
     for (const { name, component, deployment } of wanted) {
       if (deployment === undefined) {
-        fails.push(missing(name, installation, snapshot))
+        fails.push(missing(name, installation, snapshot, all.some(isOperator)))
         continue
       }
       const object = nameOf({ ...kinds.deployment, namespace, name })
@@ -40,12 +41,17 @@ export const controllers: Probe = {
   },
 }
 
-function missing(name: string, installation: InstalledFlux, snapshot: Snapshot): Trouble {
+function missing(name: string, installation: InstalledFlux, snapshot: Snapshot, hasOperator: boolean): Trouble {
   const { namespace, expectsOperator } = installation
   const object = nameOf({ ...kinds.deployment, namespace, name })
   if (expectsOperator) {
-    const reason = 'does not exist: the operator recreates it, if it runs'
-    return { object, reason, next: describeInstance(installation, snapshot) }
+    return hasOperator
+      ? { object, reason: 'does not exist: the operator recreates it, if it runs', next: describeInstance(installation, snapshot) }
+      : {
+          object,
+          reason: 'does not exist, and neither does the operator, which would recreate it',
+          next: `npx zx scripts/recover.ts ${snapshot.where}`,
+        }
   }
   return {
     object,

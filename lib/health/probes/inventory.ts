@@ -28,7 +28,7 @@ export const inventory: Probe = {
     })
     const fails = [...read.flatMap(({ fail }) => fail ?? []), ...stale]
     const warns = read.flatMap(({ warn }) => warn ?? [])
-    const detail = fails.length === 0 ? `${parts.length} there` : `${fails.length} of ${parts.length} missing, or not working`
+    const detail = fails.length === 0 ? `all ${parts.length} exist` : `${fails.length} of ${parts.length} missing, or not working`
     return foundAmong(detail, fails, warns)
   },
 }

@@ -3,6 +3,7 @@ import { kindArgument, kinds, nameOf } from '../../kubernetes/objects.ts'
 import { fluxKinds } from '../../flux/kinds.ts'
 import { judgeDeployment } from '../deployments.ts'
 import { doesNotApply, foundAmong, type Probe } from '../probe.ts'
+import { appliers } from '../../flux/field-managers.ts'
 import { isOperator, operatorName } from '../../flux/labels.ts'
 import { releaseNames } from '../../flux/refs.ts'
 import { installerTitles } from '../../flux/installer.ts'
@@ -28,11 +29,13 @@ export const operator: Probe = {
     const { expectsOperator, installedBy } = await snapshot.installed()
     if (deployment === undefined && !expectsOperator) return doesNotApply(`Flux was installed by ${installerTitles[installedBy]}`)
     if (deployment === undefined) {
-      const isReleased = release !== undefined
-      const reason = isReleased
+      const isRecreated = release !== undefined && deployments.some(({ metadata }) => metadata.name === appliers.helm)
+      const reason = isRecreated
         ? 'does not exist: helm-controller recreates it within a minute, if it runs'
-        : 'does not exist, and no HelmRelease recreates it'
-      const next = isReleased
+        : release === undefined
+          ? 'does not exist, and no HelmRelease recreates it'
+          : 'does not exist, and neither does helm-controller, which would recreate it'
+      const next = isRecreated
         ? `${kubectl} --namespace ${namespace} describe ${kindArgument(fluxKinds.helmRelease)} flux-operator`
         : `npx zx scripts/recover.ts ${where}`
       return foundAmong('does not run', [{ object, reason, next }])

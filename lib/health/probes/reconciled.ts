@@ -44,6 +44,11 @@ export const others: Probe = {
     // What is but a setting says nothing, and matters where nothing uses it.
     const isReported = ({ name, reportsReady, isSuspended }: FluxObject): boolean =>
       reportsReady || isSuspended || judged.get(name)?.is === 'fails'
-    return foundReconciled(snapshot, 'others', (object) => !ownProbes.includes(object.ref.kind) && isReported(object), pending)
+    return foundReconciled(
+      snapshot,
+      'objects of these kinds',
+      (object) => !ownProbes.includes(object.ref.kind) && isReported(object),
+      pending,
+    )
   },
 }

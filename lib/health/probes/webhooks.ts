@@ -13,7 +13,12 @@ export const webhooks: Probe = {
     const required = await snapshot.webhooks()
     const unanswered = await unansweredAmong(snapshot.cluster, required)
     if (unanswered.length === 0)
-      return foundAmong(required.length === 0 ? 'none must answer' : `${required.length} must answer, all have an endpoint`, [])
+      return foundAmong(
+        required.length === 0
+          ? 'none is required (failurePolicy: Fail)'
+          : `${required.length} required (failurePolicy: Fail), all have an endpoint`,
+        [],
+      )
     const own = await fluxWrites(snapshot)
     const labels = await namespaceLabels(snapshot.cluster, own)
     const fails: Trouble[] = []

@@ -207,7 +207,7 @@ describe('installed objects', () => {
     ((await served([instance, ...objects])).objects ?? []).map(({ object, reason, damage }) => `${object} ${reason} (${damage ?? 'none'})`)
 
   test('are all there', async () => {
-    expect(await served([instance, account, role, binding])).toEqual({ state: 'ok', detail: '3 there' })
+    expect(await served([instance, account, role, binding])).toEqual({ state: 'ok', detail: 'all 3 exist' })
   })
   test('a ServiceAccount that is gone is named, and so is the binding that names it', async () => {
     expect(await reasons(role, binding)).toEqual([

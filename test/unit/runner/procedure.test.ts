@@ -61,7 +61,7 @@ describe('a procedure', () => {
     ])
     expect(lines).toContain('  3. ◎ Do resume: (known after apply)')
     expect(lines).toContain('  4. ◎ Do verify: (known after apply)')
-    expect(lines).toContain('      ✔ is so already   ✚ changes something   ◎ waits, or not known yet')
+    expect(lines).toContain('      ✔ already done   ✚ changes something   ◎ waits, or not known yet')
     // Where the earlier step has nothing to do, nothing is undone.
     const undisturbed = stage([step('suspend', done), ...steps.slice(1)], 'dry-run')
     expect((await undisturbed.result).steps.map(({ state }) => state)).toEqual(['already', 'already', 'already', 'already'])
@@ -296,7 +296,7 @@ describe('a procedure that destroys', () => {
       '  2. ✖ Do two: create it',
       '  3. ◎ Do three: (known after apply)',
       '  4. ✖ Do four: (known after apply)',
-      '      ✔ is so already   ✖ destroys something   ◎ waits, or not known yet',
+      '      ✔ already done   ✖ destroys something   ◎ waits, or not known yet',
       '',
     ])
   })

@@ -11,7 +11,8 @@ export function announceStart(announcer: Announcer, hold: (silence: { end: () =>
     title: 'Notify people, and silence the alerts that this causes',
     risk: 'safe',
     check() {
-      if (announcer.intent.length === 0) return Promise.resolve({ is: 'done', detail: 'neither a webhook nor an Alertmanager is named' })
+      if (announcer.intent.length === 0)
+        return Promise.resolve({ is: 'done', detail: 'nobody to notify: neither SLACK_WEBHOOK_URL nor ALERTMANAGER_URL is set' })
       if (isAnnounced) return Promise.resolve({ is: 'done', detail: 'reported' })
       return Promise.resolve({ is: 'todo', change: announcer.intent.join('; '), commands: [] })
     },

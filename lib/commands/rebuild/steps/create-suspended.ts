@@ -42,8 +42,8 @@ export function keepDefinitions(open: (run: StepContext) => Promise<Capture>): S
       // The capture is made by the step before: whether there is anything to keep is known only then.
       const isKept = kept(memory.folder) !== undefined
       return isKept
-        ? { is: 'done', detail: 'kept' }
-        : { is: 'todo', change: 'keep their CustomResourceDefinitions in the run’s folder', commands: [] }
+        ? { is: 'done', detail: 'saved' }
+        : { is: 'todo', change: "if there are any, their CustomResourceDefinitions go into the run's folder", commands: [] }
     },
     async apply(run) {
       const wanted = suspendedEarly(await open(run))

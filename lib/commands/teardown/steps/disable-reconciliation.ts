@@ -21,7 +21,7 @@ export function ensureReconciliationDisabled(namespace: string): Step {
   const ref = instanceIn(namespace)
   return {
     id: 'rest',
-    title: 'Disable the FluxInstance’s reconciliation',
+    title: "Disable the FluxInstance's reconciliation",
     risk: 'change',
     async check({ cluster }) {
       const instance = await cluster.get(ref)
@@ -61,7 +61,7 @@ export function ensureReconciliationEnabled(namespace: string): Step {
   const ref = instanceIn(namespace)
   return {
     id: 'awake',
-    title: 'Enable the FluxInstance’s reconciliation again',
+    title: "Enable the FluxInstance's reconciliation again",
     risk: 'change',
     async check({ cluster, memory }) {
       const { rested } = readTeardownState(memory)

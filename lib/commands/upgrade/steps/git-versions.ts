@@ -1,4 +1,4 @@
-import { printable } from '../../../base/shell-line.ts'
+import { printable, shellQuote } from '../../../base/shell-line.ts'
 import { setTimeout as pause } from 'node:timers/promises'
 import { showDuration } from '../../../base/duration.ts'
 import { messageOf, OperatorError } from '../../../base/errors.ts'
@@ -80,16 +80,18 @@ export function ensureVersionsInGit(change: GitVersions, at: BranchVersions): St
       const there = await proposed?.read(signal).catch(() => undefined) // no such branch yet
       if (there?.isSo === true)
         return { is: 'done', detail: `${branch} says ${shownLines(versions, there.now)} at ${there.commit.slice(0, 12)}` }
-      const lines = Object.entries(versions).flatMap(([key, value]) => [
-        `- ${key}: ${Object.entries(now).find(([name]) => name === key)?.[1] ?? ''}`,
-        `+ ${key}: ${value}`,
-      ])
+      const changed = Object.entries(versions).flatMap(([key, value]) => {
+        const is = Object.entries(now).find(([name]) => name === key)?.[1] ?? ''
+        return is === value ? [] : [{ key, is, value }]
+      })
       return {
         is: 'todo',
-        change: `${file.path} on top of ${commit.slice(0, 12)}: ${lines.join(' ')}`,
+        change: `${file.path} on top of commit ${commit.slice(0, 12)}: ${changed.map(({ key, is, value }) => `${key} ${is} becomes ${value}`).join(', ')}`,
         commands: [],
-        byHand: [`${printable(['git', 'commit', '-m', message, '--', file.path])} && git push origin HEAD:${target}`],
-        details: lines,
+        byHand: [
+          `\${EDITOR:-vi} ${shellQuote(file.path)} && ${printable(['git', 'commit', '-m', message, '--', file.path])} && git push origin HEAD:${target}`,
+        ],
+        details: changed.flatMap(({ key, is, value }) => [`- ${key}: ${is}`, `+ ${key}: ${value}`]),
       }
     },
     apply: ({ signal, console, verifyLocked }) => {
@@ -161,7 +163,11 @@ export function ensureReverted(change: GitVersions, at: BranchVersions, finish: 
         return { is: 'done', detail: `${branchOf(remote)} says ${shownLines(versions, seen.now)} at ${seen.commit.slice(0, 12)}` }
       if (proposed !== undefined && (await proposed.read(signal).catch(() => undefined))?.isSo === true)
         return { is: 'done', detail: `${target} says ${shownLines(versions)}` }
-      return { is: 'todo', change: `${file.path} on top of ${seen.commit.slice(0, 12)}: ${shownLines(versions)}`, commands: finish() }
+      return {
+        is: 'todo',
+        change: `${file.path} on top of commit ${seen.commit.slice(0, 12)}: ${shownLines(versions)}`,
+        commands: finish(),
+      }
     },
     async apply(run, progress) {
       const commit = await untilPushed(run, progress, change, target, finish)
