@@ -89,9 +89,11 @@ test('four at once: the login gone, controllers deleted, the HelmRelease deleted
 
 test('three at once: operator, source-controller and login gone: helm-controller lacks the chart, so the operator is installed', async () => {
   const [sourceController] = (await world.controllers()).filter(({ metadata }) => metadata.name === 'source-controller')
+  await world.justChecked(instance)
+  // In this order: as long as source-controller is there, helm-controller has the chart, and recreates the operator.
   await world.remove(
-    await world.there(operator),
     ...(sourceController === undefined ? [] : [sourceController]),
+    await world.there(operator),
     await world.there({ ...kinds.secret, namespace, name: 'flux-git' }),
   )
   const ended = await lab.run('recover', ['--lab', '--yes', '--json', '--timeout', '2m'])
