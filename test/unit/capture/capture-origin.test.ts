@@ -81,6 +81,17 @@ describe('what is suspended', () => {
     expect(suspendedBy(suspended(manager))).toBeUndefined()
     expect(suspendedBy(disabled(manager))).toBeUndefined()
   })
+  test('by what Git says, also where a person has written the same', () => {
+    const both = suspended('kubectl-edit')
+    const { managedFields } = suspended('kustomize-controller').metadata
+    expect(
+      suspendedBy({ ...both, metadata: { ...both.metadata, managedFields: [...both.metadata.managedFields, ...managedFields] } }),
+    ).toBe(undefined)
+  })
+  test('by someone of whom nothing is noted', () => {
+    const object = suspended('kubectl-edit')
+    expect(suspendedBy({ ...object, metadata: { ...object.metadata, managedFields: [] } })).toBe('unknown')
+  })
   test('not at all', () => {
     expect(suspendedBy(flux('Kustomization', 'apps', { spec: { suspend: false } }))).toBeUndefined()
     expect(isSuspended(flux('Alert', 'a'))).toBe(false)
