@@ -49,7 +49,7 @@ describe('beforehand', () => {
 
     const planned = await lab.run('upgrade', [...wanted, '--dry-run'])
     expect(documentOf(planned)).toMatchObject({ outcome: 'planned', exitCode: 0 })
-    expect(planned.stderr).toContain('flux_version: 2.9.4 + flux_version: 2.9.5')
+    expect(planned.stderr).toContain('flux_version 2.9.4 becomes 2.9.5')
 
     const cluster = await lab.cluster('lab-infra')
     const release = { ...fluxKinds.helmRelease, namespace, name: 'flux-instance' }

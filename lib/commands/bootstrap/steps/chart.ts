@@ -15,6 +15,7 @@ import { applyObjects, describeDifferences, differences } from '../../../kuberne
 import { releaseManager } from '../../../flux/field-managers.ts'
 import { nudgeFetch } from '../../../flux/artifact.ts'
 import { deploymentsOf, unavailableOf } from '../../../flux/components.ts'
+import { instanceStateOf } from '../../../flux/instance.ts'
 import { isMadeByOperator } from '../../../flux/labels.ts'
 import { instanceIn } from '../../../flux/refs.ts'
 import { stepStatusOf } from '../../../runner/step-status.ts'
@@ -30,7 +31,10 @@ function ensureChart(
   ready: Step['check'],
   watches: WatchTarget[],
 ): Step {
-  const version = `${chart.url} ${chart.version}`
+  const brought = objects.flatMap((object) =>
+    object.kind === fluxKinds.fluxInstance.kind ? [`Flux ${instanceStateOf(object).wanted}, `] : [],
+  )
+  const version = `${brought.join('')}${chart.url} ${chart.version}`
   return {
     ...step,
     risk: 'change',
@@ -44,7 +48,7 @@ function ensureChart(
         is: 'todo',
         change: `${change} (${version})`,
         commands: [],
-        byHand: [`${render} | ${apply}   # values.yaml: those of its HelmRelease`],
+        byHand: [`${render} | ${apply}   # values.yaml: spec.values of its HelmRelease in Git`],
         details,
       }
     },

@@ -1,6 +1,7 @@
 import { nudgeFetch } from '../../../flux/artifact.ts'
 import { appliers } from '../../../flux/field-managers.ts'
 import { appliedBy } from '../../../flux/labels.ts'
+import { instanceStateOf } from '../../../flux/instance.ts'
 import { instanceIn } from '../../../flux/refs.ts'
 import { applyObjects, describeDifferences, differences } from '../../../kubernetes/apply.ts'
 import type { Cluster } from '../../../kubernetes/client.ts'
@@ -41,7 +42,13 @@ export function ensurePlainInstanceApplied(instance: KubeObject): Step {
       if (found.length === 0) return { is: 'done', detail: 'it is as in Git' }
       const { change, details } = describeDifferences(found)
       const apply = `kubectl apply --server-side --force-conflicts --field-manager=${appliers.kustomize} -f FILE`
-      return { is: 'todo', change, commands: [], byHand: [`${apply}   # FILE: its manifest in Git`], details }
+      return {
+        is: 'todo',
+        change: `${change} (Flux ${instanceStateOf(instance).wanted})`,
+        commands: [],
+        byHand: [`${apply}   # FILE: its manifest in Git`],
+        details,
+      }
     },
     async apply({ cluster }) {
       await applyObjects(cluster, [instance], appliers.kustomize)

@@ -81,7 +81,7 @@ export function ensureCaptured({ request, keys, copyTo, isFinal }: CaptureInputs
       if (isFinal()) return gone('Flux is partly removed, but this run has recorded no capture', where)
       return {
         is: 'todo',
-        change: `encrypt ${describeReaders(keys.encryptor)} what it refers to, and its objects, into the run's folder${copyTo === undefined ? '' : ` and ${copyTo}`}`,
+        change: `write Flux's objects, and what they refer to, into capture.age in the run's folder${copyTo === undefined ? '' : `, and into ${copyTo}`}, encrypted ${describeReaders(keys.encryptor)}`,
         commands: [`npx zx scripts/capture.ts ${where}`],
       }
     },

@@ -32,7 +32,7 @@ export function recordFingerprint(namespace: string, ownedObjects: readonly Owne
       if (kept !== undefined)
         return Promise.resolve({
           is: 'done',
-          detail: `${counted(kept.length, 'object')}, of which those without an owner must be the same afterwards`,
+          detail: `${counted(kept.length, 'object')}; those without an owner reference must keep their UID`,
         })
       return Promise.resolve({
         is: 'todo',
