@@ -120,7 +120,7 @@ export async function runSteps(procedure: StepSequence, run: StepContext, consen
       const ready = async (todo: TodoStatus): Promise<StepStatus> => {
         for (let seen = todo; ;) {
           await verifyConsentTo(step, seen, foreseen, consent, run)
-          const isAsked = asks || (consent.changes === 'ask' && isUnforeseen(saidOf(plan, at)))
+          const isAsked = step.isRecord !== true && (asks || (consent.changes === 'ask' && isUnforeseen(saidOf(plan, at))))
           if (isAsked) asks = (await askFor(step, seen, run, `${at + 1}/${steps.length}`)) === 'one'
           const locked = await begin()
           if (!isAsked && locked === 'before') return seen

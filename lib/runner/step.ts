@@ -61,6 +61,8 @@ export interface Step {
   readonly whyUnfinished?: (run: StepContext) => Promise<string | undefined>
   /** The ids of earlier steps that undo what this one does: where one of them acts, this one has to. */
   readonly undoneBy?: readonly string[]
+  /** It only writes into the run's own folder what is so already: nobody is asked about that, and no time passes until someone answers. */
+  readonly isRecord?: true
   /** Where the change shows that the step waits for; nothing where `apply` is over when it returns. */
   readonly watches?: readonly WatchTarget[]
 }

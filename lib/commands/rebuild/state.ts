@@ -29,6 +29,7 @@ export function recordTornDown(say: (milestone: string) => Promise<void>): Step 
     id: 'torn-down',
     title: 'Record that Flux is down: this run never removes it again',
     risk: 'safe',
+    isRecord: true,
     check({ memory }) {
       const { isOver } = readTeardownState(memory)
       if (isOver !== undefined) return Promise.resolve({ is: 'done', detail: `since ${isOver}` })
@@ -45,8 +46,9 @@ export function recordTornDown(say: (milestone: string) => Promise<void>): Step 
 export function recordReturn(say: (milestone: string) => Promise<void>): Step {
   return {
     id: 'back',
-    title: 'Note that Flux is back',
+    title: 'Record that Flux is back',
     risk: 'safe',
+    isRecord: true,
     check({ memory }) {
       const { backAt } = readRebuildState(memory)
       if (backAt !== undefined) return Promise.resolve({ is: 'done', detail: describeAbsence(memory) })

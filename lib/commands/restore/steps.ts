@@ -1,3 +1,4 @@
+import { counted } from '../../base/counted.ts'
 import type { Capture, Role } from '../../capture/capture.ts'
 import { atOnce, revertObject, type EntryComparison, compareAll, restoreEntry, type Comparison } from '../../capture/compare.ts'
 import type { Cluster } from '../../kubernetes/client.ts'
@@ -74,7 +75,7 @@ function statusOf(judged: readonly EntryComparison[], command: string): StepStat
   }
   if (judged.length === 0) return { is: 'done', detail: 'none were captured' }
   const same = judged.filter(({ verdict }) => verdict.is === 'same').length
-  return { is: 'done', detail: [`${same} ${same === 1 ? 'is' : 'are'} there as captured`, ...remarks].join('; ') }
+  return { is: 'done', detail: [`${counted(same, 'object')} as captured`, ...remarks].join('; ') }
 }
 
 /** What a person should know beside that something is created. */

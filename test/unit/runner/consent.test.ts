@@ -61,6 +61,14 @@ describe('a person who consents', () => {
     expect(prompt).toHaveBeenCalledTimes(1)
   })
 
+  test('is not asked about what the run only records', async () => {
+    answers('Run this step')
+    const recorded = seen('two', [todoOf('record it'), todoOf('record it'), todoOf('record it')], { risk: 'safe', isRecord: true })
+    expect((await stage([step('one'), recorded], ask).result).outcome).toBe('done')
+    expect(recorded.acted()).toEqual(['record it'])
+    expect(prompt).toHaveBeenCalledTimes(1)
+  })
+
   test('to one thing is asked again where it has become another meanwhile', async () => {
     answers('Run this step', 'Run this step')
     const moving = seen('one', [todoOf('delete a'), todoOf('delete a'), todoOf('delete a and b'), todoOf('delete a and b')])

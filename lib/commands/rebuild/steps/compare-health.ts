@@ -26,7 +26,7 @@ export function recordHealth(snapshot: () => Snapshot): Step {
           change: 'run every probe of the health check',
           commands: [`npx zx scripts/health-check.ts ${where}`],
         })
-      return Promise.resolve({ is: 'done', detail: before.length === 0 ? 'nothing is' : before.join(', ') })
+      return Promise.resolve({ is: 'done', detail: before.length === 0 ? 'none' : before.join(', ') })
     },
     async apply({ memory }) {
       recordRebuild(memory, { sick: await inTrouble(snapshot(), deployed) })

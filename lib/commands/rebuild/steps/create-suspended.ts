@@ -91,7 +91,7 @@ export function suspendEarly(open: (run: StepContext) => Promise<Capture>): Step
     risk: 'change',
     async check(run) {
       const left = await missing(run)
-      if (left.length === 0) return { is: 'done', detail: 'none was, or they are' }
+      if (left.length === 0) return { is: 'done', detail: 'none is left to suspend' }
       return {
         is: 'todo',
         change: `create, suspended: ${left.map(({ ref }) => nameOf(ref)).join(', ')}`,

@@ -23,7 +23,7 @@ export function startNamespaceDeletion(name: string, ownedObjects: readonly Owne
     async check({ cluster, memory }) {
       const namespace = await cluster.get(ref)
       if (namespace === undefined) return { is: 'done', detail: 'it is gone' }
-      if (namespace.metadata.deletionTimestamp !== undefined) return { is: 'done', detail: 'on its way' }
+      if (namespace.metadata.deletionTimestamp !== undefined) return { is: 'done', detail: 'Terminating' }
       const { others, unseen } = await readNamespace(cluster, name, ownedObjects)
       const [finding] = [
         ...judgeUnseen(unseen, name, false),

@@ -1,3 +1,4 @@
+import { counted } from '../../../base/counted.ts'
 import type { OwnedObject } from '../../../ownership/owned-objects.ts'
 import { findByName } from '../../../ownership/owned-objects.ts'
 import type { Cluster } from '../../../kubernetes/client.ts'
@@ -31,7 +32,7 @@ export function verifyNoResidue(
     async check({ cluster }) {
       const residue = await findResidue(cluster, namespace, keepsNamespace, ownedObjects)
       observed = { value: residue, at: performance.now() }
-      if (residue.length === 0) return { is: 'done', detail: 'nothing is' }
+      if (residue.length === 0) return { is: 'done', detail: 'none' }
       return { is: 'blocked', reason: `left of Flux: ${residue.join(', ')}`, remedy: 'to check again: --resume' }
     },
     apply: () => Promise.resolve(),
@@ -76,7 +77,10 @@ export function verifySurvival(namespace: string): ObservingStep<Survival> {
       observed = { value: survival, at: performance.now() }
       const { checked, changed, missing, reported } = survival
       if (changed.length === 0 && missing.length === 0) {
-        return { is: 'done', detail: [`${checked} without an owner are there, each with the same UID`, ...reported].join('; ') }
+        return {
+          is: 'done',
+          detail: [`${counted(checked, 'object')} without an owner reference, each with the same UID`, ...reported].join('; '),
+        }
       }
       const gone = missing.length === 0 ? [] : [`gone: ${some(missing)}`]
       const other = changed.length === 0 ? [] : [`there, but recreated: ${some(changed)}`]
