@@ -45,7 +45,7 @@ export interface ControlPlane {
   readonly stop: () => Promise<void>
 }
 
-const readyWithin = 60_000
+const readyWithin = 180_000
 
 /** Starts etcd and kube-apiserver of one cluster. Resolves when the API is ready, except for describing itself. */
 export async function startControlPlane(options: ControlPlaneOptions): Promise<ControlPlane> {

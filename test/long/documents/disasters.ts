@@ -32,6 +32,8 @@ export const both =
 
 const inNamespace = 'kubectl --context infra --namespace flux-system'
 export const controllersDeleted = typing(`${inNamespace} delete deployments --selector app.kubernetes.io/part-of=flux`)
+/** In one request: what is left of them for a moment recreates the rest. */
+export const allDeploymentsDeleted = typing(`${inNamespace} delete deployments --all`)
 export const operatorDeleted = typing(`${inNamespace} delete deployment flux-operator`)
 export const accountDeleted = typing(`${inNamespace} delete serviceaccount source-controller`)
 export const namespaceGoing = typing('kubectl --context infra delete namespace flux-system --wait=false')

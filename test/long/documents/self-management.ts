@@ -1,4 +1,14 @@
-import { accountDeleted, back, both, controllersDeleted, namespaceGoing, namespaceWithLogin, operatorDeleted, typing } from './disasters.ts'
+import {
+  accountDeleted,
+  allDeploymentsDeleted,
+  back,
+  both,
+  controllersDeleted,
+  namespaceGoing,
+  namespaceWithLogin,
+  operatorDeleted,
+  typing,
+} from './disasters.ts'
 import type { Page } from './page.ts'
 
 const controllers = '### 1. Controllers deleted'
@@ -11,7 +21,7 @@ export const selfManagement: Page = {
   rules: [
     { line: /config use-context/, says: /Switched to context "infra"/ },
     { line: /config current-context/, says: /^infra$/m },
-    { line: /bootstrap\.ts (--context infra|--lab)( --dry-run)?$/, says: /nothing to do: everything is as Git says/ },
+    { line: /bootstrap\.ts (--context infra|--lab)( --dry-run)?$/, says: /nothing (to do: everything is as Git says|would be changed)/ },
     { line: /^flux install/, before: both(back('empty'), namespaceWithLogin), says: /✔ install finished/ },
     { line: /^flux create source git/, says: /✔ GitRepository source reconciliation completed/ },
     { line: /^flux create kustomization/, says: /✔ Kustomization flux-system is ready/ },
@@ -28,11 +38,17 @@ export const selfManagement: Page = {
       says: /The whole cluster lost/,
     },
     { line: /capture\.ts --context infra --out/, says: /✔ capture on infra: captured/ },
-    { line: /recover\.ts/, under: controllers, before: controllersDeleted, says: /✔ recover on infra: done/ },
+    // The operator may have been quicker.
+    {
+      line: /recover\.ts/,
+      under: controllers,
+      before: controllersDeleted,
+      says: /✔ recover on infra: (done|nothing to recover: Flux is healthy)/,
+    },
     { line: /annotate/, under: controllers, before: controllersDeleted, says: /annotated/ },
     { line: /recover\.ts/, under: operator, before: operatorDeleted, says: /✔ recover on infra: / },
     { line: /annotate/, under: operator, before: operatorDeleted, says: /annotated/ },
-    { line: /helm pull/, under: operator, before: both(operatorDeleted, controllersDeleted), says: /Digest: sha256:/ },
+    { line: /helm pull/, under: operator, before: allDeploymentsDeleted, says: /Digest: sha256:/ },
     { line: /helm template/, says: /flux-operator serverside-applied/ },
     { line: /get namespace flux-system --output/, before: back('new'), says: /^\s*$/m },
     { line: /scale deployment --all/, says: /source-controller scaled/ },

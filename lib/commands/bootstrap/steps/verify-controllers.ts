@@ -23,7 +23,7 @@ export function verifyControllers(namespace: string, access: Access, flux: strin
         if (checked.exitCode !== 0) return { is: 'waiting', on: `flux check: ${complaintOf(checked)}` }
       }
       const names = deployments.map(({ metadata }) => metadata.name).join(', ')
-      return { is: 'done', detail: `${names} are available${flux === undefined ? '' : '; flux check agrees'}` }
+      return { is: 'done', detail: `${names} are available${flux === undefined ? '' : '; the check of the flux CLI agrees'}` }
     },
     apply: () => Promise.resolve(),
     watches: [

@@ -59,7 +59,7 @@ export function verifyFlux(namespace: string, access: Access, flux: string | und
 /** What `flux check` says. A login program that asks questions has asked them already, and cannot again for another program. */
 async function fluxCheck(flux: string, access: Access, namespace: string): Promise<{ is: 'agrees' | 'complains'; words: string }> {
   const ended = await shell(access.env)`${flux} check --context=${access.context} --namespace=${namespace} --timeout=30s`.nothrow()
-  if (ended.exitCode === 0) return { is: 'agrees', words: '; flux check agrees' }
+  if (ended.exitCode === 0) return { is: 'agrees', words: '; the check of the flux CLI agrees' }
   if (access.login !== undefined && ended.stderr.includes('getting credentials: exec')) {
     return { is: 'agrees', words: `; flux check was not run: the login by ${access.login.program} needs a terminal` }
   }

@@ -1,4 +1,4 @@
-import { printable, shellQuote } from '../../../base/shell-line.ts'
+import { printable } from '../../../base/shell-line.ts'
 import { setTimeout as pause } from 'node:timers/promises'
 import { showDuration } from '../../../base/duration.ts'
 import { messageOf, OperatorError } from '../../../base/errors.ts'
@@ -89,7 +89,7 @@ export function ensureVersionsInGit(change: GitVersions, at: BranchVersions): St
         change: `${file.path} on top of commit ${commit.slice(0, 12)}: ${changed.map(({ key, is, value }) => `${key} ${is} becomes ${value}`).join(', ')}`,
         commands: [],
         byHand: [
-          `\${EDITOR:-vi} ${shellQuote(file.path)} && ${printable(['git', 'commit', '-m', message, '--', file.path])} && git push origin HEAD:${target}`,
+          `${printable(['git', 'commit', '-m', message, '--', file.path])} && git push origin HEAD:${target}   # once the file says so`,
         ],
         details: changed.flatMap(({ key, is, value }) => [`- ${key}: ${is}`, `+ ${key}: ${value}`]),
       }

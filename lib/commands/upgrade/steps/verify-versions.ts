@@ -61,7 +61,7 @@ export function verifyVersions(expected: Expected): Step {
       const components = await componentsAt(cluster, expected)
       const agrees = await askFlux(expected, components)
       if (agrees !== undefined) return { is: 'waiting', on: agrees }
-      const cli = expected.flux === undefined ? '' : '; flux version agrees'
+      const cli = expected.flux === undefined ? '' : '; the flux CLI reports the same version'
       return {
         is: 'done',
         detail: `${components.length} controllers at their images, ${crds.length} CRDs, ${readyAgain(judged, before)}${cli}`,
