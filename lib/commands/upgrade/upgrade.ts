@@ -58,7 +58,7 @@ export function upgrade(
       measuring(ensureVersionsInGit(change, at), pauses),
       ...(branch === undefined ? [] : [awaitMerge(change, branch, at)]),
       measuring(whileUnderway(ensureFetched(place, change.remote, to.flux, at.commit), place), pauses),
-      remembering(whileUnderway(awaitRollout(place, to.flux, images, notes.newImages), place, { images: notes.newImages }), pauses, memory),
+      remembering(whileUnderway(awaitRollout(place, to.flux, images, notes.newImages), place, { images: newTags(notes) }), pauses, memory),
       ...verification(stage, notes, to, notes.newImages),
     ],
     report() {
@@ -128,12 +128,15 @@ function rollBackStep(notes: UpgradeState, options: { ran: boolean; arrived: () 
 /** Back to other versions because a person wants it: the same way, in the other direction of what was checked. */
 export function rollBackSteps(stage: UpgradeStage, notes: UpgradeState, arrived?: () => void): Step[] {
   const { from, to, before, after, images } = notes
-  // Of components that this Flux does not run, the distribution tells the tags too.
-  const tags = Object.fromEntries(Object.entries(notes.newImages).filter(([name]) => name in images))
-  const reversed = { ...notes, from: to, to: from, before: after, after: before, images: tags, newImages: images }
+  const reversed = { ...notes, from: to, to: from, before: after, after: before, images: newTags(notes), newImages: images }
   const steps = rollbackSteps(stage, reversed, arrived === undefined ? {} : { arrived })
   const isBack = Object.keys(before).length === 0
   return isBack ? steps.filter(({ risk }) => risk === 'safe') : steps
+}
+
+/** The newer version's tags of what this Flux runs: the distribution tells those of all controllers. */
+function newTags({ images, newImages }: UpgradeState): UpgradeState['images'] {
+  return Object.fromEntries(Object.entries(newImages).filter(([name]) => name in images))
 }
 
 /** What was checked as that which is rolled back to. The newer version knows what it has stored itself. */
