@@ -166,8 +166,10 @@ export function clusterAt(endpoint: Endpoint, patience: Patience, signal: AbortS
         ...(graceSeconds === undefined ? {} : { gracePeriodSeconds: graceSeconds }),
         ...(dryRun === true ? { dryRun: ['All'] } : {}),
       }
+      // The body counts. An audit log shows the query: without it, a rehearsal looks like a deletion there.
+      const rehearsed = dryRun === true ? '?dryRun=All' : ''
       try {
-        await call({ method: 'DELETE', path: await pathOf(ref), body: JSON.stringify(options) })
+        await call({ method: 'DELETE', path: `${await pathOf(ref)}${rehearsed}`, body: JSON.stringify(options) })
       } catch (error) {
         ignoreNotFound(error)
       }

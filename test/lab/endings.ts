@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import * as v from 'valibot'
 import { expect } from 'vitest'
 import type { Cluster } from '../../lib/kubernetes/client.ts'
-import { parseObject } from '../../lib/kubernetes/objects.ts'
+import { kinds, parseObject } from '../../lib/kubernetes/objects.ts'
 import { descendantsOf } from '../../lib/process/child-process.ts'
 import { readHolder } from '../../lib/runner/lock.ts'
 import { unlockedWrites, writesSince } from './audit.ts'
@@ -176,7 +176,7 @@ const another = 'someone@else other-run'
 
 function ofAnother() {
   return parseObject({
-    ...lease,
+    ...kinds.lease,
     metadata: { name: lease.name, namespace: lease.namespace, annotations: { 'flux-runbook/phase': 'working' } },
     spec: { holderIdentity: another, leaseDurationSeconds: 30, renewTime: new Date().toISOString().replace('Z', '000Z') },
   })
