@@ -9,7 +9,7 @@ const wanted = new RegExp(process.env.ENDINGS_STEPS ?? '')
 /** One test for each ending, at every step of the command's plan; those are left out that have passed on this very tree. */
 export function testEveryEnding(script: string, { atLeast, commandOf }: { atLeast: number; commandOf: () => Promise<Command> }): void {
   const titleOf = (ending: string): string =>
-    `a ${script} ${ending} in every one of its steps comes to the same end, and never writes without the lock`
+    `${script}, ${ending} in each of its steps, comes to the same end, and never writes without the lock`
   const left = endings.filter((ending) => !passed.has(titleOf(ending)))
   for (const ending of left) {
     test(titleOf(ending), async () => {
