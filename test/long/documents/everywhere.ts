@@ -12,6 +12,7 @@ export const everywhere: readonly Rule[] = [
   { line: /kubectl .* wait .*--for=/, says: /condition met/ },
   { line: /kubectl .* rollout status /, says: /successfully rolled out/ },
   { line: /kubectl .* rollout restart /, says: /restarted/ },
+  { line: /kubectl .* delete pods /, says: /deleted/ },
   { line: /kubectl .* annotate /, says: /annotate(d)?/ },
   { line: /kubectl .* describe /, says: /Status:/ },
   { line: /kubectl .* logs /, says: /"level":"info"/ },
