@@ -195,7 +195,8 @@ async function runRollback(rollback: Rollback, result: SequenceResult, why: 'fai
     return { outcome: 'failed', steps, failure }
   }
   if (why === 'cancelled') {
-    const failure = new OperatorError('stopped; everything is as it was', { kind: 'cancelled' })
+    const remedy = `to start again from the beginning: ${run.again()}`
+    const failure = new OperatorError('stopped; everything is as it was', { kind: 'cancelled', remedy })
     return { outcome: 'cancelled', steps, failure, isClosed: true }
   }
   const remedy = rollback.remedy ?? result.failure?.remedy

@@ -35,6 +35,20 @@ export function stoppedAtMerge(
   }
 }
 
+/**
+ * What is so where a run stops once Git has the change: Flux applies that by itself, whether a run watches it or not.
+ * @param commit "" as long as nothing is known to have been pushed
+ */
+export function stoppedAfterPush(commit: () => string, into: string): NonNullable<StepSequence['ifStopped']> {
+  return (steps) => {
+    const pushed = commit()
+    if (pushed === '' || steps.every(({ state }) => state === 'already')) return undefined
+    return {
+      state: `${into} has the new version since ${pushed.slice(0, 12)}, and Flux applies it by itself; until this run continues, nobody verifies that or rolls it back`,
+    }
+  }
+}
+
 /** What finishes a rollback by hand, once Git answers. */
 export function commandsOf({ script, target, memory, branch }: UpgradeStage, { place, before, from }: UpgradeState): string[] {
   const { source, applier } = refsIn(place)

@@ -17,7 +17,7 @@ import { awaitRollout } from './steps/rollout.ts'
 import { type Expected, failsOfVersion, verifyVersions } from './steps/verify-versions.ts'
 import type { Step } from '../../runner/step.ts'
 import { isNewerMinor } from '../../base/version.ts'
-import { commandOf, commandsOf, stoppedAtMerge } from './commands.ts'
+import { commandOf, commandsOf, stoppedAfterPush, stoppedAtMerge } from './commands.ts'
 import { commitOf, checkpoint, readUpgradeState, type UpgradeState } from './state.ts'
 import { refsIn } from '../../flux/refs.ts'
 import { branchOf } from '../../tools/git.ts'
@@ -65,9 +65,10 @@ export function upgrade(
       pauses.stop()
       return reportUpgrade(memory, notes)
     },
-    ...(branch === undefined
-      ? {}
-      : { ifStopped: stoppedAtMerge(stage, notes, { branch, into: branchOf(change.remote), cluster: `Flux still runs ${from.flux}` }) }),
+    ifStopped:
+      branch === undefined
+        ? stoppedAfterPush(() => at.commit() ?? commitOf(memory), branchOf(change.remote))
+        : stoppedAtMerge(stage, notes, { branch, into: branchOf(change.remote), cluster: `Flux still runs ${from.flux}` }),
     ...(options.rollsBack ? { rollback } : {}),
     ...(options.rollsBack && isReinstall
       ? {

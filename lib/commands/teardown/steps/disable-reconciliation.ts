@@ -25,7 +25,7 @@ export function ensureReconciliationDisabled(namespace: string): Step {
     risk: 'change',
     async check({ cluster }) {
       const instance = await cluster.get(ref)
-      if (instance === undefined) return { is: 'done', detail: 'there is none' }
+      if (instance === undefined) return { is: 'done', detail: 'there is no FluxInstance' }
       if (!isReconcileDisabled(instance)) {
         const what = 'so that its operator does not touch what it installed'
         return {
@@ -67,7 +67,7 @@ export function ensureReconciliationEnabled(namespace: string): Step {
       const { rested } = readTeardownState(memory)
       if (rested === undefined) return { is: 'done', detail: 'its reconciliation was never disabled' }
       const instance = await cluster.get(ref)
-      if (instance === undefined) return { is: 'done', detail: 'there is none' }
+      if (instance === undefined) return { is: 'done', detail: 'there is no FluxInstance' }
       if ((instance.metadata.annotations[reconcileAnnotation] ?? null) !== rested.annotation) {
         return { is: 'todo', change: 'restore its annotation', commands: [`${command(namespace)}-`] }
       }

@@ -51,7 +51,7 @@ function ensureStopped(step: Pick<Step, 'id' | 'title'>, namespace: string, keep
       }
     }
     if (pods.length > 0) return { is: 'waiting', on: `${pods.map(({ metadata }) => metadata.name).join(', ')} to end` }
-    return { is: 'done', detail: deployments.length === 0 ? 'there is none' : 'none of its pods is left' }
+    return { is: 'done', detail: deployments.length === 0 ? 'there is no such Deployment' : 'none of its pods is left' }
   }
   const watches = [kinds.deployment, kinds.pod].map((kind) => ({ kind, query: { namespace } }))
   return {

@@ -86,7 +86,7 @@ export function ensureVersionsInGit(change: GitVersions, at: BranchVersions): St
       })
       return {
         is: 'todo',
-        change: `${file.path} on top of commit ${commit.slice(0, 12)}: ${changed.map(({ key, is, value }) => `${key} ${is} becomes ${value}`).join(', ')}`,
+        change: `commit and push to ${target}: ${file.path} on top of commit ${commit.slice(0, 12)}: ${changed.map(({ key, is, value }) => `${key} ${is} becomes ${value}`).join(', ')}`,
         commands: [],
         byHand: [
           `${printable(['git', 'commit', '-m', message, '--', file.path])} && git push origin HEAD:${target}   # once the file says so`,
@@ -165,7 +165,7 @@ export function ensureReverted(change: GitVersions, at: BranchVersions, finish: 
         return { is: 'done', detail: `${target} says ${shownLines(versions)}` }
       return {
         is: 'todo',
-        change: `${file.path} on top of commit ${seen.commit.slice(0, 12)}: ${shownLines(versions)}`,
+        change: `commit and push to ${target}: ${file.path} on top of commit ${seen.commit.slice(0, 12)}: ${shownLines(versions)}`,
         commands: finish(),
       }
     },

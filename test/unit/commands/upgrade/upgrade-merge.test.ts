@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { stoppedAtMerge } from '../../../../lib/commands/upgrade/commands.ts'
+import { stoppedAfterPush, stoppedAtMerge } from '../../../../lib/commands/upgrade/commands.ts'
 import type { StepRecord, StepState } from '../../../../lib/runner/step.ts'
 
 const record = (id: string, state: StepState): StepRecord => ({
@@ -32,4 +32,14 @@ test('one that stops elsewhere says nothing of it', () => {
   expect(stopped([record('git', 'failed')], true)).toBeUndefined()
   expect(stopped([record('git', 'done'), record('merge', 'done'), record('rollout', 'failed')], true)).toBeUndefined()
   expect(stopped([], false)).toBeUndefined()
+})
+
+test('one that stops once Git has the version says that Flux applies it all the same', () => {
+  let commit = ''
+  const afterPush = stoppedAfterPush(() => commit, 'main')
+  expect(afterPush([record('image-check', 'done')], true)).toBeUndefined()
+  commit = '0123456789abcdef'
+  expect(afterPush([record('git', 'done'), record('fetch', 'failed')], true)?.state).toBe(
+    'main has the new version since 0123456789ab, and Flux applies it by itself; until this run continues, nobody verifies that or rolls it back',
+  )
 })
