@@ -24,7 +24,7 @@ await main(() =>
         via: viaFlag,
         'take-over': {
           type: 'boolean',
-          help: 'have the operator take over a Flux that the flux CLI, Helm or flux-aio installed: its objects and workloads stay the same',
+          help: 'take over a Flux that another program installed (flux CLI, Helm, flux-aio, Pulumi; with --via pulumi, flux-operator): its objects and workloads stay the same',
         },
       },
       examples: [
@@ -40,12 +40,12 @@ await main(() =>
         const place = own.path === undefined ? undefined : await findTreeLocation(own.path, own.via, target, session)
         const wanted = { ...shared, ...treeLocationOf(place ?? inGitOf(target, 'bootstrap')) }
         const deployment = await installerFor(own.via).prepare(session, wanted, { console, isDryRun, memory })
-        return { ...deployment, notices: [...deployment.notices, ...(await checkSuspended(session.cluster, where))] }
+        return { ...deployment, via: own.via, notices: [...deployment.notices, ...(await checkSuspended(session.cluster, where))] }
       },
       isWithoutFolder: (own) => own.path !== undefined,
       isNewCluster: (own) => own['new-cluster'] === true,
       unchanged: 'nothing to do: everything is as Git says',
-      summarize: async (run, target, { next }) => [...(await summarizeFlux(run, target)), ...lastOf(next)],
+      summarize: async (run, target, { next, via }) => [...(await summarizeFlux(run, target)), ...lastOf(next, via)],
     },
     argumentsOf('bootstrap'),
   ),

@@ -22,6 +22,8 @@ export const resetAtAnnotation = 'reconcile.fluxcd.io/resetAt'
 
 /** `disabled` has kustomize-controller leave an object as it is, whatever Git says of it; as a label it does too. */
 export const detachAnnotation = 'kustomize.toolkit.fluxcd.io/reconcile'
+/** `disabled` keeps kustomize-controller from deleting an object once Git does not have it any more. */
+export const pruneAnnotation = 'kustomize.toolkit.fluxcd.io/prune'
 /** Keeps kustomize-controller's variables out of an object; as a label it does too. */
 export const substituteAnnotation = 'kustomize.toolkit.fluxcd.io/substitute'
 

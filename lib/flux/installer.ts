@@ -20,6 +20,16 @@ export const installerTitles: Readonly<Record<Installer | 'several' | 'none', st
   none: 'nothing',
 }
 
+/** Whether Pulumi writes as this field manager: its provider has a name of its own for each object, `pulumi-kubernetes-1a2b3c4d`. */
+export function isPulumis(manager: string): boolean {
+  return /pulumi/i.test(manager)
+}
+
+/** Whether Pulumi owns fields of an object. */
+export function hasPulumi({ metadata }: KubeObject): boolean {
+  return metadata.managedFields.some(({ manager }) => isPulumis(manager))
+}
+
 /** The field managers that programs write as which are called after themselves: Helm inside of Terraform is one of its plugins. */
 const programs: readonly (readonly [RegExp, Installer])[] = [
   [/terraform|hashicorp|opentofu/i, 'terraform'],

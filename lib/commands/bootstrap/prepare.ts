@@ -30,6 +30,7 @@ import { manifestOf } from '../../kubernetes/manifest.ts'
 import { buildTree, fetchTree, type Tree } from '../../desired-state/tree.ts'
 import { type Chart } from '../../desired-state/chart.ts'
 import { findAgeKey } from './age-keys.ts'
+import { openStack, type Stack } from './pulumi-stack.ts'
 import { fetchOtherTree } from './other-tree.ts'
 import { findSecrets } from './secrets.ts'
 import { checkNotTakenOver, onlyMissing, readTakeOver, type TakeOver } from './take-over/take-over.ts'
@@ -59,7 +60,7 @@ export async function prepareBootstrap(session: Session, wanted: BootstrapReques
   const flux = once(() => readFlux(cluster))
   const rendering = Promise.all([render(tree.operator), plainInstance === undefined ? render(tree.instance) : [plainInstance]])
   const rendered = async (): Promise<KubeObject[]> => (await rendering).flatMap((objects) => objects ?? [])
-  const taking = preflight.learn(() => takeOverOf(cluster, wanted, { tree, checkout, flux }))
+  const taking = preflight.learn(() => takeOverOf(session, wanted, { tree, checkout, flux }))
   const bringing = preflight.learn(async () => {
     const found = await findSecrets(session, wanted, tree)
     return (await taking) === undefined ? found : onlyMissing(cluster, found)
@@ -122,12 +123,13 @@ function checksOfWhatStays(cluster: Cluster, { tree, wanted, flux, crds, taking 
 }
 
 async function takeOverOf(
-  cluster: Cluster,
-  { takeOver: request }: BootstrapRequest,
+  session: Session,
+  { takeOver: request, settings }: BootstrapRequest,
   { tree, checkout, flux }: { readonly tree: Tree; readonly checkout: string; readonly flux: () => Promise<FluxThere> },
 ): Promise<TakeOver | undefined> {
   if (request === undefined || request === 'expected' || !request.isAsked) return undefined
-  return readTakeOver(cluster, await flux(), { tree, checkout, request })
+  const stack = async (): Promise<Stack | undefined> => (settings.PULUMI_STACK === undefined ? undefined : openStack(session, settings))
+  return readTakeOver(session.cluster, await flux(), { tree, checkout, request, openStack: stack, uid: session.uid })
 }
 
 /** A Flux of another program's that nobody asked to take over; what a take-over was asked for finds, it judges itself. */

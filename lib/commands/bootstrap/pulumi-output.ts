@@ -1,4 +1,5 @@
 import * as v from 'valibot'
+import { type KubeObject, parseObject, type Ref, refOf } from '../../kubernetes/objects.ts'
 
 /** One resource that a preview would change. */
 export interface Change {
@@ -10,18 +11,36 @@ export interface Change {
 /** What of a preview changes nothing. */
 const idle = ['same', 'read', 'refresh']
 
-const previewSchema = v.pipe(
-  v.string(),
-  v.parseJson(),
-  v.object({ steps: v.optional(v.array(v.object({ op: v.string(), urn: v.string() })), []) }),
-)
+/** What a stack's program leads to. */
+export interface Preview {
+  readonly changes: readonly Change[]
+  /** The objects of Kubernetes that the stack has afterwards, as the program states them. */
+  readonly objects: readonly KubeObject[]
+}
 
-/** What `pulumi preview --json` would change. */
-export function parsePreview(output: string): Change[] {
-  return v
-    .parse(previewSchema, output)
-    .steps.filter(({ op }) => !idle.includes(op))
-    .map(({ op, urn }) => ({ operation: op, kind: kindOf(urn) }))
+const stepSchema = v.object({
+  op: v.string(),
+  urn: v.string(),
+  newState: v.nullish(v.object({ inputs: v.optional(v.unknown()) })),
+})
+const previewSchema = v.pipe(v.string(), v.parseJson(), v.object({ steps: v.optional(v.array(stepSchema), []) }))
+
+/** What `pulumi preview --json` says. */
+export function parsePreview(output: string): Preview {
+  const { steps } = v.parse(previewSchema, output)
+  return {
+    changes: steps.filter(({ op }) => !idle.includes(op)).map(({ op, urn }) => ({ operation: op, kind: kindOf(urn) })),
+    objects: steps.flatMap(({ newState }) => objectIn(newState?.inputs) ?? []),
+  }
+}
+
+/** The object that a resource's inputs state; undefined of a provider, a component, a chart. */
+function objectIn(inputs: unknown): KubeObject | undefined {
+  try {
+    return parseObject(inputs)
+  } catch {
+    return undefined
+  }
 }
 
 /** `CustomResourceDefinition`, of `urn:pulumi:infra::flux::…$kubernetes:apiextensions.k8s.io/v1:CustomResourceDefinition::NAME`. */
@@ -54,9 +73,30 @@ export interface StackState {
   readonly pending: readonly string[]
   /** The UID of kube-system in the cluster that it was last deployed to; undefined where the program does not read it. */
   readonly cluster: string | undefined
+  readonly flux: StackFlux
 }
 
-const resource = v.object({ urn: v.string(), id: v.optional(v.string()), outputs: v.optional(v.unknown()) })
+/** What a stack has of the component of pulumi/flux-bootstrap.ts. */
+export interface StackFlux {
+  /** The URNs of the component, one each time that the program has it. */
+  readonly components: readonly string[]
+  /** The objects below it. */
+  readonly objects: readonly Ref[]
+  /** The names of resources beside it that depend on what is below it: they cannot stay in the state without it. */
+  readonly dependents: readonly string[]
+}
+
+const names = v.optional(v.nullable(v.array(v.string())), [])
+const resource = v.object({
+  urn: v.string(),
+  id: v.optional(v.string()),
+  inputs: v.optional(v.unknown()),
+  outputs: v.optional(v.unknown()),
+  parent: v.optional(v.string()),
+  provider: v.optional(v.string()),
+  dependencies: names,
+})
+type Resource = v.InferOutput<typeof resource>
 const uidSchema = v.object({ metadata: v.object({ uid: v.string() }) })
 const exportSchema = v.pipe(
   v.string(),
@@ -80,5 +120,26 @@ export function parseState(output: string): StackState {
   return {
     pending: (pending ?? []).map(({ resource: { urn }, type }) => `${type} ${urn.split('::').at(-1) ?? urn}`),
     cluster: parsed.success ? parsed.output.metadata.uid : undefined,
+    flux: fluxIn(resources ?? []),
+  }
+}
+
+const component = 'flux-runbook:index:FluxBootstrap'
+
+function fluxIn(resources: readonly Resource[]): StackFlux {
+  const typesOf = ({ urn }: Resource): string[] => urn.split('::')[2]?.split('$') ?? []
+  const own = resources.filter((one) => typesOf(one).includes(component))
+  const urns = new Set(own.map(({ urn }) => urn))
+  // A provider is named as URN::ID.
+  const isOwn = (name: string): boolean => urns.has(name) || urns.has(name.replace(/::[^:]+$/, ''))
+  const dependsOnIt = ({ parent, provider, dependencies }: Resource): boolean =>
+    [parent, provider, ...(dependencies ?? [])].some((name) => name !== undefined && isOwn(name))
+  return {
+    components: own.filter((one) => typesOf(one).at(-1) === component).map(({ urn }) => urn),
+    objects: own.flatMap((one) => {
+      const object = objectIn(one.inputs)
+      return object === undefined ? [] : [refOf(object)]
+    }),
+    dependents: resources.filter((one) => !urns.has(one.urn) && dependsOnIt(one)).map(({ urn }) => urn.split('::').at(-1) ?? urn),
   }
 }

@@ -11,7 +11,7 @@ import type { Session } from '../../connection/session.ts'
 import { type Settings } from '../../connection/settings.ts'
 import { expandHome } from '../../base/paths.ts'
 import { type PulumiLockHolder, holdersIn, readLocks, stateFile } from './pulumi-locks.ts'
-import { type Change, parsePreview, parseState, type StackState } from './pulumi-output.ts'
+import { parsePreview, parseState, type Preview, type StackState } from './pulumi-output.ts'
 
 /** One stack of a Pulumi project, reached through Pulumi's command line on one cluster. */
 export interface Stack {
@@ -22,13 +22,17 @@ export interface Stack {
   /** Which configuration keys are set, and whether each is encrypted. Values are not read. */
   readonly readConfig: () => Promise<Readonly<Record<string, { readonly isSecret: boolean }>>>
   readonly readState: () => Promise<StackState>
+  /** The whole state, as Pulumi exports it: secrets in it are encrypted. */
+  readonly exportState: () => Promise<string>
+  /** Takes resources with all below them out of the state. What they stand for stays as it is. */
+  readonly forget: (urns: readonly string[]) => Promise<void>
   /** Who holds the stack's lock, where its backend is a folder; no other tells before it is asked for the lock. */
   readonly readLocks: () => Promise<readonly PulumiLockHolder[]>
   /** Builds the project where a command for that is configured. */
   readonly build: () => Promise<void>
   /** What `pulumi up` would change, in full, as people read it. */
   readonly showDiff: () => Promise<string>
-  readonly preview: () => Promise<readonly Change[]>
+  readonly preview: () => Promise<Preview>
   /** Carries it out, and tells each line that Pulumi says. */
   readonly up: (report: (line: string) => void) => Promise<void>
   /** Removes the locks of processes that are gone, and the note of operations that they had begun. */
@@ -89,6 +93,7 @@ export async function openStack({ access, folder: own, cluster }: Session, setti
         : `${printable(['cp', '--', `${state}.bak`, state])}   # the state before the last change: Pulumi was stopped while it wrote this one`
     throw new OperatorError(`pulumi ${command} failed in ${folder}: ${reason}`, { kind, remedy })
   }
+  const exportState = async (): Promise<string> => (await $`pulumi stack export ${common}`.catch(failed('stack export', 'blocked'))).stdout
   return {
     name,
     folder,
@@ -97,8 +102,13 @@ export async function openStack({ access, folder: own, cluster }: Session, setti
       const { stdout } = await $`pulumi config --stack ${name} --json --non-interactive`.catch(failed('config', 'blocked'))
       return Object.fromEntries(Object.entries(v.parse(configSchema, stdout)).map(([key, { secret }]) => [key, { isSecret: secret }]))
     },
+    exportState,
     async readState() {
-      return parseState((await $`pulumi stack export ${common}`.catch(failed('stack export', 'blocked'))).stdout)
+      return parseState(await exportState())
+    },
+    async forget(urns) {
+      for (const urn of urns)
+        await $`pulumi state delete ${urn} --target-dependents --yes ${common}`.catch(failed('state delete', 'failed'))
     },
     readLocks: () => readLocks(settings.PULUMI_BACKEND_URL, name, folder),
     async build() {

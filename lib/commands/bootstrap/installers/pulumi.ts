@@ -6,7 +6,7 @@ import { checkApiServices } from '../../../preflight/api-services.ts'
 import { blocks, createPreflight, type Finding } from '../../../preflight/preflight.ts'
 import { listFluxCrds } from '../../../flux/crds.ts'
 import { once } from '../../../base/once.ts'
-import { type FluxThere, readFlux } from '../../../flux/installations.ts'
+import { readFlux } from '../../../flux/installations.ts'
 import { checkPendingDeletions } from '../../../preflight/pending-deletions.ts'
 import { checkStackSecrets, usualSecrets } from '../checks/stack-secrets.ts'
 import { checkStackState } from '../checks/stack-state.ts'
@@ -14,6 +14,7 @@ import { checkCrdsStay, checkNamespaceStays } from '../../../preflight/terminati
 import type { BootstrapRequest } from '../inputs.ts'
 import { summarizeChanges } from '../pulumi-output.ts'
 import { openStack } from '../pulumi-stack.ts'
+import { readTakeOverByPulumi, refuseBesideOperator } from '../take-over/by-pulumi.ts'
 import type { Session } from '../../../connection/session.ts'
 import { pulumiUp, wasInterrupted } from '../steps/pulumi-up.ts'
 import { ensureSynced } from '../steps/sync.ts'
@@ -35,8 +36,14 @@ export const pulumiInstaller: BootstrapInstaller = {
     const preflight = createPreflight(cluster.signal)
     const flux = once(() => readFlux(cluster))
     const commit = await preflight.learn(() => headOf(remote, cluster.signal))
+    const request = wanted.takeOver === 'expected' ? undefined : wanted.takeOver
+    const taking = await preflight.learn(async () =>
+      request?.isAsked === true ? readTakeOverByPulumi(cluster, await flux(), { namespace, syncName, request }) : undefined,
+    )
     await preflight.check(
-      async () => checkNoInstance(await flux()),
+      async () =>
+        taking?.findings ??
+        refuseBesideOperator(await flux(), request?.command ?? `npx zx scripts/bootstrap.ts ${where} --via pulumi --take-over`),
       () => (commit === undefined ? [] : checkNoInstanceInGit(session, wanted, commit)),
       () => checkStackSecrets(stack, settings.PULUMI_SECRETS ?? usualSecrets),
       () => checkStackState(stack, session.uid, wasInterrupted(memory)),
@@ -57,21 +64,22 @@ export const pulumiInstaller: BootstrapInstaller = {
       notices.push(`the preview shows the last build: a dry run writes no files, so it does not run ${settings.PULUMI_BUILD}`)
     } else await stack.build()
     console.action(`pulumi preview of stack ${stack.name}`)
-    for (const line of summarizeChanges(await stack.preview())) console.line(`  ${line}`)
+    const { changes, objects } = await stack.preview()
+    for (const line of summarizeChanges(changes)) console.line(`  ${line}`)
     console.faint(`  the whole: ${stack.typed('preview --diff --refresh')}`)
-    const steps = [pulumiUp(stack), ensureSynced({ namespace, syncName, commit, remote }), verifyControllers(namespace, access, tools.flux)]
-    return { steps, commit, notices }
+    const judged = createPreflight(cluster.signal)
+    await judged.check(() => taking?.judge(objects) ?? [])
+    const steps = [
+      ...(taking?.before ?? []),
+      pulumiUp(stack),
+      ...(taking?.after ?? []),
+      ensureSynced({ namespace, syncName, commit, remote }),
+      verifyControllers(namespace, access, tools.flux),
+      ...(taking?.prove ?? []),
+    ]
+    const more = taking === undefined ? {} : { report: taking.report, next: taking.next }
+    return { steps, commit, notices: [...notices, ...judged.conclude()], ...more }
   },
-}
-
-/** An operator reverts whatever Pulumi changes, and Pulumi whatever the operator changes. */
-function checkNoInstance({ instances }: FluxThere): Finding[] {
-  return instances.map(({ metadata }) =>
-    blocks(
-      `FluxInstance ${metadata.namespace}/${metadata.name} exists: its operator owns Flux, and would conflict with Pulumi`,
-      'omit --via pulumi; or remove that Flux first',
-    ),
-  )
 }
 
 /** The same fight would begin as soon as Flux had applied Git's FluxInstance. */

@@ -20,7 +20,7 @@ export function pulumiUp(stack: Stack): Step {
     title: `Deploy Flux with Pulumi: stack ${stack.name}`,
     risk: 'change',
     async check({ memory }) {
-      const changes = await stack.preview()
+      const { changes } = await stack.preview()
       const isLeft = wasInterrupted(memory)
       if (changes.length === 0 && !isLeft) return { is: 'done', detail: `pulumi would change nothing in stack ${stack.name}` }
       return {

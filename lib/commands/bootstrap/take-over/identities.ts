@@ -30,17 +30,18 @@ export interface Identities extends v.InferOutput<typeof fluxSchema> {
 
 /**
  * Reads what is there now.
- * @param replaced the Deployment that others take the place of, if there is one
+ * @param isLeaving whether an object of Flux's goes with its former owner
  */
-export async function readIdentities(cluster: Cluster, namespace: string, replaced: string | undefined): Promise<Identities> {
+export async function readIdentities(cluster: Cluster, namespace: string, isLeaving: (ref: Ref) => boolean): Promise<Identities> {
   const [workloads, crds, controllers, objects] = await Promise.all([
     takeFingerprint(cluster, namespace),
     listFluxCrds(cluster),
     deploymentsOf(cluster, namespace, 'controllers'),
     listControllerCrds(cluster).then((all) => listFluxObjects(cluster, all)),
   ])
-  const staying = controllers.filter((one) => componentsIn(one).length > 0 && one.metadata.name !== replaced)
-  const uids = Object.fromEntries([...crds, ...staying, ...objects].map((one) => [nameOf(refOf(one)), one.metadata.uid ?? '']))
+  const all = [...crds, ...controllers.filter((one) => componentsIn(one).length > 0), ...objects]
+  const staying = all.filter((one) => !isLeaving(refOf(one)))
+  const uids = Object.fromEntries(staying.map((one) => [nameOf(refOf(one)), one.metadata.uid ?? '']))
   return { workloads, uids, applied: objects.filter(isKustomization).flatMap(inventoryOf) }
 }
 
@@ -48,7 +49,7 @@ const isKustomization = ({ kind }: KubeObject): boolean => kind === fluxKinds.ku
 
 /** What happened to it. */
 export async function compareIdentities(cluster: Cluster, namespace: string, before: Identities): Promise<Survival> {
-  const now = await readIdentities(cluster, namespace, undefined)
+  const now = await readIdentities(cluster, namespace, () => false)
   const workloads = compareSurvival(before.workloads, now.workloads)
   const held = new Set(now.applied.map(identityOf))
   const dropped = before.applied.filter((ref) => !held.has(identityOf(ref)))
@@ -78,22 +79,37 @@ async function missingOf(cluster: Cluster, refs: readonly Ref[]): Promise<Ref[]>
 const files = { workloads: 'survival.json', flux: 'taken-over.json' } as const
 
 /** Keeps it in the run's folder, for the run that resumes this one too. */
-export function keepIdentities(memory: RunState, { workloads, ...flux }: Identities, managers: readonly string[]): void {
+export function keepIdentities(memory: RunState, { workloads, ...flux }: Identities, former: FormerOwner): void {
   keepFingerprint(join(memory.folder(), files.workloads), workloads)
   putFile(join(memory.folder(), files.flux), JSON.stringify(flux))
-  memory.write({ takeOver: { isRecorded: true, managers } })
+  memory.write({ takeOver: { isRecorded: true, ...former } })
 }
 
-const notesSchema = v.object({ isRecorded: v.optional(v.boolean(), false), managers: v.optional(v.array(v.string()), []) })
+const ownedSchema = v.object({ ref: refSchema, uid: v.string(), by: v.string() })
+const formerSchema = v.object({
+  /** Its field managers. */
+  managers: v.pipe(v.optional(v.array(v.string()), []), v.readonly()),
+  /** What it was called, where it is one that keeps a record of its own. */
+  installedBy: v.optional(v.string(), ''),
+  /** What the operator had applied for its FluxInstance, where the operator is what lets go. */
+  applied: v.pipe(v.optional(v.array(refSchema), []), v.readonly()),
+  /** What is the operator's own, or was made by it: it goes unless the new owner has it. */
+  owned: v.pipe(v.optional(v.array(ownedSchema), []), v.readonly()),
+})
+
+/** What had installed Flux, and is noted of it: past a certain point the cluster no longer shows that. */
+export type FormerOwner = v.InferOutput<typeof formerSchema>
+
+const notesSchema = v.object({ ...formerSchema.entries, isRecorded: v.optional(v.boolean(), false) })
 
 /** Whether this run has begun to take over, before it was interrupted too. */
 export function hasBegun(memory: RunState): boolean {
   return v.parse(notesSchema, memory.read().takeOver ?? {}).isRecorded
 }
 
-/** The field managers of what had installed Flux, which this run has noted. */
-export function formerManagers(memory: RunState): readonly string[] {
-  return v.parse(notesSchema, memory.read().takeOver ?? {}).managers
+/** What this run has noted of what had installed Flux. */
+export function formerOwner(memory: RunState): FormerOwner {
+  return v.parse(notesSchema, memory.read().takeOver ?? {})
 }
 
 /** What this run has kept; undefined where it has not. */

@@ -33,10 +33,13 @@ export function refuseTakeOver(origin: FluxOrigin, namespace: string, command: s
   )
 }
 
-/** All that has to be so for the operator to take over a Flux with nothing lost. */
-export function judgeOrigin(origin: FluxOrigin, wanted: WantedFlux, root: KubeObject | undefined): Finding[] {
+/**
+ * All that has to be so for the operator to take over a Flux with nothing lost.
+ * @param hasStack that this run takes it out of the state of the Pulumi stack that it is in
+ */
+export function judgeOrigin(origin: FluxOrigin, wanted: WantedFlux, root: KubeObject | undefined, hasStack = false): Finding[] {
   return [
-    ...judgeKeeper(origin),
+    ...judgeKeeper(origin, hasStack),
     ...judgeSelectors(origin),
     ...judgeVersion(origin, wanted),
     ...judgeComponents(origin, wanted),
@@ -45,7 +48,7 @@ export function judgeOrigin(origin: FluxOrigin, wanted: WantedFlux, root: KubeOb
 }
 
 /** What would restore, or remove, what the operator has taken over. */
-function judgeKeeper({ installedBy, releasedBy }: FluxOrigin): Finding[] {
+function judgeKeeper({ installedBy, releasedBy }: FluxOrigin, hasStack: boolean): Finding[] {
   if (releasedBy !== undefined && !isSuspended(releasedBy)) {
     const name = nameOf(refOf(releasedBy))
     return [
@@ -63,11 +66,11 @@ function judgeKeeper({ installedBy, releasedBy }: FluxOrigin): Finding[] {
       ),
     ]
   }
-  if (installedBy === 'pulumi') {
+  if (installedBy === 'pulumi' && !hasStack) {
     return [
       notice(
         'Pulumi has this Flux in its state: its next up would revert it, and a destroy would delete it with its CRDs',
-        "before that: pulumi state delete URN   # of each resource of Flux's, and remove them from the program",
+        "set PULUMI_STACK (.env.example), and this run removes it from there; or: pulumi state delete URN   # of each resource of Flux's",
       ),
     ]
   }
@@ -130,8 +133,12 @@ const rootSchema = v.object({
   }),
 })
 
-/** The operator's root Kustomization bears the same name: what the present one applied, and the new one would not, is pruned. */
-function judgeRoot(root: KubeObject, { namespace, syncName, sync }: WantedFlux): Finding[] {
+/** The new owner's root Kustomization bears the same name: what the present one applied, and the new one would not, is pruned. */
+export function judgeRoot(
+  root: KubeObject,
+  { namespace, syncName, sync }: Pick<WantedFlux, 'namespace' | 'syncName' | 'sync'>,
+  remedy = "give the FluxInstance's sync the same path and kind of source, or another name (spec.sync.name), push, and run again",
+): Finding[] {
   const { path, prune, sourceRef } = v.parse(rootSchema, root).spec
   const isSame = bare(path) === bare(sync.path) && sourceRef.kind === fluxKinds.gitRepository.kind && sourceRef.name === syncName
   const applied = inventoryOf(root).length
@@ -140,7 +147,7 @@ function judgeRoot(root: KubeObject, { namespace, syncName, sync }: WantedFlux):
   return [
     blocks(
       `Kustomization ${namespace}/${syncName} applies ${now}, and would apply ${sync.path} of GitRepository ${syncName}: the ${applied} objects that it applied could be pruned`,
-      `give the FluxInstance's sync the same path and kind of source, or another name (spec.sync.name), push, and run again`,
+      remedy,
     ),
   ]
 }

@@ -1,7 +1,7 @@
 import { controllerNames } from '../../../flux/components.ts'
 import { newestRevision, objectsOfRelease, releaseOf } from '../../../flux/helm-release.ts'
 import type { FluxThere } from '../../../flux/installations.ts'
-import { componentsIn, type Installer, installerOf, shardsIn } from '../../../flux/installer.ts'
+import { componentsIn, hasPulumi, type Installer, installerOf, shardsIn } from '../../../flux/installer.ts'
 import { fluxKinds } from '../../../flux/kinds.ts'
 import { appLabels, appliedBy, isMadeByOperator } from '../../../flux/labels.ts'
 import type { Cluster } from '../../../kubernetes/client.ts'
@@ -30,9 +30,13 @@ export interface HelmRelease {
   readonly name: string
 }
 
-/** The controllers of a namespace that the operator has not made: each is another program's. */
+/**
+ * The controllers of a namespace that are another program's: the operator has not made them; or it has, as soon as Git brought it, and Pulumi
+ * has them in its state all the same.
+ */
 export function foreignControllers({ controllers }: Pick<FluxThere, 'controllers'>, namespace: string): KubeObject[] {
-  return controllers.filter((one) => one.metadata.namespace === namespace && componentsIn(one).length > 0 && !isMadeByOperator(one))
+  const own = controllers.filter((one) => one.metadata.namespace === namespace && componentsIn(one).length > 0)
+  return own.filter((one) => !isMadeByOperator(one) || hasPulumi(one))
 }
 
 /** Reads what the operator would take over in a namespace; undefined where nothing is left to take over. */
@@ -42,7 +46,8 @@ export async function readOrigin(cluster: Cluster, there: FluxThere, namespace: 
   const release = controllers.map(releaseOf).find((one) => one !== undefined) ?? (await findRelease(cluster, namespace))
   if (first === undefined && release === undefined) return undefined
   const together = controllers.find((one) => componentsIn(one).length > 1)
-  const installedBy = together === undefined ? (first === undefined ? 'helm' : installerOf(first)) : installerOf(together)
+  const keeper = together ?? first
+  const installedBy = keeper === undefined ? 'helm' : hasPulumi(keeper) ? 'pulumi' : installerOf(keeper)
   return {
     installedBy,
     version: first?.metadata.labels[appLabels.version]?.replace(/^v/, ''),

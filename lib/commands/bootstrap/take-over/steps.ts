@@ -3,13 +3,14 @@ import type { Survival } from '../../../continuity/compare.ts'
 import { foreignManagersOf } from '../../../flux/field-owners.ts'
 import { handOverAll } from '../../../flux/hand-over-fields.ts'
 import { inventoryOf } from '../../../flux/inventory.ts'
+import { isPulumis } from '../../../flux/installer.ts'
 import { instanceIn } from '../../../flux/refs.ts'
 import { inParallel } from '../../../base/parallel.ts'
 import type { Cluster } from '../../../kubernetes/client.ts'
 import { getMetadata } from '../../../kubernetes/metadata.ts'
-import { type KubeObject, nameOf, type Ref, refOf } from '../../../kubernetes/objects.ts'
+import { kinds, type KubeObject, nameOf, type Ref, refOf } from '../../../kubernetes/objects.ts'
 import type { Observation, ObservingStep, Step } from '../../../runner/step.ts'
-import { compareIdentities, formerManagers, keepIdentities, keptIdentities, readIdentities } from './identities.ts'
+import { compareIdentities, type FormerOwner, formerOwner, keepIdentities, keptIdentities, readIdentities } from './identities.ts'
 import { describeOrigin, namesOf } from './judge-origin.ts'
 import type { FluxOrigin } from './origin.ts'
 
@@ -21,28 +22,53 @@ export interface Handed {
   readonly sync: readonly KubeObject[]
 }
 
-/** Notes what is there before the operator comes, and says what it will take over. */
-export function recordIdentities(namespace: string, origin: FluxOrigin | undefined, handed: Handed): Step {
+/** What is recorded before anything passes, and how that is said. */
+export interface Handover {
+  /** `Flux 2.9.5 was installed by …; … takes over …`. */
+  readonly change: string
+  readonly details: readonly string[]
+  readonly former: FormerOwner
+  /** Whether an object of Flux's goes with its former owner. */
+  readonly isLeaving: (ref: Ref) => boolean
+}
+
+/** The take-over by the operator of a Flux that another program has installed. */
+export function handoverToOperator(origin: FluxOrigin, handed: Handed): Handover {
+  const managers = [...new Set(origin.controllers.flatMap(foreignManagersOf))]
+  return {
+    change: `${describeOrigin(origin)}; ${describeHanded(origin, handed)}`,
+    details: [...origin.controllers, ...handed.sync].map((one) => `${nameOf(refOf(one))}: to flux-operator`),
+    former: { managers, installedBy: origin.installedBy, applied: [], owned: [] },
+    isLeaving: ({ kind, name }) => kind === kinds.deployment.kind && name === origin.together?.metadata.name,
+  }
+}
+
+/**
+ * Notes what is there before the new owner comes, and says what it will take over.
+ * @param taker who that is
+ * @param handover undefined where nothing is left to take over
+ */
+export function recordIdentities(namespace: string, taker: string, handover: Handover | undefined): Step {
   return {
     id: 'hands',
-    title: 'Record what flux-operator takes over, and what stays',
+    title: `Record what ${taker} takes over, and what stays`,
     risk: 'safe',
     check({ memory }) {
       const kept = keptIdentities(memory)
-      if (kept !== undefined || origin === undefined) {
+      if (kept !== undefined || handover === undefined) {
         const count = Object.keys(kept?.uids ?? {}).length
         return Promise.resolve({ is: 'done', detail: `the UIDs of ${counted(count, 'object')} of Flux, and of all workloads` })
       }
       return Promise.resolve({
         is: 'todo',
-        change: `${describeOrigin(origin)}; ${describeHanded(origin, handed)}`,
+        change: handover.change,
         commands: ['kubectl get gitrepositories,kustomizations,helmreleases --all-namespaces --output json > before.json'],
-        details: [...origin.controllers, ...handed.sync].map((one) => `${nameOf(refOf(one))}: to flux-operator`),
+        details: handover.details,
       })
     },
     async apply({ cluster, memory }) {
-      const managers = [...new Set((origin?.controllers ?? []).flatMap(foreignManagersOf))]
-      keepIdentities(memory, await readIdentities(cluster, namespace, origin?.together?.metadata.name), managers)
+      if (handover === undefined) return
+      keepIdentities(memory, await readIdentities(cluster, namespace, handover.isLeaving), handover.former)
     },
   }
 }
@@ -64,10 +90,15 @@ function describeHanded({ controllers, together }: FluxOrigin, { crds, sync }: H
 async function ownedBefore(cluster: Cluster, refs: readonly Ref[], managers: readonly string[]): Promise<{ ref: Ref; by: string[] }[]> {
   const found = await inParallel(refs, 8, async (ref) => {
     const live = await getMetadata(cluster, ref)
-    const by = live === undefined ? [] : foreignManagersOf(live).filter((manager) => managers.includes(manager))
+    const by = live === undefined ? [] : foreignManagersOf(live).filter((manager) => isOf(manager, managers))
     return by.length === 0 ? [] : [{ ref, by }]
   })
   return found.flat()
+}
+
+/** Pulumi's manager of each object bears a name of its own. */
+function isOf(manager: string, managers: readonly string[]): boolean {
+  return managers.includes(manager) || (isPulumis(manager) && managers.some(isPulumis))
 }
 
 /**
@@ -85,7 +116,7 @@ export function ensureFieldsHandedOver(namespace: string): Step {
     risk: 'change',
     async check({ cluster, memory }) {
       if (keptIdentities(memory) === undefined) return { is: 'waiting', on: 'flux-operator to have applied Flux' }
-      const found = await left(cluster, formerManagers(memory))
+      const found = await left(cluster, formerOwner(memory).managers)
       if (found.length === 0) return { is: 'done', detail: 'it owns all of them' }
       const names = [...new Set(found.flatMap(({ by }) => by))].join(', ')
       return {
@@ -96,14 +127,14 @@ export function ensureFieldsHandedOver(namespace: string): Step {
       }
     },
     async apply({ cluster, memory, timeout }) {
-      for (const { ref, by } of await left(cluster, formerManagers(memory))) await handOverAll(cluster, ref, by, timeout)
+      for (const { ref, by } of await left(cluster, formerOwner(memory).managers)) await handOverAll(cluster, ref, by, timeout)
     },
     watches: [],
   }
 }
 
 /** Checks all of it again: what was there before must exist, and be the same object. */
-export function verifyIdentities(namespace: string): ObservingStep<Survival> {
+export function verifyIdentities(namespace: string, taker: string): ObservingStep<Survival> {
   let observed: Observation<Survival> | undefined
   return {
     observed: () => observed,
@@ -112,7 +143,7 @@ export function verifyIdentities(namespace: string): ObservingStep<Survival> {
     risk: 'safe',
     async check({ cluster, memory }) {
       const before = keptIdentities(memory)
-      if (before === undefined) return { is: 'done', detail: 'flux-operator has taken over nothing' }
+      if (before === undefined) return { is: 'done', detail: `${taker} has taken over nothing` }
       const survival = await compareIdentities(cluster, namespace, before)
       observed = { value: survival, at: performance.now() }
       const { checked, changed, missing, reported } = survival

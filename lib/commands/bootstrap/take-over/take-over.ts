@@ -14,12 +14,16 @@ import type { Finding } from '../../../preflight/preflight.ts'
 import { notice } from '../../../preflight/preflight.ts'
 import type { DocumentFields } from '../../../runner/report.ts'
 import type { Step } from '../../../runner/step.ts'
+import { judgeStackState } from '../checks/stack-state.ts'
+import type { Stack } from '../pulumi-stack.ts'
 import type { WantedSecret } from '../secrets.ts'
+import { ensureStackForgotten, ensureStackLeftoversGone, judgeStackFlux } from './forget-stack.ts'
 import { judgeOrigin, refuseTakeOver } from './judge-origin.ts'
 import { foreignControllers, type FluxOrigin, readOrigin } from './origin.ts'
+import { surviving } from './report.ts'
 import type { TakeOverRequest } from './request.ts'
 import { ensureReleaseForgotten, ensureReplaced } from './retire.ts'
-import { ensureFieldsHandedOver, recordIdentities, verifyIdentities } from './steps.ts'
+import { ensureFieldsHandedOver, handoverToOperator, recordIdentities, verifyIdentities } from './steps.ts'
 
 /** The steps by which a Flux passes from what installed it to the operator, around those that install. */
 export interface TakeOver {
@@ -47,39 +51,67 @@ export async function checkNotTakenOver(cluster: Cluster, there: FluxThere, name
   return origin === undefined ? [] : [refuseTakeOver(origin, namespace, command)]
 }
 
-/**
- * Checks a Flux that is to be taken over; undefined where there is none, and this run has begun with none.
- * @param checkout the repository, checked out at the tree's commit
- */
+/** What a take-over is judged by. */
+interface TakeOverInputs {
+  readonly tree: Tree
+  /** The repository, checked out at the tree's commit. */
+  readonly checkout: string
+  readonly request: TakeOverRequest
+  /** The Pulumi stack that the settings name; undefined where they name none. */
+  readonly openStack: () => Promise<Stack | undefined>
+  /** Of kube-system. */
+  readonly uid: string
+}
+
+/** Checks a Flux that is to be taken over; undefined where there is none, and this run has begun with none. */
 export async function readTakeOver(
   cluster: Cluster,
   there: FluxThere,
-  { tree, checkout, request }: { readonly tree: Tree; readonly checkout: string; readonly request: TakeOverRequest },
+  { tree, checkout, request, openStack, uid }: TakeOverInputs,
 ): Promise<TakeOver | undefined> {
   const { namespace, syncName } = tree
   const origin = await readOrigin(cluster, there, namespace)
   if (origin === undefined && !request.hasBegun) return undefined
+  const stack = origin?.installedBy === 'pulumi' || request.formerOwner === 'pulumi' ? await openStack() : undefined
   const [source, root, crds] = await Promise.all([
     cluster.get({ ...fluxKinds.gitRepository, namespace, name: syncName }),
     cluster.get({ ...fluxKinds.kustomization, namespace, name: syncName }),
     listFluxCrds(cluster),
   ])
   const sync = [source, root].flatMap((one) => (one === undefined || isMadeByOperator(one) ? [] : [one]))
-  const proof = verifyIdentities(namespace)
+  const proof = verifyIdentities(namespace, taker)
   const manifests = await readManifests(tree, checkout)
   return {
-    record: [recordIdentities(namespace, origin, { crds: crds.length, sync })],
+    record: [
+      recordIdentities(namespace, taker, origin === undefined ? undefined : handoverToOperator(origin, { crds: crds.length, sync })),
+    ],
     replace: origin?.together === undefined ? [] : [ensureReplaced(origin.together)],
-    prove: [ensureFieldsHandedOver(namespace), proof],
-    forget: origin?.release === undefined ? [] : [ensureReleaseForgotten(origin.release)],
-    findings: [...(origin === undefined ? [] : judgeOrigin(origin, tree, root)), ...judgePatches(manifests)],
-    report() {
-      const { checked = 0, changed = [], missing = [] } = proof.observed()?.value ?? {}
-      const fields = { survival: { checked, changed: changed.length, missing: missing.length } }
-      return { fields: proof.observed() === undefined ? {} : fields }
-    },
-    next: nextOf(origin, manifests, namespace),
+    prove: [ensureFieldsHandedOver(namespace), ...(stack === undefined ? [] : [ensureStackLeftoversGone(stack)]), proof],
+    forget: [
+      ...(origin?.release === undefined ? [] : [ensureReleaseForgotten(origin.release)]),
+      ...(stack === undefined ? [] : [ensureStackForgotten(stack)]),
+    ],
+    findings: [
+      ...(origin === undefined ? [] : judgeOrigin(origin, tree, root, stack !== undefined)),
+      ...judgePatches(manifests),
+      ...(stack === undefined ? [] : await checkStack(stack, uid, request.hasBegun)),
+    ],
+    report: () => surviving(proof),
+    next: [...nextOf(origin, manifests, namespace), ...(stack === undefined ? [] : [nextOfStack(stack)])],
   }
+}
+
+/** Who takes over. */
+const taker = operatorName
+
+/** The stack has to be this cluster's, and idle, for Flux to be removed from its state. */
+async function checkStack(stack: Stack, uid: string, hasBegun: boolean): Promise<Finding[]> {
+  const [state, locks] = await Promise.all([stack.readState(), stack.readLocks()])
+  return [...judgeStackState(stack, state, locks, { cluster: uid, isOwnWork: false }), ...judgeStackFlux(stack, state, hasBegun)]
+}
+
+function nextOfStack({ folder }: Stack): string {
+  return `  remove FluxBootstrap from the program in ${shellQuote(folder)} before the next pulumi up, which would take Flux over again`
 }
 
 /** Flux's own manifests that are still in Git, as `flux bootstrap` writes them. */

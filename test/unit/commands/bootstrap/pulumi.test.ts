@@ -5,6 +5,8 @@ import { describe, expect, onTestFinished, test } from 'vitest'
 import { lockHolderOf, holdersIn, readLocks, stateFile } from '../../../../lib/commands/bootstrap/pulumi-locks.ts'
 import { judgeStackSecrets, usualSecrets } from '../../../../lib/commands/bootstrap/checks/stack-secrets.ts'
 import { judgeStackState } from '../../../../lib/commands/bootstrap/checks/stack-state.ts'
+import { judgeStackFlux } from '../../../../lib/commands/bootstrap/take-over/forget-stack.ts'
+import { blocks } from '../../../../lib/preflight/preflight.ts'
 import { describeChanges, parsePreview, parseState, summarizeChanges } from '../../../../lib/commands/bootstrap/pulumi-output.ts'
 
 describe('the secrets of a stack', () => {
@@ -37,7 +39,7 @@ describe('the secrets of a stack', () => {
 describe('a preview', () => {
   const urn = (type: string): string => `urn:pulumi:infra::flux::flux-runbook:index:FluxBootstrap$${type}::flux-one`
   const step = (op: string, type: string) => ({ op, urn: urn(type) })
-  const changes = parsePreview(
+  const { changes } = parsePreview(
     JSON.stringify({
       steps: [
         step('create', 'kubernetes:apps/v1:Deployment'),
@@ -57,15 +59,28 @@ describe('a preview', () => {
     expect(describeChanges(changes)).toBe('3 to create, 1 to update')
   })
 
+  test('has the objects that the program states, of what stays too', () => {
+    const inputs = { apiVersion: 'v1', kind: 'Secret', metadata: { name: 'flux-git', namespace: 'flux-system' } }
+    const steps = [
+      { ...step('create', 'kubernetes:core/v1:Secret'), newState: { inputs } },
+      { ...step('same', 'kubernetes:helm.sh/v4:Chart'), newState: { inputs: { chart: 'flux2' } } },
+      step('delete', 'kubernetes:core/v1:Secret'),
+    ]
+    expect(parsePreview(JSON.stringify({ steps })).objects.map(({ kind, metadata }) => `${kind} ${metadata.name}`)).toEqual([
+      'Secret flux-git',
+    ])
+  })
+
   test('that changes nothing is empty', () => {
-    expect(parsePreview('{"steps": [{"op": "same", "urn": "urn:pulumi:infra::flux::a:b:C::flux"}]}')).toEqual([])
+    expect(parsePreview('{"steps": [{"op": "same", "urn": "urn:pulumi:infra::flux::a:b:C::flux"}]}')).toEqual({ changes: [], objects: [] })
     expect(describeChanges([])).toBe('')
   })
 })
 
 describe('the state of a stack', () => {
   const stack = { name: 'infra', typed: (words: string) => `pulumi ${words} --stack infra` }
-  const clean = { pending: [], cluster: 'uid-1' }
+  const nothing = { components: [], objects: [], dependents: [] }
+  const clean = { pending: [], cluster: 'uid-1', flux: nothing }
   const judged = (...args: [state?: object, locks?: readonly { who: string; isGone: boolean }[], isOwnWork?: boolean]): string[] => {
     const [state = {}, locks = [], isOwnWork = false] = args
     return judgeStackState(stack, { ...clean, ...state }, locks, { cluster: 'uid-1', isOwnWork }).map(
@@ -77,16 +92,48 @@ describe('the state of a stack', () => {
     const urn = 'urn:pulumi:infra::flux::flux-runbook:index:FluxBootstrap$kubernetes:core/v1:Namespace::flux-which-cluster'
     const anchor = { urn, id: 'kube-system', outputs: { metadata: { uid: 'uid-1' } } }
     const interrupted = { type: 'creating', resource: { urn: 'urn:pulumi:infra::flux::kubernetes:core/v1:Secret::flux-flux-git' } }
-    expect(parseState(JSON.stringify({ deployment: { resources: [anchor], pending_operations: [interrupted] } }))).toEqual({
+    expect(parseState(JSON.stringify({ deployment: { resources: [anchor], pending_operations: [interrupted] } }))).toMatchObject({
       pending: ['creating flux-flux-git'],
       cluster: 'uid-1',
     })
   })
 
+  test('has what is below the component, and who beside it depends on that', () => {
+    const below = 'urn:pulumi:infra::fleet::flux-runbook:index:FluxBootstrap$'
+    const component = `${below.slice(0, -1)}::flux`
+    const source = `${below}kubernetes:source.toolkit.fluxcd.io/v1:GitRepository::flux-source`
+    const provider = `${below}pulumi:providers:kubernetes::flux-cluster`
+    const metadata = { name: 'flux-system', namespace: 'flux-system' }
+    const resources = [
+      { urn: 'urn:pulumi:infra::fleet::pulumi:pulumi:Stack::fleet-infra' },
+      { urn: component, parent: 'urn:pulumi:infra::fleet::pulumi:pulumi:Stack::fleet-infra' },
+      { urn: provider, parent: component, inputs: { kubeconfig: '' } },
+      { urn: source, parent: component, inputs: { apiVersion: 'source.toolkit.fluxcd.io/v1', kind: 'GitRepository', metadata } },
+      { urn: 'urn:pulumi:infra::fleet::kubernetes:core/v1:ConfigMap::alone', dependencies: null },
+      { urn: 'urn:pulumi:infra::fleet::kubernetes:core/v1:ConfigMap::after', dependencies: [source] },
+      { urn: 'urn:pulumi:infra::fleet::kubernetes:core/v1:ConfigMap::through', provider: `${provider}::0c2c7f3a` },
+    ]
+    const { flux } = parseState(JSON.stringify({ deployment: { resources } }))
+    expect(flux).toEqual({
+      components: [component],
+      objects: [{ apiVersion: 'source.toolkit.fluxcd.io/v1', kind: 'GitRepository', ...metadata }],
+      dependents: ['after', 'through'],
+    })
+    const typed = (words: string): string => `pulumi ${words} --stack infra`
+    expect(judgeStackFlux({ name: 'infra', typed }, { flux }, false)).toEqual([
+      blocks(
+        'resources of the Pulumi stack infra depend on its Flux, and would leave the state with it: after, through',
+        'remove that dependency from the program, then: pulumi up --stack infra',
+      ),
+    ])
+    expect(judgeStackFlux({ name: 'infra', typed }, { flux: nothing }, false)).toMatchObject([{ is: 'notice' }])
+    expect(judgeStackFlux({ name: 'infra', typed }, { flux: nothing }, true)).toEqual([])
+  })
+
   test.each(['{"version": 3, "deployment": null}', '{"version": 3, "deployment": {}}'])(
     'that was never deployed is empty: %s',
     (exported) => {
-      expect(parseState(exported)).toEqual({ pending: [], cluster: undefined })
+      expect(parseState(exported)).toEqual({ pending: [], cluster: undefined, flux: nothing })
     },
   )
 

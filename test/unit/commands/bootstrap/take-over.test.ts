@@ -66,6 +66,19 @@ describe('a Flux of another program’s', () => {
     expect(foreignControllers({ controllers: [...origin.controllers, own, other] }, namespace)).toEqual(origin.controllers)
     expect(foreignControllers({ controllers: origin.controllers }, 'gitops')).toEqual([])
   })
+  test('is found where the operator has it already, and Pulumi has not let go of it', () => {
+    const own = controller('helm-controller', undefined, { 'app.kubernetes.io/managed-by': 'flux-operator' })
+    const managedFields = ['pulumi-kubernetes-1a2b3c4d', 'flux-operator'].map((manager) => ({ manager, operation: 'Apply' }))
+    const both = parseObject({ ...own, metadata: { ...own.metadata, managedFields } })
+    expect(foreignControllers({ controllers: [both] }, namespace)).toEqual([both])
+  })
+  test('by Pulumi stays in its state, unless this run takes it out', () => {
+    const made = { ...origin, installedBy: 'pulumi' } as const
+    expect(judgeOrigin(made, wanted, root())).toMatchObject([
+      { is: 'notice', what: expect.stringContaining('Pulumi has this Flux in its state'), remedy: expect.stringContaining('PULUMI_STACK') },
+    ])
+    expect(judgeOrigin(made, wanted, root(), true)).toEqual([])
+  })
   test('of which all stays the same is not blocked', () => {
     expect(judgeOrigin(origin, wanted, root())).toEqual([])
     expect(judgeOrigin(origin, wanted, undefined)).toEqual([])
@@ -154,16 +167,20 @@ describe('the request', () => {
     expect(requestTakeOver({ path: '../my fleet/prod' }, '--context prod', memory({}))).toEqual({
       isAsked: false,
       hasBegun: false,
+      formerOwner: '',
       command: "npx zx scripts/bootstrap.ts --context prod --path '../my fleet/prod' --take-over",
     })
-    expect(requestTakeOver({ 'take-over': true }, '--lab', memory({ takeOver: { isRecorded: true } }))).toMatchObject({
+    const interrupted = { takeOver: { isRecorded: true, installedBy: 'pulumi' } }
+    expect(requestTakeOver({ via: 'pulumi', 'take-over': true }, '--lab', memory(interrupted))).toEqual({
       isAsked: true,
       hasBegun: true,
+      formerOwner: 'pulumi',
+      command: 'npx zx scripts/bootstrap.ts --lab --via pulumi --take-over',
     })
   })
   test('is refused with another installer', () => {
     expect(() => requestTakeOver({ via: 'flux', 'take-over': true }, '--lab', memory({}))).toThrow(
-      '--take-over has flux-operator take over what is there, and --via flux installs by another program',
+      '--take-over has flux-operator or Pulumi take over what is there, and --via flux installs by another program',
     )
   })
   test('ends with what is left to a person, if anything is', () => {
