@@ -106,7 +106,7 @@ async function commitWorkloads(lab: TestLab): Promise<void> {
   )
 }
 
-const deployment = (name: string) => ({
+export const deployment = (name: string) => ({
   apiVersion: 'apps/v1',
   kind: 'Deployment',
   metadata: { namespace: 'shop', name },

@@ -77,7 +77,7 @@ export const pulumiInstaller: BootstrapInstaller = {
       verifyControllers(namespace, access, tools.flux),
       ...(taking?.prove ?? []),
     ]
-    const more = taking === undefined ? {} : { report: taking.report, next: taking.next }
+    const more = taking === undefined ? {} : { report: taking.report, next: taking.nextOf(objects) }
     return { steps, commit, notices: [...notices, ...judged.conclude()], ...more }
   },
 }

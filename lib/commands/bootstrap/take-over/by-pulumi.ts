@@ -26,7 +26,8 @@ export interface TakeOverByPulumi {
   /** What is wrong with what the stack would make of it. */
   readonly judge: (planned: readonly KubeObject[]) => Finding[]
   readonly report: () => DocumentFields
-  readonly next: readonly string[]
+  /** What is left to do in the cluster. */
+  readonly nextOf: (planned: readonly KubeObject[]) => readonly string[]
 }
 
 /** Who takes over. */
@@ -74,7 +75,7 @@ export async function readTakeOverByPulumi(
     findings: [...judgeElsewhere(elsewhere, namespace), ...(await checkLeaving(cluster, leaving, syncName))],
     judge: (planned) => judgePlanned(leaving, planned, { namespace, syncName, source, root }),
     report: () => surviving(proof),
-    next: instance === undefined ? [] : nextOf(instance),
+    nextOf: (planned) => (instance === undefined ? [] : nextOf(instance, planned)),
   }
 }
 
@@ -98,11 +99,12 @@ function describeHanded({ controllers }: LeavingOperator, sync: readonly KubeObj
 
 const loginSchema = v.object({ spec: v.object({ sync: v.object({ pullSecret: v.string() }) }) })
 
-/** The operator's login for Git is a person's own Secret. */
-function nextOf(instance: KubeObject): string[] {
+/** The operator's login for Git is a person's own Secret, unless the stack has one of that name. */
+export function nextOf(instance: KubeObject, planned: readonly KubeObject[]): string[] {
   const read = v.safeParse(loginSchema, instance)
   const { namespace = '' } = instance.metadata
   if (!read.success || read.output.spec.sync.pullSecret === '') return []
   const login = { ...kinds.secret, namespace, name: read.output.spec.sync.pullSecret }
+  if (planned.some((one) => nameOf(refOf(one)) === nameOf(login))) return []
   return [`  ${kubectlCall('delete', login)}   # the FluxInstance's login for Git, unless something else uses it`]
 }

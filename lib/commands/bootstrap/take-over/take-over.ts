@@ -15,6 +15,7 @@ import { notice } from '../../../preflight/preflight.ts'
 import type { DocumentFields } from '../../../runner/report.ts'
 import type { Step } from '../../../runner/step.ts'
 import { judgeStackState } from '../checks/stack-state.ts'
+import type { StackState } from '../pulumi-output.ts'
 import type { Stack } from '../pulumi-stack.ts'
 import type { WantedSecret } from '../secrets.ts'
 import { ensureStackForgotten, ensureStackLeftoversGone, judgeStackFlux } from './forget-stack.ts'
@@ -73,6 +74,7 @@ export async function readTakeOver(
   const origin = await readOrigin(cluster, there, namespace)
   if (origin === undefined && !request.hasBegun) return undefined
   const stack = origin?.installedBy === 'pulumi' || request.formerOwner === 'pulumi' ? await openStack() : undefined
+  const state = await stack?.readState()
   const [source, root, crds] = await Promise.all([
     cluster.get({ ...fluxKinds.gitRepository, namespace, name: syncName }),
     cluster.get({ ...fluxKinds.kustomization, namespace, name: syncName }),
@@ -94,10 +96,13 @@ export async function readTakeOver(
     findings: [
       ...(origin === undefined ? [] : judgeOrigin(origin, tree, root, stack !== undefined)),
       ...judgePatches(manifests),
-      ...(stack === undefined ? [] : await checkStack(stack, uid, request.hasBegun)),
+      ...(stack === undefined || state === undefined ? [] : await checkStack(stack, state, { uid, hasBegun: request.hasBegun })),
     ],
     report: () => surviving(proof),
-    next: [...nextOf(origin, manifests, namespace), ...(stack === undefined ? [] : [nextOfStack(stack)])],
+    next: [
+      ...nextOf(origin, manifests, namespace),
+      ...(stack === undefined || state?.flux.components.length === 0 ? [] : [nextOfStack(stack)]),
+    ],
   }
 }
 
@@ -105,9 +110,13 @@ export async function readTakeOver(
 const taker = operatorName
 
 /** The stack has to be this cluster's, and idle, for Flux to be removed from its state. */
-async function checkStack(stack: Stack, uid: string, hasBegun: boolean): Promise<Finding[]> {
-  const [state, locks] = await Promise.all([stack.readState(), stack.readLocks()])
-  return [...judgeStackState(stack, state, locks, { cluster: uid, isOwnWork: false }), ...judgeStackFlux(stack, state, hasBegun)]
+async function checkStack(
+  stack: Stack,
+  state: StackState,
+  { uid, hasBegun }: { readonly uid: string; readonly hasBegun: boolean },
+): Promise<Finding[]> {
+  const about = { cluster: uid, isOwnWork: false }
+  return [...judgeStackState(stack, state, await stack.readLocks(), about), ...judgeStackFlux(stack, state, hasBegun)]
 }
 
 function nextOfStack({ folder }: Stack): string {

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { checkLeaving, judgePlanned } from '../../../../lib/commands/bootstrap/take-over/judge-leaving.ts'
 import { leavesWith, type LeavingOperator } from '../../../../lib/commands/bootstrap/take-over/leaving.ts'
-import { refuseBesideOperator } from '../../../../lib/commands/bootstrap/take-over/by-pulumi.ts'
+import { nextOf, refuseBesideOperator } from '../../../../lib/commands/bootstrap/take-over/by-pulumi.ts'
 import { fluxKinds } from '../../../../lib/flux/kinds.ts'
 import type { Cluster } from '../../../../lib/kubernetes/client.ts'
 import { type Kind, kinds, type KubeObject, nameOf, parseObject, type Ref, refOf } from '../../../../lib/kubernetes/objects.ts'
@@ -98,6 +98,15 @@ describe('an operator that is to let go of Flux', () => {
       ),
     ])
   })
+})
+
+test('the FluxInstance’s login for Git is left to a person, unless the stack has it', () => {
+  const made = instance({ sync: { pullSecret: 'flux-git' } })
+  expect(nextOf(made, [])).toEqual([
+    "  kubectl --namespace flux-system delete secret flux-git   # the FluxInstance's login for Git, unless something else uses it",
+  ])
+  expect(nextOf(made, [object(kinds.secret, 'flux-git')])).toEqual([])
+  expect(nextOf(instance(), [])).toEqual([])
 })
 
 describe('what a stack would make of it', () => {
