@@ -5,6 +5,7 @@ import type { FluxThere } from '../../../flux/installations.ts'
 import { fluxKinds } from '../../../flux/kinds.ts'
 import type { Cluster } from '../../../kubernetes/client.ts'
 import { kinds, type KubeObject, kubectlCall, nameOf, refOf } from '../../../kubernetes/objects.ts'
+import { triedDeletions } from '../../../preflight/dry-runs.ts'
 import { blocks, type Finding } from '../../../preflight/preflight.ts'
 import type { DocumentFields } from '../../../runner/report.ts'
 import type { Step } from '../../../runner/step.ts'
@@ -66,13 +67,21 @@ export async function readTakeOverByPulumi(
           former: await rememberedOf(cluster, there, leaving, namespace),
           isLeaving: leavesWith(leaving),
         }
+  const toDelete = [...leaving.releases, ...(instance === undefined ? [] : [instance])].map((one) => ({
+    ref: refOf(one),
+    uid: one.metadata.uid ?? '',
+  }))
   const proof = verifyIdentities(namespace, taker)
   const elsewhere = there.instances.filter((one) => one.metadata.namespace !== namespace)
   return {
     before: [recordIdentities(namespace, taker, handover), ensureReleasesGone(leaving.releases), ensureInstanceReleased(namespace)],
     after: [ensureFieldsReleased(), ensureOperatorGone()],
     prove: [proof],
-    findings: [...judgeElsewhere(elsewhere, namespace), ...(await checkLeaving(cluster, leaving, syncName))],
+    findings: [
+      ...judgeElsewhere(elsewhere, namespace),
+      ...(await checkLeaving(cluster, leaving, syncName)),
+      ...(await triedDeletions(cluster, [...toDelete, ...(handover?.former.owned ?? [])])),
+    ],
     judge: (planned) => judgePlanned(leaving, planned, { namespace, syncName, source, root }),
     report: () => surviving(proof),
     nextOf: (planned) => (instance === undefined ? [] : nextOf(instance, planned)),
