@@ -123,7 +123,9 @@ export async function openStack({ access, folder: own, cluster }: Session, setti
       return (await $`pulumi preview --diff --refresh ${common}`.catch(failed('preview --refresh', 'blocked'))).stdout
     },
     async preview() {
-      return parsePreview((await $`pulumi preview --json --refresh ${common}`.catch(failed('preview --refresh', 'blocked'))).stdout)
+      return parsePreview(
+        (await $`pulumi preview --json --refresh ${common} --show-sames`.catch(failed('preview --refresh', 'blocked'))).stdout,
+      )
     },
     async up(report) {
       const running = $`pulumi up --refresh --yes --skip-preview ${common}`

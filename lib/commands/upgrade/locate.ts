@@ -83,10 +83,13 @@ function versionedObject(
   if (installedBy === 'operator') throw blocked('there is no FluxInstance, and so no Flux here that manages itself', bootstrap)
   if (controller === undefined) throw blocked('no controller of Flux is in this cluster', `npx zx scripts/recover.ts ${where}`)
   const what = installedBy === 'several' ? 'more than one Flux is in this cluster' : `Flux was installed by ${installerTitles[installedBy]}`
-  throw blocked(
-    `${what}: its version is not one that Flux reads from Git`,
-    installedBy === 'several' ? `npx zx scripts/health-check.ts ${where}` : 'change the version there',
-  )
+  throw blocked(`${what}: its version is not one that Flux reads from Git`, remedyOf(installedBy, where))
+}
+
+function remedyOf(installedBy: InstalledFlux['installedBy'], where: string): string {
+  if (installedBy === 'several') return `npx zx scripts/health-check.ts ${where}`
+  if (installedBy !== 'pulumi') return 'change the version there'
+  return `change the chart's version in the stack's config (flux:chart_version), then: npx zx scripts/bootstrap.ts ${where} --via pulumi`
 }
 
 async function bringersOf(cluster: Cluster, object: KubeObject): Promise<Bringers> {

@@ -82,7 +82,8 @@ export async function readTakeOverByPulumi(
       ...(await checkLeaving(cluster, leaving, syncName)),
       ...(await triedDeletions(cluster, [...toDelete, ...(handover?.former.owned ?? [])])),
     ],
-    judge: (planned) => judgePlanned(leaving, planned, { namespace, syncName, source, root }),
+    // Once the operator has let go, Flux has no other way than on.
+    judge: (planned) => (instance === undefined ? [] : judgePlanned(leaving, planned, { namespace, syncName, source, root })),
     report: () => surviving(proof),
     nextOf: (planned) => (instance === undefined ? [] : nextOf(instance, planned)),
   }
