@@ -67,7 +67,7 @@ test('Ctrl-C before the point of no return leaves everything as it was', async (
   await world.lab.kubectl('--namespace', namespace, 'wait', '--for=delete', 'kustomization/infra-gitops-flux-operator', '--timeout=180s')
   const was = await operatorsOwn()
   const running = world.start('bootstrap', [...takingOver, ...consent])
-  await running.said('✔ Record what Pulumi takes over')
+  await running.said('◎ Record what Pulumi takes over')
   running.kill('SIGINT')
   const stopped = await running.ended
   expect(stopped.code, stopped.stderr).toBe(130)
