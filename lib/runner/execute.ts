@@ -195,7 +195,7 @@ async function runRollback(rollback: Rollback, result: SequenceResult, why: 'fai
     return { outcome: 'failed', steps, failure }
   }
   if (why === 'cancelled') {
-    const remedy = `to start again from the beginning: ${run.again()}`
+    const remedy = `to start again from the beginning: ${run.again('--fresh')}`
     const failure = new OperatorError('stopped; everything is as it was', { kind: 'cancelled', remedy })
     return { outcome: 'cancelled', steps, failure, isClosed: true }
   }

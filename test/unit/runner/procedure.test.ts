@@ -357,7 +357,7 @@ describe('a procedure with a rollback', () => {
     expect(outcome).toBe('cancelled')
     expect(isClosed).toBe(true)
     expect(failure?.message).toBe('stopped; everything is as it was')
-    expect(failure?.remedy).toMatch(/^to start again from the beginning: /)
+    expect(failure?.remedy).toMatch(/^to start again from the beginning: .* --fresh$/)
     expect(back.acted()).toBe(1)
   })
   test('that fails as well has failed, and reports both', async () => {
