@@ -50,7 +50,7 @@ export async function verifyConsent(
     })
   }
   if (!isDestructive || consent.destroys === 'given') return
-  run.console.warning(`on ${run.place} this destroys: ${alsoDestroys ?? destroying.join('; ')}`)
+  run.console.warning(`on ${run.place} this cannot be undone: ${alsoDestroys ?? destroying.join('; ')}`)
   await verifyNameTyped(run, 'nothing was changed')
 }
 
@@ -92,6 +92,6 @@ export async function verifyConsentTo(
     })
   }
   if (!destroys || consent.destroys === 'given') return
-  run.console.warning(`on ${run.place} this destroys: ${step.title}: ${status.change}`)
+  run.console.warning(`on ${run.place} this cannot be undone: ${step.title}: ${status.change}`)
   await verifyNameTyped(run, `this was not started: ${step.title}`)
 }

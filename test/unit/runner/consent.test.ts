@@ -80,9 +80,18 @@ describe('a person who consents', () => {
   test('to what destroys, and was not planned to, types the name', async () => {
     answers('infro')
     const destroying = seen('one', [done, todoOf('delete everything')], { risk: 'destroy' })
-    const { failure } = await stage([destroying, step('two')], ask).result
-    expect(failure).toMatchObject({ kind: 'usage', message: 'that is not infra; this was not started: Do one' })
+    const { result, lines } = stage([destroying, step('two')], ask)
+    expect((await result).failure).toMatchObject({ kind: 'usage', message: 'that is not infra; this was not started: Do one' })
     expect(destroying.acted()).toEqual([])
+    expect(lines).toContain('on infra this cannot be undone: Do one: delete everything')
+  })
+
+  test('to what the plan destroys reads the titles of those steps, which say what is done, not what is destroyed', async () => {
+    answers('infro')
+    const removing = (id: string): Step => ({ ...step(id), risk: 'destroy' })
+    const { result, lines } = stage([step('one'), removing('two'), removing('three')], ask)
+    expect((await result).failure).toMatchObject({ kind: 'usage', message: 'that is not infra; nothing was changed' })
+    expect(lines).toContain('on infra this cannot be undone: Do two; Do three')
   })
 })
 
