@@ -1,14 +1,15 @@
 import * as v from 'valibot'
 import type { Cluster } from '../../../kubernetes/client.ts'
-import { kubectlCall, type KubeObject, type Ref } from '../../../kubernetes/objects.ts'
+import { kubectlCall, type KubeObject, nameOf, type Ref } from '../../../kubernetes/objects.ts'
 import { fluxKinds } from '../../../flux/kinds.ts'
 import { appliedBy } from '../../../flux/labels.ts'
 import { instanceIn } from '../../../flux/refs.ts'
 import { readinessOf } from '../../../flux/readiness.ts'
+import { describeSuspension, isSuspended, suspensionIn } from '../../../flux/suspension.ts'
 import { requestReconcile } from '../../../flux/reconcile-request.ts'
 import { headOf } from '../../../tools/git.ts'
 import type { StepStatus, Step } from '../../../runner/step.ts'
-import { exactVersion } from '../../../desired-state/chart.ts'
+import { type Chart, exactVersion } from '../../../desired-state/chart.ts'
 import type { Tree } from '../../../desired-state/tree.ts'
 import { stepStatusOf } from '../../../runner/step-status.ts'
 import { appliedRevision, fetchedRevision } from '../../../flux/revision.ts'
@@ -22,11 +23,11 @@ export function ensureSynced(tree: Pick<Tree, 'namespace' | 'syncName' | 'commit
     id: 'sync',
     title: `Follow Git at ${tree.commit.slice(0, 12)}`,
     risk: 'change',
-    async check({ cluster, signal }) {
+    async check({ cluster, signal, where }) {
       const [repository, kustomization] = await Promise.all([cluster.get(source), cluster.get(root)])
       if (repository === undefined) return { is: 'waiting', on: `GitRepository ${source.name} to be created` }
       const fetched = fetchedRevision(repository)
-      const behind = unready(repository, source)
+      const behind = unready(repository, source, where)
       if (behind !== undefined) return behind
       // Someone may have pushed since this run began: then the newer head is as good.
       const head = fetched.endsWith(tree.commit) ? tree.commit : await headOf(tree.remote, signal)
@@ -38,7 +39,7 @@ export function ensureSynced(tree: Pick<Tree, 'namespace' | 'syncName' | 'commit
         }
       }
       if (kustomization === undefined) return { is: 'waiting', on: `Kustomization ${root.name} to be created` }
-      const applying = unready(kustomization, root)
+      const applying = unready(kustomization, root, where)
       if (applying !== undefined) return applying
       const applied = appliedRevision(kustomization)
       if (!applied.endsWith(head))
@@ -53,16 +54,29 @@ export function ensureSynced(tree: Pick<Tree, 'namespace' | 'syncName' | 'commit
   }
 }
 
-function unready(object: KubeObject, ref: Ref): StepStatus | undefined {
+function unready(object: KubeObject, ref: Ref, where: string): StepStatus | undefined {
+  if (isSuspended(object) && object.metadata.deletionTimestamp === undefined) {
+    const reason = `${nameOf(ref)} is ${describeSuspension(suspensionIn(object.metadata))}: no change in Git gets past it`
+    return {
+      is: 'blocked',
+      reason,
+      remedy: `npx zx scripts/recover.ts ${where} --resume-suspended ${ref.kind}/${ref.namespace}/${ref.name}`,
+    }
+  }
   const status = stepStatusOf(readinessOf(object), kubectlCall('describe', ref))
   return status.is === 'done' ? undefined : status
+}
+
+/** What of the tree says how Flux itself is brought. */
+type OwnTree = Pick<Tree, 'namespace' | 'kustomizations' | 'applied' | 'plainInstance'> & {
+  readonly [part in 'operator' | 'instance']: Pick<Chart, 'name' | 'namespace' | 'version' | 'isRange'>
 }
 
 /**
  * Waits until Git owns what was put there: both HelmReleases Ready with a release of their own, and so the Kustomizations that apply them.
  * Others may wait for what has yet to come (monitoring, for its CRDs), which is not business of Flux' own.
  */
-export function ensureTakenOver(tree: Tree): Step {
+export function ensureTakenOver(tree: OwnTree): Step {
   const { namespace } = tree
   const kustomizations = tree.kustomizations
     .filter(({ metadata }) => tree.applied.some(({ by }) => by === metadata.name))
@@ -78,11 +92,11 @@ export function ensureTakenOver(tree: Tree): Step {
       ? 'Hand over to Git: its HelmRelease owns the operator, and its Kustomization the FluxInstance'
       : 'Hand over to Git: its HelmReleases own the operator and the FluxInstance',
     risk: 'safe',
-    async check({ cluster }) {
+    async check({ cluster, where }) {
       for (const { chart, ref } of releases) {
         const release = await cluster.get(ref)
         if (release === undefined) return { is: 'waiting', on: `HelmRelease ${ref.name} to be applied from Git` }
-        const status = unready(release, ref)
+        const status = unready(release, ref, where)
         if (status !== undefined) return status
         const version = v.parse(historySchema, release).status.history[0]?.chartVersion.split('+')[0]
         const wanted = exactVersion(chart)
@@ -92,7 +106,7 @@ export function ensureTakenOver(tree: Tree): Step {
       for (const ref of kustomizations) {
         const kustomization = await cluster.get(ref)
         if (kustomization === undefined) return { is: 'waiting', on: `Kustomization ${ref.name} to be applied from Git` }
-        const status = unready(kustomization, ref)
+        const status = unready(kustomization, ref, where)
         if (status !== undefined) return status
       }
       if (isPlain) return ownInstanceStatus(cluster, tree)
@@ -107,7 +121,7 @@ export function ensureTakenOver(tree: Tree): Step {
 }
 
 /** A FluxInstance of no chart is Git's own once a Kustomization has put its label on it. */
-async function ownInstanceStatus(cluster: Pick<Cluster, 'get'>, { operator, namespace }: Tree): Promise<StepStatus> {
+async function ownInstanceStatus(cluster: Pick<Cluster, 'get'>, { operator, namespace }: OwnTree): Promise<StepStatus> {
   const owner = (await cluster.get(instanceIn(namespace)))?.metadata.labels[appliedBy.kustomization.name]
   if (owner === undefined) return { is: 'waiting', on: 'the FluxInstance to be applied from Git' }
   return {

@@ -73,7 +73,11 @@ export function ensureReconciliationEnabled(namespace: string): Step {
       }
       const readiness = readinessOf(instance)
       if (readiness.is !== 'ready' && !rested.wasReady) return { is: 'done', detail: 'as it was' }
-      return stepStatusOf(readiness, `kubectl --namespace ${namespace} describe fluxinstance flux`)
+      return stepStatusOf(
+        readiness,
+        `kubectl --namespace ${namespace} describe fluxinstance flux`,
+        'its annotation is as it was, and it is Ready',
+      )
     },
     async apply({ cluster, memory }) {
       const { rested } = readTeardownState(memory)
