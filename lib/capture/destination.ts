@@ -6,6 +6,27 @@ import { printable } from '../base/shell-line.ts'
 import { OperatorError } from '../base/errors.ts'
 import { checksumOf } from './write-verified.ts'
 
+/** The files that --out and --copy-to name; undefined where the flag was not given. */
+export interface Destinations {
+  readonly out: string | undefined
+  readonly copy: string | undefined
+}
+
+/**
+ * The files that a command's flags name for the capture of a context: the same is asked of a copy as of the capture.
+ * @throws OperatorError as `destinationOf`
+ */
+export async function destinationsOf(
+  flags: { readonly out?: string; readonly 'copy-to'?: string },
+  context: string,
+  isForSeveral: boolean,
+  own?: string,
+): Promise<Destinations> {
+  const place = async (named: string | undefined): Promise<string | undefined> =>
+    named === undefined ? undefined : destinationOf(named, context, isForSeveral, own)
+  return { out: await place(flags.out), copy: await place(flags['copy-to']) }
+}
+
 /**
  * The file that a flag names for the capture of a context.
  * @param named what the flag says: a file; a folder where it is one already, or where there are several contexts

@@ -2,7 +2,7 @@ import { join } from 'node:path'
 import { externalDecryptor } from '../../capture/external-identity.ts'
 import { describeCapture, type Entry } from '../../capture/capture.ts'
 import { type CollectedCapture, collect } from '../../capture/collect.ts'
-import { destinationOf } from '../../capture/destination.ts'
+import { destinationsOf } from '../../capture/destination.ts'
 import { fileLines, keepCapture } from '../../capture/write-verified.ts'
 import { captureFlags, captureKeys, describeReaders, identityFileOf, type Encryptor, splitList } from '../../capture/keys.ts'
 import { findNamed } from '../../capture/include.ts'
@@ -28,9 +28,7 @@ export async function capture(stage: CommandContext<typeof captureCommandFlags>)
   const { session, target, settings, redactor, console, own, shared, record, isOneOfSeveral } = stage
   const { cluster, uid, access } = session
   const { context } = target
-  const place = (named: string): Promise<string> => destinationOf(named, context, isOneOfSeveral)
-  const out = own.out === undefined ? undefined : await place(own.out)
-  const copy = own['copy-to'] === undefined ? undefined : await place(own['copy-to'])
+  const { out, copy } = await destinationsOf(own, context, isOneOfSeveral)
   const keys = await captureKeys({ own, settings, target, redactor })
   const namespace = await fluxNamespace(cluster)
   await verifyRights(cluster, captureRights(namespace))

@@ -1,6 +1,6 @@
 import { externalDecryptor } from '../../capture/external-identity.ts'
 import { type CollectedCapture, type CaptureRequest, collect } from '../../capture/collect.ts'
-import { destinationOf } from '../../capture/destination.ts'
+import { destinationsOf } from '../../capture/destination.ts'
 import { captureFlags, type CaptureKeys, captureKeys, type Decryptor, splitList } from '../../capture/keys.ts'
 import { findNamed } from '../../capture/include.ts'
 import type { Values } from '../../terminal/flags.ts'
@@ -31,10 +31,7 @@ export async function planCapture(
 ): Promise<PlannedCapture | undefined> {
   const { cluster, uid, access } = session
   const keys = await preflight.learn(() => captureKeys({ own, settings, target, redactor }))
-  const { 'copy-to': named } = own
-  const copy = await preflight.learn(async () =>
-    named === undefined ? '' : destinationOf(named, target.context, false, recordedCapture(memory)?.checksum),
-  )
+  const destinations = await preflight.learn(() => destinationsOf(own, target.context, false, recordedCapture(memory)?.checksum))
   const include = await preflight.learn(() => findNamed(cluster, namespace, splitList(own.include ?? '')))
   if (include === undefined) return undefined
   const request = { context: target.context, server: access.server, uid, namespace, include }
@@ -45,5 +42,5 @@ export async function planCapture(
     ...collected.unreadable.map((what) => notice(what)),
     ...collected.absent.map((what) => notice(`${what}: referenced, but does not exist, so not captured`)),
   ])
-  return decryptor === undefined ? undefined : { request, keys, decryptor, copyTo: copy === '' ? undefined : copy, collected }
+  return decryptor === undefined ? undefined : { request, keys, decryptor, copyTo: destinations?.copy, collected }
 }

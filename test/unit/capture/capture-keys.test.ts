@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { generateX25519Identity, identityToRecipient } from 'age-encryption'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { destinationOf } from '../../../lib/capture/destination.ts'
+import { destinationOf, destinationsOf } from '../../../lib/capture/destination.ts'
 import { askNewPassphrase, captureKeys, captureDecryptor } from '../../../lib/capture/keys.ts'
 import { createRedactor } from '../../../lib/base/redactor.ts'
 
@@ -127,6 +127,16 @@ describe('where a capture goes', () => {
   test.each(['checkout/a.age', 'checkout/kept/a.age', 'checkout/new/er/a.age'])('not where Git would track it: %s', async (named) => {
     const message = `${join(folder, named)} is in a Git checkout, ${checkout}, which does not ignore it: a capture never goes into Git`
     await expect(destinationOf(join(folder, named), 'infra', false)).rejects.toMatchObject({ message, kind: 'usage' })
+  })
+  test('of a copy, nowhere that the capture itself may not be', async () => {
+    const file = join(checkout, 'a.age')
+    const tracked = { message: expect.stringContaining(`${file} is in a Git checkout, ${checkout}`), kind: 'usage' }
+    const apart = join(folder, 'apart.age')
+    await expect(destinationsOf({ out: file }, 'infra', false)).rejects.toMatchObject(tracked)
+    await expect(destinationsOf({ 'copy-to': file }, 'infra', false)).rejects.toMatchObject(tracked)
+    await expect(destinationsOf({ out: apart, 'copy-to': `${checkout}/` }, 'infra', true)).rejects.toMatchObject({ kind: 'usage' })
+    await expect(destinationsOf({ 'copy-to': '/media/frb-nowhere/a.age' }, 'infra', false)).rejects.toMatchObject({ kind: 'usage' })
+    expect(await destinationsOf({ 'copy-to': apart }, 'infra', false)).toEqual({ out: undefined, copy: apart })
   })
   test('not where another disk would be mounted, and is not', async () => {
     for (const [named, missing] of [
