@@ -56,12 +56,14 @@ export const instance: Probe = {
       return foundAmong(`Flux ${running}, suspended`, [], [suspendedTrouble(object, suspensionIn(flux.metadata), resume)])
     }
     const trouble = troubleOf(flux, conditionsOf(flux), now)
+    const operators = (await snapshot.pods()).filter(isOperator)
     if (trouble !== undefined) {
-      const { reason, since } = trouble
-      const about = { object, reason, next, problem: problems.instanceFailing, ...(since === undefined ? {} : { since }) }
-      return foundAmong(`Flux ${running === '' ? 'is not installed' : running}, and not Ready`, [about])
+      const { isUnanswered, ...about } = trouble
+      // What waits for an operator that has no pod is not failing: that is the problem, and another probe reports it.
+      const problem = isUnanswered && operators.length === 0 ? {} : { problem: problems.instanceFailing }
+      return foundAmong(`Flux ${running === '' ? 'is not installed' : running}, and not Ready`, [{ object, next, ...about, ...problem }])
     }
-    const neglected = neglectOf(flux, (await snapshot.pods()).filter(isOperator), now)
+    const neglected = neglectOf(flux, operators, now)
     if (neglected !== undefined) {
       const logs = `${kubectl} --namespace ${namespace} logs --selector ${operatorSelector} --tail=50`
       return foundAmong(`Flux ${running}, and not reconciled`, [{ object, ...neglected, next: logs }])
@@ -76,16 +78,16 @@ export const instance: Probe = {
     }
     const values = v.safeParse(valuesSchema, release)
     const wanted = values.success ? values.output.spec.values.instance.distribution.version : spec.distribution.version
-    const asks = spec.distribution.version
-    const isOther =
-      wanted !== asks
-        ? `asks for Flux ${asks}; Git says ${wanted}`
-        : running !== asks && isExact(asks)
-          ? `runs Flux ${running}; it asks for ${asks}`
-          : undefined
+    const isOther = otherVersion({ wanted, asks: spec.distribution.version, running })
     const others: Trouble[] = isOther === undefined ? [] : [{ object, reason: isOther, next, problem: problems.oldVersion }]
     return foundAmong(`Flux ${running}`, others, await ignoredBeside(flux, snapshot))
   },
+}
+
+/** How the versions differ that Git wants, the FluxInstance asks for and runs; undefined where they do not. */
+function otherVersion({ wanted, asks, running }: { readonly [of in 'wanted' | 'asks' | 'running']: string }): string | undefined {
+  if (wanted !== asks) return `asks for Flux ${asks}; Git says ${wanted}`
+  return running !== asks && isExact(asks) ? `runs Flux ${running}; it asks for ${asks}` : undefined
 }
 
 /** The operator reconciles one FluxInstance, and ignores every other silently: what is written there never comes about. */
@@ -105,12 +107,21 @@ function whatFollows(instance: KubeObject): string {
     : 'the operator will uninstall Flux as soon as it runs'
 }
 
+/** What keeps a FluxInstance from being Ready. */
+interface NotReady {
+  readonly reason: string
+  readonly since?: string
+  /** It waits for its operator to say anything. */
+  readonly isUnanswered: boolean
+}
+
 /** Why a FluxInstance is not Ready, and will not be in a moment. */
-function troubleOf(flux: KubeObject, conditions: readonly Condition[], now: number): { reason: string; since?: string } | undefined {
+function troubleOf(flux: KubeObject, conditions: readonly Condition[], now: number): NotReady | undefined {
   const { generation = 0, annotations } = flux.metadata
   const isCurrent = ({ observedGeneration = generation }: Condition): boolean => observedGeneration >= generation
   const stalled = conditions.find((condition) => condition.type === 'Stalled' && condition.status === 'True' && isCurrent(condition))
-  if (stalled !== undefined) return { reason: `stalled: ${stalled.reason}: ${stalled.message}`, since: stalled.lastTransitionTime }
+  if (stalled !== undefined)
+    return { reason: `stalled: ${stalled.reason}: ${stalled.message}`, since: stalled.lastTransitionTime, isUnanswered: false }
   const ready = conditions.find((condition) => condition.type === 'Ready' && isCurrent(condition))
   const patience = (parseDuration(annotations[timeoutAnnotation] ?? '5m') ?? 0) + minute
   if (ready === undefined) {
@@ -119,12 +130,14 @@ function troubleOf(flux: KubeObject, conditions: readonly Condition[], now: numb
       .sort()
       .at(-1)
     const since = written ?? flux.metadata.creationTimestamp ?? ''
-    return now - Date.parse(since) < patience ? undefined : { reason: `the operator has not observed generation ${generation}`, since }
+    const reason = `the operator has not observed generation ${generation}`
+    return now - Date.parse(since) < patience ? undefined : { reason, since, isUnanswered: true }
   }
   const since = ready.lastTransitionTime
-  if (ready.status === 'False') return { reason: `${ready.reason}: ${ready.message}`, since }
+  if (ready.status === 'False') return { reason: `${ready.reason}: ${ready.message}`, since, isUnanswered: false }
   // It is Progressing for some seconds of every reconciliation.
-  if (ready.status === 'Unknown' && now - Date.parse(since) > patience) return { reason: `still ${ready.reason}: ${ready.message}`, since }
+  if (ready.status === 'Unknown' && now - Date.parse(since) > patience)
+    return { reason: `still ${ready.reason}: ${ready.message}`, since, isUnanswered: true }
   return undefined
 }
 

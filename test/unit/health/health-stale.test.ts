@@ -69,6 +69,61 @@ test('a HelmRelease that is being deleted brings nothing of what Git says to the
   })
 })
 
+describe('a FluxInstance that waits for its operator', () => {
+  const operatorPod = parseObject({
+    ...kinds.pod,
+    metadata: { name: 'flux-operator-1', labels: { 'app.kubernetes.io/name': 'flux-operator' } },
+  })
+  const condition = (status: string, observedGeneration: number) => ({
+    conditions: [{ ...ready(11, status).conditions[0], reason: 'Progressing', message: 'Reconciliation in progress', observedGeneration }],
+  })
+  const problemOf = async (status: object, pods: readonly KubeObject[]): Promise<unknown> => {
+    const patience = { milliseconds: 0, trouble: () => undefined, over: () => undefined }
+    const live = parseObject({
+      ...fluxKinds.fluxInstance,
+      metadata: { name: 'flux', namespace: 'flux-system', generation: 2, creationTimestamp: ago(60) },
+      spec: { distribution: { version: '2.9.5' } },
+      status: { lastAppliedRevision: 'v2.9.5@sha256:x', ...status },
+    })
+    const cluster = {
+      ...clusterAt(socketEndpoint('/nowhere'), patience, new AbortController().signal),
+      get: () => Promise.resolve(undefined),
+    }
+    const options = {
+      cluster,
+      kubectl: 'kubectl',
+      where: '--lab',
+      login: { kind: 'none' } as const,
+      folder: '',
+      monitoring: undefined,
+      now,
+    }
+    const own = {
+      installed: () => Promise.resolve(keptByOperator),
+      instance: () => Promise.resolve(live),
+      namespace: () => Promise.resolve('flux-system'),
+      pods: () => Promise.resolve(pods),
+    }
+    const { state, objects = [] } = await instanceProbe.check({ ...createSnapshot(options), ...own })
+    return [state, objects.map(({ reason, problem }) => `${reason} (${problem ?? 'no problem of its own'})`)]
+  }
+  const unseen = condition('True', 1)
+  const begun = condition('Unknown', 2)
+
+  test('is not failing where that is gone: recover would repair, or roll back, what only lacks its operator', async () => {
+    expect(await problemOf(unseen, [])).toEqual(['fail', ['the operator has not observed generation 2 (no problem of its own)']])
+    expect(await problemOf(begun, [])).toEqual(['fail', ['still Progressing: Reconciliation in progress (no problem of its own)']])
+  })
+  test('is failing where that runs, and where it was failing before', async () => {
+    expect(await problemOf(unseen, [operatorPod])).toEqual(['fail', ['the operator has not observed generation 2 (FluxInstance failing)']])
+    expect(await problemOf(begun, [operatorPod])).toEqual([
+      'fail',
+      ['still Progressing: Reconciliation in progress (FluxInstance failing)'],
+    ])
+    expect(await problemOf(condition('False', 2), [])).toEqual(['fail', ['Progressing: Reconciliation in progress (FluxInstance failing)']])
+  })
+})
+
 test('a FluxInstance that does not exist, without a HelmRelease either: the next command does not ask for what cannot exist', async () => {
   const patience = { milliseconds: 0, trouble: () => undefined, over: () => undefined }
   const cluster = {
