@@ -3,10 +3,10 @@ import { socketEndpoint } from '../../lib/kubernetes/transport.ts'
 import type { Console } from '../../lib/terminal/console.ts'
 import type { Consent } from '../../lib/runner/consent.ts'
 import { runSteps, type StepSequence } from '../../lib/runner/execute.ts'
-import type { StepStatus, Step } from '../../lib/runner/step.ts'
+import type { StepContext, StepStatus, Step } from '../../lib/runner/step.ts'
 import { asTyped } from '../run-names.ts'
 
-/** A stage without a cluster: the steps of these tests check a variable. */
+/** A stage without a cluster, unless one is given: the steps of most of these tests check a variable. */
 export function stage(
   steps: readonly Step[],
   consent: Consent,
@@ -15,8 +15,14 @@ export function stage(
   {
     timeout = 50,
     verifyLocked = () => Promise.resolve(),
+    world = {},
     ...hooks
-  }: { hasBegun?: boolean; timeout?: number; verifyLocked?: () => Promise<void> } = {},
+  }: {
+    hasBegun?: boolean
+    timeout?: number
+    verifyLocked?: () => Promise<void>
+    world?: Partial<Pick<StepContext, 'cluster' | 'memory'>>
+  } = {},
 ) {
   const signal = (cancel ?? new AbortController()).signal
   const lines: string[] = []
@@ -45,6 +51,7 @@ export function stage(
     memory: { read: () => ({}), write: () => undefined, folder: () => '' },
     cluster,
     verifyLocked,
+    ...world,
   }
   const cleanup = () => ({
     ...run,
