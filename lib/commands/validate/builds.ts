@@ -28,7 +28,16 @@ export interface Build {
 export interface Builder {
   /** The build, and a finding instead of a text where it cannot be made. */
   readonly build: (folder: string, fields?: YamlFields) => Promise<Build>
-  readonly findings: Diagnostic[]
+  readonly findings: readonly Diagnostic[]
+}
+
+/** What kustomize refused. */
+interface Refusal {
+  readonly folder: string
+  /** Whether nothing but the folder itself was built. */
+  readonly isPlain: boolean
+  readonly files: readonly SourceFile[]
+  readonly finding: Diagnostic
 }
 
 const kustomizationFile = 'kustomization.yaml'
@@ -41,6 +50,7 @@ export function createBuilder(root: string, sources: readonly SourceFile[], kube
   const files: Files = new Map(sources.map((source) => [source.file, source]))
   const made = new Map<string, Promise<Build>>()
   const findings: Diagnostic[] = []
+  const refusals: Refusal[] = []
   const limited = limitTo(atOnce)
 
   const make = async (folder: string, fields: YamlFields): Promise<Build> => {
@@ -63,12 +73,15 @@ export function createBuilder(root: string, sources: readonly SourceFile[], kube
       return { folder, text, files: reached, isBroken: false }
     } catch (error) {
       const complaint = withoutLogPrefix(complaintOf(error)).replaceAll(join(root, ''), '').replaceAll('\n', ' ')
-      findings.push(refusal(own?.file ?? reached[0]?.file ?? folder, complaint, reached))
+      const finding = refusal(own?.file ?? reached[0]?.file ?? folder, complaint, reached)
+      refusals.push({ folder, isPlain: Object.keys(fields).length === 0, files: reached, finding })
       return broken
     }
   }
   return {
-    findings,
+    get findings() {
+      return [...findings, ...refusals.filter((one) => !follows(one, refusals, files)).map(({ finding }) => finding)]
+    },
     build(folder, fields = {}) {
       const key = `${folder} ${JSON.stringify(fields)}`
       const there = made.get(key) ?? make(folder, fields)
@@ -76,6 +89,19 @@ export function createBuilder(root: string, sources: readonly SourceFile[], kube
       return there
     },
   }
+}
+
+/** Whether a build is refused because it takes in a folder that cannot be built by itself: kustomize says that once more for each that does. */
+function follows(one: Refusal, refusals: readonly Refusal[], files: Files): boolean {
+  const takesIn = (outer: Refusal, { folder }: Refusal): boolean => {
+    const own = kustomizationOf(folder, files)
+    return own !== undefined && outer.files.includes(own)
+  }
+  return refusals.some((inner) => {
+    if (!inner.isPlain) return false
+    if (inner.folder === one.folder) return !one.isPlain
+    return takesIn(one, inner) && !takesIn(inner, one) // of a circle, none is the cause
+  })
 }
 
 /** Lets so many run at once; the others wait for their turn. */
