@@ -1,7 +1,7 @@
 import { join } from 'node:path'
 import { environmentOf } from './environment.ts'
 import { drawReport } from './html-report.ts'
-import type { DrillOutcome } from './outcome.ts'
+import { type DrillOutcome, unnoticed } from './outcome.ts'
 import { drillEachLoss } from './losses/each-loss.ts'
 import { eachLoss, type drillFlags } from './flags.ts'
 import { wantedOf } from './verify-flags.ts'
@@ -134,18 +134,19 @@ function endingOf(outcomes: readonly DrillOutcome[], chosen: readonly Scenario[]
 export function reportDrill(outcomes: readonly DrillOutcome[]): DocumentFields {
   const rows = outcomes.map(({ title, detectedMs, recoveredMs, objectiveMs, met, survival }) => [
     title,
-    detectedMs === undefined ? 'only after it was over' : showDuration(detectedMs),
+    detectedMs === undefined ? unnoticed(recoveredMs) : showDuration(detectedMs),
     recoveredMs === undefined ? 'no' : showDuration(recoveredMs),
     showDuration(objectiveMs),
     met ? 'met' : 'not met',
     `${survival.checked} checked, ${survival.changed + survival.missing} lost`,
   ])
+  const why = outcomes.flatMap(({ title, failure }) => (failure === undefined ? [] : [`- ${title}: ${failure}`]))
   const head = ['disaster', 'noticed after', 'recovered after', 'objective', '', 'workloads']
   return {
     fields: {
       scenarios: outcomes.map(({ detectedMs = null, recoveredMs = null, ...others }) => ({ ...others, detectedMs, recoveredMs })),
     },
-    sections: [{ title: 'Disasters', table: [head, ...rows] }],
+    sections: [{ title: 'Disasters', table: [head, ...rows] }, ...(why.length === 0 ? [] : [{ title: 'What failed', lines: why }])],
   }
 }
 

@@ -1,7 +1,7 @@
 import { showDuration } from '../../base/duration.ts'
 import { htmlDefinitions, htmlPage } from '../../base/html-page.ts'
 import { escapeHtml } from '../../base/outside-text.ts'
-import type { DrillOutcome } from './outcome.ts'
+import { type DrillOutcome, unnoticed } from './outcome.ts'
 import { drawTimeline } from './timeline.ts'
 
 /** Who rehearsed what, where and when. */
@@ -38,7 +38,7 @@ function drawOutcome(outcome: DrillOutcome): string {
   const { name, title, struckAt, detectedMs, recoveredMs, objectiveMs, met, mendedBy, survival, failure } = outcome
   const lost = survival.changed + survival.missing
   const facts = htmlDefinitions([
-    ['noticed', detectedMs === undefined ? 'only after it was over' : `after ${showDuration(detectedMs)}`],
+    ['noticed', detectedMs === undefined ? unnoticed(recoveredMs) : `after ${showDuration(detectedMs)}`],
     ['recovered', recoveredMs === undefined ? 'no' : `after ${showDuration(recoveredMs)}`],
     ['objective', showDuration(objectiveMs)],
     ['fixed by', mendedBy],

@@ -16,3 +16,8 @@ export interface DrillOutcome {
   /** What went wrong with the rehearsal, if anything did. */
   readonly failure?: string
 }
+
+/** When a disaster was noticed that no health check reported while it lasted. */
+export function unnoticed(recoveredMs: number | undefined): string {
+  return recoveredMs === undefined ? 'never' : 'only after it was over'
+}

@@ -1,3 +1,4 @@
+import { showDuration } from '../../../base/duration.ts'
 import { OperatorError } from '../../../base/errors.ts'
 import { kinds, type KubeObject, nameOf, refOf } from '../../../kubernetes/objects.ts'
 import { waitUntil } from '../../../kubernetes/wait-until.ts'
@@ -88,7 +89,10 @@ async function deleteFlux(field: Field): Promise<void> {
     check: () => cluster.list(fluxKinds.fluxInstance),
     isOver: (instances) => instances.length === 0,
   })
-  if (left !== undefined) throw new OperatorError(`the operator has not uninstalled Flux: ${nameOf(refOf(left))} is still there`)
+  if (left !== undefined) {
+    const what = `the operator has not uninstalled Flux within ${showDuration(timeout)}`
+    throw new OperatorError(`${what}: ${nameOf(refOf(left))} is still there`)
+  }
   await removeAll(cluster, await operators(field))
   await removeAll(cluster, await listFluxCrds(cluster))
   const home = await cluster.get({ ...kinds.namespace, name: namespace })

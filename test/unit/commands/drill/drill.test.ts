@@ -11,6 +11,10 @@ import type { Scenario } from '../../../../lib/commands/drill/scenario.ts'
 import { chooseScenarios, scenarios } from '../../../../lib/commands/drill/faults/scenarios.ts'
 import { drawTimeline } from '../../../../lib/commands/drill/timeline.ts'
 import { projectRoot } from '../../../../lib/base/paths.ts'
+import type { Cluster } from '../../../../lib/kubernetes/client.ts'
+import { nameOf, parseObject } from '../../../../lib/kubernetes/objects.ts'
+import { fluxKinds } from '../../../../lib/flux/kinds.ts'
+import { clusterOf } from '../../fake-cluster.ts'
 import type { Fingerprint } from '../../../../lib/continuity/fingerprint.ts'
 
 const scenario: Scenario = { name: 'x', title: 'X happened', injects: 'does x', objectiveMs: 60_000, inject: () => Promise.resolve() }
@@ -213,6 +217,28 @@ describe('the timeline', () => {
 test('the report says of a disaster that nobody noticed that it was not, and leaves no cell empty', () => {
   const table = reportDrill([outcome, { ...outcome, detectedMs: undefined }]).sections?.[0]?.table ?? []
   expect(table.slice(1).map((row) => row[1])).toEqual(['30 s', 'only after it was over'])
+})
+
+test('an uninstallation that does not end is waited for no longer than --timeout, and the report says so', async () => {
+  const live = parseObject({ ...fluxKinds.fluxInstance, metadata: { namespace: 'flux-system', name: 'flux', uid: 'one' } })
+  const removed: string[] = []
+  const remove: Cluster['remove'] = (ref) => Promise.resolve(void removed.push(nameOf(ref)))
+  const cluster = { ...clusterOf(() => [live]), remove }
+  const [deleting] = scenarios.filter(({ name }) => name === 'flux-deleted')
+  const field = { cluster, namespace: 'flux-system', gitSecret: undefined, progress: () => undefined, timeout: 0, lab: undefined }
+  const inject = async (): Promise<void> => deleting?.inject(field)
+  const ended = await rehearse(scenario, 60_000, { ...place().environment, inject })
+  expect(removed).toEqual(['FluxInstance flux-system/flux'])
+  const failure = 'the operator has not uninstalled Flux within 0.0 s: FluxInstance flux-system/flux is still there'
+  expect(ended).toMatchObject({ detectedMs: undefined, recoveredMs: undefined, met: false, failure })
+  expect(reportDrill([ended]).sections).toMatchObject([
+    {
+      title: 'Disasters',
+      table: [expect.anything(), ['X happened', 'never', 'no', '1 m 00 s', 'not met', '1 checked, 0 lost']],
+    },
+    { title: 'What failed', lines: [`- X happened: ${failure}`] },
+  ])
+  expect(reportDrill([outcome]).sections).toHaveLength(1)
 })
 
 describe('the page', () => {
