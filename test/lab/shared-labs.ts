@@ -95,7 +95,7 @@ async function emptyLab(home: string, clusters: readonly string[], olderFlux: re
 /** Runs of the lab's clusters are remembered beside it. */
 async function keep(home: string, name: string): Promise<void> {
   await reportLab({ do: 'snapshot', name })
-  mkdirSync(join(home, 'runs'), { recursive: true })
+  mkdirSync(join(home, 'runs'), { recursive: true, mode: 0o700 })
   cpSync(join(home, 'runs'), join(home, 'kept-runs', name), { recursive: true })
 }
 

@@ -29,6 +29,8 @@ export interface Builder {
   /** The build, and a finding instead of a text where it cannot be made. */
   readonly build: (folder: string, fields?: YamlFields) => Promise<Build>
   readonly findings: readonly Diagnostic[]
+  /** The builds that cannot be made. */
+  readonly broken: readonly Build[]
 }
 
 /** What kustomize refused. */
@@ -51,6 +53,7 @@ export function createBuilder(root: string, sources: readonly SourceFile[], kube
   const made = new Map<string, Promise<Build>>()
   const findings: Diagnostic[] = []
   const refusals: Refusal[] = []
+  const failed: Build[] = []
   const limited = limitTo(atOnce)
 
   const make = async (folder: string, fields: YamlFields): Promise<Build> => {
@@ -66,7 +69,10 @@ export function createBuilder(root: string, sources: readonly SourceFile[], kube
     findings.push(...missing)
     // What cannot be parsed is a finding already.
     const isReadable = reached.every(({ problems }) => problems === 0)
-    if (outside.length > 0 || missing.length > 0 || !isReadable) return broken
+    if (outside.length > 0 || missing.length > 0 || !isReadable) {
+      failed.push(broken)
+      return broken
+    }
     if (reached.length === 0) return { ...broken, isBroken: false } // Flux applies nothing of it
     try {
       const text = await limited(() => kustomize(root, folder, { fields, entries }, kubectl))
@@ -74,11 +80,13 @@ export function createBuilder(root: string, sources: readonly SourceFile[], kube
     } catch (error) {
       const complaint = withoutLogPrefix(complaintOf(error)).replaceAll(join(root, ''), '').replaceAll('\n', ' ')
       const finding = refusal(own?.file ?? reached[0]?.file ?? folder, complaint, reached)
+      failed.push(broken)
       refusals.push({ folder, isPlain: Object.keys(fields).length === 0, files: reached, finding })
       return broken
     }
   }
   return {
+    broken: failed,
     get findings() {
       return [...findings, ...refusals.filter((one) => !follows(one, refusals, files)).map(({ finding }) => finding)]
     },

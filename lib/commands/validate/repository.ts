@@ -60,6 +60,7 @@ export async function validateRepository(root: string, tools: ValidationTools, c
         ...judged.findings,
       ]),
       warnings: sortedDiagnostics(judged.warnings),
+      broken: builder.broken,
       notChecked: [
         ...local.leftOut,
         ...trees.flatMap(({ cluster, unknown }) => unknown.map((what) => `${cluster}: ${what}`)),

@@ -5,12 +5,11 @@ import { projectRoot } from '../../base/paths.ts'
 import { gitLoginOf, readSettings } from '../../connection/settings.ts'
 import { makeTemporaryFolder } from '../../process/temporary-folder.ts'
 import { checkOut, gitAt, headOf, type Remote } from '../../tools/git.ts'
-import type { Diagnostic } from './diagnostic.ts'
 import type { GivenValues } from './given-values.ts'
 import type { ValidationSubject } from './paths.ts'
 import { validateRepository } from './repository.ts'
 import type { Rules } from './rules.ts'
-import { validate, type Validation, type ValidationTools } from './validate.ts'
+import { coveredPart, validate, type Validation, type ValidationTools } from './validate.ts'
 
 /** How a subject is checked. */
 export interface SubjectCheck {
@@ -29,9 +28,8 @@ export async function validateSubject(
   const check = { rules: rules ?? 'flux', given, name: subject.is === 'checkout' ? projectRoot : subject.name }
   if (subject.is !== 'remote') {
     const { root, covers } = subject.is === 'folder' ? subject : { root: projectRoot, covers: subject.scope.covers }
-    const { findings, warnings, ...rest } = await validateRepository(root, await findTools(), check)
-    const covered = (found: readonly Diagnostic[]): Diagnostic[] => found.filter(({ file }) => covers(file))
-    return { findings: covered(findings), warnings: covered(warnings), ...rest }
+    const whole = await validateRepository(root, await findTools(), check)
+    return { ...whole, ...coveredPart(whole, covers) }
   }
   const folder = await makeTemporaryFolder()
   try {

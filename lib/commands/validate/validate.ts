@@ -1,7 +1,7 @@
 import { counted } from '../../base/counted.ts'
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { createBuilder } from './builds.ts'
+import { type Build, createBuilder } from './builds.ts'
 import { checkClusters, workshopOf } from './check-clusters.ts'
 import { buildCluster } from './cluster-tree.ts'
 import { checkDocuments, documentsIn } from './documents.ts'
@@ -32,6 +32,8 @@ export interface Validation {
   readonly warnings: readonly Diagnostic[]
   /** What could not be checked, and why. */
   readonly notChecked: readonly string[]
+  /** The builds that cannot be made. */
+  readonly broken: readonly Build[]
   /** What was: for the last line. */
   readonly checked: string
   /** Where the versions of Flux and of its operator stand, in a repository that was checked as such. */
@@ -52,11 +54,29 @@ export async function validate(
     ...(scope.hasTree ? [findTools().then((tools) => validateTree(root, tools, given))] : []),
     ...(scope.hasDocuments ? [validateDocuments(root)] : []),
   ])
+  const whole = {
+    findings: verdicts.flatMap(({ findings }) => findings),
+    warnings: verdicts.flatMap(({ warnings }) => warnings),
+    broken: verdicts.flatMap(({ broken }) => broken),
+  }
   return {
-    findings: verdicts.flatMap(({ findings }) => findings).filter(({ file }) => scope.covers(file)),
-    warnings: verdicts.flatMap(({ warnings }) => warnings).filter(({ file }) => scope.covers(file)),
+    ...coveredPart(whole, scope.covers),
     notChecked: verdicts.flatMap(({ notChecked }) => notChecked),
     checked: verdicts.map(({ checked }) => checked).join(', '),
+  }
+}
+
+/** Of all that was found, what concerns some files: what keeps one of their folders from being built too, wherever that is. */
+export function coveredPart(
+  { findings, warnings, broken }: Pick<Validation, 'findings' | 'warnings' | 'broken'>,
+  covers: (file: string) => boolean,
+): Pick<Validation, 'findings' | 'warnings' | 'broken'> {
+  const own = broken.filter(({ folder }) => covers(join(folder, 'kustomization.yaml')))
+  const causes = new Set(own.flatMap(({ files }) => files.map(({ file }) => file)))
+  return {
+    findings: findings.filter(({ file }) => covers(file) || causes.has(file)),
+    warnings: warnings.filter(({ file }) => covers(file)),
+    broken: own,
   }
 }
 
@@ -64,7 +84,7 @@ export async function validate(
 export async function validateDocuments(root: string): Promise<Validation> {
   const documents = await documentsIn(root)
   const findings = sortedDiagnostics(await checkDocuments(root, documents))
-  return { findings, warnings: [], notChecked: [], checked: `${documents.length} documents` }
+  return { findings, warnings: [], notChecked: [], broken: [], checked: `${documents.length} documents` }
 }
 
 /** Everything that can be known without a cluster about the `kubernetes/` of a checkout. */
@@ -79,7 +99,7 @@ export async function validateTree(root: string, tools: ValidationTools, given =
   const checked = counted(sources.length, 'file')
   // What cannot be parsed makes every build fail in words of its own.
   if (unreadable.length > 0)
-    return { findings: sortedDiagnostics(findings), warnings: [], notChecked: ['builds, before the YAML is fixed'], checked }
+    return { findings: sortedDiagnostics(findings), warnings: [], notChecked: ['builds, before the YAML is fixed'], broken: [], checked }
 
   const builder = createBuilder(root, sources, tools.kubectl)
   const folders = buildable(sources)
@@ -92,12 +112,19 @@ export async function validateTree(root: string, tools: ValidationTools, given =
   // What follows from a folder that cannot be built would be reported as problems of its own.
   if (builder.findings.some(({ rule }) => rule === 'build')) {
     const notBuilt = 'what the clusters are made of, before the folder that cannot be built is fixed'
-    return { findings: sortedDiagnostics([...findings, ...builder.findings]), warnings: [], notChecked: [notBuilt], checked }
+    return {
+      findings: sortedDiagnostics([...findings, ...builder.findings]),
+      warnings: [],
+      notChecked: [notBuilt],
+      broken: builder.broken,
+      checked,
+    }
   }
   const judged = await checkClusters(workshop, trees, tools)
   return {
     findings: sortedDiagnostics([...findings, ...builder.findings, ...workshop.findings, ...judged.findings]),
     warnings: sortedDiagnostics(judged.warnings),
+    broken: builder.broken,
     notChecked: [...judged.notChecked, ...(tools.flux === undefined ? ['flux build: there is no flux CLI on this machine'] : [])],
     checked: `${checked}, ${folders.length} builds, ${trees.map(({ tree }) => tree.cluster).join(' and ') || 'no cluster'}`,
   }

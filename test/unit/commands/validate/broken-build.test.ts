@@ -2,7 +2,7 @@ import { mkdirSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { showFinding } from '../../../../lib/commands/validate/diagnostic.ts'
-import { validateTree } from '../../../../lib/commands/validate/validate.ts'
+import { coveredPart, validateTree } from '../../../../lib/commands/validate/validate.ts'
 import { makeTemporaryFolder } from '../../../../lib/process/temporary-folder.ts'
 
 const kustomization = (...resources: readonly string[]): string =>
@@ -25,7 +25,11 @@ const tree = {
  * What is found in such a tree by a kubectl that cannot build these folders, and builds nothing of the others.
  * @param refused what it says of each, as kubectl logs it
  */
-async function found(files: Readonly<Record<string, string>>, refused: Readonly<Record<string, string>> = {}): Promise<string[]> {
+async function found(
+  files: Readonly<Record<string, string>>,
+  refused: Readonly<Record<string, string>> = {},
+  covers: (file: string) => boolean = () => true,
+): Promise<string[]> {
   const folder = await makeTemporaryFolder()
   onTestFinished(() => rmSync(folder, { recursive: true, force: true }))
   for (const [name, text] of Object.entries({ ...tree, ...files })) {
@@ -37,9 +41,9 @@ async function found(files: Readonly<Record<string, string>>, refused: Readonly<
   )
   const kubectl = join(folder, 'kubectl')
   writeFileSync(kubectl, ['#!/bin/sh', 'case "$3" in', ...cases, 'esac'].join('\n'), { mode: 0o700 })
-  const { findings, notChecked } = await validateTree(folder, { kubectl, flux: undefined, release: undefined })
-  expect(notChecked).toEqual(['what the clusters are made of, before the folder that cannot be built is fixed'])
-  return findings.map(showFinding)
+  const whole = await validateTree(folder, { kubectl, flux: undefined, release: undefined })
+  expect(whole.notChecked).toEqual(['what the clusters are made of, before the folder that cannot be built is fixed'])
+  return coveredPart(whole, covers).findings.map(showFinding)
 }
 
 describe('what is wrong in a folder that others take in is reported once, where it is', () => {
@@ -66,4 +70,13 @@ test('two folders that take in each other are both reported: neither is the caus
     'kubernetes/gitops/flux-operator/kustomization.yaml:1: build: kustomize cannot build it: cycle detected; kubectl kustomize kubernetes/gitops/flux-operator',
     'kubernetes/gitops/kustomization.yaml:1: build: kustomize cannot build it: cycle detected; kubectl kustomize kubernetes/gitops',
   ])
+})
+
+test('of a PATH, what keeps its folders from being built is reported wherever it is; of another, it is not', async () => {
+  const wrong = { 'kubernetes/gitops/flux-operator/kustomization.yaml': kustomization('releese.yaml') }
+  const isIn = (path: string) => (file: string) => file === path || file.startsWith(`${path}/`)
+  const cause =
+    'kubernetes/gitops/flux-operator/kustomization.yaml:3: build: resources names releese.yaml, which does not exist; fix the name, or remove the entry'
+  expect(await found(wrong, {}, isIn('kubernetes/gitops/kustomization.yaml'))).toEqual([cause])
+  expect(await found(wrong, {}, isIn('kubernetes/clusters'))).toEqual([])
 })
