@@ -39,6 +39,7 @@ function world({ interval, isReleased, isCommitted }: Activity, consent: Consent
       metadata: { namespace, name: release.name, annotations: asked === undefined ? {} : { 'reconcile.fluxcd.io/requestedAt': asked } },
       spec: { suspend: isSuspended },
       status: {
+        lastAttemptedRevision: `2.9.5+${isCommitted ? commits : 0}`,
         history: [{ lastDeployed: `release ${isReleased ? (releases += 1) : 0}` }],
         conditions: [{ type: 'Ready', status: 'True', message: 'Helm upgrade succeeded' }],
         ...(asked === undefined ? {} : { lastHandledReconcileAt: asked }),
@@ -49,7 +50,10 @@ function world({ interval, isReleased, isCommitted }: Activity, consent: Consent
   const patch: Cluster['patch'] = (ref, body) => {
     patches.push([nameOf(ref), body])
     if (v.is(suspensionSchema, body)) isSuspended = body.spec.suspend
-    else asked = `request ${patches.length}`
+    else {
+      asked = `request ${patches.length}`
+      if (isCommitted) commits += 1
+    }
     return Promise.resolve(parseObject({ ...ref, metadata: ref }))
   }
   const suspect: Suspect = {
@@ -76,6 +80,7 @@ describe('recover with --yes alone suspends what a health check suspects of goin
   test.each<[string, Activity]>([
     ['that has stopped, as after a few upgrades and rollbacks', { interval: minute, isReleased: false, isCommitted: false }],
     ['that continues because there are commits', { interval: minute, isReleased: true, isCommitted: true }],
+    ['that reconciles seldom, and continues because there are commits', { interval: 10 * minute, isReleased: true, isCommitted: true }],
     ['that reconciles seldom, and changes nothing when it is asked to', { interval: 10 * minute, isReleased: false, isCommitted: false }],
   ])('never: %s', async (_, activity) => {
     const { result, suspensions, loop } = world(activity, yes)
