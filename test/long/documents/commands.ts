@@ -1,5 +1,6 @@
 import { back, both, merging, typing } from './disasters.ts'
 import type { Page } from './page.ts'
+import { pushOther } from './subjects.ts'
 
 const onlyTwo = { typed: (line: string) => `${line} --sample 2`, why: 'each loss takes up to two minutes; each-loss.test.ts has them all' }
 const ownFolder = {
@@ -63,8 +64,8 @@ export const commands: Page = {
     { line: /fleet\.ts --resume --yes/, code: 2, says: /there is no|nothing is left to resume/ },
     { line: /validate\.ts --json kubernetes/, says: /"findings": \[\]/ },
     { line: /validate\.ts \.\.\/fleet --values/, says: /nothing to fix/ },
-    { line: /validate\.ts https.*--rules project/, code: 1, says: /: pinned: / },
-    { line: /kubectl get events/, says: /flux-runbook/ },
+    { line: /validate\.ts https.*--rules project/, before: pushOther, code: 1, says: /: pinned: / },
+    { line: /kubectl get events/, says: /fluxinstance\/flux +upgrade, run \S+ by / },
   ],
 }
 
