@@ -98,8 +98,11 @@ export async function validateTree(root: string, tools: ValidationTools, given =
   ]
   const checked = counted(sources.length, 'file')
   // What cannot be parsed makes every build fail in words of its own.
-  if (unreadable.length > 0)
-    return { findings: sortedDiagnostics(findings), warnings: [], notChecked: ['builds, before the YAML is fixed'], broken: [], checked }
+  if (unreadable.length > 0) {
+    const files = sources.filter(({ problems }) => problems > 0)
+    const broken = buildable(sources).map((folder) => ({ folder, text: '', files, isBroken: true }))
+    return { findings: sortedDiagnostics(findings), warnings: [], notChecked: ['builds, before the YAML is fixed'], broken, checked }
+  }
 
   const builder = createBuilder(root, sources, tools.kubectl)
   const folders = buildable(sources)

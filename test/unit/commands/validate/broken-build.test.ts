@@ -80,3 +80,15 @@ test('of a PATH, what keeps its folders from being built is reported wherever it
   expect(await found(wrong, {}, isIn('kubernetes/gitops/kustomization.yaml'))).toEqual([cause])
   expect(await found(wrong, {}, isIn('kubernetes/clusters'))).toEqual([])
 })
+
+test('of a PATH, YAML elsewhere that cannot be read is reported: no folder can be built before it is fixed', async () => {
+  const folder = await makeTemporaryFolder()
+  onTestFinished(() => rmSync(folder, { recursive: true, force: true }))
+  for (const [name, text] of Object.entries({ ...tree, 'kubernetes/gitops/odd.yaml': 'a: [' })) {
+    mkdirSync(dirname(join(folder, name)), { recursive: true })
+    writeFileSync(join(folder, name), text)
+  }
+  const whole = await validateTree(folder, { kubectl: '/nowhere', flux: undefined, release: undefined })
+  const covered = coveredPart(whole, (file) => file.startsWith('kubernetes/clusters/'))
+  expect(covered.findings.map(({ file }) => file)).toEqual(['kubernetes/gitops/odd.yaml'])
+})
