@@ -1,6 +1,5 @@
 import { requestedAtAnnotation } from '../../../flux/annotations.ts'
 import { fluxKinds } from '../../../flux/kinds.ts'
-import { foreignFinalizers } from '../../../flux/finalizers.ts'
 import { identityOf } from '../../../flux/inventory.ts'
 import { isRequested, requestReconcile } from '../../../flux/reconcile-request.ts'
 import type { Part } from '../../../health/part.ts'
@@ -11,8 +10,9 @@ import { inventory } from '../../../health/probes/inventory.ts'
 import type { Snapshot } from '../../../health/snapshot.ts'
 import { findStalePods, type StalePod } from '../../../health/stale-tokens.ts'
 import type { Cluster } from '../../../kubernetes/client.ts'
-import { kindArgument, kinds, nameOf, type Ref, kubectlCall } from '../../../kubernetes/objects.ts'
+import { kindArgument, kinds, nameOf, type Ref } from '../../../kubernetes/objects.ts'
 import type { StepStatus, Step } from '../../../runner/step.ts'
+import { heldBy } from '../held.ts'
 
 /**
  * Has everything back that Flux consists of: who keeps what is gone, or was emptied, is asked to look now. A pod whose ServiceAccount came
@@ -87,7 +87,10 @@ function askKeepers(
     async check({ cluster }): Promise<StepStatus> {
       const { troubles, parts } = await find()
       if (troubles.length === 0) return { is: 'done', detail: 'all is there' }
-      const held = await heldBy(cluster, parts)
+      const held = await heldBy(
+        cluster,
+        parts.map(({ ref }) => ref),
+      )
       if (held !== undefined) return held
       const named = troubles.map(({ object }) => object)
       const reported = `${named.slice(0, 3).join(', ')}${named.length > 3 ? ` and ${named.length - 3} more` : ''}`
@@ -128,20 +131,4 @@ async function askable(cluster: Cluster, parts: readonly Part[]): Promise<Ref[]>
     const keeper = live[at]
     return keeper !== undefined && keeper.metadata.deletionTimestamp === undefined && !isRequested(keeper)
   })
-}
-
-/** What is being deleted and is held by someone else's finalizer: only its owner can remove that. */
-async function heldBy(cluster: Cluster, parts: readonly Part[]): Promise<StepStatus | undefined> {
-  for (const { ref } of parts) {
-    const live = await cluster.get(ref)
-    if (live?.metadata.deletionTimestamp === undefined) continue
-    const foreign = foreignFinalizers({ ref, finalizers: live.metadata.finalizers })
-    if (foreign.length === 0) continue
-    return {
-      is: 'blocked',
-      reason: `${nameOf(ref)} is being deleted, and held by a finalizer that is not Flux's: ${foreign.join(', ')}`,
-      remedy: `let its owner finish; if the owner no longer exists: ${kubectlCall('edit', ref)}, and remove it from metadata.finalizers`,
-    }
-  }
-  return undefined
 }

@@ -15,18 +15,21 @@ import { operatorName } from '../../../flux/labels.ts'
 import { stepStatusOf } from '../../../runner/step-status.ts'
 import { unavailableOf, imageIn } from '../../../flux/components.ts'
 import { componentsOf, type Component } from '../../../flux/instance.ts'
+import { heldBy } from '../held.ts'
 
 /** What repairs itself within this time is left alone, in milliseconds. */
 const soon = 2 * 60_000
 
 /** What of the Deployments is not as it should be; undefined where all are available. One that is scaled to 0 is Ready, and does nothing. */
 async function lacking(cluster: Cluster, namespace: string, names: readonly string[]): Promise<string | undefined> {
-  const refs = names.map((name) => ({ ...kinds.deployment, namespace, name }))
+  const refs = deploymentsOf(namespace, names)
   const [waiting, live] = await Promise.all([unavailableOf(cluster, refs), Promise.all(refs.map((ref) => cluster.get(ref)))])
   const idle = live.flatMap((one) => (v.is(scaledToZero, one) ? [`${one.metadata.name} is scaled to 0`] : []))
   const all = [...waiting, ...idle]
   return all.length === 0 ? undefined : all.join(', ')
 }
+const deploymentsOf = (namespace: string, names: readonly string[]): Ref[] =>
+  names.map((name) => ({ ...kinds.deployment, namespace, name }))
 const scaledToZero = v.object({ metadata: v.object({ name: v.string() }), spec: v.object({ replicas: v.literal(0) }) })
 
 /** Has the controllers back, at the images that the FluxInstance says: by the operator, which reconciles them at its interval. */
@@ -43,6 +46,8 @@ export function awaitControllers(namespace: string, names: readonly string[]): S
       if (deletion !== undefined) return deletion
       const missing = (await lacking(cluster, namespace, names)) ?? (await atOtherImages(cluster, namespace, componentsOf(instance)))
       if (missing === undefined) return { is: 'done', detail: `${counted(names.length, 'controller')} available` }
+      const held = await heldBy(cluster, deploymentsOf(namespace, names))
+      if (held !== undefined) return held
       const every = reconcileEvery(instance)
       if (isRequested(instance)) return { is: 'waiting', on: `${missing}; the operator is working on it` }
       const busy = busyFor(instance)
@@ -102,7 +107,8 @@ export function awaitOperator(namespace: string): Step {
       const release = await cluster.get(ref)
       if (release === undefined) return { is: 'blocked', reason: 'its HelmRelease has been deleted meanwhile', remedy: 'run recover again' }
       const deletion = beingDeleted(release)
-      if (deletion !== undefined) return deletion
+      const held = deletion ?? (await heldBy(cluster, deploymentsOf(namespace, [operatorName])))
+      if (held !== undefined) return held
       const every = v.parse(intervalSchema, release).spec.interval
       if ((parseDuration(every) ?? Infinity) <= soon) {
         return { is: 'waiting', on: `${missing}; helm-controller reconciles every ${every} and recreates what is missing` }
@@ -164,6 +170,8 @@ export function ensureReleased(namespace: string, applier: string, name: string)
       if (release !== undefined && release.metadata.deletionTimestamp === undefined) {
         return stepStatusOf(readinessOf(release), kubectlCall('describe', ref))
       }
+      const held = await heldBy(cluster, [ref])
+      if (held !== undefined) return held
       if (kustomization === undefined) {
         const remedy = `npx zx scripts/bootstrap.ts ${where}   # waits until Git is applied`
         return { is: 'blocked', reason: `there is no Kustomization ${applier} that would apply it`, remedy }
