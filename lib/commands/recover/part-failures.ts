@@ -2,7 +2,6 @@ import { releaseNames } from '../../flux/refs.ts'
 import type { DamageKind, Trouble } from '../../health/probe.ts'
 import type { Evidence } from './evidence.ts'
 import type { FailureMode } from './failures.ts'
-import { repairsOperator } from './repairs-operator.ts'
 import type { Remedy } from './layers.ts'
 import { findObstacles } from './obstacles.ts'
 import type { Remedies } from './remedies.ts'
@@ -10,7 +9,8 @@ import { RemedyNeeds } from './remedy-needs.ts'
 import { ensureCrds, ensureParts } from './steps/parts.ts'
 import { missingByHand } from './steps/reinstall.ts'
 import { ensureObstacleGone } from './steps/remove-obstacle.ts'
-import { awaitControllers, awaitOperator } from './steps/repair.ts'
+import { awaitControllers } from './steps/repair.ts'
+import { ensureOperatorScaledUp } from './steps/scale-up.ts'
 import { troubles } from './stuck-releases.ts'
 
 /** Losses of single objects that Flux consists of, and what keeps it from recreating them. */
@@ -93,15 +93,12 @@ function described(found: readonly Trouble[]): string | undefined {
   return `${first.object} ${first.reason}${others.length === 0 ? '' : `; and ${others.length} more: ${others.map(({ object }) => object).join(', ')}`}`
 }
 
-async function scaleUp(remedies: Remedies): Promise<Remedy> {
-  const { evidence } = remedies
-  const { namespace, controllers, installation, probed } = evidence
+function scaleUp({ evidence: { namespace, controllers, installation, probed } }: Remedies): Remedy {
   if (!installation.expectsOperator) {
     const next = idle(probed, 'controllers').flatMap((one) => one.next ?? [])
     throw new RemedyNeeds('no operator manages the controllers of this Flux', next.join('; '))
   }
-  const operator =
-    idle(probed, 'operator').length === 0 ? [] : repairsOperator(evidence) ? [awaitOperator(namespace)] : await remedies.operator()
+  const operator = idle(probed, 'operator').length === 0 ? [] : [ensureOperatorScaledUp(namespace)]
   return { operator, controllers: [awaitControllers(namespace, controllers.wanted)] }
 }
 

@@ -16,6 +16,7 @@ import { stepStatusOf } from '../../../runner/step-status.ts'
 import { unavailableOf, imageIn } from '../../../flux/components.ts'
 import { componentsOf, type Component } from '../../../flux/instance.ts'
 import { heldBy } from '../held.ts'
+import { scaledToZero } from './scale-up.ts'
 
 /** What repairs itself within this time is left alone, in milliseconds. */
 const soon = 2 * 60_000
@@ -30,7 +31,6 @@ async function lacking(cluster: Cluster, namespace: string, names: readonly stri
 }
 const deploymentsOf = (namespace: string, names: readonly string[]): Ref[] =>
   names.map((name) => ({ ...kinds.deployment, namespace, name }))
-const scaledToZero = v.object({ metadata: v.object({ name: v.string() }), spec: v.object({ replicas: v.literal(0) }) })
 
 /** Has the controllers back, at the images that the FluxInstance says: by the operator, which reconciles them at its interval. */
 export function awaitControllers(namespace: string, names: readonly string[]): Step {
