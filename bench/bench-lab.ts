@@ -47,7 +47,7 @@ export async function withBenchLab<T>(work: (lab: BenchLab) => Promise<T>): Prom
 }
 
 async function withCluster({ bin, kubeconfig }: LabAccess, work: (cluster: Cluster) => Promise<void>): Promise<void> {
-  const proxy = await openProxy(await findAccess(join(bin, 'kubectl'), 'lab-infra', kubeconfig), await makeTemporaryFolder())
+  const proxy = await openProxy(await findAccess(join(bin, 'kubectl'), 'lab-infra', kubeconfig), makeTemporaryFolder())
   const patience = { milliseconds: 30_000, trouble: () => undefined, over: () => undefined }
   try {
     await work(clusterAt(proxy.endpoint, patience, new AbortController().signal))

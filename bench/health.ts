@@ -62,7 +62,7 @@ async function contestants(lab: BenchLab): Promise<Contestants> {
 
 /** The environment of a client that sends what the command sent. */
 async function recordRequests({ env, access }: BenchLab, { command, args }: Call): Promise<NodeJS.ProcessEnv> {
-  const folder = await makeTemporaryFolder()
+  const folder = makeTemporaryFolder()
   const [requests, api] = [join(folder, 'requests'), join(folder, 'api')]
   const recording = { ...env, BENCH_REQUESTS: requests, NODE_OPTIONS: `--import=${join(projectRoot, 'bench', 'record-requests.mjs')}` }
   await time(command, args, recording)

@@ -1,7 +1,7 @@
 import { type Cluster, clusterAt } from '../kubernetes/client.ts'
 import type { Patience } from '../kubernetes/http.ts'
 import { kinds } from '../kubernetes/objects.ts'
-import { tieFolder } from '../process/child-process.ts'
+import { createTiedFolder } from '../process/child-process.ts'
 import { findStaticLogin } from './static-login.ts'
 import { directEndpoint, type Endpoint } from '../kubernetes/transport.ts'
 import type { Redactor } from '../base/redactor.ts'
@@ -11,7 +11,6 @@ import { childEnvironment, kubectlEnvironment } from '../process/environment.ts'
 import { messageOf, OperatorError } from '../base/errors.ts'
 import type { Access } from './kubeconfig.ts'
 import type { RegistryLogin } from '../tools/registry-login.ts'
-import { makeTemporaryFolder } from '../process/temporary-folder.ts'
 
 /** The programs a run calls: names on PATH, or the lab's own by path. */
 export interface Tools {
@@ -33,8 +32,8 @@ export interface Session {
   readonly cleanupClient: Cluster
   /** The UID of kube-system: which cluster this is, whatever its name. */
   readonly uid: string
-  /** A folder of this run alone, 0700, gone when it ends. */
-  readonly folder: string
+  /** A folder of this run alone, 0700, made when it is first asked for, and gone when the run ends. */
+  readonly folder: () => string
   readonly close: () => Promise<void>
 }
 
@@ -57,18 +56,17 @@ export async function openSession(options: {
     { [tools.kubectl]: 'kubernetes.io/docs/tasks/tools', [tools.helm]: 'helm.sh', git: 'git-scm.com' },
     childEnvironment(),
   )
-  const folder = await makeTemporaryFolder()
-  const removeFolder = tieFolder(folder)
+  const folder = createTiedFolder()
   const {
     access,
     endpoint,
     close: closeWay,
-  } = await openWay(options, folder).catch(async (error: unknown) => {
-    await removeFolder()
+  } = await openWay(options, folder.path).catch(async (error: unknown) => {
+    await folder.remove()
     throw error
   })
   const close = async (): Promise<void> => {
-    await Promise.all([closeWay(), removeFolder()])
+    await Promise.all([closeWay(), folder.remove()])
   }
   try {
     const patience = patienceOf(console, options.timeout)
@@ -78,7 +76,7 @@ export async function openSession(options: {
     if (uid === undefined) throw new Error('there is no namespace kube-system')
     const cleanupClient = clusterAt(endpoint, { ...silent, milliseconds: 5000 }, new AbortController().signal)
     const clusterUntil = (until: AbortSignal): Cluster => clusterAt(endpoint, patience, until)
-    return { access, tools, registry, uid, folder, close, cleanupClient, clusterUntil, cluster: clusterUntil(signal) }
+    return { access, tools, registry, uid, folder: folder.path, close, cleanupClient, clusterUntil, cluster: clusterUntil(signal) }
   } catch (error) {
     await close()
     throw new OperatorError(`the cluster of context ${access.context} at ${access.server} cannot be used: ${messageOf(error)}`, {
@@ -98,14 +96,14 @@ interface ApiAccess {
 /** The way to the API: straight there where the kubeconfig has all that takes, which saves two starts of kubectl; else by its proxy. */
 async function openWay(
   { tools, context, kubeconfig, redactor, signal }: Parameters<typeof openSession>[0],
-  folder: string,
+  folder: () => string,
 ): Promise<ApiAccess> {
   const login = findStaticLogin(context, kubeconfig)
   if (login === undefined) {
     const [{ findAccess, verifyLogin }, { openProxy }] = await Promise.all([import('./kubeconfig.ts'), import('./kubectl-proxy.ts')])
     const access = await findAccess(tools.kubectl, context, kubeconfig)
     verifyLogin(access)
-    return { access, ...(await openProxy(access, folder, { signal })) }
+    return { access, ...(await openProxy(access, folder(), { signal })) }
   }
   for (const secret of login.secrets) redactor.hide(secret)
   const env = kubectlEnvironment(kubeconfig === undefined ? {} : { KUBECONFIG: kubeconfig })

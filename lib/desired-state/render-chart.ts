@@ -34,7 +34,7 @@ export async function renderChart(
   const { helm, kubectl } = tools
   const { signal } = cluster
   const values = await composeValues(cluster, `HelmRelease ${chart.name}`, chart.values, chart.valuesFrom)
-  const home = await mkdtemp(join(folder, 'helm-')) // one run may render it with two versions of Flux
+  const home = await mkdtemp(join(folder(), 'helm-')) // one run may render it with two versions of Flux
   const login = dockerConfig(registry, chart.url)
   if (login !== undefined) await writeFile(join(home, 'login.json'), login, { mode: 0o600 })
   const env = childEnvironment({

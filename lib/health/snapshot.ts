@@ -30,7 +30,7 @@ export interface Snapshot {
   readonly now: number
   readonly login: GitLogin
   /** A folder of this run alone. */
-  readonly folder: string
+  readonly folder: () => string
   /** Where alerts are, if anywhere. */
   readonly monitoring: string | undefined
   /** One object, or undefined where neither it nor its kind exists. */

@@ -2,6 +2,7 @@ import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
 import { rm } from 'node:fs/promises'
 import { Socket } from 'node:net'
 import { Writable } from 'node:stream'
+import { makeTemporaryFolder } from './temporary-folder.ts'
 
 /**
  * The program replaces the shell (its pid is the child's pid) and a watcher stays behind, reading a pipe that only this process
@@ -74,6 +75,19 @@ export function tieFolder(folder: string): () => Promise<void> {
     if (pipe instanceof Writable) pipe.end()
     await gone
     await rm(folder, { recursive: true, force: true }) // where the watcher could not be started
+  }
+}
+
+/** A temporary folder that is made when it is first asked for, and gone when this process has ended, whatever ended it. */
+export function createTiedFolder(): { readonly path: () => string; readonly remove: () => Promise<void> } {
+  let made: { readonly path: string; readonly remove: () => Promise<void> } | undefined
+  const make = (): NonNullable<typeof made> => {
+    const path = makeTemporaryFolder()
+    return { path, remove: tieFolder(path) }
+  }
+  return {
+    path: () => (made ??= make()).path,
+    remove: async () => made?.remove(),
   }
 }
 

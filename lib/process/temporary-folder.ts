@@ -1,4 +1,4 @@
-import { mkdtemp } from 'node:fs/promises'
+import { mkdtempSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 
@@ -6,6 +6,6 @@ import { join } from 'node:path'
 const ownLength = 30
 
 /** Makes a folder for one run, 0700, with a path so short that a unix socket fits into it. Anyone who asks removes it. */
-export function makeTemporaryFolder(): Promise<string> {
-  return mkdtemp(join(tmpdir().length < 103 - ownLength ? tmpdir() : '/tmp', 'flux-runbook-'))
+export function makeTemporaryFolder(): string {
+  return mkdtempSync(join(tmpdir().length < 103 - ownLength ? tmpdir() : '/tmp', 'flux-runbook-'))
 }

@@ -28,7 +28,12 @@ test('what Git names is never a flag of helm', async () => {
   const tools = { kubectl: 'kubectl', helm, flux: undefined }
   expect(
     await renderChart(
-      { tools, registry: {}, folder, cluster: { get: () => Promise.resolve(undefined), signal: new AbortController().signal } },
+      {
+        tools,
+        registry: {},
+        folder: () => folder,
+        cluster: { get: () => Promise.resolve(undefined), signal: new AbortController().signal },
+      },
       chart,
       '1.36.3',
     ),

@@ -52,7 +52,7 @@ spec: {template: {spec: {containers: [{name: manager, image: "ghcr.io/fluxcd/sou
 
 function accessOf(flux: string | undefined): RepositoryAccess & { session: Parameters<typeof readPlace>[0] } {
   return {
-    session: { tools: { kubectl: 'kubectl', helm: 'helm', flux }, folder: join(home, 'run'), cluster: { signal } },
+    session: { tools: { kubectl: 'kubectl', helm: 'helm', flux }, folder: () => join(home, 'run'), cluster: { signal } },
     target: { context: 'prod', inGit: undefined, login: { kind: 'none' } },
     script: 'upgrade',
   }

@@ -198,7 +198,7 @@ async function openLab(home: string): Promise<TestLab> {
       return (await promisify(execFile)(join(bin, 'kubectl'), ['--context=lab-infra', ...args], { env })).stdout
     },
     async cluster(context) {
-      const proxy = await openProxy(await findAccess(join(bin, 'kubectl'), context, kubeconfig), await makeTemporaryFolder())
+      const proxy = await openProxy(await findAccess(join(bin, 'kubectl'), context, kubeconfig), makeTemporaryFolder())
       const stop = new AbortController()
       stops.push(async () => {
         stop.abort()

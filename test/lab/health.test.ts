@@ -42,7 +42,7 @@ function readMetrics(options: { monitoring?: string; now?: number; only?: string
   const { only, monitoring, login: own = login, ...clock } = options
   return runProbes(
     probesNamed(only),
-    createSnapshot({ cluster, kubectl: 'kubectl', where: '--lab', login: own, folder, monitoring, ...clock }),
+    createSnapshot({ cluster, kubectl: 'kubectl', where: '--lab', login: own, folder: () => folder, monitoring, ...clock }),
   )
 }
 

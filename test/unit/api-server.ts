@@ -29,7 +29,7 @@ export async function startApi(answers: Answers): Promise<{ cluster: Cluster; as
     const body = answer ?? { kind: 'Status', reason: 'NotFound', message: `${url.pathname} not found` }
     response.writeHead(answer === undefined ? 404 : 200, { 'content-type': 'application/json' }).end(JSON.stringify(body))
   })
-  const folder = await makeTemporaryFolder()
+  const folder = makeTemporaryFolder()
   const socket = join(folder, 'api')
   await new Promise<void>((resolve) => server.listen(socket, resolve))
   const stop = new AbortController()

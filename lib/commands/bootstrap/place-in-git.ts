@@ -25,7 +25,7 @@ export async function findTreeLocation(folder: string, via: string | undefined, 
   }
   const { kubectl } = session.tools
   if (target.labGit !== undefined) {
-    const checkout = join(session.folder, 'lab-tree')
+    const checkout = join(session.folder(), 'lab-tree')
     await mkdir(checkout)
     await checkOut(target.labGit, await headOf(target.labGit, session.cluster.signal), '.', checkout, session.cluster.signal)
     const { sync } = await readOtherTree({ path: folder, folder: checkout, kubectl }, "the lab's Git")

@@ -43,7 +43,8 @@ const versionSchema = v.object({ gitVersion: v.string() })
  * @throws OperatorError `blocked` with every finding, not just the first
  */
 export async function prepareBootstrap(session: Session, wanted: BootstrapRequest): Promise<BootstrapInputs> {
-  const { tools, cluster, folder } = session
+  const { tools, cluster } = session
+  const folder = session.folder()
   const { settings, redactor, rebuild } = wanted
   const { signal } = cluster
   const checkout = join(folder, 'tree')

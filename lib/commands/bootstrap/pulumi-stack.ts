@@ -67,7 +67,7 @@ export async function openStack({ access, folder: own, cluster }: Session, setti
     })
   }
   const folder = expandHome(directory)
-  const kubeconfig = join(own, 'pulumi-kubeconfig')
+  const kubeconfig = join(own(), 'pulumi-kubeconfig')
   const { stdout: config } = await shell(access.env)`${access.kubectl} config view --minify --flatten --raw --context=${access.context}`
   await writeFile(kubeconfig, config, { mode: 0o600 })
 

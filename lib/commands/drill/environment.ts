@@ -82,7 +82,7 @@ export function environmentOf<F extends Flags>(
       underLock(async (held) => {
         const { namespace, follows, remote } = place
         if (follows === undefined || remote === undefined) return
-        await ensureCanary(held, { namespace, syncName: follows.source.name, remote, folder: session.folder, timeout })
+        await ensureCanary(held, { namespace, syncName: follows.source.name, remote, folder: session.folder(), timeout })
       }),
     async problem() {
       const results = await runProbes(allProbes, snapshotOf(stage))
@@ -128,7 +128,7 @@ export function environmentOf<F extends Flags>(
   }
 
   async function committed(remote: Remote, source: Ref): Promise<(root: KubeObject) => boolean> {
-    const commit = await inClone(remote, session.folder, signal, async (clone) => {
+    const commit = await inClone(remote, session.folder(), signal, async (clone) => {
       const made = await clone.commitNothing('chore(drill): see whether Flux applies a new commit')
       await clone.push(branchOf(remote))
       return made

@@ -25,7 +25,7 @@ export function labPowersOver<F extends Flags>(
     reset: async (name) => void (await reportLab({ do: 'reset', name })),
     wipe: async () => void (await reportLab({ do: 'wipe', cluster: target.context.replace(/^lab-/, '') })),
     async inGit(body) {
-      const made = await inClone(remote, session.folder, never, async (clone) => {
+      const made = await inClone(remote, session.folder(), never, async (clone) => {
         const result = await body(clone)
         await clone.push(branchOf(remote))
         return result

@@ -81,7 +81,7 @@ async function findPlaceInGit<F extends Flags>(
   { remote, folder }: ClusterInGit,
 ): Promise<Omit<DrillTarget, 'flags'>> {
   const { session, target, signal } = stage
-  const checkout = join(session.folder, 'tree')
+  const checkout = join(session.folder(), 'tree')
   mkdirSync(checkout)
   const tree = await fetchTree(remote, folder, checkout, session.tools.kubectl, signal)
   stage.record.know({ commit: tree.commit })

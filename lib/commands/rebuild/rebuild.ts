@@ -77,7 +77,7 @@ export async function prepareRebuild(surroundings: RebuildSurroundings): Promise
     ...(restoring === undefined ? [] : [verifyAdopted(restoring.open), compareInventories(restoring.open)]),
     continuity,
     recordReturn(say),
-    ...(own.record === true ? [ensureRecorded(remote, session.folder, cluster, proof)] : []),
+    ...(own.record === true ? [ensureRecorded(remote, session.folder(), cluster, proof)] : []),
   ]
   return {
     steps,

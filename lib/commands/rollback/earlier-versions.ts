@@ -26,7 +26,7 @@ export async function earlierVersions(session: Session, target: Target): Promise
 async function earlierInSettings({ folder, cluster }: Session, target: Target): Promise<EarlierVersions> {
   const { remote, folder: name } = inGitOf(target, 'rollback')
   const file = settingsFile(name)
-  return inClone(remote, folder, cluster.signal, async (clone) => {
+  return inClone(remote, folder(), cluster.signal, async (clone) => {
     const now = versionsIn(await clone.read(file), file)
     for (const commit of await clone.history(file)) {
       const then = versionsIn(await clone.show(commit, file), file)
@@ -43,7 +43,7 @@ async function earlierAtPlace(session: Session, target: Target): Promise<Earlier
   const { at, name, remote } = await readPlace(session, target, located, { of: 'flux', version: undefined })
   const stands = { url: remote.url, ref: remote.ref, at: { ...at, path: [...at.path] } }
   const { file } = versionRepository({ session, target, script: 'rollback' }, { stands })
-  return inClone(remote, folder, cluster.signal, async (clone) => {
+  return inClone(remote, folder(), cluster.signal, async (clone) => {
     for (const commit of await clone.history(file.path)) {
       const then = file.read(await clone.show(commit, file.path).catch(() => ''))[name] // a commit that took the file away
       // A range says nothing of what ran.

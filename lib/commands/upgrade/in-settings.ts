@@ -22,7 +22,7 @@ export async function isInSettings(
   const { signal } = cluster
   const file = settingsFile(name)
   try {
-    const says = versionsIn(await readAt(remote, await headOf(remote, signal), file, folder, signal), file)
+    const says = versionsIn(await readAt(remote, await headOf(remote, signal), file, folder(), signal), file)
     return (
       (asked.flux === undefined || says.flux_version !== undefined) && (asked.operator === undefined || says.operator_version !== undefined)
     )

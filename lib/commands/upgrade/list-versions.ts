@@ -66,7 +66,7 @@ interface Subject {
 
 async function readOwnTree({ cluster, tools, folder }: Session, target: Target): Promise<Subject> {
   const { remote, folder: name } = inGitOf(target, 'upgrade')
-  const checkout = join(folder, 'tree')
+  const checkout = join(folder(), 'tree')
   await mkdir(checkout)
   const { operator, distribution, namespace } = await fetchTree(remote, name, checkout, tools.kubectl, cluster.signal)
   return {

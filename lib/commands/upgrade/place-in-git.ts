@@ -52,7 +52,7 @@ export async function readPlace(
   }
   const { login, signingKey } = target
   const remote: Remote = { url, ref, login, ...(signingKey === undefined ? {} : { signingKey }) }
-  return inClone(remote, session.folder, session.cluster.signal, async (clone) => {
+  return inClone(remote, session.folder(), session.cluster.signal, async (clone) => {
     const found = await locateVersion(clone.folder, located, wanted.of)
     const stands = { url, ref, at: { ...found.at, path: [...found.at.path] } }
     const { file } = versionRepository({ session, target, script: '' }, { stands })

@@ -37,7 +37,8 @@ const versionSchema = v.object({ gitVersion: v.string() })
  * @throws OperatorError `blocked` with every finding, not just the first
  */
 export async function preparePlace(session: Session, target: Target, asked: UpgradeRequest): Promise<UpgradeInputs> {
-  const { cluster, tools, folder } = session
+  const { cluster, tools } = session
+  const folder = session.folder()
   const preflight = createPreflight(cluster.signal)
   const { gitVersion } = v.parse(versionSchema, await cluster.read('/version'))
   const read = await preflight.learn(() => readPlaceAndFlux(session, target, asked))

@@ -72,7 +72,8 @@ export async function prepareUpgrade(session: Session, target: Target, asked: Up
 }
 
 async function prepareOwnTree(session: Session, target: Target, asked: UpgradeRequest): Promise<UpgradeInputs> {
-  const { cluster, tools, folder } = session
+  const { cluster, tools } = session
+  const folder = session.folder()
   const { signal } = cluster
   const { remote, folder: name } = inGitOf(target, 'upgrade')
   const checkout = join(folder, 'tree')

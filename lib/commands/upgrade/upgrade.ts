@@ -222,7 +222,7 @@ function changeOf(stage: UpgradeStage, notes: UpgradeState, versions: Record<str
     versions,
     message,
     branch,
-    folder: session.folder,
+    folder: session.folder(),
     suspended: `its ${refsIn(notes.place).applier.kind}`,
     made: (commit) => checkpoint(memory, { commit }),
   }

@@ -31,7 +31,7 @@ export async function validateSubject(
     const whole = await validateRepository(root, await findTools(), check)
     return { ...whole, ...coveredPart(whole, covers) }
   }
-  const folder = await makeTemporaryFolder()
+  const folder = makeTemporaryFolder()
   try {
     const checkout = join(folder, 'checkout')
     await fetchRepository(subject, checkout)

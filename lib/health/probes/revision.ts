@@ -104,7 +104,7 @@ async function compareWithHead(
   const applied = commitOf(appliedRevision(root))
   const at = head.slice(0, 12)
   if (fetched === head && applied === head) return foundAmong(`at the head of ${remote.ref.replace('refs/heads/', '')}, ${at}`, [])
-  const age = now - (await timeOf(remote, head, join(folder, `head-${now}`), cluster.signal))
+  const age = now - (await timeOf(remote, head, join(folder(), `head-${now}`), cluster.signal))
   const late = fetched === head ? follows.root : follows.source
   const reason =
     fetched === head

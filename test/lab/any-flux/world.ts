@@ -42,7 +42,7 @@ export async function openWorld(lab: TestLab, options: WorkstationOptions): Prom
     kubectl: 'kubectl',
     where: `--context ${options.context}`,
     login: gitLoginOf({ GIT_USERNAME: git.username, GIT_PASSWORD: git.password }, git.url),
-    folder,
+    folder: () => folder,
   }
   return {
     lab,

@@ -21,7 +21,7 @@ const release = parseObject({ ...fluxKinds.helmRelease, metadata: { name: 'flux-
 function snapshotOf(...names: readonly string[]): Snapshot {
   const patience = { milliseconds: 0, trouble: () => undefined, over: () => undefined }
   const cluster = clusterAt(socketEndpoint('/nowhere'), patience, new AbortController().signal)
-  const options = { cluster, kubectl: 'kubectl', where: '--lab', login: { kind: 'none' } as const, folder: '', monitoring: undefined }
+  const options = { cluster, kubectl: 'kubectl', where: '--lab', login: { kind: 'none' } as const, folder: () => '', monitoring: undefined }
   return {
     ...createSnapshot(options),
     namespace: () => Promise.resolve(namespace),

@@ -55,7 +55,15 @@ test('a HelmRelease that is being deleted brings nothing of what Git says to the
     spec: { distribution: { version: '2.9.5' } },
     status: { lastAppliedRevision: 'v2.9.5@sha256:x', ...ready(1) },
   })
-  const options = { cluster, kubectl: 'kubectl', where: '--lab', login: { kind: 'none' } as const, folder: '', monitoring: undefined, now }
+  const options = {
+    cluster,
+    kubectl: 'kubectl',
+    where: '--lab',
+    login: { kind: 'none' } as const,
+    folder: () => '',
+    monitoring: undefined,
+    now,
+  }
   const own = {
     installed: () => Promise.resolve(keptByOperator),
     instance: () => Promise.resolve(live),
@@ -94,7 +102,7 @@ describe('a FluxInstance that waits for its operator', () => {
       kubectl: 'kubectl',
       where: '--lab',
       login: { kind: 'none' } as const,
-      folder: '',
+      folder: () => '',
       monitoring: undefined,
       now,
     }
@@ -130,7 +138,15 @@ test('a FluxInstance that does not exist, without a HelmRelease either: the next
     ...clusterAt(socketEndpoint('/nowhere'), patience, new AbortController().signal),
     get: () => Promise.resolve(undefined),
   }
-  const options = { cluster, kubectl: 'kubectl', where: '--lab', login: { kind: 'none' } as const, folder: '', monitoring: undefined, now }
+  const options = {
+    cluster,
+    kubectl: 'kubectl',
+    where: '--lab',
+    login: { kind: 'none' } as const,
+    folder: () => '',
+    monitoring: undefined,
+    now,
+  }
   const own = {
     installed: () => Promise.resolve(keptByOperator),
     instance: () => Promise.resolve(undefined),
@@ -155,7 +171,7 @@ test('a Secret that is being deleted is not a Secret that Flux can do with', asy
     fluxKinds.gitRepository,
     true,
   )
-  const options = { cluster, kubectl: 'kubectl', where: '--lab', login: { kind: 'none' } as const, folder: '', monitoring: undefined }
+  const options = { cluster, kubectl: 'kubectl', where: '--lab', login: { kind: 'none' } as const, folder: () => '', monitoring: undefined }
   const found = await secrets.check({
     ...createSnapshot(options),
     instance: () => Promise.resolve(undefined),

@@ -57,7 +57,7 @@ function found(probe: Probe, objects: readonly KubeObject[], now = ends - 100 * 
     kubectl: 'kubectl',
     where: '',
     login: { kind: 'none' },
-    folder: '/nowhere',
+    folder: () => '/nowhere',
     monitoring: undefined,
     now,
   })
@@ -182,7 +182,7 @@ describe('installed objects', () => {
       kubectl: 'kubectl',
       where: '',
       login: { kind: 'none' },
-      folder: '/nowhere',
+      folder: () => '/nowhere',
       monitoring: undefined,
     })
     return inventory.check({

@@ -32,7 +32,7 @@ async function found(applied: readonly string[], there: readonly string[], spec:
     kubectl: 'kubectl',
     where: '',
     login: { kind: 'none' },
-    folder: '/nowhere',
+    folder: () => '/nowhere',
     monitoring: undefined,
   })
   const installed = () => Promise.resolve(keptByOperator)

@@ -24,7 +24,7 @@ test('what is shown as typed for a step is its change: who owns the fields is on
     collection: () => Promise.resolve('/'),
     read: () => Promise.resolve({ ...fluxKinds.kustomization, ...edited }),
   }
-  const options = { cluster, kubectl: 'kubectl', where: '--lab', login: { kind: 'none' } as const, folder: '', monitoring: undefined }
+  const options = { cluster, kubectl: 'kubectl', where: '--lab', login: { kind: 'none' } as const, folder: () => '', monitoring: undefined }
   const takeSnapshot = (): Snapshot => ({
     ...createSnapshot(options),
     installed: () => Promise.resolve(keptByOperator),

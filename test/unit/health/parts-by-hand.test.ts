@@ -36,7 +36,7 @@ function snapshotOf(installedBy: 'cli' | 'operator', deployments: readonly KubeO
     kubectl: 'kubectl',
     where,
     login: { kind: 'none' },
-    folder: '/nowhere',
+    folder: () => '/nowhere',
     monitoring: undefined,
   })
   const installed = {

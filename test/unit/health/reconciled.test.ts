@@ -37,7 +37,7 @@ test('all that waited for one object, which is Ready again, are one line that wa
       kubectl: 'kubectl',
       where: '',
       login: { kind: 'none' },
-      folder: '/nowhere',
+      folder: () => '/nowhere',
       monitoring: undefined,
       now,
     }),

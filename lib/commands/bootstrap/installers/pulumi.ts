@@ -88,7 +88,7 @@ async function checkNoInstanceInGit(
   { remote, cluster: name }: BootstrapRequest,
   commit: string,
 ): Promise<Finding[]> {
-  const checkout = join(folder, 'pulumi-tree')
+  const checkout = join(folder(), 'pulumi-tree')
   await mkdir(checkout)
   await checkOut(remote, commit, 'kubernetes', checkout, cluster.signal)
   const where = `kubernetes/clusters/${name} at ${commit.slice(0, 12)}`

@@ -25,7 +25,7 @@ export async function openManagement(
 ): Promise<Management> {
   const tools = { kubectl: 'kubectl', helm: 'helm', flux: undefined }
   const session = await openSession({ tools, registry: {}, context, kubeconfig, console, timeout, redactor, signal })
-  return { context, namespace, cluster: session.cluster, folder: session.folder, close: session.close }
+  return { context, namespace, cluster: session.cluster, folder: session.folder(), close: session.close }
 }
 
 /**

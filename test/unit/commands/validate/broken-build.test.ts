@@ -30,7 +30,7 @@ async function found(
   refused: Readonly<Record<string, string>> = {},
   covers: (file: string) => boolean = () => true,
 ): Promise<string[]> {
-  const folder = await makeTemporaryFolder()
+  const folder = makeTemporaryFolder()
   onTestFinished(() => rmSync(folder, { recursive: true, force: true }))
   for (const [name, text] of Object.entries({ ...tree, ...files })) {
     mkdirSync(dirname(join(folder, name)), { recursive: true })
@@ -82,7 +82,7 @@ test('of a PATH, what keeps its folders from being built is reported wherever it
 })
 
 test('of a PATH, YAML elsewhere that cannot be read is reported: no folder can be built before it is fixed', async () => {
-  const folder = await makeTemporaryFolder()
+  const folder = makeTemporaryFolder()
   onTestFinished(() => rmSync(folder, { recursive: true, force: true }))
   for (const [name, text] of Object.entries({ ...tree, 'kubernetes/gitops/odd.yaml': 'a: [' })) {
     mkdirSync(dirname(join(folder, name)), { recursive: true })
