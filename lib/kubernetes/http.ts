@@ -1,5 +1,4 @@
 import type { IncomingMessage } from 'node:http'
-import { text } from 'node:stream/consumers'
 import { setTimeout as pause } from 'node:timers/promises'
 import * as v from 'valibot'
 import { messageOf } from '../base/errors.ts'
@@ -94,11 +93,22 @@ function retryAfterIn({ headers }: IncomingMessage): number {
 
 async function readBody(answer: IncomingMessage, signal: AbortSignal | undefined): Promise<string> {
   try {
-    return await text(answer)
+    return await textOf(answer)
   } catch (cause) {
     signal?.throwIfAborted()
     throw new ApiError(0, 'Unreachable', `the Kubernetes API broke off (${messageOf(cause)})`, { cause })
   }
+}
+
+/** `node:stream/consumers` does it chunk by chunk, each a promise and decoded by itself: a fifth of the time of a health check's requests. */
+function textOf(answer: IncomingMessage): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const chunks: Buffer[] = []
+    answer.on('data', (chunk: Buffer) => chunks.push(chunk))
+    answer.once('end', () => resolve(Buffer.concat(chunks).toString()))
+    answer.once('error', reject)
+    answer.once('close', () => reject(new Error('the answer has no end'))) // after its end, nothing waits for this
+  })
 }
 
 function parseJson(text: string): unknown {
