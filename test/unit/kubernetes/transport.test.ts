@@ -84,6 +84,14 @@ test('an aborted request and a closed way end at once', async () => {
   await expect(endpoint.exchange({ method: 'GET', path: '/', headers: {} })).rejects.toThrow('the connection to the API is closed')
 })
 
+test('a request waits for no watch, however many there are', async () => {
+  const endpoint = directEndpoint(login)
+  onTestFinished(() => endpoint.close())
+  const get = (path: string) => endpoint.exchange({ method: 'GET', path, headers: {} })
+  for (let at = 0; at < 50; at++) get('/silent?watch=true').catch(() => undefined) // ends when the endpoint is closed
+  expect(await text(await get('/version'))).toContain('/version')
+})
+
 describe('what a network has lost without a word', () => {
   const limits = { connects: 200, answers: 200 }
   const lost = 'no answer; the connection was closed'
