@@ -4,7 +4,7 @@ import { wantedDeployments } from '../../flux/wanted-deployments.ts'
 import { releaseStateOf, instanceStateOf } from '../../flux/instance.ts'
 import { releaseNames } from '../../flux/refs.ts'
 import { isOperator } from '../../flux/labels.ts'
-import { kinds, type KubeObject, refOf } from '../../kubernetes/objects.ts'
+import { kinds, type KubeObject, type Ref, refOf } from '../../kubernetes/objects.ts'
 import { fluxKinds } from '../../flux/kinds.ts'
 import type { FluxObject } from '../../flux/object.ts'
 import type { ProbeResult } from '../../health/probe.ts'
@@ -31,6 +31,8 @@ export interface Evidence {
   readonly controllers: { readonly wanted: readonly string[]; readonly there: readonly string[] }
   /** That the person said to resume the FluxInstance that a person has suspended. */
   readonly resumesInstance?: boolean
+  /** The suspended objects that the person said to resume. */
+  readonly resumed?: readonly Ref[]
   /** The objects of Flux by their names: `HelmRelease flux-system/flux-instance`. */
   readonly objects: ReadonlyMap<string, FluxObject>
 }

@@ -13,6 +13,8 @@ import { partFailures } from './part-failures.ts'
 import { outside } from './outside.ts'
 import { stuckInOrder, troubledReleases, troubles } from './stuck-releases.ts'
 import type { Remedies } from './remedies.ts'
+import { RemedyNeeds } from './remedy-needs.ts'
+import { stoppedBeforeInstance } from './suspended.ts'
 import { reconcileAnnotation } from '../../flux/annotations.ts'
 
 /** A disaster that has a name, by what it is known, and what is done about it. */
@@ -203,7 +205,10 @@ function sourceRef({ installation: { follows }, namespace }: Evidence): Ref & { 
   return follows?.source ?? { ...fluxKinds.gitRepository, namespace, name: namespace }
 }
 
+/** @throws RemedyNeeds where someone keeps what Git has away from the cluster */
 async function asGitHasIt(remedies: Remedies): Promise<Remedy> {
+  const stopped = stoppedBeforeInstance(remedies.evidence, () => remedies.takeSnapshot().where)
+  if (stopped !== undefined) throw new RemedyNeeds(`the FluxInstance ${stopped.what}`, stopped.remedy)
   return { instance: await remedies.instance(), ready: [awaitInstanceReady(remedies.evidence.namespace)] }
 }
 

@@ -65,7 +65,7 @@ export async function prepareRecovery(surroundings: PrepareContext<typeof recove
   }
   const seen = await untilDecided(session.cluster, console, begun, () => gather())
   const resumed = namedToResume(own['resume-suspended'], seen)
-  const evidence = { ...seen, resumesInstance: resumesInstance(resumed) }
+  const evidence = { ...seen, resumed, resumesInstance: resumesInstance(resumed) }
   const found = diagnose(evidence, begun)
   const suspended = evidence.resumesInstance ? undefined : suspendedInstance(evidence, target.where)
   if (found.length === 0 && resumed.length === 0 && !isHealthy(seen.probed)) throw nameless(seen.probed, target.where, suspended)

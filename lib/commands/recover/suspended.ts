@@ -1,6 +1,9 @@
 import { describeSuspension, isSuspended, resumption, suspensionIn } from '../../flux/suspension.ts'
-import { kindArgument, nameOf, type Ref, refOf } from '../../kubernetes/objects.ts'
+import { kindArgument, kubectlCall, nameOf, type Ref, refOf } from '../../kubernetes/objects.ts'
+import { detachAnnotation } from '../../flux/annotations.ts'
 import { fluxKinds } from '../../flux/kinds.ts'
+import { appliedBy } from '../../flux/labels.ts'
+import type { FluxObject } from '../../flux/object.ts'
 import { OperatorError } from '../../base/errors.ts'
 import type { Step } from '../../runner/step.ts'
 import type { Evidence } from './evidence.ts'
@@ -11,10 +14,9 @@ import type { Evidence } from './evidence.ts'
  */
 export function namedToResume(value: string | undefined, { instance, objects }: Evidence): readonly Ref[] {
   const refs = [...[...objects.values()].map(({ ref }) => ref), ...(instance === undefined ? [] : [refOf(instance)])]
-  const written = ({ kind, namespace, name }: Ref): string => `${kind}/${namespace}/${name}`
   return (value ?? '').split(',').flatMap((one) => {
     if (one === '') return []
-    const found = refs.find((ref) => written(ref).toLowerCase() === one.toLowerCase())
+    const found = refs.find((ref) => writtenAs(ref).toLowerCase() === one.toLowerCase())
     if (found !== undefined) return [found]
     throw new OperatorError(`--resume-suspended ${one}: there is no such object of Flux; nothing was changed`, {
       kind: 'usage',
@@ -23,17 +25,58 @@ export function namedToResume(value: string | undefined, { instance, objects }: 
   })
 }
 
+/** As the flag names it. */
+function writtenAs({ kind, namespace, name }: Ref): string {
+  return `${kind}/${namespace}/${name}`
+}
+
 /** That a person has suspended the FluxInstance, and how to have it resumed; undefined where it is not suspended, or being deleted. */
 export function suspendedInstance({ instance, terminating }: Evidence, where: string): { what: string; remedy: string } | undefined {
   if (instance === undefined || !isSuspended(instance)) return undefined
   if (terminating !== undefined || instance.metadata.deletionTimestamp !== undefined) return undefined
   const suspension = suspensionIn(instance.metadata)
-  const { kind, namespace, name } = refOf(instance)
   return {
     what: `${nameOf(refOf(instance))} is ${describeSuspension(suspension)}${suspension.since === undefined ? '' : ` since ${suspension.since}`}: its operator neither installs nor repairs anything, and recover does not resume what a person has suspended`,
-    remedy: `npx zx scripts/recover.ts ${where} --resume-suspended ${kind}/${namespace}/${name}`,
+    remedy: `npx zx scripts/recover.ts ${where} --resume-suspended ${writtenAs(refOf(instance))}`,
   }
 }
+
+/**
+ * What is suspended, or left out by Git, on the way from Git to the FluxInstance: who stopped that keeps what Git says now away from the
+ * cluster, as a rollback does whose revert has not come to Git.
+ * @returns a sentence, and how to have it resumed; undefined where nothing is
+ */
+export function stoppedBeforeInstance(evidence: Evidence, where: () => string): { what: string; remedy: string } | undefined {
+  const stopped = bringersOf(evidence).find(({ suspension, detachment }) => (suspension ?? detachment) !== undefined)
+  if (stopped === undefined) return undefined
+  const { name, ref, suspension, detachment } = stopped
+  const what = `is applied from Git only while nothing on the way is stopped, and ${name} is`
+  if (suspension === undefined) {
+    const by = detachment === undefined ? '' : ` by ${detachment.by} (${detachment.via})`
+    return { what: `${what} annotated ${detachAnnotation}: disabled${by}`, remedy: kubectlCall('annotate', ref, `${detachAnnotation}-`) }
+  }
+  const since = suspension.since === undefined ? '' : ` since ${suspension.since}`
+  const remedy = `find out why, then: npx zx scripts/recover.ts ${where()} --resume-suspended ${writtenAs(ref)}`
+  return { what: `${what} ${describeSuspension(suspension)}${since}`, remedy }
+}
+
+/** The objects that bring the FluxInstance from Git, by the marks of those that applied them, but for those that are to be resumed. */
+function bringersOf({ instance, objects, installation: { follows }, resumed = [] }: Evidence): readonly FluxObject[] {
+  const found: FluxObject[] = []
+  let labels: Readonly<Record<string, string>> = instance?.metadata.labels ?? {}
+  for (;;) {
+    const next = bringerKinds.flatMap(({ kind, by }) => objects.get(`${kind} ${labels[by.namespace]}/${labels[by.name]}`) ?? [])[0]
+    if (next === undefined || found.includes(next)) break
+    found.push(next)
+    labels = next.labels
+  }
+  const followed = follows === undefined ? [] : [follows.source, follows.root].flatMap((ref) => objects.get(nameOf(ref)) ?? [])
+  return [...new Set([...found, ...followed])].filter(({ ref }) => !resumed.some((one) => nameOf(one) === nameOf(ref)))
+}
+const bringerKinds = [
+  { kind: fluxKinds.helmRelease.kind, by: appliedBy.helmRelease },
+  { kind: fluxKinds.kustomization.kind, by: appliedBy.kustomization },
+] as const
 
 /** What nobody but the operator repairs, which leaves a suspended FluxInstance alone. */
 const byOperator = [

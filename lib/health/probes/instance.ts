@@ -3,7 +3,7 @@ import { deletionOf, kindArgument, type KubeObject, nameOf, refOf } from '../../
 import { fluxKinds } from '../../flux/kinds.ts'
 import { parseDuration } from '../../base/duration.ts'
 import { type Condition, conditionsOf } from '../../kubernetes/readiness.ts'
-import { isSuspended, suspensionIn } from '../../flux/suspension.ts'
+import { describeSuspension, isSuspended, suspensionIn } from '../../flux/suspension.ts'
 import { doesNotApply, foundAmong, type Probe, suspendedTrouble, type Trouble } from '../probe.ts'
 import { problems } from '../problems.ts'
 import type { Snapshot } from '../snapshot.ts'
@@ -78,9 +78,14 @@ export const instance: Probe = {
     }
     const values = v.safeParse(valuesSchema, release)
     const wanted = values.success ? values.output.spec.values.instance.distribution.version : spec.distribution.version
-    const isOther = otherVersion({ wanted, asks: spec.distribution.version, running })
+    const asks = spec.distribution.version
+    // Who has suspended its HelmRelease keeps what Git says now away from it.
+    const isKeptAway = wanted !== asks && release !== undefined && isSuspended(release)
+    const isOther = otherVersion({ wanted: isKeptAway ? asks : wanted, asks, running })
     const others: Trouble[] = isOther === undefined ? [] : [{ object, reason: isOther, next, problem: problems.oldVersion }]
-    return foundAmong(`Flux ${running}`, others, await ignoredBeside(flux, snapshot))
+    const reason = isKeptAway ? keptAway(asks, wanted, release) : undefined
+    const kept: Trouble[] = reason === undefined ? [] : [{ object, reason, next }]
+    return foundAmong(`Flux ${running}`, others, [...kept, ...(await ignoredBeside(flux, snapshot))])
   },
 }
 
@@ -88,6 +93,10 @@ export const instance: Probe = {
 function otherVersion({ wanted, asks, running }: { readonly [of in 'wanted' | 'asks' | 'running']: string }): string | undefined {
   if (wanted !== asks) return `asks for Flux ${asks}; Git says ${wanted}`
   return running !== asks && isExact(asks) ? `runs Flux ${running}; it asks for ${asks}` : undefined
+}
+
+function keptAway(asks: string, wanted: string, release: KubeObject): string {
+  return `asks for Flux ${asks}; Git says ${wanted}, and ${nameOf(refOf(release))} is ${describeSuspension(suspensionIn(release.metadata))}`
 }
 
 /** The operator reconciles one FluxInstance, and ignores every other silently: what is written there never comes about. */

@@ -5,6 +5,7 @@ import type { Trouble } from '../../../../lib/health/probe.ts'
 import { fluxKinds } from '../../../../lib/flux/kinds.ts'
 import type { Installation } from '../../../../lib/flux/installation.ts'
 import { problems } from '../../../../lib/health/problems.ts'
+import { createSnapshot } from '../../../../lib/health/snapshot.ts'
 import { diagnose } from '../../../../lib/commands/recover/diagnosis.ts'
 import { failureModes } from '../../../../lib/commands/recover/failures.ts'
 import type { Evidence } from '../../../../lib/commands/recover/evidence.ts'
@@ -12,6 +13,7 @@ import { checkStuck } from '../../../../lib/commands/recover/steps/stuck-release
 import { inLayers } from '../../../../lib/commands/recover/layers.ts'
 import type { Remedies } from '../../../../lib/commands/recover/remedies.ts'
 import type { Step } from '../../../../lib/runner/step.ts'
+import { clusterOf } from '../../fake-cluster.ts'
 
 const namespace = 'flux-system'
 const object = (kind: string, name: string, spec: object = {}) =>
@@ -400,6 +402,54 @@ describe('the steps of several remedies', () => {
     const remedy = failureModes.find(({ id }) => id === 'release-pending')?.remedy
     const { releases: steps = [] } = (await remedy?.(remediesWith({ evidence }))) ?? {}
     expect(steps.map(({ title }) => title)).toEqual(['c', 'b', 'a'].map((name) => `Have helm-controller retry HelmRelease apps/${name}`))
+  })
+})
+
+describe('the FluxInstance as Git has it', () => {
+  const release = (spec: object) =>
+    parseFluxObject(
+      {
+        metadata: {
+          namespace,
+          name: 'flux-instance',
+          managedFields: [{ manager: 'flux', fieldsV1: { 'f:spec': { 'f:suspend': {} } }, time: '2026-11-30T01:00:00Z' }],
+        },
+        spec,
+      },
+      fluxKinds.helmRelease,
+      true,
+    )
+  const labels = { 'helm.toolkit.fluxcd.io/name': 'flux-instance', 'helm.toolkit.fluxcd.io/namespace': namespace }
+  const remedyFor = (spec: object, more: Partial<Evidence> = {}) => {
+    const evidence: Evidence = {
+      ...healthy,
+      instance: parseObject({ ...fluxKinds.fluxInstance, metadata: { namespace, name: 'flux', labels } }),
+      objects: new Map([release(spec)].map((one) => [one.name, one])),
+      ...more,
+    }
+    const mode = failureModes.find(({ id }) => id === 'instance-stalled')
+    const takeSnapshot = () =>
+      createSnapshot({
+        cluster: clusterOf(() => []),
+        kubectl: 'kubectl',
+        where: '--context infra',
+        login: { kind: 'none' },
+        folder: '/nowhere',
+        monitoring: undefined,
+      })
+    return Promise.resolve(mode?.remedy(remediesWith({ evidence, takeSnapshot, instance: () => Promise.resolve([step('flux-instance')]) })))
+  }
+  test('is not applied where a person keeps that away from it', async () => {
+    await expect(remedyFor({ suspend: true })).rejects.toMatchObject({
+      message:
+        'the FluxInstance is applied from Git only while nothing on the way is stopped, and HelmRelease flux-system/flux-instance is suspended by flux (flux CLI) since 2026-11-30T01:00:00Z',
+      remedy: 'find out why, then: npx zx scripts/recover.ts --context infra --resume-suspended HelmRelease/flux-system/flux-instance',
+    })
+  })
+  test('is applied where nobody does, or the person says to resume it', async () => {
+    expect(await remedyFor({})).toMatchObject({ instance: [{ id: 'flux-instance' }] })
+    const resumed = [{ ...fluxKinds.helmRelease, namespace, name: 'flux-instance' }]
+    expect(await remedyFor({ suspend: true }, { resumed })).toMatchObject({ instance: [{ id: 'flux-instance' }] })
   })
 })
 

@@ -1,0 +1,38 @@
+import type { Probe, ProbeFindings } from '../../../lib/health/probe.ts'
+import { createSnapshot, type Snapshot } from '../../../lib/health/snapshot.ts'
+import { parseFluxObject } from '../../../lib/flux/object.ts'
+import { kinds, type KubeObject } from '../../../lib/kubernetes/objects.ts'
+import { clusterOf } from '../fake-cluster.ts'
+import { keptByOperator } from '../kept-by-operator.ts'
+
+/**
+ * What a probe says of a cluster of these objects alone, kept by an operator.
+ * @param flux those of Flux's controllers, each parsed as a health check reads them
+ */
+export function foundBy(
+  probe: Probe,
+  objects: readonly KubeObject[],
+  { flux = [], ...more }: { readonly flux?: readonly KubeObject[] } & Partial<Snapshot> = {},
+): Promise<ProbeFindings> {
+  const all = flux.map((one) => parseFluxObject(one, { apiVersion: one.apiVersion, kind: one.kind }, true))
+  const snapshot = createSnapshot({
+    cluster: clusterOf(() => [...objects, ...flux]),
+    kubectl: 'kubectl',
+    where: '--context infra',
+    login: { kind: 'none' },
+    folder: '/nowhere',
+    monitoring: undefined,
+  })
+  return probe.check({
+    ...snapshot,
+    installed: () => Promise.resolve(keptByOperator),
+    installation: () => Promise.resolve({ ...keptByOperator, follows: undefined }),
+    objects: () =>
+      Promise.resolve({ all, byName: new Map(all.map((one) => [one.name, one])), kinds: new Set(all.map(({ ref }) => ref.kind)) }),
+    crds: () => Promise.resolve([]),
+    namespace: () => Promise.resolve(keptByOperator.namespace),
+    deployments: () => Promise.resolve(objects.filter(({ kind }) => kind === kinds.deployment.kind)),
+    pods: () => Promise.resolve(objects.filter(({ kind }) => kind === kinds.pod.kind)),
+    ...more,
+  })
+}
