@@ -53,8 +53,11 @@ export function suspendedBy(object: KubeObject): string | undefined {
   if (owners.some(({ manager }) => isApplier(manager))) return undefined
   // This project disables the FluxInstance's reconciliation before it takes Flux down. Whatever else it suspended, it did so again, for a person.
   if (object.kind === fluxKinds.fluxInstance.kind && owners[0]?.manager === fieldManager) return undefined
-  return owners[0]?.manager ?? 'unknown'
+  return owners[0]?.manager ?? unknownManager
 }
+
+/** Of fields that no field manager is noted for. */
+export const unknownManager = 'unknown'
 
 /** By whom an object was suspended. */
 export interface Suspension {
@@ -106,7 +109,7 @@ function writerIn({ managedFields }: ObjectMetadata, isSuch: (fieldsV1: unknown)
       return typeof manager === 'string' ? [{ manager, time: typeof time === 'string' ? time : undefined }] : []
     })
     .sort((one, other) => (other.time ?? '').localeCompare(one.time ?? '')) // RFC 3339 in UTC sorts by time
-  const by = latest === undefined || latest.manager === '' ? 'unknown' : latest.manager
+  const by = latest === undefined || latest.manager === '' ? unknownManager : latest.manager
   return { by, via: programOf(by), since: latest?.time }
 }
 

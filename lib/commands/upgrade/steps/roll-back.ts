@@ -11,7 +11,8 @@ import { type FluxPlace, instanceIn, refsIn } from '../../../flux/refs.ts'
 import type { StepContext } from '../../../runner/step.ts'
 import type { StepStatus, Step } from '../../../runner/step.ts'
 import { isNewerMinor } from '../../../base/version.ts'
-import { isSuspended } from '../../../flux/suspension.ts'
+import { describeSuspension, isSuspended, suspensionIn, unknownManager } from '../../../flux/suspension.ts'
+import { fieldManager } from '../../../kubernetes/client.ts'
 import type { WatchTarget } from '../../../kubernetes/watch.ts'
 import { appliers, releaseManager } from '../../../flux/field-managers.ts'
 import { lacksManifests } from '../../../flux/artifact.ts'
@@ -42,7 +43,7 @@ export function ensureApplierSuspended(place: FluxPlace, begun: () => void): Ste
   }
 }
 
-/** Lets Git bring what it says of Flux again. */
+/** Lets Git bring what it says of Flux again, unless someone else had suspended it before this project did, or in its place. */
 export function ensureApplierResumed(place: FluxPlace): Step {
   const { applier: ref } = refsIn(place)
   return {
@@ -53,6 +54,12 @@ export function ensureApplierResumed(place: FluxPlace): Step {
     async check({ cluster }) {
       const applier = await cluster.get(ref)
       if (applier === undefined || !isSuspended(applier)) return { is: 'done', detail: 'it runs' }
+      const suspension = suspensionIn(applier.metadata)
+      if (![fieldManager, unknownManager].includes(suspension.by)) {
+        const since = suspension.since === undefined ? '' : ` since ${suspension.since}`
+        const reason = `${nameOf(ref)} is ${describeSuspension(suspension)}${since}, and what a person has suspended is not resumed`
+        return { is: 'blocked', reason, remedy: `find out why, then: ${fluxCommand('resume', ref)}` }
+      }
       return { is: 'todo', change: 'Git and the cluster agree', commands: [fluxCommand('resume', ref)] }
     },
     async apply({ cluster }) {

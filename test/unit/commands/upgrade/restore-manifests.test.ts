@@ -5,7 +5,11 @@ import type { FluxPlace } from '../../../../lib/flux/refs.ts'
 import { type Cluster, clusterAt } from '../../../../lib/kubernetes/client.ts'
 import { type KubeObject, parseObject } from '../../../../lib/kubernetes/objects.ts'
 import { socketEndpoint } from '../../../../lib/kubernetes/transport.ts'
+import type { Consent } from '../../../../lib/runner/consent.ts'
 import type { StepContext } from '../../../../lib/runner/step.ts'
+import { fluxKinds } from '../../../../lib/flux/kinds.ts'
+import { clusterOf } from '../../fake-cluster.ts'
+import { stage } from '../../run-stage.ts'
 
 const namespace = 'flux-system'
 const place: FluxPlace = {
@@ -102,4 +106,33 @@ test('a FluxInstance that its operator does not let go is waited for no longer t
 
 test('a plan that suspends the HelmRelease does not show it as running: that is undone by then', () => {
   expect(ensureApplierResumed(place).undoneBy).toEqual([ensureApplierSuspended(place, () => undefined).id])
+})
+
+test.each([
+  ['flux', 'failed', 'flux --namespace flux-system resume helmrelease flux-instance'],
+  ['flux-runbook', 'done', undefined],
+])('a HelmRelease that %s has suspended while this ran: resuming it ends %s', async (manager, outcome, command) => {
+  const managedFields = [{ manager, fieldsV1: { 'f:spec': { 'f:suspend': {} } }, time: '2026-11-30T01:00:00Z' }]
+  let suspend = true
+  const release = () =>
+    parseObject({ ...fluxKinds.helmRelease, metadata: { namespace, name: 'flux-instance', managedFields }, spec: { suspend } })
+  const patch: Cluster['patch'] = () => {
+    suspend = false
+    return Promise.resolve(release())
+  }
+  const yes: Consent = { changes: 'given', destroys: 'missing' }
+  const { result } = stage(
+    [ensureApplierResumed(place)],
+    yes,
+    undefined,
+    {},
+    { world: { cluster: { ...clusterOf(() => [release()]), patch } } },
+  )
+  const { outcome: ended, failure } = await result
+  expect([ended, suspend]).toEqual([outcome, outcome !== 'done'])
+  if (command === undefined) return
+  expect(failure?.message).toContain(
+    'HelmRelease flux-system/flux-instance is suspended by flux (flux CLI) since 2026-11-30T01:00:00Z, and what a person has suspended is not resumed',
+  )
+  expect(failure?.remedy).toContain(command)
 })
