@@ -4,7 +4,16 @@ import { describeTerminatingNamespace, findTerminatingNamespace } from '../../pr
 import { foundAmong, type Probe, type Trouble } from '../probe.ts'
 
 const quota = { apiVersion: 'v1', kind: 'ResourceQuota' }
-const quotaSchema = v.object({ spec: v.optional(v.object({ hard: v.optional(v.record(v.string(), v.string()), {}) }), {}) })
+const quotaSchema = v.object({
+  spec: v.optional(
+    v.object({
+      hard: v.optional(v.record(v.string(), v.string()), {}),
+      scopes: v.optional(v.array(v.string()), []),
+      scopeSelector: v.optional(v.object({ matchExpressions: v.optional(v.array(v.object({ scopeName: v.string() })), []) })),
+    }),
+    {},
+  ),
+})
 
 /**
  * Flux's namespace is there, and stays: in one that is being deleted nothing new can be made, and what finalizers hold is stuck in it. No
@@ -30,9 +39,14 @@ export const namespace: Probe = {
   },
 }
 
+/** Flux's pods run without end, and ask for memory. A quota for others, as of a priority class or without requests, is to keep those out. */
+const ofFlux = ['NotTerminating', 'NotBestEffort']
+
 /** What of a quota is 0, and concerns the pods of Flux. */
 function closedBy(object: KubeObject, kubectl: string): Trouble[] {
-  const { hard } = v.parse(quotaSchema, object).spec
+  const { hard, scopes, scopeSelector } = v.parse(quotaSchema, object).spec
+  const all = [...scopes, ...(scopeSelector?.matchExpressions ?? []).map(({ scopeName }) => scopeName)]
+  if (!all.every((scope) => ofFlux.includes(scope))) return []
   const closed = Object.entries(hard).filter(([what, limit]) => concerned.test(what) && /^0+[a-zA-Z]*$/.test(limit))
   if (closed.length === 0) return []
   const { namespace, name } = object.metadata

@@ -148,6 +148,18 @@ describe('the namespace', () => {
     const { objects, ...said } = await found(namespaceProbe, [home, quota])
     expect([said.state, objects?.[0]?.reason]).toEqual([state, reason])
   })
+  test.each([
+    ['without requests', { scopes: ['BestEffort'] }, 'ok'],
+    [
+      'of a priority class',
+      { scopeSelector: { matchExpressions: [{ scopeName: 'PriorityClass', operator: 'In', values: ['gpu'] }] } },
+      'ok',
+    ],
+    ['that run without end', { scopes: ['NotTerminating'] }, 'fail'],
+  ])('with a quota of 0 for pods %s is %s', async (_, spec, state) => {
+    const quota = { apiVersion: 'v1', kind: 'ResourceQuota', metadata: { namespace, name: 'none' }, spec: { hard: { pods: '0' }, ...spec } }
+    expect(await found(namespaceProbe, [home, parseObject(quota)])).toMatchObject({ state })
+  })
 })
 
 describe('installed objects', () => {
