@@ -29,6 +29,7 @@ const webhookSchema = v.object({
   rules: v.optional(v.array(ruleSchema), []),
   namespaceSelector: v.optional(selectorSchema, {}),
   objectSelector: v.optional(selectorSchema, {}),
+  matchConditions: v.optional(v.array(v.unknown()), []),
 })
 export type Webhook = v.InferOutput<typeof webhookSchema>
 
@@ -39,7 +40,7 @@ export type Labels = Readonly<Record<string, string>>
 
 /**
  * Whether the API server would ask this webhook before it creates or changes the object (kubernetes staging/src/k8s.io/apiserver
- * pkg/admission/plugin/webhook/predicates). `matchConditions` are not computed: they are taken to say yes.
+ * pkg/admission/plugin/webhook/predicates). `matchConditions` are not computed: they are taken to say yes (`isCertain`).
  */
 export function asksAbout(webhook: Webhook, object: KubeObject, namespaces: ReadonlyMap<string, Labels>): boolean {
   const [version = '', group = ''] = object.apiVersion.split('/').reverse()
@@ -60,6 +61,11 @@ export function asksAbout(webhook: Webhook, object: KubeObject, namespaces: Read
     return selects(webhook.namespaceSelector, { 'kubernetes.io/metadata.name': object.metadata.name, ...object.metadata.labels })
   if (object.metadata.namespace === undefined) return true // nothing cluster-scoped is ever left out by its namespace
   return selects(webhook.namespaceSelector, namespaces.get(object.metadata.namespace) ?? {})
+}
+
+/** Whether no condition, which only the API server computes, may leave out what the webhook's rules are about. */
+export function isCertain({ matchConditions }: Webhook): boolean {
+  return matchConditions.length === 0
 }
 
 function hasOrAll(names: readonly string[], name: string): boolean {

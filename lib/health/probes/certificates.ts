@@ -1,7 +1,7 @@
 import { inParallel } from '../../base/parallel.ts'
 import { kinds, nameOf, type Ref, refOf } from '../../kubernetes/objects.ts'
 import { certificateEnds } from '../../base/certificates.ts'
-import { asksAbout } from '../../preflight/webhook-rules.ts'
+import { asksAbout, isCertain } from '../../preflight/webhook-rules.ts'
 import { namespaceLabels } from '../../preflight/webhooks.ts'
 import { type Ending, endingOf, endingsIn, soon } from '../expiry.ts'
 import { fluxWrites } from '../flux-writes.ts'
@@ -49,17 +49,21 @@ async function inWebhooks(snapshot: Snapshot): Promise<CertificateEnding[]> {
   const labels = await namespaceLabels(snapshot.cluster, own)
   return bundled.flatMap(({ configuration, webhook }) => {
     const text = Buffer.from(webhook.clientConfig.caBundle ?? '', 'base64').toString()
-    const matters = own.some((object) => asksAbout(webhook, object, labels))
+    const isAsked = own.some((object) => asksAbout(webhook, object, labels))
+    const matters = isAsked && isCertain(webhook)
     const ref = refOf(configuration)
     const next = `renew it at its issuer; until then every write that the webhook checks fails: ${snapshot.kubectl} get ${ref.kind.toLowerCase()} ${ref.name} --output yaml`
-    const by = matters ? 'its rules match what Flux writes' : 'its rules match nothing that Flux writes'
+    const unsure = isAsked
+      ? 'its matchConditions decide whether it is asked about what Flux writes'
+      : 'its rules match nothing that Flux writes'
+    const by = matters ? 'its rules match what Flux writes' : unsure
     return endingOf(`the CA bundle of its webhook ${webhook.name}`, certificateEnds(text), true).map((ending) => ({
       ...ending,
       ref,
       by,
       next,
       matters,
-      damage: 'webhook-expired' as const,
+      ...(matters ? { damage: 'webhook-expired' as const } : {}),
     }))
   })
 }

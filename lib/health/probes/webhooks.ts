@@ -1,5 +1,5 @@
 import { nameOf, refOf } from '../../kubernetes/objects.ts'
-import { asksAbout, type Webhook } from '../../preflight/webhook-rules.ts'
+import { asksAbout, isCertain, type Webhook } from '../../preflight/webhook-rules.ts'
 import { namespaceLabels, unansweredAmong, type UnansweredWebhook } from '../../preflight/webhooks.ts'
 import { fluxWrites } from '../flux-writes.ts'
 import { foundAmong, type Probe, type Trouble } from '../probe.ts'
@@ -26,6 +26,8 @@ export const webhooks: Probe = {
     for (const one of unanswered) {
       const refused = own.find((object) => asksAbout(one.webhook, object, labels))
       if (refused === undefined) warns.push(troubleOf(one, 'Flux writes none of that', snapshot))
+      else if (!isCertain(one.webhook))
+        warns.push(troubleOf(one, 'its matchConditions decide whether that is of what Flux writes', snapshot))
       else {
         const what = `including what Flux writes, such as ${nameOf(refOf(refused))}`
         fails.push({ ...troubleOf(one, what, snapshot), damage: 'webhook-unanswered' })

@@ -107,6 +107,12 @@ describe('webhooks', () => {
     expect(other).toMatchObject({ state: 'warn' })
     expect(other.objects?.[0]?.reason).toContain('refuses CREATE of certificates.cert-manager.io: its Service')
   })
+  test('one whose matchConditions may leave Flux out is to know of, and is no obstacle that would be deleted', async () => {
+    const matchConditions = [{ name: 'not-flux', expression: "!request.namespace.startsWith('flux')" }]
+    const seen = await found(webhooks, [home, policy({ matchConditions })])
+    expect(seen).toMatchObject({ state: 'warn', objects: [{ reason: expect.stringContaining('its matchConditions decide') }] })
+    expect(seen.objects?.[0]).not.toHaveProperty('damage')
+  })
   test('many resources are cut short', () => {
     const rule = { ...everything, scope: '*', apiGroups: ['', 'apps'], resources: ['a', 'b'], operations: ['CREATE', 'UPDATE'] }
     expect(describeRules({ rules: [rule] })).toBe('CREATE, UPDATE of a, b, a.apps and 1 more')
@@ -135,6 +141,14 @@ describe('certificates', () => {
   ])('of a webhook at %s are %s', async (now, state, detail) => {
     const clientConfig = { service, caBundle: encoded(certificate) }
     expect(await found(certificates, [home, policy({ clientConfig })], now)).toMatchObject({ state, detail })
+  })
+  test.each([
+    ['are about nothing that Flux writes', { rules: [{ ...everything, apiGroups: ['cert-manager.io'], resources: ['certificates'] }] }],
+    ['have conditions', { matchConditions: [{ name: 'not-flux', expression: 'false' }] }],
+  ])('of a webhook whose rules %s are to know of, and it is no obstacle that would be deleted', async (_, fields) => {
+    const clientConfig = { service, caBundle: encoded(certificate) }
+    const seen = await found(certificates, [home, policy({ clientConfig, ...fields })], ends + 1)
+    expect([seen.state, seen.objects?.[0]?.damage]).toEqual(['warn', undefined])
   })
 })
 
