@@ -18,7 +18,8 @@ export async function stuckReleases({ cluster, now, objects }: Snapshot): Promis
     )
     const since = metadata.creationTimestamp ?? ''
     const patience = (owner?.attempt ?? usualTimeout) + 60_000
-    if (owner === undefined || now - Date.parse(since) < patience) continue
+    // Nobody is to work on one that is suspended.
+    if (owner === undefined || owner.isSuspended || now - Date.parse(since) < patience) continue
     found.set(owner.name, {
       is: 'fails',
       cause: 'pending-release',

@@ -5,15 +5,16 @@ import { kinds, type KubeObject } from '../../../lib/kubernetes/objects.ts'
 import { clusterOf } from '../fake-cluster.ts'
 import { keptByOperator } from '../kept-by-operator.ts'
 
-/**
- * What a probe says of a cluster of these objects alone, kept by an operator.
- * @param flux those of Flux's controllers, each parsed as a health check reads them
- */
-export function foundBy(
-  probe: Probe,
-  objects: readonly KubeObject[],
-  { flux = [], ...more }: { readonly flux?: readonly KubeObject[] } & Partial<Snapshot> = {},
-): Promise<ProbeFindings> {
+/** Besides other objects those of Flux's controllers, each parsed as a health check reads them; and what of the snapshot is otherwise. */
+type More = { readonly flux?: readonly KubeObject[] } & Partial<Snapshot>
+
+/** What a probe says of a cluster of these objects alone, kept by an operator. */
+export function foundBy(probe: Probe, objects: readonly KubeObject[], more: More = {}): Promise<ProbeFindings> {
+  return probe.check(snapshotOf(objects, more))
+}
+
+/** A snapshot of such a cluster. */
+export function snapshotOf(objects: readonly KubeObject[], { flux = [], ...more }: More = {}): Snapshot {
   const all = flux.map((one) => parseFluxObject(one, { apiVersion: one.apiVersion, kind: one.kind }, true))
   const snapshot = createSnapshot({
     cluster: clusterOf(() => [...objects, ...flux]),
@@ -23,7 +24,7 @@ export function foundBy(
     folder: '/nowhere',
     monitoring: undefined,
   })
-  return probe.check({
+  return {
     ...snapshot,
     installed: () => Promise.resolve(keptByOperator),
     installation: () => Promise.resolve({ ...keptByOperator, follows: undefined }),
@@ -34,5 +35,5 @@ export function foundBy(
     deployments: () => Promise.resolve(objects.filter(({ kind }) => kind === kinds.deployment.kind)),
     pods: () => Promise.resolve(objects.filter(({ kind }) => kind === kinds.pod.kind)),
     ...more,
-  })
+  }
 }

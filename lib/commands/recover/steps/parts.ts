@@ -2,6 +2,7 @@ import { requestedAtAnnotation } from '../../../flux/annotations.ts'
 import { fluxKinds } from '../../../flux/kinds.ts'
 import { identityOf } from '../../../flux/inventory.ts'
 import { isRequested, requestReconcile } from '../../../flux/reconcile-request.ts'
+import { describeSuspension, isSuspended, suspensionIn } from '../../../flux/suspension.ts'
 import type { Part } from '../../../health/part.ts'
 import { partsOf } from '../../../health/parts.ts'
 import type { Trouble } from '../../../health/probe.ts'
@@ -10,7 +11,7 @@ import { inventory } from '../../../health/probes/inventory.ts'
 import type { Snapshot } from '../../../health/snapshot.ts'
 import { findStalePods, type StalePod } from '../../../health/stale-tokens.ts'
 import type { Cluster } from '../../../kubernetes/client.ts'
-import { kindArgument, kinds, nameOf, type Ref } from '../../../kubernetes/objects.ts'
+import { kindArgument, kinds, type KubeObject, nameOf, type Ref, refOf } from '../../../kubernetes/objects.ts'
 import type { StepStatus, Step } from '../../../runner/step.ts'
 import { heldBy } from '../held.ts'
 
@@ -84,7 +85,7 @@ function askKeepers(
   return {
     ...step,
     risk: 'change',
-    async check({ cluster }): Promise<StepStatus> {
+    async check({ cluster, where }): Promise<StepStatus> {
       const { troubles, parts } = await find()
       if (troubles.length === 0) return { is: 'done', detail: 'all is there' }
       const held = await heldBy(
@@ -98,6 +99,13 @@ function askKeepers(
       const [byHand] = parts.flatMap(({ keeper }) => (keeper.is === 'person' ? [keeper.command] : []))
       if (refs.length === 0 && byHand !== undefined && !isReinstalled)
         return { is: 'blocked', reason: `${reported}: missing, and nothing in the cluster recreates it`, remedy: byHand }
+      const stopped = refs.length === 0 ? await suspendedKeeper(cluster, parts) : undefined
+      if (stopped !== undefined) {
+        const { kind, namespace, name } = refOf(stopped)
+        const by = describeSuspension(suspensionIn(stopped.metadata))
+        const remedy = `find out why, then: npx zx scripts/recover.ts ${where} --resume-suspended ${kind}/${namespace}/${name}`
+        return { is: 'blocked', reason: `${reported}: missing, and ${nameOf(refOf(stopped))}, which would recreate it, is ${by}`, remedy }
+      }
       if (refs.length === 0) return { is: 'waiting', on: `${reported} to be restored` }
       return {
         is: 'todo',
@@ -122,13 +130,22 @@ function isAbout({ object }: Trouble, ref: Ref): boolean {
   return object === nameOf(ref) || object === `${ref.kind} ${ref.name}`
 }
 
-/** Those keepers that are there, and have done all that they were asked. */
-async function askable(cluster: Cluster, parts: readonly Part[]): Promise<Ref[]> {
+/** The objects of Flux that keep the parts, as far as they are there. */
+async function liveKeepers(cluster: Cluster, parts: readonly Part[]): Promise<KubeObject[]> {
   const refs = parts.flatMap(({ keeper }) => (keeper.is === 'flux' ? [keeper.ref] : []))
   const keepers = [...new Map(refs.map((ref) => [identityOf(ref), ref])).values()]
   const live = await Promise.all(keepers.map((ref) => cluster.get(ref)))
-  return keepers.filter((_, at) => {
-    const keeper = live[at]
-    return keeper !== undefined && keeper.metadata.deletionTimestamp === undefined && !isRequested(keeper)
-  })
+  return live.filter((keeper) => keeper !== undefined)
+}
+
+/** Those that stay, and have done all that they were asked. One that is suspended does nothing of it. */
+async function askable(cluster: Cluster, parts: readonly Part[]): Promise<Ref[]> {
+  const isAskable = (keeper: KubeObject): boolean =>
+    keeper.metadata.deletionTimestamp === undefined && !isSuspended(keeper) && !isRequested(keeper)
+  return (await liveKeepers(cluster, parts)).filter(isAskable).map(refOf)
+}
+
+async function suspendedKeeper(cluster: Cluster, parts: readonly Part[]): Promise<KubeObject | undefined> {
+  const keepers = await liveKeepers(cluster, parts)
+  return keepers.every(isSuspended) ? keepers[0] : undefined
 }

@@ -1,5 +1,6 @@
 import { type KubeObject, nameOf, type Ref } from '../../../kubernetes/objects.ts'
 import { fluxKinds } from '../../../flux/kinds.ts'
+import { describeSuspension, isSuspended, suspensionIn } from '../../../flux/suspension.ts'
 import { isRequested, requestReconcile } from '../../../flux/reconcile-request.ts'
 import { helmReleases } from '../../../health/probes/reconciled.ts'
 import type { Snapshot } from '../../../health/snapshot.ts'
@@ -34,6 +35,9 @@ export function ensureReleaseMoves(ref: Ref, takeSnapshot: () => Snapshot): Step
 export function checkStuck(ref: Ref, { cause, reason }: Pick<Trouble, 'cause' | 'reason'>, release: KubeObject | undefined): StepStatus {
   const name = nameOf(ref)
   if (release === undefined) return { is: 'blocked', reason: `${name} has been deleted meanwhile`, remedy: 'run recover again' }
+  // Who suspends it in the middle of this decides; a request would be carried out as soon as it is resumed.
+  if (isSuspended(release))
+    return { is: 'done', detail: `${name} is ${describeSuspension(suspensionIn(release.metadata))}, and is left so` }
   if (isRequested(release) || cause === 'retrying') return { is: 'waiting', on: `${name}: ${reason}` }
   return {
     is: 'todo',

@@ -5,7 +5,6 @@ import type { Trouble } from '../../../../lib/health/probe.ts'
 import { fluxKinds } from '../../../../lib/flux/kinds.ts'
 import type { Installation } from '../../../../lib/flux/installation.ts'
 import { problems } from '../../../../lib/health/problems.ts'
-import { createSnapshot } from '../../../../lib/health/snapshot.ts'
 import { diagnose } from '../../../../lib/commands/recover/diagnosis.ts'
 import { failureModes } from '../../../../lib/commands/recover/failures.ts'
 import type { Evidence } from '../../../../lib/commands/recover/evidence.ts'
@@ -13,7 +12,7 @@ import { checkStuck } from '../../../../lib/commands/recover/steps/stuck-release
 import { inLayers } from '../../../../lib/commands/recover/layers.ts'
 import type { Remedies } from '../../../../lib/commands/recover/remedies.ts'
 import type { Step } from '../../../../lib/runner/step.ts'
-import { clusterOf } from '../../fake-cluster.ts'
+import { snapshotOf } from '../../health/found-by.ts'
 
 const namespace = 'flux-system'
 const object = (kind: string, name: string, spec: object = {}) =>
@@ -385,6 +384,14 @@ describe('the steps of several remedies', () => {
     })
   })
 
+  test('a release that a person has suspended meanwhile is neither forced nor waited for', () => {
+    const ref = { ...fluxKinds.helmRelease, namespace: 'shop', name: 'shop' }
+    const managedFields = [{ manager: 'flux', fieldsV1: { 'f:spec': { 'f:suspend': {} } } }]
+    const release = parseObject({ ...ref, metadata: { namespace: 'shop', name: 'shop', managedFields }, spec: { suspend: true } })
+    const detail = 'HelmRelease shop/shop is suspended by flux (flux CLI), and is left so'
+    expect(checkStuck(ref, { cause: 'stalled', reason: 'stalled' }, release)).toEqual({ is: 'done', detail })
+  })
+
   test('stuck releases follow those that they depend on', async () => {
     const stuck = ['a', 'b', 'c'].map((name) => ({
       object: `HelmRelease apps/${name}`,
@@ -428,15 +435,7 @@ describe('the FluxInstance as Git has it', () => {
       ...more,
     }
     const mode = failureModes.find(({ id }) => id === 'instance-stalled')
-    const takeSnapshot = () =>
-      createSnapshot({
-        cluster: clusterOf(() => []),
-        kubectl: 'kubectl',
-        where: '--context infra',
-        login: { kind: 'none' },
-        folder: '/nowhere',
-        monitoring: undefined,
-      })
+    const takeSnapshot = () => snapshotOf([])
     return Promise.resolve(mode?.remedy(remediesWith({ evidence, takeSnapshot, instance: () => Promise.resolve([step('flux-instance')]) })))
   }
   test('is not applied where a person keeps that away from it', async () => {
