@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto'
 import { asJsonObject, type JsonObject, objectAt, flagAt, objectsAt, maybeNumberAt, maybeStringAt, stringAt } from '../base/json-object.ts'
 import type { Condition } from '../kubernetes/readiness.ts'
 import { type Reference, referencesUnder } from './secret-references.ts'
@@ -159,9 +160,17 @@ function releaseIn(spec: JsonObject, { namespace, name }: FluxObject['ref']): Fl
   const [target, storage] = [maybeStringAt(spec, 'targetNamespace'), maybeStringAt(spec, 'storageNamespace')]
   return {
     namespace: storage ?? namespace,
-    name: maybeStringAt(spec, 'releaseName') ?? (target === undefined ? name : `${target}-${name}`),
+    name: shortened(maybeStringAt(spec, 'releaseName') ?? (target === undefined ? name : `${target}-${name}`)),
   }
 }
+
+/** Helm takes no longer name of a release: helm-controller ends such a one with a part of its digest (internal/release, ShortenName). */
+function shortened(name: string): string {
+  if (name.length <= longestRelease) return name
+  const digest = createHash('sha256').update(name).digest('hex').slice(0, 12)
+  return `${name.slice(0, longestRelease - digest.length - 1)}-${digest}`
+}
+const longestRelease = 53
 
 /** `status.helmChart` is `NAMESPACE/NAME`. */
 function chartIn(status: JsonObject): string | undefined {

@@ -28,3 +28,9 @@ test('a release that nobody works on is stuck, unless a person has suspended it'
   expect(await stuck({}, 'shop')).toEqual(['HelmRelease apps/shop'])
   expect(await stuck({ suspend: true }, 'shop')).toEqual([])
 })
+
+test('a release whose name is longer than Helm takes is found by what helm-controller makes of it', async () => {
+  // As helm-controller's own test has it (internal/release/name_test.go).
+  const releaseName = 'release-name-with-very-long-name-which-is-longer-than-53-characters'
+  expect(await stuck({ releaseName }, 'release-name-with-very-long-name-which-i-788ca0d0d7b0')).toEqual(['HelmRelease apps/shop'])
+})
