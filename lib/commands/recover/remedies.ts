@@ -4,6 +4,7 @@ import { findAllSuspects } from '../../health/loops.ts'
 import { problems } from '../../health/problems.ts'
 import type { Snapshot } from '../../health/snapshot.ts'
 import type { PrepareContext } from '../../runner/run-change.ts'
+import { nameOf } from '../../kubernetes/objects.ts'
 import { createPreflight } from '../../preflight/preflight.ts'
 import { once } from '../../base/once.ts'
 import { readFlux } from '../../flux/installations.ts'
@@ -33,6 +34,7 @@ import { ensureCrdFinalizersRemoved } from './steps/remove-crd-finalizers.ts'
 import { readTerminatingCrds, verifyCrdFinalizers, withoutCrds } from './terminating-crds.ts'
 import { RemedyNeeds } from './remedy-needs.ts'
 import { asRestored } from './as-restored.ts'
+import { sourcesOf } from './bringers.ts'
 import type { Evidence } from './evidence.ts'
 import { withoutObstacles } from './obstacles.ts'
 import { awaitNamespaceGone } from './terminating-namespace.ts'
@@ -197,8 +199,10 @@ export function remediesOf(surroundings: PrepareContext<typeof restoreFlags>, ev
       preflight.conclude()
     },
     async endLoop() {
-      const suspects = recordedLoop(memory) === undefined ? await seenLoop(takeSnapshot(), evidence) : []
-      return endLoop(suspects, evidence.namespace)
+      const recorded = recordedLoop(memory)
+      const suspects = recorded === undefined ? await seenLoop(takeSnapshot(), evidence) : []
+      const doers = recorded === undefined ? suspects.map(({ doer }) => doer) : recorded.changes.map(({ doer }) => doer)
+      return endLoop(suspects, sourcesOf(evidence, doers.map(nameOf)))
     },
   }
 }

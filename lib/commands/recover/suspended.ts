@@ -2,10 +2,10 @@ import { describeSuspension, isSuspended, resumption, suspensionIn } from '../..
 import { kindArgument, kubectlCall, nameOf, type Ref, refOf } from '../../kubernetes/objects.ts'
 import { detachAnnotation } from '../../flux/annotations.ts'
 import { fluxKinds } from '../../flux/kinds.ts'
-import { appliedBy } from '../../flux/labels.ts'
 import type { FluxObject } from '../../flux/object.ts'
 import { OperatorError } from '../../base/errors.ts'
 import type { Step } from '../../runner/step.ts'
+import { bringersOf } from './bringers.ts'
 import type { Evidence } from './evidence.ts'
 
 /**
@@ -47,7 +47,7 @@ export function suspendedInstance({ instance, terminating }: Evidence, where: st
  * @returns a sentence, and how to have it resumed; undefined where nothing is
  */
 export function stoppedBeforeInstance(evidence: Evidence, where: () => string): { what: string; remedy: string } | undefined {
-  const stopped = bringersOf(evidence).find(({ suspension, detachment }) => (suspension ?? detachment) !== undefined)
+  const stopped = onTheWay(evidence).find(({ suspension, detachment }) => (suspension ?? detachment) !== undefined)
   if (stopped === undefined) return undefined
   const { name, ref, suspension, detachment } = stopped
   const what = `is applied from Git only while nothing on the way is stopped, and ${name} is`
@@ -60,23 +60,12 @@ export function stoppedBeforeInstance(evidence: Evidence, where: () => string): 
   return { what: `${what} ${describeSuspension(suspension)}${since}`, remedy }
 }
 
-/** The objects that bring the FluxInstance from Git, by the marks of those that applied them, but for those that are to be resumed. */
-function bringersOf({ instance, objects, installation: { follows }, resumed = [] }: Evidence): readonly FluxObject[] {
-  const found: FluxObject[] = []
-  let labels: Readonly<Record<string, string>> = instance?.metadata.labels ?? {}
-  for (;;) {
-    const next = bringerKinds.flatMap(({ kind, by }) => objects.get(`${kind} ${labels[by.namespace]}/${labels[by.name]}`) ?? [])[0]
-    if (next === undefined || found.includes(next)) break
-    found.push(next)
-    labels = next.labels
-  }
+/** What brings the FluxInstance from Git, and what that follows, but for those that are to be resumed. */
+function onTheWay({ instance, objects, installation: { follows }, resumed = [] }: Evidence): readonly FluxObject[] {
   const followed = follows === undefined ? [] : [follows.source, follows.root].flatMap((ref) => objects.get(nameOf(ref)) ?? [])
-  return [...new Set([...found, ...followed])].filter(({ ref }) => !resumed.some((one) => nameOf(one) === nameOf(ref)))
+  const all = new Set([...bringersOf(objects, instance?.metadata.labels ?? {}), ...followed])
+  return [...all].filter(({ name }) => !resumed.some((ref) => nameOf(ref) === name))
 }
-const bringerKinds = [
-  { kind: fluxKinds.helmRelease.kind, by: appliedBy.helmRelease },
-  { kind: fluxKinds.kustomization.kind, by: appliedBy.kustomization },
-] as const
 
 /** What nobody but the operator repairs, which leaves a suspended FluxInstance alone. */
 const byOperator = [

@@ -11,7 +11,7 @@ import type { RunState } from '../../../runner/run-state.ts'
 import type { StepContext } from '../../../runner/step.ts'
 import type { Step } from '../../../runner/step.ts'
 import { stepStatusOf } from '../../../runner/step-status.ts'
-import { awaitRevision, loopContinues, revisionFollowed } from './loop-trial.ts'
+import { awaitRevision, hasMoved, loopContinues, revisionFollowed } from './loop-trial.ts'
 
 const refSchema = v.object({ apiVersion: v.string(), kind: v.string(), namespace: v.optional(v.string(), ''), name: v.string() })
 /** A loop that was seen to continue: who was suspended for it, what they changed, and what Git was at. */
@@ -35,14 +35,13 @@ export function recordedLoop(memory: RunState): Loop | undefined {
  * Watches whether the suspects still change something over and over; only if they are seen to are they suspended, until Git is fixed. A
  * healthy Flux that was changed a few times looks the same in one reading, and must not be stopped.
  */
-export function endLoop(suspects: readonly Suspect[], namespace: string): Step[] {
-  const source: Ref = { ...fluxKinds.gitRepository, namespace, name: namespace }
+export function endLoop(suspects: readonly Suspect[], sources: readonly Ref[]): Step[] {
   const course: LoopState = {
     hasEnded: false,
     isOver: async (run) =>
       recordedLoop(run.memory) === undefined && (course.hasEnded || (await suspended(run, doersOf(suspects), false)).length === 0),
   }
-  return [suspend(suspects, source, course), awaitFix(source, course), resume(source, course)]
+  return [suspend(suspects, sources, course), awaitFix(sources, course), resume(sources, course)]
 }
 
 /** What happened to a loop between the plan and its suspension. */
@@ -75,7 +74,7 @@ function doersOf(suspects: readonly Suspect[]): Ref[] {
   return [...new Map(suspects.map(({ doer }) => [shown(doer), doer])).values()]
 }
 
-function suspend(suspects: readonly Suspect[], source: Ref, course: LoopState): Step {
+function suspend(suspects: readonly Suspect[], sources: readonly Ref[], course: LoopState): Step {
   return {
     id: 'suspend',
     title: 'Suspend what loops',
@@ -95,7 +94,8 @@ function suspend(suspects: readonly Suspect[], source: Ref, course: LoopState): 
     async apply(run, progress) {
       const { cluster, memory } = run
       if (recordedLoop(memory) === undefined) {
-        const revision = await revisionFollowed(cluster, source) // before: a commit that comes meanwhile may be the fix
+        // Before: a commit that comes meanwhile may be the fix.
+        const revision = await revisionFollowed(cluster, sources)
         const seen = await prove(run, suspects, progress)
         // Anyone who was suspended meanwhile was so by a person: it is not resumed either.
         const by = await suspended(run, doersOf(seen), false)
@@ -129,7 +129,7 @@ async function setSuspended(run: StepContext, refs: readonly Ref[], is: boolean)
   for (const ref of await suspended(run, refs, !is)) await run.cluster.patch(ref, { spec: { suspend: is ? true : null } })
 }
 
-function awaitFix(source: Ref, course: LoopState): Step {
+function awaitFix(sources: readonly Ref[], course: LoopState): Step {
   return {
     id: 'mend',
     title: 'Fix it in Git',
@@ -139,19 +139,19 @@ function awaitFix(source: Ref, course: LoopState): Step {
       const loop = recordedLoop(memory)
       if (await course.isOver(run)) return { is: 'done', detail: 'nothing to fix' }
       if (loop === undefined) return { is: 'waiting', on: 'a commit' }
-      const now = await revisionFollowed(cluster, source)
-      if (now !== loop.revision && now !== '') return { is: 'done', detail: `Git has moved to ${now}` }
+      const now = await revisionFollowed(cluster, sources)
+      if (hasMoved(loop.revision, now)) return { is: 'done', detail: `Git has moved to ${now}` }
       return {
         is: 'waiting',
         on: `a commit that leaves ${objectsOf(loop.changes)} to one of ${listed(loop.by)}; Git is at ${loop.revision}`,
       }
     },
     apply: () => Promise.resolve(),
-    watches: [{ kind: fluxKinds.gitRepository, query: { namespace: source.namespace ?? '' } }],
+    watches: sources.map((source) => ({ kind: source, query: { namespace: source.namespace ?? '' } })),
   }
 }
 
-function resume(source: Ref, course: LoopState): Step {
+function resume(sources: readonly Ref[], course: LoopState): Step {
   return {
     id: 'resume',
     title: 'Resume what was suspended',
@@ -180,12 +180,12 @@ function resume(source: Ref, course: LoopState): Step {
         await setSuspended(run, loop.by, false)
         progress(`asking ${listed(loop.by)} to reconcile, to see whether that was the fix`)
         if (!(await loopContinues(run, loop.by, loop.changes))) return
-        const revision = await revisionFollowed(run.cluster, source)
+        const revision = await revisionFollowed(run.cluster, sources)
         run.memory.write({ loop: { ...loop, revision } })
         await setSuspended(run, loop.by, true)
         const wanted = `a commit that leaves ${objectsOf(loop.changes)} to one of ${listed(loop.by)}`
         progress(`Git has moved to ${revision}, and they still change it: suspended again, waiting for ${wanted}`)
-        await awaitRevision(run, source, revision, `${objectsOf(loop.changes)} is still changed over and over at ${revision}`)
+        await awaitRevision(run, sources, revision, `${objectsOf(loop.changes)} is still changed over and over at ${revision}`)
       }
     },
     watches: [fluxKinds.kustomization, fluxKinds.helmRelease].map((kind) => ({ kind, query: {} })),

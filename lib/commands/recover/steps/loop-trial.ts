@@ -1,9 +1,8 @@
 import { setTimeout as pause } from 'node:timers/promises'
-import * as v from 'valibot'
 import type { Cluster } from '../../../kubernetes/client.ts'
 import type { Ref } from '../../../kubernetes/objects.ts'
 import { readinessOf } from '../../../flux/readiness.ts'
-import { attemptedRevision } from '../../../flux/revision.ts'
+import { attemptedRevision, fetchedRevision } from '../../../flux/revision.ts'
 import { isRequested, requestReconcile } from '../../../flux/reconcile-request.ts'
 import { waitUntil } from '../../../kubernetes/wait-until.ts'
 import { OperatorError } from '../../../base/errors.ts'
@@ -11,12 +10,16 @@ import type { Suspect } from '../../../health/changes.ts'
 import { writeReader } from '../../../health/ongoing-writes.ts'
 import type { StepContext } from '../../../runner/step.ts'
 
-const artifactSchema = v.object({ status: v.object({ artifact: v.object({ revision: v.string() }) }) })
+/** What the sources have that may bring a fix; empty where none has anything. */
+export async function revisionFollowed(cluster: Cluster, sources: readonly Ref[]): Promise<string> {
+  const revisions = await Promise.all(sources.map(async (source) => fetchedRevision(await cluster.get(source))))
+  return revisions.filter((revision) => revision !== '').join(', ')
+}
 
-/** What a source has; empty where it has nothing. */
-export async function revisionFollowed(cluster: Cluster, source: Ref): Promise<string> {
-  const read = v.safeParse(artifactSchema, await cluster.get(source))
-  return read.success ? read.output.status.artifact.revision : ''
+/** Whether any source has something now that none of them had before; one that has just lost its artifact brings no fix. */
+export function hasMoved(before: string, now: string): boolean {
+  const known = before.split(', ')
+  return now.split(', ').some((revision) => revision !== '' && !known.includes(revision))
 }
 
 /** The longest that one may take to do what it is asked, in milliseconds. */
@@ -71,15 +74,20 @@ async function reconcile({ cluster, timeout }: StepContext, ref: Ref): Promise<v
 }
 
 /**
- * Waits until the source has something else.
+ * Waits until one of the sources has something else.
  * @param state what is to be reported where it does not come
  */
-export async function awaitRevision({ cluster, timeout }: StepContext, source: Ref, revision: string, state: string): Promise<void> {
-  const isAnother = (now: string): boolean => now !== revision && now !== ''
+export async function awaitRevision(
+  { cluster, timeout }: StepContext,
+  sources: readonly Ref[],
+  revision: string,
+  state: string,
+): Promise<void> {
+  const isAnother = (now: string): boolean => hasMoved(revision, now)
   const last = await waitUntil(cluster, {
-    watches: [{ kind: source, query: { namespace: source.namespace ?? '' } }],
+    watches: sources.map((source) => ({ kind: source, query: { namespace: source.namespace ?? '' } })),
     timeout,
-    check: () => revisionFollowed(cluster, source),
+    check: () => revisionFollowed(cluster, sources),
     isOver: isAnother,
   })
   if (isAnother(last)) return

@@ -1,6 +1,9 @@
 import * as v from 'valibot'
 import { describe, expect, test } from 'vitest'
+import { sourcesOf } from '../../../../lib/commands/recover/bringers.ts'
 import { endLoop, recordedLoop } from '../../../../lib/commands/recover/steps/end-loop.ts'
+import { hasMoved } from '../../../../lib/commands/recover/steps/loop-trial.ts'
+import { parseFluxObject } from '../../../../lib/flux/object.ts'
 import { fluxKinds } from '../../../../lib/flux/kinds.ts'
 import type { Cluster } from '../../../../lib/kubernetes/client.ts'
 import type { Suspect } from '../../../../lib/health/changes.ts'
@@ -69,7 +72,7 @@ function world({ interval, isReleased, isCommitted }: Activity, consent: Consent
   }
   let kept: Readonly<Record<string, unknown>> = {}
   const memory = { read: () => kept, write: (more: object) => void (kept = { ...kept, ...more }), folder: () => '' }
-  const [suspend] = endLoop([suspect], namespace)
+  const [suspend] = endLoop([suspect], [source])
   const steps = suspend === undefined ? [] : [suspend]
   const { result } = stage(steps, consent, undefined, {}, { timeout: 1200, world: { cluster: { ...cluster, patch }, memory } })
   const suspensions = (): unknown[] => patches.filter(([, body]) => v.is(suspensionSchema, body))
@@ -103,4 +106,38 @@ test('without --yes a job suspends nothing, loop or not', async () => {
   const { result, suspensions } = world({ interval: minute, isReleased: true, isCommitted: false }, missing)
   expect(await result).toMatchObject({ outcome: 'usage', failure: { remedy: expect.stringMatching(/ --yes$/) } })
   expect(suspensions()).toEqual([])
+})
+
+describe('what may bring the fix', () => {
+  const at = (kind: string, apiVersion: string) => ({ kind, apiVersion })
+  const parsed = (kind: { kind: string; apiVersion: string }, namespace: string, name: string, more: object = {}, labels = {}) =>
+    parseFluxObject({ metadata: { namespace, name, labels }, spec: more }, kind, true)
+  const older = at('OCIRepository', 'source.toolkit.fluxcd.io/v1beta2')
+  const by = (namespace: string, name: string) => ({
+    'kustomize.toolkit.fluxcd.io/namespace': namespace,
+    'kustomize.toolkit.fluxcd.io/name': name,
+  })
+  const sourceRef = (kind: string, name: string) => ({ sourceRef: { kind, name } })
+  const all = [
+    parsed(older, 'flux-system', 'fleet'),
+    parsed(fluxKinds.gitRepository, 'team', 'repository'),
+    parsed(fluxKinds.kustomization, 'flux-system', 'fleet', sourceRef('OCIRepository', 'fleet')),
+    parsed(fluxKinds.kustomization, 'team', 'apps', sourceRef('GitRepository', 'repository'), by('flux-system', 'fleet')),
+    parsed(fluxKinds.helmRelease, 'team', 'shop', {}, by('team', 'apps')),
+  ]
+  const fleet = { ...older, namespace: 'flux-system', name: 'fleet' }
+  const evidence = {
+    objects: new Map(all.map((one) => [one.name, one])),
+    installation: { follows: { source: fleet, root: fleet, url: '', ref: '', appliesItself: false } },
+  }
+  test("is what Flux follows, of whatever kind and name, and a tenant's own repository", () => {
+    const tenants = { ...fluxKinds.gitRepository, namespace: 'team', name: 'repository' }
+    expect(sourcesOf(evidence, ['HelmRelease team/shop'])).toEqual([fleet, tenants])
+    expect(sourcesOf(evidence, ['Kustomization flux-system/fleet'])).toEqual([fleet])
+  })
+  test('is there once one of these has something new', () => {
+    expect(hasMoved('latest@sha256:1, main@sha1:1', 'latest@sha256:1, main@sha1:2')).toBe(true)
+    expect(hasMoved('latest@sha256:1, main@sha1:1', 'latest@sha256:1')).toBe(false)
+    expect(hasMoved('', '')).toBe(false)
+  })
 })
