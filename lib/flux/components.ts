@@ -108,11 +108,18 @@ export async function imageOf(cluster: Cluster, ref: Ref): Promise<string> {
   return deployment === undefined ? 'missing' : imageIn(deployment)
 }
 
-/** The image of a Deployment's first container, without a digest. */
+/** The image that a Deployment runs, without a digest: of its container `manager`, or, where it has none of that name, of the first. */
 export function imageIn(deployment: KubeObject): string {
-  const image = v.parse(imagesSchema, deployment).spec.template.spec.containers[0]?.image ?? ''
+  const { containers } = v.parse(imagesSchema, deployment).spec.template.spec
+  const image = (containers.find(({ name }) => name === 'manager') ?? containers[0])?.image ?? ''
   return image.split('@')[0] ?? ''
 }
+/** `source-controller:v1.9.5` of an image, whatever registry it comes from. */
+export function programOf(image: string): string {
+  return image.split('/').at(-1) ?? ''
+}
 const imagesSchema = v.object({
-  spec: v.object({ template: v.object({ spec: v.object({ containers: v.array(v.object({ image: v.string() })) }) }) }),
+  spec: v.object({
+    template: v.object({ spec: v.object({ containers: v.array(v.object({ name: v.optional(v.string()), image: v.string() })) }) }),
+  }),
 })

@@ -1,7 +1,8 @@
 import * as v from 'valibot'
-import type { KubeObject } from '../kubernetes/objects.ts'
+import type { Cluster } from '../kubernetes/client.ts'
+import { kinds, type KubeObject } from '../kubernetes/objects.ts'
 import { appliedRevision, versionOfRevision } from './revision.ts'
-import { usualComponents } from './components.ts'
+import { imageIn, programOf, usualComponents } from './components.ts'
 import { shardLabel } from './labels.ts'
 import { isSuspended } from './suspension.ts'
 
@@ -30,6 +31,36 @@ export function componentsOf(instance: KubeObject | undefined): readonly Compone
 export function wantedComponents(instance: KubeObject | undefined): readonly string[] {
   const named = instance === undefined ? [] : v.parse(componentsSchema, instance).spec.components
   return named.length === 0 ? usualComponents : named
+}
+
+const patchesSchema = v.object({
+  spec: v.object({ kustomize: v.optional(v.object({ patches: v.optional(v.array(v.object({ patch: v.string() })), []) }), {}) }),
+})
+
+/** Whether a patch of the FluxInstance itself names the image that a Deployment runs: another version of Flux does not move that. */
+export function isPatched(instance: KubeObject, deployment: KubeObject): boolean {
+  return v.parse(patchesSchema, instance).spec.kustomize.patches.some(({ patch }) => patch.includes(imageIn(deployment)))
+}
+
+/**
+ * The image that a controller's Deployment runs in place of that of the FluxInstance; undefined where it is that one. Which registry it comes
+ * from is not compared: admission may put a mirror's address in its place.
+ */
+export function otherImage(instance: KubeObject, deployment: KubeObject, { repository, tag }: Component): string | undefined {
+  const runs = imageIn(deployment)
+  return programOf(runs) === programOf(`${repository}:${tag}`) || isPatched(instance, deployment) ? undefined : runs
+}
+
+/** The controllers that another version of a FluxInstance moves: all, but for those to which its own patches give an image. */
+export async function movedComponents(cluster: Pick<Cluster, 'get'>, instance: KubeObject): Promise<readonly Component[]> {
+  const { namespace = '' } = instance.metadata
+  const found = await Promise.all(
+    componentsOf(instance).map(async (component) => {
+      const deployment = await cluster.get({ ...kinds.deployment, namespace, name: component.name })
+      return deployment !== undefined && isPatched(instance, deployment) ? [] : [component]
+    }),
+  )
+  return found.flat()
 }
 
 const shardsSchema = v.object({

@@ -2,7 +2,7 @@ import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import * as v from 'valibot'
 import { isSuspended } from '../../flux/suspension.ts'
-import { componentsOf, releaseStateOf, instanceStateOf } from '../../flux/instance.ts'
+import { movedComponents, releaseStateOf, instanceStateOf } from '../../flux/instance.ts'
 import { listFluxObjects } from '../../flux/object-status.ts'
 import { changedWith, listControllerCrds } from '../../flux/crds.ts'
 import type { Cluster } from '../../kubernetes/client.ts'
@@ -124,7 +124,7 @@ async function prepareOwnTree(session: Session, target: Target, asked: UpgradeRe
   const notices = preflight.conclude()
   if (instance === undefined) throw preflight.blocked()
   const ready = readyOf(await listFluxObjects(cluster, crds))
-  const components = componentsOf(live)
+  const components = await movedComponents(cluster, live)
   const known = { isBehind: (behind ?? []).length > 0, ready, ...versionNotes(asked, to.flux, { components, crds, distribution, changes }) }
   const notes: UpgradeState = { from, to, place, ...lines, instance, ...(start === undefined ? {} : { start }), ...known, ...nothingDone }
   return { commit: tree.commit, notes, notices }

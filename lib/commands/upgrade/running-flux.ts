@@ -2,7 +2,7 @@ import type { Session } from '../../connection/session.ts'
 import { imageIn } from '../../flux/components.ts'
 import { type Distribution, readDistribution } from '../../flux/distribution.ts'
 import { asAppliedBy, distributionOf, packed } from '../../flux/install-manifests.ts'
-import { artifactOf, componentsOf, instanceStateOf } from '../../flux/instance.ts'
+import { artifactOf, instanceStateOf, movedComponents } from '../../flux/instance.ts'
 import { refsIn } from '../../flux/refs.ts'
 import type { KubeObject } from '../../kubernetes/objects.ts'
 import type { LocatedFlux } from './locate.ts'
@@ -45,7 +45,7 @@ async function ofInstance(
   { from, to, isBack, operator }: Parameters<typeof readRunning>[3],
 ): Promise<RunningFlux> {
   const artifact = artifactOf(live)
-  const components = componentsOf(live)
+  const components = await movedComponents(cluster, live)
   const { namespace = '' } = live.metadata
   const { applied, wanted } = instanceStateOf(live)
   const seen = { namespace, components, isApplied: applied === wanted, versions: { flux: wanted, operator }, name, says }

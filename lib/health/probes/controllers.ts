@@ -3,10 +3,9 @@ import { judgeDeployment } from '../deployments.ts'
 import { type ProbeFindings, foundAmong, type Probe, type Trouble } from '../probe.ts'
 import { problems } from '../problems.ts'
 import type { Snapshot } from '../snapshot.ts'
-import { componentsOf } from '../../flux/instance.ts'
+import { componentsOf, otherImage } from '../../flux/instance.ts'
 import type { InstalledFlux } from '../../flux/installation.ts'
 import { wantedDeployments } from '../../flux/wanted-deployments.ts'
-import { imageIn } from '../../flux/components.ts'
 import { isOperator } from '../../flux/labels.ts'
 
 /** Each controller that Flux is to be made of runs, those of shards too, with the image that the FluxInstance says, if there is one. */
@@ -27,11 +26,10 @@ export const controllers: Probe = {
       }
       const object = nameOf({ ...kinds.deployment, namespace, name })
       const { fail, warn } = await judgeDeployment(deployment, snapshot)
-      const wantedImage = components.find((known) => known.name === component)
-      const image = wantedImage === undefined ? undefined : `${wantedImage.repository}:${wantedImage.tag}`
-      const runs = imageIn(deployment)
-      if (image !== undefined && runs !== image) {
-        const reason = `runs ${runs}; the FluxInstance says ${image}${fail === undefined ? '' : `; ${fail.reason}`}`
+      const said = components.find((known) => known.name === component)
+      const runs = instance === undefined || said === undefined ? undefined : otherImage(instance, deployment, said)
+      if (said !== undefined && runs !== undefined) {
+        const reason = `runs ${runs}; the FluxInstance says ${said.repository}:${said.tag}${fail === undefined ? '' : `; ${fail.reason}`}`
         fails.push({ object, reason, next: describeInstance(installation, snapshot), problem: problems.oldVersion })
       } else if (fail !== undefined) fails.push(fail)
       if (warn !== undefined) warns.push(warn)

@@ -1,5 +1,5 @@
 import * as v from 'valibot'
-import { kindArgument, kinds, nameOf } from '../../kubernetes/objects.ts'
+import { kindArgument, kinds, type KubeObject, nameOf } from '../../kubernetes/objects.ts'
 import { fluxKinds } from '../../flux/kinds.ts'
 import { judgeDeployment } from '../deployments.ts'
 import { doesNotApply, foundAmong, type Probe } from '../probe.ts'
@@ -7,7 +7,9 @@ import { appliers } from '../../flux/field-managers.ts'
 import { isOperator, operatorName } from '../../flux/labels.ts'
 import { releaseNames } from '../../flux/refs.ts'
 import { installerTitles } from '../../flux/installer.ts'
-import { imageIn } from '../../flux/components.ts'
+import { imageIn, programOf } from '../../flux/components.ts'
+import { decodeRelease, releaseOf } from '../../flux/helm-release.ts'
+import type { Snapshot } from '../snapshot.ts'
 
 const chartSchema = v.object({
   status: v.optional(v.object({ history: v.optional(v.array(v.object({ appVersion: v.optional(v.string(), '') })), []) }), {}),
@@ -46,7 +48,18 @@ export const operator: Probe = {
     const tag = image.split(':').at(-1) ?? ''
     const wanted = release === undefined ? undefined : v.parse(chartSchema, release).status.history[0]?.appVersion
     const next = `${kubectl} --namespace ${namespace} describe ${kindArgument(fluxKinds.helmRelease)} flux-operator`
-    const other = wanted === undefined || wanted === tag ? [] : [{ object, reason: `runs ${image}; its Helm release has ${wanted}`, next }]
+    const isIt = wanted === undefined || wanted === tag || (await isReleased(deployment, snapshot))
+    const other = isIt ? [] : [{ object, reason: `runs ${image}; its Helm release has ${wanted}`, next }]
     return foundAmong(other.length === 0 ? `${tag}, available` : `runs ${tag}, not ${wanted}`, other, warn === undefined ? [] : [warn])
   },
+}
+
+/** Whether Helm released the operator with the image that it runs: values may name a variant of the chart's (`v0.59.0-ubi`), or one by digest. */
+async function isReleased(deployment: KubeObject, { cluster }: Snapshot): Promise<boolean> {
+  const release = releaseOf(deployment)
+  if (release === undefined) return false
+  const { namespace, name } = release
+  const secrets = await cluster.list(kinds.secret, { namespace, labels: `owner=helm,name=${name},status=deployed` })
+  const program = programOf(imageIn(deployment))
+  return secrets.map(decodeRelease).some((stored) => stored.is === 'read' && stored.manifest.includes(program))
 }

@@ -9,9 +9,8 @@ import { findForeign } from '../../../health/foreign-managers.ts'
 import { once } from '../../../base/once.ts'
 import type { Access } from '../../../connection/kubeconfig.ts'
 import type { Step } from '../../../runner/step.ts'
-import { imageOf } from '../../../flux/components.ts'
 import { instanceIn } from '../../../flux/refs.ts'
-import { componentsOf } from '../../../flux/instance.ts'
+import { componentsOf, otherImage } from '../../../flux/instance.ts'
 import { appliedRevision, versionOfRevision } from '../../../flux/revision.ts'
 
 /** Checks the result as a whole: controllers at their images, no foreign field manager on anything of Flux, `flux check` agrees. */
@@ -26,10 +25,12 @@ export function verifyFlux(namespace: string, access: Access, flux: string | und
       if (instance === undefined) return { is: 'waiting', on: 'the FluxInstance' }
       const components = componentsOf(instance)
       if (components.length === 0) return { is: 'waiting', on: 'the FluxInstance to name its components' }
-      for (const { name, repository, tag } of components) {
+      for (const component of components) {
+        const { name, repository, tag } = component
         const ref: Ref = { ...kinds.deployment, namespace, name }
-        const image = await imageOf(cluster, ref)
-        if (image !== `${repository}:${tag}`) return { is: 'waiting', on: `${nameOf(ref)} to run ${repository}:${tag}; it is ${image}` }
+        const deployment = await cluster.get(ref)
+        const image = deployment === undefined ? 'missing' : otherImage(instance, deployment, component)
+        if (image !== undefined) return { is: 'waiting', on: `${nameOf(ref)} to run ${repository}:${tag}; it is ${image}` }
         const readiness = await deploymentReadiness(cluster, ref)
         if (readiness.is === 'waiting') return readiness
       }

@@ -13,8 +13,8 @@ import { isReconcileDisabled, reconcileAnnotation, reconcileEvery, requestedAtAn
 import { instanceIn, releaseNames } from '../../../flux/refs.ts'
 import { operatorName } from '../../../flux/labels.ts'
 import { stepStatusOf } from '../../../runner/step-status.ts'
-import { unavailableOf, imageIn } from '../../../flux/components.ts'
-import { componentsOf, type Component } from '../../../flux/instance.ts'
+import { unavailableOf } from '../../../flux/components.ts'
+import { componentsOf, otherImage } from '../../../flux/instance.ts'
 import { heldBy } from '../held.ts'
 import { scaledToZero } from './scale-up.ts'
 
@@ -44,7 +44,7 @@ export function awaitControllers(namespace: string, names: readonly string[]): S
       if (instance === undefined) return { is: 'waiting', on: 'the FluxInstance to exist' }
       const deletion = beingDeleted(instance)
       if (deletion !== undefined) return deletion
-      const missing = (await lacking(cluster, namespace, names)) ?? (await atOtherImages(cluster, namespace, componentsOf(instance)))
+      const missing = (await lacking(cluster, namespace, names)) ?? (await atOtherImages(cluster, instance))
       if (missing === undefined) return { is: 'done', detail: `${counted(names.length, 'controller')} available` }
       const held = await heldBy(cluster, deploymentsOf(namespace, names))
       if (held !== undefined) return held
@@ -84,12 +84,13 @@ function busyFor(instance: KubeObject): number {
   return Math.max(1, Date.now() - Date.parse(ready.lastTransitionTime))
 }
 
-async function atOtherImages(cluster: Cluster, namespace: string, components: readonly Component[]): Promise<string | undefined> {
-  for (const { name, repository, tag } of components) {
+async function atOtherImages(cluster: Cluster, instance: KubeObject): Promise<string | undefined> {
+  const { namespace = '' } = instance.metadata
+  for (const component of componentsOf(instance)) {
+    const { name, repository, tag } = component
     const deployment = await cluster.get({ ...kinds.deployment, namespace, name })
-    if (deployment === undefined) continue
-    const image = imageIn(deployment)
-    if (image !== `${repository}:${tag}`) return `${name} runs ${image}, not ${repository}:${tag}`
+    const image = deployment === undefined ? undefined : otherImage(instance, deployment, component)
+    if (image !== undefined) return `${name} runs ${image}, not ${repository}:${tag}`
   }
   return undefined
 }

@@ -1,5 +1,5 @@
 import type { Cluster } from '../../../kubernetes/client.ts'
-import { instanceStateOf } from '../../../flux/instance.ts'
+import { instanceStateOf, otherImage } from '../../../flux/instance.ts'
 import { kinds, type KubeObject, nameOf, type Ref } from '../../../kubernetes/objects.ts'
 import { fluxKinds } from '../../../flux/kinds.ts'
 import { deploymentReadiness } from '../../../kubernetes/readiness.ts'
@@ -88,10 +88,11 @@ export async function rolloutStatus(
   if (status.is === 'waiting') return { is: 'waiting', on: rolling ?? status.on }
   if (applied !== version)
     return { is: 'waiting', on: `the operator to apply ${version}; it has applied ${applied === '' ? 'none' : applied}` }
-  for (const { name, repository, tag } of components) {
-    const image = await imageOf(cluster, { ...kinds.deployment, namespace, name })
-    if (image !== `${repository}:${tag}`)
-      return { is: 'waiting', on: `Deployment ${namespace}/${name} to run ${repository}:${tag}; it is ${image}` }
+  for (const component of components) {
+    const { name, repository, tag } = component
+    const deployment = await cluster.get({ ...kinds.deployment, namespace, name })
+    const image = deployment === undefined ? 'missing' : otherImage(instance, deployment, component)
+    if (image !== undefined) return { is: 'waiting', on: `Deployment ${namespace}/${name} to run ${repository}:${tag}; it is ${image}` }
   }
   if (rolling !== undefined) return { is: 'waiting', on: rolling }
   return { is: 'done', detail: arrows(Object.fromEntries(components.map(({ name, tag }) => [name, tag])), before) }

@@ -4,7 +4,7 @@ import { settling, someOf } from '../checks/health.ts'
 import { type Baseline, type UnreadyObjects, judgeObjects } from '../judge-objects.ts'
 import { listFluxObjects } from '../../../flux/object-status.ts'
 import { listControllerCrds } from '../../../flux/crds.ts'
-import { componentsOf } from '../../../flux/instance.ts'
+import { movedComponents } from '../../../flux/instance.ts'
 import type { Cluster } from '../../../kubernetes/client.ts'
 import { kinds, nameOf } from '../../../kubernetes/objects.ts'
 import { fluxKinds } from '../../../flux/kinds.ts'
@@ -86,7 +86,8 @@ export async function failsOfVersion(cluster: Cluster, { before }: Expected): Pr
 async function componentsAt(cluster: Cluster, { place, newImages }: Expected): Promise<readonly { name: string; tag: string }[]> {
   const { instance: ref } = refsIn(place)
   if (ref === undefined) return Object.entries(newImages).map(([name, tag]) => ({ name, tag }))
-  return componentsOf(await cluster.get(ref))
+  const instance = await cluster.get(ref)
+  return instance === undefined ? [] : movedComponents(cluster, instance)
 }
 
 function readyAgain({ elsewhere }: UnreadyObjects, { ready }: Baseline): string {
