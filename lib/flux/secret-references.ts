@@ -18,8 +18,18 @@ const values = v.object({ kind: v.picklist(['Secret', 'ConfigMap']), name: v.str
 const volume = v.object({ secretName: v.string(), optional: v.optional(v.boolean(), false) })
 const copied = v.pipe(v.string(), v.regex(/^[^/<]+\/[^/<]+$/))
 
-/** Fields with someone else's content: a chart's values, and the objects that a ResourceSet makes, which are checked themselves. */
-const foreign: Readonly<Record<string, readonly string[]>> = { HelmRelease: ['values'], ResourceSet: ['resources'] }
+/**
+ * Fields with someone else's content, whose names say nothing: a chart's values, variables of any name, what goes along with a message; and
+ * the objects that a ResourceSet makes, which are checked themselves.
+ */
+const foreign: Readonly<Record<string, readonly string[]>> = {
+  HelmRelease: ['values'],
+  Kustomization: ['postBuild.substitute'],
+  ResourceSet: ['resources', 'inputs'],
+  ResourceSetInputProvider: ['defaultValues'],
+  ImageUpdateAutomation: ['git.commit.messageTemplateValues'],
+  Alert: ['eventMetadata'],
+}
 /** A controller's own account comes and goes with the controller. */
 const isOwnAccount = ({ kind }: Ref, key: string): boolean => kind === kinds.deployment.kind && key === 'serviceAccountName'
 
@@ -40,6 +50,7 @@ export function referencesUnder(owner: Ref, written: JsonObject): Reference[] {
   const { namespace } = owner
   if (namespace === undefined) return []
   const found: Reference[] = []
+  const own = (foreign[owner.kind] ?? []).map((path) => `spec.${path}`)
   const add = (kind: Ref, path: string, isOptional = false): void => {
     found.push({ ref: kind, by: `${nameOf(owner)}: ${path}`, isOptional })
   }
@@ -50,7 +61,7 @@ export function referencesUnder(owner: Ref, written: JsonObject): Reference[] {
     for (const key of Object.keys(value)) {
       const field = value[key]
       const at = path === '' ? key : `${path}.${key}`
-      if (path === 'spec' && foreign[owner.kind]?.includes(key) === true) {
+      if (own.includes(at)) {
         if (key === 'resources') visitCopies(field, at)
         continue
       }

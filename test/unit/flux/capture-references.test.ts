@@ -113,3 +113,13 @@ describe('what an object of Flux refers to', () => {
     expect(found(kind, spec)).toEqual([])
   })
 })
+
+test.each([
+  ['Kustomization', 'postBuild: {substitute: {pullSecret: regcred, serviceAccountName: shop}}'],
+  ['ResourceSet', 'inputs: [{tenant: shop, pullSecret: regcred, secretRef: {name: shop}}]'],
+  ['ResourceSetInputProvider', 'defaultValues: {pullSecret: regcred}'],
+  ['Alert', 'eventMetadata: {pullSecret: regcred}'],
+  ['ImageUpdateAutomation', 'git: {commit: {messageTemplateValues: {pullSecret: regcred}}}'],
+])('what people call their variables refers to nothing: %s %s', (kind, spec) => {
+  expect(found(kind, spec)).toEqual([])
+})
