@@ -12,6 +12,7 @@ import {
   detachAnnotation,
   timeoutAnnotation,
 } from './annotations.ts'
+import { isFluxKind } from './api-groups.ts'
 import { attemptOf } from './attempt.ts'
 import { detachmentIn, type Suspension, suspensionIn } from './suspension.ts'
 import { isForeign } from './field-owners.ts'
@@ -109,7 +110,8 @@ export function parseFluxObject(value: unknown, kind: Kind, hasStatus: boolean):
   const named = (other: Referred, otherwise: string): string =>
     nameOf({ kind: other.kind === '' ? otherwise : other.kind, namespace: other.namespace ?? ref.namespace, name: other.name })
   const source = sourceIn(spec)
-  const dependencies = objectsAt(spec, 'dependsOn')
+  // A ResourceSet may wait for anything, as a Provider of Crossplane's: that is of no kind of Flux's, whatever it is called.
+  const dependencies = objectsAt(spec, 'dependsOn').filter(isOfFlux)
   const history = historyIn(status)
   return {
     ref,
@@ -141,6 +143,12 @@ export function parseFluxObject(value: unknown, kind: Kind, hasStatus: boolean):
     release: releaseIn(spec, ref),
     reportsReady: hasStatus && !(kind.kind === 'HelmRepository' && spec.type === 'oci'),
   }
+}
+
+/** A ResourceSet may depend on anything, as on a Provider of Crossplane's: that is of no kind of Flux's, whatever it is called. */
+function isOfFlux(dependency: JsonObject): boolean {
+  const apiVersion = maybeStringAt(dependency, 'apiVersion')
+  return apiVersion === undefined || isFluxKind({ apiVersion })
 }
 
 type Annotations = Readonly<Record<string, string | undefined>>

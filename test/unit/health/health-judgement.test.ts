@@ -290,3 +290,13 @@ describe('causes', () => {
     expect([...rootCauses(judged)]).toEqual([['Kustomization apps/one', ['Kustomization apps/one', 'Kustomization apps/two']]])
   })
 })
+
+test('a ResourceSet that depends on an object of another program, of a kind that Flux has too, lacks nothing', () => {
+  const dependsOn = [{ apiVersion: 'pkg.crossplane.io/v1', kind: 'HelmRelease', name: 'provider-aws' }]
+  expect(one({ kind: 'ResourceSet', spec: { dependsOn }, status: ready('True', 'Succeeded', 5) })).toEqual({ is: 'healthy' })
+  const missing = { apiVersion: 'helm.toolkit.fluxcd.io/v2', kind: 'HelmRelease', name: 'shop' }
+  expect(one({ kind: 'ResourceSet', spec: { dependsOn: [missing] }, status: ready('True', 'Succeeded', 5) })).toMatchObject({
+    is: 'fails',
+    cause: 'missing',
+  })
+})
