@@ -12,7 +12,7 @@ import {
   detachAnnotation,
   timeoutAnnotation,
 } from './annotations.ts'
-import { isFluxKind } from './api-groups.ts'
+import { apiGroups, isFluxKind, isOfGroup } from './api-groups.ts'
 import { attemptOf } from './attempt.ts'
 import { detachmentIn, type Suspension, suspensionIn } from './suspension.ts'
 import { isForeign } from './field-owners.ts'
@@ -105,7 +105,8 @@ export function parseFluxObject(value: unknown, kind: Kind, hasStatus: boolean):
   const own = metadata.managedFields.filter(({ subresource }) => subresource === '')
   const annotations = annotationsIn(metadata.annotations)
   const marked = { ...metadata, annotations }
-  const isSuspended = flagAt(spec, 'suspend') || annotations[reconcileAnnotation] === 'disabled'
+  // The operator reads the annotation, and of its own kinds alone.
+  const isSuspended = isOfGroup(kind, apiGroups.operator) ? annotations[reconcileAnnotation] === 'disabled' : flagAt(spec, 'suspend')
   const [interval, timeout] = [stringAt(spec, 'interval'), stringAt(spec, 'timeout')]
   const named = (other: Referred, otherwise: string): string =>
     nameOf({ kind: other.kind === '' ? otherwise : other.kind, namespace: other.namespace ?? ref.namespace, name: other.name })

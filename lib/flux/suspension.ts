@@ -23,7 +23,7 @@ export function resumption(object: Pick<KubeObject, 'apiVersion'>): Record<strin
 
 /** Whether the object is suspended, no matter by whom. */
 export function isSuspended(object: KubeObject): boolean {
-  if (isReconcileDisabled(object)) return true
+  if (isOfGroup(object, apiGroups.operator)) return isReconcileDisabled(object)
   const read = v.safeParse(suspendSchema, object)
   return read.success && read.output.spec.suspend
 }

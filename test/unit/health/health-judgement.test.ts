@@ -1,6 +1,8 @@
 import { describe, expect, test } from 'vitest'
 import { parseFluxObject } from '../../../lib/flux/object.ts'
 import { judgeAll, type Judgement } from '../../../lib/health/assess.ts'
+import { isSuspended } from '../../../lib/flux/suspension.ts'
+import { parseObject } from '../../../lib/kubernetes/objects.ts'
 import { rootCauses } from '../../../lib/health/root-causes.ts'
 
 const now = Date.parse('2026-01-02T12:00:00Z')
@@ -299,4 +301,15 @@ test('a ResourceSet that depends on an object of another program, of a kind that
     is: 'fails',
     cause: 'missing',
   })
+})
+
+test("the operator's annotation suspends nothing of the controllers': what fails with it fails", () => {
+  const metadata = { annotations: { 'fluxcd.controlplane.io/reconcile': 'disabled' } }
+  const made = { metadata, status: ready('False', 'BuildFailed', 5, 'no such path') }
+  const kind = { apiVersion: 'kustomize.toolkit.fluxcd.io/v1', kind: 'Kustomization' }
+  const object = { ...kind, metadata: { name: 'shop', namespace: 'apps', ...metadata }, spec: {} }
+  expect(one(made)).toMatchObject({ is: 'fails', cause: 'failed' })
+  expect([parseFluxObject(object, kind, true).isSuspended, isSuspended(parseObject(object))]).toEqual([false, false])
+  const set = { ...object, apiVersion: 'fluxcd.controlplane.io/v1', kind: 'ResourceSet' }
+  expect([parseFluxObject(set, set, true).isSuspended, isSuspended(parseObject(set))]).toEqual([true, true])
 })
