@@ -3,6 +3,7 @@ import { readFile, realpath, stat } from 'node:fs/promises'
 import { isAbsolute, join, posix, relative } from 'node:path'
 import { Document, isAlias, isMap, isScalar, isSeq, LineCounter, parseAllDocuments } from 'yaml'
 import { OperatorError } from '../base/errors.ts'
+import { decodedForGo, foldedByGo, textForGo } from './go-yaml.ts'
 
 /** Something that a kustomization takes from outside the repository it is in. */
 export interface OutsideReference {
@@ -28,6 +29,9 @@ const helm = ['helmcharts', 'helmchartinflationgenerator']
 /** Fields below which `path` names a field of an object, or any key may stand. */
 const ofObjects = ['metadata', 'labels', 'commonlabels', 'annotations', 'commonannotations', 'literals', 'fieldspecs', 'fields', 'vars']
 
+/** Fields of a kustomization that makes plugins: any other may change what these read. */
+const ofPlugins = ['apiversion', 'kind', 'metadata', 'resources', 'bases', 'components', '<<']
+
 /** What kustomize takes for a kustomization, in the order in which it looks. */
 export const kustomizationFiles = ['kustomization.yaml', 'kustomization.yml', 'Kustomization']
 
@@ -40,14 +44,15 @@ export const kustomizationFiles = ['kustomization.yaml', 'kustomization.yml', 'K
 export async function findOutside(root: string, folder: string): Promise<OutsideReference[]> {
   const walk = await startWalk(root)
   if (await leaves(walk, join(root, folder))) return [outside({ file: folder, line: 1, field: 'path' }, folder)]
-  await walkFolder(walk, folder)
+  await walkFolder(walk, folder, 'kustomization')
   return walk.found
 }
 
 /** The same for fields that Flux adds to the kustomization of a folder. */
 export async function findOutsideIn(root: string, folder: string, fields: unknown): Promise<OutsideReference[]> {
   const walk = await startWalk(root)
-  await walkNode(walk, { folder, file: folder, lines: new LineCounter(), document: new Document(fields), checked: new Map() })
+  const written = { is: 'kustomization', folder, base: folder, file: folder } as const
+  await walkNode(walk, { ...written, lines: new LineCounter(), document: new Document(fields), checked: new Map() })
   return walk.found
 }
 
@@ -63,10 +68,18 @@ async function startWalk(root: string): Promise<Walk> {
   return { root, realRoot: await realpath(root), seen: new Set(), found: [] }
 }
 
-/** One YAML document, and the folder that its paths begin at. */
-interface KustomizeDocument {
-  readonly folder: string
+/** A file that kustomize reads. */
+interface KustomizeFile {
+  /** A kustomization of plugins makes the objects that are plugins to another one. */
+  readonly is: 'kustomization' | 'kustomization of plugins' | 'plugin'
   readonly file: string
+  /** The folder that its paths begin at. */
+  readonly folder: string
+  /** The folder that the paths of its plugins begin at. */
+  readonly base: string
+}
+
+interface KustomizeDocument extends KustomizeFile {
   readonly lines: LineCounter
   readonly document: Document
   /** The fields that each node was checked under: aliases make a few lines stand for millions. */
@@ -75,39 +88,43 @@ interface KustomizeDocument {
 
 type Place = Pick<OutsideReference, 'file' | 'line' | 'field'>
 
-async function walkFolder(walk: Walk, folder: string): Promise<void> {
-  if (walk.seen.has(folder)) return
-  walk.seen.add(folder)
+async function walkFolder(walk: Walk, named: string, is: Exclude<KustomizeFile['is'], 'plugin'>, base?: string): Promise<void> {
+  // kustomize follows links first, and then the paths that stand there.
+  const real = await realpath(join(walk.root, named)).catch(() => undefined)
+  const folder = real === undefined ? named : relative(walk.realRoot, real) || '.'
   for (const name of kustomizationFiles) {
-    if (existsSync(join(walk.root, folder, name))) await walkFile(walk, folder, posix.join(folder, name))
+    const file = posix.join(folder, name)
+    if (existsSync(join(walk.root, file))) await walkFile(walk, { is, file, folder, base: base ?? folder })
   }
 }
 
-async function walkFile(walk: Walk, folder: string, file: string): Promise<void> {
-  if (walk.seen.has(file)) return
-  walk.seen.add(file)
+async function walkFile(walk: Walk, one: KustomizeFile): Promise<void> {
+  const { is, file, base } = one
+  const key = `${is} ${base} ${file}`
+  if (walk.seen.has(key)) return
+  walk.seen.add(key)
   if (await leaves(walk, join(walk.root, file))) {
     walk.found.push(outside({ file, line: 1, field: posix.basename(file) }, file))
     return
   }
-  await walkText(walk, folder, file, await readFile(join(walk.root, file), 'utf8'))
+  const text = decodedForGo(await readFile(join(walk.root, file)))
+  if (text === undefined) walk.found.push(unreadable(file, 1, 'it is not UTF-8', 'save it as UTF-8'))
+  else await walkText(walk, one, text)
 }
 
-async function walkText(walk: Walk, folder: string, file: string, text: string): Promise<void> {
+async function walkText(walk: Walk, one: KustomizeFile, text: string): Promise<void> {
+  const { file } = one
   const lines = new LineCounter()
   // Go's parser knows merge keys.
   const parsed = parseAllDocuments(text, { lineCounter: lines, prettyErrors: false, logLevel: 'silent', merge: true })
   for (const document of Array.isArray(parsed) ? parsed : []) {
     const [error] = document.errors
-    if (error === undefined) await walkNode(walk, { folder, file, lines, document, checked: new Map() })
-    else {
-      const message = `it cannot be read, so what it takes from outside the repository is not known: ${error.message}`
-      walk.found.push({ file, line: lines.linePos(error.pos[0]).line, field: '', message, remedy: 'fix the YAML', is: 'unreadable' })
-    }
+    if (error === undefined) await walkNode(walk, { ...one, lines, document, checked: new Map() })
+    else walk.found.push(unreadable(file, lines.linePos(error.pos[0]).line, error.message))
   }
 }
 
-/** Checks every text below a node. Go reads the names of fields in any case. */
+/** Checks every text below a node. */
 async function walkNode(walk: Walk, written: KustomizeDocument, node: unknown = written.document.contents, field = ''): Promise<void> {
   const fields = written.checked.get(node) ?? new Set()
   if (fields.has(field)) return // by another alias, or an alias of what it is in
@@ -116,12 +133,17 @@ async function walkNode(walk: Walk, written: KustomizeDocument, node: unknown = 
   if (isSeq(node)) for (const item of node.items) await walkNode(walk, written, item, field)
   if (isMap(node)) {
     for (const { key, value } of node.items) {
-      const name = isScalar(key) ? String(key.value) : ''
-      if (helm.includes(name.toLowerCase())) walk.found.push(runsHelm(placeOf(written, key, name)))
-      else if (!ofObjects.includes(name.toLowerCase())) await walkNode(walk, written, value, name)
+      const name = textForGo(isAlias(key) ? key.resolve(written.document) : key) ?? ''
+      const known = foldedByGo(name)
+      const isOutermost = field === '' || field === '<<'
+      if (helm.includes(known)) walk.found.push(runsHelm(placeOf(written, key, name)))
+      else if (written.is === 'kustomization of plugins' && isOutermost && !ofPlugins.includes(known))
+        walk.found.push(changesPlugins(placeOf(written, key, name)))
+      else if (!ofObjects.includes(known)) await walkNode(walk, written, value, name)
     }
   }
-  if (isScalar(node) && typeof node.value === 'string') await judge(walk, written, node.value, placeOf(written, node, field))
+  const text = textForGo(node)
+  if (text !== undefined) await judge(walk, written, text, placeOf(written, node, field))
 }
 
 function placeOf({ file, lines }: KustomizeDocument, node: unknown, field: string): Place {
@@ -129,15 +151,16 @@ function placeOf({ file, lines }: KustomizeDocument, node: unknown, field: strin
   return { file, line: offset === undefined ? 1 : lines.linePos(offset).line, field }
 }
 
-async function judge(walk: Walk, { folder }: KustomizeDocument, text: string, place: Place): Promise<void> {
-  const field = place.field.toLowerCase()
+async function judge(walk: Walk, { is, file, folder, base }: KustomizeDocument, text: string, place: Place): Promise<void> {
+  const field = foldedByGo(place.field)
   const isFolder = folders.includes(field)
   if (!isFolder && !files.test(field)) return
   if (plugins.includes(field) || field === 'patchesstrategicmerge') {
-    const [inline] = parseAllDocuments(text, { logLevel: 'silent' })
+    const inText = decodedForGo(Buffer.from(text)) ?? ''
+    const [inline] = parseAllDocuments(inText, { logLevel: 'silent' })
     if (inline !== undefined && isMap(inline.contents)) {
       // A patch is an object of the cluster; a plugin's text is what its file would hold.
-      if (plugins.includes(field)) await walkText(walk, folder, place.file, text)
+      if (plugins.includes(field)) await walkText(walk, { is: 'plugin', file, folder, base: folder }, inText)
       return
     }
   }
@@ -146,8 +169,14 @@ async function judge(walk: Walk, { folder }: KustomizeDocument, text: string, pl
   if (isAbsolute(target) || (await leaves(walk, join(walk.root, folder, target)))) return void walk.found.push(outside(place, target))
   const path = posix.join(folder, target)
   const there = await stat(join(walk.root, path)).catch(() => undefined)
-  if (isFolder && there?.isDirectory() === true) await walkFolder(walk, path)
-  else if (plugins.includes(field) && there?.isFile() === true) await walkFile(walk, folder, path)
+  // What a folder of plugins holds begins at the folder of the kustomization that names it.
+  const isOfPlugins = plugins.includes(field) || is === 'kustomization of plugins'
+  const begins = plugins.includes(field) ? folder : base
+  if (isFolder && there?.isDirectory() === true) {
+    await (isOfPlugins ? walkFolder(walk, path, 'kustomization of plugins', begins) : walkFolder(walk, path, 'kustomization'))
+  } else if (isFolder && isOfPlugins && there?.isFile() === true) {
+    await walkFile(walk, { is: 'plugin', file: path, folder: begins, base: begins })
+  }
 }
 
 /** What kustomize takes for a server's, whatever the tree has under that name (kustomize api/internal/git/repospec.go, extractHost). */
@@ -180,6 +209,16 @@ function outside(place: Place, target: string): OutsideReference {
 function runsHelm(place: Place): OutsideReference {
   const message = `${place.field} has kustomize run helm, which Flux does not allow`
   return { ...place, message, remedy: 'write a HelmRelease instead', is: 'helm' }
+}
+
+function unreadable(file: string, line: number, why: string, remedy = 'fix the YAML'): OutsideReference {
+  const message = `it cannot be read, so what it takes from outside the repository is not known: ${why}`
+  return { file, line, field: '', message, remedy, is: 'unreadable' }
+}
+
+function changesPlugins(place: Place): OutsideReference {
+  const message = `${place.field} changes the plugins that it makes, so what these take from outside the repository is not known`
+  return { ...place, message, remedy: 'write the plugins as they are to be', is: 'unreadable' }
 }
 
 /** The failure of a build that would take something from outside. */

@@ -9,7 +9,7 @@ afterAll(() => rmSync(home, { recursive: true }))
 let count = 0
 
 /** A repository with these files, beside a folder `elsewhere` that is not part of it. */
-function repository(files: Readonly<Record<string, string>>): string {
+function repository(files: Readonly<Record<string, string | Uint8Array>>): string {
   const root = join(home, String(count++), 'repository')
   const all = { '../elsewhere/kustomization.yaml': 'resources: []\n', '../elsewhere/secret.yaml': 'a: b\n', ...files }
   for (const [file, text] of Object.entries(all)) {
@@ -19,7 +19,7 @@ function repository(files: Readonly<Record<string, string>>): string {
   return root
 }
 
-async function found(files: Readonly<Record<string, string>>): Promise<string[]> {
+async function found(files: Readonly<Record<string, string | Uint8Array>>): Promise<string[]> {
   return (await findOutside(repository(files), 'app')).map(({ file, line, message }) => `${file}:${line}: ${message}`)
 }
 
@@ -148,6 +148,77 @@ describe('a kustomization leads out of the repository', () => {
     symlinkSync('../../elsewhere/secret.yaml', join(root, 'app/kustomization.yaml'))
     expect(await findOutside(root, 'app')).toMatchObject([
       { message: 'kustomization.yaml leads out of the repository: app/kustomization.yaml' },
+    ])
+  })
+})
+
+// Each of these was seen to be built by kubectl 1.33, with what stands outside.
+describe('a kustomization that Go reads in another way than a reader of YAML 1.2 does not get out of the repository', () => {
+  const out = '../../elsewhere'
+  const leadsOut = `resources leads out of the repository: ${out}`
+  test.each([
+    ['a comment that a next line ends', `# a\u0085resources: [${out}]`],
+    ['a comment that a line separator ends', `# a\u2028resources: [${out}]`],
+    ['a comment that a carriage return ends', `# a\rresources: [${out}]`],
+    ['lines that are apart by next lines alone', `resources:\u0085- ${out}`],
+    ['base64', `resources: [!!binary ${Buffer.from(out).toString('base64')}]`],
+    ['a name in base64', `!!binary ${Buffer.from('resources').toString('base64')}: [${out}]`],
+    ['a name that is an alias', `namePrefix: &a resources\n*a : [${out}]`],
+  ])('by %s', async (_, text) => {
+    expect(await found({ 'app/kustomization.yaml': `${text}\n` })).toEqual([expect.stringContaining(leadsOut)])
+  })
+
+  test('by letters that Go takes for others', async () => {
+    expect(await found({ 'app/kustomization.yaml': `re\u017fource\u017f: [${out}]\n` })).toEqual([
+      `app/kustomization.yaml:1: re\u017fource\u017f leads out of the repository: ${out}`,
+    ])
+  })
+
+  test('by UTF-16', async () => {
+    expect(await found({ 'app/kustomization.yaml': Buffer.from(`\ufeffresources: [${out}]\n`, 'utf16le') })).toEqual([
+      'app/kustomization.yaml:1: it cannot be read, so what it takes from outside the repository is not known: it is not UTF-8',
+    ])
+  })
+})
+
+test('a path begins at the folder that a link leads to', async () => {
+  const root = repository({
+    'app/kustomization.yaml': 'resources: [b/c/d/link]\n',
+    'app/b/c/elsewhere/kustomization.yaml': 'resources: []\n', // where the path would lead, if it began at the link
+    'app/b/c/d/a.yaml': '',
+    'shallow/kustomization.yaml': 'resources: [../../elsewhere]\n',
+  })
+  symlinkSync('../../../../shallow', join(root, 'app/b/c/d/link'))
+  expect(await findOutside(root, 'app')).toMatchObject([
+    { file: 'shallow/kustomization.yaml', message: 'resources leads out of the repository: ../../elsewhere' },
+  ])
+})
+
+describe('a folder of plugins', () => {
+  const generator = (file: string): string => `kind: ConfigMapGenerator\nfiles: [${file}]\n`
+  test.each(['generators', 'transformers', 'validators'])('of %s leads out of the repository in a file of its own', async (field) => {
+    const files = {
+      'app/kustomization.yaml': `${field}: [gen]\n`,
+      'app/gen/kustomization.yaml': 'resources: [g.yaml, below]\n',
+      'app/gen/g.yaml': generator('../gen/inside.txt, ../../elsewhere/secret.yaml'),
+      'app/gen/below/kustomization.yaml': 'resources: [g.yaml]\n',
+      'app/gen/below/g.yaml': generator('https://example.com/x'),
+    }
+    expect(await found(files)).toEqual([
+      'app/gen/g.yaml:2: files leads out of the repository: ../../elsewhere/secret.yaml',
+      `app/gen/below/g.yaml:2: ${fromServer('files', 'https://example.com/x')}`,
+    ])
+  })
+
+  test('is not known where its kustomization changes what is in its files', async () => {
+    const files = {
+      'app/kustomization.yaml': 'generators: [gen]\n',
+      'app/gen/kustomization.yaml':
+        'resources: [g.yaml]\npatches:\n  - patch: "[{op: replace, path: /files/0, value: ../../elsewhere/secret.yaml}]"\n',
+      'app/gen/g.yaml': generator('a.txt'),
+    }
+    expect(await found(files)).toEqual([
+      'app/gen/kustomization.yaml:2: patches changes the plugins that it makes, so what these take from outside the repository is not known',
     ])
   })
 })
