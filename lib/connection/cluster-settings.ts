@@ -1,7 +1,7 @@
 import { readFile } from 'fs/promises'
 import { join } from 'node:path'
 import * as v from 'valibot'
-import { parse } from 'yaml'
+import { yamlValue } from '../base/yaml.ts'
 import { projectRoot } from '../base/paths.ts'
 import { messageOf, OperatorError } from '../base/errors.ts'
 
@@ -19,7 +19,7 @@ export async function readLocalSettings(cluster: string): Promise<Readonly<Recor
 export function parseSettings(content: string, path: string): Readonly<Record<string, string>> {
   let value: unknown
   try {
-    value = parse(content, { logLevel: 'silent' })
+    value = yamlValue(content)
   } catch (cause) {
     throw new OperatorError(`${path} is not YAML: ${messageOf(cause).split('\n')[0]}`, { kind: 'usage', remedy: `edit ${path}`, cause })
   }

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs'
 import { homedir } from 'node:os'
 import { delimiter, join } from 'node:path'
 import * as v from 'valibot'
-import { parse } from 'yaml'
+import { yamlValue } from '../base/yaml.ts'
 
 /** A named entry of a kubeconfig, and the file that it is in. */
 interface Entry {
@@ -36,7 +36,7 @@ export function readKubeconfigEntries(named = process.env.KUBECONFIG ?? ''): Kub
   const files = listed.length === 0 ? [join(homedir(), '.kube', 'config')] : listed
   const read = files.flatMap((file) => {
     const text = readIfThere(file)
-    const config = text === undefined ? null : v.parse(fileSchema, parse(text, { logLevel: 'silent' }))
+    const config = text === undefined ? null : v.parse(fileSchema, yamlValue(text))
     return config === null ? [] : [{ ...config, file }]
   })
   return {

@@ -1,5 +1,5 @@
 import * as v from 'valibot'
-import { parse } from 'yaml'
+import { yamlValue } from '../base/yaml.ts'
 import { OperatorError } from '../base/errors.ts'
 import type { Cluster } from '../kubernetes/client.ts'
 import { kinds, type KubeObject, nameOf, type Ref, refOf } from '../kubernetes/objects.ts'
@@ -88,7 +88,7 @@ async function textOf(cluster: Pick<Cluster, 'get'>, chart: Composition, referen
 function fieldsIn(text: string, chart: Composition, reference: ValuesReference): Fields {
   let values: unknown
   try {
-    values = parse(text)
+    values = yamlValue(text)
   } catch {
     throw unusable(chart, reference, 'cannot be parsed as YAML') // the parser would quote what may be secret
   }

@@ -1,7 +1,7 @@
 import { lstat, readdir, readFile, realpath } from 'node:fs/promises'
 import { join, posix, sep } from 'node:path'
 import * as v from 'valibot'
-import { parseAllDocuments } from 'yaml'
+import { yamlDocuments } from '../base/yaml.ts'
 import { kustomizationFiles } from './kustomize-references.ts'
 import type { TextFile } from './version-places.ts'
 
@@ -76,7 +76,7 @@ async function readInto(walk: Walk, path: string): Promise<string> {
 
 /** The files and folders that a kustomization names. */
 function targetsIn(content: string): string[] {
-  const [document] = parseAllDocuments(content, { logLevel: 'silent' })
+  const [document] = yamlDocuments(content)
   const read = v.safeParse(kustomizationSchema, document?.errors.length === 0 ? document.toJS() : undefined)
   if (!read.success) return []
   const { patches, configMapGenerator, ...lists } = read.output

@@ -1,8 +1,9 @@
 import { existsSync } from 'node:fs'
 import { readFile, realpath, stat } from 'node:fs/promises'
 import { isAbsolute, join, posix, relative } from 'node:path'
-import { Document, isAlias, isMap, isScalar, isSeq, LineCounter, parseAllDocuments } from 'yaml'
+import { Document, isAlias, isMap, isScalar, isSeq, LineCounter } from 'yaml'
 import { OperatorError } from '../base/errors.ts'
+import { yamlDocuments } from '../base/yaml.ts'
 import { decodedForGo, foldedByGo, textForGo } from './go-yaml.ts'
 
 /** Something that a kustomization takes from outside the repository it is in. */
@@ -115,9 +116,7 @@ async function walkFile(walk: Walk, one: KustomizeFile): Promise<void> {
 async function walkText(walk: Walk, one: KustomizeFile, text: string): Promise<void> {
   const { file } = one
   const lines = new LineCounter()
-  // Go's parser knows merge keys.
-  const parsed = parseAllDocuments(text, { lineCounter: lines, prettyErrors: false, logLevel: 'silent', merge: true })
-  for (const document of Array.isArray(parsed) ? parsed : []) {
+  for (const document of yamlDocuments(text, { lineCounter: lines, merge: true })) {
     const [error] = document.errors
     if (error === undefined) await walkNode(walk, { ...one, lines, document, checked: new Map() })
     else walk.found.push(unreadable(file, lines.linePos(error.pos[0]).line, error.message))
@@ -133,7 +132,7 @@ async function walkNode(walk: Walk, written: KustomizeDocument, node: unknown = 
   if (isSeq(node)) for (const item of node.items) await walkNode(walk, written, item, field)
   if (isMap(node)) {
     for (const { key, value } of node.items) {
-      const name = textForGo(isAlias(key) ? key.resolve(written.document) : key) ?? ''
+      const name = isScalar(key) ? String(key.value) : '' // none but texts are keys
       const known = foldedByGo(name)
       const isOutermost = field === '' || field === '<<'
       if (helm.includes(known)) walk.found.push(runsHelm(placeOf(written, key, name)))
@@ -157,7 +156,7 @@ async function judge(walk: Walk, { is, file, folder, base }: KustomizeDocument, 
   if (!isFolder && !files.test(field)) return
   if (plugins.includes(field) || field === 'patchesstrategicmerge') {
     const inText = decodedForGo(Buffer.from(text)) ?? ''
-    const [inline] = parseAllDocuments(inText, { logLevel: 'silent' })
+    const [inline] = yamlDocuments(inText)
     if (inline !== undefined && isMap(inline.contents)) {
       // A patch is an object of the cluster; a plugin's text is what its file would hold.
       if (plugins.includes(field)) await walkText(walk, { is: 'plugin', file, folder, base: folder }, inText)

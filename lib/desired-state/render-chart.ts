@@ -1,7 +1,8 @@
 import { shellQuote } from '../base/shell-line.ts'
 import { mkdtemp, readFile, writeFile } from 'node:fs/promises'
 import { basename, join } from 'node:path'
-import { parseDocument, stringify } from 'yaml'
+import { stringify } from 'yaml'
+import { yamlDocuments } from '../base/yaml.ts'
 import type { KubeObject } from '../kubernetes/objects.ts'
 import { complaintOf, shell } from '../process/command.ts'
 import { childEnvironment } from '../process/environment.ts'
@@ -108,7 +109,8 @@ export function digestIn({ stdout, stderr }: { stdout: string; stderr: string },
  */
 async function trackDigest(files: string, digest: string): Promise<void> {
   const path = join(files, 'Chart.yaml')
-  const chart = parseDocument(await readFile(path, 'utf8'))
+  const [chart] = yamlDocuments(await readFile(path, 'utf8'))
+  if (chart === undefined || chart.errors.length > 0) return // helm says it better
   chart.set('version', `${String(chart.get('version')).split('+')[0]}+${digest.slice(0, 12)}`)
   await writeFile(path, chart.toString())
 }

@@ -1,5 +1,6 @@
 import { isDeepStrictEqual } from 'node:util'
-import { type Document, isNode, isScalar, parseAllDocuments } from 'yaml'
+import { type Document, isNode, isScalar } from 'yaml'
+import { yamlDocuments } from '../base/yaml.ts'
 import { OperatorError } from '../base/errors.ts'
 import { componentsIn } from '../flux/installer.ts'
 import { usualNamespace } from '../flux/refs.ts'
@@ -61,7 +62,7 @@ function exportArguments(text: string, version: string): string[] {
 }
 
 function parsed(text: string, file: string): Document[] {
-  const documents = [...parseAllDocuments(text, { logLevel: 'silent' })]
+  const documents = yamlDocuments(text)
   const problem = documents.flatMap(({ errors }) => errors)[0]
   if (problem !== undefined) throw blocked(`${file} is not valid YAML: ${problem.message.split('\n')[0]}`, `fix ${file}`)
   return documents

@@ -1,4 +1,5 @@
-import { type Document, isNode, isScalar, isSeq, LineCounter, parseAllDocuments } from 'yaml'
+import { type Document, isNode, isScalar, isSeq, LineCounter } from 'yaml'
+import { yamlDocuments } from '../base/yaml.ts'
 import { componentsFile } from '../flux/bootstrap-files.ts'
 import { isInstanceChart, isOperatorChart } from '../flux/charts.ts'
 import { fluxKinds } from '../flux/kinds.ts'
@@ -82,8 +83,8 @@ function isComponents(file: string): boolean {
 
 function documentsOf({ file, text }: TextFile): ParsedDocument[] {
   const lines = new LineCounter()
-  const documents = parseAllDocuments(text, { lineCounter: lines, prettyErrors: false, logLevel: 'silent' })
-  return [...documents].flatMap((document, index) => (document.errors.length > 0 ? [] : [{ file, text, index, document, lines }]))
+  const documents = yamlDocuments(text, { lineCounter: lines })
+  return documents.flatMap((document, index) => (document.errors.length > 0 ? [] : [{ file, text, index, document, lines }]))
 }
 
 function said({ document }: Pick<ParsedDocument, 'document'>, path: Path): string {

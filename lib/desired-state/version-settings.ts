@@ -1,6 +1,7 @@
 import { isDeepStrictEqual } from 'node:util'
 import * as v from 'valibot'
-import { type Document, isNode, isScalar, parseAllDocuments } from 'yaml'
+import { type Document, isNode, isScalar } from 'yaml'
+import { yamlDocuments } from '../base/yaml.ts'
 import { OperatorError } from '../base/errors.ts'
 
 /** The values of a cluster's settings.yaml that say which versions run. */
@@ -47,7 +48,7 @@ export function versionsIn(text: string, file: string): VersionLines {
 }
 
 function parsed(text: string, file: string): Document[] {
-  const documents = [...parseAllDocuments(text, { logLevel: 'silent' })]
+  const documents = yamlDocuments(text)
   const problem = documents.flatMap(({ errors }) => errors)[0]
   if (problem !== undefined) throw blocked(`${file} is not YAML: ${problem.message}`, file)
   return documents

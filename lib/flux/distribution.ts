@@ -1,6 +1,6 @@
 import { gunzipSync } from 'node:zlib'
 import * as v from 'valibot'
-import { parse, parseAllDocuments } from 'yaml'
+import { yamlDocuments, yamlValue } from '../base/yaml.ts'
 import type { RegistryLogin } from '../tools/registry-login.ts'
 import { parseArtifact, pullLayer } from '../tools/registry.ts'
 import { filesInTar } from '../tools/tar.ts'
@@ -44,12 +44,14 @@ export function distributionIn(files: ReadonlyMap<string, Buffer>): Distribution
     versions: [...versions],
     imagesOf(version) {
       const content = files.get(`flux-images/v${version}/upstream-alpine.yaml`)
-      const parsed = v.safeParse(imagesSchema, content === undefined ? undefined : parse(content.toString()))
+      const parsed = v.safeParse(imagesSchema, content === undefined ? undefined : yamlValue(content.toString()))
       const images = parsed.success ? parsed.output.images : []
       return new Map(images.map(({ name, newTag }) => [name.split('/').at(-1) ?? name, newTag]))
     },
     apisOf(version) {
-      const objects = inFolder(`flux/v${version}`).flatMap((text) => parseAllDocuments(text).map((one): unknown => one.toJS()))
+      const objects = inFolder(`flux/v${version}`).flatMap((text) =>
+        yamlDocuments(text).map((one): unknown => (one.errors.length > 0 ? undefined : one.toJS())),
+      )
       const crds = objects.flatMap((object) => (v.is(crdSchema, object) ? [object] : []))
       return new Map(
         crds.map(({ metadata, spec }) => [metadata.name, spec.versions.filter(({ served }) => served).map(({ name }) => name)]),

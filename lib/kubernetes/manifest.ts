@@ -1,5 +1,5 @@
-import { parseAllDocuments } from 'yaml'
 import { messageOf, OperatorError } from '../base/errors.ts'
+import { yamlDocuments } from '../base/yaml.ts'
 import { type KubeObject, parseObject, type Ref } from './objects.ts'
 
 /** An object to be applied: its manifest, and nothing else. */
@@ -12,9 +12,9 @@ export function manifestOf(ref: Ref, fields: Record<string, unknown> = {}): Kube
  * @throws OperatorError where one is not YAML, or no object: what was read of it so far would pass for all of it
  */
 export function parseObjects(stream: string): KubeObject[] {
-  return parseAllDocuments(stream, { logLevel: 'silent' }).flatMap((document) => {
+  return yamlDocuments(stream).flatMap((document) => {
     const [error] = document.errors
-    if (error !== undefined) throw new OperatorError(`this is not YAML: ${error.message.split('\n')[0]}`, { kind: 'blocked' })
+    if (error !== undefined) throw new OperatorError(`this is not YAML: ${error.message}`, { kind: 'blocked' })
     try {
       const value: unknown = document.toJS()
       return value === null || value === undefined ? [] : [parseObject(value)]

@@ -1,7 +1,7 @@
 import { readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import * as v from 'valibot'
-import { parse } from 'yaml'
+import { yamlValue } from '../base/yaml.ts'
 import type { Cluster } from '../kubernetes/client.ts'
 import { fluxKinds } from '../flux/kinds.ts'
 import type { Ref } from '../kubernetes/objects.ts'
@@ -115,7 +115,7 @@ const settingsSchema = v.object({ data: v.record(v.string(), v.string()) })
 
 /** What a push would change in a cluster's settings: `flux_version 2.9.4 to 2.9.5`. */
 function settingsChanged(mine: string | undefined, theirs: string | undefined, overrides: Readonly<Record<string, string>>): string[] {
-  const [own, other] = [mine, theirs].map((text) => v.safeParse(settingsSchema, text === undefined ? undefined : parse(text)))
+  const [own, other] = [mine, theirs].map((text) => v.safeParse(settingsSchema, text === undefined ? undefined : yamlValue(text)))
   if (own?.success !== true || other?.success !== true) return []
   const [to, from] = [own.output.data, other.output.data]
   const names = [...new Set([...Object.keys(from), ...Object.keys(to)])].filter((name) => !(name in overrides) && from[name] !== to[name])
@@ -123,7 +123,7 @@ function settingsChanged(mine: string | undefined, theirs: string | undefined, o
 }
 
 function isSame(mine: string, theirs: string, overrides: Readonly<Record<string, string>>): boolean {
-  const [own, other] = [mine, theirs].map((text) => v.parse(settingsSchema, parse(text)).data)
+  const [own, other] = [mine, theirs].map((text) => v.parse(settingsSchema, yamlValue(text)).data)
   if (own === undefined || other === undefined) return false
   const names = new Set([...Object.keys(own), ...Object.keys(other)])
   return [...names].every((name) => name in overrides || own[name] === other[name])

@@ -1,6 +1,6 @@
 import { createDecipheriv } from 'node:crypto'
 import * as v from 'valibot'
-import { parseAllDocuments } from 'yaml'
+import { yamlDocuments } from '../base/yaml.ts'
 
 const metadataSchema = v.object({
   age: v.optional(v.nullable(v.array(v.object({ recipient: v.string(), enc: v.string() }))), []),
@@ -15,8 +15,8 @@ export type SopsMetadata = v.InferOutput<typeof metadataSchema>
 /** The metadata of a YAML file that SOPS encrypted; undefined where it did not. */
 export function sopsMetadataOf(text: string): SopsMetadata | undefined {
   if (!/^sops:/m.test(text)) return undefined
-  for (const document of parseAllDocuments(text, { logLevel: 'silent', schema: 'failsafe' })) {
-    const parsed = v.safeParse(documentSchema, document.toJS())
+  for (const document of yamlDocuments(text, { schema: 'failsafe' })) {
+    const parsed = v.safeParse(documentSchema, document.errors.length > 0 ? undefined : document.toJS())
     if (parsed.success) return parsed.output.sops
   }
   return undefined

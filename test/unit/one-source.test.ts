@@ -100,3 +100,8 @@ test('lib/kubernetes/ knows nothing of Flux', () => {
   const known = [...code].filter(([file, text]) => file.startsWith('lib/kubernetes/') && /flux(?!-runbook)/i.test(text))
   expect(known.map(([file]) => file)).toEqual([])
 })
+
+test('YAML is read in one way', () => {
+  const parsers = /\b(parse|parseDocument|parseAllDocuments|Composer)\b[^}\n]*\} from 'yaml'/
+  expect(saying(parsers)).toEqual(['lib/base/yaml.ts'])
+})

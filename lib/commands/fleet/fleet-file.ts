@@ -1,5 +1,6 @@
 import * as v from 'valibot'
-import { type Document, isNode, LineCounter, parseDocument } from 'yaml'
+import { isNode, LineCounter } from 'yaml'
+import { yamlDocuments } from '../../base/yaml.ts'
 import { parseDuration } from '../../base/duration.ts'
 import { nearest } from '../../base/nearest.ts'
 
@@ -77,30 +78,21 @@ const namedSchema = v.looseObject({ name: v.optional(v.string()), wave: v.option
 /** Finds everything that is wrong in FILE, not just the first thing. */
 export function parseFleet(content: string): ParsedFleet {
   const lines = new LineCounter()
-  const document = parseDocument(content, { lineCounter: lines, logLevel: 'silent' })
-  const [broken] = document.errors
+  const [document] = yamlDocuments(content, { lineCounter: lines })
+  const [broken] = document?.errors ?? []
   if (broken !== undefined) {
-    const what = `this is not valid YAML: ${broken.message.split('\n')[0]}`
+    const what = `this is not valid YAML: ${broken.message}`
     return { is: 'invalid', findings: [{ line: lines.linePos(broken.pos[0]).line, what }], clusters: [] }
   }
   /** Of the node at the path, or of the nearest one above it. */
   const lineOf = (path: readonly (string | number)[]): number => {
-    const node: unknown = document.getIn(path, true)
+    const node: unknown = document?.getIn(path, true)
     if (isNode(node) && node.range) return lines.linePos(node.range[0]).line
     return path.length === 0 ? 1 : lineOf(path.slice(0, -1))
   }
-  const top = v.safeParse(fleetSchema, valueOf(document))
+  const top = v.safeParse(fleetSchema, document?.toJS())
   if (!top.success) return { is: 'invalid', findings: top.issues.map((issue) => findingOf(issue, [], lineOf)), clusters: [] }
   return checkEntries(top.output, lineOf)
-}
-
-/** Undefined where aliases multiply into more than any fleet has. */
-function valueOf(document: Document): unknown {
-  try {
-    return document.toJS({ maxAliasCount: 100 })
-  } catch {
-    return undefined
-  }
 }
 
 type LineOf = (path: readonly (string | number)[]) => number

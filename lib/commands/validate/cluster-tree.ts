@@ -3,7 +3,7 @@ import { join, posix } from 'node:path'
 import { apiGroups, isOfGroup } from '../../flux/api-groups.ts'
 import { fluxKinds } from '../../flux/kinds.ts'
 import { findOutsideIn } from '../../desired-state/kustomize-references.ts'
-import { parseAllDocuments } from 'yaml'
+import { yamlDocuments } from '../../base/yaml.ts'
 import { at, listAt, textAt } from './at.ts'
 import { type Build, type Builder, buildFields, locationOf } from './builds.ts'
 import { type Files, kustomizationOf } from './kustomization-closure.ts'
@@ -183,7 +183,7 @@ export function folderOf(path: string): string {
 }
 
 function objectsOf(text: string): unknown[] {
-  return parseAllDocuments(text, { logLevel: 'silent' }).flatMap((document) => {
+  return yamlDocuments(text).flatMap((document) => {
     const value: unknown = document.errors.length === 0 ? document.toJS() : undefined
     return value === null || value === undefined ? [] : [value]
   })

@@ -1,5 +1,5 @@
 import { readFile } from 'node:fs/promises'
-import { parseAllDocuments } from 'yaml'
+import { yamlDocuments } from '../../base/yaml.ts'
 import { messageOf, OperatorError } from '../../base/errors.ts'
 import { kinds } from '../../kubernetes/objects.ts'
 import { at, isFields, textAt } from './at.ts'
@@ -29,7 +29,7 @@ export async function readGivenValues(file: string): Promise<GivenValues> {
   })
   const objects: unknown[] = []
   const variables: Record<string, string> = {}
-  for (const document of parseAllDocuments(text, { logLevel: 'silent', merge: true })) {
+  for (const document of yamlDocuments(text, { merge: true })) {
     const [error] = document.errors
     if (error !== undefined) throw usage(`--values ${file} is not valid YAML: ${error.message.split('\n')[0]}`)
     const value: unknown = document.toJS()

@@ -1,7 +1,8 @@
 import { cp, mkdtemp, realpath, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join, posix } from 'node:path'
-import { type Document, isMap, isScalar, isSeq, parseDocument } from 'yaml'
+import { type Document, isMap, isScalar, isSeq } from 'yaml'
+import { yamlDocuments } from '../../base/yaml.ts'
 import { isFetched } from '../../desired-state/kustomize-references.ts'
 import { isKustomizationFile } from './manifests.ts'
 import type { SourceFile } from './source.ts'
@@ -49,7 +50,8 @@ function leavePatchesOut(document: Document): void {
 }
 
 function rewrite({ file, text }: SourceFile): { file: string; text: string; leftOut: string[] }[] {
-  const document = parseDocument(text, { logLevel: 'silent', merge: true })
+  const [document] = yamlDocuments(text, { merge: true })
+  if (document === undefined) return []
   const leftOut: string[] = []
   for (const field of fields) {
     const list = isMap(document.contents) ? document.get(field) : undefined

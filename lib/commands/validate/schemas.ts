@@ -1,6 +1,6 @@
 import { readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { parse } from 'yaml'
+import { yamlValue } from '../../base/yaml.ts'
 import { compareVersions, parseVersion } from '../../base/version.ts'
 import { at, isFields, listAt, textAt } from './at.ts'
 import type { ClusterTree, ManifestObject } from './cluster-tree.ts'
@@ -49,7 +49,7 @@ export function readCrds(release: OperatorRelease): Crds {
     texts.set(flux, all)
     const named = (text: string): string => `${/^ {2}group: (\S+)$/m.exec(text)?.[1]} ${/^ {4}kind: (\S+)$/m.exec(text)?.[1]}`
     const crd = (await all).find((text) => named(text) === groupKind)
-    return crd === undefined ? undefined : checkOf(parse(withoutDescriptions(crd)), flux)
+    return crd === undefined ? undefined : checkOf(yamlValue(withoutDescriptions(crd)), flux)
   }
   return {
     release,

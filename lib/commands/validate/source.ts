@@ -1,6 +1,7 @@
 import { readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { type Document, isMap, isScalar, isSeq, LineCounter, parseAllDocuments } from 'yaml'
+import { type Document, isMap, isScalar, isSeq, LineCounter } from 'yaml'
+import { yamlDocuments } from '../../base/yaml.ts'
 import { at } from './at.ts'
 import type { Diagnostic } from './diagnostic.ts'
 
@@ -39,8 +40,7 @@ export async function filesBelow(root: string, folder: string, ending: RegExp): 
 export async function readSource(root: string, file: string): Promise<{ source: SourceFile; findings: Diagnostic[] }> {
   const text = await readFile(join(root, file), 'utf8')
   const lines = new LineCounter()
-  const parsed = parseAllDocuments(text, { lineCounter: lines, prettyErrors: false, logLevel: 'silent', merge: true })
-  const documents = Array.isArray(parsed) ? parsed : []
+  const documents = yamlDocuments(text, { lineCounter: lines, merge: true })
   const findings = documents.flatMap(({ errors, warnings }) =>
     [...errors, ...warnings].map((error) => ({
       file,

@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs'
 import { readdir, readFile } from 'node:fs/promises'
 import { join, posix } from 'node:path'
-import { parse } from 'yaml'
+import { yamlValue } from '../../../base/yaml.ts'
 import { shellQuote } from '../../../base/shell-line.ts'
 import type { Tree } from '../../../desired-state/tree.ts'
 import { componentsFile, syncFile } from '../../../flux/bootstrap-files.ts'
@@ -139,7 +139,7 @@ async function readManifests({ sync, namespace }: Tree, checkout: string): Promi
   const folder = posix.join(posix.normalize(sync.path), namespace)
   if (!existsSync(join(checkout, folder, componentsFile))) return undefined
   const text = await readFile(join(checkout, folder, 'kustomization.yaml'), 'utf8').catch(() => '')
-  const read: unknown = parse(text)
+  const read: unknown = yamlValue(text)
   const lists = typeof read === 'object' && read !== null ? Object.entries(read).filter(([key]) => key.startsWith('patches')) : []
   const patches = lists.reduce((count, [, list]: [string, unknown]) => count + (Array.isArray(list) ? list.length : 0), 0)
   return { folder, patches, isAll: (await readdir(join(checkout, folder))).every((name) => written.includes(name)) }

@@ -1,7 +1,7 @@
 import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import * as v from 'valibot'
-import { parse } from 'yaml'
+import { yamlValue } from '../../../base/yaml.ts'
 import { messageOf } from '../../../base/errors.ts'
 import { inParallel } from '../../../base/parallel.ts'
 import { putFile } from '../../../base/write-atomic.ts'
@@ -36,7 +36,7 @@ export function kubeconfigWith(content: string, context: string): string {
 
 function yamlOf(content: string): unknown {
   try {
-    return parse(content, { logLevel: 'silent', maxAliasCount: 100 })
+    return yamlValue(content)
   } catch {
     return undefined
   }

@@ -1,7 +1,8 @@
 import { readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import * as v from 'valibot'
-import { LineCounter, parseAllDocuments } from 'yaml'
+import { LineCounter } from 'yaml'
+import { yamlDocuments } from '../../../base/yaml.ts'
 import type { TextFile } from '../../../desired-state/version-places.ts'
 import type { FluxCrd } from '../../../flux/crds.ts'
 import { shellQuote } from '../../../base/shell-line.ts'
@@ -40,7 +41,7 @@ export async function readYaml(root: string, folder: string): Promise<TextFile[]
 
 function oldApisInFile(file: string, text: string, crds: readonly FluxCrd[], removedVersions: ReadonlySet<string>): OldApisInGit {
   const lineCounter = new LineCounter()
-  const documents = [...parseAllDocuments(text, { lineCounter, logLevel: 'silent' })]
+  const documents = yamlDocuments(text, { lineCounter })
   if (documents.some(({ errors }) => errors.length > 0)) return { found: [], unread: [file] }
   const found = documents.flatMap((document): OldInGit[] => {
     const object = v.safeParse(objectSchema, document.toJS())
