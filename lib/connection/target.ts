@@ -49,6 +49,11 @@ export interface Target {
   readonly runs: string
 }
 
+/** What people check before they consent: which cluster it is, and that it is not the lab's. */
+export function describeCluster({ context, isLab }: Pick<Target, 'context' | 'isLab'>, server: string): string {
+  return `${context} (${server}, ${isLab ? '' : 'not '}the local test lab)`
+}
+
 export interface TargetFlags {
   readonly context?: string
   readonly cluster?: string

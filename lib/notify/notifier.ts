@@ -20,7 +20,7 @@ export interface Announcer {
   /** Which alerts a silence is for, as people write it; undefined where no Alertmanager is named. */
   readonly silenced: string | undefined
   /** Posts a message (messages.ts has their forms) to the webhook. Works after the run was cancelled too. */
-  readonly say: (text: string) => Promise<void>
+  readonly say: (text: string) => Promise<Delivery>
   /**
    * Silences the alerts until `end`, and renews that while this process lives: it expires by itself within minutes when the run dies. Its
    * id is noted in `memory`, so that a resumed run takes up the same one. Begin the run before: memory is kept from then on.
@@ -28,7 +28,12 @@ export interface Announcer {
   readonly silence: (memory: RunState, comment: string) => Promise<Silence>
 }
 
+/** Whether a message was sent, or a silence begun; `nobody` where the settings name no receiver. */
+export type Delivery = 'done' | 'failed' | 'nobody'
+
 export interface Silence {
+  /** Whether it keeps alerts still at first. */
+  readonly begun: Delivery
   readonly end: () => Promise<void>
 }
 
@@ -46,10 +51,17 @@ export function openAnnouncer(settings: Settings, cluster: string, redactor: Red
   const silenced = (settings.ALERTMANAGER_MATCHERS ?? 'namespace="flux-system"').replaceAll('"CLUSTER"', `"${cluster}"`)
   const matchers = alertmanager === undefined ? [] : parseMatchers(silenced)
   const warnOf = (what: string) => (error: unknown) => console.warning(`${what}: ${messageOf(error)}`)
+  const delivered = (doing: Promise<void>, failed: string): Promise<Delivery> =>
+    doing.then(
+      () => 'done',
+      (error: unknown) => {
+        warnOf(failed)(error)
+        return 'failed'
+      },
+    )
 
-  const post = async (text: string): Promise<void> => {
-    if (webhook === undefined) return
-    const { status, body } = await askWeb(webhook, {
+  const post = async (url: URL, text: string): Promise<void> => {
+    const { status, body } = await askWeb(url, {
       method: 'POST',
       headers: { 'content-type': 'application/json' },
       body: webhookBody(text),
@@ -65,19 +77,21 @@ export function openAnnouncer(settings: Settings, cluster: string, redactor: Red
     ],
     silenced: alertmanager === undefined ? undefined : silenced,
     async say(text) {
+      if (webhook === undefined) return 'nobody'
       const cleaned = redactor.clean(text)
-      await post(cleaned).catch(warnOf(`the webhook of SLACK_WEBHOOK_URL did not get "${cleaned.split('\n')[0] ?? ''}"`))
+      return delivered(post(webhook, cleaned), `the webhook of SLACK_WEBHOOK_URL did not get "${cleaned.split('\n')[0] ?? ''}"`)
     },
     async silence(memory, comment) {
-      if (alertmanager === undefined) return { end: () => Promise.resolve() }
+      if (alertmanager === undefined) return { begun: 'nobody', end: () => Promise.resolve() }
       const { host } = alertmanager.url
       const createdBy = `flux-runbook, ${userInfo().username}@${hostname()}`
       const prolong = (): Promise<void> =>
         prolongSilence(alertmanager, memory, { matchers, createdBy, comment: redactor.clean(comment), lasts })
-      await prolong().catch(warnOf(`alerts are not silenced at ${host}`))
+      const begun = await delivered(prolong(), `alerts are not silenced at ${host}`)
       const renewing = setInterval(() => void prolong().catch(warnOf(`the silence at ${host} was not renewed`)), lasts / 3)
       renewing.unref()
       return {
+        begun,
         async end() {
           clearInterval(renewing)
           const warn = warnOf(`the silence at ${host} was not ended, and expires within ${lasts / 60_000} minutes`)

@@ -30,6 +30,16 @@ export function workOf(attempts: readonly Pick<Attempt, 'steps'>[]): number {
   return attempts.flatMap(({ steps }) => steps).reduce((sum, { durationMs }) => sum + durationMs, 0)
 }
 
+/** What distinguishes a step from the others of its run: a remedy may have a step of each kind for several objects. */
+export function stepKey({ id, title }: Pick<StepRecord, 'id' | 'title'>): string {
+  return `${id} ${title}`
+}
+
+/** Whether a step has destroyed something, or has begun to. */
+export function hasDestroyed({ risk, state }: Pick<StepRecord, 'risk' | 'state'>): boolean {
+  return risk === 'destroy' && (state === 'done' || state === 'failed')
+}
+
 /**
  * What happened to each step over all attempts. What an earlier attempt has done stays done, as it was recorded then; what it took several
  * attempts to do took all their time.
@@ -37,7 +47,7 @@ export function workOf(attempts: readonly Pick<Attempt, 'steps'>[]): number {
 export function stepsOf(attempts: readonly Pick<Attempt, 'steps'>[]): StepRecord[] {
   const merged = new Map<string, StepRecord>()
   for (const record of attempts.flatMap(({ steps }) => steps)) {
-    const key = `${record.id} ${record.title}`
+    const key = stepKey(record)
     const before = merged.get(key)
     if (before?.state === 'done' && record.state === 'already') continue
     const isAnother = before !== undefined && before.state !== 'already'

@@ -43,8 +43,10 @@ export async function carryOutStep(
   // Where nothing was changed yet, what came to be came by itself.
   const cameFromSteps = !wasDone && records.some(({ state }) => state === 'done')
   if (seen.is === 'done') {
-    run.console.success(`${step.title}: ${seen.detail}`)
-    records.push(record(step, cameFromSteps ? 'done' : 'already', started, seen.detail))
+    const line = `${step.title}: ${seen.detail}`
+    if (seen.isSkipped === true) run.console.faint(`– ${line}`)
+    else run.console.success(line)
+    records.push(record(step, doneState(seen, cameFromSteps), started, seen.detail))
     return
   }
   let hasActed = false
@@ -65,8 +67,13 @@ export async function carryOutStep(
       status = await waitUntilSettled(step, run, waiting, hasActed, turn.begin)
     }
     const detail = detailOf(status)
-    waiting.success(`${step.title}: ${detail}`)
-    records.push(record(step, hasActed || cameFromSteps ? 'done' : 'already', started, detail))
+    const state = doneState(status, hasActed || cameFromSteps)
+    const line = `${step.title}: ${detail}`
+    if (state === 'skipped') {
+      waiting.stop()
+      run.console.faint(`– ${line}`)
+    } else waiting.success(line)
+    records.push(record(step, state, started, detail))
   } catch (thrown) {
     // What was thrown is reported anyway: where it begins with the title, that is not said twice.
     if (run.signal.aborted || messageOf(thrown).startsWith(step.title)) waiting.stop()
@@ -112,6 +119,12 @@ async function waitUntilSettled(
   throw new OperatorError(`${step.title}: gave up waiting: ${detailOf(last)}`, {
     remedy: `the cluster may still reach that state; ${again}`,
   })
+}
+
+/** What is recorded of a step that is done. */
+export function doneState(status: StepStatus, isOfThisRun: boolean): 'done' | 'already' | 'skipped' {
+  if (status.is === 'done' && status.isSkipped === true) return 'skipped'
+  return isOfThisRun ? 'done' : 'already'
 }
 
 /** That a wait took longer than it may, while nothing has failed: no reason to roll back. */

@@ -1,7 +1,8 @@
-import { carryOutStep, freely, record, UnfinishedError } from './execute-step.ts'
+import { carryOutStep, doneState, freely, record, UnfinishedError } from './execute-step.ts'
 import { type Consent, isUnforeseen, verifyConsent, verifyConsentTo } from './consent.ts'
 import { messageOf, OperatorError } from '../base/errors.ts'
-import { makePlan, type PlanEntry, saidOf, showPlan } from './plan.ts'
+import { dependsOnOthers, makePlan, type PlanEntry, saidOf, showPlan, wholeRun } from './plan.ts'
+import { stepsOf } from './attempts.ts'
 import { choose } from '../terminal/prompt.ts'
 import type { StepContext } from './step.ts'
 import type { SequenceResult } from './run-result.ts'
@@ -47,14 +48,15 @@ export interface Hooks {
   readonly keepSteps?: (records: readonly StepRecord[]) => void
   /** How long the procedure took the last time, in milliseconds. */
   readonly lastTook?: number | undefined
-  /** That the run had changed something before it was interrupted. */
-  readonly hasBegun?: boolean
+  /** What happened to its steps before it was interrupted; undefined for a run that begins now. */
+  readonly earlier?: readonly StepRecord[] | undefined
 }
 
 /**
  * The result of what was thrown; whatever was under way when the person cancelled is a cancellation.
  * @param hasBegun that the run may have changed something, in this call or in an earlier one that it resumes
  * @param again makes the command that resumes it
+ * @param steps what happened to the steps in this call; `earlier` what did in those that it resumes
  */
 export function failedWith(
   thrown: unknown,
@@ -62,30 +64,36 @@ export function failedWith(
   hasBegun: boolean,
   again: StepContext['again'],
   steps: StepRecord[] = [],
+  earlier: readonly StepRecord[] = [],
 ): SequenceResult {
   const isCancelled = signal.aborted || (thrown instanceof OperatorError && thrown.kind === 'cancelled')
   if (isCancelled) {
     // What was cut off by the cancellation has nothing to advise.
     const own = thrown instanceof OperatorError && thrown.kind === 'cancelled' ? thrown.remedy : undefined
     const remedy = own ?? (hasBegun ? `to continue from here: ${again('--resume')}` : undefined)
-    const failure = new OperatorError(describeStop(steps, hasBegun), { kind: 'cancelled', ...(remedy === undefined ? {} : { remedy }) })
+    const failure = new OperatorError(describeStop(steps, earlier, hasBegun), {
+      kind: 'cancelled',
+      ...(remedy === undefined ? {} : { remedy }),
+    })
     return { outcome: 'cancelled', steps, failure }
   }
   const failure = thrown instanceof OperatorError ? thrown : new OperatorError(messageOf(thrown), { cause: thrown })
   return { outcome: failure.kind, steps, failure }
 }
 
-/** `stopped; done so far: …; in the middle of: …`. */
-function describeStop(steps: readonly StepRecord[], hasBegun: boolean): string {
+/** `stopped; done so far: …; in the middle of: …`, over all attempts of the run. */
+function describeStop(steps: readonly StepRecord[], earlier: readonly StepRecord[], hasBegun: boolean): string {
   if (!hasBegun) return 'stopped; nothing was changed'
+  const all = stepsOf([{ steps: [...earlier] }, { steps: [...steps] }])
   const titles = (wanted: StepRecord['state']): string =>
-    steps
+    all
       .filter(({ state }) => state === wanted)
       .map(({ title }) => title)
       .join('; ')
+  const isChanged = steps.some(({ state }) => state === 'done' || state === 'failed')
   const parts = { 'done so far': titles('done'), 'in the middle of': titles('failed') }
   const reported = Object.entries(parts).flatMap(([what, which]) => (which === '' ? [] : [`${what}: ${which}`]))
-  return ['stopped', ...(reported.length === 0 ? ['nothing more was changed'] : reported)].join('; ')
+  return ['stopped', ...(isChanged ? [] : ['nothing more was changed']), ...reported].join('; ')
 }
 
 /**
@@ -96,12 +104,15 @@ function describeStop(steps: readonly StepRecord[], hasBegun: boolean): string {
 export async function runSteps(procedure: StepSequence, run: StepContext, consent: Consent, hooks: Hooks): Promise<SequenceResult> {
   const { steps, rollback, alsoDestroys } = procedure
   const records: StepRecord[] = []
-  let begun = hooks.hasBegun === true
+  const { earlier, lastTook } = hooks
+  let begun = earlier !== undefined
   try {
     const plan = await makePlan(steps, run)
-    showPlan(plan, run, hooks.lastTook, consent === 'dry-run' ? run.console.answer : run.console)
+    const whole = wholeRun(plan, earlier ?? [])
+    showPlan(plan, run, { earlier: earlier ?? [], lastTook }, consent === 'dry-run' ? run.console.answer : run.console)
     if (plan.every(({ status }) => status?.is === 'done')) {
-      for (const { step, status } of plan) records.push(record(step, 'already', Date.now(), status === undefined ? '' : detailOf(status)))
+      for (const { step, status } of plan)
+        if (status !== undefined) records.push(record(step, doneState(status, false), Date.now(), detailOf(status)))
       // What was done before it was interrupted is the run's all the same.
       return { outcome: begun && consent !== 'dry-run' ? 'done' : 'unchanged', steps: records }
     }
@@ -114,14 +125,14 @@ export async function runSteps(procedure: StepSequence, run: StepContext, consen
       begun = true
       return 'now'
     }
-    for (const [at, step] of steps.entries()) {
+    for (const [at, entry] of plan.entries()) {
       run.signal.throwIfAborted()
-      const foreseen = plan[at]?.status
+      const { step, status: foreseen } = entry
       const ready = async (todo: TodoStatus): Promise<StepStatus> => {
         for (let seen = todo; ;) {
           await verifyConsentTo(step, seen, foreseen, consent, run)
           const isAsked = step.isRecord !== true && (asks || (consent.changes === 'ask' && isUnforeseen(saidOf(plan, at))))
-          if (isAsked) asks = (await askFor(step, seen, run, `${at + 1}/${steps.length}`)) === 'one'
+          if (isAsked) asks = (await askFor(step, seen, run, `${whole.indexOf(entry) + 1}/${whole.length}`)) === 'one'
           const locked = await begin()
           if (!isAsked && locked === 'before') return seen
           // The world may have moved while the person thought, or while another's lock was waited out: what is new is asked for as well.
@@ -136,10 +147,10 @@ export async function runSteps(procedure: StepSequence, run: StepContext, consen
       await carryOutStep(step, now, foreseen?.is === 'done', run, records, { begin: async () => void (await begin()), ready })
       hooks.keepSteps?.(records)
     }
-    const hasDone = hooks.hasBegun === true || records.some(({ state }) => state === 'done')
+    const hasDone = earlier !== undefined || records.some(({ state }) => state === 'done')
     return { outcome: hasDone ? 'done' : 'unchanged', steps: records }
   } catch (thrown) {
-    const result = failedWith(thrown, run.signal, begun, run.again, records)
+    const result = failedWith(thrown, run.signal, begun, run.again, records, earlier)
     const why = result.outcome === 'cancelled' ? 'cancelled' : 'failed'
     if (!begun || rollback?.shouldRollBack(why) !== true) return withState(result, procedure.ifStopped?.(records, begun))
     if (why === 'failed' && thrown instanceof UnfinishedError) return withState(result, { state: 'Nothing is rolled back' })
@@ -163,8 +174,8 @@ function withState(result: SequenceResult, now: ReturnType<NonNullable<StepSeque
 /** What only waits happens by itself, as Flux reconciles itself every minute. */
 function planned(plan: readonly PlanEntry[]): SequenceResult {
   const steps = plan.map(({ step, status }) => {
-    const detail = status === undefined ? '(known after apply)' : detailOf(status)
-    return record(step, status?.is === 'done' ? 'already' : 'planned', Date.now(), detail)
+    const detail = status === undefined ? dependsOnOthers : detailOf(status)
+    return record(step, status?.is === 'done' ? doneState(status, false) : 'planned', Date.now(), detail)
   })
   return { outcome: plan.every(({ status }) => status?.is === 'done' || status?.is === 'waiting') ? 'unchanged' : 'planned', steps }
 }

@@ -6,6 +6,7 @@ import type { Console } from '../terminal/console.ts'
 import { messageOf, OperatorError } from '../base/errors.ts'
 import type { Flags, Values } from '../terminal/flags.ts'
 import { chooseRun, verifySameCluster } from './resume.ts'
+import { stepsOf } from './attempts.ts'
 import { acquireLock, holderOf, type Lock, verifyUnlocked } from './lock.ts'
 import type { RunState } from './run-state.ts'
 import type { CommandSyntax } from './command-line.ts'
@@ -19,7 +20,7 @@ import type { StepContext } from './step.ts'
 import { lastDuration, recordCluster } from './run-store.ts'
 import type { Session } from '../connection/session.ts'
 import type { Settings } from '../connection/settings.ts'
-import type { Target } from '../connection/target.ts'
+import { describeCluster, type Target } from '../connection/target.ts'
 
 /** What a procedure needs to know of the outside world before its steps are made. */
 export interface PrepareContext<F extends Flags> {
@@ -116,7 +117,7 @@ async function perform<F extends Flags, P extends PreparedChange>(
       cleanup: cleanupSession,
       lastTook: lastDuration(target.runs, target.context, operation.name),
       keepSteps: record.keepSteps,
-      hasBegun: earlier !== undefined,
+      earlier: earlier === undefined ? undefined : stepsOf(earlier.attempts),
     })
     await summarize(result, console, async () =>
       (await operation.summarize(cleanupSession(), target, prepared)).map((line) => addressed(line, target)),
@@ -136,7 +137,7 @@ function stepContextOf<F extends Flags>(script: string, stage: CommandContext<F>
     id: record.runId(),
     script,
     context: target.context,
-    place: `${target.context} (${target.isLab ? 'the lab' : 'a real cluster'}, ${session.access.server})`,
+    place: describeCluster(target, session.access.server),
     where: target.where,
     again,
     addressed: (command) => addressed(command, target),

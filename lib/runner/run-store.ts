@@ -6,7 +6,7 @@ import * as v from 'valibot'
 import { messageOf, OperatorError } from '../base/errors.ts'
 import { putFile } from '../base/write-atomic.ts'
 import { startOf } from '../process/process-start.ts'
-import { attemptSchema, workOf } from './attempts.ts'
+import { attemptSchema, hasDestroyed, workOf } from './attempts.ts'
 import { shellQuote } from '../base/shell-line.ts'
 
 /** What can't be looked up in the cluster: which run this is, on which cluster it began, and whether it ended. */
@@ -129,7 +129,7 @@ function readIfWhole(path: string): RunFile | undefined {
 
 /** Whether a run has destroyed something, or has begun to. */
 export function hasPassedReturn({ attempts }: Pick<RunFile, 'attempts'>): boolean {
-  return attempts.some(({ steps }) => steps.some(({ risk, state }) => risk === 'destroy' && (state === 'done' || state === 'failed')))
+  return attempts.some(({ steps }) => steps.some(hasDestroyed))
 }
 
 const captureSchema = v.object({ capture: v.object({ file: v.string() }) })

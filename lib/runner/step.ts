@@ -5,7 +5,12 @@ import type { RunState } from './run-state.ts'
 
 /** What a step finds, without changing anything. */
 export type StepStatus =
-  | { readonly is: 'done'; readonly detail: string }
+  | {
+      readonly is: 'done'
+      readonly detail: string
+      /** That it is left out, as the detail says: nothing was done, and nothing verified. */
+      readonly isSkipped?: true
+    }
   /** Something is to be done: what will change, and what a person would type for it. */
   | {
       readonly is: 'todo'
@@ -96,7 +101,7 @@ export interface StepContext {
   /** `bootstrap`, `teardown`, … */
   readonly script: string
   readonly context: string
-  /** The context, whether it is the lab or real, and the server's URL: what people check before they consent. */
+  /** The context, the server's URL, and whether it is the lab's: what people check before they consent. */
   readonly place: string
   /** The flags that name this cluster, for commands that people are asked to type: `--context infra`. */
   readonly where: string

@@ -3,7 +3,7 @@ import { socketEndpoint } from '../../lib/kubernetes/transport.ts'
 import type { Console } from '../../lib/terminal/console.ts'
 import type { Consent } from '../../lib/runner/consent.ts'
 import { runSteps, type StepSequence } from '../../lib/runner/execute.ts'
-import type { StepContext, StepStatus, Step } from '../../lib/runner/step.ts'
+import type { StepContext, StepRecord, StepStatus, Step } from '../../lib/runner/step.ts'
 import { asTyped } from '../run-names.ts'
 
 /** A stage without a cluster, unless one is given: the steps of most of these tests check a variable. */
@@ -18,7 +18,7 @@ export function stage(
     world = {},
     ...hooks
   }: {
-    hasBegun?: boolean
+    earlier?: readonly StepRecord[]
     timeout?: number
     verifyLocked?: () => Promise<void>
     world?: Partial<Pick<StepContext, 'cluster' | 'memory'>>

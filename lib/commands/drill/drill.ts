@@ -12,6 +12,7 @@ import { chooseScenarios, type DrillEnvironment } from './faults/scenarios.ts'
 import { parseDuration, showDuration } from '../../base/duration.ts'
 import { messageOf, OperatorError } from '../../base/errors.ts'
 import { putFile } from '../../base/write-atomic.ts'
+import { describeCluster } from '../../connection/target.ts'
 import type { CommandContext } from '../../runner/run-command.ts'
 import { failedWith } from '../../runner/execute.ts'
 import { verifySameCluster } from '../../runner/resume.ts'
@@ -48,7 +49,7 @@ async function drillScenarios(stage: DrillStage, wanted: string): Promise<RunRes
     own.objective === undefined ? objectiveMs : (parseDuration(own.objective) ?? 0)
   const plan = shared['dry-run'] === true ? console.answer : console
   plan.line()
-  plan.line(`Drill on ${target.context} (${target.isLab ? 'the lab' : 'a real cluster'}, ${stage.session.access.server})`)
+  plan.line(`Drill on ${describeCluster(target, stage.session.access.server)}`)
   for (const [at, scenario] of chosen.entries()) {
     plan.line(`${`${at + 1}.`.padStart(4)} ✖ ${scenario.title}: ${scenario.injects}; objective ${showDuration(objectiveOf(scenario))}`)
   }
@@ -165,7 +166,7 @@ function keepPage({ record, target, session, redactor, console }: DrillStage, ou
 /** A lab is there to be broken; a real cluster's name has to be typed before each fault, unless --destroy names it. */
 function verifyAskable({ target, shared, session, again }: DrillStage): void {
   if (target.isLab || shared.destroy === target.context || canAsk()) return
-  throw new OperatorError(`nothing was changed: a drill breaks ${target.context} (${session.access.server}), a real cluster, on purpose`, {
+  throw new OperatorError(`nothing was changed: a drill breaks ${describeCluster(target, session.access.server)} on purpose`, {
     kind: 'usage',
     remedy: again(`--destroy=${target.context}`),
   })
@@ -173,7 +174,7 @@ function verifyAskable({ target, shared, session, again }: DrillStage): void {
 
 async function consentTo({ title, injects }: Scenario, { target, shared, session, console, again }: DrillStage): Promise<void> {
   if (target.isLab || shared.destroy === target.context) return
-  console.warning(`${title}: this ${injects}, on ${target.context} (a real cluster, ${session.access.server})`)
+  console.warning(`${title}: this ${injects}, on ${describeCluster(target, session.access.server)}`)
   if ((await askText(`To consent, type the context's name, ${target.context}:`)) === target.context) return
   throw new OperatorError(`that is not ${target.context}; this scenario was not started`, {
     kind: 'usage',

@@ -5,7 +5,7 @@ import type { CommandContext } from '../../runner/run-command.ts'
 import type { RunResult } from '../../runner/run-result.ts'
 import { probesNamed } from '../../health/all-probes.ts'
 import type { LockHolder } from '../../runner/lock.ts'
-import type { Target } from '../../connection/target.ts'
+import { describeCluster, type Target } from '../../connection/target.ts'
 import { isHealthy, type ProbeResult, runProbes } from '../../health/probe.ts'
 import { probesField, showProbes, suspendedField } from '../../health/print.ts'
 import { comparableSettings } from '../../flux/comparable-settings.ts'
@@ -23,7 +23,7 @@ export async function checkHealth(stage: CommandContext<typeof healthCheckFlags>
   const { target, session, console, own, atWork } = stage
   const probes = probesNamed(own.only)
   const snapshot = snapshotOf(stage)
-  console.answer.line(`Health of ${target.context} (${target.isLab ? 'the lab' : 'a real cluster'}, ${session.access.server})`)
+  console.answer.line(`Health of ${describeCluster(target, session.access.server)}`)
   const probed = await runProbes(probes, snapshot)
   const isVerbose = stage.shared.verbose === true
   showProbes(console.answer, atWork === undefined ? probed : withoutRemedies(probed), snapshot.now, isVerbose)

@@ -55,7 +55,7 @@ export async function prepareRebuild(surroundings: RebuildSurroundings): Promise
   const announcer = openAnnouncer(settings, cluster, redactor, console)
   const began = Date.now()
   const subject = { script: 'rebuild', context: target.context }
-  const say = (milestone: string): Promise<void> => announcer.say(reached(subject, milestone, Date.now() - began))
+  const say = async (milestone: string): Promise<void> => void (await announcer.say(reached(subject, milestone, Date.now() - began)))
   let silence: Silence | undefined
   const snapshot = () => snapshotOf({ session, target, settings })
   const restoring = captured.restoring

@@ -22,7 +22,7 @@ export const readme: Page = {
     { line: /lab\.ts wipe/, says: /is an empty cluster now/ },
     { line: /lab\.ts down/, says: /✔ the lab is down/ },
     { line: /lab\.ts up --flux 2\.9\.4,2\.7\.0/, says: /✔ the lab is up: infra \(/ },
-    { line: /bootstrap\.ts --context infra --dry-run/, isAnew: true, says: /Plan for infra \(a real cluster/ },
+    { line: /bootstrap\.ts --context infra --dry-run/, isAnew: true, says: /Plan for infra \(\S+, not the local test lab\)/ },
     { line: /bootstrap\.ts --context infra$/, says: /Flux v2\.9\.5 manages itself on infra\./ },
     { line: /bootstrap\.ts --context infra --yes --json/, says: /"outcome": "unchanged"/ },
     { line: /^npm pack/, says: /flux-runbook-0\.1\.0\.tgz/ },

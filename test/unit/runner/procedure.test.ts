@@ -40,10 +40,10 @@ describe('a procedure', () => {
     expect((await result).failure).toMatchObject({ kind: 'usage', remedy: expect.stringContaining('--yes') })
     expect(steps[0]?.acted()).toBe(0)
   })
-  test('never says "done" of what comes after a change: (known after apply)', async () => {
+  test('never says "done" of what comes after a change: (depends on the steps above)', async () => {
     const { result, lines } = stage([step('one'), step('two', { is: 'waiting', on: 'one' })], 'dry-run')
     await result
-    expect(lines).toContain('  2. ◎ Do two: (known after apply)')
+    expect(lines).toContain('  2. ✚ Do two: (depends on the steps above)')
   })
   test('shows no verification, and nothing that an earlier step undoes, as done', async () => {
     const steps: Step[] = [
@@ -59,9 +59,9 @@ describe('a procedure', () => {
       'resume planned',
       'verify planned',
     ])
-    expect(lines).toContain('  3. ◎ Do resume: (known after apply)')
-    expect(lines).toContain('  4. ◎ Do verify: (known after apply)')
-    expect(lines).toContain('      ✔ already done   ✚ changes something   ◎ waits, or not known yet')
+    expect(lines).toContain('  3. ✚ Do resume: (depends on the steps above)')
+    expect(lines).toContain('  4. ◎ Do verify: (depends on the steps above)')
+    expect(lines).toContain('      ✔ already done   ✚ changes something   ◎ waits, verifies or records')
     // Where the earlier step has nothing to do, nothing is undone.
     const undisturbed = stage([step('suspend', done), ...steps.slice(1)], 'dry-run')
     expect((await undisturbed.result).steps.map(({ state }) => state)).toEqual(['already', 'already', 'already', 'already'])
@@ -149,13 +149,13 @@ describe('a procedure', () => {
   })
 
   test('cancelled before it changes anything says so; one that resumes an earlier run does not', async () => {
-    const failureOf = async (more: { hasBegun?: boolean }): Promise<unknown> => {
+    const failureOf = async (more: { earlier?: [] }): Promise<unknown> => {
       const cancel = new AbortController()
       const checking = { ...step('one'), check: () => Promise.resolve(todo).finally(() => cancel.abort()) }
       return (await stage([checking], given, cancel, {}, more).result).failure
     }
     expect(await failureOf({})).toMatchObject({ message: 'stopped; nothing was changed', remedy: undefined })
-    expect(await failureOf({ hasBegun: true })).toMatchObject({
+    expect(await failureOf({ earlier: [] })).toMatchObject({
       message: 'stopped; nothing more was changed',
       remedy: 'to continue from here: npx zx scripts/bootstrap.ts --context infra --resume',
     })
@@ -163,10 +163,10 @@ describe('a procedure', () => {
 })
 
 test('a resumed run that finds nothing left to do is done: what it did before counts', async () => {
-  expect(await stage([step('one', done)], given, undefined, {}, { hasBegun: true }).result).toMatchObject({ outcome: 'done' })
+  expect(await stage([step('one', done)], given, undefined, {}, { earlier: [] }).result).toMatchObject({ outcome: 'done' })
   const waited: StepStatus[] = [{ is: 'waiting', on: 'a reconciliation' }, done]
   const waiting: Step = { ...step('one'), check: () => Promise.resolve(waited.shift() ?? done) }
-  expect(await stage([waiting], given, undefined, {}, { hasBegun: true }).result).toMatchObject({ outcome: 'done' })
+  expect(await stage([waiting], given, undefined, {}, { earlier: [] }).result).toMatchObject({ outcome: 'done' })
 })
 
 describe('a step that only had to wait when its turn came', () => {
@@ -285,8 +285,8 @@ describe('a procedure that destroys', () => {
     expect((await result).steps.map(({ id, state, detail }) => `${id} ${state} ${detail}`)).toEqual([
       'one already exists',
       'two planned create it',
-      'three planned (known after apply)',
-      'four planned (known after apply)',
+      'three planned (depends on the steps above)',
+      'four planned (depends on the steps above)',
     ])
     expect(lines).toEqual([
       '',
@@ -294,9 +294,9 @@ describe('a procedure that destroys', () => {
       '  1. ✔ Do one: exists',
       '      ── point of no return: what is done from here on cannot be undone ──',
       '  2. ✖ Do two: create it',
-      '  3. ◎ Do three: (known after apply)',
-      '  4. ✖ Do four: (known after apply)',
-      '      ✔ already done   ✖ destroys something   ◎ waits, or not known yet',
+      '  3. ✚ Do three: (depends on the steps above)',
+      '  4. ✖ Do four: (depends on the steps above)',
+      '      ✔ already done   ✚ changes something   ✖ destroys something',
       '',
     ])
   })

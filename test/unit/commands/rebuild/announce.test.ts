@@ -1,14 +1,17 @@
 import { createServer, type IncomingMessage, type Server } from 'node:http'
 import { text } from 'node:stream/consumers'
-import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
+import { afterEach, beforeEach, describe, expect, onTestFinished, test, vi } from 'vitest'
 import { listenOn } from '../../../../lab/ports.ts'
 import { openAnnouncer } from '../../../../lib/notify/notifier.ts'
 import { parseMatchers } from '../../../../lib/notify/matchers.ts'
 import { ended, reached, started, webhookBody } from '../../../../lib/notify/messages.ts'
+import { announceStart } from '../../../../lib/commands/rebuild/steps/announce.ts'
+import type { StepStatus } from '../../../../lib/runner/step.ts'
 import type { RunState } from '../../../../lib/runner/run-state.ts'
 import { createRedactor } from '../../../../lib/base/redactor.ts'
 import type { Settings } from '../../../../lib/connection/settings.ts'
 import { recordingConsole } from '../../../recording-console.ts'
+import { given, stage } from '../../run-stage.ts'
 
 const rebuild = { script: 'rebuild', context: 'infra' }
 
@@ -208,5 +211,32 @@ describe('an announcer', () => {
     ],
   ])('refuses settings that cannot be meant: %o', (settings, message) => {
     expect(() => opened(settings)).toThrow(message)
+  })
+})
+
+describe('the step that notifies people', () => {
+  /** What the step finds once it was carried out, and what its run says meanwhile. */
+  async function announced(settings: Settings): Promise<{ status: StepStatus; lines: readonly string[] }> {
+    const { announcer, lines } = opened(settings)
+    const announce = announceStart(announcer, (held) => onTestFinished(held.end))
+    const { run, result } = stage([announce], given, undefined, {}, { world: { memory: memoryOf({}) } })
+    await result
+    return { status: await announce.check(run), lines }
+  }
+
+  test('says what was sent, and to whom nothing could be', async () => {
+    const both = { SLACK_WEBHOOK_URL: `${origin}/services/T0/B0/canary`, ALERTMANAGER_URL: origin }
+    const sent = await announced(both)
+    expect(sent).toEqual({ status: { is: 'done', detail: 'posted to the webhook; alerts are silenced' }, lines: [] })
+    expect(seen.at(-1)?.body).toContain('are silenced until it ends or dies')
+    status = 500
+    const failed = await announced(both)
+    const detail = 'the webhook did not get it; alerts are not silenced'
+    expect(failed.status).toEqual({ is: 'done', isSkipped: true, detail })
+    expect(failed.lines).toHaveLength(2)
+    expect(seen.at(-1)?.body).not.toContain('silenced')
+  })
+  test('is skipped where the settings name nobody', async () => {
+    expect((await announced({})).status).toMatchObject({ is: 'done', isSkipped: true, detail: expect.stringContaining('nobody to notify') })
   })
 })
