@@ -1,5 +1,7 @@
 import { groupedBy } from '../base/first-cause.ts'
 import { kindArgument } from '../kubernetes/objects.ts'
+import { controllerOf } from '../flux/components.ts'
+import { operatorName } from '../flux/labels.ts'
 import type { FluxObject } from '../flux/object.ts'
 import type { Judgement } from './assess.ts'
 import type { Suspension } from '../flux/suspension.ts'
@@ -13,7 +15,7 @@ import { releaseNames } from '../flux/refs.ts'
 
 /**
  * What a probe saw of the objects that Flux reconciles, as far as they are `mine`: those that fail, the one with the most others waiting
- * first; each followed by one line for all that only wait; then those suspended.
+ * first; each followed by one line for all that only wait; then those whose controller does not run, and those suspended.
  * @param what how all of them are called: `Kustomizations`
  * @param more troubles that the objects themselves do not report, by the object's name
  */
@@ -23,7 +25,12 @@ export async function foundReconciled(
   mine: (object: FluxObject) => boolean,
   more: ReadonlyMap<string, Judgement> = new Map(),
 ): Promise<ProbeFindings> {
-  const [{ all }, read, namespace] = await Promise.all([snapshot.objects(), snapshot.judged(), snapshot.namespace()])
+  const [{ all }, read, namespace, stopped] = await Promise.all([
+    snapshot.objects(),
+    snapshot.judged(),
+    snapshot.namespace(),
+    snapshot.stopped(),
+  ])
   const judged = new Map([...read, ...more])
   const own = all.filter(mine)
   const names = new Set(own.map(({ name }) => name))
@@ -55,7 +62,9 @@ export async function foundReconciled(
   const detached = own.flatMap((object) =>
     object.detachment === undefined ? [] : [detachedOf(object, object.detachment, snapshot.kubectl)],
   )
-  return foundAmong(describe(what, own, judged), fails, [
+  const stale = staleAmong(own, judged, stopped)
+  return foundAmong(describe(what, own, judged, stale), fails, [
+    ...staleTroubles(stale),
     ...elsewhere.flatMap(foldedBelow),
     ...dueAmong(own, judged),
     ...suspended,
@@ -80,8 +89,41 @@ function causeOf(
   }
 }
 
-function describe(what: string, own: readonly FluxObject[], judged: ReadonlyMap<string, Judgement>): string {
-  const count = (is: Judgement['is']): number => own.filter(({ name }) => judged.get(name)?.is === is).length
+/** Those that say nothing of now, by the controller that wrote their status last and does not run: Ready is what it was then. */
+function staleAmong(
+  own: readonly FluxObject[],
+  judged: ReadonlyMap<string, Judgement>,
+  stopped: ReadonlySet<string>,
+): ReadonlyMap<string, readonly string[]> {
+  const stale = new Map<string, string[]>()
+  for (const { ref, name, reportsReady } of own) {
+    const controller = controllerOf(ref) ?? (isOfGroup(ref, apiGroups.operator) ? operatorName : '')
+    const is = judged.get(name)?.is
+    if (!reportsReady || !stopped.has(controller) || (is !== 'healthy' && is !== 'busy')) continue
+    const others = stale.get(controller)
+    if (others === undefined) stale.set(controller, [name])
+    else others.push(name)
+  }
+  return stale
+}
+
+function staleTroubles(stale: ReadonlyMap<string, readonly string[]>): Trouble[] {
+  return [...stale].map(([controller, names]) => ({ object: listed(names), reason: staleReason(controller) }))
+}
+
+/** Why the state of an object is not its state now. */
+export function staleReason(controller: string): string {
+  return `${controller} does not run: this is the state that it last reported`
+}
+
+function describe(
+  what: string,
+  own: readonly FluxObject[],
+  judged: ReadonlyMap<string, Judgement>,
+  stale: ReadonlyMap<string, readonly string[]>,
+): string {
+  const staleNames = new Set([...stale.values()].flat())
+  const count = (is: Judgement['is']): number => own.filter(({ name }) => judged.get(name)?.is === is && !staleNames.has(name)).length
   const parts: [Judgement['is'], string][] = [
     ['fails', 'not Ready'],
     ['waits', 'waiting for others'],
@@ -89,7 +131,10 @@ function describe(what: string, own: readonly FluxObject[], judged: ReadonlyMap<
     ['suspended', 'suspended'],
     ['busy', 'on their way'],
   ]
-  const reported = parts.flatMap(([is, words]) => (count(is) === 0 ? [] : [`${count(is)} ${words}`]))
+  const reported = [
+    ...parts.flatMap(([is, words]) => (count(is) === 0 ? [] : [`${count(is)} ${words}`])),
+    ...(staleNames.size === 0 ? [] : [`${staleNames.size} in the state last reported`]),
+  ]
   if (own.length === 0) return `no ${what}`
   return reported.length === 0 ? `${own.length} ${what} Ready` : `of ${own.length} ${what}: ${reported.join(', ')}`
 }

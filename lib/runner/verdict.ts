@@ -1,5 +1,6 @@
 import { showDuration } from '../base/duration.ts'
 import { exitCodes } from '../base/errors.ts'
+import { timeOf } from './attempts.ts'
 import type { Document } from './report.ts'
 
 const verdicts: Readonly<Record<string, string>> = {
@@ -9,11 +10,11 @@ const verdicts: Readonly<Record<string, string>> = {
 }
 
 /**
- * The last line of a successful run.
+ * The last line of a successful run, with the time that its attempts took.
  * @param own what the command itself says it has come to
  */
-export function verdictOf({ script, context, outcome, startedAt, finishedAt }: Document, own: string | undefined): string {
-  const took = showDuration(Date.parse(finishedAt) - Date.parse(startedAt))
+export function verdictOf({ script, context, outcome, startedAt, finishedAt, attempts }: Document, own: string | undefined): string {
+  const took = showDuration(timeOf(attempts ?? [{ startedAt, finishedAt }]))
   return `${script} on ${context}: ${own ?? verdicts[outcome] ?? outcome} (${took})`
 }
 

@@ -173,15 +173,37 @@ test('api: an API that does not answer', async () => {
   await remove(service)
 })
 
-test('operator: scaled to nothing', async () => {
-  await cluster.patch({ ...kinds.deployment, namespace, name: 'flux-operator' }, { spec: { replicas: 0 } })
+test('operator, controllers: scaled to nothing, and what they last reported is not passed off as the state now', async () => {
+  const scale = (name: string, replicas: number): Promise<unknown> =>
+    cluster.patch({ ...kinds.deployment, namespace, name }, { spec: { replicas } })
+  const isStale = async (only: string): Promise<boolean> => (await turned({ only })).length === 1
+  await scale('flux-operator', 0)
+  await until(() => isStale('instance'), kinds.pod)
   const found = await turned()
-  await cluster.patch({ ...kinds.deployment, namespace, name: 'flux-operator' }, { spec: { replicas: 1 } })
-  expect(found).toMatchObject([
+  await scale('helm-controller', 0)
+  await until(() => isStale('helmreleases'), kinds.pod)
+  const more = await turned()
+  await scale('helm-controller', 1)
+  await scale('flux-operator', 1)
+  const reason = (controller: string): string => `${controller} does not run: this is the state that it last reported`
+  const operator = [
     {
       id: 'operator',
       state: 'fail',
       objects: [{ object: 'Deployment flux-system/flux-operator', next: expect.stringContaining('scale') }],
+    },
+    { id: 'instance', state: 'warn', objects: [{ object: 'FluxInstance flux-system/flux', reason: reason('flux-operator') }] },
+  ]
+  expect(found).toMatchObject(operator)
+  const releases = 'HelmRelease flux-system/flux-instance, HelmRelease flux-system/flux-operator'
+  expect(more).toMatchObject([
+    ...operator,
+    { id: 'controllers', state: 'fail' },
+    {
+      id: 'helmreleases',
+      state: 'warn',
+      detail: 'of 2 HelmReleases: 2 in the state last reported',
+      objects: [{ object: releases, reason: reason('helm-controller') }],
     },
   ])
 })

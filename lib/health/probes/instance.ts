@@ -6,9 +6,10 @@ import { type Condition, conditionsOf } from '../../kubernetes/readiness.ts'
 import { describeSuspension, isSuspended, suspensionIn } from '../../flux/suspension.ts'
 import { doesNotApply, foundAmong, type Probe, suspendedTrouble, type Trouble } from '../probe.ts'
 import { problems } from '../problems.ts'
+import { staleReason } from '../reconciled.ts'
 import type { Snapshot } from '../snapshot.ts'
 import { isReconcileDisabled, reconcileAnnotation, reconcileEvery, timeoutAnnotation } from '../../flux/annotations.ts'
-import { appliedBy, isOperator, operatorSelector } from '../../flux/labels.ts'
+import { appliedBy, isOperator, operatorName, operatorSelector } from '../../flux/labels.ts'
 import { installerTitles } from '../../flux/installer.ts'
 import { instanceIn, releaseNames } from '../../flux/refs.ts'
 import { appliedRevision, versionOfRevision } from '../../flux/revision.ts'
@@ -85,7 +86,9 @@ export const instance: Probe = {
     const others: Trouble[] = isOther === undefined ? [] : [{ object, reason: isOther, next, problem: problems.oldVersion }]
     const reason = isKeptAway ? keptAway(asks, wanted, release) : undefined
     const kept: Trouble[] = reason === undefined ? [] : [{ object, reason, next }]
-    return foundAmong(`Flux ${running}`, others, [...kept, ...(await ignoredBeside(flux, snapshot))])
+    const isStale = (await snapshot.stopped()).has(operatorName)
+    const stale: Trouble[] = isStale ? [{ object, reason: staleReason(operatorName) }] : []
+    return foundAmong(`Flux ${running}`, others, [...kept, ...stale, ...(await ignoredBeside(flux, snapshot))])
   },
 }
 
