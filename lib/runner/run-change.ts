@@ -6,7 +6,6 @@ import type { Console } from '../terminal/console.ts'
 import { messageOf, OperatorError } from '../base/errors.ts'
 import type { Flags, Values } from '../terminal/flags.ts'
 import { chooseRun, verifySameCluster } from './resume.ts'
-import { stepsOf } from './attempts.ts'
 import { acquireLock, holderOf, type Lock, verifyUnlocked } from './lock.ts'
 import type { RunState } from './run-state.ts'
 import type { CommandSyntax } from './command-line.ts'
@@ -117,7 +116,7 @@ async function perform<F extends Flags, P extends PreparedChange>(
       cleanup: cleanupSession,
       lastTook: lastDuration(target.runs, target.context, operation.name),
       keepSteps: record.keepSteps,
-      earlier: earlier === undefined ? undefined : stepsOf(earlier.attempts),
+      earlier: record.earlierSteps(),
     })
     await summarize(result, console, async () =>
       (await operation.summarize(cleanupSession(), target, prepared)).map((line) => addressed(line, target)),

@@ -96,7 +96,8 @@ export async function runCommand<F extends Flags>(script: Script<F>, args: reado
       const stage = { redactor, record, console, signal, isOneOfSeveral, again }
       ending = await onCluster(script, shared, only(script.flags, given), stage, reached)
     } catch (thrown) {
-      ending = failedWith(thrown, signal, record.isContinued(), again)
+      const earlier = record.earlierSteps()
+      ending = failedWith(thrown, signal, earlier !== undefined, again, [], earlier)
     }
     if (ending.settings !== undefined) compared.push({ context: context ?? '', settings: ending.settings })
     documents.push(

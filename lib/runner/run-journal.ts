@@ -8,7 +8,7 @@ import { startOf } from '../process/process-start.ts'
 import { describe, type Document, showJson } from './report.ts'
 import { contextFolder, type EarlierRun, remember } from './run-store.ts'
 import type { RunResult } from './run-result.ts'
-import type { Attempt } from './attempts.ts'
+import { type Attempt, stepsOf } from './attempts.ts'
 import type { StepRecord } from './step.ts'
 
 /** A run's name, which sorts by time. */
@@ -38,7 +38,8 @@ export interface RunJournal {
   readonly know: (facts: Partial<Facts>) => void
   /** Continues with an earlier run, under its name, in its folder and with its notes. */
   readonly continueAs: (earlier: EarlierRun) => void
-  readonly isContinued: () => boolean
+  /** What happened to the steps in the attempts before; undefined for a run that begins now. */
+  readonly earlierSteps: () => readonly StepRecord[] | undefined
   /** Keeps memory, log and reports below `home` from now on; before, as in a dry run, nothing is written. */
   readonly keepIn: (home: string) => void
   /** Keeps what happened to the steps so far: a run that is killed tells it when it is resumed. */
@@ -71,7 +72,6 @@ export function openJournal(script: string, clean: (text: string) => string, now
   let path: string | undefined
   let early = ''
   let notes: Readonly<Record<string, unknown>> = {}
-  let isContinued = false
   const lost: string[] = []
   let isLogging = true
   const attempt = (write: () => void): void => {
@@ -92,10 +92,10 @@ export function openJournal(script: string, clean: (text: string) => string, now
       isLogging = false
     }
   }
-  let earlier: readonly Attempt[] = []
+  let earlier: readonly Attempt[] | undefined
   let steps: readonly StepRecord[] = []
   const attempts = (outcome?: string): Attempt[] => [
-    ...earlier,
+    ...(earlier ?? []),
     {
       startedAt: now.toISOString(),
       finishedAt: new Date().toISOString(),
@@ -121,9 +121,8 @@ export function openJournal(script: string, clean: (text: string) => string, now
       notes = run.notes
       earlier = run.attempts
       facts = { ...(run.commit === undefined ? {} : { commit: run.commit }), ...facts, flags: run.flags }
-      isContinued = true
     },
-    isContinued: () => isContinued,
+    earlierSteps: () => (earlier === undefined ? undefined : stepsOf(earlier)),
     keepIn(home) {
       path = join(contextFolder(home, facts.context), runId)
       keep()
