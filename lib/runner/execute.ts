@@ -52,26 +52,32 @@ export interface Hooks {
   readonly earlier?: readonly StepRecord[] | undefined
 }
 
+/** What a run has come to when something is thrown. */
+interface SoFar {
+  /** That it may have changed something, in this call or in an earlier one that it resumes; by itself, where it resumes one. */
+  readonly hasBegun?: boolean
+  /** What happened to the steps in this call. */
+  readonly steps?: StepRecord[]
+  /** What happened to them in the calls that it resumes; undefined where it resumes none. */
+  readonly earlier?: readonly StepRecord[] | undefined
+}
+
 /**
  * The result of what was thrown; whatever was under way when the person cancelled is a cancellation.
- * @param hasBegun that the run may have changed something, in this call or in an earlier one that it resumes
  * @param again makes the command that resumes it
- * @param steps what happened to the steps in this call; `earlier` what did in those that it resumes
  */
 export function failedWith(
   thrown: unknown,
   signal: AbortSignal,
-  hasBegun: boolean,
   again: StepContext['again'],
-  steps: StepRecord[] = [],
-  earlier: readonly StepRecord[] = [],
+  { steps = [], earlier, hasBegun = earlier !== undefined }: SoFar,
 ): SequenceResult {
   const isCancelled = signal.aborted || (thrown instanceof OperatorError && thrown.kind === 'cancelled')
   if (isCancelled) {
     // What was cut off by the cancellation has nothing to advise.
     const own = thrown instanceof OperatorError && thrown.kind === 'cancelled' ? thrown.remedy : undefined
     const remedy = own ?? (hasBegun ? `to continue from here: ${again('--resume')}` : undefined)
-    const failure = new OperatorError(describeStop(steps, earlier, hasBegun), {
+    const failure = new OperatorError(describeStop(steps, earlier ?? [], hasBegun), {
       kind: 'cancelled',
       ...(remedy === undefined ? {} : { remedy }),
     })
@@ -150,7 +156,7 @@ export async function runSteps(procedure: StepSequence, run: StepContext, consen
     const hasDone = earlier !== undefined || records.some(({ state }) => state === 'done')
     return { outcome: hasDone ? 'done' : 'unchanged', steps: records }
   } catch (thrown) {
-    const result = failedWith(thrown, run.signal, begun, run.again, records, earlier)
+    const result = failedWith(thrown, run.signal, run.again, { hasBegun: begun, steps: records, earlier })
     const why = result.outcome === 'cancelled' ? 'cancelled' : 'failed'
     if (!begun || rollback?.shouldRollBack(why) !== true) return withState(result, procedure.ifStopped?.(records, begun))
     if (why === 'failed' && thrown instanceof UnfinishedError) return withState(result, { state: 'Nothing is rolled back' })

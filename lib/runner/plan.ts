@@ -88,6 +88,7 @@ export function showPlan(
     rows.some((row) => row.sign === sign) ? [`${sign} ${meaning}`] : [],
   )
   output.faint(`      ${legend.join('   ')}`)
+  if (rows.some(({ isOpen }) => isOpen)) output.faint('      Steps without details depend on those before them.')
   output.line()
 }
 
@@ -123,18 +124,20 @@ export function saidOf(plan: readonly PlanEntry[], at: number): StepStatus | und
   return isLater && (status?.is === 'waiting' || status?.is === 'blocked') ? undefined : status
 }
 
-/** What is said of a step, in the plan and in its record, that cannot be checked before others have been carried out. */
-export const dependsOnOthers = '(depends on the steps above)'
+/** What the record says of a step that cannot be checked before others have been carried out. */
+export const dependsOnOthers = 'depends on the steps before it'
 
 interface Row {
   readonly sign: keyof typeof meanings
   readonly text: string
+  /** Its details depend on the steps before it. */
+  readonly isOpen?: true
 }
 
 const signs = { safe: '◎', change: '✚', destroy: '✖' } as const
 
 function rowOf(step: Step, status: StepStatus | undefined): Row {
-  if (status === undefined) return { sign: signs[step.risk], text: `${step.title}: ${dependsOnOthers}` }
+  if (status === undefined) return { sign: signs[step.risk], text: step.title, isOpen: true }
   return { sign: signOf(step, status), text: `${step.title}: ${detailOf(status)}` }
 }
 

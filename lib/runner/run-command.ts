@@ -96,8 +96,7 @@ export async function runCommand<F extends Flags>(script: Script<F>, args: reado
       const stage = { redactor, record, console, signal, isOneOfSeveral, again }
       ending = await onCluster(script, shared, only(script.flags, given), stage, reached)
     } catch (thrown) {
-      const earlier = record.earlierSteps()
-      ending = failedWith(thrown, signal, earlier !== undefined, again, [], earlier)
+      ending = failedWith(thrown, signal, again, { earlier: record.earlierSteps() })
     }
     if (ending.settings !== undefined) compared.push({ context: context ?? '', settings: ending.settings })
     documents.push(

@@ -104,7 +104,7 @@ function recoverIt({ target }: { readonly target: Pick<DrillStage['target'], 'wh
 
 /** What was cancelled, or failed, outside a rehearsal's own account; `current` was injected by then, and was not seen repaired. */
 function brokenOff(thrown: unknown, current: Scenario | undefined, stage: DrillStage): RunResult {
-  const { outcome, failure } = failedWith(thrown, stage.signal, current !== undefined, stage.again)
+  const { outcome, failure } = failedWith(thrown, stage.signal, stage.again, { hasBegun: current !== undefined })
   const what = outcome === 'cancelled' ? 'stopped' : messageOf(thrown)
   if (current !== undefined) {
     const state = `${stage.target.context} is as ${current.name} left it`

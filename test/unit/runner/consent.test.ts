@@ -51,12 +51,12 @@ describe('a person who consents', () => {
     expect(prompt).toHaveBeenCalledTimes(2)
   })
 
-  test('to all that remain is not asked again of what the plan said depends on the steps above', async () => {
+  test('to all that remain is not asked again of what the plan said depends on the steps before it', async () => {
     answers('Run this and all remaining steps')
     const later = seen('two', [{ is: 'waiting', on: 'one' }, todoOf('ask for it now'), todoOf('ask for it now')])
     const { result, lines } = stage([step('one'), later], ask)
     expect((await result).outcome).toBe('done')
-    expect(lines).toContain('  2. ✚ Do two: (depends on the steps above)')
+    expect(lines).toContain('  2. ✚ Do two')
     expect(later.acted()).toEqual(['ask for it now'])
     expect(prompt).toHaveBeenCalledTimes(1)
   })

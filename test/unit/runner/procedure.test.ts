@@ -40,10 +40,10 @@ describe('a procedure', () => {
     expect((await result).failure).toMatchObject({ kind: 'usage', remedy: expect.stringContaining('--yes') })
     expect(steps[0]?.acted()).toBe(0)
   })
-  test('never says "done" of what comes after a change: (depends on the steps above)', async () => {
+  test('never says "done" of what comes after a change', async () => {
     const { result, lines } = stage([step('one'), step('two', { is: 'waiting', on: 'one' })], 'dry-run')
     await result
-    expect(lines).toContain('  2. ✚ Do two: (depends on the steps above)')
+    expect(lines).toContain('  2. ✚ Do two')
   })
   test('shows no verification, and nothing that an earlier step undoes, as done', async () => {
     const steps: Step[] = [
@@ -59,8 +59,8 @@ describe('a procedure', () => {
       'resume planned',
       'verify planned',
     ])
-    expect(lines).toContain('  3. ✚ Do resume: (depends on the steps above)')
-    expect(lines).toContain('  4. ◎ Do verify: (depends on the steps above)')
+    expect(lines).toContain('  3. ✚ Do resume')
+    expect(lines).toContain('  4. ◎ Do verify')
     expect(lines).toContain('      ✔ already done   ✚ changes something   ◎ waits, verifies or records')
     // Where the earlier step has nothing to do, nothing is undone.
     const undisturbed = stage([step('suspend', done), ...steps.slice(1)], 'dry-run')
@@ -285,8 +285,8 @@ describe('a procedure that destroys', () => {
     expect((await result).steps.map(({ id, state, detail }) => `${id} ${state} ${detail}`)).toEqual([
       'one already exists',
       'two planned create it',
-      'three planned (depends on the steps above)',
-      'four planned (depends on the steps above)',
+      'three planned depends on the steps before it',
+      'four planned depends on the steps before it',
     ])
     expect(lines).toEqual([
       '',
@@ -294,9 +294,10 @@ describe('a procedure that destroys', () => {
       '  1. ✔ Do one: exists',
       '      ── point of no return: what is done from here on cannot be undone ──',
       '  2. ✖ Do two: create it',
-      '  3. ✚ Do three: (depends on the steps above)',
-      '  4. ✖ Do four: (depends on the steps above)',
+      '  3. ✚ Do three',
+      '  4. ✖ Do four',
       '      ✔ already done   ✚ changes something   ✖ destroys something',
+      '      Steps without details depend on those before them.',
       '',
     ])
   })

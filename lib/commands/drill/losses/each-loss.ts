@@ -69,7 +69,7 @@ export async function drillEachLoss(stage: LossStage): Promise<RunResult> {
     }
     return { ...endingOf(outcomes), report: reportLosses(outcomes) }
   } catch (thrown) {
-    const { outcome, failure } = failedWith(thrown, stage.signal, true, again)
+    const { outcome, failure } = failedWith(thrown, stage.signal, again, { hasBegun: true })
     return { outcome, ...(failure === undefined ? {} : { failure }), report: reportLosses(outcomes) }
   } finally {
     keepPage(stage, outcomes)
