@@ -106,11 +106,11 @@ function returnOf(steps: readonly RunStep[], earlier: readonly StepRecord[]): { 
 
 /** What the sign before a step of the plan means. */
 const meanings = {
-  '✔': 'already done',
+  '✔': 'done',
   '–': 'not needed',
-  '✚': 'changes something',
-  '✖': 'destroys something',
-  '◎': 'waits, verifies or records',
+  '✚': 'changes',
+  '✖': 'destroys',
+  '◎': 'waits, checks, records',
   '✗': 'blocks the run',
 } as const
 

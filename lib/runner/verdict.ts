@@ -15,7 +15,8 @@ const verdicts: Readonly<Record<string, string>> = {
  */
 export function verdictOf({ script, context, outcome, startedAt, finishedAt, attempts }: Document, own: string | undefined): string {
   const took = showDuration(timeOf(attempts ?? [{ startedAt, finishedAt }]))
-  return `${script} on ${context}: ${own ?? verdicts[outcome] ?? outcome} (${took})`
+  const several = attempts === undefined ? '' : ` in ${attempts.length} attempts`
+  return `${script} on ${context}: ${own ?? verdicts[outcome] ?? outcome} (${took}${several})`
 }
 
 /** The last line over several clusters: how each ended, and which were not started. */

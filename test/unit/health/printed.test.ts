@@ -122,7 +122,7 @@ test('one line says how a run ended, and one more how several clusters did, thos
   expect(verdictOf(document, undefined)).toBe('health-check on infra: done (12 s)')
   const attempt = (startedAt: string, finishedAt: string) => ({ startedAt, finishedAt, steps: [] })
   const attempts = [attempt('2026-01-01T00:00:00Z', '2026-01-01T00:00:02Z'), attempt('2026-01-01T08:00:00Z', '2026-01-01T08:00:03Z')]
-  expect(verdictOf({ ...document, attempts }, undefined)).toBe('health-check on infra: done (5.0 s)')
+  expect(verdictOf({ ...document, attempts }, undefined)).toBe('health-check on infra: done (5.0 s in 2 attempts)')
   expect(verdictOf({ ...document, outcome: 'unchanged' }, 'nothing to do: all is there')).toBe(
     'health-check on infra: nothing to do: all is there (12 s)',
   )

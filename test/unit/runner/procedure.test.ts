@@ -61,7 +61,7 @@ describe('a procedure', () => {
     ])
     expect(lines).toContain('  3. ✚ Do resume')
     expect(lines).toContain('  4. ◎ Do verify')
-    expect(lines).toContain('      ✔ already done   ✚ changes something   ◎ waits, verifies or records')
+    expect(lines).toContain('      ✔ done   ✚ changes   ◎ waits, checks, records')
     // Where the earlier step has nothing to do, nothing is undone.
     const undisturbed = stage([step('suspend', done), ...steps.slice(1)], 'dry-run')
     expect((await undisturbed.result).steps.map(({ state }) => state)).toEqual(['already', 'already', 'already', 'already'])
@@ -296,7 +296,7 @@ describe('a procedure that destroys', () => {
       '  2. ✖ Do two: create it',
       '  3. ✚ Do three',
       '  4. ✖ Do four',
-      '      ✔ already done   ✚ changes something   ✖ destroys something',
+      '      ✔ done   ✚ changes   ✖ destroys',
       '      Steps without details depend on those before them.',
       '',
     ])

@@ -77,7 +77,7 @@ test('what is left out is not said to be done: in the plan, at its turn and in i
   const { result, lines } = stage([skipped, step('two')], given)
   expect((await result).steps.map(({ id, state }) => `${id} ${state}`)).toEqual(['announce skipped', 'two done'])
   expect(lines).toContain('  1. – Do announce: nobody to notify')
-  expect(lines).toContain('      – not needed   ✚ changes something')
+  expect(lines).toContain('      – not needed   ✚ changes')
   expect(lines).toContain('– Do announce: nobody to notify')
   const planned = await stage([skipped, step('two', done)], given).result
   expect(planned).toMatchObject({ outcome: 'unchanged', steps: [{ state: 'skipped' }, { state: 'already' }] })
