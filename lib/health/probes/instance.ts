@@ -84,10 +84,8 @@ export const instance: Probe = {
     const isKeptAway = wanted !== asks && release !== undefined && isSuspended(release)
     const isOther = otherVersion({ wanted: isKeptAway ? asks : wanted, asks, running })
     const others: Trouble[] = isOther === undefined ? [] : [{ object, reason: isOther, next, problem: problems.oldVersion }]
-    const reason = isKeptAway ? keptAway(asks, wanted, release) : undefined
-    const kept: Trouble[] = reason === undefined ? [] : [{ object, reason, next }]
-    const isStale = (await snapshot.stopped()).has(operatorName)
-    const stale: Trouble[] = isStale ? [{ object, reason: staleReason(operatorName) }] : []
+    const kept: Trouble[] = isKeptAway ? [{ object, reason: keptAway(asks, wanted, release), next }] : []
+    const stale: Trouble[] = (await snapshot.stopped()).has(operatorName) ? [{ object, reason: staleReason(operatorName) }] : []
     return foundAmong(`Flux ${running}`, others, [...kept, ...stale, ...(await ignoredBeside(flux, snapshot))])
   },
 }

@@ -21,7 +21,7 @@ export function snapshotOf(objects: readonly KubeObject[], { flux = [], ...more 
     kubectl: 'kubectl',
     where: '--context infra',
     login: { kind: 'none' },
-    folder: '/nowhere',
+    folder: () => '/nowhere',
     monitoring: undefined,
   })
   return {
