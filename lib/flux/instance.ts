@@ -51,7 +51,7 @@ export function otherImage(instance: KubeObject, deployment: KubeObject, { repos
   return programOf(runs) === programOf(`${repository}:${tag}`) || isPatched(instance, deployment) ? undefined : runs
 }
 
-/** The controllers that another version of a FluxInstance moves: all, but for those to which its own patches give an image. */
+/** The controllers that another version of a FluxInstance moves: all, except those to which its own patches give an image. */
 export async function movedComponents(cluster: Pick<Cluster, 'get'>, instance: KubeObject): Promise<readonly Component[]> {
   const { namespace = '' } = instance.metadata
   const found = await Promise.all(

@@ -58,7 +58,7 @@ function filesOfCommands(): string[] {
   const paths = readdirSync('lib/commands', { recursive: true, encoding: 'utf8' }).filter((path) => path.endsWith('.ts'))
   return paths.flatMap((path) => {
     const source = readFileSync(join('lib/commands', path), 'utf8')
-    const named = [...source.matchAll(/\.folder\(\), (?:'([^']+)'|(\w+))\)/g)]
+    const named = [...source.matchAll(/emory\.folder\(\), (?:'([^']+)'|(\w+))\)/g)]
     return named.map(
       ([, name, constant]) => name ?? new RegExp(String.raw`\b${constant} = '([^']+)'`).exec(source)?.[1] ?? `${path}: ${constant}`,
     )

@@ -60,7 +60,7 @@ export function stoppedBeforeInstance(evidence: Evidence, where: () => string): 
   return { what: `${what} ${describeSuspension(suspension)}${since}`, remedy }
 }
 
-/** What brings the FluxInstance from Git, and what that follows, but for those that are to be resumed. */
+/** What brings the FluxInstance from Git, and what that follows, except those that are to be resumed. */
 function onTheWay({ instance, objects, installation: { follows }, resumed = [] }: Evidence): readonly FluxObject[] {
   const followed = follows === undefined ? [] : [follows.source, follows.root].flatMap((ref) => objects.get(nameOf(ref)) ?? [])
   const all = new Set([...bringersOf(objects, instance?.metadata.labels ?? {}), ...followed])

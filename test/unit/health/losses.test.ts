@@ -107,7 +107,7 @@ describe('webhooks', () => {
     expect(other).toMatchObject({ state: 'warn' })
     expect(other.objects?.[0]?.reason).toContain('refuses CREATE of certificates.cert-manager.io: its Service')
   })
-  test('one whose matchConditions may leave Flux out is to know of, and is no obstacle that would be deleted', async () => {
+  test('one whose matchConditions may exclude Flux is a warning, and not an obstacle that would be deleted', async () => {
     const matchConditions = [{ name: 'not-flux', expression: "!request.namespace.startsWith('flux')" }]
     const seen = await found(webhooks, [home, policy({ matchConditions })])
     expect(seen).toMatchObject({ state: 'warn', objects: [{ reason: expect.stringContaining('its matchConditions decide') }] })
@@ -145,7 +145,7 @@ describe('certificates', () => {
   test.each([
     ['are about nothing that Flux writes', { rules: [{ ...everything, apiGroups: ['cert-manager.io'], resources: ['certificates'] }] }],
     ['have conditions', { matchConditions: [{ name: 'not-flux', expression: 'false' }] }],
-  ])('of a webhook whose rules %s are to know of, and it is no obstacle that would be deleted', async (_, fields) => {
+  ])('of a webhook whose rules %s is a warning: it is not an obstacle that would be deleted', async (_, fields) => {
     const clientConfig = { service, caBundle: encoded(certificate) }
     const seen = await found(certificates, [home, policy({ clientConfig, ...fields })], ends + 1)
     expect([seen.state, seen.objects?.[0]?.damage]).toEqual(['warn', undefined])

@@ -412,7 +412,7 @@ describe('the steps of several remedies', () => {
   })
 })
 
-describe('the FluxInstance as Git has it', () => {
+describe('the FluxInstance as in Git', () => {
   const release = (spec: object) =>
     parseFluxObject(
       {
