@@ -42,6 +42,7 @@ test.each<[string, KubeObject, string]>([
   ],
   ['any other program', secret({ labels: { 'app.kubernetes.io/managed-by': 'kyverno' } }), 'is made by kyverno'],
   ['a GitHub App', secret({}, { githubAppID: 'MQ==' }), 'holds the login of a GitHub App'],
+  ['a token that stands before any password', secret({}, { bearerToken: 'MQ==' }), 'holds a bearer token'],
 ])('a Secret of %s is kept as it is', (_, live, keeper) => {
   expect(keeperOf(live)).toBe(keeper)
 })
