@@ -1,8 +1,8 @@
 import { execFileSync } from 'node:child_process'
-import { mkdtempSync, rmSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterAll, beforeAll, expect, test } from 'vitest'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { type GitServer, startGitServer } from '../../lab/git-server.ts'
 import { createPorts } from '../../lab/ports.ts'
 import { ensureLogin, loginPlaceOf } from '../../lib/commands/recover/steps/login.ts'
@@ -36,7 +36,7 @@ const secret = (data: Record<string, string>): KubeObject =>
   parseObject({ ...kinds.secret, metadata: { namespace: 'flux-system', name: 'git' }, data })
 
 /** What the step would do where the cluster has this Secret, and what it has learned to hide. */
-async function lookAt(live: KubeObject | undefined) {
+async function lookAt(live: KubeObject | undefined, at = url) {
   const patience = { milliseconds: 0, trouble: () => undefined, over: () => undefined }
   const cluster: Cluster = { ...clusterAt(socketEndpoint('/nowhere'), patience, signal), get: () => Promise.resolve(live) }
   const memory = { read: () => ({}), write: () => undefined, folder: () => '' }
@@ -52,7 +52,7 @@ async function lookAt(live: KubeObject | undefined) {
     values: { username: 'me', password: 'mine' },
     command: '',
   }
-  const step = ensureLogin(wanted, loginPlaceOf(url, { kind: 'none' }), { hide: (text) => void hidden.push(text) })
+  const step = ensureLogin(wanted, loginPlaceOf(at, { kind: 'none' }, () => home), { hide: (text) => void hidden.push(text) })
   return { status: await step.check(run), hidden }
 }
 
@@ -73,4 +73,34 @@ test.each<[string, KubeObject | undefined, string]>([
   ['that is gone', undefined, 'create Secret flux-system/git: username, password'],
 ])('a login %s is made from the settings', async (_, live, change) => {
   expect((await lookAt(live)).status).toMatchObject({ is: 'todo', change })
+})
+
+describe('by SSH', () => {
+  const path = process.env.PATH ?? ''
+  const bin = join(home, 'bin')
+  beforeAll(() => {
+    mkdirSync(bin)
+    // In place of a server: takes one key, and answers as it would.
+    const words = [
+      '#!/bin/sh',
+      'while :; do case "$1" in -i) key=$2; shift 2;; -o|-p) shift 2;; -*) shift;; *) break;; esac; done',
+      'grep -q the-deploy-key "$key" || { echo "Permission denied (publickey)." >&2; exit 255; }',
+      'shift; exec sh -c "$*"',
+    ]
+    writeFileSync(join(bin, 'ssh'), words.join('\n'), { mode: 0o755 })
+    process.env.PATH = `${bin}:${path}`
+  })
+  afterAll(() => {
+    process.env.PATH = path
+  })
+  test.each([
+    ['the-deploy-key', { is: 'done', detail: 'Secret git has a login that ssh://git.example.com accepts, and is not changed' }],
+    ['a-revoked-key', { is: 'todo', change: 'change Secret flux-system/git: username, password' }],
+  ])('a key of Flux is tried before another login takes its place: %s', async (identity, expected) => {
+    const live = secret({ identity: base64(identity), known_hosts: base64('git.example.com ssh-ed25519 AAAA') })
+    const { status, hidden } = await lookAt(live, `ssh://git@git.example.com${join(home, 'fleet.git')}`)
+    expect(status).toMatchObject(expected)
+    expect(hidden).toEqual([identity])
+    expect(readdirSync(home).filter((name) => name.startsWith('login-'))).toEqual([])
+  })
 })

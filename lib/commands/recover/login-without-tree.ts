@@ -27,5 +27,6 @@ export async function loginWithoutTree(
       `set GIT_ORIGIN and GIT_USERNAME and GIT_PASSWORD, or GIT_SSH_KEY_FILE and GIT_KNOWN_HOSTS_FILE (.env.example); or --from a capture that contains Secret ${name ?? 'of the source'}`,
     )
   }
-  return [...(opened?.beforeFlux ?? []), ...(secret === undefined ? [] : [ensureLogin(secret, loginPlaceOf(url, target.login), redactor)])]
+  const place = loginPlaceOf(url, target.login, session.folder)
+  return [...(opened?.beforeFlux ?? []), ...(secret === undefined ? [] : [ensureLogin(secret, place, redactor)])]
 }

@@ -189,7 +189,7 @@ export function remediesOf(surroundings: PrepareContext<typeof restoreFlags>, ev
       const [opened, { tree, secrets }] = await Promise.all([restore(), inputs()])
       const login = secrets.filter(({ name }) => name === tree.sync.pullSecret)
       if (opened === undefined && login.length === 0) throw noLogin(tree.sync.pullSecret)
-      const place = loginPlaceOf(tree.sync.url, inGit().remote.login)
+      const place = loginPlaceOf(tree.sync.url, inGit().remote.login, session.folder)
       return [...(opened?.beforeFlux ?? []), ...login.map((secret) => ensureLogin(secret, place, redactor))]
     },
     reinstall: () => reinstallSteps(session, target, evidence.installation, takeSnapshot),

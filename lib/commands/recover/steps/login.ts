@@ -1,4 +1,7 @@
+import { mkdtemp, rm } from 'node:fs/promises'
+import { join } from 'node:path'
 import * as v from 'valibot'
+import { putFile } from '../../../base/write-atomic.ts'
 import { type GitLogin, originOf } from '../../../tools/git-login.ts'
 import { gitAt, type Remote } from '../../../tools/git.ts'
 import { kinds, type KubeObject } from '../../../kubernetes/objects.ts'
@@ -9,15 +12,19 @@ import { ensureSecret } from '../../bootstrap/steps/secret.ts'
 
 const secretSchema = v.object({ data: v.object({ username: v.string(), password: v.string() }) })
 
+const keySchema = v.object({ data: v.optional(v.object({ identity: v.optional(v.string()), known_hosts: v.optional(v.string()) }), {}) })
+
 /** What Flux follows, and what vouches for its server. */
 export interface LoginPlace {
   readonly url: string
   readonly caFile: string | undefined
+  /** A folder of the run's own, which is gone with it: for a key, as long as it is tried. */
+  readonly folder: () => string
 }
 
 /** The place of a repository whose server the person's settings know. */
-export function loginPlaceOf(url: string, login: GitLogin): LoginPlace {
-  return { url, caFile: login.kind === 'ssh' ? undefined : login.caFile }
+export function loginPlaceOf(url: string, login: GitLogin, folder: () => string): LoginPlace {
+  return { url, caFile: login.kind === 'ssh' ? undefined : login.caFile, folder }
 }
 
 /**
@@ -34,12 +41,31 @@ export function ensureLogin(secret: WantedSecret, place: LoginPlace, redactor: P
       const status = await step.check(run)
       if (status.is !== 'todo') return status
       const live = await run.cluster.get(ref)
-      const login = live === undefined ? undefined : loginIn(live, place, redactor)
-      if (login === undefined) return status
-      isTaken ??= takes({ url: place.url, ref: 'HEAD', login }, run.signal)
+      if (live === undefined) return status
+      isTaken ??= isAccepted(live, place, redactor, run.signal)
       if (!(await isTaken)) return status
       return { is: 'done', detail: `Secret ${secret.name} has a login that ${originOf(place.url)} accepts, and is not changed` }
     },
+  }
+}
+
+/** Whether the server accepts the login that a Secret holds; not where it holds none that can be tried from here. */
+async function isAccepted(secret: KubeObject, place: LoginPlace, redactor: Pick<Redactor, 'hide'>, signal: AbortSignal): Promise<boolean> {
+  const login = loginIn(secret, place, redactor)
+  if (login !== undefined) return takes({ url: place.url, ref: 'HEAD', login }, signal)
+  const { identity, known_hosts: hosts } = v.parse(keySchema, secret).data
+  const origin = originOf(place.url)
+  if (identity === undefined || hosts === undefined || origin?.startsWith('ssh:') !== true) return false
+  const folder = await mkdtemp(join(place.folder(), 'login-'))
+  try {
+    const [keyFile, knownHostsFile] = [join(folder, 'identity'), join(folder, 'known_hosts')]
+    const key = Buffer.from(identity, 'base64').toString()
+    redactor.hide(key)
+    putFile(keyFile, key)
+    putFile(knownHostsFile, Buffer.from(hosts, 'base64').toString())
+    return await takes({ url: place.url, ref: 'HEAD', login: { kind: 'ssh', keyFile, knownHostsFile, origin } }, signal)
+  } finally {
+    await rm(folder, { recursive: true, force: true })
   }
 }
 
