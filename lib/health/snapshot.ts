@@ -27,7 +27,7 @@ export interface Snapshot {
   readonly kubectl: string
   /** The flags that name it, for commands of this project. */
   readonly where: string
-  /** In milliseconds. */
+  /** By the server's clock, in milliseconds: a laptop's may be hours behind after a sleep. */
   readonly now: number
   readonly login: GitLogin
   /** A folder of this run alone. */
@@ -69,7 +69,7 @@ export interface SnapshotOptions extends Pick<Snapshot, 'cluster' | 'kubectl' | 
 const versionSchema = v.object({ gitVersion: v.string() })
 
 /** A snapshot that is read as it is asked for: what was read is not read again. */
-export function createSnapshot({ cluster, now = Date.now(), ...others }: SnapshotOptions): Snapshot {
+export function createSnapshot({ cluster, now = cluster.endpoint.now(), ...others }: SnapshotOptions): Snapshot {
   const there = once(() => readFlux(cluster))
   const crds = once(() => readFluxCrds(cluster))
   const evidence = once(async () => ({ ...(await there()), crds: await crds() }))

@@ -11,6 +11,8 @@ export interface Endpoint {
   /** Ends every connection, and what is under way on it. */
   readonly close: () => void
   readonly isClosed: () => boolean
+  /** The time by the server's clock, in milliseconds: what the API has noted is that much younger or older. */
+  readonly now: () => number
 }
 
 export interface HttpRequest {
@@ -117,9 +119,11 @@ function endpointOf(
   open: (options: RequestOptions) => ClientRequest,
 ): Endpoint {
   let isClosed = false
+  let ahead = 0
   return {
     origin,
     isClosed: () => isClosed,
+    now: () => Date.now() + ahead,
     close() {
       isClosed = true
       for (const agent of agents) agent.destroy()
@@ -134,11 +138,24 @@ function endpointOf(
           headers: { ...login(), ...headers, ...length },
           ...(signal === undefined ? {} : { signal }),
         })
-        sending.once('response', resolve)
+        sending.once('response', (answer) => {
+          ahead = aheadBy(answer, Date.now()) ?? ahead
+          resolve(answer)
+        })
         // Of a host with several addresses, each that was tried has an error of its own.
         sending.on('error', (error) => reject(error instanceof AggregateError ? error.errors[0] : error))
         sending.end(body)
       })
     },
   }
+}
+
+/** An answer may come late from afar, and tells whole seconds only: less than this is not taken for another clock. */
+const leastDifference = 10_000
+
+/** By how much the server's clock is ahead of this machine's, in milliseconds; undefined where the answer does not tell. */
+export function aheadBy({ headers }: Pick<IncomingMessage, 'headers'>, now: number): number | undefined {
+  const difference = Date.parse(headers.date ?? '') - now
+  if (Number.isNaN(difference)) return undefined
+  return Math.abs(difference) < leastDifference ? 0 : difference
 }

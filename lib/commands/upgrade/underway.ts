@@ -45,7 +45,7 @@ export function whileUnderway(step: Step, place: FluxPlace, { images, hasFailed 
   const see = async (cluster: Cluster): Promise<FluxState | undefined> => {
     try {
       const objects = await readFluxObjects(cluster, await readFluxCrds(cluster))
-      const now = Date.now()
+      const now = cluster.endpoint.now()
       activity.note(objects.all, now)
       return { objects, judged: judgeAll(objects, now), now }
     } catch {
@@ -96,7 +96,7 @@ async function isRunning(cluster: Cluster, { namespace }: FluxPlace, images: Tag
 async function isInstanceAtWork(cluster: Cluster, place: FluxPlace): Promise<boolean> {
   const { instance: ref } = refsIn(place)
   const instance = ref === undefined ? undefined : await cluster.get(ref)
-  return ref !== undefined && instance !== undefined && isAtWork(parseFluxObject(instance, ref, true), Date.now())
+  return ref !== undefined && instance !== undefined && isAtWork(parseFluxObject(instance, ref, true), cluster.endpoint.now())
 }
 
 /** Whether its controller is working on it, for no longer than one attempt may take. */

@@ -25,6 +25,7 @@ function clusterAnswering(...answers: readonly [number, string][]) {
     origin: '',
     close: () => undefined,
     isClosed: () => false,
+    now: Date.now,
     exchange({ path }) {
       if (path === '/api/v1') return Promise.resolve(answer(200, JSON.stringify(resources)))
       asked.push(new URL(path, 'http://api').searchParams.get('continue') ?? '')
@@ -104,6 +105,7 @@ describe('an API that is asked too much', () => {
       origin: '',
       close: () => undefined,
       isClosed: () => false,
+      now: Date.now,
       exchange() {
         const after = left.shift()
         if (after === undefined) return Promise.resolve(answer(200, '{}'))
@@ -128,6 +130,7 @@ test('each request says which process it comes from, as the lock does', async ()
     origin: '',
     close: () => undefined,
     isClosed: () => false,
+    now: Date.now,
     exchange({ headers }) {
       agents.push(headers['user-agent'])
       return Promise.resolve(answer(200, JSON.stringify(resources)))

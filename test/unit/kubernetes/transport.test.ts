@@ -9,6 +9,8 @@ import { TLSSocket } from 'node:tls'
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest'
 import { listenOn } from '../../../lab/ports.ts'
 import { directEndpoint, type Endpoint, type ServerLogin } from '../../../lib/kubernetes/transport.ts'
+import { createSnapshot } from '../../../lib/health/snapshot.ts'
+import { clusterOf } from '../fake-cluster.ts'
 import { selfSigned } from '../self-signed.ts'
 
 const [own, person, other] = [selfSigned('kubernetes'), selfSigned('alice'), selfSigned('kubernetes')]
@@ -19,6 +21,7 @@ beforeAll(async () => {
   const options = { cert: own.cert, key: own.key, ca: person.cert, requestCert: true, rejectUnauthorized: false }
   server = createServer(options, ({ url, headers, socket }, answer) => {
     if (url === '/silent') return
+    if (url?.startsWith('/clock/') === true) answer.setHeader('date', new Date(Date.now() + Number(url.slice(7))).toUTCString())
     if (url === '/half') return void answer.write('half')
     if (url?.startsWith('/late') === true) return void setTimeout(() => answer.end('late'), 500)
     const client = socket instanceof TLSSocket && socket.authorized ? socket.getPeerCertificate().subject.CN : undefined
@@ -52,6 +55,26 @@ async function ask(more: Partial<ServerLogin>, signal?: AbortSignal): Promise<un
 test('a server is shown the token, below the path of its URL', async () => {
   const asked = ask({ server: `${login.server}/k8s/clusters/c-1/`, token: 'sesame' })
   expect(await asked).toEqual({ url: '/k8s/clusters/c-1/version?x=1', authorization: 'Bearer sesame' })
+})
+
+const hour = 60 * 60_000
+test.each([
+  [-2 * hour, "a laptop's clock that is hours ahead", true],
+  [hour, 'one that is behind', true],
+  [3000, 'one that is right, as far as an answer tells', false],
+])("the time is by the server's clock: %d ms from %s", async (difference, _, isOther) => {
+  const endpoint = directEndpoint(login)
+  onTestFinished(() => endpoint.close())
+  await text(await endpoint.exchange({ method: 'GET', path: `/clock/${difference}`, headers: {} }))
+  const wanted = isOther ? difference : 0
+  expect(Math.abs(endpoint.now() - Date.now() - wanted)).toBeLessThan(isOther ? 5000 : 100)
+})
+
+test("a health check reads ages by the server's clock", () => {
+  const cluster = clusterOf(() => [])
+  const ahead = { ...cluster, endpoint: { ...cluster.endpoint, now: () => 42 } }
+  const other = { kubectl: '', where: '', login: { kind: 'none' }, folder: () => '', monitoring: undefined } as const
+  expect(createSnapshot({ cluster: ahead, ...other }).now).toBe(42)
 })
 
 test('a token in a file is read again for each request: it may have been renewed', async () => {

@@ -85,6 +85,7 @@ describe('a watch that ends at once', () => {
       origin: '',
       close: () => undefined,
       isClosed: () => false,
+      now: Date.now,
       exchange({ path }) {
         if (!path.includes('watch=true')) return Promise.resolve(answer(JSON.stringify(path.includes('namespaces') ? list : namespaces)))
         const next = left.shift()

@@ -50,7 +50,7 @@ export function awaitControllers(namespace: string, names: readonly string[]): S
       if (held !== undefined) return held
       const every = reconcileEvery(instance)
       if (isRequested(instance)) return { is: 'waiting', on: `${missing}; the operator is working on it` }
-      const busy = busyFor(instance)
+      const busy = busyFor(instance, cluster.endpoint.now())
       const repairsSoon = (parseDuration(every) ?? Infinity) <= soon
       if (repairsSoon && busy < patience) {
         return { is: 'waiting', on: `${missing}; the operator reconciles every ${every} and recreates what is missing` }
@@ -78,10 +78,10 @@ function beingDeleted(object: KubeObject): StepStatus | undefined {
 const patience = 30_000
 
 /** For how long the FluxInstance has not been Ready, in milliseconds; 0 where it is. A new request has the operator begin again. */
-function busyFor(instance: KubeObject): number {
+function busyFor(instance: KubeObject, now: number): number {
   const ready = conditionsOf(instance).find(({ type }) => type === 'Ready')
   if (ready === undefined || ready.status === 'True' || ready.lastTransitionTime === '') return 0
-  return Math.max(1, Date.now() - Date.parse(ready.lastTransitionTime))
+  return Math.max(1, now - Date.parse(ready.lastTransitionTime))
 }
 
 async function atOtherImages(cluster: Cluster, instance: KubeObject): Promise<string | undefined> {

@@ -98,7 +98,7 @@ function command(namespace: string): string {
  */
 async function isHeard(cluster: Cluster, instance: KubeObject): Promise<boolean> {
   const since = disabledAt(instance)
-  if (Date.now() - since > 50 * 60_000) return true
+  if (cluster.endpoint.now() - since > 50 * 60_000) return true
   const fields = 'involvedObject.kind=FluxInstance,involvedObject.name=flux,reason=ReconciliationDisabled'
   const { namespace = '' } = instance.metadata
   const said = await cluster.list(event, { namespace, fields })
