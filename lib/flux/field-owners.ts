@@ -1,7 +1,7 @@
 import * as v from 'valibot'
 import type { KubeObject } from '../kubernetes/objects.ts'
 import { isOwnManager } from './field-managers.ts'
-import { isReconcileSwitch, isRequestAnnotation } from './annotations.ts'
+import { detachAnnotation, isReconcileSwitch, isRequestAnnotation } from './annotations.ts'
 
 /** Field paths as managedFields have them: a tree of keys (`fieldsV1`). */
 export type Fields = Readonly<Record<string, unknown>>
@@ -9,12 +9,14 @@ const fieldsSchema = v.record(v.string(), v.unknown())
 
 /** What a person sets to have Flux reconcile or not, by whatever program: it is written to be seen by the controllers, and is no one's field. */
 function isLever(path: string): boolean {
+  if (path.startsWith(labels)) return path.slice(labels.length) === detachAnnotation
   if (!path.startsWith(annotations)) return path === 'f:spec f:suspend'
   const name = path.slice(annotations.length)
   return isRequestAnnotation(name) || isReconcileSwitch(name)
 }
 const annotations = 'f:metadata f:annotations f:'
-const holders = /^f:(spec|metadata|metadata f:annotations)$/
+const labels = 'f:metadata f:labels f:'
+const holders = /^f:(spec|metadata|metadata f:(annotations|labels))$/
 
 /** A manager's fields, taken apart into its levers and all else; a part that is empty is left out. */
 export function partFields(fields: unknown, path = ''): { readonly levers?: Fields; readonly owned?: Fields } {

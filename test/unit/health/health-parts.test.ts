@@ -20,14 +20,14 @@ describe('what a foreign manager owns goes to the owner', () => {
     manager: 'kubectl-edit',
     operation: 'Update',
     time: '2026-01-02T03:04:05Z',
-    fieldsV1: { 'f:spec': { 'f:url': {} }, 'f:metadata': { 'f:labels': {} } },
+    fieldsV1: { 'f:spec': { 'f:url': {} }, 'f:metadata': { 'f:labels': { 'f:team': {} } } },
   }
   const status = { manager: 'kubectl-edit', operation: 'Update', subresource: 'status', fieldsV1: { 'f:status': {} } }
 
   test('added to what it owns already; a status is left alone', () => {
     expect(handOver([hand, own, status], ['kubectl-edit'], 'kustomize-controller')).toEqual([
       status,
-      { ...own, fieldsV1: { 'f:spec': { 'f:interval': {}, 'f:url': {} }, 'f:metadata': { 'f:labels': {} } } },
+      { ...own, fieldsV1: { 'f:spec': { 'f:interval': {}, 'f:url': {} }, 'f:metadata': { 'f:labels': { 'f:team': {} } } } },
     ])
   })
   test('as its own where it owned nothing', () => {
