@@ -29,7 +29,7 @@ export interface Entry {
   readonly because: readonly string[]
   /** What brings it back by itself: `Kustomization flux-system/apps`, or `ExternalSecret flux-system/git`. */
   readonly broughtBy?: string
-  /** The field manager that suspended it, where that was not a controller: a person did. */
+  /** The field manager that suspended it, or detached it from Git, where that was not a controller: a person did. */
   readonly suspendedBy?: string
   /** The object as JSON, for `read`: 10,000 parsed objects would take ten times the memory. */
   readonly text: string

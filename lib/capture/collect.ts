@@ -9,7 +9,7 @@ import { type Capture, type CaptureHeader, type Entry, type Role, sortedEntries,
 import { readStorage, storageType } from '../flux/helm-storage.ts'
 import { externalSecretOf, Inventories, makerOf } from './makers.ts'
 import { referencesIn } from '../flux/secret-references.ts'
-import { suspendedBy } from '../flux/suspension.ts'
+import { detachedBy, suspendedBy } from '../flux/suspension.ts'
 import { appliedRevision, versionOfRevision } from '../flux/revision.ts'
 
 export interface CaptureRequest extends Pick<CaptureHeader, 'context' | 'server' | 'uid' | 'namespace'> {
@@ -75,7 +75,7 @@ async function collectFlux(
     for await (const object of each(cluster, { apiVersion, kind })) {
       wanted.follow(object)
       inventories.add(object)
-      const [broughtBy, suspended] = [makerOf(object), suspendedBy(object)]
+      const [broughtBy, suspended] = [makerOf(object), suspendedBy(object) ?? detachedBy(object)]
       found.push({
         ref: refOf(object),
         because: [],

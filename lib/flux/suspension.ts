@@ -5,7 +5,7 @@ import type { KubeObject } from '../kubernetes/objects.ts'
 import { fluxKinds } from './kinds.ts'
 import { apiGroups, isOfGroup } from './api-groups.ts'
 import { isApplier } from './field-managers.ts'
-import { detachAnnotation, isReconcileDisabled, reconcileAnnotation, suspendedByAnnotation } from './annotations.ts'
+import { detachAnnotation, isDetached, isReconcileDisabled, reconcileAnnotation, suspendedByAnnotation } from './annotations.ts'
 
 const suspendSchema = v.object({ spec: v.object({ suspend: v.optional(v.boolean(), false) }) })
 /** The merge patch that suspends an object of this kind. */
@@ -58,6 +58,13 @@ export function suspendedBy(object: KubeObject): string | undefined {
 
 /** Of fields that no field manager is noted for. */
 export const unknownManager = 'unknown'
+
+/** The field manager that has marked the object so that kustomize-controller leaves it as it is, where Git has not. */
+export function detachedBy(object: KubeObject): string | undefined {
+  if (!isDetached(object)) return undefined
+  const { by } = detachmentIn(object.metadata)
+  return isApplier(by) ? undefined : by
+}
 
 /** By whom an object was suspended. */
 export interface Suspension {

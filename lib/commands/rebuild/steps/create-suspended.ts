@@ -3,12 +3,13 @@ import { putFile } from '../../../base/write-atomic.ts'
 import { join } from 'node:path'
 import * as v from 'valibot'
 import { type Capture, type Entry, read } from '../../../capture/capture.ts'
+import { detachAnnotation } from '../../../flux/annotations.ts'
 import { appliers } from '../../../flux/field-managers.ts'
-import { isSuspended, suspension } from '../../../flux/suspension.ts'
 import type { Cluster } from '../../../kubernetes/client.ts'
 import { kinds, type KubeObject, nameOf, parseObject, refOf } from '../../../kubernetes/objects.ts'
 import { isTrue } from '../../../kubernetes/readiness.ts'
 import { waitUntil } from '../../../kubernetes/wait-until.ts'
+import { stopOf } from './stopped.ts'
 import { OperatorError } from '../../../base/errors.ts'
 import { listResources } from '../../../kubernetes/discovery.ts'
 import type { StepContext } from '../../../runner/step.ts'
@@ -80,7 +81,7 @@ export function suspendEarly(open: (run: StepContext) => Promise<Capture>): Step
     const found = await Promise.all(
       suspendedEarly(await open(run)).map(async (entry) => {
         const live = await run.cluster.get(entry.ref)
-        return live !== undefined && isSuspended(live) ? [] : [entry]
+        return live !== undefined && stopOf(entry).isDone(live) ? [] : [entry]
       }),
     )
     return found.flat()
@@ -103,8 +104,8 @@ export function suspendEarly(open: (run: StepContext) => Promise<Capture>): Step
       const { cluster, memory } = run
       for (const crd of kept(memory.folder) ?? []) await defineKind(cluster, crd)
       for (const entry of await missing(run)) {
-        await cluster.apply(withoutSuspension(read(entry).object), { manager: appliers.kustomize })
-        await cluster.patch(entry.ref, suspension(entry.ref))
+        await cluster.apply(withoutStop(read(entry).object), { manager: appliers.kustomize })
+        await cluster.patch(entry.ref, stopOf(entry).patch)
       }
     },
     watches: [{ kind: kinds.crd, query: {} }],
@@ -134,8 +135,11 @@ async function defineKind(cluster: Cluster, crd: KubeObject): Promise<void> {
 
 const specSchema = v.looseObject({ spec: v.looseObject({ suspend: v.optional(v.boolean()) }) })
 
-function withoutSuspension(object: KubeObject): KubeObject {
+/** As its Kustomization applies it: what a person has done to stop it is no part of that. */
+function withoutStop(object: KubeObject): KubeObject {
   const { status: _status, ...manifest } = v.parse(specSchema, object)
   const { suspend: _suspend, ...spec } = manifest.spec
-  return parseObject({ ...manifest, spec })
+  const { [detachAnnotation]: _detached, ...annotations } = object.metadata.annotations
+  const { [detachAnnotation]: _marked, ...labels } = object.metadata.labels
+  return parseObject({ ...manifest, metadata: { ...object.metadata, annotations, labels }, spec })
 }

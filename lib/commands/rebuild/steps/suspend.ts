@@ -1,11 +1,11 @@
 import type { Capture } from '../../../capture/capture.ts'
-import { isSuspended, suspension } from '../../../flux/suspension.ts'
 import { kindArgument, type KubeObject, nameOf, type Ref } from '../../../kubernetes/objects.ts'
 import { inParallel } from '../../../base/parallel.ts'
+import { type Stop, stopOf } from './stopped.ts'
 import type { StepContext } from '../../../runner/step.ts'
 import type { Step } from '../../../runner/step.ts'
 
-/** The objects of Flux that a person had suspended. Git knows nothing of that: what it recreates would be reconciled. */
+/** The objects of Flux that a person had suspended, or detached from Git. Git knows nothing of that: what it recreates would be reconciled. */
 export function suspendedByHand({ entries }: Pick<Capture, 'entries'>): Ref[] {
   return entries.filter(({ suspendedBy }) => suspendedBy !== undefined).map(({ ref }) => ref)
 }
@@ -15,21 +15,23 @@ export function suspendedByHand({ entries }: Pick<Capture, 'entries'>): Ref[] {
  * has brought the rest.
  */
 export function ensureSuspended(id: string, open: (run: StepContext) => Promise<Capture>): Step {
-  const check = async (run: StepContext): Promise<{ ref: Ref; live: KubeObject | undefined }[]> =>
-    inParallel(suspendedByHand(await open(run)), 32, async (ref) => ({ ref, live: await run.cluster.get(ref) }))
+  const check = async (run: StepContext): Promise<{ ref: Ref; stop: Stop; live: KubeObject | undefined }[]> => {
+    const entries = (await open(run)).entries.filter(({ suspendedBy }) => suspendedBy !== undefined)
+    return inParallel(entries, 32, async (entry) => ({ ref: entry.ref, stop: stopOf(entry), live: await run.cluster.get(entry.ref) }))
+  }
   return {
     id,
     title: 'Suspend again what was suspended by hand',
     risk: 'change',
     async check(run) {
       const found = await check(run)
-      const reconciling = found.filter(({ live }) => live !== undefined && !isSuspended(live)).map(({ ref }) => ref)
+      const reconciling = found.filter(({ live, stop }) => live !== undefined && !stop.isDone(live))
       if (reconciling.length > 0) {
         const commands = reconciling.map(
-          (ref) =>
-            `kubectl --namespace ${ref.namespace} patch ${kindArgument(ref)} ${ref.name} --type=merge --patch '${JSON.stringify(suspension(ref))}'`,
+          ({ ref, stop }) =>
+            `kubectl --namespace ${ref.namespace} patch ${kindArgument(ref)} ${ref.name} --type=merge --patch '${JSON.stringify(stop.patch)}'`,
         )
-        return { is: 'todo', change: `suspend ${reconciling.map(nameOf).join(', ')}`, commands }
+        return { is: 'todo', change: `suspend ${reconciling.map(({ ref }) => nameOf(ref)).join(', ')}`, commands }
       }
       if (found.length === 0) return { is: 'done', detail: 'nothing was' }
       const absent = found.filter(({ live }) => live === undefined).map(({ ref }) => nameOf(ref))
@@ -37,8 +39,8 @@ export function ensureSuspended(id: string, open: (run: StepContext) => Promise<
       return { is: 'done', detail: absent.length === 0 ? there : `${there}; not there: ${absent.join(', ')}` }
     },
     async apply(run) {
-      await inParallel(await check(run), 32, async ({ ref, live }) => {
-        if (live !== undefined && !isSuspended(live)) await run.cluster.patch(ref, suspension(ref))
+      await inParallel(await check(run), 32, async ({ ref, live, stop }) => {
+        if (live !== undefined && !stop.isDone(live)) await run.cluster.patch(ref, stop.patch)
       })
     },
   }
