@@ -2,7 +2,13 @@ import { createDecipheriv } from 'node:crypto'
 import * as v from 'valibot'
 import { yamlDocuments } from '../base/yaml.ts'
 
+const keys = v.optional(v.nullable(v.array(v.unknown())), [])
 const metadataSchema = v.object({
+  kms: keys,
+  gcp_kms: keys,
+  azure_kv: keys,
+  hc_vault: keys,
+  pgp: keys,
   age: v.optional(v.nullable(v.array(v.object({ recipient: v.string(), enc: v.string() }))), []),
   mac: v.string(),
   lastmodified: v.string(),
@@ -20,6 +26,11 @@ export function sopsMetadataOf(text: string): SopsMetadata | undefined {
     if (parsed.success) return parsed.output.sops
   }
   return undefined
+}
+
+/** Whether a file can be opened by other means than an age key too: by a cloud's key, which the cluster may use without a Secret, or by PGP. */
+export function hasOtherKeys({ kms, gcp_kms: gcp, azure_kv: azure, hc_vault: vault, pgp }: SopsMetadata): boolean {
+  return [kms, gcp, azure, vault, pgp].some((some) => (some ?? []).length > 0)
 }
 
 /** How an age key does with a file. */

@@ -72,6 +72,17 @@ describe('SOPS files', () => {
     put(await encrypted([other.recipient, own.recipient]))
     expect(await checkSopsKey(tree, checkout, held(`# created: today\n# public key: ${own.recipient}\n${own.identity}\n`))).toEqual([])
   })
+  test("for a cloud's key too, which Flux may use without a Secret, block nothing", async () => {
+    const text = await encrypted([other.recipient])
+    put(text.replace('sops:\n', 'sops:\n  kms:\n    - arn: arn:aws:kms:eu-central-1:1:key/x\n'))
+    const found = [await checkSopsKey(tree, checkout, none), await checkSopsKey(tree, checkout, held(own.identity))].flat()
+    expect(found).toEqual(
+      [1, 2].map(() => ({
+        is: 'notice',
+        what: `${path} is encrypted with SOPS for age keys and for others: not checked whether Flux can decrypt it with those`,
+      })),
+    )
+  })
   test('for others are reported with public keys only', async () => {
     put(await encrypted([other.recipient]))
     const found = await checkSopsKey(tree, checkout, held(own.identity))

@@ -2,7 +2,7 @@ import { shellQuote } from '../../../base/shell-line.ts'
 import { readdir, readFile } from 'node:fs/promises'
 import { join, relative } from 'node:path'
 import * as v from 'valibot'
-import { identitiesIn, openSops, recipientsOf, type SopsMetadata, sopsMetadataOf } from '../../../tools/sops.ts'
+import { hasOtherKeys, identitiesIn, openSops, recipientsOf, type SopsMetadata, sopsMetadataOf } from '../../../tools/sops.ts'
 import { ageKeyEntry } from '../../../flux/sops.ts'
 import { type AgeKey, ageSecretOf } from '../age-keys.ts'
 import type { Tree } from '../../../desired-state/tree.ts'
@@ -41,10 +41,15 @@ async function judge({ path, metadata, secret }: EncryptedFile, found: AgeKey | 
   if (recipientsIn(metadata).length === 0)
     return [notice(`${path} is encrypted with SOPS, but not for an age key: not checked whether Flux can decrypt it`)]
   if (found === 'later') return []
+  // Its people may have age keys of their own, beside a cloud's for the clusters, which needs no Secret.
+  const blocking = (what: string, remedy: string): Finding =>
+    hasOtherKeys(metadata)
+      ? notice(`${path} is encrypted with SOPS for age keys and for others: not checked whether Flux can decrypt it with those`)
+      : blocks(what, remedy)
   const remedy = 'name the file with the right age key in SOPS_AGE_KEY_FILE (.env.example)'
   if (found === undefined) {
     return [
-      blocks(
+      blocking(
         `${path} is encrypted with SOPS, but there is no age key to decrypt it: neither SOPS_AGE_KEY_FILE nor Secret ${secret}`,
         remedy,
       ),
@@ -54,22 +59,22 @@ async function judge({ path, metadata, secret }: EncryptedFile, found: AgeKey | 
   if (identitiesIn(key).length === 0 && unread.length > 0) {
     const entry = unread[0] ?? ''
     return [
-      blocks(
+      blocking(
         `nothing can decrypt ${path}: Secret ${secret} holds an age key as ${entry}, but Flux reads only entries whose names end in .agekey`,
         `give it that name: kubectl create secret generic ${secret} --from-file=${ageKeyEntry}=FILE, in Flux's namespace, to replace the existing one`,
       ),
     ]
   }
   const identities = identitiesIn(key)
-  if (identities.length === 0) return [blocks(`the age key has no line AGE-SECRET-KEY-…: nothing can decrypt ${path}`, remedy)]
+  if (identities.length === 0) return [blocking(`the age key has no line AGE-SECRET-KEY-…: nothing can decrypt ${path}`, remedy)]
   const own = await recipientsOf(identities)
-  if (own === undefined) return [blocks(`the age key is malformed: nothing can decrypt ${path}`, remedy)]
+  if (own === undefined) return [blocking(`the age key is malformed: nothing can decrypt ${path}`, remedy)]
   const opened = await openSops(metadata, identities)
   if (opened.is === 'opened') return []
   if (opened.is === 'broken')
     return [blocks(`${path} is damaged: its data key cannot decrypt its checksum`, `sops --decrypt ${shellQuote(path)}`)]
   return [
-    blocks(
+    blocking(
       `the age key cannot decrypt ${path}: the file is for ${opened.recipients.join(', ')}, the key is ${own.join(', ')}`,
       `${remedy}, or encrypt for this key too: sops updatekeys ${shellQuote(path)}`,
     ),
