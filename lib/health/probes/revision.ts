@@ -2,6 +2,7 @@ import { join } from 'node:path'
 import * as v from 'valibot'
 import { kindArgument, type KubeObject, nameOf, refOf } from '../../kubernetes/objects.ts'
 import { fluxKinds } from '../../flux/kinds.ts'
+import { describeSuspension, isSuspended, suspensionIn } from '../../flux/suspension.ts'
 import { onceEach } from '../../base/once.ts'
 import { parseDuration, showDuration } from '../../base/duration.ts'
 import type { Remote } from '../../tools/git.ts'
@@ -104,8 +105,15 @@ async function compareWithHead(
   const applied = commitOf(appliedRevision(root))
   const at = head.slice(0, 12)
   if (fetched === head && applied === head) return foundAmong(`at the head of ${remote.ref.replace('refs/heads/', '')}, ${at}`, [])
-  const age = now - (await timeOf(remote, head, join(folder(), `head-${now}`), cluster.signal))
   const late = fetched === head ? follows.root : follows.source
+  const stopped = fetched === head ? root : source
+  // Who has suspended it keeps it where it is; how it is resumed, another probe says.
+  if (stopped !== undefined && isSuspended(stopped)) {
+    const is = fetched === head ? `has applied ${named(applied)}` : `has fetched ${named(fetched)}`
+    const reason = `${is}; the head of ${remote.ref} is ${at}, and it is ${describeSuspension(suspensionIn(stopped.metadata))}`
+    return foundAmong(`behind ${remote.ref.replace('refs/heads/', '')}`, [], [{ object: nameOf(late), reason }])
+  }
+  const age = now - (await timeOf(remote, head, join(folder(), `head-${now}`), cluster.signal))
   const reason =
     fetched === head
       ? `has applied ${named(applied)}, not ${at} yet`

@@ -1,4 +1,6 @@
 import { expect, test } from 'vitest'
+import { revision } from '../../../lib/health/probes/revision.ts'
+import { keptByOperator } from '../kept-by-operator.ts'
 import { fluxKinds } from '../../../lib/flux/kinds.ts'
 import { instance } from '../../../lib/health/probes/instance.ts'
 import { parseObject } from '../../../lib/kubernetes/objects.ts'
@@ -38,4 +40,35 @@ test('a version that Git says, and that a suspended HelmRelease keeps away, is t
     ],
   })
   expect(await foundBy(instance, [flux, release(false)])).toMatchObject({ state: 'fail', objects: [{ problem: expect.any(String) }] })
+})
+
+test.each([
+  ['the source', true, false, 'GitRepository', 'has fetched aaaaaaaaaaaa'],
+  ['the root Kustomization', false, true, 'Kustomization', 'has applied aaaaaaaaaaaa'],
+])('a commit that %s, which a person has suspended, keeps away is to know of', async (_, isSource, isRoot, kind, words) => {
+  const [old, head] = ['a'.repeat(40), 'b'.repeat(40)]
+  const [source, root] = [fluxKinds.gitRepository, fluxKinds.kustomization].map((one) => ({ ...one, namespace, name: 'fleet' }))
+  if (source === undefined || root === undefined) throw new Error('there are two')
+  const managedFields = [{ manager: 'flux', fieldsV1: { 'f:spec': { 'f:suspend': {} } } }]
+  const metadata = { namespace, name: 'fleet', managedFields }
+  const objects = [
+    parseObject({
+      ...source,
+      metadata,
+      spec: { url: 'https://git.example.com/fleet', interval: '1m', suspend: isSource, ref: { branch: 'main', commit: head } },
+      status: { artifact: { revision: `main@sha1:${isSource ? old : head}` } },
+    }),
+    parseObject({ ...root, metadata, spec: { suspend: isRoot }, status: { lastAppliedRevision: `main@sha1:${old}` } }),
+  ]
+  const follows = { source, root, url: '', ref: '', appliesItself: false }
+  expect(await foundBy(revision, objects, { installation: () => Promise.resolve({ ...keptByOperator, follows }) })).toEqual({
+    state: 'warn',
+    detail: 'behind main',
+    objects: [
+      {
+        object: `${kind} flux-system/fleet`,
+        reason: `${words}; the head of refs/heads/main is bbbbbbbbbbbb, and it is suspended by flux (flux CLI)`,
+      },
+    ],
+  })
 })
