@@ -1,6 +1,6 @@
 import { X509Certificate } from 'node:crypto'
 
-const pem = /-----BEGIN CERTIFICATE-----[\s\S]+?-----END CERTIFICATE-----/g
+const pem = /-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g
 
 /** When each certificate in a PEM text ends, in milliseconds; what cannot be read as one is left out. */
 export function certificateEnds(text: string): number[] {
@@ -14,7 +14,7 @@ export function certificateEnds(text: string): number[] {
   })
 }
 
-const token = /\bey[\w-]+\.(ey[\w-]+)\.[\w-]+/g
+const token = /(?<![\w-])ey[\w-]+\.(ey[\w-]+)\.[\w-]+/g
 
 /** When each JSON Web Token in a text ends, in milliseconds (RFC 7519, `exp`); one without an end is left out. */
 export function tokenEnds(text: string): number[] {

@@ -11,8 +11,8 @@ export interface Redactor {
 const shortestSecret = 4
 /** The same for the part of a secret that stands in the base64 of something longer. */
 const shortestPart = 8
-/** To the last `@` before the path: a password may hold one. */
-const userinfo = /(\b[a-z][a-z0-9+.-]*:\/\/)([^\s/?#'"]+)@/gi
+/** To the last `@` before the path: a password may hold one. No scheme is longer; without an end, long texts would take minutes. */
+const userinfo = /([a-z][a-z0-9+.-]{0,30}:\/\/)([^\s/?#'"]+)@/gi
 /** `ssh://git@…`: the user is everyone's, the key is the secret. */
 const isPublic = (scheme: string, login: string): boolean => scheme.toLowerCase() === 'ssh://' && !login.includes(':')
 

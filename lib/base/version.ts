@@ -7,7 +7,7 @@ export interface Version {
 
 /** The first version in a text such as `v1.33.4-gke.100`, `git version 2.39.5` or `v4.2`; undefined where there is none. */
 export function parseVersion(text: string): Version | undefined {
-  const found = /(\d+)\.(\d+)(?:\.(\d+))?/.exec(text)
+  const found = /(?<!\d)(\d+)\.(\d+)(?:\.(\d+))?/.exec(text)
   return found === null ? undefined : { major: Number(found[1]), minor: Number(found[2]), patch: Number(found[3] ?? 0) }
 }
 

@@ -40,8 +40,9 @@ export function yamlDocuments(text: string, { lineCounter, ...options }: YamlOpt
     documents.push(...composer.next({ type: 'error', offset: parser.offset, message, source: '' }))
   } else for (const token of parser.end()) documents.push(...composer.next(token))
   documents.push(...composer.end(isTooDeep, text.length))
+  const mayAlias = alias.test(text)
   for (const document of documents) {
-    if (document.errors.length === 0 && alias.test(text)) verifyReadable(document)
+    if (mayAlias && document.errors.length === 0) verifyReadable(document)
     if (lineCounter === undefined) for (const error of document.errors) error.message += placeOf(error.pos[0], lines)
   }
   return documents

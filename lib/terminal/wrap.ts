@@ -48,13 +48,14 @@ export function wrap(text: string, width: number): string[] {
 
 /** A line in parts of which each but the last ends with a command. */
 function partsOf(line: string): string[] {
-  const parts: string[] = []
+  const parts: string[][] = []
+  let isOver = true
   for (const text of line.split(/(?<=;) (?=[a-z])/)) {
-    const last = parts.at(-1)
-    if (last === undefined || start.test(last)) parts.push(text)
-    else parts[parts.length - 1] = `${last} ${text}`
+    if (isOver) parts.push([text])
+    else parts.at(-1)?.push(text)
+    isOver = start.test(text)
   }
-  return parts
+  return parts.map((texts) => texts.join(' '))
 }
 
 /** The words of a part; a whole command is one, and so is an arrow with what it points at. */

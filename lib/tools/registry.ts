@@ -89,8 +89,9 @@ export async function listTags(artifact: Artifact, login: RegistryLogin, signal:
 
 /** `</v2/charts/flux-operator/tags/list?last=0.9.0&n=100>; rel="next"`: of the same list, wherever the address says that it is. */
 function nextPage(link: string): string {
-  const query = /<[^>]*\?([^>]*)>\s*;\s*rel="?next"?/i.exec(link)?.[1]
-  return query === undefined ? '' : `tags/list?${query}`
+  const address = /<([^<>]*)>\s*;\s*rel="?next"?/i.exec(link)?.[1] ?? ''
+  const query = address.slice(address.indexOf('?') + 1)
+  return address.includes('?') ? `tags/list?${query}` : ''
 }
 
 /** The digest of an artifact's manifest; undefined where the registry does not say, or there is none. */
@@ -165,7 +166,7 @@ async function answerTo(
 ): Promise<string | undefined> {
   const basic = password === undefined ? undefined : `Basic ${Buffer.from(`${username}:${password}`).toString('base64')}`
   if (!/^bearer /i.test(challenge)) return basic
-  const fields = new Map([...challenge.matchAll(/(\w+)="([^"]*)"/g)].map(([, name = '', value = '']) => [name, value]))
+  const fields = new Map([...challenge.matchAll(/\b(\w+)="([^"]*)"/g)].map(([, name = '', value = '']) => [name, value]))
   const realm = fields.get('realm')
   if (realm === undefined) return undefined
   if (!URL.canParse(realm)) throw new Error(`its token address is not a URL: ${realm}`)

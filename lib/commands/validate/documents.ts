@@ -158,7 +158,7 @@ interface Read {
 /** Links to files of the repository, and to headings of its documents. */
 function checkLinks(root: string, { file, text }: Read, documents: readonly Read[]): Diagnostic[] {
   return text.split('\n').flatMap((content, index) =>
-    [...content.matchAll(/\]\((?!\w+:)([^)\s]+)\)/g)].flatMap(([, link = '']) => {
+    [...content.matchAll(/\]\((?!\w+:)([^()\s]+)\)/g)].flatMap(([, link = '']) => {
       const found = (message: string): Diagnostic[] => [{ file, line: index + 1, rule: 'link', message, remedy: 'fix the link' }]
       const [target = '', heading] = link.split('#')
       const path = target === '' ? file : posix.join(posix.dirname(file), target)
@@ -172,7 +172,7 @@ function checkLinks(root: string, { file, text }: Read, documents: readonly Read
 
 /** The headings of a document, as GitHub makes links of them. */
 export function headingsOf(text: string): string[] {
-  const prose = text.replaceAll(/^\s*```[^]*?^\s*```/gm, '')
+  const prose = text.replaceAll(/^[ \t]*```[^]*?^[ \t]*```/gm, '')
   return [...prose.matchAll(/^#+ +(.*)$/gm)].map(([, heading = '']) =>
     heading
       .trim()

@@ -77,7 +77,7 @@ export function checkReferences(root: string, { tree, start, rules, given, lineA
     ...missing(
       'secret',
       (rules === 'project' ? flux.flatMap(secretsOf) : []).filter(
-        (one) => !isBrought(one, tree) && !/#.*\bby hand\b/.test(text(one.from.place(...one.path))),
+        (one) => !isBrought(one, tree) && !/^[^#]*#.*\bby hand\b/.test(text(one.from.place(...one.path))),
       ),
       ({ name }) =>
         `add it (encrypted with SOPS, or an ExternalSecret of target ${name}), or, if a person creates it, say so on that line: # by hand`,

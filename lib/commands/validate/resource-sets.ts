@@ -9,7 +9,12 @@ export interface ResourceSetObjects {
   readonly isWhole: boolean
 }
 
-const template = /<<-?\s*(.*?)\s*-?>>/gs
+const template = /<<-?((?:(?!<<|>>).)*)>>/gs
+
+/** What stands in a template, without what trims the text around it. */
+function expressionIn(inside: string): string {
+  return inside.replace(/-$/, '').trim()
+}
 
 /**
  * Puts a ResourceSet's own inputs into its resources. `<< inputs.name >>` is read; what a pipeline or function makes is not known, nor what
@@ -36,16 +41,16 @@ export function expandResourceSet(set: unknown): ResourceSetObjects {
 }
 
 function templatesIn(resource: unknown): string {
-  return [...JSON.stringify(resource).matchAll(template)].map(([, inside]) => inside).join(' ')
+  return [...JSON.stringify(resource).matchAll(template)].map(([, inside = '']) => expressionIn(inside)).join(' ')
 }
 
 function filled(value: unknown, input: unknown): unknown {
   if (Array.isArray(value)) return value.map((item) => filled(item, input))
   if (isFields(value)) return Object.fromEntries(Object.entries(value).map(([key, below]) => [key, filled(below, input)]))
   if (typeof value !== 'string') return value
-  const whole = /^<<-?\s*(.*?)\s*-?>>$/s.exec(value)?.[1]
-  if (whole !== undefined && !whole.includes('>>')) return inputAt(whole, input)
-  return value.replace(template, (_, inside: string) => String(inputAt(inside, input)))
+  const [only, ...more] = value.matchAll(template)
+  if (only?.[0] === value && more.length === 0) return inputAt(expressionIn(only[1] ?? ''), input)
+  return value.replace(template, (_, inside: string) => String(inputAt(expressionIn(inside), input)))
 }
 
 /** What `inputs.name.field` says; not known where it is anything else. */

@@ -1,0 +1,41 @@
+import { describe, expect, test } from 'vitest'
+import { certificateEnds, tokenEnds } from '../../lib/base/certificates.ts'
+import { inOneLine } from '../../lib/base/outside-text.ts'
+import { createRedactor } from '../../lib/base/redactor.ts'
+import { parseVersion } from '../../lib/base/version.ts'
+import { headingsOf } from '../../lib/commands/validate/documents.ts'
+import { expandResourceSet } from '../../lib/commands/validate/resource-sets.ts'
+import { wrap } from '../../lib/terminal/wrap.ts'
+
+const many = (text: string): string => text.repeat(200_000 / text.length)
+
+// A tenant writes conditions of 32 KB and Secrets of 1 MB, and anyone who may push, whole files. Where a text takes the square of its length,
+// each of these takes minutes, in which the lock is not renewed, and Ctrl-C does nothing.
+describe('a long text is read in no time', () => {
+  test('on its way to people', () => {
+    const { clean } = createRedactor()
+    for (const text of [many('a.'), many('a://'), many(' ')]) expect(clean(text)).toBe(text)
+    expect(inOneLine(`${many(' ')}x`)).toHaveLength(200_001)
+    expect(wrap(many('; a '), 80).length).toBeGreaterThan(1000)
+    expect(wrap(many('x; kubectl get; '), 80).length).toBeGreaterThan(1000)
+  })
+
+  test('in which certificates, tokens and versions are looked for', () => {
+    expect(certificateEnds(many('-----BEGIN CERTIFICATE-----'))).toEqual([])
+    expect(tokenEnds(many('ey-'))).toEqual([])
+    expect(parseVersion(many('1'))).toBeUndefined()
+  })
+
+  test('of templates, and of documents', () => {
+    const set = { spec: { resources: [{ kind: 'ConfigMap', data: { a: many('<<'), b: `<<${many(' ')}`, c: many('<< ') } }] } }
+    expect(expandResourceSet(set).isWhole).toBe(true)
+    expect(headingsOf(many('\n\n'))).toEqual([])
+    expect(headingsOf('# A\n```\n# no\n```\n')).toEqual(['a'])
+  })
+})
+
+test('a text of several lines in one', () => {
+  expect(inOneLine('a  \n\n  b\n')).toBe('a b ')
+  expect(inOneLine('  \n a')).toBe(' a')
+  expect(inOneLine(' a  b ')).toBe(' a  b ')
+})
