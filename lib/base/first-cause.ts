@@ -13,7 +13,8 @@ export function firstCause(text: string): string {
   const isHeading = first.trimEnd().endsWith(':') && second !== ''
   const cause = isHeading ? `${first.trimEnd()} ${second.trim()}` : first.trimEnd()
   const left = lines.length - (isHeading ? 2 : 1)
-  const shown = cause.length > longest ? `${cause.slice(0, longest)}…` : cause
+  // Not in the middle of a word, which may be a secret: half of it would not be known for one.
+  const shown = cause.length > longest ? `${cause.slice(0, longest).replace(/\s\S*$/, '')}…` : cause
   return `${shown} (${left === 0 ? 'cut' : `and ${left} more lines`}; --verbose and --json have it whole)`
 }
 

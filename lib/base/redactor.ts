@@ -1,4 +1,4 @@
-import { visible } from './outside-text.ts'
+import { escapeMarkdown, visible } from './outside-text.ts'
 
 /** Stands before console, log and report: what it knows to be secret never gets past it, and what is not to be seen is shown. */
 export interface Redactor {
@@ -32,18 +32,58 @@ export function createRedactor(): Redactor {
   }
 }
 
-/** A value as it may travel, which a test looks for as well: in a URL, in JSON, in HTML, and in base64, by itself, as part of something longer, or twice over. */
+/** A value as it may travel, which a test looks for as well: in JSON, HTML, a URL, a line of a shell, Markdown, and base64, by itself, as part of something longer, or twice over. */
 export function formsOf(value: string): string[] {
-  const base64 = Buffer.from(value).toString('base64')
-  const quoted = (text: string): string => JSON.stringify(text).slice(1, -1)
   const inJson = quoted(value)
-  const inHtml = value.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;').replaceAll('"', '&quot;')
-  const inBase64 = [...new Set([value, inJson])].flatMap((text) => [
-    ...partsInBase64(text),
-    ...partsInBase64(Buffer.from(text).toString('base64')),
-  ])
+  const texts = [value, inJson, quotedByGo(inJson)]
+  const base64 = Buffer.from(value).toString('base64')
+  const inBase64 = [...new Set(texts)].flatMap((text) => [...partsInBase64(text), ...partsInBase64(Buffer.from(text).toString('base64'))])
   const encoded = [base64, base64.replace(/=+$/, ''), ...inBase64]
-  return [value, encodeURIComponent(value), inJson, quoted(inJson), inHtml, ...encoded, ...encoded.map(inUrlAlphabet)]
+  return [
+    ...texts,
+    ...texts.map(quoted),
+    ...formsInHtml(value),
+    ...formsInUrl(value),
+    ...formsInQuotes(value),
+    ...formsInMarkdown(value),
+    ...encoded,
+    ...encoded.map(inUrlAlphabet),
+  ]
+}
+
+function quoted(text: string): string {
+  return JSON.stringify(text).slice(1, -1)
+}
+
+/** Go writes JSON that may stand in HTML, as the API server, helm and flux do (encoding/json, HTMLEscape). */
+function quotedByGo(inJson: string): string {
+  return inJson.replaceAll('&', '\\u0026').replaceAll('<', '\\u003c').replaceAll('>', '\\u003e')
+}
+
+function formsInHtml(value: string): string[] {
+  const inHtml = value.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;')
+  const named = inHtml.replaceAll('"', '&quot;')
+  return [named, named.replaceAll("'", '&#39;'), inHtml.replaceAll('"', '&#34;').replaceAll("'", '&#39;')]
+}
+
+/** In a path or a query, of JavaScript and of Go, which encode other characters, and with small letters too. */
+function formsInUrl(value: string): string[] {
+  const inPath = encodeURIComponent(value)
+  const all = inPath.replace(/[!'()*]/g, (character) => `%${character.charCodeAt(0).toString(16).toUpperCase()}`)
+  const forms = [inPath, all, all.replaceAll('%20', '+'), new URLSearchParams({ '': value }).toString().slice(1)]
+  return [...forms, ...forms.map((form) => form.replace(/%../g, (code) => code.toLowerCase()))]
+}
+
+/** In Markdown, which escapes some characters by what is beside them. */
+function formsInMarkdown(value: string): string[] {
+  const sides = ['x', '.']
+  const within = sides.flatMap((before) => sides.map((after) => escapeMarkdown(`${before}${value}${after}`).slice(1, -1)))
+  return [escapeMarkdown(value), ...within]
+}
+
+/** In the single quotes of a shell, and of YAML. */
+function formsInQuotes(value: string): string[] {
+  return [value.replaceAll("'", `'\\''`), value.replaceAll("'", "''")]
 }
 
 /**
