@@ -3,6 +3,7 @@ import { rootCertificates } from 'node:tls'
 import { type Dispatcher, EnvHttpProxyAgent, interceptors, Pool, request } from 'undici'
 import { showDuration } from '../base/duration.ts'
 import { isInRange, proxies } from '../process/environment.ts'
+import * as v from 'valibot'
 import { messageOf, OperatorError } from '../base/errors.ts'
 
 /** A request to a server that is not the cluster's API. */
@@ -25,6 +26,8 @@ export interface WebRequest {
 
 export interface WebAnswer {
   readonly status: number
+  /** Who has answered: after redirects, that may be another than who was asked. */
+  readonly origin: string
   readonly challenge: string
   /** Any of its headers, by its name in lower case; empty where it has none. */
   readonly header: (name: string) => string
@@ -56,7 +59,13 @@ export async function askWeb(url: string | URL, asked: WebRequest): Promise<WebA
     const answer = await request(url, { method, headers, dispatcher, signal: until, ...(body === undefined ? {} : { body }) })
     const content = await bytesOf(answer.body, most)
     const header = (name: string): string => String(answer.headers[name] ?? '')
-    return { status: answer.statusCode, challenge: header('www-authenticate'), header, body: content }
+    return {
+      status: answer.statusCode,
+      origin: answeringOrigin(answer.context) ?? new URL(url).origin,
+      challenge: header('www-authenticate'),
+      header,
+      body: content,
+    }
   }
   try {
     return await Promise.race([exchange(), rejectionOf(until)])
@@ -70,6 +79,14 @@ export async function askWeb(url: string | URL, asked: WebRequest): Promise<WebA
     // Not `close`, which waits for what is under way.
     void agent.destroy().catch(() => undefined)
   }
+}
+
+/** What undici's redirects note: each address that was asked, the last one too. */
+const contextSchema = v.object({ history: v.array(v.instance(URL)) })
+
+function answeringOrigin(context: unknown): string | undefined {
+  const noted = v.safeParse(contextSchema, context)
+  return noted.success ? noted.output.history.at(-1)?.origin : undefined
 }
 
 /** Throws where there are more: an answer without an end would take all memory there is. */

@@ -17,6 +17,11 @@ export function registryOf(url: string): string {
   )
 }
 
+/** That a registry is on this machine: it speaks plain http. */
+export function isLocal(host: string): boolean {
+  return /^(localhost|127\.\d+\.\d+\.\d+|\[::1\])(:\d+)?$/.test(host)
+}
+
 /** The login for a registry: the authority alone where it belongs to another. */
 export function registryLoginFor(login: RegistryLogin, host: string): RegistryLogin {
   const { hosts, caFile } = login

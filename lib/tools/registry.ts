@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import * as v from 'valibot'
 import { messageOf, OperatorError } from '../base/errors.ts'
-import { type RegistryLogin, registryLoginFor } from './registry-login.ts'
+import { isLocal, type RegistryLogin, registryLoginFor } from './registry-login.ts'
 import { askWeb, type WebAnswer } from './http-client.ts'
 
 /** One artifact in an OCI registry. */
@@ -109,10 +109,6 @@ interface Question {
   readonly accept: string
 }
 
-function isLocal(host: string): boolean {
-  return /^(localhost|127\.\d+\.\d+\.\d+|\[::1\])(:\d+)?$/.test(host)
-}
-
 /** Registries on this machine speak plain http, as they do for Flux (google/go-containerregistry pkg/name, Scheme). */
 function addressOf({ host, repository }: Artifact, path: string): string {
   return `${isLocal(host) ? 'http' : 'https'}://${host}/v2/${repository}/${path}`
@@ -146,7 +142,8 @@ async function ask(artifact: Artifact, { method, path, accept }: Question, login
     })
   try {
     const answer = await once({})
-    if (answer.status !== 401) return answer
+    // Who the registry redirects to asks for a login of its own, and names who is to be shown it.
+    if (answer.status !== 401 || answer.origin !== new URL(addressOf(artifact, path)).origin) return answer
     const authorization = await answerTo(answer.challenge, artifact, own, signal)
     return authorization === undefined ? answer : await once({ authorization })
   } catch (cause) {

@@ -1,8 +1,13 @@
 import { createServer } from 'node:http'
+import { createServer as createTlsServer } from 'node:https'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { listenOn } from '../../../lab/ports.ts'
 import { registryLoginOf } from '../../../lib/connection/settings.ts'
 import { findArtifact } from '../../../lib/tools/registry.ts'
+import { selfSigned } from '../self-signed.ts'
 import { dockerConfig, type RegistryLogin } from '../../../lib/tools/registry-login.ts'
 
 const { signal } = new AbortController()
@@ -39,6 +44,32 @@ describe("the registry's login", () => {
     await expect(findArtifact({ host, repository: 'a', reference: 'b' }, jane, signal)).rejects.toThrow(
       `the registry ${host} cannot be asked for a:b: it issues tokens at ${origin}, without TLS; nothing was sent there`,
     )
+  })
+
+  test('is not sent where someone asks for it whom the registry redirects to', async () => {
+    const { cert, key } = selfSigned('localhost')
+    const folder = mkdtempSync(join(tmpdir(), 'registry-login-'))
+    onTestFinished(() => rmSync(folder, { recursive: true }))
+    const caFile = join(folder, 'ca.pem')
+    writeFileSync(caFile, cert)
+    const heard: (string | undefined)[] = []
+    const other = createTlsServer({ cert, key }, (request, response) => {
+      heard.push(`${request.url?.split('?')[0]} ${request.headers.authorization ?? 'nobody'}`)
+      response.writeHead(401, { 'www-authenticate': `Bearer realm="https://localhost:${port}/token"` }).end()
+    })
+    const port = await listenOn(other, 0)
+    const registry = createServer((_, response) => {
+      response.writeHead(307, { location: `https://localhost:${port}/elsewhere` }).end()
+    })
+    const host = `127.0.0.1:${await listenOn(registry, 0)}`
+    onTestFinished(() => {
+      for (const server of [other, registry]) {
+        server.closeAllConnections()
+        server.close()
+      }
+    })
+    expect(await findArtifact({ host, repository: 'a', reference: 'b' }, { ...jane, caFile, hosts: [host] }, signal)).toBe('refused')
+    expect(heard).toEqual(['/elsewhere nobody'])
   })
 
   test('is in a pull Secret for its own registries alone', () => {
