@@ -1,4 +1,4 @@
-import { shellQuote } from '../base/shell-line.ts'
+import { printable } from '../base/shell-line.ts'
 import { mkdtemp, readFile, writeFile } from 'node:fs/promises'
 import { basename, join } from 'node:path'
 import { stringify } from 'yaml'
@@ -8,7 +8,7 @@ import { complaintOf, shell } from '../process/command.ts'
 import { childEnvironment } from '../process/environment.ts'
 import { OperatorError } from '../base/errors.ts'
 import { patched } from './kustomize.ts'
-import { dockerConfig } from '../tools/registry-login.ts'
+import { dockerConfig, isLocal, registryOf } from '../tools/registry-login.ts'
 import type { Cluster } from '../kubernetes/client.ts'
 import type { Session } from '../connection/session.ts'
 import { parseObjects } from '../kubernetes/manifest.ts'
@@ -37,7 +37,9 @@ export async function renderChart(
   const values = await composeValues(cluster, `HelmRelease ${chart.name}`, chart.values, chart.valuesFrom)
   const home = await mkdtemp(join(folder(), 'helm-')) // one run may render it with two versions of Flux
   const login = dockerConfig(registry, chart.url)
-  if (login !== undefined) await writeFile(join(home, 'login.json'), login, { mode: 0o600 })
+  // Over http it goes to this machine alone, whatever Git says.
+  const isExposed = login !== undefined && chart.insecure && !isLocal(registryOf(chart.url))
+  if (login !== undefined && !isExposed) await writeFile(join(home, 'login.json'), login, { mode: 0o600 })
   const env = childEnvironment({
     HELM_CACHE_HOME: home,
     HELM_CONFIG_HOME: home,
@@ -48,7 +50,7 @@ export async function renderChart(
     const complaint = complaintOf(error)
     throw new OperatorError(`chart ${chart.url} ${chart.version} cannot be ${what}: ${complaint}`, {
       kind: 'blocked',
-      remedy: remedyFor(complaint) ?? `helm show chart ${shellQuote(chart.url)} --version ${chart.version}`,
+      remedy: remedyFor(complaint, isExposed) ?? printable(['helm', 'show', 'chart', chart.url, '--version', chart.version]),
     })
   }
   const $ = shell(env, { signal })
@@ -81,7 +83,9 @@ export function verifyDigest(chart: Chart, pulled: { stdout: string; stderr: str
 }
 
 /** What to do about a registry that is not trusted, or does not let us in. */
-function remedyFor(complaint: string): string | undefined {
+function remedyFor(complaint: string, isExposed: boolean): string | undefined {
+  if (isExposed)
+    return "the registry's login is not sent over http: serve it over https, and remove insecure: true from the OCIRepository in Git"
   if (/x509|certificate/i.test(complaint))
     return "name the file with the registry's certificate authority in REGISTRY_CA_FILE (.env.example)"
   if (/\b40[13]\b|unauthorized|denied/i.test(complaint)) return 'check REGISTRY_USERNAME and REGISTRY_PASSWORD (.env.example)'

@@ -46,3 +46,33 @@ template --namespace=--kubeconfig --kube-version 1.36.3 --no-hooks --values - --
   const [home = ''] = readdirSync(folder).filter((name) => name.startsWith('helm-') && name !== 'helm-program')
   expect(readFileSync(join(folder, home, 'web', 'Chart.yaml'), 'utf8')).toBe(`version: 1.0.0+${digest.slice(0, 12)}\n`)
 })
+
+test.each([
+  ['registry.example.com', false],
+  ['127.0.0.1:5000', true],
+])('the login for %s goes to it over http, as Git wants: %s', async (host, isSent) => {
+  const helm = join(folder, 'helm-login')
+  writeFileSync(helm, `#!/bin/sh\ntest -e "$HELM_REGISTRY_CONFIG" && echo with the login >&2 || echo without one >&2\nexit 1\n`, {
+    mode: 0o755,
+  })
+  const chart = {
+    name: 'web',
+    releaseName: 'web',
+    namespace: 'shop',
+    url: `oci://${host}/charts/web`,
+    version: '1 | reboot',
+    insecure: true,
+    values: {},
+    patches: [],
+    tracksDigest: true,
+  }
+  const registry = { username: 'jane', password: 'hunter2', hosts: [host] }
+  const tools = { kubectl: 'kubectl', helm, flux: undefined }
+  const cluster = { get: () => Promise.resolve(undefined), signal: new AbortController().signal }
+  await expect(renderChart({ tools, registry, folder, cluster }, chart, '1.36.3')).rejects.toMatchObject({
+    message: `chart oci://${host}/charts/web 1 | reboot cannot be pulled: ${isSent ? 'with the login' : 'without one'}`,
+    remedy: isSent
+      ? `helm show chart oci://${host}/charts/web --version '1 | reboot'`
+      : "the registry's login is not sent over http: serve it over https, and remove insecure: true from the OCIRepository in Git",
+  })
+})
