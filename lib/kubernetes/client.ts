@@ -56,7 +56,7 @@ export function clusterAt(endpoint: Endpoint, patience: Patience, signal: AbortS
 
   const collection = async (kind: Kind, query: Query): Promise<string> => {
     const { plural, namespaced } = await discover(kind)
-    const scope = namespaced && query.namespace !== undefined ? `/namespaces/${encodeURIComponent(query.namespace)}` : ''
+    const scope = namespaced && query.namespace !== undefined ? `/namespaces/${segment(query.namespace)}` : ''
     const search = new URLSearchParams()
     if (query.labels !== undefined) search.set('labelSelector', query.labels)
     if (query.fields !== undefined) search.set('fieldSelector', query.fields)
@@ -66,9 +66,9 @@ export function clusterAt(endpoint: Endpoint, patience: Patience, signal: AbortS
   const pathOf = async (ref: Ref, subresource?: string): Promise<string> => {
     const { plural, namespaced } = await discover(ref)
     if (namespaced && ref.namespace === undefined) throw new ApiError(400, 'BadRequest', `${nameOf(ref)} needs a namespace`)
-    const scope = namespaced ? `/namespaces/${encodeURIComponent(ref.namespace ?? '')}` : ''
+    const scope = namespaced ? `/namespaces/${segment(ref.namespace ?? '')}` : ''
     const below = subresource === undefined ? '' : `/${subresource}`
-    return `${rootOf(ref.apiVersion)}${scope}/${plural}/${encodeURIComponent(ref.name)}${below}`
+    return `${rootOf(ref.apiVersion)}${scope}/${plural}/${segment(ref.name)}${below}`
   }
 
   const page = async (kind: Kind, query: Query, next = ''): Promise<Page> => {
@@ -200,6 +200,15 @@ export function ignoreNotFound(error: unknown): undefined {
 
 export function isConflict(error: unknown): boolean {
   return error instanceof ApiError && error.status === 409
+}
+
+/**
+ * A name in a path. A reference, or an owner, may hold any text; no object has a name that would make it another path (apimachinery
+ * api/validation/path).
+ */
+export function segment(name: string): string {
+  if (name !== '' && name !== '.' && name !== '..' && !/[/%]/.test(name)) return encodeURIComponent(name)
+  throw new ApiError(404, 'NotFound', `no object can have the name "${name}"`)
 }
 
 function namedAs(object: KubeObject): { name: string; namespace?: string } {

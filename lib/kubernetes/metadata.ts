@@ -1,5 +1,5 @@
 import * as v from 'valibot'
-import { type Cluster, restartedPage, isNotFound } from './client.ts'
+import { type Cluster, restartedPage, isNotFound, segment } from './client.ts'
 import { ApiError } from './http.ts'
 import { type Kind, type KubeObject, type Page, parseObject, type Ref } from './objects.ts'
 
@@ -58,7 +58,7 @@ export async function* metadataPages(cluster: Cluster, path: string, kind: Kind)
 export async function getMetadata(cluster: Cluster, ref: Ref): Promise<KubeObject | undefined> {
   try {
     const path = (await cluster.collection(ref, ref.namespace === undefined ? {} : { namespace: ref.namespace })).replace(/\?$/, '')
-    const object = v.parse(objectSchema, await read(cluster, `${path}/${encodeURIComponent(ref.name)}`, 'PartialObjectMetadata'))
+    const object = v.parse(objectSchema, await read(cluster, `${path}/${segment(ref.name)}`, 'PartialObjectMetadata'))
     return parseObject({ ...object, apiVersion: ref.apiVersion, kind: ref.kind })
   } catch (error) {
     if (isNotFound(error)) return undefined

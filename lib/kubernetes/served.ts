@@ -65,7 +65,8 @@ export function servedBy(read: (path: string) => Promise<unknown>): (kind: Kind)
 
   return async ({ apiVersion, kind }) => {
     const key = `${apiVersion} ${kind}`
-    if (!known.has(key)) {
+    // Anything else, as an owner's or a reference's may be, would be another path.
+    if (!known.has(key) && /^([a-z0-9][a-z0-9.-]*\/)?[a-z0-9][a-z0-9-]*$/i.test(apiVersion)) {
       const learning = underWay.get(apiVersion) ?? learn(apiVersion)
       underWay.set(apiVersion, learning)
       await learning
