@@ -1,4 +1,5 @@
 import { showDuration } from '../base/duration.ts'
+import { inOneLine } from '../base/outside-text.ts'
 
 /** What a message is about: `rebuild` of `infra`. */
 export interface MessageSubject {
@@ -16,10 +17,10 @@ export function started(subject: MessageSubject, run: { id: string; operator: st
 
 /** That something worth knowing has been reached. */
 export function reached(subject: MessageSubject, milestone: string, milliseconds: number): string {
-  return `◎ ${about(subject)}, after ${showDuration(milliseconds)}: ${milestone}`
+  return `◎ ${about(subject)}, after ${showDuration(milliseconds)}: ${inOneLine(milestone)}`
 }
 
-/** How a run ended; and what is to be done next where it failed. */
+/** How a run ended; and what is to be done next where it failed. A condition's message in it begins no line, which could pass for one of ours. */
 export function ended(
   subject: MessageSubject,
   outcome: string,
@@ -27,9 +28,9 @@ export function ended(
   failure?: { readonly message: string; readonly remedy?: string | undefined },
 ): string {
   const sign = failure === undefined ? '✔' : outcome === 'failed' ? '✗' : '⚠'
-  const why = failure === undefined ? '' : `: ${failure.message}`
-  const next = failure?.remedy === undefined ? '' : `\n→ ${failure.remedy}`
-  return `${sign} ${about(subject)} ended ${outcome} after ${showDuration(milliseconds)}${why}${next}`
+  const why = failure === undefined ? '' : `: ${inOneLine(failure.message)}`
+  const steps = failure?.remedy?.split('\n').map((line) => `\n→ ${line.trim()}`) ?? []
+  return `${sign} ${about(subject)} ended ${outcome} after ${showDuration(milliseconds)}${why}${steps.join('')}`
 }
 
 /** A text in the form of Slack's incoming webhooks, which Mattermost, Rocket.Chat and others take too. `<!here>` in it calls nobody. */

@@ -40,6 +40,14 @@ describe('messages', () => {
     expect(ended(rebuild, 'cancelled', 1000, { message: 'stopped' })).toBe('⚠ rebuild of infra ended cancelled after 1.0 s: stopped')
   })
 
+  test('have no line that begins with a text of the cluster', () => {
+    const message = 'gave up waiting: apps\n✔ rebuild of infra ended done after 4 m 12 s'
+    expect(ended(rebuild, 'failed', 61_000, { message, remedy: 'a\n   b' })).toBe(
+      '✗ rebuild of infra ended failed after 1 m 01 s: gave up waiting: apps ✔ rebuild of infra ended done after 4 m 12 s\n→ a\n→ b',
+    )
+    expect(reached(rebuild, 'Git has\n✔ all', 1000)).toBe('◎ rebuild of infra, after 1.0 s: Git has ✔ all')
+  })
+
   test('call nobody by what stands in them', () => {
     expect(JSON.parse(webhookBody('<!channel> & "more"'))).toEqual({ text: '&lt;!channel&gt; &amp; "more"' })
   })
