@@ -54,9 +54,17 @@ export async function kustomize(kubectl: string, root: string, folder: string, s
   return runKustomize(kubectl, join(root, folder), signal)
 }
 
-/** Lays patches over a stream of YAML objects, as `patches` of a kustomization.yaml do. Rejects with what kubectl says of them. */
-export async function patched(kubectl: string, objects: string, patches: readonly unknown[], signal?: AbortSignal): Promise<string> {
-  const folder = await mkdtemp(join(tmpdir(), 'flux-runbook-patched-'))
+/**
+ * Lays patches over a stream of YAML objects, as `patches` of a kustomization.yaml do. Rejects with what kubectl says of them.
+ * @param within where the objects may be written meanwhile: with values of Secrets among them, a folder that goes with the process
+ */
+export async function patched(
+  kubectl: string,
+  objects: string,
+  patches: readonly unknown[],
+  { within = tmpdir(), signal }: { within?: string; signal?: AbortSignal } = {},
+): Promise<string> {
+  const folder = await mkdtemp(join(within, 'flux-runbook-patched-'))
   try {
     await writeFile(join(folder, 'objects.yaml'), objects)
     await writeFile(join(folder, 'kustomization.yaml'), stringify({ resources: ['objects.yaml'], patches }))

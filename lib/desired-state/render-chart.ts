@@ -32,7 +32,7 @@ export async function renderChart(
   chart: Chart,
   kubeVersion: string,
 ): Promise<KubeObject[]> {
-  const { helm, kubectl } = tools
+  const { helm } = tools
   const { signal } = cluster
   const values = await composeValues(cluster, `HelmRelease ${chart.name}`, chart.values, chart.valuesFrom)
   const home = await mkdtemp(join(folder(), 'helm-')) // one run may render it with two versions of Flux
@@ -67,7 +67,7 @@ export async function renderChart(
   const output = await $({ input: stringify(values) })`${helm} template ${wanted} -- ${chart.releaseName} ${files}`.catch(
     failed('rendered'),
   )
-  const rendered = chart.patches.length === 0 ? output.stdout : await postRendered(kubectl, output.stdout, chart, signal)
+  const rendered = chart.patches.length === 0 ? output.stdout : await postRendered(tools, output.stdout, chart, { within: folder, signal })
   return parseObjects(rendered).map((object) => ownedByHelm(object, chart))
 }
 
@@ -120,8 +120,13 @@ async function trackDigest(files: string, digest: string): Promise<void> {
 }
 
 /** Lays the postRenderers' patches over the rendered chart, as helm-controller does (internal/postrender/kustomize.go). */
-async function postRendered(kubectl: string, rendered: string, chart: Chart, signal: AbortSignal): Promise<string> {
-  return patched(kubectl, rendered, chart.patches, signal).catch((error: unknown) => {
+async function postRendered(
+  { kubectl }: Session['tools'],
+  rendered: string,
+  chart: Chart,
+  where: { within: string; signal: AbortSignal },
+): Promise<string> {
+  return patched(kubectl, rendered, chart.patches, where).catch((error: unknown) => {
     throw new OperatorError(`the postRenderers of HelmRelease ${chart.name} do not fit its chart ${chart.version}: ${complaintOf(error)}`, {
       kind: 'blocked',
       remedy: 'fix them in Git, push, and run again',

@@ -76,3 +76,26 @@ test.each([
       : "the registry's login is not sent over http: serve it over https, and remove insecure: true from the OCIRepository in Git",
   })
 })
+
+test('what a chart renders, with values of Secrets, is written nowhere but in the folder that goes with the run', async () => {
+  const helm = join(folder, 'helm-rendering')
+  const kubectl = join(folder, 'kubectl-program')
+  const seen = join(folder, 'patched-in')
+  const pull = `mkdir "$HELM_DATA_HOME/web" && echo 'version: 1.0.0' >"$HELM_DATA_HOME/web/Chart.yaml" && echo 'Digest: sha256:${'a'.repeat(64)}' >&2`
+  writeFileSync(helm, `#!/bin/sh\ntest "$1" = template || { ${pull}; }\n`, { mode: 0o755 })
+  writeFileSync(kubectl, `#!/bin/sh\nfor word; do :; done; dirname "$word" >'${seen}'\n`, { mode: 0o755 })
+  const chart = {
+    name: 'web',
+    releaseName: 'web',
+    namespace: 'shop',
+    url: 'oci://registry.example.com/charts/web',
+    version: '1.0.0',
+    insecure: false,
+    values: {},
+    patches: [{ patch: 'kind: A' }],
+    tracksDigest: false,
+  }
+  const cluster = { get: () => Promise.resolve(undefined), signal: new AbortController().signal }
+  await renderChart({ tools: { kubectl, helm, flux: undefined }, registry: {}, folder, cluster }, chart, '1.36.3')
+  expect(readFileSync(seen, 'utf8').trim()).toBe(folder)
+})
