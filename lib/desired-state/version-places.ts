@@ -166,7 +166,8 @@ function variablePath(one: ParsedDocument, name: string): Path | undefined {
     [kinds.configMap.kind]: ['data', name],
     [fluxKinds.kustomization.kind]: ['spec', 'postBuild', 'substitute', name],
   }
-  const path = paths[said(one, ['kind'])]
+  const kind = said(one, ['kind'])
+  const path = Object.hasOwn(paths, kind) ? paths[kind] : undefined
   return path === undefined || said(one, path) === '' ? undefined : path
 }
 

@@ -58,14 +58,14 @@ export function parseFlags<F extends Flags>(
   for (const token of tokens) {
     if (token.kind === 'positional') others.push(token.value)
     if (token.kind !== 'option') continue
-    const flag = flags[token.name]
+    const flag = Object.hasOwn(flags, token.name) ? flags[token.name] : undefined
     if (flag === undefined) {
-      const reason = refused[token.name]
+      const reason = Object.hasOwn(refused, token.name) ? refused[token.name] : undefined
       if (reason !== undefined) throw usage(`${script} takes no ${token.rawName}: ${reason}`, `leave ${token.rawName} out`)
       const close = nearest(token.name, names)
       throw usage(`there is no flag ${token.rawName}${close === undefined ? '' : `; did you mean --${close}?`}`)
     }
-    const earlier = values[token.name]
+    const earlier = Object.hasOwn(values, token.name) ? values[token.name] : undefined
     if (earlier !== undefined && !(flag.type === 'string' && flag.repeats === true)) throw usage(`--${token.name} is given twice`)
     if (flag.type === 'boolean') {
       if (token.value !== undefined) throw usage(`--${token.name} takes no value, but was given "${token.value}"`)
@@ -104,7 +104,7 @@ function checkValue(name: string, flag: Flag & { type: 'string' }, value: string
 /** parseArgs has no optional values: `--resume` alone becomes `--resume=`. */
 function withOptionalValues(flags: Flags, args: readonly string[]): string[] {
   return args.map((arg, at) => {
-    const flag = arg.startsWith('--') ? flags[arg.slice(2)] : undefined
+    const flag = arg.startsWith('--') && Object.hasOwn(flags, arg.slice(2)) ? flags[arg.slice(2)] : undefined
     const next = args[at + 1]
     return flag?.type === 'string' && flag.optional === true && (next === undefined || next.startsWith('-')) ? `${arg}=` : arg
   })

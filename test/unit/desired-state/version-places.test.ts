@@ -138,3 +138,8 @@ describe('a version is changed where it stands, and nothing else', () => {
     expect(findVersionPlaces([{ file: 'x.yaml', text }])).toEqual([])
   })
 })
+
+test.each(['constructor', '__proto__', 'toString'])('a document of the kind %s sets no variable', (kind) => {
+  const text = `kind: ${kind}\ndata: { v: 2.9.5 }\n---\nkind: FluxInstance\nspec: { distribution: { version: "\${v}" } }\n`
+  expect(findVersionPlaces([{ file: 'a.yaml', text }])).toEqual([])
+})

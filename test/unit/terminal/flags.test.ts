@@ -35,6 +35,8 @@ describe('flags that are wrong', () => {
     [['--dryrun'], 'there is no flag --dryrun; did you mean --dry-run?'],
     [['--lba'], 'there is no flag --lba; did you mean --lab?'],
     [['--xyzzy'], 'there is no flag --xyzzy'],
+    [['--constructor'], 'there is no flag --constructor'],
+    [['--__proto__=x'], 'there is no flag --__proto__'],
     [['-y'], 'there is no flag -y; did you mean --yes?'],
     [['--yes=false'], '--yes takes no value, but was given "false"'],
     [['--context'], '--context needs a value: --context NAME'],
