@@ -139,11 +139,11 @@ export function verifyIdentities(namespace: string, taker: string): ObservingSte
   return {
     observed: () => observed,
     id: 'survival',
-    title: 'Compare the UIDs: workloads and objects of Flux are the same, and nothing was pruned',
+    title: 'Verify that workloads and objects of Flux have the same UIDs, and nothing was pruned',
     risk: 'safe',
     async check({ cluster, memory }) {
       const before = keptIdentities(memory)
-      if (before === undefined) return { is: 'done', detail: `${taker} has taken over nothing` }
+      if (before === undefined) return { is: 'done', isSkipped: true, detail: `${taker} has taken over nothing` }
       const survival = await compareIdentities(cluster, namespace, before)
       observed = { value: survival, at: performance.now() }
       const { checked, changed, missing, reported } = survival

@@ -125,11 +125,11 @@ export function verifyContinuity(namespace: string): ObservingStep<Survival> {
   return {
     observed: () => observed,
     id: 'still-alive',
-    title: 'Compare the fingerprints once more: everything is alive, with the same UIDs',
+    title: 'Verify once more that everything is alive, with the same UIDs',
     risk: 'safe',
     async check({ cluster, memory }) {
       const before = keptFingerprint(memory)?.filter((one) => !isRelease(one))
-      if (before === undefined) return { is: 'done', detail: 'nothing was removed' }
+      if (before === undefined) return { is: 'done', isSkipped: true, detail: 'nothing was removed' }
       const survival = compareSurvival(before, await takeFingerprint(cluster, namespace))
       observed = { value: survival, at: performance.now() }
       const { checked, changed, missing, reported } = survival

@@ -27,7 +27,7 @@ export function recordFingerprint(namespace: string, ownedObjects: readonly Owne
     risk: 'safe',
     check({ memory }) {
       if (isGone && readTeardownState(memory).passedReturn === undefined)
-        return Promise.resolve({ is: 'done', detail: 'nothing is removed' })
+        return Promise.resolve({ is: 'done', isSkipped: true, detail: 'nothing is removed' })
       const kept = keptFingerprint(memory)
       if (kept !== undefined)
         return Promise.resolve({

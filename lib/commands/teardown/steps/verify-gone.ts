@@ -68,11 +68,11 @@ export function verifySurvival(namespace: string): ObservingStep<Survival> {
   return {
     observed: () => observed,
     id: 'survival',
-    title: 'Compare the fingerprints: everything that Flux deployed is alive',
+    title: 'Verify by the fingerprint that everything that Flux deployed is alive',
     risk: 'safe',
     async check({ cluster, memory }) {
       const before = keptFingerprint(memory)
-      if (before === undefined) return { is: 'done', detail: 'nothing was removed' }
+      if (before === undefined) return { is: 'done', isSkipped: true, detail: 'nothing was removed' }
       const survival = compareSurvival(before, await takeFingerprint(cluster, namespace))
       observed = { value: survival, at: performance.now() }
       const { checked, changed, missing, reported } = survival
