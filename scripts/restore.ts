@@ -14,7 +14,8 @@ await main(() =>
       verifyFlags: verifyRestoreFlags,
       prepare: prepareRestore,
       unchanged: 'nothing to do: everything exists as captured',
-      summarize: () => Promise.resolve(['Flux restores by itself what is in Git. If there is no Flux: npx zx scripts/bootstrap.ts']),
+      summarize: (_run, { where }) =>
+        Promise.resolve(['Flux restores by itself what is in Git. If there is no Flux:', `  npx zx scripts/bootstrap.ts ${where}`]),
     },
     argumentsOf('restore'),
   ),
