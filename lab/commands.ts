@@ -51,7 +51,10 @@ export const labCommands: Readonly<Record<string, LabCommand>> = {
       if (given.helm !== undefined) console.success(`the scripts use ${status.helm}`)
       if (given.kubectl !== undefined) console.success(`the scripts use ${status.kubectl}`)
       if (status.faults.length > 0) console.warning(`faults are set: ${status.faults.join(', ')}; npx zx scripts/lab.ts fault clear`)
-      if (!(await isTreePushed(status))) console.warning("kubernetes/ is not what the lab's Git has: npx zx scripts/lab.ts push")
+      if (!(await isTreePushed(status))) {
+        const replaces = 'a push replaces what is there, and what an upgrade has committed'
+        console.warning(`the lab's Git differs from kubernetes/; ${replaces}: npx zx scripts/lab.ts push`)
+      }
       if (started.length > 0) console.faint('eval "$(npx zx scripts/lab.ts env)" lets kubectl, helm, flux and git reach it')
       return {
         ...(started.length === 0 ? unchanged : done),
