@@ -1,7 +1,5 @@
 import { groupedBy } from '../base/first-cause.ts'
 import { kindArgument } from '../kubernetes/objects.ts'
-import { controllerOf } from '../flux/components.ts'
-import { operatorName } from '../flux/labels.ts'
 import type { FluxObject } from '../flux/object.ts'
 import type { Judgement } from './assess.ts'
 import type { Suspension } from '../flux/suspension.ts'
@@ -64,7 +62,7 @@ export async function foundReconciled(
   )
   const stale = staleAmong(own, judged, stopped)
   return foundAmong(describe(what, own, judged, stale), fails, [
-    ...staleTroubles(stale),
+    ...[...stale].flatMap(([controller, names]) => staleTroubles(listed(names), controller)),
     ...elsewhere.flatMap(foldedBelow),
     ...dueAmong(own, judged),
     ...suspended,
@@ -93,13 +91,14 @@ function causeOf(
 function staleAmong(
   own: readonly FluxObject[],
   judged: ReadonlyMap<string, Judgement>,
-  stopped: ReadonlySet<string>,
+  stopped: Awaited<ReturnType<Snapshot['stopped']>>,
 ): ReadonlyMap<string, readonly string[]> {
   const stale = new Map<string, string[]>()
-  for (const { ref, name, reportsReady } of own) {
-    const controller = controllerOf(ref) ?? (isOfGroup(ref, apiGroups.operator) ? operatorName : '')
+  for (const object of own) {
+    const { name, reportsReady } = object
     const is = judged.get(name)?.is
-    if (!reportsReady || !stopped.has(controller) || (is !== 'healthy' && is !== 'busy')) continue
+    const controller = reportsReady && (is === 'healthy' || is === 'busy') ? stopped(object) : undefined
+    if (controller === undefined) continue
     const others = stale.get(controller)
     if (others === undefined) stale.set(controller, [name])
     else others.push(name)
@@ -107,13 +106,9 @@ function staleAmong(
   return stale
 }
 
-function staleTroubles(stale: ReadonlyMap<string, readonly string[]>): Trouble[] {
-  return [...stale].map(([controller, names]) => ({ object: listed(names), reason: staleReason(controller) }))
-}
-
-/** Why the state of an object is not its state now. */
-export function staleReason(controller: string): string {
-  return `${controller} does not run: this is the state that it last reported`
+/** What is to be known of objects whose controller does not run, if there is one that does not: their state is not that of now. */
+export function staleTroubles(object: string, stopped: string | undefined): Trouble[] {
+  return stopped === undefined ? [] : [{ object, reason: `${stopped} does not run: this is the state that it last reported` }]
 }
 
 function describe(

@@ -15,10 +15,10 @@ import { completeInstallation, type Installation, type InstalledFlux, judgeInsta
 import { readFlux } from '../flux/installations.ts'
 import { wantedDeployments } from '../flux/wanted-deployments.ts'
 import { runningSince } from './deployments.ts'
+import { type Reconciled, stoppedController } from './stopped.ts'
 import { unattended } from './unattended.ts'
 import { componentsIn } from '../flux/installer.ts'
 import { mainInstance } from '../flux/refs.ts'
-import { isOperator, operatorName } from '../flux/labels.ts'
 
 /** What the probes read, and from where. What several probes need is read once, when the first of them asks. */
 export interface Snapshot {
@@ -58,8 +58,8 @@ export interface Snapshot {
   readonly objects: () => Promise<FluxObjects>
   /** How each of them is, by its name. */
   readonly judged: () => Promise<ReadonlyMap<string, Judgement>>
-  /** The controllers that are part of this Flux, the operator too, of which no pod runs: what they reported stays as it was then. */
-  readonly stopped: () => Promise<ReadonlySet<string>>
+  /** Names the controller that is to reconcile an object, if no pod of it runs: what it reported last stays as it was then. */
+  readonly stopped: () => Promise<(object: Reconciled) => string | undefined>
 }
 
 export interface SnapshotOptions extends Pick<Snapshot, 'cluster' | 'kubectl' | 'where' | 'login' | 'folder' | 'monitoring'> {
@@ -80,15 +80,6 @@ export function createSnapshot({ cluster, now = cluster.endpoint.now(), ...other
   const installation = once(async () => completeInstallation({ get }, await evidence(), await objects()))
   const pods = once(async () => cluster.list(kinds.pod, { namespace: await namespace() }))
   const all = once(async () => cluster.list(kinds.deployment, { namespace: await namespace() }))
-  /** Since when each controller runs, the operator too where there is to be one, in milliseconds; `-Infinity` where no pod of it does. */
-  const since = once(async () => {
-    const [{ components, expectsOperator }, there, own] = await Promise.all([installed(), all(), pods()])
-    const latest = (runs: (deployment: KubeObject) => boolean): number =>
-      Math.max(-Infinity, ...there.filter(runs).map((one) => runningSince(one, own)))
-    const names = [...new Set([...components, ...there.flatMap(componentsIn)])]
-    const controllers = names.map((name) => [name, latest((one) => componentsIn(one).includes(name))] as const)
-    return new Map(expectsOperator ? [...controllers, [operatorName, latest(isOperator)] as const] : controllers)
-  })
   return {
     ...others,
     cluster,
@@ -107,12 +98,17 @@ export function createSnapshot({ cluster, now = cluster.endpoint.now(), ...other
     crds,
     objects,
     judged: once(async () => {
-      const [read, found, there, running] = await Promise.all([objects(), installed(), all(), since()])
+      const [read, found, there, own] = await Promise.all([objects(), installed(), all(), pods()])
       const deployments = wantedDeployments(found, there)
-      const attendance = { installation: found, deployments, now, runningSince: (name: string) => running.get(name) ?? -Infinity }
+      const since = (controller: string): number =>
+        Math.max(-Infinity, ...there.filter((one) => componentsIn(one).includes(controller)).map((one) => runningSince(one, own)))
+      const attendance = { installation: found, deployments, now, runningSince: since }
       return judgeAll(read, now, unattended(read.all, attendance))
     }),
-    stopped: once(async () => new Set([...(await since())].flatMap(([name, time]) => (time === -Infinity ? [name] : [])))),
+    stopped: once(async () => {
+      const [installation, deployments, own] = await Promise.all([installed(), all(), pods()])
+      return (object) => stoppedController(object, { installation, deployments, isRunning: (one) => runningSince(one, own) > -Infinity })
+    }),
   }
 }
 

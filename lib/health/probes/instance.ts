@@ -6,10 +6,10 @@ import { type Condition, conditionsOf } from '../../kubernetes/readiness.ts'
 import { describeSuspension, isSuspended, suspensionIn } from '../../flux/suspension.ts'
 import { doesNotApply, foundAmong, type Probe, suspendedTrouble, type Trouble } from '../probe.ts'
 import { problems } from '../problems.ts'
-import { staleReason } from '../reconciled.ts'
+import { staleTroubles } from '../reconciled.ts'
 import type { Snapshot } from '../snapshot.ts'
 import { isReconcileDisabled, reconcileAnnotation, reconcileEvery, timeoutAnnotation } from '../../flux/annotations.ts'
-import { appliedBy, isOperator, operatorName, operatorSelector } from '../../flux/labels.ts'
+import { appliedBy, isOperator, operatorSelector } from '../../flux/labels.ts'
 import { installerTitles } from '../../flux/installer.ts'
 import { instanceIn, releaseNames } from '../../flux/refs.ts'
 import { appliedRevision, versionOfRevision } from '../../flux/revision.ts'
@@ -85,7 +85,7 @@ export const instance: Probe = {
     const isOther = otherVersion({ wanted: isKeptAway ? asks : wanted, asks, running })
     const others: Trouble[] = isOther === undefined ? [] : [{ object, reason: isOther, next, problem: problems.oldVersion }]
     const kept: Trouble[] = isKeptAway ? [{ object, reason: keptAway(asks, wanted, release), next }] : []
-    const stale: Trouble[] = (await snapshot.stopped()).has(operatorName) ? [{ object, reason: staleReason(operatorName) }] : []
+    const stale = staleTroubles(object, (await snapshot.stopped())({ ref: refOf(flux), labels: flux.metadata.labels }))
     return foundAmong(`Flux ${running}`, others, [...kept, ...stale, ...(await ignoredBeside(flux, snapshot))])
   },
 }

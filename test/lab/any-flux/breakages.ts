@@ -11,6 +11,8 @@ import type { World } from './world.ts'
 /** How a probe's thing is broken, and what the probe makes of it. */
 export interface Breakage {
   readonly state: 'fail' | 'warn'
+  /** Probes that warn of it from the moment that the pod is gone: what they show is the state last reported. */
+  readonly stale?: readonly string[]
   readonly inject: (world: World, kind: FluxKind) => Promise<Broken>
 }
 
@@ -40,7 +42,7 @@ export const breakages: Readonly<Record<string, Breakage>> = {
         },
       }),
   },
-  operator: { state: 'fail', inject: (world) => scaledToZero(world, operator) },
+  operator: { state: 'fail', stale: ['instance'], inject: (world) => scaledToZero(world, operator) },
   instance: {
     state: 'fail',
     async inject({ cluster }) {
@@ -77,7 +79,7 @@ export const breakages: Readonly<Record<string, Breakage>> = {
         ],
       }),
   },
-  controllers: { state: 'fail', inject: (world) => scaledToZero(world, helmController) },
+  controllers: { state: 'fail', stale: ['helmreleases'], inject: (world) => scaledToZero(world, helmController) },
   crds: { state: 'fail', inject: (world, kind) => removed(world, kind, artifacts) },
   inventory: { state: 'fail', inject: (world, kind) => removed(world, kind, receiver) },
   sources: { state: 'fail', inject: sourceBreakage },

@@ -33,7 +33,7 @@ export function snapshotOf(objects: readonly KubeObject[], { flux = [], ...more 
     crds: () => Promise.resolve([]),
     namespace: () => Promise.resolve(keptByOperator.namespace),
     deployments: () => Promise.resolve(objects.filter(({ kind }) => kind === kinds.deployment.kind)),
-    stopped: () => Promise.resolve(new Set()),
+    stopped: () => Promise.resolve(() => undefined),
     pods: () => Promise.resolve(objects.filter(({ kind }) => kind === kinds.pod.kind)),
     ...more,
   }

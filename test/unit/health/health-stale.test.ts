@@ -85,7 +85,7 @@ describe('a FluxInstance that waits for its operator', () => {
   const condition = (status: string, observedGeneration: number) => ({
     conditions: [{ ...ready(11, status).conditions[0], reason: 'Progressing', message: 'Reconciliation in progress', observedGeneration }],
   })
-  const problemOf = async (status: object, pods: readonly KubeObject[], stopped: readonly string[] = []): Promise<unknown> => {
+  const problemOf = async (status: object, pods: readonly KubeObject[], stopped?: string): Promise<unknown> => {
     const patience = { milliseconds: 0, trouble: () => undefined, over: () => undefined }
     const live = parseObject({
       ...fluxKinds.fluxInstance,
@@ -112,7 +112,7 @@ describe('a FluxInstance that waits for its operator', () => {
       namespace: () => Promise.resolve('flux-system'),
       pods: () => Promise.resolve(pods),
       instances: () => Promise.resolve([live]),
-      stopped: () => Promise.resolve(new Set(stopped)),
+      stopped: () => Promise.resolve(() => stopped),
     }
     const { state, objects = [] } = await instanceProbe.check({ ...createSnapshot(options), ...own })
     return [state, objects.map(({ reason, problem }) => `${reason} (${problem ?? 'no problem of its own'})`)]
@@ -126,7 +126,7 @@ describe('a FluxInstance that waits for its operator', () => {
   })
   test('is as it was, and not known to be Ready, where that is gone', async () => {
     const stale = 'flux-operator does not run: this is the state that it last reported (no problem of its own)'
-    expect(await problemOf(condition('True', 2), [], ['flux-operator'])).toEqual(['warn', [stale]])
+    expect(await problemOf(condition('True', 2), [], 'flux-operator')).toEqual(['warn', [stale]])
     expect(await problemOf(condition('True', 2), [operatorPod])).toEqual(['ok', []])
   })
   test('is failing where that runs, and where it was failing before', async () => {

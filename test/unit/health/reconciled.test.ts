@@ -4,6 +4,7 @@ import { type FluxObject, parseFluxObject } from '../../../lib/flux/object.ts'
 import { judgeAll } from '../../../lib/health/assess.ts'
 import { foundReconciled } from '../../../lib/health/reconciled.ts'
 import type { ProbeFindings } from '../../../lib/health/probe.ts'
+import type { Reconciled } from '../../../lib/health/stopped.ts'
 import { createSnapshot } from '../../../lib/health/snapshot.ts'
 import type { Kind } from '../../../lib/kubernetes/objects.ts'
 import { clusterAt } from '../../../lib/kubernetes/client.ts'
@@ -25,8 +26,8 @@ const made = (kind: Kind, name: string, reason: string, spec: object = {}) =>
     true,
   )
 
-/** What a probe finds of these objects, where these controllers do not run. */
-function foundOf(what: string, all: readonly FluxObject[], stopped: readonly string[] = []): Promise<ProbeFindings> {
+/** What a probe finds of these objects, where the controller of these kinds does not run. */
+function foundOf(what: string, all: readonly FluxObject[], kinds: readonly Kind[] = [], controller = ''): Promise<ProbeFindings> {
   const objects = { all, byName: new Map(all.map((object) => [object.name, object])), kinds: new Set(['Kustomization']) }
   const patience = { milliseconds: 0, trouble: () => undefined, over: () => undefined }
   const snapshot = {
@@ -42,7 +43,7 @@ function foundOf(what: string, all: readonly FluxObject[], stopped: readonly str
     namespace: () => Promise.resolve('flux-system'),
     objects: () => Promise.resolve(objects),
     judged: () => Promise.resolve(judgeAll(objects, now)),
-    stopped: () => Promise.resolve(new Set(stopped)),
+    stopped: () => Promise.resolve(({ ref }: Reconciled) => (kinds.some(({ kind }) => kind === ref.kind) ? controller : undefined)),
   }
   return foundReconciled(snapshot, what, () => true)
 }
@@ -68,16 +69,17 @@ test('what is Ready only as a controller said that does not run is not reported 
   const [git, oci] = [fluxKinds.gitRepository, fluxKinds.ociRepository]
   const all = [made(git, 'fleet', 'Succeeded'), made(oci, 'chart', 'Succeeded'), made(git, 'lost', 'GitOperationFailed')]
   const stale = 'source-controller does not run: this is the state that it last reported'
-  const found = await foundOf('sources', all, ['source-controller'])
+  const found = await foundOf('sources', all, [git, oci], 'source-controller')
   expect(found).toMatchObject({ state: 'fail', detail: 'of 3 sources: 1 not Ready, 2 in the state last reported' })
   expect(found.objects?.map(({ object, reason }) => `${object}: ${reason}`)).toEqual([
     'GitRepository apps/lost: GitOperationFailed',
     `GitRepository apps/fleet, OCIRepository apps/chart: ${stale}`,
   ])
-  expect(await foundOf('sources', all.slice(0, 2), ['source-controller'])).toMatchObject({ state: 'warn' })
-  expect(await foundOf('sources', all.slice(0, 2), ['kustomize-controller'])).toEqual({ state: 'ok', detail: '2 sources Ready' })
-  const set = [made(fluxKinds.resourceSet, 'tenants', 'Succeeded')]
-  expect(await foundOf('objects of these kinds', set, ['flux-operator'])).toMatchObject({ state: 'warn' })
+  expect(await foundOf('sources', all.slice(0, 2), [git, oci], 'source-controller')).toMatchObject({ state: 'warn' })
+  expect(await foundOf('sources', all.slice(0, 2), [fluxKinds.kustomization], 'kustomize-controller')).toEqual({
+    state: 'ok',
+    detail: '2 sources Ready',
+  })
   const suspended = [made(git, 'fleet', 'Succeeded', { suspend: true })]
-  expect((await foundOf('sources', suspended, ['source-controller'])).detail).toBe('of 1 sources: 1 suspended')
+  expect((await foundOf('sources', suspended, [git], 'source-controller')).detail).toBe('of 1 sources: 1 suspended')
 })

@@ -3,6 +3,7 @@ import { fluxKinds } from '../../../lib/flux/kinds.ts'
 import { type FluxObject, parseFluxObject } from '../../../lib/flux/object.ts'
 import { wantedDeployments } from '../../../lib/flux/wanted-deployments.ts'
 import { judgeAll } from '../../../lib/health/assess.ts'
+import { stoppedController } from '../../../lib/health/stopped.ts'
 import { unattended } from '../../../lib/health/unattended.ts'
 import { kinds, type KubeObject, parseObject } from '../../../lib/kubernetes/objects.ts'
 
@@ -98,5 +99,37 @@ describe('an object that no controller reconciles', () => {
     const objects = { all: [object], byName: new Map([[object.name, object]]), kinds: new Set<string>() }
     expect(judgeAll(objects, now).get(object.name)).toEqual({ is: 'healthy' })
     expect(judgeAll(objects, now, found).get(object.name)).toMatchObject({ is: 'fails', cause: 'ignored' })
+  })
+})
+
+describe('an object whose controller does not run', () => {
+  const flux = { ...installation, expectsOperator: true }
+  /** Which controller that is, where these Deployments run and those only exist. */
+  const stoppedOf = (object: FluxObject, running: readonly KubeObject[], idle: readonly KubeObject[] = []): string | undefined =>
+    stoppedController(object, {
+      installation: flux,
+      deployments: [...running, ...idle],
+      isRunning: (deployment) => running.includes(deployment),
+    })
+
+  test('is reconciled by none, whether its Deployment is gone or has no pod', () => {
+    expect(stoppedOf(made(fluxKinds.kustomization), [main, source])).toBeUndefined()
+    expect(stoppedOf(made(fluxKinds.kustomization), [source, blue], [main])).toBe('kustomize-controller')
+    expect(stoppedOf(made(fluxKinds.gitRepository), [main])).toBe('source-controller')
+  })
+  test('of a shard is named with the shard; the main controller does for it where it takes all', () => {
+    const own = made(fluxKinds.kustomization, { shard: 'blue' })
+    expect(stoppedOf(own, [main, blue])).toBeUndefined()
+    expect(stoppedOf(own, [main], [blue])).toBe('kustomize-controller of shard blue')
+    expect(stoppedOf(own, [deployment('kustomize-controller')])).toBeUndefined()
+  })
+  test('may be the operator’s', () => {
+    const labels = { 'app.kubernetes.io/name': 'flux-operator' }
+    const operator = parseObject({ ...kinds.deployment, metadata: { name: 'flux-operator', namespace, labels }, spec: main.spec })
+    expect(stoppedOf(made(fluxKinds.resourceSet), [operator])).toBeUndefined()
+    expect(stoppedOf(made(fluxKinds.resourceSet), [main], [operator])).toBe('flux-operator')
+  })
+  test('is not named where it is not part of this Flux: no controller reconciles the object', () => {
+    expect(stoppedOf(made(image), [main])).toBeUndefined()
   })
 })
