@@ -67,7 +67,8 @@ export async function renderChart(
   const output = await $({ input: stringify(values) })`${helm} template ${wanted} -- ${chart.releaseName} ${files}`.catch(
     failed('rendered'),
   )
-  const rendered = chart.patches.length === 0 ? output.stdout : await postRendered(tools, output.stdout, chart, { within: folder, signal })
+  const rendered =
+    chart.patches.length === 0 ? output.stdout : await postRendered(tools, output.stdout, chart, { within: folder(), signal })
   return parseObjects(rendered).map((object) => ownedByHelm(object, chart))
 }
 

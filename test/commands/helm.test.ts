@@ -69,7 +69,7 @@ test.each([
   const registry = { username: 'jane', password: 'hunter2', hosts: [host] }
   const tools = { kubectl: 'kubectl', helm, flux: undefined }
   const cluster = { get: () => Promise.resolve(undefined), signal: new AbortController().signal }
-  await expect(renderChart({ tools, registry, folder, cluster }, chart, '1.36.3')).rejects.toMatchObject({
+  await expect(renderChart({ tools, registry, folder: () => folder, cluster }, chart, '1.36.3')).rejects.toMatchObject({
     message: `chart oci://${host}/charts/web 1 | reboot cannot be pulled: ${isSent ? 'with the login' : 'without one'}`,
     remedy: isSent
       ? `helm show chart oci://${host}/charts/web --version '1 | reboot'`
@@ -96,6 +96,6 @@ test('what a chart renders, with values of Secrets, is written nowhere but in th
     tracksDigest: false,
   }
   const cluster = { get: () => Promise.resolve(undefined), signal: new AbortController().signal }
-  await renderChart({ tools: { kubectl, helm, flux: undefined }, registry: {}, folder, cluster }, chart, '1.36.3')
+  await renderChart({ tools: { kubectl, helm, flux: undefined }, registry: {}, folder: () => folder, cluster }, chart, '1.36.3')
   expect(readFileSync(seen, 'utf8').trim()).toBe(folder)
 })

@@ -52,7 +52,11 @@ async function lookAt(live: KubeObject | undefined, at = url) {
     values: { username: 'me', password: 'mine' },
     command: '',
   }
-  const step = ensureLogin(wanted, loginPlaceOf(at, { kind: 'none' }, () => home), { hide: (text) => void hidden.push(text) })
+  const step = ensureLogin(
+    wanted,
+    loginPlaceOf(at, { kind: 'none' }, () => home),
+    { hide: (text) => void hidden.push(text) },
+  )
   return { status: await step.check(run), hidden }
 }
 

@@ -6,6 +6,7 @@ import { kinds } from '../../../lib/kubernetes/objects.ts'
 const asked: string[] = []
 const endpoint = {
   origin: 'http://localhost',
+  now: () => Date.now(),
   exchange({ path }: { path: string }): Promise<never> {
     asked.push(path)
     return Promise.reject(new Error('asked'))
