@@ -58,13 +58,14 @@ export async function openSession(options: {
   )
   const folder = createTiedFolder()
   const {
-    access,
+    access: given,
     endpoint,
     close: closeWay,
   } = await openWay(options, folder.path).catch(async (error: unknown) => {
     await folder.remove()
     throw error
   })
+  const access = { ...given, server: options.redactor.clean(given.server) } // kept and shown; kubectl reads a login in it for itself
   const close = async (): Promise<void> => {
     await Promise.all([closeWay(), folder.remove()])
   }
