@@ -1,4 +1,4 @@
-import { closeSync, fsyncSync, mkdirSync, openSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { appendFileSync, closeSync, constants, fsyncSync, mkdirSync, openSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { messageOf, OperatorError } from './errors.ts'
 import { shellQuote } from './shell-line.ts'
@@ -27,6 +27,17 @@ export function putFile(path: string, content: Uint8Array | string): void {
       remedy: `ls -ld ${shellQuote(dirname(path))}; df ${shellQuote(dirname(path))}`,
       cause,
     })
+  }
+}
+
+/** Appends to a file, 0600, that only grows; throws where a link is in its place: what is said may be the end of any file then. */
+export function appendToFile(path: string, text: string): void {
+  const { O_APPEND, O_CREAT, O_NOFOLLOW, O_WRONLY } = constants
+  const file = openSync(path, O_APPEND | O_CREAT | O_WRONLY | O_NOFOLLOW, 0o600)
+  try {
+    appendFileSync(file, text)
+  } finally {
+    closeSync(file)
   }
 }
 

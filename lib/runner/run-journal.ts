@@ -1,8 +1,8 @@
-import { appendFileSync, rmSync } from 'node:fs'
+import { rmSync } from 'node:fs'
 import { hostname, userInfo } from 'node:os'
 import { join } from 'node:path'
 import { exitCodes, messageOf, OperatorError } from '../base/errors.ts'
-import { putFile } from '../base/write-atomic.ts'
+import { appendToFile, putFile } from '../base/write-atomic.ts'
 import type { RunState } from './run-state.ts'
 import { startOf } from '../process/process-start.ts'
 import { describe, type Document, showJson } from './report.ts'
@@ -86,7 +86,7 @@ export function openJournal(script: string, clean: (text: string) => string, now
     if (path === undefined || text === '') return
     const file = join(path, 'log.txt')
     try {
-      appendFileSync(file, text, { mode: 0o600 })
+      appendToFile(file, text)
     } catch (error) {
       if (isLogging) lost.push(`${file} lacks lines: ${messageOf(error)}`)
       isLogging = false

@@ -1,4 +1,4 @@
-import { appendFileSync } from 'node:fs'
+import { appendToFile } from '../../base/write-atomic.ts'
 
 /** A log that only grows: what is said before it has a file is kept, and comes first. */
 export interface FleetLog {
@@ -26,7 +26,7 @@ export function openFleetLog(clean: (text: string) => string): FleetLog {
 
 function appendTo(file: string, text: string): void {
   try {
-    appendFileSync(file, text, { mode: 0o600 })
+    appendToFile(file, text)
   } catch {
     // A full disk ends no run: each cluster's own run has its report.
   }

@@ -98,11 +98,7 @@ describe('a file that is to be whole', () => {
   test('is written in one way: the others write into folders that go with the run', () => {
     const files = readdirSync(join(projectRoot, 'lib'), { recursive: true, encoding: 'utf8' }).filter((name) => name.endsWith('.ts'))
     const using = (call: RegExp): string[] => files.filter((name) => call.test(readFileSync(join(projectRoot, 'lib', name), 'utf8'))).sort()
-    expect(using(/\bappendFile(Sync)?\(/)).toEqual([
-      'commands/fleet/fleet-log.ts',
-      'commands/fleet/kubernetes/work.ts',
-      'runner/run-journal.ts',
-    ])
+    expect(using(/\bappendFile(Sync)?\(/)).toEqual(['base/write-atomic.ts', 'commands/fleet/kubernetes/work.ts'])
     expect(using(/\b(createWriteStream|copyFile(Sync)?)\(/)).toEqual([])
     expect(using(/\bwriteFile(Sync)?\(/)).toEqual([
       'base/write-atomic.ts',
@@ -117,4 +113,18 @@ describe('a file that is to be whole', () => {
       'tools/git-signing.ts',
     ])
   })
+})
+
+test('a log is not written through a link that someone has put in its place', () => {
+  const { record, folder } = journal()
+  const other = join(home, 'other')
+  writeFileSync(other, 'precious')
+  rmSync(join(folder, 'log.txt'), { force: true })
+  symlinkSync(other, join(folder, 'log.txt'))
+  record.log('► rolling back')
+  const fleet = openFleetLog((text) => text)
+  fleet.line('a line')
+  fleet.keepIn(join(folder, 'log.txt'))
+  expect(readFileSync(other, 'utf8')).toBe('precious')
+  expect(record.conclude({ outcome: 'done' }, undefined).lost).toEqual([expect.stringContaining('ELOOP')])
 })
