@@ -1,5 +1,5 @@
 import { shellQuote } from '../base/shell-line.ts'
-import { mkdtemp, readFile, rm } from 'node:fs/promises'
+import { mkdtemp, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { ProcessOutput } from 'zx/core'
 import { complaintOf, shell } from '../process/command.ts'
@@ -207,7 +207,7 @@ export async function readAt(remote: Remote, commit: string, file: string, withi
   const folder = await mkdtemp(join(within, 'file-'))
   try {
     await checkOut(remote, commit, file, folder, signal)
-    return await readFile(join(folder, file), 'utf8')
+    return await git(['show', `${commit}:${file}`], { cwd: folder, signal }) // of a link, what it says, and not what it leads to
   } finally {
     await rm(folder, { recursive: true, force: true })
   }

@@ -6,7 +6,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } fr
 import { ensureRecorded } from '../../lib/commands/rebuild/steps/maintenance-record.ts'
 import { inClone } from '../../lib/tools/git-clone.ts'
 import { checkFollowsBranch } from '../../lib/preflight/git-state.ts'
-import { branchOf, checkOut, headOf, PathMissing, type Remote } from '../../lib/tools/git.ts'
+import { branchOf, checkOut, headOf, PathMissing, readAt, type Remote } from '../../lib/tools/git.ts'
 import { stage } from '../unit/run-stage.ts'
 
 const file = 'settings.yaml'
@@ -49,6 +49,24 @@ const pushed = (content: string): Promise<string> =>
     await clone.push('main')
     return commit
   })
+
+test('a file of a commit is as Git has it, and never what a link in Git leads to', async () => {
+  const outside = join(home, 'outside.yaml')
+  writeFileSync(outside, 'of this machine\n')
+  const input = `commit refs/heads/main
+committer A <a@b> 0 +0000
+data 0
+from refs/heads/main^0
+M 120000 inline link.yaml
+data ${outside.length}
+${outside}
+`
+  execFileSync('git', ['-C', remote.url, 'fast-import', '--quiet'], { input })
+  const commit = await headOf(remote)
+  expect(await readAt(remote, commit, 'link.yaml', within, signal)).toBe(outside)
+  expect(await readAt(remote, commit, file, within, signal)).toBe('one\r\n')
+  await expect(readAt(remote, commit, 'missing.yaml', within, signal)).rejects.toThrow(PathMissing)
+})
 
 describe('a clone of its own', () => {
   test('commits and pushes the very bytes, and is gone afterwards', async () => {
