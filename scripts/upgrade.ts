@@ -5,6 +5,7 @@ import { listVersions } from '../lib/commands/upgrade/list-versions.ts'
 import { upgrade, rollbackSteps } from '../lib/commands/upgrade/upgrade.ts'
 import { prepareUpgrade } from '../lib/commands/upgrade/prepare.ts'
 import { checkpoint, readUpgradeState } from '../lib/commands/upgrade/state.ts'
+import { isPulumisFlux, type PreparedUpgrade, prepareStack } from '../lib/commands/upgrade/stack/run-stack.ts'
 import { upgradeFlags } from '../lib/commands/upgrade/flags.ts'
 import { reportUpgrade } from '../lib/commands/upgrade/report-fields.ts'
 import type { CommandSyntax } from '../lib/runner/command-line.ts'
@@ -38,16 +39,20 @@ await main(() => {
   return runChangeCommand(
     {
       ...syntax,
-      async prepare({ session, target, settings, own, memory }) {
+      async prepare({ session, target, settings, own, memory, console, isDryRun }): Promise<PreparedUpgrade> {
         const checksImages = own['no-image-check'] !== true
         const remembered = readUpgradeState(memory)
         const branch = own.branch ?? remembered?.branch
         const stage = { script: 'upgrade', session, target, memory, branch }
+        const options = { rollsBack: own['no-rollback'] !== true, checksImages }
+        if (remembered === undefined ? await isPulumisFlux(session.cluster) : remembered.chart !== undefined) {
+          const { to, operator, force } = own
+          return prepareStack(stage, { ...options, to, operator, isForced: force === true, settings, context: { console, isDryRun } })
+        }
         if (remembered?.isGoingBack === true) {
           const report = () => reportUpgrade(memory, remembered)
           return { steps: rollbackSteps(stage, remembered), ending: 'rolled-back', report }
         }
-        const options = { rollsBack: own['no-rollback'] !== true, checksImages }
         if (remembered !== undefined) return upgrade(stage, remembered, options)
         if (own.to === undefined && own.operator === undefined) {
           throw new OperatorError('upgrade to which version?', {
@@ -67,8 +72,8 @@ await main(() => {
         checkpoint(memory, branch === undefined ? notes : { ...notes, branch })
         return { ...upgrade(stage, notes, options), notices, commit }
       },
-      unchanged: 'nothing to do: that version runs, as Git says',
-      summarize: summarizeFlux,
+      unchanged: 'nothing to do: that version runs',
+      summarize: async (run, target, { next = [] }) => [...(await summarizeFlux(run, target)), ...next],
     },
     args,
   )

@@ -45,24 +45,39 @@ export async function findArtifact(artifact: Artifact, login: RegistryLogin, sig
 const manifestSchema = v.pipe(
   v.string(),
   v.parseJson(),
-  v.object({ layers: v.array(v.object({ digest: v.string(), mediaType: v.string() })) }),
+  v.object({ config: v.optional(v.object({ digest: v.string() })), layers: v.array(v.object({ digest: v.string() })) }),
 )
+type Manifest = v.InferOutput<typeof manifestSchema>
 
 /**
  * Downloads the one layer of an artifact, as `flux push artifact` makes it.
  * @returns undefined where it is missing or refused, which `findArtifact` tells apart
  * @throws OperatorError where the registry cannot be reached
  */
-export async function pullLayer(artifact: Artifact, login: RegistryLogin, signal: AbortSignal): Promise<Buffer | undefined> {
+export function pullLayer(artifact: Artifact, login: RegistryLogin, signal: AbortSignal): Promise<Buffer | undefined> {
+  return pullBlob(artifact, ({ layers }) => layers[0]?.digest, login, signal)
+}
+
+/** Downloads the configuration of an artifact: of a Helm chart its Chart.yaml, as JSON. Returns and throws as `pullLayer` does. */
+export function pullConfig(artifact: Artifact, login: RegistryLogin, signal: AbortSignal): Promise<Buffer | undefined> {
+  return pullBlob(artifact, ({ config }) => config?.digest, login, signal)
+}
+
+async function pullBlob(
+  artifact: Artifact,
+  choose: (manifest: Manifest) => string | undefined,
+  login: RegistryLogin,
+  signal: AbortSignal,
+): Promise<Buffer | undefined> {
   const manifest = await ask(artifact, { method: 'GET', path: `manifests/${artifact.reference}`, accept: manifestTypes }, login, signal)
   const parsed = v.safeParse(manifestSchema, manifest.body.toString())
-  const layer = manifest.status === 200 && parsed.success ? parsed.output.layers[0] : undefined
-  if (layer === undefined) return undefined
-  const { status, body } = await ask(artifact, { method: 'GET', path: `blobs/${layer.digest}`, accept: '*/*' }, login, signal)
+  const wanted = manifest.status === 200 && parsed.success ? choose(parsed.output) : undefined
+  if (wanted === undefined) return undefined
+  const { status, body } = await ask(artifact, { method: 'GET', path: `blobs/${wanted}`, accept: '*/*' }, login, signal)
   if (status !== 200) return undefined
   const digest = `sha256:${createHash('sha256').update(body).digest('hex')}`
-  if (digest === layer.digest) return body
-  throw unaskable(artifact, `blobs/${layer.digest}`, new Error(`it answers with other content, of ${digest}`))
+  if (digest === wanted) return body
+  throw unaskable(artifact, `blobs/${wanted}`, new Error(`it answers with other content, of ${digest}`))
 }
 
 const tagsSchema = v.pipe(v.string(), v.parseJson(), v.object({ tags: v.nullish(v.array(v.string()), []) }))

@@ -25,6 +25,7 @@ const layers = [
 const commands: Readonly<Record<string, readonly string[]>> = {
   bootstrap: ['validate'],
   rebuild: ['teardown', 'bootstrap', 'restore'],
+  upgrade: ['bootstrap'],
   rollback: ['upgrade'],
   recover: ['upgrade', 'teardown', 'bootstrap', 'restore', 'health-check'],
 }

@@ -16,11 +16,14 @@ export interface Preview {
   readonly changes: readonly Change[]
   /** The objects of Kubernetes that the stack has afterwards, as the program states them. */
   readonly objects: readonly KubeObject[]
+  /** The names of CustomResourceDefinitions and namespaces that would be deleted, or replaced: with each goes all that is in it. */
+  readonly lost: readonly string[]
 }
 
 const stepSchema = v.object({
   op: v.string(),
   urn: v.string(),
+  oldState: v.nullish(v.object({ retainOnDelete: v.optional(v.boolean(), false) })),
   newState: v.nullish(v.object({ inputs: v.optional(v.unknown()) })),
 })
 const previewSchema = v.pipe(v.string(), v.parseJson(), v.object({ steps: v.optional(v.array(stepSchema), []) }))
@@ -30,8 +33,15 @@ export function parsePreview(output: string): Preview {
   const { steps } = v.parse(previewSchema, output)
   return {
     changes: steps.filter(({ op }) => !idle.includes(op)).map(({ op, urn }) => ({ operation: op, kind: kindOf(urn) })),
-    objects: steps.flatMap(({ newState }) => objectIn(newState?.inputs) ?? []),
+    // A refresh says what the state has now, whether or not the program still does.
+    objects: steps.flatMap(({ op, newState }) => (op === 'refresh' ? [] : (objectIn(newState?.inputs) ?? []))),
+    lost: [...new Set(steps.filter(isLoss).map(({ urn }) => `${kindOf(urn)} ${urn.split(/:+/).at(-1) ?? urn}`))],
   }
+}
+
+function isLoss({ op, urn, oldState }: v.InferOutput<typeof stepSchema>): boolean {
+  const holdsMore = ['CustomResourceDefinition', 'Namespace'].includes(kindOf(urn))
+  return holdsMore && /delete|replace/.test(op) && oldState?.retainOnDelete !== true
 }
 
 /** The object that a resource's inputs state; undefined of a provider, a component, a chart. */

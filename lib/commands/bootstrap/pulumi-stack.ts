@@ -1,5 +1,5 @@
-import { writeFile } from 'node:fs/promises'
-import { join } from 'node:path'
+import { readFile, writeFile } from 'node:fs/promises'
+import { basename, join } from 'node:path'
 import * as v from 'valibot'
 import { ProcessOutput } from 'zx/core'
 import { complaintOf, shell } from '../../process/command.ts'
@@ -9,6 +9,7 @@ import { OperatorError } from '../../base/errors.ts'
 import { printable, shellQuote } from '../../base/shell-line.ts'
 import type { Session } from '../../connection/session.ts'
 import { type Settings } from '../../connection/settings.ts'
+import { yamlDocuments, yamlValue } from '../../base/yaml.ts'
 import { expandHome } from '../../base/paths.ts'
 import { type PulumiLockHolder, holdersIn, readLocks, stateFile } from './pulumi-locks.ts'
 import { parsePreview, parseState, type Preview, type StackState } from './pulumi-output.ts'
@@ -19,8 +20,9 @@ export interface Stack {
   readonly folder: string
   /** A command line of Pulumi's for this stack, as a person types it. */
   readonly typed: (words: string) => string
-  /** Which configuration keys are set, and whether each is encrypted. Values are not read. */
-  readonly readConfig: () => Promise<Readonly<Record<string, { readonly isSecret: boolean }>>>
+  /** Which configuration keys are set, whether each is encrypted, and the values of those that are not. */
+  readonly readConfig: () => Promise<StackConfig>
+  readonly setConfig: (key: string, value: string) => Promise<void>
   readonly readState: () => Promise<StackState>
   /** The whole state, as Pulumi exports it: secrets in it are encrypted. */
   readonly exportState: () => Promise<string>
@@ -33,11 +35,16 @@ export interface Stack {
   /** What `pulumi up` would change, in full, as people read it. */
   readonly showDiff: () => Promise<string>
   readonly preview: () => Promise<Preview>
-  /** Carries it out, and tells each line that Pulumi says. */
-  readonly up: (report: (line: string) => void) => Promise<void>
+  /** The same stack, whose previews are of other values in its configuration: that stays as it is, and so does the person's file. */
+  readonly planned: (values: Readonly<Record<string, string>>) => Stack
+  /** Carries it out, and tells each line that Pulumi says; ends as by Ctrl-C in Pulumi's own terminal once `stop` aborts. */
+  readonly up: (report: (line: string) => void, stop?: AbortSignal) => Promise<void>
   /** Removes the locks of processes that are gone, and the note of operations that they had begun. */
   readonly clearInterrupted: () => Promise<void>
 }
+
+/** What a stack's configuration has, by its keys. */
+export type StackConfig = Readonly<Record<string, { readonly isSecret: boolean; readonly value?: string }>>
 
 /** Variables that are Pulumi's own: no other program of a run gets them. */
 const pulumiVariables = [
@@ -48,7 +55,11 @@ const pulumiVariables = [
   'PULUMI_HOME',
 ] as const
 
-const configSchema = v.pipe(v.string(), v.parseJson(), v.record(v.string(), v.object({ secret: v.boolean() })))
+const configSchema = v.pipe(
+  v.string(),
+  v.parseJson(),
+  v.record(v.string(), v.object({ secret: v.boolean(), value: v.exactOptional(v.string()) })),
+)
 
 /**
  * The stack that the settings name. Its programs see one kubeconfig with one context in it: they can reach no other cluster by mistake.
@@ -93,14 +104,25 @@ export async function openStack({ access, folder: own, cluster }: Session, setti
         : `${printable(['cp', '--', `${state}.bak`, state])}   # the state before the last change: Pulumi was stopped while it wrote this one`
     throw new OperatorError(`pulumi ${command} failed in ${folder}: ${reason}`, { kind, remedy })
   }
+  const showDiff = async (more: readonly string[] = []): Promise<string> =>
+    (await $`pulumi preview --diff --refresh ${common} ${more}`.catch(failed('preview --refresh', 'blocked'))).stdout
+  const preview = async (more: readonly string[] = []): Promise<Preview> =>
+    parsePreview(
+      (await $`pulumi preview --json --refresh ${common} --show-sames ${more}`.catch(failed('preview --refresh', 'blocked'))).stdout,
+    )
   const exportState = async (): Promise<string> => (await $`pulumi stack export ${common}`.catch(failed('stack export', 'blocked'))).stdout
-  return {
+  const stack: Stack = {
     name,
     folder,
     typed,
     async readConfig() {
       const { stdout } = await $`pulumi config --stack ${name} --json --non-interactive`.catch(failed('config', 'blocked'))
-      return Object.fromEntries(Object.entries(v.parse(configSchema, stdout)).map(([key, { secret }]) => [key, { isSecret: secret }]))
+      return Object.fromEntries(
+        Object.entries(v.parse(configSchema, stdout)).map(([key, { secret, ...plain }]) => [key, { isSecret: secret, ...plain }]),
+      )
+    },
+    async setConfig(key, value) {
+      await $`pulumi config set ${key} ${value} --stack ${name} --non-interactive`.catch(failed(`config set ${key}`, 'failed'))
     },
     exportState,
     async readState() {
@@ -119,16 +141,23 @@ export async function openStack({ access, folder: own, cluster }: Session, setti
         throw new OperatorError(`the build that PULUMI_BUILD names failed: ${complaintOf(error)}`, { kind: 'blocked', remedy })
       })
     },
-    async showDiff() {
-      return (await $`pulumi preview --diff --refresh ${common}`.catch(failed('preview --refresh', 'blocked'))).stdout
+    showDiff: () => showDiff(),
+    preview: () => preview(),
+    planned(values) {
+      const withValues = async (): Promise<string[]> => {
+        const file = join(own(), 'pulumi-config.yaml')
+        await writeFile(file, await configWith(folder, name, values), { mode: 0o600 })
+        return ['--config-file', file]
+      }
+      return { ...stack, showDiff: async () => showDiff(await withValues()), preview: async () => preview(await withValues()) }
     },
-    async preview() {
-      return parsePreview(
-        (await $`pulumi preview --json --refresh ${common} --show-sames`.catch(failed('preview --refresh', 'blocked'))).stdout,
-      )
-    },
-    async up(report) {
-      const running = $`pulumi up --refresh --yes --skip-preview ${common}`
+    async up(report, stop) {
+      const stopping = stop === undefined ? signal : AbortSignal.any([signal, stop])
+      stopping.throwIfAborted()
+      // No signal of zx's own, which would end Pulumi's plugins before Pulumi, and leave the stack locked.
+      const running = shell(env, { cwd: folder })`pulumi up --refresh --yes --skip-preview ${common}`
+      const interrupt = (): void => interruptGroup(running.pid)
+      stopping.addEventListener('abort', interrupt)
       running.stdout.on('data', (chunk: Buffer) => {
         const line = chunk
           .toString()
@@ -137,7 +166,7 @@ export async function openStack({ access, folder: own, cluster }: Session, setti
           .findLast((one) => one !== '' && !/^(\.+|@ updating\.*)$/.test(one)) // no more than that it is at work
         if (line !== undefined) report(line)
       })
-      await running.catch(failed('up --refresh', 'failed'))
+      await running.catch(failed('up --refresh', 'failed')).finally(() => stopping.removeEventListener('abort', interrupt))
     },
     async clearInterrupted() {
       const refresh = () => $`pulumi refresh --clear-pending-creates --yes --skip-preview ${common}`
@@ -149,6 +178,33 @@ export async function openStack({ access, folder: own, cluster }: Session, setti
       await refresh().catch(failed('refresh', 'failed'))
     },
   }
+  return stack
+}
+
+/** As Ctrl-C does in a terminal: Pulumi's plugins are in groups of their own, and Pulumi ends them. */
+function interruptGroup(leader: number | undefined): void {
+  try {
+    if (leader !== undefined) process.kill(-leader, 'SIGINT')
+  } catch {
+    // It has just ended by itself.
+  }
+}
+
+const projectSchema = v.object({ stackConfigDir: v.optional(v.string(), '') })
+
+/** The file in which Pulumi keeps a stack's configuration. */
+export async function configFile(folder: string, stack: string): Promise<string> {
+  const { stackConfigDir } = v.parse(projectSchema, yamlValue(await readFile(join(folder, 'Pulumi.yaml'), 'utf8')))
+  return join(folder, stackConfigDir, `Pulumi.${basename(stack)}.yaml`)
+}
+
+/** The content of that file with other values. */
+async function configWith(folder: string, stack: string, values: Readonly<Record<string, string>>): Promise<string> {
+  const file = await configFile(folder, stack)
+  const [document] = yamlDocuments(await readFile(file, 'utf8'))
+  if (document === undefined) throw new Error(`${file} is empty`)
+  for (const [key, value] of Object.entries(values)) document.setIn(['config', key], value)
+  return document.toString()
 }
 
 /** What Pulumi says of its failure: on stdout, among all else. */

@@ -32,6 +32,18 @@ export function rollbackImages(stage: UpgradeStage, notes: UpgradeState): ImageC
   }
 }
 
+/** Those of an upgrade by a Pulumi stack. */
+export function stackImages(stage: UpgradeStage, notes: UpgradeState, isChanged: () => boolean): ImageCheck {
+  return {
+    ...imagesOf(stage, notes, commandOf(stage, notes)),
+    settled() {
+      const { imagesChecked = '' } = readUpgradeState(stage.memory) ?? {}
+      if (imagesChecked !== '') return Promise.resolve(imagesChecked)
+      return Promise.resolve(isChanged() ? 'not checked: the stack has this version already' : undefined)
+    },
+  }
+}
+
 function imagesOf({ session, memory }: UpgradeStage, notes: UpgradeState, command: string): Omit<ImageCheck, 'settled'> {
   return {
     notes,

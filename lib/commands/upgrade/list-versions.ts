@@ -23,18 +23,22 @@ import type { Flags } from '../../terminal/flags.ts'
 import { listTags, parseArtifact } from '../../tools/registry.ts'
 import { apiChanges } from './checks/api-versions.ts'
 import { oldApisIn, readYaml } from './checks/git-api-versions.ts'
+import { listCharts } from './stack/list-charts.ts'
+import { isPulumisFlux } from './stack/run-stack.ts'
 import { choicesFrom, type InstalledVersions, linesOfChoices, type OperatorChoice, operatorsToRead } from './list.ts'
 
 const versionSchema = v.object({ gitVersion: v.string() })
-type ListContext = Pick<CommandContext<Flags>, 'session' | 'target' | 'console'>
+type ListContext = Pick<CommandContext<Flags>, 'session' | 'target' | 'settings' | 'console'>
 
 /**
  * Shows which versions of Flux there are to upgrade to, what each needs, and what blocks it here. Nothing is changed.
  * @throws OperatorError `blocked` where Git, the cluster or the distribution cannot be read
  */
-export async function listVersions({ session, target, console }: ListContext): Promise<RunResult> {
+export async function listVersions(context: ListContext): Promise<RunResult> {
+  const { session, target, console } = context
   const { cluster } = session
   const { gitVersion: kubernetes } = v.parse(versionSchema, await cluster.read('/version'))
+  if (await isPulumisFlux(cluster)) return listCharts(context, kubernetes)
   const isOwn = await isInSettings(session, target, { flux: '', operator: undefined })
   const subject = isOwn ? await readOwnTree(session, target) : await readElsewhere(session, target)
   const { live, operator, files } = subject

@@ -69,14 +69,20 @@ export function operatorsToRead(tags: readonly string[], running: string): strin
 /**
  * One line for each choice, in columns, and below it the command that goes there.
  * @param where the flags that name the cluster
+ * @param by what brings each version
  */
-export function linesOfChoices(choices: readonly VersionChoice[], here: InstalledVersions, where: string): string[] {
+export function linesOfChoices(
+  choices: readonly VersionChoice[],
+  here: InstalledVersions,
+  where: string,
+  by: 'flux-operator' | 'chart' = 'flux-operator',
+): string[] {
   const rows = choices.map((choice) => {
     const { flux, operator, kubernetes, isKubernetesKnown, isHere, blockedBy } = choice
     const needs = kubernetes === '' ? 'not known' : `${kubernetes} or newer${isKubernetesKnown ? '' : ', maybe more'}`
     return [
       flux,
-      `flux-operator ${operator}`,
+      `${by} ${operator}`,
       `Kubernetes ${needs}`,
       isHere ? 'runs here' : blockedBy.length > 0 ? `blocked: ${blockedBy.join('; ')}` : '',
     ]
@@ -85,10 +91,12 @@ export function linesOfChoices(choices: readonly VersionChoice[], here: Installe
   return rows.flatMap((row, at) => {
     const line = `  ${row.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join('  ')}`.trimEnd()
     const choice = choices[at]
-    return choice === undefined || row[3] !== '' ? [line] : [line, `    → ${callFor(choice, here, where)}`]
+    return choice === undefined || row[3] !== ''
+      ? [line]
+      : [line, `    → ${callFor(choice, by === 'chart' ? choice.operator : here.operator, where)}`]
   })
 }
 
-function callFor({ flux, operator }: VersionChoice, here: InstalledVersions, where: string): string {
-  return `npx zx scripts/upgrade.ts ${where} ${operator === here.operator ? '' : `--operator ${operator} `}--to ${flux}`
+function callFor({ flux, operator }: VersionChoice, running: string, where: string): string {
+  return `npx zx scripts/upgrade.ts ${where} ${operator === running ? '' : `--operator ${operator} `}--to ${flux}`
 }

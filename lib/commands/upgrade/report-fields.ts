@@ -16,11 +16,12 @@ export function reportUpgrade(memory: RunState, notes: UpgradeState): DocumentFi
     const pause = pauseMs === null ? 'its downtime was not measured' : `unavailable for ${(pauseMs / 1000).toFixed(1)} s`
     return `- ${name} ${from} → ${to}: ${pause}`
   })
-  const { from, to } = notes
+  const { from, to, chart } = notes
   const commit = commitOf(memory)
   const versions = [
     `- Flux ${from.flux} → ${to.flux}`,
     ...(from.operator === to.operator ? [] : [`- flux-operator ${from.operator} → ${to.operator}`]),
+    ...(chart === undefined ? [] : [`- chart ${chart.from} → ${chart.to}, in the configuration of the Pulumi stack`]),
     ...(commit === '' ? [] : [`- in Git: commit ${commit}`]),
   ]
   return {

@@ -16,6 +16,9 @@ const placeSchema = v.object({
   path: v.array(v.union([v.string(), v.number()])),
 })
 
+const chartSchema = v.object({ from: v.string(), to: v.string(), isChanged: v.boolean() })
+export type ChartChange = v.InferOutput<typeof chartSchema>
+
 const notesSchema = v.object({
   from: versionsSchema,
   to: versionsSchema,
@@ -31,6 +34,11 @@ const notesSchema = v.object({
   }),
   /** Where the version stands, and in which repository; the cluster's settings.yaml where it is left out. */
   stands: v.exactOptional(v.object({ url: v.string(), ref: v.string(), at: placeSchema })),
+  /**
+   * Of a Flux that a Pulumi stack installs: the chart's version in the stack's configuration, before and after; and whether this run has begun
+   * to change it.
+   */
+  chart: v.exactOptional(chartSchema),
   /** What is to stand there before and after, each by its name: of settings.yaml the version lines. */
   before: v.record(v.string(), v.string()),
   after: v.record(v.string(), v.string()),

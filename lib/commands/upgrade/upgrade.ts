@@ -236,7 +236,13 @@ function whatChanges({ from, to }: UpgradeState): string {
   return changes.join(' and ')
 }
 
-function expected({ session, memory }: UpgradeStage, notes: UpgradeState, version: string, newImages: UpgradeState['images']): Expected {
+/** What must be so once a version runs. */
+export function expected(
+  { session, memory }: UpgradeStage,
+  notes: UpgradeState,
+  version: string,
+  newImages: UpgradeState['images'],
+): Expected {
   const { place, images, ready, isBehind } = notes
   const before = (): Baseline => ({ ready, isBehind, own: ownObjects(place), commit: commitOf(memory) })
   return { place, version, images, newImages, before, access: session.access, flux: session.tools.flux }

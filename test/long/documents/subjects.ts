@@ -81,6 +81,7 @@ export const pulumi: Page = {
   rules: [
     { line: /lab\.ts env/, says: /export KUBECONFIG=/ },
     { line: /flux (check|get)/, says: /✔|flux-system/ },
+    { line: /upgrade\.ts --context infra/, untried: 'the Flux that it upgrades is one by Pulumi: npm run test:pulumi has it' },
     { line: /bootstrap\.ts --context infra --take-over/, untried: "what it takes over is Pulumi's: npm run test:pulumi has it" },
     { line: /pulumi/, untried: "Pulumi's engine and provider take twenty minutes to build: npm run test:pulumi has them" },
   ],

@@ -12,7 +12,7 @@ import { checkStackSecrets, usualSecrets } from '../checks/stack-secrets.ts'
 import { checkStackState } from '../checks/stack-state.ts'
 import { checkCrdsStay, checkNamespaceStays } from '../../../preflight/terminating.ts'
 import type { BootstrapRequest } from '../inputs.ts'
-import { summarizeChanges } from '../pulumi-output.ts'
+import { buildAndPreview } from '../pulumi-preview.ts'
 import { openStack } from '../pulumi-stack.ts'
 import { readTakeOverByPulumi, refuseBesideOperator } from '../take-over/by-pulumi.ts'
 import type { Session } from '../../../connection/session.ts'
@@ -60,12 +60,7 @@ export const pulumiInstaller: BootstrapInstaller = {
     const notices = preflight.conclude()
     if (commit === undefined) throw preflight.blocked()
 
-    if (isDryRun && settings.PULUMI_BUILD !== undefined) {
-      notices.push(`the preview shows the last build: a dry run writes no files, so it does not run ${settings.PULUMI_BUILD}`)
-    } else await stack.build()
-    console.action(`pulumi preview of stack ${stack.name}`)
-    const { changes, objects } = await stack.preview()
-    for (const line of summarizeChanges(changes)) console.line(`  ${line}`)
+    const { objects, ...built } = await buildAndPreview(stack, settings.PULUMI_BUILD, { console, isDryRun })
     console.faint(`  the whole: ${stack.typed('preview --diff --refresh')}`)
     const judged = createPreflight(cluster.signal)
     await judged.check(() => taking?.judge(objects) ?? [])
@@ -78,7 +73,7 @@ export const pulumiInstaller: BootstrapInstaller = {
       ...(taking?.prove ?? []),
     ]
     const more = taking === undefined ? {} : { report: taking.report, next: taking.nextOf(objects) }
-    return { steps, commit, notices: [...notices, ...judged.conclude()], ...more }
+    return { steps, commit, notices: [...notices, ...built.notices, ...judged.conclude()], ...more }
   },
 }
 

@@ -1,6 +1,9 @@
 import { join } from 'node:path'
 import * as v from 'valibot'
 import { putFile } from '../../../base/write-atomic.ts'
+import type { Cluster } from '../../../kubernetes/client.ts'
+import { waitUntil } from '../../../kubernetes/wait-until.ts'
+import type { WatchTarget } from '../../../kubernetes/watch.ts'
 import { describeChanges, summarizeChanges } from '../pulumi-output.ts'
 import type { Stack } from '../pulumi-stack.ts'
 import type { RunState } from '../../../runner/run-state.ts'
@@ -13,8 +16,11 @@ export function wasInterrupted(memory: RunState): boolean {
   return v.parse(notesSchema, memory.read()).pulumi.isUp
 }
 
-/** Carries out a stack's program. Without a refresh its state would still list what a teardown has removed, and nothing would be made. */
-export function pulumiUp(stack: Stack): Step {
+/**
+ * Carries out a stack's program. Without a refresh its state would still list what a teardown has removed, and nothing would be made.
+ * @param starts what is watched meanwhile: it throws as soon as something never starts, for which Pulumi itself would wait ten minutes
+ */
+export function pulumiUp(stack: Stack, starts?: Starts): Step {
   return {
     id: 'pulumi-up',
     title: `Deploy Flux with Pulumi: stack ${stack.name}`,
@@ -30,12 +36,39 @@ export function pulumiUp(stack: Stack): Step {
         details: summarizeChanges(changes),
       }
     },
-    async apply({ memory }, progress) {
+    async apply({ memory, cluster }, progress) {
       putFile(join(memory.folder(), 'pulumi-preview.txt'), await stack.showDiff())
       if (wasInterrupted(memory)) await stack.clearInterrupted()
       memory.write({ pulumi: { isUp: true } })
-      await stack.up(progress)
+      await (starts === undefined ? stack.up(progress) : upWatched(stack, cluster, starts, progress))
       memory.write({ pulumi: { isUp: false } })
     },
+  }
+}
+
+/** What `pulumi up` is to start. */
+export interface Starts {
+  readonly watches: readonly WatchTarget[]
+  readonly verify: (cluster: Cluster) => Promise<void>
+}
+
+/** Ends Pulumi where what it starts never will, and throws why. */
+async function upWatched(stack: Stack, cluster: Cluster, { watches, verify }: Starts, progress: (text: string) => void): Promise<void> {
+  const stop = new AbortController()
+  let isOver = false
+  let failure: unknown
+  const watching = waitUntil(cluster, { watches, timeout: Infinity, check: () => verify(cluster), isOver: () => isOver }).catch(
+    (error: unknown) => {
+      failure = error
+      stop.abort()
+    },
+  )
+  try {
+    await stack.up(progress, stop.signal)
+  } catch (error) {
+    throw failure ?? error
+  } finally {
+    isOver = true
+    await watching
   }
 }

@@ -12,7 +12,7 @@ import { keepEvidence } from '../evidence.ts'
 import { watchPulls } from './missing-images.ts'
 import type { RollbackTarget } from './roll-back.ts'
 import { tagsStatus } from './rollout.ts'
-import { verifyStored } from './stored-versions.ts'
+import { stayAsGitSays, verifyStored } from './stored-versions.ts'
 
 /** The version that is restored, by Flux's own manifests of it. */
 export type RollbackManifests = Omit<RollbackTarget, 'instance' | 'isReinstall'> & {
@@ -47,7 +47,7 @@ export function ensureManifestsRolledBack(former: RollbackManifests): Step {
     async apply(run, progress) {
       const { cluster, timeout } = run
       await keepEvidence(run, namespace)
-      await verifyStored(cluster, former)
+      await verifyStored(cluster, former, stayAsGitSays(former.place))
       await applyObjects(cluster, unpacked(former.manifests), appliers.kustomize)
       const last = await waitUntil<StepStatus>(cluster, {
         watches: [kinds.deployment, kinds.pod].map((kind) => ({ kind, query: { namespace } })),

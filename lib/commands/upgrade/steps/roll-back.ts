@@ -20,7 +20,7 @@ import { fluxCommand } from './flux-command.ts'
 import { keepEvidence } from '../evidence.ts'
 import { type Pulls, watchPulls } from './missing-images.ts'
 import { rolloutStatus, tagsStatus } from './rollout.ts'
-import { verifyStored } from './stored-versions.ts'
+import { stayAsGitSays, verifyStored } from './stored-versions.ts'
 
 /** Keeps Flux from bringing the cluster to what Git says, while Git says the wrong thing. */
 export function ensureApplierSuspended(place: FluxPlace, begun: () => void): Step {
@@ -173,7 +173,7 @@ async function rollBackInstance(
   const { namespace } = place
   const ref = instanceIn(namespace)
   const manager = managerOf(place)
-  await verifyStored(cluster, former)
+  await verifyStored(cluster, former, stayAsGitSays(former.place))
   let manifest = wanted
   const last = await waitUntil<StepStatus>(cluster, {
     watches: [fluxKinds.fluxInstance, kinds.deployment].map((kind) => ({ kind, query: { namespace } })),

@@ -65,14 +65,34 @@ describe('a preview', () => {
       { ...step('create', 'kubernetes:core/v1:Secret'), newState: { inputs } },
       { ...step('same', 'kubernetes:helm.sh/v4:Chart'), newState: { inputs: { chart: 'flux2' } } },
       step('delete', 'kubernetes:core/v1:Secret'),
+      {
+        ...step('refresh', 'kubernetes:core/v1:Secret'),
+        newState: { inputs: { ...inputs, metadata: { name: 'the-program-has-it-no-more' } } },
+      },
     ]
     expect(parsePreview(JSON.stringify({ steps })).objects.map(({ kind, metadata }) => `${kind} ${metadata.name}`)).toEqual([
       'Secret flux-git',
     ])
   })
 
+  test('names what it would lose with all that is in it, unless the program retains it', () => {
+    const crd = 'kubernetes:apiextensions.k8s.io/v1:CustomResourceDefinition'
+    const steps = [
+      { ...step('delete', crd), oldState: { retainOnDelete: true } },
+      { ...step('replace', 'kubernetes:core/v1:Namespace'), oldState: {} },
+      { ...step('delete-replaced', 'kubernetes:core/v1:Namespace'), oldState: {} },
+      { ...step('update', crd), oldState: {} },
+      { ...step('delete', 'kubernetes:core/v1:Secret'), oldState: {} },
+    ]
+    expect(parsePreview(JSON.stringify({ steps })).lost).toEqual(['Namespace flux-one'])
+  })
+
   test('that changes nothing is empty', () => {
-    expect(parsePreview('{"steps": [{"op": "same", "urn": "urn:pulumi:infra::flux::a:b:C::flux"}]}')).toEqual({ changes: [], objects: [] })
+    expect(parsePreview('{"steps": [{"op": "same", "urn": "urn:pulumi:infra::flux::a:b:C::flux"}]}')).toEqual({
+      changes: [],
+      objects: [],
+      lost: [],
+    })
     expect(describeChanges([])).toBe('')
   })
 })
