@@ -1,3 +1,4 @@
+import { counted } from '../lib/base/counted.ts'
 import { OperatorError } from '../lib/base/errors.ts'
 import { ensureExecutables, ensureHelm3, ensureOlderKubectl, ensurePulumi } from './build/executables.ts'
 import { bringUp, describeClusters, isTreePushed, labAccess, labStatus, push, reportLab } from './client.ts'
@@ -75,7 +76,7 @@ export const labCommands: Readonly<Record<string, LabCommand>> = {
         console.success(
           taken.is === 'stopped'
             ? 'the lab is down'
-            : `the lab is down; what a killed one had left is cleared (${taken.left.length} processes)`,
+            : `the lab is down; what a killed one had left is cleared (${counted(taken.left.length, 'process', 'processes')})`,
         )
       if (given.purge === true) console.success('its executables are removed')
       return taken.is === 'unchanged' && given.purge !== true ? unchanged : done

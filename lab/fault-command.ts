@@ -9,7 +9,7 @@ import { faultNames, parseFault, parseFaultName } from './faults.ts'
 
 /** `lab fault`. */
 export const faultCommand: LabCommand = {
-  summary: 'injects a fault into every cluster of the lab, or clears it',
+  summary: 'injects a fault into every cluster of the lab, or clears it; `fault list` explains them',
   usage: 'set NAME[=ARG] | clear [NAME] | list',
   words: { least: 1, most: 2 },
   flags: { json },
@@ -55,7 +55,7 @@ async function runFault([verb = '', fault]: readonly string[], asJson: boolean, 
 async function notRunning(text: string): Promise<string[]> {
   const { name, argument } = parseFault(text)
   if (name !== 'crash' && name !== 'partition') return []
-  const wanted = argument.split(':')[0] ?? ''
+  const wanted = argument.split(':')[0]?.replace(/^[^/]*\//, '') ?? '' // without the cluster that `crash` may name
   const processes = (await labStatus())?.processes.flatMap((one) => (one.image === undefined ? [] : [shortName(one.name)])) ?? []
   if (processes.length === 0 || processes.includes(wanted)) return []
   const close = nearest(wanted, processes)

@@ -1,4 +1,4 @@
-/** A number with what it counts: `1 object`, `2 objects`. */
-export function counted(count: number, noun: string): string {
-  return `${count} ${noun}${count === 1 ? '' : 's'}`
+/** A number with what it counts: `1 object`, `2 objects`; `1 loss`, `2 losses`. */
+export function counted(count: number, noun: string, plural = `${noun}s`): string {
+  return `${count} ${count === 1 ? noun : plural}`
 }

@@ -1,3 +1,5 @@
+import { counted } from './counted.ts'
+
 /** A message that is longer, in characters or in lines, is cut. */
 const longest = 400
 const mostLines = 3
@@ -15,7 +17,7 @@ export function firstCause(text: string): string {
   const left = lines.length - (isHeading ? 2 : 1)
   // Not in the middle of a word, which may be a secret: half of it would not be known for one.
   const shown = cause.length > longest ? `${cause.slice(0, longest).replace(/\s\S*$/, '')}…` : cause
-  return `${shown} (${left === 0 ? 'cut' : `and ${left} more lines`}; --verbose and --json have it whole)`
+  return `${shown} (${left === 0 ? 'cut' : `and ${counted(left, 'more line')}`}; --verbose and --json have it whole)`
 }
 
 /** Counts what has one reason once: the first that has it, and how many more do, in the order of their first. */

@@ -1,3 +1,4 @@
+import { counted } from '../base/counted.ts'
 import { existsSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import { dirname, join, resolve } from 'node:path'
@@ -107,7 +108,7 @@ export async function askNewPassphrase(ask: (message: string) => Promise<string>
   let message = `The capture holds Flux's Secrets, so it is encrypted (no --recipient is given): ${wanted}:`
   for (;;) {
     const passphrase = await ask(message)
-    if (passphrase.length < shortestPassphrase) message = `That has ${passphrase.length} characters; ${wanted}:`
+    if (passphrase.length < shortestPassphrase) message = `That has ${counted(passphrase.length, 'character')}; ${wanted}:`
     else if ((await ask('The same again:')) === passphrase) return passphrase
     else message = `The two passphrases differ; ${wanted}:`
   }

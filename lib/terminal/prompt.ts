@@ -36,7 +36,7 @@ export async function askText(message: string): Promise<string> {
 
 /** Asks for a secret, which is not shown. Throws OperatorError `cancelled` as `choose` does. */
 export async function askSecret(message: string): Promise<string> {
-  const answer = await ask({ type: 'password', message })
+  const answer = await ask({ type: 'password', message, prefix: '?' })
   return typeof answer === 'string' ? answer : ''
 }
 

@@ -96,7 +96,7 @@ test('disasters are rehearsed one after the other, from an empty lab on; workloa
 test('an objective that is missed fails the drill, and says which', async () => {
   const ended = await lab.run('drill', ['--lab', '--scenario', 'git-credentials-gone', '--objective', '1ms', '--json'])
   expect(ended.code, ended.stderr).toBe(1)
-  expect(ended.stderr).toContain('1 of 1 objectives were not met: git-credentials-gone')
+  expect(ended.stderr).toContain('1 of 1 objective not met: git-credentials-gone')
   expect(documentOf(ended.stdout)).toMatchObject({ outcome: 'failed', scenarios: [{ met: false, recoveredMs: expect.any(Number) }] })
 })
 

@@ -64,7 +64,7 @@ test('an upgrade that fails once it was applied makes the old Flux again, killed
     'stay on the newer Flux, as Git says, and fix it there: ' +
       `${bin}/flux --kubeconfig ${kubeconfig} --context lab-infra --namespace flux-system resume helmrelease flux-instance\n` +
       'or check whether any is still stored in it: ' +
-      "npx zx scripts/lab.ts kubectl --context lab-infra -- get crd buckets.source.toolkit.fluxcd.io -o jsonpath='{.status.storedVersions}'\n" +
+      `npx zx scripts/lab.ts kubectl --context lab-infra -- get crd buckets.source.toolkit.fluxcd.io -o jsonpath='{.status.storedVersions}{"\\n"}'\n` +
       `and once none is, to continue from here: npx zx scripts/upgrade.ts ${wanted.join(' ').replace('--destroy=', '--destroy ')} --resume`,
   )
 

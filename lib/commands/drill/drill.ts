@@ -1,3 +1,4 @@
+import { counted } from '../../base/counted.ts'
 import { join } from 'node:path'
 import { environmentOf } from './environment.ts'
 import { drawReport } from './html-report.ts'
@@ -124,9 +125,9 @@ function endingOf(outcomes: readonly DrillOutcome[], chosen: readonly Scenario[]
   if (missed.length === 0) return { outcome: 'done' }
   const isLost = outcomes.at(-1)?.recoveredMs === undefined
   const left = chosen.length - outcomes.length
-  const what = `${missed.length} of ${outcomes.length} objectives were not met: ${missed.map(({ name }) => name).join(', ')}`
+  const what = `${missed.length} of ${counted(outcomes.length, 'objective')} not met: ${missed.map(({ name }) => name).join(', ')}`
   const state = isLost
-    ? `. ${target.context} is as ${missed.at(-1)?.name} left it${left === 0 ? '' : `; ${left} scenarios were not started`}`
+    ? `. ${target.context} is as ${missed.at(-1)?.name} left it${left === 0 ? '' : `; ${left === 1 ? '1 scenario was' : `${left} scenarios were`} not started`}`
     : ''
   return { outcome: 'failed', failure: new OperatorError(`${what}${state}`, isLost ? { remedy: recoverIt(stage) } : {}) }
 }

@@ -1,3 +1,4 @@
+import { counted } from '../../base/counted.ts'
 import { createHash } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
@@ -66,7 +67,7 @@ export async function openFleet(
   const clusters = parsed.is === 'invalid' ? parsed.clusters : waves.flatMap((wave) => wave.clusters)
   if (parsed.is === 'invalid' && clusters.length === 0) throw blockedBy(file, parsed.findings)
   const access = await accessOf(clusters, { shared, runs }, { console, redactor, signal })
-  const waiting = console.wait(`checking ${clusters.length} clusters`)
+  const waiting = console.wait(`checking ${counted(clusters.length, 'cluster')}`)
   try {
     const { seen, findings } = await readClusters(clusters, access, { effect, signal })
     const all = [...(parsed.is === 'invalid' ? parsed.findings : []), ...findings]

@@ -116,7 +116,7 @@ async function remediesFor(
   // Preflight asks the server what would be, and a webhook that cannot answer refuses that too: the rest is for a second run.
   const hasObstacle = found.some(({ mode }) => mode.isObstacle === true)
   const isRefused = (error: unknown): boolean => hasObstacle && error instanceof OperatorError && error.kind === 'blocked'
-  const again = 'run the same command again, once that is gone'
+  const again = 'once that is gone: the same command'
   let isPutOff = false
   for (const { mode } of found) {
     try {
@@ -147,7 +147,10 @@ function nameless(probed: readonly ProbeResult[], where: string, suspended: { wh
   const reported = unhealthy.flatMap(({ title, detail, objects = [] }) =>
     objects.length === 0
       ? [`${title}: ${detail}`]
-      : objects.slice(0, 3).map(({ object, reason, next }) => `${object}: ${reason}${next === undefined ? '' : `\n   → ${next}`}`),
+      : objects.slice(0, 3).map(({ object, reason, next }, at, shown) => {
+          const isLast = next !== undefined && next !== shown[at + 1]?.next // once for all who have the same
+          return `${object}: ${reason}${isLast ? `\n   → ${next}` : ''}`
+        }),
   )
   if (suspended !== undefined) reported.push(`${suspended.what}\n   → ${suspended.remedy}`)
   return new OperatorError(

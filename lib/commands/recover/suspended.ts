@@ -92,7 +92,8 @@ export function ensureObjectResumed(ref: Ref): Step {
     risk: 'change',
     async check({ cluster }) {
       const object = await cluster.get(ref)
-      if (object === undefined) return { is: 'blocked', reason: `${name} has been deleted meanwhile`, remedy: 'run recover again' }
+      if (object === undefined)
+        return { is: 'blocked', reason: `${name} has been deleted meanwhile`, remedy: 'to look again: the same command' }
       if (!isSuspended(object)) return { is: 'done', detail: 'it is not suspended' }
       const suspension = suspensionIn(object.metadata)
       if (suspension.via === 'Git') {

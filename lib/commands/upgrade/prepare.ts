@@ -112,7 +112,7 @@ async function prepareOwnTree(session: Session, target: Target, asked: UpgradeRe
     () => checkRights(cluster, upgradeRights(place.namespace, asked.lockNamespace, asked.checksImages)),
     () => (isKnown ? checkDistribution(wantedTree, session.registry, signal) : []),
     () => checkVersions({ from, to, distribution, artifact, isBack: asked.isBack, where: target.where }),
-    () => [...(isNewChart ? ofPins : []), ...(chart ?? [])],
+    () => [...(chart ?? []), ...(isNewChart && isKnown !== false ? ofPins : [])],
     async () => checkInstancesStay(await cluster.list(fluxKinds.fluxInstance), target.where),
     async () => checkSignedCommits(cluster, await cluster.get(source), { remote, folder, branch: asked.branch }),
     () => (isSuspended(live) ? [suspendedFinding(live, target.where)] : []),

@@ -1,3 +1,4 @@
+import { counted } from '../../base/counted.ts'
 import { OperatorError } from '../../base/errors.ts'
 import { findVersionPlaces } from '../../desired-state/version-places.ts'
 import { createBuilder } from './builds.ts'
@@ -67,7 +68,7 @@ export async function validateRepository(root: string, tools: ValidationTools, c
         ...judged.notChecked,
       ],
       versions: findVersionPlaces(texts),
-      checked: `${texts.length} files, ${builds.size} builds, ${trees.map(({ cluster }) => cluster).join(' and ') || 'no cluster'}`,
+      checked: `${counted(texts.length, 'file')}, ${counted(builds.size, 'build')}, ${trees.map(({ cluster }) => cluster).join(' and ') || 'no cluster'}`,
     }
   } finally {
     await local.remove()

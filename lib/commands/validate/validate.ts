@@ -84,7 +84,7 @@ export function coveredPart(
 export async function validateDocuments(root: string): Promise<Validation> {
   const documents = await documentsIn(root)
   const findings = sortedDiagnostics(await checkDocuments(root, documents))
-  return { findings, warnings: [], notChecked: [], broken: [], checked: `${documents.length} documents` }
+  return { findings, warnings: [], notChecked: [], broken: [], checked: counted(documents.length, 'document') }
 }
 
 /** Everything that can be known without a cluster about the `kubernetes/` of a checkout. */
@@ -129,6 +129,6 @@ export async function validateTree(root: string, tools: ValidationTools, given =
     warnings: sortedDiagnostics(judged.warnings),
     broken: builder.broken,
     notChecked: [...judged.notChecked, ...(tools.flux === undefined ? ['flux build: there is no flux CLI on this machine'] : [])],
-    checked: `${checked}, ${folders.length} builds, ${trees.map(({ tree }) => tree.cluster).join(' and ') || 'no cluster'}`,
+    checked: `${checked}, ${counted(folders.length, 'build')}, ${trees.map(({ tree }) => tree.cluster).join(' and ') || 'no cluster'}`,
   }
 }

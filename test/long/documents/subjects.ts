@@ -28,8 +28,8 @@ export const drill: Page = {
   begins: 'new',
   rules: [
     { line: /each-loss --resume/, code: 2, says: /there is no interrupted run of drill/ },
-    { line: /each-loss( --only \S+)?$/, instead: plan, says: /✔ drill on lab-infra: \d+ losses would be rehearsed/ },
-    { line: /--pairs 40 --seed 7/, instead: plan, says: /✔ drill on lab-infra: 40 losses would be rehearsed/ },
+    { line: /each-loss( --only \S+)?$/, instead: plan, says: /✔ drill on lab-infra: \d+ losses to rehearse/ },
+    { line: /--pairs 40 --seed 7/, instead: plan, says: /✔ drill on lab-infra: 40 losses to rehearse/ },
   ],
 }
 

@@ -1,3 +1,4 @@
+import { counted } from '../../../base/counted.ts'
 import { join } from 'node:path'
 import * as v from 'valibot'
 import { environmentOf, type DrillTarget } from '../environment.ts'
@@ -43,7 +44,12 @@ export async function drillEachLoss(stage: LossStage): Promise<RunResult> {
   if (shared['dry-run'] === true) {
     const rounds = roundsOf(await lossesOf(snapshotOf(stage), own.only), draw)
     for (const round of rounds) console.answer.line(keyOf(round))
-    return { outcome: 'planned', report: reportLosses([]), isAnswer: true, verdict: `${rounds.length} losses would be rehearsed` }
+    return {
+      outcome: 'planned',
+      report: reportLosses([]),
+      isAnswer: true,
+      verdict: `${counted(rounds.length, 'loss', 'losses')} to rehearse`,
+    }
   }
   const earlier = await earlierRun(stage)
   if (earlier !== undefined) record.continueAs(earlier)
@@ -57,7 +63,7 @@ export async function drillEachLoss(stage: LossStage): Promise<RunResult> {
   try {
     await begin(stage, place, lab, earlier !== undefined)
     const rounds = roundsOf(await lossesOf(snapshotOf(stage), own.only), draw)
-    console.line(`${rounds.length} losses, seed ${draw.seed}; ${outcomes.length} were rehearsed before`)
+    console.line(`${counted(rounds.length, 'loss', 'losses')}, seed ${draw.seed}; ${outcomes.length} were rehearsed before`)
     const done = new Set(
       outcomes.map(({ objects, damages }) => keyOf(objects.map((object, at) => ({ object, damage: { name: damages[at] ?? '' } })))),
     )
@@ -179,10 +185,12 @@ function endingOf(outcomes: readonly LossOutcome[]): RunResult {
   const missed = outcomes.filter((outcome) => !isMet(outcome))
   const harmless = outcomes.filter((outcome) => outcome.harmless !== null).length
   const isTooMany = outcomes.length >= 10 && harmless > outcomes.length / 10
-  const verdict = `${outcomes.length} losses: ${outcomes.length - missed.length} noticed and repaired, or harmless (${harmless})`
+  const verdict = `${counted(outcomes.length, 'loss', 'losses')}: ${outcomes.length - missed.length} noticed and repaired, or harmless (${harmless})`
   if (missed.length === 0 && !isTooMany) return { outcome: 'done', verdict }
   const what =
-    missed.length > 0 ? `${missed.length} of ${outcomes.length} losses failed` : `${harmless} of ${outcomes.length} are considered harmless`
+    missed.length > 0
+      ? `${missed.length} of ${counted(outcomes.length, 'loss', 'losses')} failed`
+      : `${harmless} of ${outcomes.length} are considered harmless`
   return { outcome: 'failed', failure: new OperatorError(what, { remedy: 'report.md of this run names each' }) }
 }
 

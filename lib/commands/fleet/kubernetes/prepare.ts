@@ -1,3 +1,4 @@
+import { counted } from '../../../base/counted.ts'
 import { join } from 'node:path'
 import * as v from 'valibot'
 import { OperatorError } from '../../../base/errors.ts'
@@ -185,7 +186,7 @@ async function look(
   const parsed = parseFleet(content)
   const waves = parsed.is === 'invalid' ? [] : chooseWaves(parsed.waves, chosen)
   const clusters = parsed.is === 'invalid' ? parsed.clusters : waves.flatMap((wave) => wave.clusters)
-  const waiting = console.wait(`checking ${clusters.length} clusters`)
+  const waiting = console.wait(`checking ${counted(clusters.length, 'cluster')}`)
   try {
     const secrets = new Map(await Promise.all(clusters.map(async (one) => [one.name, await readSecret(one, management)] as const)))
     const { seen, findings } = await checkKubeconfigs(clusters, {

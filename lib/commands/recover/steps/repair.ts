@@ -71,7 +71,7 @@ export function awaitControllers(namespace: string, names: readonly string[]): S
 function beingDeleted(object: KubeObject): StepStatus | undefined {
   const deletion = deletionOf(object)
   if (deletion === undefined) return undefined
-  return { is: 'blocked', reason: `${nameOf(refOf(object))} ${deletion}`, remedy: 'run recover again' }
+  return { is: 'blocked', reason: `${nameOf(refOf(object))} ${deletion}`, remedy: 'to look again: the same command' }
 }
 
 /** An operator that reconciles for longer, in milliseconds, waits for what it made to be Ready, and recreates nothing meanwhile. */
@@ -106,7 +106,8 @@ export function awaitOperator(namespace: string): Step {
       const missing = await lacking(cluster, namespace, [operatorName])
       if (missing === undefined) return { is: 'done', detail: 'flux-operator is available' }
       const release = await cluster.get(ref)
-      if (release === undefined) return { is: 'blocked', reason: 'its HelmRelease has been deleted meanwhile', remedy: 'run recover again' }
+      if (release === undefined)
+        return { is: 'blocked', reason: 'its HelmRelease has been deleted meanwhile', remedy: 'to look again: the same command' }
       const deletion = beingDeleted(release)
       const held = deletion ?? (await heldBy(cluster, deploymentsOf(namespace, [operatorName])))
       if (held !== undefined) return held
@@ -138,7 +139,7 @@ export function ensureInstanceResumed(namespace: string): Step {
     async check({ cluster }) {
       const instance = await cluster.get(ref)
       if (instance === undefined)
-        return { is: 'blocked', reason: 'the FluxInstance has been deleted meanwhile', remedy: 'run recover again' }
+        return { is: 'blocked', reason: 'the FluxInstance has been deleted meanwhile', remedy: 'to look again: the same command' }
       const deletion = beingDeleted(instance)
       if (deletion !== undefined) return deletion
       if (isReconcileDisabled(instance)) {

@@ -19,7 +19,8 @@ export function ensureOperatorScaledUp(namespace: string): Step {
     risk: 'change',
     async check({ cluster }) {
       const live = await cluster.get(ref)
-      if (live === undefined) return { is: 'blocked', reason: `${nameOf(ref)} has been deleted meanwhile`, remedy: 'run recover again' }
+      if (live === undefined)
+        return { is: 'blocked', reason: `${nameOf(ref)} has been deleted meanwhile`, remedy: 'to look again: the same command' }
       if (v.is(scaledToZero, live)) {
         const commands = [`kubectl --namespace ${namespace} scale deployment ${operatorName} --replicas=1`]
         return { is: 'todo', change: `scale ${nameOf(ref)} from 0 to 1: helm-controller does not restore that`, commands }

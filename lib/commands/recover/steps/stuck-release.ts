@@ -34,7 +34,8 @@ export function ensureReleaseMoves(ref: Ref, takeSnapshot: () => Snapshot): Step
 /** What is to be done about an unhealthy release. One that helm-controller is processing is left to it, for as long as it may take. */
 export function checkStuck(ref: Ref, { cause, reason }: Pick<Trouble, 'cause' | 'reason'>, release: KubeObject | undefined): StepStatus {
   const name = nameOf(ref)
-  if (release === undefined) return { is: 'blocked', reason: `${name} has been deleted meanwhile`, remedy: 'run recover again' }
+  if (release === undefined)
+    return { is: 'blocked', reason: `${name} has been deleted meanwhile`, remedy: 'to look again: the same command' }
   // Who suspends it in the middle of this decides; a request would be carried out as soon as it is resumed.
   if (isSuspended(release))
     return { is: 'done', detail: `${name} is ${describeSuspension(suspensionIn(release.metadata))}, and is left so` }

@@ -1,3 +1,4 @@
+import { counted } from '../../../base/counted.ts'
 import { printable } from '../../../base/shell-line.ts'
 import { setTimeout as pause } from 'node:timers/promises'
 import { showDuration } from '../../../base/duration.ts'
@@ -123,7 +124,7 @@ const mostLines = 40
 function mostOf(diff: string, commit: string): string[] {
   const lines = diff.split('\n')
   const left = lines.length - mostLines
-  return left <= 0 ? lines : [...lines.slice(0, mostLines), `and ${left} more lines: git show ${commit.slice(0, 12)}`]
+  return left <= 0 ? lines : [...lines.slice(0, mostLines), `and ${counted(left, 'more line')}: git show ${commit.slice(0, 12)}`]
 }
 
 /** Waits until the request is merged: the branch that Flux follows then says the versions. */

@@ -35,7 +35,7 @@ export async function verifyStored(
       {
         remedy: [
           stay,
-          `or check whether any is still stored in it: kubectl get crd ${name} -o jsonpath='{.status.storedVersions}'`,
+          `or check whether any is still stored in it: kubectl get crd ${name} -o jsonpath='{.status.storedVersions}{"\\n"}'`,
           'and once none is, to continue from here: --resume',
         ].join('\n'),
       },

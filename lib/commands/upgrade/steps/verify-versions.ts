@@ -64,7 +64,7 @@ export function verifyVersions(expected: Expected): Step {
       const cli = expected.flux === undefined ? '' : '; the flux CLI reports the same version'
       return {
         is: 'done',
-        detail: `${components.length} controllers at their images, ${crds.length} CRDs, ${readyAgain(judged, before)}${cli}`,
+        detail: `${counted(components.length, 'controller')} at the expected images, ${counted(crds.length, 'CRD')}, ${readyAgain(judged, before)}${cli}`,
       }
     },
     apply: () => Promise.resolve(),
