@@ -30,7 +30,7 @@ test('stdout is what was asked for, stderr is the rest; the last line of each ru
     lab.run('teardown', ['--lab', '--yes']),
   ])
   expect(health.stdout).toMatch(
-    /^Health of lab-infra \(the lab, .*\)\n✔ Kubernetes API: .*\n✔ FluxInstance: .*\n– Alerts: not checked: .*\n✔ health-check on lab-infra: healthy: 3 probes, none failed \(.*\)\n$/,
+    /^Health of lab-infra \(.*, the local test lab\)\n✔ Kubernetes API: .*\n✔ FluxInstance: .*\n– Alerts: not checked: .*\n✔ health-check on lab-infra: healthy: 3 probes, none failed \(.*\)\n$/,
   )
   expect(health.stderr).toBe('')
   expect(planned.stdout).toMatch(
