@@ -23,6 +23,8 @@ export type DamageKind =
   | 'part-gone'
   /** Such a part has lost what makes it work. */
   | 'part-emptied'
+  /** Fields of such a part belong to someone else: the operator reverts that only when it reconciles. */
+  | 'part-altered'
   /** A pod's ServiceAccount was recreated, and its token with it. */
   | 'stale-token'
 

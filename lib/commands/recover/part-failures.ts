@@ -50,6 +50,13 @@ export const partFailures: readonly FailureMode[] = [
     remedy: scaleUp,
   },
   {
+    id: 'controllers-altered',
+    title: 'Controllers altered by someone else, and failing',
+    recognise: ({ probed, installation }) => (installation.expectsOperator ? described(alteredAndFailing(probed)) : undefined),
+    // After it has applied them, the operator waits minutes for them to be Ready, and reverts nothing meanwhile: a request ends that.
+    remedy: ({ evidence: { namespace, controllers } }) => ({ controllers: [awaitControllers(namespace, controllers.wanted)] }),
+  },
+  {
     id: 'parts-gone',
     title: 'Parts of Flux deleted or emptied',
     // The FluxInstance's HelmRelease has a failure mode of its own.
@@ -80,6 +87,12 @@ function isKept({ installation: { expectsOperator, follows } }: Evidence): boole
 
 function damaged(probed: Evidence['probed'], id: string, ...kinds: readonly DamageKind[]): readonly Trouble[] {
   return troubles(probed, id).filter(({ damage }) => damage !== undefined && kinds.includes(damage))
+}
+
+function alteredAndFailing(probed: Evidence['probed']): readonly Trouble[] {
+  if (probed.find(({ id }) => id === 'controllers')?.state !== 'fail') return []
+  const altered = new Set(damaged(probed, 'inventory', 'part-altered').map(({ object }) => object))
+  return troubles(probed, 'controllers').filter(({ object, damage }) => altered.has(object) && damage === undefined)
 }
 
 function idle(probed: Evidence['probed'], id: string): readonly Trouble[] {

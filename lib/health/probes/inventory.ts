@@ -120,5 +120,5 @@ async function altered(part: Part, live: KubeObject, snapshot: Snapshot): Promis
   const expected = ['kubectl-rollout', 'helm', ...managersOf((await snapshot.installed()).installedBy)]
   const managers = foreignManagersOf(live).filter((manager) => !expected.includes(manager))
   if (managers.length === 0) return undefined
-  return { ...about(part, snapshot, live), reason: `fields of it belong to ${managers.join(', ')}, not to Flux` }
+  return { ...about(part, snapshot, live), reason: `fields of it belong to ${managers.join(', ')}, not to Flux`, damage: 'part-altered' }
 }

@@ -278,7 +278,7 @@ describe('installed objects', () => {
     ])
     const managedFields = [{ manager: 'kubectl-edit', operation: 'Update', fieldsV1: { 'f:imagePullSecrets': {} } }]
     expect(await reasons(parseObject({ ...account, metadata: { ...account.metadata, managedFields } }), role, binding)).toEqual([
-      'ServiceAccount flux-system/source-controller fields of it belong to kubectl-edit, not to Flux (none)',
+      'ServiceAccount flux-system/source-controller fields of it belong to kubectl-edit, not to Flux (part-altered)',
     ])
   })
 })

@@ -23,7 +23,7 @@ import { heldBy } from '../held.ts'
 export function ensureParts(takeSnapshot: () => Snapshot, { isReinstalled = false } = {}): Step {
   const amiss = async (snapshot: Snapshot): Promise<readonly Trouble[]> => {
     const { objects = [] } = await inventory.check(snapshot)
-    return objects.filter(({ damage }) => damage !== undefined && damage !== 'stale-token')
+    return objects.filter(({ damage }) => damage === 'part-gone' || damage === 'part-emptied')
   }
   const asking = askKeepers({ id: 'parts', title: 'Have the parts of Flux recreated' }, takeSnapshot, amiss, isReinstalled)
   const stale = async (): Promise<StalePod[]> => {

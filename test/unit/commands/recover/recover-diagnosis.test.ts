@@ -72,6 +72,18 @@ const byCli: Partial<Evidence> = {
 }
 const upgrade = { from: '2.9.4', to: '2.9.5' }
 const old: Trouble = { object: 'Deployment x', reason: 'runs y; 0 of 1 pods available: ImagePullBackOff', problem: problems.oldVersion }
+const crashing: Trouble = { object: 'Deployment flux-system/x', reason: '0 of 1 pods available: CrashLoopBackOff' }
+const alteredByHand: Trouble = {
+  object: 'Deployment flux-system/x',
+  reason: 'fields of it belong to kubectl-edit, not to Flux',
+  damage: 'part-altered',
+}
+const seenOfController = (failing: Trouble, ...noted: readonly Trouble[]): Pick<Evidence, 'probed'> => ({
+  probed: [
+    { id: 'controllers', title: 'Controllers', state: 'fail', detail: '', objects: [failing] },
+    { id: 'inventory', title: 'Installed objects', state: 'warn', detail: '', objects: noted },
+  ],
+})
 const seen = (id: string, ...troubles: readonly Trouble[]): Pick<Evidence, 'probed'> => ({
   probed: [{ id, title: id, state: 'fail', detail: '', objects: troubles }],
 })
@@ -255,6 +267,9 @@ test.each<[string, Partial<Evidence>, string[]]>([
     seen('controllers', { object: 'Deployment flux-system/x', reason: 'is scaled to 0: its work is not done', damage: 'scaled-to-zero' }),
     ['scaled-to-zero'],
   ],
+  ['a controller that someone has altered, and that fails', seenOfController(crashing, alteredByHand), ['controllers-altered']],
+  ['one that fails, unaltered', seenOfController(crashing), []],
+  ['one that fails, with another altered', seenOfController(crashing, { ...alteredByHand, object: 'Deployment flux-system/y' }), []],
   [
     'a ServiceAccount less',
     seen('inventory', {
