@@ -1,5 +1,6 @@
 import { join } from 'node:path'
 import * as v from 'valibot'
+import { OperatorError } from '../../../base/errors.ts'
 import { putFile } from '../../../base/write-atomic.ts'
 import type { Cluster } from '../../../kubernetes/client.ts'
 import { waitUntil } from '../../../kubernetes/wait-until.ts'
@@ -59,6 +60,8 @@ async function upWatched(stack: Stack, cluster: Cluster, { watches, verify }: St
   let failure: unknown
   const watching = waitUntil(cluster, { watches, timeout: Infinity, check: () => verify(cluster), isOver: () => isOver }).catch(
     (error: unknown) => {
+      // A failed request says nothing about what was started: Pulumi continues, and the rollout is judged after it.
+      if (!(error instanceof OperatorError)) return
       failure = error
       stop.abort()
     },
