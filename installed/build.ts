@@ -19,12 +19,15 @@ const libraries = Object.fromEntries(packages.map((path) => [basename(path, '.ts
 /** What scripts share with one another is in fifty small files, which take longer to open than to run: what is to be quick shares with none. */
 const quick = 'scripts/health-check.ts'
 const scripts = (await filesIn('scripts')).filter((path) => path !== quick)
-/** What is started by itself, or by its name: the program, the scripts, and the two that run as a process of their own. */
-const entries = ['installed/flux-runbook.ts', ...scripts, 'lab/supervisor.ts', 'lib/commands/validate/ask-help.ts']
+/** The same goes for the program, which loads them by their names. */
+const program = 'installed/flux-runbook.ts'
+/** What is started by itself, or by its name: the scripts, and the two that run as a process of their own. */
+const entries = [...scripts, 'lab/supervisor.ts', 'lib/commands/validate/ask-help.ts']
 
 await rm(dist, { recursive: true, force: true })
 await bundle(dist, { entries: packages, shared: 'library' })
 await bundle(dist, { entries: [quick], shared: 'health', libraries })
+await bundle(dist, { entries: [program], shared: 'program', libraries, elsewhere: [quick, ...entries] })
 await bundle(dist, { entries, shared: 'shared', libraries, elsewhere: [quick] })
 await chmod(join(dist, 'flux-runbook.js'), 0o755)
 const descriptionsFolder = descriptionsIn(dist)

@@ -71,10 +71,10 @@ function syncSource({ kind, name }: Sync, namespace: string): Omit<FluxSource['s
   return { kind, namespace, name: name ?? namespace }
 }
 
-/** The source that a FluxInstance makes, where it has a sync, without the version of its API. */
-export function syncSourceOf(instance: KubeObject): Omit<FluxSource['source'], 'apiVersion'> | undefined {
+/** The source that a FluxInstance makes, where it has a sync, without the version of its API; and its URL. */
+export function syncSourceOf(instance: KubeObject): (Omit<FluxSource['source'], 'apiVersion'> & { readonly url: string }) | undefined {
   const [sync, namespace] = [syncOf(instance), instance.metadata.namespace]
-  return sync === undefined || namespace === undefined ? undefined : syncSource(sync, namespace)
+  return sync === undefined || namespace === undefined ? undefined : { ...syncSource(sync, namespace), url: sync.url }
 }
 
 /** The Kustomizations that no other Kustomization applies. */

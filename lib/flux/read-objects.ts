@@ -1,4 +1,5 @@
 import * as v from 'valibot'
+import { inParallel } from '../base/parallel.ts'
 import { type Cluster, isNotFound } from '../kubernetes/client.ts'
 import type { KubeObject } from '../kubernetes/objects.ts'
 import { type FluxObject, parseFluxObject } from './object.ts'
@@ -46,8 +47,18 @@ const leftOut = ['FluxInstance', 'FluxReport']
 /** Reads the objects of every kind that the CRDs bring, all kinds at once, each in pages. */
 export async function readFluxObjects(cluster: Cluster, crds: readonly KubeObject[]): Promise<FluxObjects> {
   const collections = crds.flatMap(collectionOf)
-  const all = (await Promise.all(collections.map((collection) => readAll(cluster, collection)))).flat()
+  const largestFirst = [...collections].sort((one, other) => rankOf(one) - rankOf(other))
+  const read = new Map(await inParallel(largestFirst, 5, async (one) => [one, await readAll(cluster, one)] as const))
+  const all = collections.flatMap((collection) => read.get(collection) ?? [])
   return { all, byName: new Map(all.map((object) => [object.name, object])), kinds: new Set(collections.map(({ kind }) => kind)) }
+}
+
+/** Most objects are of the first: where their lists begin late, everything waits for them. */
+const usuallyMany = ['HelmRelease', 'Kustomization', 'GitRepository', 'OCIRepository', 'HelmChart']
+
+function rankOf({ kind }: Collection): number {
+  const at = usuallyMany.indexOf(kind)
+  return at === -1 ? usuallyMany.length : at
 }
 
 function collectionOf(crd: KubeObject): Collection[] {

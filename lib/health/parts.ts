@@ -15,14 +15,14 @@ import type { Snapshot } from './snapshot.ts'
  * keeps no such list.
  */
 export async function partsOf(snapshot: Snapshot): Promise<Part[]> {
-  const [instance, namespace, { follows }, { byName }] = await Promise.all([
+  const [instance, namespace, { follows }, { byName }, ofReleases] = await Promise.all([
     snapshot.instance(),
     snapshot.namespace(),
     snapshot.installation(),
     snapshot.objects(),
+    partsOfReleases(snapshot),
   ])
   const names = Object.values(releaseNames)
-  const releases = await Promise.all((await releasesOf(snapshot)).map((release) => deployedRelease(snapshot, release)))
   const appliers = names.flatMap((name) => {
     const labels = byName.get(nameOf({ ...fluxKinds.helmRelease, namespace, name }))?.labels ?? {}
     const [applier, at] = [labels[appliedBy.kustomization.name], labels[appliedBy.kustomization.namespace]]
@@ -33,13 +33,18 @@ export async function partsOf(snapshot: Snapshot): Promise<Part[]> {
     [...new Map(keepers.map((ref) => [identityOf(ref), ref])).values()].map((ref) => snapshot.get(ref)),
   )
   const said = [instance, ...kustomizations].flatMap((keeper) => (keeper === undefined ? [] : inventoryIn(keeper)))
-  const parts = [...said, ...releases.flat(), ...(await partsOfCli(snapshot))]
+  const parts = [...said, ...ofReleases, ...(await partsOfCli(snapshot))]
   return [...new Map(parts.map((part) => [identityWithoutScope(part.ref), part])).values()]
 }
 
 function inventoryIn(keeper: KubeObject): Part[] {
   const own = refOf(keeper)
   return inventoryOf(keeper).map((ref) => ({ ref, by: nameOf(own), keeper: { is: 'flux', ref: own } }))
+}
+
+async function partsOfReleases(snapshot: Snapshot): Promise<Part[]> {
+  const releases = await releasesOf(snapshot)
+  return (await Promise.all(releases.map((release) => deployedRelease(snapshot, release)))).flat()
 }
 
 /** The Helm releases of the operator and the FluxInstance, by whatever name: Git's, where what is there does not say. */

@@ -15,7 +15,7 @@ const tie = `program=$$ leftover=$1; shift
    for second in 1 2 3 4 5; do kill -0 $program || break; sleep 1; done
    kill -KILL $program
  fi
- test -z "$leftover" || rm -rf "$leftover") >/dev/null 2>&1 &
+ test -z "$leftover" || rm -rf "$leftover") >/dev/null 2>&1 4<&- &
 exec "$@" 3<&-`
 /**
  * The same in this process's own session and group, so that the program may open /dev/tty, and be asked there: the terminal's Ctrl-C and its
@@ -30,18 +30,32 @@ export interface TiedProcess {
   readonly ended: Promise<number | NodeJS.Signals>
 }
 
+interface TiedOptions {
+  readonly env: Record<string, string>
+  readonly cwd?: string
+  readonly stdout?: number
+  readonly stderr?: number
+  readonly leftover?: string
+  readonly readsTerminal?: boolean
+  readonly handover?: string
+}
+
 /**
  * Starts a program that cannot outlive this process. Its stdin is empty; its output is piped, or goes to the given descriptors.
  * @param options.leftover a folder that goes when the program has ended, whatever ended it
  * @param options.readsTerminal its stdin and its terminal are this process's own
+ * @param options.handover what the program may read from descriptor 4
  */
-export function spawnTied(
-  command: readonly string[],
-  options: { env: Record<string, string>; cwd?: string; stdout?: number; stderr?: number; leftover?: string; readsTerminal?: boolean },
-): TiedProcess {
+export function spawnTied(command: readonly string[], options: TiedOptions): TiedProcess {
   const readsTerminal = options.readsTerminal === true
   const child = spawn('/bin/sh', ['-c', readsTerminal ? tieToTerminal : tie, 'sh', options.leftover ?? '', ...command], {
-    stdio: [readsTerminal ? 'inherit' : 'ignore', options.stdout ?? 'pipe', options.stderr ?? 'pipe', 'pipe'],
+    stdio: [
+      readsTerminal ? 'inherit' : 'ignore',
+      options.stdout ?? 'pipe',
+      options.stderr ?? 'pipe',
+      'pipe',
+      ...(options.handover === undefined ? [] : ['pipe' as const]),
+    ],
     env: options.env,
     detached: !readsTerminal,
     ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
@@ -49,13 +63,19 @@ export function spawnTied(
   const ended = new Promise<number | NodeJS.Signals>((resolve, reject) => {
     child.once('error', reject)
     child.once('exit', (code, signal) => {
-      const pipe = child.stdio[3]
-      if (pipe instanceof Writable) pipe.on('error', () => undefined).end('ended\n') // an error: the watcher is gone already
+      write(child, 3, 'ended\n')
       resolve(code ?? signal ?? 1)
     })
   })
+  if (options.handover !== undefined) write(child, 4, options.handover)
   ended.catch(() => undefined) // anyone who asks for `ended` is reported
   return { child, ended }
+}
+
+/** Writes all there is to say to one of the pipes of a process. */
+export function write(child: ChildProcess, descriptor: 3 | 4, text: string): void {
+  const pipe = child.stdio[descriptor]
+  if (pipe instanceof Writable) pipe.on('error', () => undefined).end(text) // an error: the other side has gone, and wants none of it
 }
 
 /**

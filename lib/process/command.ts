@@ -1,6 +1,7 @@
 import { ChildProcess, spawn } from 'node:child_process'
-import { Writable } from 'node:stream'
 import { $, ProcessOutput, type Shell } from 'zx/core'
+import { write } from './child-process.ts'
+import { lastWordsOf } from './program-output.ts'
 
 /**
  * What a process has started, of what `ps` lists: its descendants, and what is left of its session where one between has died. In awk, where
@@ -65,14 +66,8 @@ function withPipes(handover: string): typeof spawn {
   })
 }
 
-function write(child: ChildProcess, descriptor: 3 | 4, text: string): void {
-  const pipe = child.stdio[descriptor]
-  if (pipe instanceof Writable) pipe.on('error', () => undefined).end(text) // an error: the other side has gone, and wants none of it
-}
-
 /** The last lines that a failed command wrote to stderr (else stdout), without its stack. */
 export function complaintOf(thrown: unknown): string {
   if (!(thrown instanceof ProcessOutput)) return thrown instanceof Error ? thrown.message : String(thrown)
-  const text = thrown.stderr.trim() === '' ? thrown.stdout.trim() : thrown.stderr.trim()
-  return text === '' ? `exit code ${thrown.exitCode ?? 'unknown'}` : text.split('\n').slice(-4).join('\n')
+  return lastWordsOf(thrown)
 }

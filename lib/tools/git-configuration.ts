@@ -1,7 +1,7 @@
 import { homedir } from 'node:os'
 import { join } from 'node:path'
-import { shell } from '../process/command.ts'
 import { childEnvironment } from '../process/environment.ts'
+import { runProgram } from '../process/program-output.ts'
 
 /**
  * What holds for git in folders of our own, in place of the person's configuration: a signature that wants a passphrase, a hook, a rewritten
@@ -71,6 +71,6 @@ async function readWay(url: string): Promise<Record<string, string>> {
  */
 export async function personal(args: readonly string[], cwd = '/'): Promise<string> {
   const env = childEnvironment({ GIT_TERMINAL_PROMPT: '0', GIT_CONFIG_NOSYSTEM: '1' })
-  const { exitCode, stdout } = await shell(env, { cwd })`git ${args}`.nothrow()
+  const { exitCode, stdout } = await runProgram(['git', ...args], { env, cwd })
   return exitCode === 0 ? stdout.replace(/\n$/, '') : ''
 }

@@ -1,9 +1,8 @@
 import { shellQuote } from '../base/shell-line.ts'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { join } from 'node:path'
-import type { ProcessOutput } from 'zx/core'
-import { complaintOf, shell } from '../process/command.ts'
 import { childEnvironment } from '../process/environment.ts'
+import { type Ended, lastWordsOf, runProgram } from '../process/program-output.ts'
 import { messageOf, OperatorError } from '../base/errors.ts'
 import { ownConfiguration, wayTo } from './git-configuration.ts'
 import { type GitLogin, isForOther, loginFor, originOf, whyNoLogin } from './git-login.ts'
@@ -56,8 +55,7 @@ interface GitCall extends GitOptions {
 }
 
 async function run(args: readonly string[], { settings, env, ...options }: GitCall): Promise<string> {
-  const ended = await shell(childEnvironment(env), options)`git ${[...settings, ...args]}`.nothrow()
-  options.signal?.throwIfAborted()
+  const ended = await runProgram(['git', ...settings, ...args], { ...options, env: childEnvironment(env) })
   if (ended.exitCode === 0) return ended.stdout
   throw new GitFailure(args.find((arg) => !arg.startsWith('-')) ?? '', wordsOf(ended))
 }
@@ -81,12 +79,12 @@ export function gitWords(error: unknown): string {
 const afterthought =
   /\nfatal: Could not read from remote repository\.\s+Please make sure you have the correct access rights\s+and the repository exists\.\s*$/
 
-function wordsOf(ended: ProcessOutput): string {
+function wordsOf(ended: Ended): string {
   const words = ended.stderr
     .replace(afterthought, '')
     .replace(/^@+\n|^@ .* @\n/gm, '')
     .trim()
-  return words === '' ? complaintOf(ended) : words.split('\n').slice(-4).join('\n')
+  return words === '' ? lastWordsOf(ended) : words.split('\n').slice(-4).join('\n')
 }
 
 function loginEnvironment(login: GitLogin): Record<string, string> {

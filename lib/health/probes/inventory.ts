@@ -3,6 +3,7 @@ import { inParallel } from '../../base/parallel.ts'
 import { isFluxKind } from '../../flux/api-groups.ts'
 import { managersOf } from '../../flux/field-managers.ts'
 import { foreignManagersOf } from '../../flux/field-owners.ts'
+import { inventoryOf } from '../../flux/inventory.ts'
 import { deletionOf, type Kind, kindArgument, kinds, type KubeObject, nameOf, type Ref } from '../../kubernetes/objects.ts'
 import { accountsOf } from '../../ownership/known-names.ts'
 import type { Part, PartKeeper } from '../part.ts'
@@ -20,6 +21,7 @@ export const inventory: Probe = {
   id: 'inventory',
   title: 'Installed objects',
   async check(snapshot) {
+    readSoon(snapshot).catch(() => undefined) // read again below, where a failure counts
     const [parts, { byName }, stale] = await Promise.all([partsOf(snapshot), snapshot.objects(), staleTokens(snapshot)])
     const read = await inParallel(parts, 16, async (part): Promise<PartState> => {
       if (!isFluxKind(part.ref)) return checkObject(part, snapshot)
@@ -31,6 +33,14 @@ export const inventory: Probe = {
     const detail = fails.length === 0 ? `all ${parts.length} exist` : `${fails.length} of ${parts.length} missing, or not working`
     return foundAmong(detail, fails, warns)
   },
+}
+
+/** What the FluxInstance names is read while the server lists the objects of Flux, which takes longer; what else there is, those tell. */
+async function readSoon(snapshot: Snapshot): Promise<void> {
+  const [instance] = await Promise.all([snapshot.instance(), snapshot.crds()])
+  if (instance === undefined) return
+  const refs = inventoryOf(instance).filter((ref) => !isFluxKind(ref))
+  await Promise.all(refs.map((ref) => readPart(ref, snapshot)))
 }
 
 async function staleTokens(snapshot: Snapshot): Promise<Trouble[]> {

@@ -60,9 +60,15 @@ export const revision: Probe = {
 async function askSoon(snapshot: Snapshot, readHead: (remote: Remote) => Promise<string>): Promise<void> {
   const instance = await snapshot.instance()
   const named = instance === undefined ? undefined : syncSourceOf(instance)
-  const source = named?.kind === fluxKinds.gitRepository.kind ? await snapshot.get({ ...fluxKinds.gitRepository, ...named }) : undefined
+  if (named?.kind !== fluxKinds.gitRepository.kind) return
+  const [source] = await Promise.all([snapshot.get({ ...fluxKinds.gitRepository, ...named }), prepareFor(named.url)])
   const followed = source === undefined ? undefined : followedIn(source, snapshot)
   if (followed !== undefined && !('whyNot' in followed) && followed.commit === undefined) await readHead(followed.remote)
+}
+
+async function prepareFor(url: string): Promise<void> {
+  const [{ wayTo }] = await Promise.all([import('../../tools/git-configuration.ts'), loadGit()])
+  await wayTo(url)
 }
 
 /** Loaded while the API answers: what starts programs takes longer to load than to send all requests. */

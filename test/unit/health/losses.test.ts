@@ -43,6 +43,9 @@ function clusterOf(objects: readonly KubeObject[]): Cluster {
     list: ({ kind }, { labels = '' } = {}) => Promise.resolve(objects.filter((one) => one.kind === kind && isMeant(one, labels))),
     collection: ({ kind }, { namespace: at }) => Promise.resolve(at === undefined ? kind : `${kind} ${at}`),
     read(path) {
+      const [kind, at] = path.split(' ')
+      if (!path.includes('/'))
+        return Promise.resolve({ items: objects.filter((one) => one.kind === kind && (at === undefined || one.metadata.namespace === at)) })
       const live = there.get(path)
       return live === undefined ? Promise.reject(new ApiError(404, 'NotFound', path)) : Promise.resolve(live)
     },
@@ -183,7 +186,12 @@ describe('installed objects', () => {
     { id: `_crd-controller-${namespace}_${group}_ClusterRole`, v: 'v1' },
     { id: `_cluster-reconciler-${namespace}_${group}_ClusterRoleBinding`, v: 'v1' },
   ]
-  const instance = parseObject({ ...fluxKinds.fluxInstance, metadata: { namespace, name: 'flux' }, status: { inventory: { entries } } })
+  const instance = parseObject({
+    ...fluxKinds.fluxInstance,
+    metadata: { namespace, name: 'flux' },
+    spec: { distribution: { version: '2.9.5', registry: 'registry.example.com' } },
+    status: { inventory: { entries } },
+  })
   const labels = { 'fluxcd.controlplane.io/name': 'flux' }
   const account = parseObject({ ...kinds.serviceAccount, metadata: { namespace, name: 'source-controller', labels } })
   const role = parseObject({

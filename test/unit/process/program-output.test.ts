@@ -1,0 +1,45 @@
+import { once } from 'node:events'
+import { mkdtemp } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { watch } from 'node:fs'
+import { describe, expect, test } from 'vitest'
+import { lastWordsOf, runProgram } from '../../../lib/process/program-output.ts'
+
+const env = { PATH: process.env.PATH ?? '' }
+
+describe('a program that is run to its end', () => {
+  test('is told by its words, which no shell reads', async () => {
+    expect(await runProgram(['printf', '%s|', '$HOME', '`id`', 'a b'], { env })).toEqual({
+      exitCode: 0,
+      stdout: '$HOME|`id`|a b|',
+      stderr: '',
+    })
+  })
+  test('says how it failed', async () => {
+    const ended = await runProgram(['sh', '-c', 'echo some; echo no such branch >&2; exit 3'], { env })
+    expect(ended).toEqual({ exitCode: 3, stdout: 'some\n', stderr: 'no such branch\n' })
+    expect(lastWordsOf(ended)).toBe('no such branch')
+    expect(lastWordsOf({ ...ended, stdout: '', stderr: '' })).toBe('exit code 3')
+  })
+  test('that does not exist fails by the code of a shell that finds none', async () => {
+    const ended = await runProgram(['no-such-program'], { env })
+    expect(ended.exitCode).toBe(127)
+    expect(lastWordsOf(ended)).toContain('no-such-program')
+  })
+  test('reads from descriptor 4 what no argument and no variable may hold', async () => {
+    expect((await runProgram(['sh', '-c', 'cat <&4'], { env, handover: 'password=secret\n' })).stdout).toBe('password=secret\n')
+  })
+  test('ends, with what it has started, when the signal says so', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'program-'))
+    const started = once(watch(folder), 'change')
+    const stopping = new AbortController()
+    const running = runProgram(['sh', '-c', 'sleep 600 & touch "$0"; wait', join(folder, 'started')], { env, signal: stopping.signal })
+    await started
+    stopping.abort(new Error('stopped'))
+    await expect(running).rejects.toThrow('stopped') // once both have closed their output
+  })
+  test('is not started for a signal that has come already', async () => {
+    await expect(runProgram(['true'], { env, signal: AbortSignal.abort(new Error('stopped')) })).rejects.toThrow('stopped')
+  })
+})
