@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import * as v from 'valibot'
 import type { Cluster } from '../../lib/kubernetes/client.ts'
 import { kinds, parseObject } from '../../lib/kubernetes/objects.ts'
+import { onceEach } from '../../lib/base/once.ts'
 import { spawnTied, type TiedProcess } from '../../lib/process/child-process.ts'
 import { listenAnywhere } from '../ports.ts'
 import { containerEnvironment, expandVariables, type ReadEntries } from './environment.ts'
@@ -171,9 +172,21 @@ function kubeconfigOf({ server, ca, token }: PodPlaces, namespace: string): stri
 
 const entriesSchema = v.object({ data: v.optional(v.record(v.string(), v.string()), {}) })
 
+/** A pod that names more of a kind than these has all of the namespace read at once, as a kubelet has them from its watch. */
+const fewNames = 8
+
 function entriesReader(cluster: Cluster, namespace: string): ReadEntries {
+  const asked = { Secret: 0, ConfigMap: 0 }
+  const listed = onceEach(
+    (kind: keyof typeof asked) => kind,
+    async (kind) => {
+      const objects = await cluster.list({ apiVersion: 'v1', kind }, { namespace })
+      return new Map(objects.map((object) => [object.metadata.name, object]))
+    },
+  )
   return async (kind, name) => {
-    const object = await cluster.get({ apiVersion: 'v1', kind, namespace, name })
+    asked[kind] += 1
+    const object = asked[kind] > fewNames ? (await listed(kind)).get(name) : await cluster.get({ apiVersion: 'v1', kind, namespace, name })
     if (object === undefined) return undefined
     const entries = Object.entries(v.parse(entriesSchema, object).data)
     return Object.fromEntries(kind === 'Secret' ? entries.map(([key, value]) => [key, Buffer.from(value, 'base64').toString()]) : entries)
