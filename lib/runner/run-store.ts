@@ -1,9 +1,10 @@
-import { readdirSync, readFileSync } from 'node:fs'
+import { readdirSync } from 'node:fs'
 import { createHash } from 'node:crypto'
 import { hostname } from 'node:os'
 import { join } from 'node:path'
 import * as v from 'valibot'
 import { messageOf, OperatorError } from '../base/errors.ts'
+import { readOwnFile } from '../base/own-folder.ts'
 import { putFile } from '../base/write-atomic.ts'
 import { startOf } from '../process/process-start.ts'
 import { attemptSchema, hasDestroyed, workOf } from './attempts.ts'
@@ -52,12 +53,13 @@ function replaceFile(folder: string, name: string, content: unknown): void {
   putFile(join(folder, name), `${JSON.stringify(content, undefined, 2)}\n`)
 }
 
-function readFile<S extends v.GenericSchema>(path: string, schema: S): v.InferOutput<S> | undefined {
+function readFile<S extends v.GenericSchema>(home: string, path: string, schema: S): v.InferOutput<S> | undefined {
   let text: string
   try {
-    text = readFileSync(path, 'utf8')
+    text = readOwnFile(home, path)
   } catch (error) {
     if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return undefined
+    if (error instanceof OperatorError) throw error
     throw new OperatorError(`${path} cannot be read: ${messageOf(error)}`, { kind: 'blocked' })
   }
   const read = v.safeParse(v.pipe(v.string(), v.parseJson(), schema), text)
@@ -86,7 +88,7 @@ export function findInterrupted(home: string, context: string, script: string, w
         .filter((name) => name.endsWith(`-${script}`))
         .sort()
         .at(-1)
-  const memory = last === undefined ? undefined : readFile(join(folder, last, 'run.json'), memorySchema)
+  const memory = last === undefined ? undefined : readFile(home, join(folder, last, 'run.json'), memorySchema)
   if (last === undefined || memory === undefined || memory.script !== script) return undefined
   const resumable = [undefined, 'cancelled', ...(wanted === undefined ? [] : ['failed'])]
   if (!resumable.includes(memory.ended) || (memory.ended === undefined && isRunning(memory))) return undefined
@@ -108,7 +110,7 @@ export function lastInterrupted(home: string, context: string, uid: string): Ear
     .filter((name) => /^\d{8}T\d+Z-/.test(name))
     .sort()
     .reverse()) {
-    const run = readIfWhole(join(folder, runId, 'run.json'))
+    const run = readIfWhole(home, join(folder, runId, 'run.json'))
     if (run === undefined || run.uid !== uid) continue
     if (closed.includes(run.ended ?? '') && !passing.includes(run.script)) return undefined
     const isInterrupted = run.ended === undefined ? !isRunning(run) : run.ended === 'cancelled'
@@ -119,9 +121,9 @@ export function lastInterrupted(home: string, context: string, uid: string): Ear
 }
 
 /** Anyone who only reports runs is not stopped by one that is damaged. */
-function readIfWhole(path: string): RunFile | undefined {
+function readIfWhole(home: string, path: string): RunFile | undefined {
   try {
-    return readFile(path, memorySchema)
+    return readFile(home, path, memorySchema)
   } catch {
     return undefined
   }
@@ -166,7 +168,7 @@ export function lastDuration(home: string, context: string, script: string): num
   const folder = contextFolder(home, context)
   for (const name of runsIn(folder).sort().reverse()) {
     if (!name.endsWith(`-${script}`)) continue
-    const report = readReport(join(folder, name, 'report.json'))
+    const report = readReport(home, join(folder, name, 'report.json'))
     if (report?.outcome !== 'done') continue
     const { startedAt, finishedAt, steps, attempts = [{ startedAt, finishedAt, steps }] } = report
     return workOf(attempts)
@@ -175,9 +177,9 @@ export function lastDuration(home: string, context: string, script: string): num
 }
 
 /** undefined for one that is damaged too: nothing depends on it but a guess at how long it takes. */
-function readReport(path: string): v.InferOutput<typeof reportSchema> | undefined {
+function readReport(home: string, path: string): v.InferOutput<typeof reportSchema> | undefined {
   try {
-    return readFile(path, reportSchema)
+    return readFile(home, path, reportSchema)
   } catch {
     return undefined
   }
@@ -187,7 +189,7 @@ const clusterSchema = v.object({ uid: v.string(), server: v.string() })
 
 /** Which cluster a context's name meant when something was last changed there; undefined where nothing ever was. */
 export function knownCluster(home: string, context: string): v.InferOutput<typeof clusterSchema> | undefined {
-  return readFile(join(contextFolder(home, context), 'cluster.json'), clusterSchema)
+  return readFile(home, join(contextFolder(home, context), 'cluster.json'), clusterSchema)
 }
 
 /** Remembers which cluster a context's name means. */

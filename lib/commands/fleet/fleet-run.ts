@@ -1,8 +1,9 @@
-import { mkdirSync, readdirSync, readFileSync } from 'node:fs'
+import { mkdirSync, readdirSync } from 'node:fs'
 import { hostname } from 'node:os'
 import { join } from 'node:path'
 import * as v from 'valibot'
 import { messageOf, OperatorError } from '../../base/errors.ts'
+import { readOwnFile } from '../../base/own-folder.ts'
 import { shellQuote } from '../../base/shell-line.ts'
 import { putFile } from '../../base/write-atomic.ts'
 import { startOf } from '../../process/process-start.ts'
@@ -138,7 +139,7 @@ export function findRun(runs: string, name: string, isWanted: (run: FleetRun) =>
   const candidates = name === '' ? all.sort().reverse() : all.filter((one) => one === name)
   for (const runId of candidates) {
     const folder = join(fleetHome(runs), runId)
-    const run = readRun(join(folder, 'fleet.json'))
+    const run = readRun(runs, join(folder, 'fleet.json'))
     if (run !== undefined && isWanted(run)) return { runId, folder, run }
   }
   return undefined
@@ -158,12 +159,13 @@ export function parseRun(content: string): FleetRun | undefined {
   return read.success ? read.output : undefined
 }
 
-function readRun(path: string): FleetRun | undefined {
+function readRun(runs: string, path: string): FleetRun | undefined {
   let content: string
   try {
-    content = readFileSync(path, 'utf8')
+    content = readOwnFile(runs, path)
   } catch (error) {
     if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return undefined // killed before it was written
+    if (error instanceof OperatorError) throw error
     throw new OperatorError(`${path} cannot be read: ${messageOf(error)}`, { kind: 'blocked' })
   }
   const read = v.safeParse(v.pipe(text, v.parseJson(), runSchema), content)

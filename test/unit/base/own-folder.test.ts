@@ -1,0 +1,64 @@
+import { chmodSync, chownSync, mkdirSync, mkdtempSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { describe, expect, onTestFinished, test } from 'vitest'
+import { ensureOwnFolder, readOwnFile } from '../../../lib/base/own-folder.ts'
+
+const another = 4711
+
+function makeHome(): string {
+  const home = mkdtempSync(join(tmpdir(), 'frb-own-'))
+  onTestFinished(() => rmSync(home, { recursive: true, force: true }))
+  return home
+}
+
+/** Who this test would have to be for the file to be another user's; only root can give a file away. */
+function strangerTo(path: string): number {
+  const { uid } = statSync(path)
+  if (process.getuid?.() !== 0) return uid + 1
+  chownSync(path, another, another)
+  return 0
+}
+
+describe('the folder where runs are kept', () => {
+  test('is taken from others, which is said where they could have put something there', () => {
+    const home = makeHome()
+    chmodSync(home, 0o755)
+    expect(ensureOwnFolder(home)).toEqual([])
+    chmodSync(home, 0o2777)
+    expect(ensureOwnFolder(home)).toEqual([
+      `others could write to ${home}, where runs are kept, until now: check what is in it before you resume a run`,
+    ])
+    expect(statSync(home).mode & 0o777).toBe(0o700)
+    expect(ensureOwnFolder(home)).toEqual([])
+    expect(ensureOwnFolder(join(home, 'not', 'there'))).toEqual([])
+  })
+  test('is refused where it belongs to another user, or is not a folder', () => {
+    const home = makeHome()
+    expect(() => ensureOwnFolder(home, strangerTo(home))).toThrow(/^\S+, where runs are kept, belongs to another user \(uid \d+\)/)
+    const file = join(makeHome(), 'flux-runbook')
+    writeFileSync(file, '')
+    expect(() => ensureOwnFolder(file)).toThrow('is not a folder')
+  })
+})
+
+describe('what a run has noted', () => {
+  test('is read where a run of this user wrote it, by a link of theirs too', () => {
+    const home = makeHome()
+    mkdirSync(join(home, 'elsewhere', 'run'), { recursive: true })
+    writeFileSync(join(home, 'elsewhere', 'run', 'run.json'), '{}')
+    symlinkSync('elsewhere', join(home, 'infra'))
+    expect(readOwnFile(home, join(home, 'infra', 'run', 'run.json'))).toBe('{}')
+  })
+  test.runIf(process.getuid?.() === 0).each(['run.json', 'run', 'infra'])('is refused where %s is from another user', (name) => {
+    const home = makeHome()
+    const place = { 'run.json': 'infra/run/run.json', run: 'infra/run', infra: 'infra' }[name] ?? ''
+    mkdirSync(join(home, 'infra', 'run'), { recursive: true })
+    const file = join(home, 'infra', 'run', 'run.json')
+    writeFileSync(file, '{}')
+    chownSync(join(home, place), another, another)
+    expect(() => readOwnFile(home, file)).toThrow(
+      `${join(home, place)} was not written by a run of yours: it belongs to another user (uid 4711)`,
+    )
+  })
+})
