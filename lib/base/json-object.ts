@@ -3,6 +3,8 @@
  * default; what is there and of another type is an error, as with a schema.
  */
 
+import { beginningOf } from './outside-text.ts'
+
 /** An object of JSON. */
 export type JsonObject = Readonly<Record<string, unknown>>
 
@@ -80,5 +82,5 @@ function holdsStrings(fields: JsonObject): fields is Readonly<Record<string, str
 }
 
 function wrong(name: string, wanted: string, value: unknown): TypeError {
-  return new TypeError(`${name} is not ${wanted}, but ${JSON.stringify(value)?.slice(0, 100)}`)
+  return new TypeError(`${name} is not ${wanted}, but ${beginningOf(JSON.stringify(value) ?? 'nothing', 100)}`)
 }

@@ -17,6 +17,12 @@ export function indented(text: string): string {
   return text.replaceAll('\n', `\n${own}  `)
 }
 
+/** The beginning of a text that may be of any length. The redactor knows the mark: what is before it may be the beginning of a secret. */
+export function beginningOf(text: string, most: number): string {
+  const trimmed = text.trim()
+  return trimmed.length > most ? `${trimmed.slice(0, most - 1)}…` : trimmed
+}
+
 /** A text in one line. A regular expression that begins with spaces would take minutes for 60,000 of them. */
 export function inOneLine(text: string): string {
   const [first = '', ...others] = text.split('\n')

@@ -27,9 +27,48 @@ export function createRedactor(): Redactor {
     clean(text) {
       let cleaned = text.replace(userinfo, (whole, scheme: string, login: string) => (isPublic(scheme, login) ? whole : `${scheme}***@`))
       for (const form of forms) cleaned = cleaned.replaceAll(form, '***')
-      return visible(cleaned)
+      return visible(withoutCutSecrets(cleaned, forms))
     },
   }
+}
+
+/** Where a text was cut: by the scripts, by programs, and by JSON.parse, which quotes what it could not read. */
+const cutMark = /…|\.{3}/
+
+/** A secret that was cut is not known by its whole: what is left of it before a mark is its beginning, and its end after one. */
+function withoutCutSecrets(text: string, forms: readonly string[]): string {
+  if (!cutMark.test(text)) return text
+  return text
+    .split(/(…|\.{3})/)
+    .map((part, at, { length }) => {
+      if (at % 2 === 1) return part
+      const kept = at === length - 1 ? part : withoutBeginning(part, forms)
+      return at === 0 ? kept : withoutEnd(kept, forms)
+    })
+    .join('')
+}
+
+/** The text without the beginning of a secret that it ends with. */
+function withoutBeginning(text: string, forms: readonly string[]): string {
+  for (const form of forms) {
+    const first = form[0] ?? ''
+    const from = Math.max(0, text.length - form.length)
+    for (let at = text.indexOf(first, from); at !== -1 && text.length - at >= shortestSecret; at = text.indexOf(first, at + 1)) {
+      if (form.startsWith(text.slice(at))) return `${text.slice(0, at)}***`
+    }
+  }
+  return text
+}
+
+/** The text without the end of a secret that it begins with. */
+function withoutEnd(text: string, forms: readonly string[]): string {
+  for (const form of forms) {
+    const last = form.at(-1) ?? ''
+    for (let at = text.lastIndexOf(last, form.length - 1); at + 1 >= shortestSecret; at = text.lastIndexOf(last, at - 1)) {
+      if (form.endsWith(text.slice(0, at + 1))) return `***${text.slice(at + 1)}`
+    }
+  }
+  return text
 }
 
 /** A value as it may travel, which a test looks for as well: in JSON, HTML, a URL, a line of a shell, Markdown, and base64, by itself, as part of something longer, or twice over. */

@@ -9,6 +9,9 @@ import { type Endpoint, socketEndpoint } from '../kubernetes/transport.ts'
 /** What kubectl logs of itself, as `E1125 00:12:03.1 …`, and not what a login program says. */
 const ownWords = /^[IWEF]\d{4} /
 
+/** What is kept of its last words, in characters. */
+const longestSaid = 2000
+
 /** It serves within a second; only its first request may ask questions. */
 const longest = 30_000
 
@@ -38,7 +41,8 @@ export async function openProxy(
     })
     child.stderr?.on('data', (chunk: Buffer) => {
       const text = chunk.toString()
-      said = `${said}${text}`.slice(-2000)
+      const all = `${said}${text}`
+      said = all.length > longestSaid ? `…${all.slice(1 - longestSaid)}` : all // the redactor knows the mark
       if (asks && !ownWords.test(text)) process.stderr.write(text)
     })
     child.once('exit', () => resolve(false))

@@ -2,6 +2,7 @@ import type { IncomingMessage } from 'node:http'
 import { setTimeout as pause } from 'node:timers/promises'
 import * as v from 'valibot'
 import { messageOf } from '../base/errors.ts'
+import { beginningOf } from '../base/outside-text.ts'
 import { thisProcess } from '../process/process-start.ts'
 import type { Endpoint } from './transport.ts'
 
@@ -73,9 +74,9 @@ export async function send(endpoint: Endpoint, request: ApiRequest, signal?: Abo
   // A kubectl proxy that cannot reach the server answers for itself, in plain text; a load balancer with a page of its own, which must not
   // pass for an object that is gone.
   if (!status.success && (code >= 500 || (code === 404 && said.trim() !== noSuchPath))) {
-    throw new ApiError(0, 'Unreachable', `the Kubernetes API cannot be reached (${said.trim().slice(0, 200)})`)
+    throw new ApiError(0, 'Unreachable', `the Kubernetes API cannot be reached (${beginningOf(said, 200)})`)
   }
-  const message = status.success && status.output.message !== '' ? status.output.message : said.trim().slice(0, 300)
+  const message = status.success && status.output.message !== '' ? status.output.message : beginningOf(said, 300)
   const { reason, metadata } = status.success ? status.output : { reason: '', metadata: {} }
   throw new ApiError(code, reason, message, { next: metadata.continue ?? '', retryAfter: retryAfterIn(answer) })
 }
@@ -119,7 +120,7 @@ function parseJson(text: string): unknown {
     throw new ApiError(
       0,
       'Unreachable',
-      `the Kubernetes API cannot be reached (the answer is not from the API: ${text.trim().slice(0, 200)})`,
+      `the Kubernetes API cannot be reached (the answer is not from the API: ${beginningOf(text, 200)})`,
       { cause },
     )
   }

@@ -1,6 +1,7 @@
 import { hostname, userInfo } from 'node:os'
 import type { Console } from '../terminal/console.ts'
 import { messageOf, OperatorError } from '../base/errors.ts'
+import { beginningOf } from '../base/outside-text.ts'
 import type { RunState } from '../runner/run-state.ts'
 import type { Redactor } from '../base/redactor.ts'
 import { type Settings } from '../connection/settings.ts'
@@ -67,7 +68,7 @@ export function openAnnouncer(settings: Settings, cluster: string, redactor: Red
       body: webhookBody(text),
       deadline: silencePatience,
     })
-    if (status >= 300) throw new Error(`it answers ${status} ${body.toString().trim().slice(0, 100)}`)
+    if (status >= 300) throw new Error(`it answers ${status} ${beginningOf(body.toString(), 100)}`)
   }
 
   return {

@@ -1,5 +1,6 @@
 import { join } from 'node:path/posix'
 import * as v from 'valibot'
+import { beginningOf } from '../base/outside-text.ts'
 import type { RunState } from '../runner/run-state.ts'
 import { askWeb } from '../tools/http-client.ts'
 import type { Matcher } from './matchers.ts'
@@ -75,6 +76,6 @@ async function ask(alertmanager: Alertmanager, method: 'GET' | 'POST' | 'DELETE'
   })
   const said = answer.body.toString()
   if (answer.status === 404 && method !== 'POST') return undefined
-  if (answer.status !== 200) throw new Error(`it answers ${answer.status} ${said.trim().slice(0, 200)}`)
+  if (answer.status !== 200) throw new Error(`it answers ${answer.status} ${beginningOf(said, 200)}`)
   return said === '' ? undefined : v.parse(v.pipe(v.string(), v.parseJson()), said)
 }

@@ -15,6 +15,9 @@ describe('a long text is read in no time', () => {
   test('on its way to people', () => {
     const { clean } = createRedactor()
     for (const text of [many('a.'), many('a://'), many(' ')]) expect(clean(text)).toBe(text)
+    const redactor = createRedactor()
+    for (let at = 0; at < 20; at++) redactor.hide(`${'a'.repeat(500)}${at}`)
+    for (const text of [many('aaab…'), `${many('a')}b…b${many('a')}`]) expect(redactor.clean(text)).toContain('b')
     expect(inOneLine(`${many(' ')}x`)).toHaveLength(200_001)
     expect(wrap(many('; a '), 80).length).toBeGreaterThan(1000)
     expect(wrap(many('x; kubectl get; '), 80).length).toBeGreaterThan(1000)

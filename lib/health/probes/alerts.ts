@@ -1,4 +1,5 @@
 import * as v from 'valibot'
+import { beginningOf } from '../../base/outside-text.ts'
 import { doesNotApply, foundAmong, type Probe, type Trouble } from '../probe.ts'
 
 const alertsSchema = v.object({
@@ -27,7 +28,7 @@ export const alerts: Probe = {
     const url = new URL('api/v1/alerts', monitoring.endsWith('/') ? monitoring : `${monitoring}/`)
     const { status, body } = await askWeb(url, { signal: cluster.signal, deadline: 10_000 })
     const answer = body.toString()
-    if (status !== 200) throw new Error(`${url.href} answers ${status}: ${answer.slice(0, 200)}`)
+    if (status !== 200) throw new Error(`${url.href} answers ${status}: ${beginningOf(answer, 200)}`)
     const read = v.safeParse(v.pipe(v.string(), v.parseJson(), alertsSchema), answer)
     if (!read.success) throw new Error(`${url.href} does not answer with alerts`)
     const firing = read.output.data.alerts.filter(({ state, labels }) => state === 'firing' && !always.includes(labels.alertname ?? ''))

@@ -1,8 +1,12 @@
-import { expect, test } from 'vitest'
+import { IncomingMessage } from 'node:http'
+import { Socket } from 'node:net'
+import { describe, expect, test } from 'vitest'
+import { messageOf } from '../../../lib/base/errors.ts'
 import { firstCause } from '../../../lib/base/first-cause.ts'
-import { escapeMarkdown } from '../../../lib/base/outside-text.ts'
+import { beginningOf, escapeMarkdown } from '../../../lib/base/outside-text.ts'
 import { createRedactor } from '../../../lib/base/redactor.ts'
 import { shellQuote } from '../../../lib/base/shell-line.ts'
+import { send } from '../../../lib/kubernetes/http.ts'
 import { describe as describeRun } from '../../../lib/runner/report.ts'
 
 const odd = `_p&a<s> 's"w(o)*rd!_`
@@ -56,3 +60,41 @@ test('is not led past a secret by a cut', () => {
   redactor.hide('hunter2-hunter3')
   expect(redactor.clean(firstCause(`${'x '.repeat(196)}hunter2-hunter3 and more`))).not.toContain('hunter')
 })
+
+describe('a secret that was cut is hidden', () => {
+  const secret = `${odd}-hunter2-hunter3`
+  const redactor = createRedactor()
+  redactor.hide(secret)
+
+  test.each([
+    ['before a mark', (form: string) => `<p>no login as ${form.slice(0, 12)}…)`, '<p>no login as ***…)'],
+    ['after a mark', (form: string) => `(…${form.slice(-12)}: no`, '(…***: no'],
+    [
+      'between two',
+      (form: string) => `"...${form.slice(-9)}", "a":${form.slice(0, 9)}..." is not JSON`,
+      '"...***", "a":***..." is not JSON',
+    ],
+  ])('%s', (_, cut, shown) => {
+    for (const form of [secret, encodeURIComponent(secret), Buffer.from(secret).toString('base64')]) {
+      expect(redactor.clean(cut(form))).toBe(shown)
+    }
+  })
+  test('and nothing else', () => {
+    const text = 'waiting for the API… which is … on its way...'
+    expect(redactor.clean(text)).toBe(text)
+  })
+  test('in what a server answers', async () => {
+    for (const said of [beginningOf(`${'x'.repeat(190)}${secret}`, 200), await refusalOf(502, `${'x'.repeat(190)}${secret}`)]) {
+      expect(redactor.clean(said)).toMatch(/x\*\*\*…/)
+    }
+  })
+})
+
+/** What is said of an API that answers so. */
+function refusalOf(statusCode: number, body: string): Promise<string> {
+  const answer = Object.assign(new IncomingMessage(new Socket()), { statusCode })
+  answer.push(body)
+  answer.push(null)
+  const endpoint = { origin: '', exchange: () => Promise.resolve(answer), close: () => undefined, isClosed: () => false, now: Date.now }
+  return send(endpoint, { method: 'GET', path: '/' }).then(() => '', messageOf)
+}
