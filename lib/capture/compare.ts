@@ -43,6 +43,10 @@ export async function compareAll(cluster: Cluster, entries: readonly Entry[]): P
 async function judge(cluster: Cluster, entry: Entry): Promise<Comparison> {
   const { was, object } = read(entry)
   const isNamespace = entry.role === 'namespace'
+  if (entry.role === 'named' && (await cluster.isInstalled(entry.ref)) && !(await cluster.isNamespaced(entry.ref))) {
+    const reason = `${nameOf(entry.ref)} is of a kind that is in no namespace, and no capture contains such an object`
+    return { is: 'blocked', reason, remedy: 'find out who wrote the capture, and pass another copy: --from FILE' }
+  }
   const live = await cluster.get(entry.ref)
   if (live?.metadata.deletionTimestamp !== undefined) {
     return { is: 'blocked', reason: `${nameOf(entry.ref)} is being deleted`, remedy: kubectlCall('describe', entry.ref) }

@@ -90,6 +90,9 @@ function refused(what: string, remedy: string, cause?: unknown): OperatorError {
   return new OperatorError(what, { kind: 'blocked', remedy, ...(cause === undefined ? {} : { cause }) })
 }
 
+/** No API server takes an object as large; a file of a few kilobytes can unpack to a line of any length. */
+const longestLine = 32 * 1024 * 1024
+
 /** Lines of a stream; an error of the stream is thrown, as readline alone would not. */
 async function* linesFrom(stream: Readable): AsyncGenerator<string> {
   let rest = ''
@@ -97,6 +100,7 @@ async function* linesFrom(stream: Readable): AsyncGenerator<string> {
   for await (const chunk of stream) {
     const lines = `${rest}${String(chunk)}`.split('\n')
     rest = lines.pop() ?? ''
+    if (rest.length > longestLine) throw new Error('it has a line without an end')
     yield* lines
   }
   if (rest !== '') yield rest

@@ -2,6 +2,7 @@ import * as v from 'valibot'
 import { OperatorError } from '../base/errors.ts'
 import { type Capture, type CaptureHeader, type Entry, read, roles } from './capture.ts'
 import { refOf } from '../kubernetes/objects.ts'
+import { verifyEntry } from './verify-entry.ts'
 
 /** Of what a capture is made below its encryption and gzip: a line of JSON that says what it is, and a line for each object. */
 const format = 'flux-runbook capture'
@@ -39,14 +40,14 @@ const entrySchema = v.looseObject({
 
 /**
  * Parses a capture's text, line by line.
- * @throws OperatorError where it is another version's, and an ordinary error where it is not a capture at all
+ * @throws OperatorError where it is another version's, or contains what no capture does; an ordinary error where it is not a capture at all
  */
 export async function parseLines(lines: AsyncIterable<string>): Promise<Capture> {
   let header: v.InferOutput<typeof headerSchema> | undefined
   const entries: Entry[] = []
   for await (const line of lines) {
     if (header === undefined) header = parseHeader(line)
-    else entries.push(parseEntry(line))
+    else entries.push(parseEntry(line, header.namespace))
   }
   if (header === undefined) throw new Error('it is empty')
   if (entries.length !== header.entries) throw new Error(`its header says ${header.entries} objects, but it contains ${entries.length}`)
@@ -77,11 +78,13 @@ function parseHeader(line: string): v.InferOutput<typeof headerSchema> {
   return v.parse(headerSchema, value)
 }
 
-function parseEntry(line: string): Entry {
+function parseEntry(line: string, namespace: string): Entry {
   const { role, because, broughtBy, suspendedBy, ...rest } = v.parse(entrySchema, JSON.parse(line))
   const text = JSON.stringify(rest)
+  const { object } = read({ text })
+  verifyEntry(role, object, namespace)
   return {
-    ref: refOf(read({ text }).object),
+    ref: refOf(object),
     role,
     because,
     ...(broughtBy === undefined ? {} : { broughtBy }),
