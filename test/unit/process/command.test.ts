@@ -1,7 +1,11 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { createInterface } from 'node:readline'
-import { expect, test } from 'vitest'
+import { expect, onTestFinished, test } from 'vitest'
+import { kustomize } from '../../../lib/desired-state/kustomize.ts'
 import { startOf } from '../../../lib/process/process-start.ts'
 import { projectRoot } from '../../../lib/base/paths.ts'
 import { complaintOf, shell } from '../../../lib/process/command.ts'
@@ -37,4 +41,13 @@ going.stdout.pipe(process.stdout)`
   expect(startOf(pid)).toBeDefined()
   script.kill('SIGKILL')
   await expect.poll(() => startOf(pid), { timeout: 20_000 }).toBeUndefined()
+})
+
+test('a word with a NUL in it, of which bash would pass on no more than what stands before, is passed to no program', async () => {
+  expect(() => shell(env)`printf %s ${'../secret\0/inside'}`).toThrow('no program can be called with "../secret\\u0000/inside"')
+  expect((await shell(env)`printf %s ${"it's\n$(id)"}`).stdout).toBe("it's\n$(id)")
+  // As of a Kustomization in Git: no folder has that name, so that none seemed to lead out of the repository.
+  const root = mkdtempSync(join(tmpdir(), 'frb-nul-'))
+  onTestFinished(() => rmSync(root, { recursive: true, force: true }))
+  await expect(kustomize('echo', root, '../../etc\0')).rejects.toThrow('has a NUL in it')
 })
