@@ -1,11 +1,20 @@
 /**
  * The gate: what comes from outside (a condition's message, a branch's name, a registry's answer) passes here on its way to people. Everything
  * that is not to be seen is shown: control characters, which move a terminal's cursor or write its clipboard, and format characters, which
- * turn the direction of text around or hide it. The form is JSON's, so that a JSON document means the same afterwards.
+ * turn the direction of text around or hide it; and what a CI would take for a command. The form is JSON's, so that a JSON document means the same afterwards.
  */
 export function visible(text: string): string {
-  return text.replaceAll('\r\n', '\n').replace(/(?![\n\t])[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}]/gu, escaped)
+  return text
+    .replaceAll('\r\n', '\n')
+    .replace(/(?![\n\t])[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}]/gu, escaped)
+    .replace(toJob, (mark) => `${mark.slice(0, -1)}${escaped(mark.slice(-1))}`)
 }
+
+/**
+ * How a line of a job's log speaks to the CI that runs the job: Azure Pipelines and TeamCity take `##vso[task.setvariable …]` anywhere in a
+ * line, GitHub `::add-path::…` and `##[…]` at its beginning. Each form is broken at its last character before the word.
+ */
+const toJob = /##(?=[a-z]*\[)|^[ \t]*::(?=[a-z][a-z-]*(?:[ \t][^\n]*)?::)/gim
 
 function escaped(character: string): string {
   return Array.from({ length: character.length }, (_, at) => `\\u${character.charCodeAt(at).toString(16).padStart(4, '0')}`).join('')

@@ -16,6 +16,17 @@ test('what is not to be seen is shown, and the rest stays as it is', () => {
   expect(visible('größer → 日本語\tfine\r\nnext 🏴\u{e0067}\u2028')).toBe('größer → 日本語\tfine\nnext 🏴\\udb40\\udc67\\u2028')
 })
 
+test('what a CI would take for a command from its job is shown as text', () => {
+  const azure = 'no ##vso[task.setvariable variable=PATH]/tmp/x and ##teamcity[a] and ##[add-path]/tmp/x'
+  expect(visible(azure)).toBe('no #\\u0023vso[task.setvariable variable=PATH]/tmp/x and #\\u0023teamcity[a] and #\\u0023[add-path]/tmp/x')
+  expect(JSON.parse(visible(JSON.stringify({ azure })))).toEqual({ azure })
+  expect(visible('no:\n  ::set-output name=a::b\n::add-mask::c\n::ADD-PATH::d')).toBe(
+    'no:\n  :\\u003aset-output name=a::b\n:\\u003aadd-mask::c\n:\\u003aADD-PATH::d',
+  )
+  const text = '::1 is fe80::1, ::ffff:10.0.0.1 too\n## [a link](b) ### a ##\n::\na::b::c'
+  expect(visible(text)).toBe(text)
+})
+
 describe('a forged message', () => {
   test.each(['success', 'warning', 'failure', 'action', 'line', 'faint'] as const)('by %s begins no line of its own', (say) => {
     let written = ''
