@@ -1,7 +1,8 @@
-import { lstat, readdir, readFile, realpath } from 'node:fs/promises'
-import { join, posix, sep } from 'node:path'
+import { readdir, readFile } from 'node:fs/promises'
+import { join, posix } from 'node:path'
 import * as v from 'valibot'
 import { yamlDocuments } from '../base/yaml.ts'
+import { foundWithin } from './found-within.ts'
 import { kustomizationFiles } from './kustomize-references.ts'
 import type { TextFile } from './version-places.ts'
 
@@ -20,7 +21,6 @@ const generatorSchema = v.object({ files: v.array(v.string()) })
 /** What is read of a checkout, and what was seen of it already. */
 interface Walk {
   readonly root: string
-  readonly realRoot: string
   readonly seen: Set<string>
   readonly files: Map<string, string>
 }
@@ -31,7 +31,7 @@ interface Walk {
  * @param folders from the top of the repository
  */
 export async function readFollowedFiles(root: string, folders: readonly string[]): Promise<TextFile[]> {
-  const walk: Walk = { root, realRoot: await realpath(root), seen: new Set(), files: new Map() }
+  const walk: Walk = { root, seen: new Set(), files: new Map() }
   for (const folder of folders) await visit(walk, posix.normalize(folder))
   return [...walk.files].map(([file, content]) => ({ file, text: content })).sort((one, other) => one.file.localeCompare(other.file))
 }
@@ -39,33 +39,27 @@ export async function readFollowedFiles(root: string, folders: readonly string[]
 async function visit(walk: Walk, path: string): Promise<void> {
   if (walk.seen.has(path)) return
   walk.seen.add(path)
-  const found = await within(walk, path)
+  const found = await foundWithin(walk.root, path)
   if (found === 'file') await readInto(walk, path)
   if (found !== 'folder') return
   const names = (await readdir(join(walk.root, path))).sort()
   const kustomization = kustomizationFiles.find((name) => names.includes(name))
   if (kustomization !== undefined) {
-    const content = await readInto(walk, posix.join(path, kustomization))
+    const file = posix.join(path, kustomization)
+    if ((await foundWithin(walk.root, file)) !== 'file') return
+    const content = await readInto(walk, file)
     for (const target of targetsIn(content)) await visit(walk, posix.join(path, target))
     return
   }
   // kustomize-controller takes every YAML file below, and each folder with a kustomization of its own.
   for (const name of names) {
     const below = posix.join(path, name)
-    if (name !== '.git' && ((await within(walk, below)) === 'folder' || isYaml(name))) await visit(walk, below)
+    if (name !== '.git' && ((await foundWithin(walk.root, below)) === 'folder' || isYaml(name))) await visit(walk, below)
   }
 }
 
 function isYaml(name: string): boolean {
   return /\.ya?ml$/.test(name)
-}
-
-/** What is there, links followed as long as they stay in the repository. */
-async function within({ root, realRoot }: Walk, path: string): Promise<'file' | 'folder' | undefined> {
-  const real = await realpath(join(root, path)).catch(() => undefined)
-  if (real === undefined || (real !== realRoot && !real.startsWith(realRoot + sep))) return undefined
-  const found = await lstat(real)
-  return found.isDirectory() ? 'folder' : found.isFile() ? 'file' : undefined
 }
 
 async function readInto(walk: Walk, path: string): Promise<string> {

@@ -1,6 +1,7 @@
 import { readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { type Document, isMap, isScalar, isSeq, LineCounter } from 'yaml'
+import { foundWithin } from '../../desired-state/found-within.ts'
 import { yamlDocuments } from '../../base/yaml.ts'
 import { at } from './at.ts'
 import type { Diagnostic } from './diagnostic.ts'
@@ -27,17 +28,21 @@ export interface SourceFile {
   readonly problems: number
 }
 
-/** Every file below a folder whose name ends so, from the top of the checkout, in order. */
+/** Every file below a folder whose name ends so, from the top of the checkout, in order; without what a link has outside of it. */
 export async function filesBelow(root: string, folder: string, ending: RegExp): Promise<string[]> {
   const names = await readdir(join(root, folder), { recursive: true }).catch((): string[] => [])
-  return names
-    .filter((name) => ending.test(name))
-    .map((name) => `${folder}/${name.replaceAll('\\', '/')}`)
-    .sort()
+  const named = names.filter((name) => ending.test(name)).map((name) => `${folder}/${name.replaceAll('\\', '/')}`)
+  const found = await Promise.all(named.map(async (file) => ((await foundWithin(root, file)) === 'file' ? [file] : [])))
+  return found.flat().sort()
 }
 
 /** Reads YAML as the API's own parsers do, and reports everything that they would refuse or silently take otherwise. */
 export async function readSource(root: string, file: string): Promise<{ source: SourceFile; findings: Diagnostic[] }> {
+  if ((await foundWithin(root, file)) !== 'file') {
+    const message = 'this is not a file of the repository: a folder, or a link that leads out of it or nowhere'
+    const finding = { file, line: 1, rule: 'yaml', message, remedy: 'put a file in its place' }
+    return { source: { file, text: '', documents: [], problems: 1 }, findings: [finding] }
+  }
   const text = await readFile(join(root, file), 'utf8')
   const lines = new LineCounter()
   const documents = yamlDocuments(text, { lineCounter: lines, merge: true })

@@ -68,6 +68,13 @@ function put(text: string, file = path): void {
 }
 
 describe('SOPS files', () => {
+  test('are not looked for outside of the repository, wherever a Kustomization says that they are', async () => {
+    put(await encrypted([other.recipient]))
+    const within = join(checkout, 'kubernetes', 'apps')
+    mkdirSync(within)
+    expect(await checkSopsKey(treeFollowing('../clusters/infra'), within, none)).toEqual([])
+    expect(await checkSopsKey(treeFollowing('clusters/infra'), join(checkout, 'kubernetes'), none)).toHaveLength(1)
+  })
   test('that the key opens are fine', async () => {
     put(await encrypted([other.recipient, own.recipient]))
     expect(await checkSopsKey(tree, checkout, held(`# created: today\n# public key: ${own.recipient}\n${own.identity}\n`))).toEqual([])

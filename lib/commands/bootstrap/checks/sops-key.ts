@@ -5,6 +5,7 @@ import * as v from 'valibot'
 import { hasOtherKeys, identitiesIn, openSops, recipientsOf, type SopsMetadata, sopsMetadataOf } from '../../../tools/sops.ts'
 import { ageKeyEntry } from '../../../flux/sops.ts'
 import { type AgeKey, ageSecretOf } from '../age-keys.ts'
+import { foundWithin } from '../../../desired-state/found-within.ts'
 import type { Tree } from '../../../desired-state/tree.ts'
 import { blocks, type Finding, notice } from '../../../preflight/preflight.ts'
 
@@ -93,7 +94,7 @@ async function encryptedFiles(tree: Pick<Tree, 'sync' | 'kustomizations' | 'inst
   ]
   const found = await Promise.all(
     folders.map(async ({ folder, secret }) => {
-      const paths = await yamlFiles(join(checkout, folder))
+      const paths = (await foundWithin(checkout, folder)) === 'folder' ? await yamlFiles(join(checkout, folder)) : []
       const read = paths.map(async (path) => ({
         path: relative(checkout, path),
         secret,

@@ -1,8 +1,8 @@
-import { existsSync } from 'node:fs'
 import { readdir, readFile } from 'node:fs/promises'
 import { join, posix } from 'node:path'
 import { yamlValue } from '../../../base/yaml.ts'
 import { shellQuote } from '../../../base/shell-line.ts'
+import { foundWithin } from '../../../desired-state/found-within.ts'
 import type { Tree } from '../../../desired-state/tree.ts'
 import { componentsFile, syncFile } from '../../../flux/bootstrap-files.ts'
 import { listFluxCrds } from '../../../flux/crds.ts'
@@ -137,8 +137,9 @@ const written: readonly string[] = [componentsFile, syncFile, 'kustomization.yam
 
 async function readManifests({ sync, namespace }: Tree, checkout: string): Promise<BootstrapManifests | undefined> {
   const folder = posix.join(posix.normalize(sync.path), namespace)
-  if (!existsSync(join(checkout, folder, componentsFile))) return undefined
-  const text = await readFile(join(checkout, folder, 'kustomization.yaml'), 'utf8').catch(() => '')
+  if ((await foundWithin(checkout, posix.join(folder, componentsFile))) !== 'file') return undefined
+  const kustomization = posix.join(folder, 'kustomization.yaml')
+  const text = (await foundWithin(checkout, kustomization)) === 'file' ? await readFile(join(checkout, kustomization), 'utf8') : ''
   const read: unknown = yamlValue(text)
   const lists = typeof read === 'object' && read !== null ? Object.entries(read).filter(([key]) => key.startsWith('patches')) : []
   const patches = lists.reduce((count, [, list]: [string, unknown]) => count + (Array.isArray(list) ? list.length : 0), 0)

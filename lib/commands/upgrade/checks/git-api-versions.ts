@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import * as v from 'valibot'
 import { LineCounter } from 'yaml'
 import { yamlDocuments } from '../../../base/yaml.ts'
+import { foundWithin } from '../../../desired-state/found-within.ts'
 import type { TextFile } from '../../../desired-state/version-places.ts'
 import type { FluxCrd } from '../../../flux/crds.ts'
 import { shellQuote } from '../../../base/shell-line.ts'
@@ -33,10 +34,14 @@ export function oldApisIn(files: readonly TextFile[], crds: readonly FluxCrd[], 
   return { found: read.flatMap(({ found }) => found), unread: read.flatMap(({ unread }) => unread) }
 }
 
-/** The YAML files of a checkout, below a folder. */
+/** The YAML files of a checkout, below a folder; without those that a link has outside of it. */
 export async function readYaml(root: string, folder: string): Promise<TextFile[]> {
-  const paths = (await readdir(join(root, folder), { recursive: true })).filter((path) => /\.ya?ml$/.test(path)).sort()
-  return Promise.all(paths.map(async (path) => ({ file: join(folder, path), text: await readFile(join(root, folder, path), 'utf8') })))
+  const names = (await readdir(join(root, folder), { recursive: true })).filter((path) => /\.ya?ml$/.test(path)).sort()
+  const read = names.map(async (name): Promise<TextFile[]> => {
+    const file = join(folder, name)
+    return (await foundWithin(root, file)) === 'file' ? [{ file, text: await readFile(join(root, file), 'utf8') }] : []
+  })
+  return (await Promise.all(read)).flat()
 }
 
 function oldApisInFile(file: string, text: string, crds: readonly FluxCrd[], removedVersions: ReadonlySet<string>): OldApisInGit {
