@@ -14,6 +14,11 @@ export function isJsonObject(value: unknown): value is JsonObject {
   return typeof value === 'object' && value !== null && !Array.isArray(value)
 }
 
+/** What a map has of this name by itself, and not what every object has: a key, a label or a kind may be called `constructor`. */
+export function ownAt<T>(of: Readonly<Record<string, T>>, name: string): T | undefined {
+  return Object.hasOwn(of, name) ? of[name] : undefined
+}
+
 /** @throws TypeError where it is none */
 export function asJsonObject(value: unknown, what: string): JsonObject {
   if (isJsonObject(value)) return value

@@ -1,4 +1,5 @@
 import * as v from 'valibot'
+import { ownAt } from '../base/json-object.ts'
 import { yamlValue } from '../base/yaml.ts'
 import { OperatorError } from '../base/errors.ts'
 import type { Cluster } from '../kubernetes/client.ts'
@@ -78,9 +79,9 @@ async function textOf(cluster: Pick<Cluster, 'get'>, chart: Composition, referen
     throw blocked(`${chart.release} takes values from ${nameOf(ref)}, which does not exist`, remedy)
   }
   const { data, stringData } = v.parse(dataSchema, found)
-  const encoded = data[reference.valuesKey]
+  const encoded = ownAt(data, reference.valuesKey)
   const decoded = encoded === undefined || reference.kind === 'ConfigMap' ? encoded : Buffer.from(encoded, 'base64').toString()
-  const text = stringData[reference.valuesKey] ?? decoded
+  const text = ownAt(stringData, reference.valuesKey) ?? decoded
   if (text === undefined && !reference.optional) throw unusable(chart, reference, 'does not exist')
   return text
 }

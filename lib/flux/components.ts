@@ -1,4 +1,5 @@
 import type { Cluster } from '../kubernetes/client.ts'
+import { ownAt } from '../base/json-object.ts'
 import { order } from '../base/version.ts'
 import { apiGroups } from './api-groups.ts'
 import { type Kind, kinds, type KubeObject, type Ref } from '../kubernetes/objects.ts'
@@ -47,7 +48,7 @@ const services: Readonly<Record<string, readonly string[]>> = {
 
 /** The Services that a controller is reached by, which come with it. */
 export function servicesOf(controller: string): readonly string[] {
-  return services[controller] ?? []
+  return ownAt(services, controller) ?? []
 }
 
 /** Whether a controller runs once more for each shard, as `NAME-SHARD` (flux-operator internal/builder/templates.go). */

@@ -1,4 +1,5 @@
 import * as v from 'valibot'
+import { ownAt } from '../base/json-object.ts'
 import { order } from '../base/version.ts'
 import type { Cluster } from '../kubernetes/client.ts'
 import { listMetadata } from '../kubernetes/metadata.ts'
@@ -106,7 +107,7 @@ const pluralsOf: Readonly<Record<string, readonly [string, ...string[]]>> = {
 /** The names of the CRDs that come with these controllers in this version of Flux, as far as it is known. */
 export function crdsOf(controllers: readonly string[], version: string | undefined): string[] {
   const named = controllers.flatMap((controller) => {
-    const [group, ...plurals] = pluralsOf[controller] ?? ['']
+    const [group, ...plurals] = ownAt(pluralsOf, controller) ?? ['']
     return plurals.map((plural) => `${plural}.${group}`)
   })
   // source-controller brings it since then (fluxcd/source-controller v1.7.0).

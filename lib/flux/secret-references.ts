@@ -1,5 +1,5 @@
 import * as v from 'valibot'
-import { type JsonObject, isJsonObject } from '../base/json-object.ts'
+import { type JsonObject, isJsonObject, ownAt } from '../base/json-object.ts'
 import { kinds, type KubeObject, nameOf, type Ref, refOf } from '../kubernetes/objects.ts'
 import { copyFromAnnotation } from './annotations.ts'
 import { fallbackAgeSecretIn } from './sops.ts'
@@ -50,7 +50,7 @@ export function referencesUnder(owner: Ref, written: JsonObject): Reference[] {
   const { namespace } = owner
   if (namespace === undefined) return []
   const found: Reference[] = []
-  const own = (foreign[owner.kind] ?? []).map((path) => `spec.${path}`)
+  const own = (ownAt(foreign, owner.kind) ?? []).map((path) => `spec.${path}`)
   const add = (kind: Ref, path: string, isOptional = false): void => {
     found.push({ ref: kind, by: `${nameOf(owner)}: ${path}`, isOptional })
   }

@@ -1,4 +1,5 @@
 import { OperatorError } from '../../base/errors.ts'
+import { ownAt } from '../../base/json-object.ts'
 import { nearest } from '../../base/nearest.ts'
 import { scriptCall } from '../../base/shell-line.ts'
 import { clusterFlags } from '../../runner/command-line.ts'
@@ -91,7 +92,7 @@ export function parseFleetCall(commands: FleetCommands, args: readonly string[])
   if (name === 'status') return parseStatus(rest)
   if (name === 'work') return { is: 'work' }
   if (name === 'conduct') return { is: 'conduct', run: rest[0] ?? '' }
-  const command = commands[name]
+  const command = ownAt(commands, name)
   if (command === undefined) {
     const names = [...Object.keys(commands), 'status']
     const close = nearest(name, names)

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { OperatorError } from '../../base/errors.ts'
+import { ownAt } from '../../base/json-object.ts'
 import type { Redactor } from '../../base/redactor.ts'
 import { scriptCall } from '../../base/shell-line.ts'
 import { newRunId } from '../../runner/run-journal.ts'
@@ -94,7 +95,7 @@ function resumedFleet({ shared }: RunCall, earlier: KeptRun, commands: FleetComm
 
 /** The command of that name. Throws OperatorError `usage` where there is none. */
 export function commandNamed(name: string, commands: FleetCommands): FleetCommand {
-  const command = commands[name]
+  const command = ownAt(commands, name)
   if (command !== undefined) return command
   throw new OperatorError(`fleet has no command ${name}`, { kind: 'usage', remedy: scriptCall('fleet', ['--help']) })
 }

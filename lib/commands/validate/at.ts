@@ -1,9 +1,11 @@
+import { ownAt } from '../../base/json-object.ts'
+
 /** What stands at a path below a value of any shape; undefined where the way ends. */
 export function at(value: unknown, ...path: readonly (string | number)[]): unknown {
   let here = value
   for (const step of path) {
     if (Array.isArray(here)) here = typeof step === 'number' ? here[step] : undefined
-    else if (isFields(here)) here = here[step]
+    else if (isFields(here)) here = ownAt(here, String(step))
     else return undefined
   }
   return here

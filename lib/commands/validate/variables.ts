@@ -1,4 +1,5 @@
 import { Buffer } from 'node:buffer'
+import { ownAt } from '../../base/json-object.ts'
 import { kinds } from '../../kubernetes/objects.ts'
 import { BadSubstitution, evaluate, isVariableName } from '../../desired-state/substitution.ts'
 import { substituteAnnotation } from '../../flux/annotations.ts'
@@ -47,7 +48,7 @@ export function variablesOf(
   })
   const own = variablesIn(kustomization.object, ['spec', 'postBuild', 'substitute'], kustomization.place)
   const known = [...from, ...own].map(([name, one]): [string, PostBuildVariable] => {
-    const value = one.value === unknownValue ? (given.variables[name] ?? unknownValue) : one.value
+    const value = one.value === unknownValue ? (ownAt(given.variables, name) ?? unknownValue) : one.value
     return [name, { ...one, value }]
   })
   return { variables: Object.fromEntries(known), absent }
