@@ -3,7 +3,7 @@ import { ownAt } from '../base/json-object.ts'
 import { yamlValue } from '../base/yaml.ts'
 import { OperatorError } from '../base/errors.ts'
 import type { Cluster } from '../kubernetes/client.ts'
-import { kinds, type KubeObject, nameOf, type Ref, refOf } from '../kubernetes/objects.ts'
+import { kinds, kubectlCall, type KubeObject, nameOf, type Ref, refOf } from '../kubernetes/objects.ts'
 import { setPath } from './helm-set.ts'
 
 /** Where a HelmRelease takes values from, beside those it has itself (fluxcd/pkg apis/meta, ValuesReference). */
@@ -75,7 +75,7 @@ async function textOf(cluster: Pick<Cluster, 'get'>, chart: Composition, referen
   const found = isReadable ? chart.beside[inGit] : await cluster.get(ref)
   if (found === undefined) {
     if (reference.optional) return undefined
-    const remedy = `kubectl --namespace ${chart.namespace} get ${reference.kind.toLowerCase()} ${reference.name}; then create it, or make the reference optional in Git`
+    const remedy = `${kubectlCall('get', ref)}; then create it, or make the reference optional in Git`
     throw blocked(`${chart.release} takes values from ${nameOf(ref)}, which does not exist`, remedy)
   }
   const { data, stringData } = v.parse(dataSchema, found)
@@ -99,7 +99,7 @@ function fieldsIn(text: string, chart: Composition, reference: ValuesReference):
 }
 
 function unusable({ release, namespace }: Composition, { kind, name, valuesKey }: ValuesReference, what: string): OperatorError {
-  const remedy = `kubectl --namespace ${namespace} describe ${kind.toLowerCase()} ${name}; fix it, then run again`
+  const remedy = `${kubectlCall('describe', { apiVersion: 'v1', kind, namespace, name })}; fix it, then run again`
   return blocked(`the key ${valuesKey} of ${kind} ${namespace}/${name}, which ${release} takes values from, ${what}`, remedy)
 }
 

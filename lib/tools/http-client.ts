@@ -5,6 +5,7 @@ import { showDuration } from '../base/duration.ts'
 import { isInRange, proxies } from '../process/environment.ts'
 import * as v from 'valibot'
 import { messageOf, OperatorError } from '../base/errors.ts'
+import { printable } from '../base/shell-line.ts'
 
 /** A request to a server that is not the cluster's API. */
 export interface WebRequest {
@@ -73,7 +74,10 @@ export async function askWeb(url: string | URL, asked: WebRequest): Promise<WebA
     signal?.throwIfAborted()
     const { origin } = new URL(url)
     const why = messageOf(late.signal.aborted ? late.signal.reason : cause)
-    throw new OperatorError(`${origin} cannot be asked${proxy}: ${why}`, { remedy: `curl --verbose --head ${origin}`, cause })
+    throw new OperatorError(`${origin} cannot be asked${proxy}: ${why}`, {
+      remedy: printable(['curl', '--verbose', '--head', origin]),
+      cause,
+    })
   } finally {
     clearTimeout(timer)
     // Not `close`, which waits for what is under way.

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
 import * as v from 'valibot'
 import { messageOf, OperatorError } from '../base/errors.ts'
+import { printable } from '../base/shell-line.ts'
 import { isLocal, type RegistryLogin, registryLoginFor } from './registry-login.ts'
 import { askWeb, type WebAnswer } from './http-client.ts'
 
@@ -132,7 +133,7 @@ function addressOf({ host, repository }: Artifact, path: string): string {
 function unaskable(artifact: Artifact, path: string, cause: unknown): OperatorError {
   const { host, repository, reference } = artifact
   return new OperatorError(`the registry ${host} cannot be asked for ${repository}:${reference}: ${messageOf(cause)}`, {
-    remedy: `curl -I ${addressOf(artifact, path)}`,
+    remedy: printable(['curl', '-I', addressOf(artifact, path)]),
   })
 }
 

@@ -15,6 +15,11 @@ const alertsSchema = v.object({
   }),
 })
 
+/** The address of a runbook, and no other text: anyone who may make an alert would say what is to be done next. */
+function addressIn(text: string | undefined): string | undefined {
+  return /^https?:\/\/[^\s\p{Cc}]+$/iu.exec(text ?? '')?.[0]
+}
+
 /** Alerts that always fire, to show that alerting works. */
 const always = ['Watchdog', 'InfoInhibitor']
 
@@ -47,7 +52,7 @@ export const alerts: Probe = {
           object: `alert ${alertname}`,
           reason,
           ...(activeAt === undefined ? {} : { since: activeAt }),
-          next: annotations.runbook_url ?? url.href,
+          next: addressIn(annotations.runbook_url) ?? url.href,
         },
       }
     })
