@@ -6,7 +6,7 @@ import { type GitLogin, originOf } from '../tools/git-login.ts'
 import type { Redactor } from '../base/redactor.ts'
 import type { Remote } from '../tools/git.ts'
 import { type RegistryLogin, registryOf } from '../tools/registry-login.ts'
-import { expandHome, projectRoot } from '../base/paths.ts'
+import { expandHome, isInstalledCommand, packageRoot, projectRoot } from '../base/paths.ts'
 import { shellQuote } from '../base/shell-line.ts'
 
 /** Every variable of .env.example; the environment wins over the file. */
@@ -73,8 +73,17 @@ export async function readSettings(
     if (isMissing(error)) return undefined
     throw new OperatorError(`${file} cannot be read: ${String(error)}`, { kind: 'usage' })
   })
-  if (content !== undefined && ((await stat(file)).mode & 0o077) !== 0) {
-    warnings.push(`${file} can be read by others: chmod 600 ${shellQuote(file)}`)
+  if (content !== undefined) {
+    const { uid, mode } = await stat(file)
+    if (!(await mayDecide(uid))) {
+      throw new OperatorError(`${file} belongs to another user (uid ${uid}), who would decide where your logins are sent`, {
+        kind: 'usage',
+        remedy: `ls -l ${shellQuote(file)}; if it is yours: sudo chown "$(id -u)" ${shellQuote(file)}`,
+      })
+    }
+    if ((mode & 0o077) !== 0) {
+      warnings.push(`${file} can be ${(mode & 0o022) === 0 ? 'read' : 'changed'} by others: chmod 600 ${shellQuote(file)}`)
+    }
   }
   const fromFile = parse(content ?? '')
   const settings: Partial<Record<SettingName, string>> = {}
@@ -85,6 +94,12 @@ export async function readSettings(
     if (secretVariables.includes(name)) redactor.hide(value)
   }
   return { settings, warnings }
+}
+
+/** Whether a user's settings are followed: this user's own, root's, and of a checkout those of the user whose code this is. */
+async function mayDecide(uid: number): Promise<boolean> {
+  const me = process.getuid?.()
+  return me === undefined || [me, 0].includes(uid) || (!isInstalledCommand && uid === (await stat(packageRoot)).uid)
 }
 
 function isMissing(error: unknown): boolean {

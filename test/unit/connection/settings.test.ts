@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { chmodSync, chownSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
@@ -19,6 +19,28 @@ describe('.env', () => {
     expect(settings).toMatchObject({ GIT_USERNAME: 'me', GIT_PASSWORD: 'of-the-company', LOCK_NAMESPACE: 'ops' })
     expect(warnings).toEqual([])
     expect(redactor.clean('of-the-company')).toBe('***')
+  })
+  test('is a warning where others can read or change it', async () => {
+    const open = join(folder, 'open.env')
+    writeFileSync(open, '')
+    for (const [mode, what] of [
+      [0o644, 'read'],
+      [0o664, 'changed'],
+      [0o602, 'changed'],
+    ] as const) {
+      chmodSync(open, mode)
+      expect((await readSettings(createRedactor(), { file: open })).warnings).toEqual([
+        `${open} can be ${what} by others: chmod 600 ${open}`,
+      ])
+    }
+  })
+  test.runIf(process.getuid?.() === 0)('is refused where it belongs to another user', async () => {
+    const foreign = join(folder, 'foreign.env')
+    writeFileSync(foreign, 'GIT_ORIGIN=https://git.evil.example\n', { mode: 0o600 })
+    chownSync(foreign, 4711, 4711)
+    await expect(readSettings(createRedactor(), { file: foreign })).rejects.toThrow(
+      `${foreign} belongs to another user (uid 4711), who would decide where your logins are sent`,
+    )
   })
   test("the login for one's own Git is not tried on the lab's", async () => {
     const { settings } = await readSettings(createRedactor(), { file, isLab: true })
