@@ -1,6 +1,6 @@
 import { type ClusterEnd, parseEnd } from '../fleet-run.ts'
 
-/** A kubelet takes 4096 bytes of a container's last words, and a run keeps those of hundreds of clusters in one object. */
+/** A kubelet takes 4096 bytes of a container's last words, and a run keeps those of hundreds of clusters in one object. In bytes, as JSON. */
 const longest = 1200
 
 /** How a script ended on a cluster, as its pod's termination message. */
@@ -12,7 +12,16 @@ export function endMessage(end: ClusterEnd): string {
 }
 
 function cut(text: string): string {
-  return text.length <= longest ? text : `${text.slice(0, longest - 1)}…`
+  let shown = text
+  for (let end = text.length; bytesOf(shown) > longest; shown = `${text.slice(0, end)}…`) {
+    end = Math.min(end - 1, Math.floor((end * longest) / bytesOf(shown)))
+  }
+  return shown
+}
+
+/** What it takes in the message: a condition may be of characters of three bytes, or of six as they are escaped. */
+function bytesOf(text: string): number {
+  return Buffer.byteLength(JSON.stringify(text))
 }
 
 /**

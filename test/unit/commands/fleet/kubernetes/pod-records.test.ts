@@ -83,6 +83,14 @@ describe('the last words of a pod', () => {
   test('say how it ended, in less than a kubelet takes of them', () => {
     const message = endMessage({ ...done, exitCode: 1, error: { message: 'x'.repeat(10_000), remedy: 'y'.repeat(10_000) } })
     expect(Buffer.byteLength(message)).toBeLessThan(4096)
+    // What a kubelet cuts is no JSON any more: a run that had rolled back would have failed.
+    for (const text of ['日本語', '\n', '\\', '\ud83d\ude00', '\u0001']) {
+      const error = { message: text.repeat(3000), remedy: text.repeat(3000) }
+      const whole = endMessage({ ...done, outcome: 'rolled-back', exitCode: 5, error })
+      expect(Buffer.byteLength(whole)).toBeLessThan(4096)
+      expect(Buffer.byteLength(whole)).toBeGreaterThan(2000)
+      expect(endIn(whole, 5)).toMatchObject({ outcome: 'rolled-back', exitCode: 5 })
+    }
     expect(endIn(message, 1)).toMatchObject({ outcome: 'done', exitCode: 1, error: { message: expect.stringMatching(/^x+…$/) } })
   })
   test('count less than its exit code', () => {
