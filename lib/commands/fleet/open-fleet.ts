@@ -10,6 +10,7 @@ import { shellQuote } from '../../base/shell-line.ts'
 import type { Console } from '../../terminal/console.ts'
 import type { Effect, GivenFlags } from './fleet-commands.ts'
 import { type FileFinding, type FleetCluster, parseFleet, type Wave } from './fleet-file.ts'
+import type { KeptRun } from './fleet-run.ts'
 import { type FleetAccess, readClusters, type SeenCluster } from './fleet-preflight.ts'
 
 /** FILE, read. */
@@ -35,6 +36,19 @@ export function readFleetFile(named: string): FleetFile {
   } catch (error) {
     throw new OperatorError(`${path} cannot be read: ${messageOf(error)}`, { kind: 'usage', remedy: `ls -l ${shellQuote(path)}` })
   }
+}
+
+/**
+ * FILE as a run that is resumed has kept it.
+ * @throws OperatorError `blocked` where that is not what the run began with: what was consented to had this digest
+ */
+export function keptFile({ folder, run, runId }: KeptRun): FleetFile {
+  const kept = readFleetFile(join(folder, 'fleet.yaml'))
+  if (kept.digest === run.digest) return { ...kept, path: run.file }
+  throw new OperatorError(`${kept.path} was changed since the run ${runId} began: it has ${kept.digest} now, and had ${run.digest}`, {
+    kind: 'blocked',
+    remedy: `put ${shellQuote(run.file)} in its place, if that is still as it was; or leave --resume out`,
+  })
 }
 
 /** Where the runs are kept: the person's own, or the lab's. */

@@ -1,5 +1,3 @@
-import { readFileSync } from 'node:fs'
-import { join } from 'node:path'
 import { OperatorError } from '../../base/errors.ts'
 import { ownAt } from '../../base/json-object.ts'
 import type { Redactor } from '../../base/redactor.ts'
@@ -13,7 +11,7 @@ import type { Wave } from './fleet-file.ts'
 import type { SeenCluster } from './fleet-preflight.ts'
 import { type FleetRun, type KeptRun, makeRunFolder, ownProcess } from './fleet-run.ts'
 import type { FleetCall } from './fleet-syntax.ts'
-import { type FleetFile, openFleet, readFleetFile, runsHome } from './open-fleet.ts'
+import { type FleetFile, keptFile, openFleet, readFleetFile, runsHome } from './open-fleet.ts'
 
 /** Everything that is known of a run of the fleet before it begins. */
 export interface PreparedFleet {
@@ -80,12 +78,11 @@ export function newFleet({ name = '', given, own, shared }: RunCall, commands: F
 
 /** A resumed run uses the copy of FILE that it has kept. */
 function resumedFleet({ shared }: RunCall, earlier: KeptRun, commands: FleetCommands): FleetRequest {
-  const { run, folder } = earlier
-  const content = readFileSync(join(folder, 'fleet.yaml'), 'utf8')
+  const { run } = earlier
   return {
     name: run.command,
     command: commandNamed(run.command, commands),
-    file: { path: run.file, content, digest: run.digest },
+    file: keptFile(earlier),
     chosen: run.waves,
     own: run.own,
     shared: { ...run.shared, ...defined(shared) },
