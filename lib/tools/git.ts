@@ -1,5 +1,5 @@
 import { shellQuote } from '../base/shell-line.ts'
-import { mkdtemp, rm } from 'node:fs/promises'
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { childEnvironment } from '../process/environment.ts'
 import { type Ended, lastWordsOf, runProgram } from '../process/program-output.ts'
@@ -174,16 +174,24 @@ function explained(error: unknown, { url, login }: Remote): OperatorError {
   return new OperatorError(`${what} ${url}: ${words}`, { kind: 'blocked', remedy })
 }
 
+/**
+ * Attributes that win over those of the repository, by which git would write other bytes than the commit has: in another encoding, with other
+ * line ends, or with what `$Id$` stands for. Flux's source-controller knows none of them, and applies what the commit has (go-git).
+ */
+const asCommitted = '* -text !eol -ident !filter !working-tree-encoding\n'
+
 /** The commit holds no such file or folder. */
 export class PathMissing extends OperatorError {}
 
 /**
- * Writes the folder `path` of one commit of the remote to `target`, which must be empty.
+ * Writes the folder `path` of one commit of the remote, as it was committed, to `target`, which must be empty.
  * @throws PathMissing where the commit does not hold it
  */
 export async function checkOut(remote: Remote, commit: string, path: string, target: string, signal?: AbortSignal): Promise<void> {
   const options = { cwd: target, ...(signal === undefined ? {} : { signal }) }
   await git(['init', '--quiet'], options)
+  await mkdir(join(target, '.git', 'info'), { recursive: true })
+  await writeFile(join(target, '.git', 'info', 'attributes'), asCommitted)
   await gitAt(remote, ['fetch', '--quiet', '--depth=1', '--', remote.url, remote.ref], options)
   const fetched = (await git(['rev-parse', 'FETCH_HEAD^{commit}'], options)).trim()
   if (fetched !== commit)

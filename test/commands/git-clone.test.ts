@@ -50,6 +50,29 @@ const pushed = (content: string): Promise<string> =>
     return commit
   })
 
+test.each(['working-tree-encoding=UTF-16', 'text eol=crlf', 'ident', 'filter=lfs'])(
+  'what is checked out is what Flux applies, which does not read attributes: %s',
+  async (attribute) => {
+    const content = 'a: "+ä"\nid: $Id$\n'
+    const said = { path: file, content, attributes: `*.yaml ${attribute}\n` }
+    const input = `commit refs/heads/main
+committer A <a@b> 1 +0000
+data 6
+second
+from refs/heads/main^0
+${[
+  [said.path, said.content],
+  ['.gitattributes', said.attributes],
+]
+  .map(([path = '', text = '']) => `M 100644 inline ${path}\ndata ${Buffer.byteLength(text)}\n${text}\n`)
+  .join('')}
+`
+    execFileSync('git', ['-C', remote.url, 'fast-import', '--quiet'], { input })
+    await checkOut(remote, await headOf(remote, signal), '.', within, signal)
+    expect(readFileSync(join(within, file), 'utf8')).toBe(content)
+  },
+)
+
 test('a file of a commit is as Git has it, and never what a link in Git leads to', async () => {
   const outside = join(home, 'outside.yaml')
   writeFileSync(outside, 'of this machine\n')
