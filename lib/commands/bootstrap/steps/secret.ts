@@ -1,6 +1,7 @@
 import * as v from 'valibot'
 import { deletionOf, kinds } from '../../../kubernetes/objects.ts'
 import type { Step } from '../../../runner/step.ts'
+import { heldStatusOf } from '../../../runner/step-status.ts'
 import { manifestOf } from '../../../kubernetes/manifest.ts'
 import { keeperOf } from '../secret-keeper.ts'
 import type { WantedSecret } from '../secrets.ts'
@@ -20,6 +21,8 @@ export function ensureSecret({ id, title, namespace, name, type = 'Opaque', valu
       const keeper = live === undefined ? undefined : keeperOf(live)
       if (keeper !== undefined) return { is: 'done', detail: `Secret ${name} ${keeper}, and is not changed` }
       if (live?.metadata.deletionTimestamp !== undefined) {
+        const held = heldStatusOf(live, ref)
+        if (held !== undefined) return held
         return { is: 'waiting', on: `Secret ${namespace}/${name}, which ${deletionOf(live)}, to be gone; then it is recreated` }
       }
       const data = live === undefined ? {} : v.parse(secretSchema, live).data

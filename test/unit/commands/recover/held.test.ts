@@ -1,5 +1,7 @@
 import { expect, test } from 'vitest'
 import { awaitControllers, awaitOperator, ensureReleased } from '../../../../lib/commands/recover/steps/repair.ts'
+import { ensureObstacleGone } from '../../../../lib/commands/recover/steps/remove-obstacle.ts'
+import { ensureSecret } from '../../../../lib/commands/bootstrap/steps/secret.ts'
 import type { Step } from '../../../../lib/runner/step.ts'
 import { fluxKinds } from '../../../../lib/flux/kinds.ts'
 import { kinds, type KubeObject, parseObject, type Ref } from '../../../../lib/kubernetes/objects.ts'
@@ -13,6 +15,8 @@ const held = { deletionTimestamp: '2026-11-30T18:40:34Z', finalizers: ['example.
 
 const release = at(fluxKinds.helmRelease, 'flux-operator', { spec: { interval: '1m' } })
 const instance = at(fluxKinds.fluxInstance, 'flux', { spec: {}, status: {} })
+const secret = { ...kinds.secret, namespace, name: 'flux-git' }
+const login = { id: 'git', title: 'x', namespace, name: 'flux-git', values: { username: 'me' }, command: '' }
 const applier = at(fluxKinds.kustomization, 'infra-gitops', { spec: {} })
 
 test.each<[string, Step, KubeObject, readonly KubeObject[]]>([
@@ -24,6 +28,8 @@ test.each<[string, Step, KubeObject, readonly KubeObject[]]>([
     at(fluxKinds.helmRelease, 'flux-operator', {}, held),
     [applier],
   ],
+  ['what blocks Flux', ensureObstacleGone(secret, 'u', ''), at(kinds.secret, 'flux-git', {}, { ...held, uid: 'u' }), []],
+  ['a login', ensureSecret(login), at(kinds.secret, 'flux-git', {}, held), []],
 ])("recover waits for nothing while %s is held by someone else's finalizer", async (_, step, damaged, others) => {
   const world = { cluster: clusterOf(() => [damaged, ...others]) }
   const { result } = stage([step], given, undefined, {}, { world })
