@@ -1,7 +1,7 @@
 import type { Cluster } from '../../kubernetes/client.ts'
 import { appliers } from '../../flux/field-managers.ts'
 import { fluxKinds } from '../../flux/kinds.ts'
-import { kindArgument } from '../../kubernetes/objects.ts'
+import { kindArgument, type Ref } from '../../kubernetes/objects.ts'
 import { requestReconcile } from '../../flux/reconcile-request.ts'
 import { waitUntil } from '../../kubernetes/wait-until.ts'
 import { readinessOf } from '../../flux/readiness.ts'
@@ -50,6 +50,11 @@ spec:
   ports: [{port: 80}]
 `
 
+/** The Kustomization that deploys them. */
+export function canaryIn(namespace: string): Ref {
+  return { ...fluxKinds.kustomization, namespace, name }
+}
+
 /** Has the lab's Git hold a few workloads, and Flux deploy them with `prune: true`, so that a drill there has something to lose. */
 export async function ensureCanary(
   cluster: Cluster,
@@ -66,7 +71,7 @@ export async function ensureCanary(
     await clone.commit(file, content, 'chore(drill): workloads that have to survive')
     await clone.push(branchOf(remote))
   })
-  const ref = { ...fluxKinds.kustomization, namespace, name }
+  const ref = canaryIn(namespace)
   await requestReconcile(cluster, { ...fluxKinds.gitRepository, namespace, name: syncName })
   const sourceRef = { kind: fluxKinds.gitRepository.kind, name: syncName }
   // Where tenants are locked down, one that names no account gets the tenants' own, which may not make a namespace.

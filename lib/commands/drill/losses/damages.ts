@@ -1,4 +1,5 @@
 import * as v from 'valibot'
+import { decodeRelease } from '../../../flux/helm-release.ts'
 import type { Cluster } from '../../../kubernetes/client.ts'
 import { kinds, type KubeObject, parseObject, type Ref, refOf } from '../../../kubernetes/objects.ts'
 import { manifestOf } from '../../../kubernetes/manifest.ts'
@@ -117,6 +118,11 @@ const labels = (live: KubeObject): Damage[] =>
   })
 const isFluxs = (name: string): boolean => /^(app\.kubernetes\.io\/|control-plane$)/.test(name)
 
+/** Helm makes another record of the same release, at another time. */
+function isReadable(now: KubeObject | undefined): boolean {
+  return now !== undefined && now.metadata.deletionTimestamp === undefined && decodeRelease(now).is === 'read'
+}
+
 const alterations: Readonly<Record<string, (live: KubeObject) => Damage[]>> = {
   Deployment: (live) => [
     ...altered(live, 'image altered', {
@@ -140,7 +146,7 @@ const alterations: Readonly<Record<string, (live: KubeObject) => Damage[]>> = {
       fields: ({ data }) => ({
         data: Object.fromEntries(Object.keys(data).map((key) => [key, Buffer.from('not the right one').toString('base64')])),
       }),
-    }),
+    }).map((damage) => (decodeRelease(live).is === 'read' ? { ...damage, isBack: isReadable } : damage)),
   Role: (live) => altered(live, 'rules emptied', { schema: rulesSchema, fields: () => ({ rules: [] }) }),
   ClusterRole: (live) => altered(live, 'rules emptied', { schema: rulesSchema, fields: () => ({ rules: [] }) }),
   RoleBinding: subjects,

@@ -2,6 +2,7 @@ import { counted } from '../../../base/counted.ts'
 import { join } from 'node:path'
 import * as v from 'valibot'
 import { environmentOf, type DrillTarget } from '../environment.ts'
+import { canaryIn } from '../canary.ts'
 import { drillFlags, eachLoss } from '../flags.ts'
 import { findPlace, reachGoodState } from '../place.ts'
 import { minute, type LabPowers } from '../scenario.ts'
@@ -10,7 +11,7 @@ import { drawMatrix } from './matrix-page.ts'
 import { reportLosses } from './matrix.ts'
 import { keyOf, lossesOf, type Round, roundsOf } from './objects.ts'
 import { isMet, type LossOutcome, lossSchema } from './outcome.ts'
-import { type LossEnvironment, playRound } from './round.ts'
+import { isPossible, type LossEnvironment, playRound } from './round.ts'
 import { parseDuration, showDuration } from '../../../base/duration.ts'
 import { messageOf, OperatorError } from '../../../base/errors.ts'
 import { putFile } from '../../../base/write-atomic.ts'
@@ -122,10 +123,14 @@ async function rehearseRound(
   try {
     const isLarge = round.some(({ ref }) => largeKinds.includes(ref.kind))
     const objective = own.objective === undefined ? undefined : parseDuration(own.objective)
-    const outcome = await playRound(round, objective ?? (isLarge ? 15 : 5) * minute, lossEnvironment(stage, place, progress))
+    const environment = lossEnvironment(stage, place, progress)
+    if (!(await isPossible(round, environment))) await resetLab(stage, lab, progress)
+    const outcome = await playRound(round, objective ?? (isLarge ? 15 : 5) * minute, environment)
     if (isMet(outcome)) waiting.success(describe(title, outcome))
     else waiting.failure(describe(title, outcome))
-    const isClean = isMet(outcome) && outcome.survived && outcome.healedBy !== 'nobody'
+    // A large one may have cost the drill's own Kustomization, without which no workload is at stake any more.
+    const isWhole = !isLarge || (await environment.live(canaryIn(place.namespace))) !== undefined
+    const isClean = isMet(outcome) && outcome.survived && outcome.healedBy !== 'nobody' && isWhole
     if (!isClean) await resetLab(stage, lab, progress)
     return outcome
   } finally {

@@ -4,9 +4,10 @@ import { messageOf, OperatorError } from '../../../base/errors.ts'
 import { compareSurvival } from '../../../continuity/compare.ts'
 import type { Fingerprint } from '../../../continuity/fingerprint.ts'
 import type { ProbeResult } from '../../../health/probe.ts'
-import type { KubeObject, Ref } from '../../../kubernetes/objects.ts'
+import { kinds, type KubeObject, type Ref } from '../../../kubernetes/objects.ts'
+import { fluxKinds } from '../../../flux/kinds.ts'
 import type { RecoverResult } from './call-recover.ts'
-import { damagesOf } from './damages.ts'
+import { type Damage, damagesOf } from './damages.ts'
 import type { Loss, Round } from './objects.ts'
 import type { LossOutcome } from './outcome.ts'
 import { newTroubles, noticedBy, troublesOf } from './troubles.ts'
@@ -39,7 +40,7 @@ export async function playRound(planned: Round, objectiveMs: number, environment
   const course = newCourse()
   try {
     environment.progress('damaged')
-    for (const loss of round) await environment.inject(loss)
+    for (const loss of inOrder(round)) await environment.inject(loss)
     await repair(round, watch, course, environment)
     await environment.commitApplied()
     if (await watch.untilHealthy(patience)) course.recoveredMs = watch.since()
@@ -68,10 +69,26 @@ export async function playRound(planned: Round, objectiveMs: number, environment
   }
 }
 
+/** What takes others with it, or refuses every write, comes last: the other of a pair could not be brought about any more. */
+const last: readonly string[] = [fluxKinds.kustomization.kind, fluxKinds.fluxInstance.kind, kinds.crd.kind, kinds.namespace.kind]
+
+function inOrder(round: Round): Round {
+  return [...round].sort((one, other) => last.indexOf(one.ref.kind) - last.indexOf(other.ref.kind))
+}
+
+/** Whether every object of a round is there, and can be damaged as planned: an earlier round may have cost one. */
+export async function isPossible(round: Round, { live }: Pick<LossEnvironment, 'live'>): Promise<boolean> {
+  const found = await Promise.all(round.map(async ({ ref, damage }) => damageNow(await live(ref), damage.name)))
+  return found.every((damage) => damage !== undefined)
+}
+
+function damageNow(now: KubeObject | undefined, name: string): Damage | undefined {
+  return now === undefined || now.metadata.deletionTimestamp !== undefined ? undefined : damagesOf(now).find((one) => one.name === name)
+}
+
 /** The same damage to the object as it is now: an earlier one may have had it recreated. */
 async function renewed({ ref, object, damage }: Loss, { live }: LossEnvironment): Promise<Loss> {
-  const now = await live(ref)
-  const again = now === undefined ? undefined : damagesOf(now).find(({ name }) => name === damage.name)
+  const again = damageNow(await live(ref), damage.name)
   if (again === undefined) throw new OperatorError(`${object} no longer exists, or cannot be damaged in this way: ${damage.name}`)
   return { ref, object, damage: again }
 }

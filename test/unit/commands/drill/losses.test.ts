@@ -4,10 +4,10 @@ import { drawMatrix } from '../../../../lib/commands/drill/losses/matrix-page.ts
 import { reportLosses } from '../../../../lib/commands/drill/losses/matrix.ts'
 import { keyOf, type Loss, roundsOf } from '../../../../lib/commands/drill/losses/objects.ts'
 import { isMet, lossField, type LossOutcome } from '../../../../lib/commands/drill/losses/outcome.ts'
-import { type LossEnvironment, playRound } from '../../../../lib/commands/drill/losses/round.ts'
+import { isPossible, type LossEnvironment, playRound } from '../../../../lib/commands/drill/losses/round.ts'
 import { newTroubles, noticedBy, troublesOf } from '../../../../lib/commands/drill/losses/troubles.ts'
 import type { ProbeResult } from '../../../../lib/health/probe.ts'
-import { kinds, type KubeObject, nameOf, parseObject, refOf } from '../../../../lib/kubernetes/objects.ts'
+import { kinds, type KubeObject, nameOf, parseObject, type Ref, refOf } from '../../../../lib/kubernetes/objects.ts'
 
 const namespace = 'flux-system'
 const account = (uid: string): KubeObject =>
@@ -49,6 +49,22 @@ describe('the damages of an object', () => {
     const emptied = lossOf(role, 'rules emptied').damage
     expect([{ ...role, rules: [] }, role, undefined].map((live) => emptied.isBack(live))).toEqual([false, true, false])
   })
+})
+
+test("Helm's record is as it was once it can be read again: Helm writes the same release again, at another time", () => {
+  const record = (text: string): KubeObject =>
+    parseObject({
+      ...kinds.secret,
+      metadata: { namespace, name: 'sh.helm.release.v1.x.v1', uid: text },
+      data: { release: Buffer.from(Buffer.from(text).toString('base64')).toString('base64') },
+    })
+  const { damage } = lossOf(record('{"manifest":"one"}'), 'entries altered')
+  expect(['{"manifest":"one"}', '{"manifest":"two"}', 'not the right one'].map((text) => damage.isBack(record(text)))).toEqual([
+    true,
+    true,
+    false,
+  ])
+  expect(damage.isBack(undefined)).toBe(false)
 })
 
 describe('the rounds', () => {
@@ -110,6 +126,24 @@ describe('a round', () => {
     const outcome = await playRound([lossOf(account('one'), 'deleted')], 60_000, place(1))
     expect(outcome).toMatchObject({ noticed: 'inventory', healedBy: 'flux', harmless: null, survived: true, failure: null })
     expect(isMet(outcome)).toBe(true)
+  })
+  test('damages last what takes others with it, or refuses every write', async () => {
+    const home = parseObject({ ...kinds.namespace, metadata: { name: namespace, uid: 'home' } })
+    const injected: string[] = []
+    const live = (ref: Ref): Promise<KubeObject | undefined> => Promise.resolve(ref.kind === 'Namespace' ? home : account('two'))
+    const inject = ({ object }: Loss): Promise<void> => {
+      injected.push(object)
+      return injected.length === 2 ? Promise.reject(new Error('that is enough')) : Promise.resolve()
+    }
+    const pair = [lossOf(home, 'webhook without a Service'), lossOf(account('one'), 'deleted')]
+    const outcome = await playRound(pair, 60_000, place(1, { live, inject }))
+    expect([injected, outcome.failure]).toEqual([[nameOf(refOf(account('one'))), nameOf(refOf(home))], 'that is enough'])
+  })
+  test('is possible while what it damages is there, and stays', async () => {
+    const round = [lossOf(account('one'), 'deleted')]
+    const running = parseObject({ ...account('one'), metadata: { ...account('one').metadata, deletionTimestamp: '2026-11-30T00:00:00Z' } })
+    const found = [account('two'), undefined, running].map((now) => isPossible(round, { live: () => Promise.resolve(now) }))
+    expect(await Promise.all(found)).toEqual([true, false, false])
   })
   test('that costs a workload which nobody had named is not met', async () => {
     let isFirst = true
