@@ -47,6 +47,11 @@ function isElsewhere({ namespace, manifest }: StoredRelease & { is: 'read' }, st
   return [...named].some(([, other]) => other !== storage)
 }
 
+/** The name of the Secret in which Helm keeps a revision of a release. */
+export function recordName(release: string, revision: number): string {
+  return `sh.helm.release.v1.${release}.v${revision}`
+}
+
 const secretName = /^sh\.helm\.release\.v1\.(.+)\.v(\d+)$/
 
 /** Which revision of which release a Secret of Helm's storage is, by its name. */

@@ -6,6 +6,8 @@ export interface Part {
   /** `FluxInstance flux-system/flux` */
   readonly by: string
   readonly keeper: PartKeeper
+  /** Of a record of Helm's: why it cannot be read, where it cannot. */
+  readonly unreadable?: string
 }
 
 /** What recreates a part. */

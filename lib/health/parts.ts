@@ -1,6 +1,8 @@
+import * as v from 'valibot'
 import { owners } from '../flux/field-managers.ts'
 import { fluxKinds } from '../flux/kinds.ts'
-import { objectsOfRelease, releaseOf } from '../flux/helm-release.ts'
+import { decodeRelease, objectsOfRelease, releaseOf } from '../flux/helm-release.ts'
+import { recordName } from '../flux/helm-storage.ts'
 import { identityOf, inventoryOf } from '../flux/inventory.ts'
 import { appliedBy, isOperator } from '../flux/labels.ts'
 import { releaseNames } from '../flux/refs.ts'
@@ -55,12 +57,45 @@ async function releasesOf(snapshot: Snapshot): Promise<{ namespace: string; name
   return [...new Map([...usual, ...said].map((release) => [`${release.namespace}/${release.name}`, release])).values()]
 }
 
-/** What Helm has deployed; a release that is still being made may name what does not exist yet. */
+/** What Helm has deployed, and its record of that; a release that is still being made may name what does not exist yet. */
 async function deployedRelease(snapshot: Snapshot, { namespace, name }: { namespace: string; name: string }): Promise<Part[]> {
+  const ref: Ref = { ...fluxKinds.helmRelease, namespace, name }
   const [secret] = await snapshot.cluster.list(kinds.secret, { namespace, labels: `owner=helm,name=${name},status=deployed` })
-  if (secret === undefined) return []
-  const keeper = await keeperOf(snapshot, { ...fluxKinds.helmRelease, namespace, name }, secret.metadata.labels.version ?? '')
-  return objectsOfRelease(secret, namespace).map((ref) => ({ ref, by: `Helm release ${namespace}/${name}`, keeper }))
+  const record = await recordOf(snapshot, ref, secret)
+  if (secret === undefined) return record
+  const keeper = await keeperOf(snapshot, ref, secret.metadata.labels.version ?? '')
+  const objects = objectsOfRelease(secret, namespace).map((object): Part => ({
+    ref: object,
+    by: `Helm release ${namespace}/${name}`,
+    keeper,
+  }))
+  return [...record, ...objects]
+}
+
+const historySchema = v.object({
+  status: v.object({
+    storageNamespace: v.string(),
+    history: v.array(v.object({ name: v.string(), version: v.number(), status: v.optional(v.string(), '') })),
+  }),
+})
+
+/**
+ * The Secret in which Helm keeps what is deployed, by what is there, or else by what the HelmRelease says to have made: helm-controller makes
+ * one that is gone again when it next looks, and does nothing while one cannot be read.
+ */
+async function recordOf(snapshot: Snapshot, by: Ref, secret: KubeObject | undefined): Promise<Part[]> {
+  const release = await snapshot.get(by)
+  if (release === undefined) return []
+  const part = (ref: Ref): Part => ({ ref, by: nameOf(by), keeper: { is: 'flux', ref: by } })
+  if (secret !== undefined) {
+    const stored = decodeRelease(secret)
+    return [{ ...part(refOf(secret)), ...(stored.is === 'unreadable' ? { unreadable: stored.why } : {}) }]
+  }
+  const read = v.safeParse(historySchema, release)
+  const deployed = read.success ? read.output.status.history.find(({ status }) => status === 'deployed') : undefined
+  if (!read.success || deployed === undefined) return []
+  const { storageNamespace: namespace } = read.output.status
+  return [part({ ...kinds.secret, namespace, name: recordName(deployed.name, deployed.version) })]
 }
 
 /** Where no HelmRelease keeps it, a rollback to the revision that is deployed recreates what is missing. */

@@ -25,6 +25,8 @@ export type DamageKind =
   | 'part-emptied'
   /** Fields of such a part belong to someone else: the operator reverts that only when it reconciles. */
   | 'part-altered'
+  /** Helm's record of one of Flux's own releases cannot be read: helm-controller does nothing while it is there. */
+  | 'release-unreadable'
   /** A pod's ServiceAccount was recreated, and its token with it. */
   | 'stale-token'
 

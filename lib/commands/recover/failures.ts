@@ -131,7 +131,7 @@ export const failureModes: readonly FailureMode[] = [
     recognise: ({ probed, objects, installation }) => {
       const secrets = objects.get(sourceOf(installation))?.secrets.map(({ ref }) => `Secret ${ref.namespace}/${ref.name}`) ?? []
       const missing = troubles(probed, 'secrets').find(({ object }) => secrets.includes(object))
-      return missing === undefined ? undefined : `${missing.object} does not exist`
+      return missing === undefined ? undefined : `${missing.object} ${missing.reason}`
     },
     remedy: gitLogin,
   },
@@ -152,10 +152,12 @@ export const failureModes: readonly FailureMode[] = [
     isOperators: true,
     title: "The FluxInstance's HelmRelease deleted",
     // One that no HelmRelease has made, as by helm or kubectl, lacks none.
-    recognise: ({ objects, namespace, instance }) =>
-      instance?.metadata.labels[appliedBy.helmRelease.name] === undefined || objects.has(`HelmRelease ${namespace}/flux-instance`)
-        ? undefined
-        : 'there is no HelmRelease flux-instance',
+    recognise({ objects, namespace, instance }) {
+      if (instance?.metadata.labels[appliedBy.helmRelease.name] === undefined) return undefined
+      const release = objects.get(`HelmRelease ${namespace}/flux-instance`)
+      if (release === undefined) return 'there is no HelmRelease flux-instance'
+      return release.deletedAt === undefined ? undefined : `HelmRelease flux-instance is being deleted since ${release.deletedAt}`
+    },
     remedy: ({ evidence, clusterFolder }) => ({
       releases: [ensureReleased(evidence.namespace, `${clusterFolder()}-gitops-flux-instance`, 'flux-instance')],
     }),

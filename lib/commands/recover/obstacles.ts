@@ -1,6 +1,6 @@
 import type { ProbeResult, Trouble } from '../../health/probe.ts'
 import type { Cluster } from '../../kubernetes/client.ts'
-import { type KubeObject, nameOf, type Ref, refOf } from '../../kubernetes/objects.ts'
+import { type Kind, kinds, type KubeObject, nameOf, type Ref, refOf } from '../../kubernetes/objects.ts'
 import { requiredWebhooks } from '../../preflight/webhooks.ts'
 import { RemedyNeeds } from './remedy-needs.ts'
 
@@ -14,7 +14,7 @@ export interface Obstacle {
 const quota = { apiVersion: 'v1', kind: 'ResourceQuota' }
 
 /**
- * The webhook configurations and quotas that health names.
+ * The webhook configurations, quotas and records of Helm's that health names.
  * @throws RemedyNeeds where a webhook's Service is there: then it is to be repaired, not removed
  */
 export async function findObstacles(cluster: Cluster, found: readonly Trouble[]): Promise<Obstacle[]> {
@@ -31,17 +31,21 @@ export async function findObstacles(cluster: Cluster, found: readonly Trouble[])
       )
     }
   }
-  const quotas = await Promise.all(found.flatMap(({ object, damage }) => (damage === 'quota' ? [cluster.get(quotaRef(object))] : [])))
-  const live = [...required.map(({ configuration }) => configuration), ...quotas.filter((one) => one !== undefined)]
+  const named = found.flatMap(({ object, damage }) => {
+    const kind = damage === 'quota' ? quota : damage === 'release-unreadable' ? kinds.secret : undefined
+    return kind === undefined ? [] : [cluster.get(refNamed(kind, object))]
+  })
+  const others = (await Promise.all(named)).filter((one) => one !== undefined)
+  const live = [...required.map(({ configuration }) => configuration), ...others]
   return [...new Map(live.map((object) => [nameOf(refOf(object)), object])).entries()].flatMap(([name, object]) => {
     const trouble = found.find((one) => one.object === name)
     return trouble === undefined ? [] : [obstacleOf(object, trouble)]
   })
 }
 
-function quotaRef(object: string): Ref {
-  const [namespace = '', name = ''] = object.replace(`${quota.kind} `, '').split('/')
-  return { ...quota, namespace, name }
+function refNamed(kind: Kind, object: string): Ref {
+  const [namespace = '', name = ''] = object.replace(`${kind.kind} `, '').split('/')
+  return { ...kind, namespace, name }
 }
 
 function obstacleOf(object: KubeObject, { reason }: Trouble): Obstacle {

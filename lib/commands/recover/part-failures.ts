@@ -57,14 +57,25 @@ export const partFailures: readonly FailureMode[] = [
     remedy: ({ evidence: { namespace, controllers } }) => ({ controllers: [awaitControllers(namespace, controllers.wanted)] }),
   },
   {
+    id: 'release-unreadable',
+    title: "Helm's record of one of Flux's releases damaged",
+    recognise: ({ probed }) => described(damaged(probed, 'inventory', 'release-unreadable')),
+    // helm-controller makes it again of what Git has, and finds all that it is of where it is.
+    async remedy(remedies) {
+      const found = damaged(remedies.evidence.probed, 'inventory', 'release-unreadable')
+      return { ...(await withoutObstacles(remedies, found)), parts: [ensureParts(remedies.takeSnapshot)] }
+    },
+  },
+  {
     id: 'parts-gone',
     title: 'Parts of Flux deleted or emptied',
     // The FluxInstance's HelmRelease has a failure mode of its own.
     recognise: ({ probed, namespace }) =>
       described(
-        damaged(probed, 'inventory', 'part-gone', 'part-emptied', 'stale-token').filter(
-          ({ object }) => object !== `HelmRelease ${namespace}/${releaseNames.instance}`,
-        ),
+        [
+          ...damaged(probed, 'inventory', 'part-gone', 'part-emptied', 'stale-token'),
+          ...damaged(probed, 'network-policies', 'part-gone'),
+        ].filter(({ object }) => object !== `HelmRelease ${namespace}/${releaseNames.instance}`),
       ),
     async remedy(remedies) {
       const { takeSnapshot, evidence } = remedies

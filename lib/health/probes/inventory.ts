@@ -3,7 +3,9 @@ import { inParallel } from '../../base/parallel.ts'
 import { isFluxKind } from '../../flux/api-groups.ts'
 import { managersOf } from '../../flux/field-managers.ts'
 import { foreignManagersOf } from '../../flux/field-owners.ts'
+import { foreignFinalizers } from '../../flux/finalizers.ts'
 import { inventoryOf } from '../../flux/inventory.ts'
+import type { FluxObject } from '../../flux/object.ts'
 import { deletionOf, type Kind, kindArgument, kinds, type KubeObject, nameOf, type Ref } from '../../kubernetes/objects.ts'
 import { accountsOf } from '../../ownership/known-names.ts'
 import type { Part, PartKeeper } from '../part.ts'
@@ -26,7 +28,9 @@ export const inventory: Probe = {
     const read = await inParallel(parts, 16, async (part): Promise<PartState> => {
       if (!isFluxKind(part.ref)) return checkObject(part, snapshot)
       const known = byName.get(nameOf(part.ref))
-      return { part, fail: known === undefined && !hasOwnProbe(part.ref) ? gone(part, snapshot) : undefined, warn: undefined }
+      if (hasOwnProbe(part.ref)) return { part, fail: undefined, warn: undefined }
+      const fail = known === undefined ? gone(part, snapshot) : await heldByOthers(part, known, snapshot)
+      return { part, fail, warn: undefined }
     })
     const fails = [...read.flatMap(({ fail }) => fail ?? []), ...stale]
     const warns = read.flatMap(({ warn }) => warn ?? [])
@@ -69,16 +73,31 @@ interface PartState {
   readonly warn: Trouble | undefined
 }
 
+/** Its controller takes its own finalizer off within its timeout, which another probe waits for; it never removes someone else's. */
+async function heldByOthers(part: Part, { deletedAt }: FluxObject, snapshot: Snapshot): Promise<Trouble | undefined> {
+  const live = deletedAt === undefined ? undefined : await snapshot.metadata(part.ref)
+  const isHeld = live !== undefined && foreignFinalizers({ ref: part.ref, finalizers: live.metadata.finalizers }).length > 0
+  return isHeld ? beingDeleted(part, live, snapshot) : undefined
+}
+
+function beingDeleted(part: Part, live: KubeObject, snapshot: Snapshot): Trouble | undefined {
+  const deletion = deletionOf(live)
+  if (deletion === undefined) return undefined
+  const { finalizers, deletionTimestamp = '' } = live.metadata
+  const held = finalizers.length === 0 ? '' : `, held by its finalizer ${finalizers.join(', ')}`
+  const reason = `${deletion}${held}; ${part.by} has installed it`
+  return { ...about(part, snapshot, live), reason, since: deletionTimestamp, damage: 'part-gone' }
+}
+
 async function checkObject(part: Part, snapshot: Snapshot): Promise<PartState> {
   const isRbac = part.ref.apiVersion.startsWith(`${rbac}/`)
   const live = await readPart(part.ref, snapshot)
   if (live === undefined) return { part, fail: hasOwnProbe(part.ref) ? undefined : gone(part, snapshot), warn: undefined }
-  const deletion = hasOwnProbe(part.ref) ? undefined : deletionOf(live)
-  if (deletion !== undefined) {
-    const held = live.metadata.finalizers.length === 0 ? '' : `, held by its finalizer ${live.metadata.finalizers.join(', ')}`
-    const reason = `${deletion}${held}; ${part.by} has installed it`
-    const since = live.metadata.deletionTimestamp ?? ''
-    return { part, fail: { ...about(part, snapshot, live), reason, since, damage: 'part-gone' }, warn: undefined }
+  const going = hasOwnProbe(part.ref) ? undefined : beingDeleted(part, live, snapshot)
+  if (going !== undefined) return { part, fail: going, warn: undefined }
+  if (part.unreadable !== undefined) {
+    const reason = `cannot be read: ${part.unreadable}; helm-controller neither upgrades nor repairs what it is of`
+    return { part, fail: { ...about(part, snapshot, live), reason, damage: 'release-unreadable' }, warn: undefined }
   }
   const empty = isRbac ? await emptied(live, snapshot) : undefined
   if (empty !== undefined) return { part, fail: { ...about(part, snapshot, live), reason: empty, damage: 'part-emptied' }, warn: undefined }

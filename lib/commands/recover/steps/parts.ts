@@ -8,6 +8,7 @@ import { partsOf } from '../../../health/parts.ts'
 import type { Trouble } from '../../../health/probe.ts'
 import { crds } from '../../../health/probes/crds.ts'
 import { inventory } from '../../../health/probes/inventory.ts'
+import { networkPolicies } from '../../../health/probes/network-policies.ts'
 import type { Snapshot } from '../../../health/snapshot.ts'
 import { findStalePods, type StalePod } from '../../../health/stale-tokens.ts'
 import type { Cluster } from '../../../kubernetes/client.ts'
@@ -22,8 +23,8 @@ import { heldBy } from '../held.ts'
  */
 export function ensureParts(takeSnapshot: () => Snapshot, { isReinstalled = false } = {}): Step {
   const amiss = async (snapshot: Snapshot): Promise<readonly Trouble[]> => {
-    const { objects = [] } = await inventory.check(snapshot)
-    return objects.filter(({ damage }) => damage === 'part-gone' || damage === 'part-emptied')
+    const found = await Promise.all([inventory, networkPolicies].map(({ check }) => check(snapshot)))
+    return found.flatMap(({ objects = [] }) => objects.filter(({ damage }) => damage === 'part-gone' || damage === 'part-emptied'))
   }
   const asking = askKeepers({ id: 'parts', title: 'Have the parts of Flux recreated' }, takeSnapshot, amiss, isReinstalled)
   const stale = async (): Promise<StalePod[]> => {

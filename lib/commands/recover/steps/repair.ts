@@ -174,6 +174,8 @@ export function ensureReleased(namespace: string, applier: string, name: string)
       }
       const held = await heldBy(cluster, [ref])
       if (held !== undefined) return held
+      // What is applied while the old one is there would go with it.
+      if (release !== undefined) return { is: 'waiting', on: `${nameOf(ref)} to be gone; then Git brings it back` }
       if (kustomization === undefined) {
         const remedy = `npx zx scripts/bootstrap.ts ${where}   # waits until Git is applied`
         return { is: 'blocked', reason: `there is no Kustomization ${applier} that would apply it`, remedy }

@@ -171,6 +171,21 @@ test.each<[string, Partial<Evidence>, string[]]>([
   ],
   ['no HelmRelease of the FluxInstance', { objects: new Map() }, ['instance-release-deleted']],
   [
+    'one that is being deleted, and held',
+    {
+      objects: new Map(
+        ['flux-operator', 'flux-instance'].map((name) => {
+          const metadata = { namespace, name, deletionTimestamp: '2026-11-30T00:00:00Z' }
+          return [
+            `HelmRelease ${namespace}/${name}`,
+            parseFluxObject({ metadata, spec: {} }, { apiVersion: 'v1', kind: 'HelmRelease' }, true),
+          ]
+        }),
+      ),
+    },
+    ['instance-release-deleted'],
+  ],
+  [
     'a FluxInstance that no HelmRelease has made',
     { objects: new Map(), instance: parseObject({ ...instance(), metadata: { namespace, name: 'flux' } }) },
     [],
@@ -278,6 +293,21 @@ test.each<[string, Partial<Evidence>, string[]]>([
       damage: 'part-gone',
     }),
     ['parts-gone'],
+  ],
+  [
+    'a NetworkPolicy less',
+    seen('network-policies', { object: 'NetworkPolicy flux-system/allow-egress', reason: 'does not exist', damage: 'part-gone' }),
+    ['parts-gone'],
+  ],
+  ['one that nobody keeps', seen('network-policies', { object: 'NetworkPolicy flux-system/allow-egress', reason: 'does not exist' }), []],
+  [
+    'a record of Helm that cannot be read',
+    seen('inventory', {
+      object: 'Secret flux-system/sh.helm.release.v1.flux-operator.v1',
+      reason: 'cannot be read: it holds no release',
+      damage: 'release-unreadable',
+    }),
+    ['release-unreadable'],
   ],
   [
     'a branch that is gone',
