@@ -16,12 +16,32 @@ import { identityFindings, type SeenCluster } from '../fleet-preflight.ts'
 const configSchema = v.looseObject({
   'current-context': v.optional(v.string()),
   contexts: v.array(v.looseObject({ name: v.string(), context: v.looseObject({}) })),
+  clusters: v.optional(v.array(v.looseObject({ name: v.string(), cluster: v.looseObject({}) })), []),
+  users: v.optional(v.array(v.looseObject({ name: v.string(), user: v.looseObject({}) })), []),
 })
+
+/** What an entry may say of a server, and of a login: anything else is a program, or a file of the machine that reads it. */
+const ofServer = [
+  'server',
+  'certificate-authority-data',
+  'insecure-skip-tls-verify',
+  'tls-server-name',
+  'disable-compression',
+  'extensions',
+]
+const ofLogin = ['token', 'client-certificate-data', 'client-key-data', 'extensions']
+
+/** Throws for what the entry leads to: its author would get the content of a file as a token, or run a program beside the others' kubeconfigs. */
+function verifyWhole(what: string, entry: object, known: readonly string[]): void {
+  const other = Object.keys(entry).find((key) => !known.includes(key))
+  if (other !== undefined)
+    throw new Error(`its ${what} has ${other}: only a token or a certificate within it can be used, and no program or file`)
+}
 
 /**
  * A Secret's kubeconfig as one that has the context's name: where it has no such context, its current one gets that name too, for runs and
  * folders use it.
- * @throws Error where it is not a kubeconfig, or has neither
+ * @throws Error where it is not a kubeconfig, has neither, or leads to a program or a file
  */
 export function kubeconfigWith(content: string, context: string): string {
   const read = v.safeParse(configSchema, yamlOf(content))
@@ -30,6 +50,8 @@ export function kubeconfigWith(content: string, context: string): string {
   const isNamed = contexts.some(({ name }) => name === context)
   const meant = contexts.find(({ name }) => name === (isNamed ? context : current))
   if (meant === undefined) throw new Error(`it has no context ${context}, and no current one`)
+  for (const { name, cluster } of rest.clusters) verifyWhole(`cluster ${name}`, cluster, ofServer)
+  for (const { name, user } of rest.users) verifyWhole(`user ${name}`, user, ofLogin)
   const named = isNamed ? contexts : [...contexts, { ...meant, name: context }]
   return JSON.stringify({ ...rest, contexts: named, 'current-context': context })
 }

@@ -1,7 +1,8 @@
-import { mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs'
+import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import * as v from 'valibot'
 import { kubeconfigWith, checkKubeconfigs, writeKubeconfig } from '../../../../../lib/commands/fleet/kubernetes/kubeconfigs.ts'
 
 let folder: string
@@ -44,6 +45,25 @@ describe("a Secret's kubeconfig", () => {
     expect(() => kubeconfigWith(content, 'apps')).toThrow(message)
   })
 
+  test.each([
+    ['user u', 'exec', { command: 'sh' }],
+    ['user u', 'tokenFile', '/kubeconfigs/production'],
+    ['user u', 'tokenFile', '/var/run/secrets/kubernetes.io/serviceaccount/token'],
+    ['user u', 'client-key', '../production.kubeconfig'],
+    ['user u', 'auth-provider', { name: 'gcp', config: { 'cmd-path': 'sh' } }],
+    ['cluster c', 'certificate-authority', '/home/ann/.vault-token'],
+    ['cluster c', 'proxy-url', 'http://proxy'],
+  ])('leads to no program and to no file of the machine that reads it: the %s has %s', (what, key, value) => {
+    const read: unknown = JSON.parse(config('apps'))
+    const parsed = v.parse(v.looseObject({ clusters: v.any(), users: v.any() }), read)
+    const entry =
+      what === 'user u' ? { users: [{ name: 'u', user: { [key]: value } }] } : { clusters: [{ name: 'c', cluster: { [key]: value } }] }
+    expect(() => writeKubeconfig(folder, { name: 'apps', context: 'apps' }, JSON.stringify({ ...parsed, ...entry }))).toThrow(
+      `its ${what} has ${key}: only a token or a certificate within it can be used`,
+    )
+    expect(readdirSync(folder)).toEqual([])
+  })
+
   test('is written for this user alone', () => {
     const file = writeKubeconfig(join(folder, 'kubeconfigs'), { name: 'apps', context: 'apps' }, config('apps'))
     expect([statSync(file).mode & 0o777, statSync(join(folder, 'kubeconfigs')).mode & 0o777]).toEqual([0o600, 0o700])
@@ -76,7 +96,7 @@ test('everything that blocks the run is found, and a cluster that does not answe
   expect([...findings].sort((one, other) => one.line - other.line)).toEqual([
     {
       line: 3,
-      what: 'login: the kubeconfig of the Secret login-kubeconfig must use a token or a certificate: the pods have no login programs',
+      what: 'login: the kubeconfig of the Secret login-kubeconfig cannot be used: its user u has exec: only a token or a certificate within it can be used, and no program or file',
     },
     { line: 4, what: 'words: the kubeconfig of the Secret words-kubeconfig cannot be used: it is not a kubeconfig' },
     { line: 5, what: 'gone: there is no Secret' },
