@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto'
 import { mkdirSync, readdirSync } from 'node:fs'
 import { hostname } from 'node:os'
 import { join } from 'node:path'
@@ -99,6 +100,11 @@ const runSchema = v.object({
 })
 /** All that a run of the fleet remembers: what resumes it and what its reports are made of. */
 export type FleetRun = v.InferOutput<typeof runSchema>
+
+/** `sha256:…` of FILE, which identifies it in a consent. */
+export function fileDigest(content: string): string {
+  return `sha256:${createHash('sha256').update(content).digest('hex')}`
+}
 
 /** A run of the fleet and its folder. */
 export interface KeptRun {

@@ -1,5 +1,4 @@
 import { counted } from '../../base/counted.ts'
-import { createHash } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { messageOf, OperatorError } from '../../base/errors.ts'
@@ -10,7 +9,7 @@ import { shellQuote } from '../../base/shell-line.ts'
 import type { Console } from '../../terminal/console.ts'
 import type { Effect, GivenFlags } from './fleet-commands.ts'
 import { type FileFinding, type FleetCluster, parseFleet, type Wave } from './fleet-file.ts'
-import type { KeptRun } from './fleet-run.ts'
+import { fileDigest, type KeptRun } from './fleet-run.ts'
 import { type FleetAccess, readClusters, type SeenCluster } from './fleet-preflight.ts'
 
 /** FILE, read. */
@@ -32,7 +31,7 @@ export function readFleetFile(named: string): FleetFile {
   const path = resolve(named)
   try {
     const content = readFileSync(path, 'utf8')
-    return { path, content, digest: `sha256:${createHash('sha256').update(content).digest('hex')}` }
+    return { path, content, digest: fileDigest(content) }
   } catch (error) {
     throw new OperatorError(`${path} cannot be read: ${messageOf(error)}`, { kind: 'usage', remedy: `ls -l ${shellQuote(path)}` })
   }

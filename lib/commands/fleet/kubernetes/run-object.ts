@@ -2,7 +2,7 @@ import * as v from 'valibot'
 import { OperatorError } from '../../../base/errors.ts'
 import type { Cluster } from '../../../kubernetes/client.ts'
 import { kinds, type KubeObject, nameOf, parseObject, refOf } from '../../../kubernetes/objects.ts'
-import { type FleetRun, parseRun } from '../fleet-run.ts'
+import { fileDigest, type FleetRun, parseRun } from '../fleet-run.ts'
 import { objectName, ownLabels, runLabel } from './names.ts'
 
 /** A run of the fleet as its ConfigMap has it. */
@@ -44,7 +44,7 @@ export async function lastRunObject(
     .at(-1)
 }
 
-/** Throws OperatorError `blocked` where the object is damaged. */
+/** Throws OperatorError `blocked` where the object is damaged, or has another FILE than was consented to. */
 function runIn(object: KubeObject): RunObject {
   const read = v.safeParse(dataSchema, object)
   const run = read.success ? parseRun(read.output.data['fleet.json']) : undefined
@@ -55,7 +55,12 @@ function runIn(object: KubeObject): RunObject {
       remedy: 'check its content; until it is repaired or deleted, no run can be resumed or shown',
     })
   }
-  return { runId, run, content: read.output.data['fleet.yaml'] }
+  const content = read.output.data['fleet.yaml']
+  if (fileDigest(content) === run.digest) return { runId, run, content }
+  throw new OperatorError(`${nameOf(refOf(object))} was changed since the run began: its fleet.yaml is not ${run.digest}`, {
+    kind: 'blocked',
+    remedy: 'find out who changed it; until it is repaired or deleted, no run can be resumed or shown',
+  })
 }
 
 /** Keeps a run in its ConfigMap: one write at a time, and what changes meanwhile goes with the next. */

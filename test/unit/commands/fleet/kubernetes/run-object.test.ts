@@ -6,7 +6,7 @@ import {
   type RunObject,
   runManifest,
 } from '../../../../../lib/commands/fleet/kubernetes/run-object.ts'
-import { ownProcess } from '../../../../../lib/commands/fleet/fleet-run.ts'
+import { fileDigest, ownProcess } from '../../../../../lib/commands/fleet/fleet-run.ts'
 import type { Cluster } from '../../../../../lib/kubernetes/client.ts'
 import type { KubeObject } from '../../../../../lib/kubernetes/objects.ts'
 import { startApi } from '../../../api-server.ts'
@@ -27,7 +27,7 @@ function runNamed(runId: string, command = 'upgrade'): RunObject {
       engine: 'kubernetes',
       kubernetes: { context: 'm', namespace, image: 'i', consent: { changes: true, destroys: false }, attempt: 1, jobs: [], folders: {} },
       file: '/fleet.yaml',
-      digest: 'sha256:0',
+      digest: fileDigest('clusters: []\n'),
       waves: [],
       own: {},
       shared: {},
@@ -55,6 +55,17 @@ test('a run is read as it was kept, by its name and as the last that is wanted',
   expect(await readRunObject(api.cluster, namespace, '20250101T000000000Z-fleet-upgrade')).toBeUndefined()
   expect(await lastRunObject(api.cluster, namespace, () => true)).toEqual(last)
   expect(await lastRunObject(api.cluster, namespace, ({ command }) => command === 'upgrade')).toEqual(first)
+})
+
+test('one whose clusters are not those that were consented to is refused', async () => {
+  const kept = runNamed('20261130T000000000Z-fleet-upgrade')
+  const changed = runManifest(namespace, { ...kept, content: 'clusters: [{ name: production }]\n' })
+  const api = await startApi({
+    '/api/v1': resources,
+    [`/api/v1/namespaces/${namespace}/configmaps/fleet-20261130t000000000z`]: changed,
+  })
+  close = api.close
+  await expect(readRunObject(api.cluster, namespace, kept.runId)).rejects.toThrow('was changed since the run began')
 })
 
 test('one that is damaged is named, with what to do', async () => {
