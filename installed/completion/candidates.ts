@@ -20,12 +20,18 @@ export interface CompletionValues {
 type Flags = CommandDescription['flags']
 
 /**
+ * What a shell would read otherwise than as a part of one word. bash puts in what it completes as it is: a context or a folder in Git that is
+ * called $(…) would be carried out with the call.
+ */
+const forShell = /[\s\p{Cc}\p{Cf}$`"'\\;&|<>(){}[\]*?!]|^[#~]/u
+
+/**
  * What may stand in place of the last word.
  * @param words those after the program's name; the last one is being typed, and may be empty
  */
 export function candidatesFor(words: readonly string[], commands: readonly CommandDescription[], values: CompletionValues): Candidate[] {
   const current = words.at(-1) ?? ''
-  return candidatesAt(words.slice(0, -1), current, commands, values).filter(({ word }) => word.startsWith(current))
+  return candidatesAt(words.slice(0, -1), current, commands, values).filter(({ word }) => word.startsWith(current) && !forShell.test(word))
 }
 
 function candidatesAt(

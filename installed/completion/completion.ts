@@ -34,7 +34,6 @@ function isShell(word: string): word is Shell {
 /** Prints what may stand in place of the last word, for the shell: a line for each, its meaning behind a tab. */
 export function printCandidates(words: readonly string[]): number {
   for (const { word, meaning } of candidatesFor(words, readDescriptions(), valuesHere)) {
-    if (/[\s\p{Cc}]/u.test(word)) continue // a shell would take it for two words
     process.stdout.write(`${visible(word)}\t${inOneLine(meaning)}\n`)
   }
   return exitCodes.done

@@ -71,6 +71,13 @@ describe('a word is completed', () => {
   })
 })
 
+test('what a shell would carry out, or take for two words, is not put into a line', () => {
+  const evil = ['$(id)', '`id`', 'a;id', 'a b', "a'b", 'a|b', 'a\nb', 'a\u202eb', 'a&', '*', '~root']
+  const fine = ['arn:aws:eks:eu-west-1:1:cluster/a', 'admin@apps', 'gke_a_b-c.d+e=f%', 'größe']
+  const values = { contexts: () => [...evil, ...fine], clusters: () => [], runs: () => [] }
+  expect(candidatesFor(['health-check', '--context', ''], commands, values).map(({ word }) => word)).toEqual(fine)
+})
+
 test('contexts are those of the kubeconfig, runs those of the script, the last one first', () => {
   const folder = mkdtempSync(join(tmpdir(), 'frb-values-'))
   onTestFinished(() => {
