@@ -3,6 +3,11 @@ import { join } from 'node:path'
 import { childEnvironment } from '../process/environment.ts'
 import { runProgram } from '../process/program-output.ts'
 
+/** git waits forever for a server that says nothing. One that packs says something every five seconds (uploadpack.keepAlive). */
+const httpPatience = ['http.lowSpeedLimit=1', 'http.lowSpeedTime=120'] as const
+/** The same for ssh, in the options of its command. */
+export const sshPatience = '-o ConnectTimeout=30 -o ServerAliveInterval=30 -o ServerAliveCountMax=4'
+
 /**
  * What holds for git in folders of our own, in place of the person's configuration: a signature that wants a passphrase, a hook, a rewritten
  * URL or a filter would break a run in the middle, or do with a repository's content what it says. Git before 2.32 has no
@@ -25,6 +30,7 @@ export const ownConfiguration = {
     'filter.lfs.smudge=',
     'filter.lfs.required=false',
     'credential.helper=',
+    ...httpPatience,
   ].flatMap((setting) => ['-c', setting]),
 } as const
 

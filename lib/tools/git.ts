@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { childEnvironment } from '../process/environment.ts'
 import { type Ended, lastWordsOf, runProgram } from '../process/program-output.ts'
 import { messageOf, OperatorError } from '../base/errors.ts'
-import { ownConfiguration, wayTo } from './git-configuration.ts'
+import { ownConfiguration, sshPatience, wayTo } from './git-configuration.ts'
 import { type GitLogin, isForOther, loginFor, originOf, whyNoLogin } from './git-login.ts'
 
 export interface Remote {
@@ -93,7 +93,7 @@ function loginEnvironment(login: GitLogin): Record<string, string> {
   // No other file may vouch for a host. The double quotes are ssh's own: it takes several files, apart by spaces.
   const hosts = `-o UserKnownHostsFile=${quoted(`"${login.knownHostsFile}"`)} -o GlobalKnownHostsFile=/dev/null`
   return {
-    GIT_SSH_COMMAND: `ssh -i ${quoted(login.keyFile)} -o IdentitiesOnly=yes -o StrictHostKeyChecking=yes -o BatchMode=yes ${hosts}`,
+    GIT_SSH_COMMAND: `ssh -i ${quoted(login.keyFile)} -o IdentitiesOnly=yes -o StrictHostKeyChecking=yes -o BatchMode=yes ${sshPatience} ${hosts}`,
   }
 }
 
@@ -139,6 +139,11 @@ export async function headOf(remote: Remote, signal?: AbortSignal): Promise<stri
 
 /** What a Git server that could not be read most likely means, and what to do about it. */
 const explanations = [
+  {
+    sign: /Operation too slow|timed out|Timeout, server/i,
+    what: 'the Git server does not answer, at',
+    remedy: 'check that it is reached from here, through its proxy; then run again',
+  },
   {
     sign: /Host key verification failed|REMOTE HOST IDENTIFICATION HAS CHANGED/,
     what: 'the Git server shows a host key that GIT_KNOWN_HOSTS_FILE does not have, at',

@@ -4,12 +4,12 @@ import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, wr
 import { createServer, type RequestListener, type Server } from 'node:http'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest'
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, onTestFinished, test, vi } from 'vitest'
 import { startGitServer, type GitServer } from '../../lab/git-server.ts'
 import { createPorts } from '../../lab/ports.ts'
 import { inClone } from '../../lib/tools/git-clone.ts'
 import { checkOut, headOf, type Remote } from '../../lib/tools/git.ts'
-import { wayTo } from '../../lib/tools/git-configuration.ts'
+import { ownConfiguration, wayTo } from '../../lib/tools/git-configuration.ts'
 import { type GitLogin, originOf } from '../../lib/tools/git-login.ts'
 
 const [username, password] = ['jane', 'canary-of-the-password']
@@ -76,6 +76,17 @@ test.each([
   ['git.example.com', undefined],
 ])('the origin of %s is %s', (of, origin) => {
   expect(originOf(of)).toBe(origin)
+})
+
+test('a Git server that says nothing is not waited for forever', async () => {
+  const { port } = await serve(() => undefined)
+  const silent: Remote = { url: `http://127.0.0.1:${port}/a.git`, ref: 'refs/heads/main', login: { kind: 'none' } }
+  // The last of two settings counts: of its two minutes this test does not wait for more than two seconds.
+  expect(ownConfiguration.args).toContain('http.lowSpeedTime=120')
+  const waits = ownConfiguration.args.indexOf('http.lowSpeedTime=120')
+  onTestFinished(() => void ownConfiguration.args.splice(waits, 1, 'http.lowSpeedTime=120'))
+  ownConfiguration.args.splice(waits, 1, 'http.lowSpeedTime=2')
+  await expect(headOf(silent)).rejects.toThrow(/^the Git server does not answer, at http:\/\/127\.0\.0\.1:\d+\/a\.git: /)
 })
 
 describe('the login for Git', () => {
