@@ -37,6 +37,8 @@ export type Cause =
   | 'retrying'
   /** It has not applied what its source has. */
   | 'outdated'
+  /** Its source is Ready, and source-controller has no longer what it fetched. */
+  | 'artifact-lost'
   /** It waits for others, and they for it. */
   | 'circle'
   /** A Helm release of it is pending, and no controller is working on it. */

@@ -2,6 +2,7 @@ import * as v from 'valibot'
 import { deletionOf, type KubeObject, nameOf, refOf } from '../kubernetes/objects.ts'
 import { conditionsOf, troubleOf as waitingReasons } from '../kubernetes/readiness.ts'
 import { isSelected, selectorOf } from '../kubernetes/selector.ts'
+import { findLostPods } from './lost-nodes.ts'
 import type { Trouble } from './probe.ts'
 import type { Snapshot } from './snapshot.ts'
 
@@ -62,7 +63,7 @@ const recently = 10 * 60_000
 /** What is wrong with a Deployment: `fail` where it is not available, `warn` where it restarted a while ago. */
 export async function judgeDeployment(
   deployment: KubeObject,
-  snapshot: Pick<Snapshot, 'kubectl' | 'now' | 'pods'>,
+  snapshot: Pick<Snapshot, 'cluster' | 'get' | 'kubectl' | 'now' | 'pods'>,
 ): Promise<{ fail?: Trouble; warn?: Trouble }> {
   const { spec, status } = v.parse(deploymentSchema, deployment)
   const pods = (await snapshot.pods()).filter((pod) => isSelected(deployment, pod))
@@ -82,9 +83,13 @@ export async function judgeDeployment(
     const refused = conditionsOf(deployment).filter(({ type, status: is }) => type === 'ReplicaFailure' && is === 'True')
     const reasons = [...memory, ...new Set([...pods.flatMap(waitingReasons), ...refused.map(({ message }) => message)])]
     const since = conditionsOf(deployment).find(({ type }) => type === 'Available')?.lastTransitionTime ?? ''
-    const why = reasons.length === 0 ? '' : `: ${reasons.join('; ')}`
+    const lost = await findLostPods(snapshot, pods)
+    const about = lost.map(({ pod, node, state }) => `Pod ${pod.metadata.name} is on Node ${node}, which ${state}`)
+    const why = reasons.length + about.length === 0 ? '' : `: ${[...about, ...reasons].join('; ')}`
     const reason = `${status.availableReplicas} of ${spec.replicas} pods available${why}`
-    return { fail: { object, reason, ...(since === '' ? {} : { since }), next: killed ? raiseLimit(deployment) : logs } }
+    const next = killed ? raiseLimit(deployment) : lost[0] === undefined ? logs : `${snapshot.kubectl} describe node ${lost[0].node}`
+    const damage = lost.length === 0 ? {} : { damage: 'node-lost' as const }
+    return { fail: { object, reason, ...(since === '' ? {} : { since }), next, ...damage } }
   }
   const restarted = pods
     .flatMap((pod) => v.parse(podSchema, pod).status.containerStatuses)

@@ -17,6 +17,14 @@ export type DamageKind =
   | 'scaled-to-zero'
   /** A ResourceQuota of Flux's namespace allows nothing. */
   | 'quota'
+  /** An aggregated API does not answer: no namespace can be deleted meanwhile. */
+  | 'api-unavailable'
+  /** A second FluxInstance, which the operator ignores. */
+  | 'instance-ignored'
+  /** A pod of Flux is on a node that does not answer. */
+  | 'node-lost'
+  /** The commit that Flux has fetched is not in the history of what it follows any more. */
+  | 'history-rewritten'
   /** A CustomResourceDefinition of Flux's is gone, or being deleted. */
   | 'crd-gone'
   /** A part that the FluxInstance or a Helm release of Flux's has installed is gone, or being deleted. */

@@ -11,6 +11,9 @@ const waitingReasons: readonly string[] = ['DependencyNotReady', 'SourceNotReady
 /** An artifact that is there and cannot be used has the same reason, and is no one else's fault; only its message says which it is. */
 const awaitsArtifact = /^Source (is )?not ready|^Source artifact not found/
 
+/** source-controller answers 404 (kustomize- and helm-controller, ErrFileNotFound). They ask again every half minute. */
+const lostArtifact = /artifact not found/
+
 /** Whether a Ready condition that is False says only that something the object needs is not Ready. */
 export function isAboutNeeds({ reason, message }: Pick<Condition, 'reason' | 'message'>): boolean {
   return waitingReasons.includes(reason) && (reason !== 'ArtifactFailed' || awaitsArtifact.test(message))
@@ -40,6 +43,11 @@ export function judgeWaiting(object: FluxObject, judgement: Judgement & { is: 'f
   const { need, since } = last
   const waited = now - Date.parse(since)
   if (waited < minute) return { is: 'busy' }
+  // An artifact that was made since is found at the next attempt.
+  if (since < judgement.since && now - Date.parse(judgement.since) > minute && lostArtifact.test(ready.message)) {
+    const gone = `${object.source ?? need} is Ready since ${since}, but source-controller no longer has its artifact (${ready.message})`
+    return { is: 'fails', cause: 'artifact-lost', reason: gone, since: judgement.since }
+  }
   if (waited <= Math.max(object.attempt, parseDuration(object.interval) ?? 0) + minute) return { is: 'due', after: [need], since }
   const reason = `waited for ${need}, which is Ready since ${since}; its controller has not tried again`
   return { is: 'fails', cause: 'ignored', reason, since }

@@ -169,7 +169,7 @@ test('api: an API that does not answer', async () => {
     spec: { group: 'example.com', version: 'v1', groupPriorityMinimum: 100, versionPriority: 100, service: { name: 'nobody', namespace } },
   })
   await until(async () => (await turned({ only: 'api' })).length === 1, service)
-  expect(await turned()).toMatchObject([{ id: 'api', state: 'warn', objects: [{ reason: expect.stringContaining('v1.example.com') }] }])
+  expect(await turned()).toMatchObject([{ id: 'api', state: 'warn', objects: [{ object: 'APIService v1.example.com' }] }])
   await remove(service)
 })
 

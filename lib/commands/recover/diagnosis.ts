@@ -9,7 +9,7 @@ export interface Diagnosis {
 
 /**
  * The disasters that the evidence shows, the greatest first. One whose remedy recreates everything stands for all others but what a
- * person decided, and what would refuse that too.
+ * person decided, what would refuse that too, and what is not Flux's own.
  * @param begun those whose remedy an interrupted run has begun, and which may not be seen any more
  */
 export function diagnose(evidence: Evidence, begun: readonly string[] = []): Diagnosis[] {
@@ -20,5 +20,6 @@ export function diagnose(evidence: Evidence, begun: readonly string[] = []): Dia
     return because === undefined ? [] : [{ mode, because }]
   })
   const whole = found.find(({ mode }) => mode.isWhole === true)
-  return whole === undefined ? found : found.filter((one) => one === whole || one.mode.isDecision === true || one.mode.isObstacle === true)
+  const stays = ({ mode }: Diagnosis): boolean => mode.isDecision === true || mode.isObstacle === true || mode.isBeside === true
+  return whole === undefined ? found : found.filter((one) => one === whole || stays(one))
 }

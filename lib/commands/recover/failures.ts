@@ -1,16 +1,16 @@
-import { deletionOf, nameOf, type Ref } from '../../kubernetes/objects.ts'
-import { fluxKinds } from '../../flux/kinds.ts'
+import { deletionOf } from '../../kubernetes/objects.ts'
 import { appliedBy } from '../../flux/labels.ts'
 import { type Problem, problems } from '../../health/problems.ts'
 import { awaitInstanceReady } from '../bootstrap/steps/chart.ts'
 import { awaitControllers, awaitOperator, ensureReleased, ensureInstanceResumed } from './steps/repair.ts'
-import { ensureFetching } from './steps/fetching.ts'
+import { loginFailures } from './login-failures.ts'
 import { ensureReleaseMoves } from './steps/stuck-release.ts'
 import type { Evidence } from './evidence.ts'
 import { repairsOperator } from './repairs-operator.ts'
 import type { Remedy } from './layers.ts'
 import { partFailures } from './part-failures.ts'
 import { outside } from './outside.ts'
+import { aroundFailures } from './around-failures.ts'
 import { stuckInOrder, troubledReleases, troubles } from './stuck-releases.ts'
 import type { Remedies } from './remedies.ts'
 import { RemedyNeeds } from './remedy-needs.ts'
@@ -28,6 +28,8 @@ export interface FailureMode {
   readonly isOperators?: true
   /** What a person decided: it is reported even beside one whose remedy recreates everything. */
   readonly isDecision?: true
+  /** Flux is healthy all the same: it is reported even beside one whose remedy recreates everything. */
+  readonly isBeside?: true
   /** It refuses every repair, and goes first, whatever else there is. */
   readonly isObstacle?: true
   /** What shows that it is this one; undefined where it is not. */
@@ -125,28 +127,7 @@ export const failureModes: readonly FailureMode[] = [
       return { controllers: [awaitControllers(evidence.namespace, evidence.controllers.wanted)] }
     },
   },
-  {
-    id: 'git-credentials-gone',
-    title: "Flux's login for Git gone",
-    recognise: ({ probed, objects, installation }) => {
-      const secrets = objects.get(sourceOf(installation))?.secrets.map(({ ref }) => `Secret ${ref.namespace}/${ref.name}`) ?? []
-      const missing = troubles(probed, 'secrets').find(({ object }) => secrets.includes(object))
-      return missing === undefined ? undefined : `${missing.object} ${missing.reason}`
-    },
-    remedy: gitLogin,
-  },
-  {
-    id: 'git-credentials-wrong',
-    title: "Flux's login for Git wrong",
-    recognise: ({ probed, objects, installation }) => {
-      const source = troubles(probed, 'sources').find(({ object }) => object === sourceOf(installation))
-      if (source === undefined) return undefined
-      // Hosts that keep their list of repositories private answer a revoked token so.
-      const isHidden = hidden.test(source.reason) && (objects.get(sourceOf(installation))?.secrets.length ?? 0) > 0
-      return isHidden || refused.test(source.reason) ? source.reason : undefined
-    },
-    remedy: gitLogin,
-  },
+  ...loginFailures,
   {
     id: 'instance-release-deleted',
     isOperators: true,
@@ -181,6 +162,7 @@ export const failureModes: readonly FailureMode[] = [
     }),
   },
   ...partFailures,
+  ...aroundFailures,
   ...outside,
   {
     id: 'release-pending',
@@ -197,15 +179,6 @@ export const failureModes: readonly FailureMode[] = [
     remedy: async (remedies) => ({ loop: await remedies.endLoop() }),
   },
 ]
-
-async function gitLogin(remedies: Remedies): Promise<Remedy> {
-  return { logins: await remedies.gitLogin(), fetch: [ensureFetching(sourceRef(remedies.evidence))] }
-}
-
-/** What Flux follows; the operator makes the one of the usual name, where it is gone. */
-function sourceRef({ installation: { follows }, namespace }: Evidence): Ref & { readonly namespace: string } {
-  return follows?.source ?? { ...fluxKinds.gitRepository, namespace, name: namespace }
-}
 
 /** @throws RemedyNeeds where someone keeps what Git has away from the cluster */
 async function asGitHasIt(remedies: Remedies): Promise<Remedy> {
@@ -229,16 +202,6 @@ function brokenUpgrade(evidence: Evidence): string | undefined {
   const broken = troubles(probed, 'controllers').find(({ reason }) => cannotRun.test(reason))
   const why = broken === undefined ? reasonOf(probed, problems.instanceFailing) : `${broken.object}: ${cannotRun.exec(broken.reason)?.[0]}`
   return why === undefined ? undefined : `Git asks for Flux ${upgrade.to}, and ${upgrade.from} is the last that ran; ${why}`
-}
-
-/** What git servers, and Flux of them, say to a login that they do not take. */
-const refused =
-  /authentication required|authorization failed|invalid (auth|credentials)|unable to authenticate|unauthorized|permission denied|\b40[13]\b|handshake failed|knownhosts/i
-
-const hidden = /repository not found|\b404\b/i
-
-function sourceOf({ follows }: Evidence['installation']): string {
-  return follows === undefined ? '' : nameOf(follows.source)
 }
 
 function reasonOf(probed: Evidence['probed'], problem: Problem): string | undefined {

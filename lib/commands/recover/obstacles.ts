@@ -1,6 +1,8 @@
-import type { ProbeResult, Trouble } from '../../health/probe.ts'
+import * as v from 'valibot'
+import type { DamageKind, ProbeResult, Trouble } from '../../health/probe.ts'
 import type { Cluster } from '../../kubernetes/client.ts'
 import { type Kind, kinds, type KubeObject, nameOf, type Ref, refOf } from '../../kubernetes/objects.ts'
+import { apiService } from '../../preflight/api-services.ts'
 import { requiredWebhooks } from '../../preflight/webhooks.ts'
 import { RemedyNeeds } from './remedy-needs.ts'
 
@@ -14,8 +16,8 @@ export interface Obstacle {
 const quota = { apiVersion: 'v1', kind: 'ResourceQuota' }
 
 /**
- * The webhook configurations, quotas and records of Helm's that health names.
- * @throws RemedyNeeds where a webhook's Service is there: then it is to be repaired, not removed
+ * The webhook configurations, quotas, aggregated APIs and records of Helm's that health names.
+ * @throws RemedyNeeds where the Service of a webhook, or of an API, is there: then it is to be repaired, not removed
  */
 export async function findObstacles(cluster: Cluster, found: readonly Trouble[]): Promise<Obstacle[]> {
   const names = found.map(({ object }) => object)
@@ -32,10 +34,11 @@ export async function findObstacles(cluster: Cluster, found: readonly Trouble[])
     }
   }
   const named = found.flatMap(({ object, damage }) => {
-    const kind = damage === 'quota' ? quota : damage === 'release-unreadable' ? kinds.secret : undefined
+    const kind = damage === undefined ? undefined : removable[damage]
     return kind === undefined ? [] : [cluster.get(refNamed(kind, object))]
   })
   const others = (await Promise.all(named)).filter((one) => one !== undefined)
+  for (const one of others) await verifyUnserved(cluster, one)
   const live = [...required.map(({ configuration }) => configuration), ...others]
   return [...new Map(live.map((object) => [nameOf(refOf(object)), object])).entries()].flatMap(([name, object]) => {
     const trouble = found.find((one) => one.object === name)
@@ -43,9 +46,29 @@ export async function findObstacles(cluster: Cluster, found: readonly Trouble[])
   })
 }
 
+const removable: { readonly [damage in DamageKind]?: Kind } = {
+  quota,
+  'release-unreadable': kinds.secret,
+  'api-unavailable': apiService,
+}
+
 function refNamed(kind: Kind, object: string): Ref {
-  const [namespace = '', name = ''] = object.replace(`${kind.kind} `, '').split('/')
-  return { ...kind, namespace, name }
+  const [name = '', namespace] = object.replace(`${kind.kind} `, '').split('/').reverse()
+  return { ...kind, name, ...(namespace === undefined ? {} : { namespace }) }
+}
+
+const servedSchema = v.object({ spec: v.object({ service: v.object({ namespace: v.string(), name: v.string() }) }) })
+
+/** @throws RemedyNeeds where an aggregated API's Service is there */
+async function verifyUnserved(cluster: Cluster, object: KubeObject): Promise<void> {
+  if (object.kind !== apiService.kind) return
+  const read = v.safeParse(servedSchema, object)
+  const service = read.success ? read.output.spec.service : undefined
+  if (service === undefined || (await cluster.get({ apiVersion: 'v1', kind: 'Service', ...service })) === undefined) return
+  throw new RemedyNeeds(
+    `the Service ${service.namespace}/${service.name} of ${nameOf(refOf(object))} exists, but does not answer`,
+    `kubectl --namespace ${service.namespace} get service,endpointslices,pods; if its server will not come back: kubectl delete apiservice ${object.metadata.name}`,
+  )
 }
 
 function obstacleOf(object: KubeObject, { reason }: Trouble): Obstacle {

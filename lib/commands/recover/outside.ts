@@ -24,9 +24,9 @@ interface OutsideProblem {
 const kinds: readonly OutsideProblem[] = [
   {
     id: 'git-branch-gone',
-    title: 'The branch that Flux follows gone from Git',
+    title: 'The branch, or the commit, that Flux follows gone from Git',
     probes: ['sources', 'revision'],
-    words: /couldn't find remote ref|reference not found|could ?n.t find remote|Remote branch .* not found/i,
+    words: /couldn't find remote ref|reference not found|could ?n.t find remote|Remote branch .* not found|object not found/i,
     why: 'only Git can restore it; Flux keeps what it has applied',
     remedy: (_, { installation: { follows } }) =>
       `git push ${shellQuote(follows?.url ?? 'URL')} ${shellQuote(`COMMIT:${follows?.ref ?? 'refs/heads/main'}`)}   # COMMIT: what the root Kustomization applied last, from any clone`,

@@ -1,5 +1,6 @@
 import { releaseNames } from '../../flux/refs.ts'
-import type { DamageKind, Trouble } from '../../health/probe.ts'
+import type { Trouble } from '../../health/probe.ts'
+import { damaged, described } from './damaged.ts'
 import type { Evidence } from './evidence.ts'
 import type { FailureMode } from './failures.ts'
 import type { Remedy } from './layers.ts'
@@ -20,21 +21,21 @@ export const partFailures: readonly FailureMode[] = [
     isObstacle: true,
     title: 'An admission webhook that cannot answer refuses what Flux writes',
     recognise: ({ probed }) => described(damaged(probed, 'webhooks', 'webhook-unanswered')),
-    remedy: (remedies) => withoutObstacles(remedies, damaged(remedies.evidence.probed, 'webhooks', 'webhook-unanswered')),
+    remedy: (remedies) => removeObstacles(remedies, damaged(remedies.evidence.probed, 'webhooks', 'webhook-unanswered')),
   },
   {
     id: 'webhook-expired',
     isObstacle: true,
     title: 'An admission webhook whose certificates have expired refuses what Flux writes',
     recognise: ({ probed }) => described(damaged(probed, 'certificates', 'webhook-expired')),
-    remedy: (remedies) => withoutObstacles(remedies, damaged(remedies.evidence.probed, 'certificates', 'webhook-expired')),
+    remedy: (remedies) => removeObstacles(remedies, damaged(remedies.evidence.probed, 'certificates', 'webhook-expired')),
   },
   {
     id: 'quota-zero',
     isObstacle: true,
     title: "A quota of 0 in Flux's namespace",
     recognise: ({ probed }) => described(damaged(probed, 'namespace', 'quota')),
-    remedy: (remedies) => withoutObstacles(remedies, damaged(remedies.evidence.probed, 'namespace', 'quota')),
+    remedy: (remedies) => removeObstacles(remedies, damaged(remedies.evidence.probed, 'namespace', 'quota')),
   },
   {
     id: 'crds-deleted',
@@ -63,7 +64,7 @@ export const partFailures: readonly FailureMode[] = [
     // helm-controller makes it again of what Git has, and finds all that it is of where it is.
     async remedy(remedies) {
       const found = damaged(remedies.evidence.probed, 'inventory', 'release-unreadable')
-      return { ...(await withoutObstacles(remedies, found)), parts: [ensureParts(remedies.takeSnapshot)] }
+      return { ...(await removeObstacles(remedies, found)), parts: [ensureParts(remedies.takeSnapshot)] }
     },
   },
   {
@@ -96,10 +97,6 @@ function isKept({ installation: { expectsOperator, follows } }: Evidence): boole
   return expectsOperator || follows?.appliesItself === true
 }
 
-function damaged(probed: Evidence['probed'], id: string, ...kinds: readonly DamageKind[]): readonly Trouble[] {
-  return troubles(probed, id).filter(({ damage }) => damage !== undefined && kinds.includes(damage))
-}
-
 function alteredAndFailing(probed: Evidence['probed']): readonly Trouble[] {
   if (probed.find(({ id }) => id === 'controllers')?.state !== 'fail') return []
   const altered = new Set(damaged(probed, 'inventory', 'part-altered').map(({ object }) => object))
@@ -108,13 +105,6 @@ function alteredAndFailing(probed: Evidence['probed']): readonly Trouble[] {
 
 function idle(probed: Evidence['probed'], id: string): readonly Trouble[] {
   return damaged(probed, id, 'scaled-to-zero')
-}
-
-/** The first of them, and how many more there are; undefined where there is none. */
-function described(found: readonly Trouble[]): string | undefined {
-  const [first, ...others] = found
-  if (first === undefined) return undefined
-  return `${first.object} ${first.reason}${others.length === 0 ? '' : `; and ${others.length} more: ${others.map(({ object }) => object).join(', ')}`}`
 }
 
 function scaleUp({ evidence: { namespace, controllers, installation, probed } }: Remedies): Remedy {
@@ -127,7 +117,7 @@ function scaleUp({ evidence: { namespace, controllers, installation, probed } }:
 }
 
 /** What blocks Flux is deleted, with consent; first of all, for it refuses every other repair. */
-async function withoutObstacles({ takeSnapshot }: Remedies, found: readonly Trouble[]): Promise<Remedy> {
+export async function removeObstacles({ takeSnapshot }: Remedies, found: readonly Trouble[]): Promise<Remedy> {
   const obstacles = await findObstacles(takeSnapshot().cluster, found)
   return { obstacles: obstacles.map(({ ref, uid, why }) => ensureObstacleGone(ref, uid, why)) }
 }

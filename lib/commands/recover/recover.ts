@@ -68,7 +68,8 @@ export async function prepareRecovery(surroundings: PrepareContext<typeof recove
   const evidence = { ...seen, resumed, resumesInstance: resumesInstance(resumed) }
   const found = diagnose(evidence, begun)
   const suspended = evidence.resumesInstance ? undefined : suspendedInstance(evidence, target.where)
-  if (found.length === 0 && resumed.length === 0 && !isHealthy(seen.probed)) throw nameless(seen.probed, target.where, suspended)
+  const isBesideOnly = found.every(({ mode }) => mode.isBeside === true)
+  if (isBesideOnly && resumed.length === 0 && !isHealthy(seen.probed)) throw nameless(seen.probed, target.where, suspended)
   verifyNotSuspended(
     found.map(({ mode }) => mode.id),
     suspended,
@@ -79,9 +80,10 @@ export async function prepareRecovery(surroundings: PrepareContext<typeof recove
   const isNamed = found.some(({ mode }) => mode.id === 'instance-suspended')
   const resuming = resumed.flatMap((ref) => (isNamed && ref.kind === fluxKinds.fluxInstance.kind ? [] : [ensureObjectResumed(ref)]))
   const { remedies, impossible } = await remediesFor(found, available)
-  if (remedies.length + resuming.length === 0 && impossible.length > 0) throw noneIsPossible(impossible)
+  const remaining = impossible.filter(({ isBeside }) => !isBeside)
+  if (remedies.length + resuming.length === 0 && remaining.length > 0) throw noneIsPossible(impossible)
   // What stays as it is does not become healthy by waiting.
-  const verify = verifyHealth(takeSnapshot, allProbes, impossible.length === 0)
+  const verify = verifyHealth(takeSnapshot, allProbes, remaining.length === 0)
   const rollback = available.rollback()
   const disasters = found.map(({ mode: { id, title }, because }) => ({ id, title, because }))
   return {
@@ -104,6 +106,8 @@ interface ImpossibleRemedy {
   readonly title: string
   readonly why: string
   readonly remedy: string
+  /** Flux is healthy all the same. */
+  readonly isBeside: boolean
 }
 
 /** The remedies that can be carried out here, and what would make the others possible. */
@@ -119,13 +123,14 @@ async function remediesFor(
   const again = 'once that is gone: the same command'
   let isPutOff = false
   for (const { mode } of found) {
+    const isBeside = mode.isBeside === true
     try {
       remedies.push(await mode.remedy(available))
     } catch (error) {
-      if (error instanceof RemedyNeeds) impossible.push({ title: mode.title, why: error.message, remedy: error.remedy ?? '' })
+      if (error instanceof RemedyNeeds) impossible.push({ title: mode.title, why: error.message, remedy: error.remedy ?? '', isBeside })
       else if (isRefused(error)) {
         isPutOff = true
-        impossible.push({ title: mode.title, why: 'the object that blocks Flux refuses it', remedy: again })
+        impossible.push({ title: mode.title, why: 'the object that blocks Flux refuses it', remedy: again, isBeside })
       } else throw error
     }
   }

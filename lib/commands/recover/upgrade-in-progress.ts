@@ -37,5 +37,8 @@ export async function untilDecided(
 }
 
 function isUndecided(evidence: Evidence, begun: readonly string[]): boolean {
-  return evidence.upgrade !== undefined && diagnose(evidence, begun).every(({ mode }) => mode.id === 'controllers-outdated')
+  return (
+    evidence.upgrade !== undefined &&
+    diagnose(evidence, begun).every(({ mode }) => mode.isBeside === true || mode.id === 'controllers-outdated')
+  )
 }

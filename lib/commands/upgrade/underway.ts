@@ -5,7 +5,7 @@ import { ownObjects } from '../../flux/own-objects.ts'
 import { type FluxObjects, readFluxObjects } from '../../flux/read-objects.ts'
 import { requestReconcile } from '../../flux/reconcile-request.ts'
 import { type FluxPlace, refsIn } from '../../flux/refs.ts'
-import { judgeAll, type Judgement } from '../../health/assess.ts'
+import { type Cause, judgeAll, type Judgement } from '../../health/assess.ts'
 import type { Cluster } from '../../kubernetes/client.ts'
 import { ApiError } from '../../kubernetes/http.ts'
 import { refOf } from '../../kubernetes/objects.ts'
@@ -124,9 +124,12 @@ export function isUnderway(own: ReadonlySet<string>, { objects, judged, now }: F
   })
 }
 
+/** `artifact-lost`: with the storage of a pod that was restarted. */
+const queuedCauses: readonly Cause[] = ['ignored', 'outdated', 'artifact-lost']
+
 /** Whether there is nothing to it but that its controller has still to come to it. */
 function isQueued(judgement: Judgement | undefined): boolean {
-  if (judgement?.is === 'fails') return judgement.cause === 'ignored' || judgement.cause === 'outdated'
+  if (judgement?.is === 'fails') return queuedCauses.includes(judgement.cause)
   return judgement?.is === 'due' || judgement?.is === 'busy'
 }
 

@@ -106,6 +106,7 @@ async function ignoredBeside(main: KubeObject, { instances, kubectl }: Snapshot)
   return others.map((one) => ({
     object: nameOf(refOf(one)),
     reason: `is ignored: the operator reconciles ${nameOf(refOf(main))} alone`,
+    damage: 'instance-ignored',
     next: `${kubectl} --namespace ${one.metadata.namespace} describe fluxinstance ${one.metadata.name}`,
   }))
 }

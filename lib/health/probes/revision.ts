@@ -6,6 +6,7 @@ import { describeSuspension, isSuspended, suspensionIn } from '../../flux/suspen
 import { onceEach } from '../../base/once.ts'
 import { parseDuration, showDuration } from '../../base/duration.ts'
 import type { Remote } from '../../tools/git.ts'
+import { historyOf } from '../git-history.ts'
 import { loginFor, whyNoLogin } from '../../tools/git-login.ts'
 import { doesNotApply, type ProbeFindings, foundAmong, type Probe, type Trouble } from '../probe.ts'
 import type { Snapshot } from '../snapshot.ts'
@@ -119,13 +120,16 @@ async function compareWithHead(
     const reason = `${is}; the head of ${remote.ref} is ${at}, and it is ${describeSuspension(suspensionIn(stopped.metadata))}`
     return foundAmong(`behind ${remote.ref.replace('refs/heads/', '')}`, [], [{ object: nameOf(late), reason }])
   }
-  const age = now - (await timeOf(remote, head, join(folder(), `head-${now}`), cluster.signal))
+  const seen = await historyOf(remote, { head, fetched, at: fetchedAt(source) }, join(folder(), `head-${now}`), cluster.signal)
+  const age = now - seen.time
+  const about = `the head of ${remote.ref} is ${at}, ${showDuration(age)} old`
+  const isRewritten = fetched !== head && seen.isRewritten
   const reason =
     fetched === head
       ? `has applied ${named(applied)}, not ${at} yet`
-      : `has fetched ${named(fetched)}; the head of ${remote.ref} is ${at}, ${showDuration(age)} old`
+      : `has fetched ${named(fetched)}${isRewritten ? ', which is not in its history any more: it was rewritten' : ''}; ${about}`
   const next = `${kubectl} --namespace ${late.namespace} annotate ${kindArgument(late)} ${late.name} --overwrite ${requestedAtAnnotation}="$(date +%s)"`
-  const behind: Trouble = { object: nameOf(late), reason, next }
+  const behind: Trouble = { object: nameOf(late), reason, next, ...(isRewritten ? { damage: 'history-rewritten' as const } : {}) }
   // A commit this young is on its way.
   const isYoung = age < 2 * (parseDuration(interval) ?? 0) + 60_000
   return foundAmong(`behind ${remote.ref.replace('refs/heads/', '')}`, isYoung ? [] : [behind], isYoung ? [behind] : [])
@@ -146,15 +150,14 @@ function commitOf(artifact: string): string {
   return artifact.split(':').at(-1) ?? ''
 }
 
-function named(commit: string): string {
-  return commit === '' ? 'nothing' : commit.slice(0, 12)
+const artifactSchema = v.object({ status: v.object({ artifact: v.object({ lastUpdateTime: v.string() }) }) })
+
+/** In milliseconds; NaN where it has fetched nothing. */
+function fetchedAt(source: KubeObject): number {
+  const read = v.safeParse(artifactSchema, source)
+  return read.success ? Date.parse(read.output.status.artifact.lastUpdateTime) : NaN
 }
 
-/** When the remote's head was committed. */
-async function timeOf(remote: Remote, head: string, folder: string, signal: AbortSignal): Promise<number> {
-  const { git, gitAt } = await loadGit()
-  await git(['init', '--quiet', '--bare', folder], { signal })
-  const options = { cwd: folder, signal }
-  await gitAt(remote, ['fetch', '--quiet', '--depth=1', '--filter=tree:0', '--', remote.url, remote.ref], options)
-  return Number((await git(['show', '--no-patch', '--format=%ct', head], options)).trim()) * 1000
+function named(commit: string): string {
+  return commit === '' ? 'nothing' : commit.slice(0, 12)
 }

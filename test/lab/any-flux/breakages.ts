@@ -29,7 +29,7 @@ export const breakages: Readonly<Record<string, Breakage>> = {
   api: {
     state: 'warn',
     inject: (world) =>
-      applied(world, 'API', {
+      applied(world, 'APIService v1.example.com', {
         apiVersion: 'apiregistration.k8s.io/v1',
         kind: 'APIService',
         metadata: { name: 'v1.example.com' },

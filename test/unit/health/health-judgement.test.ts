@@ -286,6 +286,22 @@ describe('causes', () => {
       })
       expect(judged.get('Kustomization apps/shop')).toEqual({ is: 'busy' })
     })
+    test('its source, which is Ready all along and has no longer what it fetched', () => {
+      const judged = (minutes: number): Judgement | undefined =>
+        judge({
+          git: { kind: 'GitRepository', status: ready('True', 'Succeeded', 30) },
+          shop: {
+            spec: { sourceRef: { kind: 'GitRepository', name: 'git' }, interval: '1h' },
+            status: ready('False', 'ArtifactFailed', minutes, 'Source artifact not found, retrying in 30s'),
+          },
+        }).get('Kustomization apps/shop')
+      expect(judged(0.5)).toMatchObject({ is: 'due' })
+      expect(judged(2)).toMatchObject({
+        is: 'fails',
+        cause: 'artifact-lost',
+        reason: `GitRepository apps/git is Ready since ${ago(30)}, but source-controller no longer has its artifact (Source artifact not found, retrying in 30s)`,
+      })
+    })
   })
   test('the first of a circle counts as its cause', () => {
     const judged = judge({ one: waits('two'), two: waits('one') })

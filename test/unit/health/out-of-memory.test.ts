@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest'
 import { judgeDeployment } from '../../../lib/health/deployments.ts'
 import type { Snapshot } from '../../../lib/health/snapshot.ts'
+import { clusterOf } from '../fake-cluster.ts'
 import { type KubeObject, parseObject } from '../../../lib/kubernetes/objects.ts'
 
 const namespace = 'flux-system'
@@ -27,6 +28,8 @@ function judged(name: string, memory: string, available: number, status: object)
   })
   const snapshot = {
     kubectl: 'kubectl',
+    cluster: clusterOf(() => []),
+    get: () => Promise.resolve(undefined),
     now: Date.parse('2026-01-02T03:05:00Z'),
     pods: () => Promise.resolve([pod]),
   } satisfies Partial<Snapshot>

@@ -35,6 +35,7 @@ test('the role that is shipped holds what the procedures need, and nothing else'
     // No preflight asks for what a run can do without.
     { group: 'events.k8s.io', resource: 'events', verbs: ['create'] },
     { group: '', resource: 'pods/log', verbs: ['get'] },
+    { group: '', resource: 'nodes', verbs: ['get'] },
   ]
   const needed = rights.flatMap(({ group, resource, name = '', verbs }) => verbs.map((verb) => `${verb} ${resource}.${group} ${name}`))
   expect(role.metadata.name).toBe(shippedRole.name)

@@ -310,6 +310,57 @@ test.each<[string, Partial<Evidence>, string[]]>([
     ['release-unreadable'],
   ],
   [
+    'an aggregated API that does not answer',
+    seen('api', { object: 'APIService v1.example.com', reason: 'is not available', damage: 'api-unavailable' }),
+    ['api-unavailable'],
+  ],
+  [
+    'one beside a Flux that is gone',
+    {
+      hasCrds: false,
+      hasOperator: false,
+      instance: undefined,
+      ...seen('api', { object: 'APIService v1.example.com', reason: 'is not available', damage: 'api-unavailable' }),
+    },
+    ['flux-deleted', 'api-unavailable'],
+  ],
+  [
+    'a second FluxInstance',
+    seen('instance', { object: 'FluxInstance other/flux', reason: 'is ignored', damage: 'instance-ignored' }),
+    ['instance-ignored'],
+  ],
+  [
+    'a controller on a node that does not answer',
+    seen('controllers', { object: 'Deployment flux-system/x', reason: '0 of 1 pods available', damage: 'node-lost' }),
+    ['node-lost'],
+  ],
+  [
+    'an artifact that source-controller has lost',
+    seen('helmreleases', { object: 'HelmRelease flux-system/x', cause: 'artifact-lost', reason: 'has no artifact' }),
+    ['artifacts-lost'],
+  ],
+  [
+    'a history that was rewritten',
+    seen('revision', { object: 'GitRepository flux-system/flux-system', reason: 'was rewritten', damage: 'history-rewritten' }),
+    ['git-history-rewritten'],
+  ],
+  [
+    'a host key that Flux does not know',
+    seen('sources', {
+      object: 'GitRepository flux-system/flux-system',
+      reason: "GitOperationFailed: failed to checkout: unable to clone: 'ssh: handshake failed: knownhosts: key mismatch'",
+    }),
+    ['git-host-key'],
+  ],
+  [
+    'a commit that Git has not got any more',
+    seen('sources', {
+      object: 'GitRepository flux-system/flux-system',
+      reason: 'GitOperationFailed: failed to resolve commit: object not found',
+    }),
+    ['git-branch-gone'],
+  ],
+  [
     'a branch that is gone',
     seen('sources', {
       object: 'GitRepository flux-system/flux-system',

@@ -1,0 +1,15 @@
+import type { DamageKind, Trouble } from '../../health/probe.ts'
+import type { Evidence } from './evidence.ts'
+import { troubles } from './stuck-releases.ts'
+
+/** What a probe saw that is lost or altered in one of these ways. */
+export function damaged(probed: Evidence['probed'], id: string, ...kinds: readonly DamageKind[]): readonly Trouble[] {
+  return troubles(probed, id).filter(({ damage }) => damage !== undefined && kinds.includes(damage))
+}
+
+/** The first of them, and how many more there are; undefined where there is none. */
+export function described(found: readonly Trouble[]): string | undefined {
+  const [first, ...others] = found
+  if (first === undefined) return undefined
+  return `${first.object} ${first.reason}${others.length === 0 ? '' : `; and ${others.length} more: ${others.map(({ object }) => object).join(', ')}`}`
+}
