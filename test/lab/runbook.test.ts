@@ -2,7 +2,7 @@ import { execFile } from 'node:child_process'
 import { promisify } from 'node:util'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { Cluster } from '../../lib/kubernetes/client.ts'
-import { kinds } from '../../lib/kubernetes/objects.ts'
+import { kinds, type Ref } from '../../lib/kubernetes/objects.ts'
 import { projectRoot } from '../../lib/base/paths.ts'
 import { shownCommandsOf, documentsIn, type ShownCommand } from '../../lib/commands/validate/documents.ts'
 import { type Hand, openHand, type Printed, readPrinted } from './by-hand.ts'
@@ -115,6 +115,7 @@ describe('by hand', () => {
   const remove = async (...names: string[]): Promise<void> => {
     await hand.run('kubectl', ['--namespace', 'flux-system', 'delete', 'deployment', ...names])
   }
+  const account: Ref = { ...kinds.serviceAccount, namespace: 'flux-system', name: 'source-controller' }
   const byHand = (heading: string): ShownCommand[] => printed.section(heading).filter(({ program }) => programs.includes(program))
 
   test('deleted controllers come back', async () => {
@@ -123,6 +124,20 @@ describe('by hand', () => {
     await hand.type(printed, byHand('### 1. Controllers deleted'))
     expect(await controllers()).toEqual(before)
   })
+
+  test('a deleted ServiceAccount comes back, and its controller logs in again', async () => {
+    const before = await cluster.get(account)
+    await hand.run('kubectl', ['--namespace', 'flux-system', 'delete', 'serviceaccount', account.name])
+    await hand.type(printed, byHand('### 5. A single part lost'))
+    const isBack = async (): Promise<boolean> => {
+      const uid = (await cluster.get(account))?.metadata.uid
+      return uid !== undefined && uid !== before?.metadata.uid
+    }
+    await expect.poll(isBack, { timeout: 120_000 }).toBe(true)
+  })
+
+  test('what is needed to tell one failure mode from another is there to be seen', () =>
+    hand.type(printed, byHand('### Every failure mode')))
 
   test('a deleted operator comes back, and with the controllers too', async () => {
     const commands = byHand('### 2. Operator deleted')
