@@ -15,7 +15,7 @@ export interface ProgramOptions {
   readonly handover?: string
 }
 
-/** How long a program may take to end by itself that is told to. */
+/** How long a program may take to end by itself that is asked to. */
 const grace = 3000
 
 /**

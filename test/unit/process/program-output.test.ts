@@ -9,7 +9,7 @@ import { lastWordsOf, runProgram } from '../../../lib/process/program-output.ts'
 const env = { PATH: process.env.PATH ?? '' }
 
 describe('a program that is run to its end', () => {
-  test('is told by its words, which no shell reads', async () => {
+  test('gets its words as they are: no shell reads them', async () => {
     expect(await runProgram(['printf', '%s|', '$HOME', '`id`', 'a b'], { env })).toEqual({
       exitCode: 0,
       stdout: '$HOME|`id`|a b|',

@@ -111,6 +111,7 @@ describe('a file that is to be whole', () => {
       'desired-state/render-chart.ts',
       'tools/git-clone.ts',
       'tools/git-signing.ts',
+      'tools/git.ts',
     ])
   })
 })
