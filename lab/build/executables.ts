@@ -1,7 +1,8 @@
 import { createHash } from 'node:crypto'
 import { existsSync } from 'node:fs'
 import { mkdir, readFile } from 'node:fs/promises'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
+import { ensureOwnFolder, forPrograms } from '../../lib/base/own-folder.ts'
 import type { Console, Waiting } from '../../lib/terminal/console.ts'
 import { withLock } from './lock.ts'
 import { buildRecipe } from './build-recipe.ts'
@@ -43,6 +44,7 @@ export interface Executables {
  * @param older versions of Flux to build as well; those that were built before are found by themselves
  */
 export async function ensureExecutables(console: Console, signal?: AbortSignal, older: readonly string[] = []): Promise<Executables> {
+  for (const warning of ensureOwnFolder(dirname(executablesHome()), forPrograms)) console.warning(warning)
   const recipe = await readDefaultRecipe()
   const go = await findGo()
   const found = executablesIn(await ensureBuilt(recipe, go, console, signal), recipe)
@@ -128,6 +130,7 @@ async function folderOf(recipe: Recipe, go: Go | undefined): Promise<string> {
 
 /** The lab's executables where they were built already; undefined where they were not. Nothing is built. */
 export async function findExecutables(): Promise<Executables | undefined> {
+  ensureOwnFolder(dirname(executablesHome()), forPrograms)
   const recipe = await readDefaultRecipe()
   const folder = await folderOf(recipe, await findGo())
   return existsSync(folder) ? executablesIn(folder, recipe) : undefined
@@ -138,7 +141,7 @@ async function ensureBuilt(recipe: Recipe, go: Go | undefined, console: Console,
   const folder = await folderOf(recipe, go)
   // It is there as a whole or not at all.
   if (existsSync(folder)) return folder
-  await mkdir(executablesHome(), { recursive: true })
+  await mkdir(executablesHome(), { recursive: true, mode: 0o700 })
   let waiting: Waiting | undefined
   const waitFor = (pid: number): void => {
     waiting ??= console.wait(`waiting for process ${pid}, which is building ${recipe.title}`)

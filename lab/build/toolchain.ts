@@ -74,7 +74,7 @@ async function askGo(command: string): Promise<Go | undefined> {
 }
 
 async function fetchGo(unpacking: () => void, signal: AbortSignal | undefined): Promise<void> {
-  await mkdir(executablesHome(), { recursive: true })
+  await mkdir(executablesHome(), { recursive: true, mode: 0o700 })
   const work = await mkdtemp(join(executablesHome(), 'fetching-go-'))
   try {
     const wanted = join(work, 'requirements.txt')

@@ -7,21 +7,42 @@ const root = 0
 const notOwners = 0o077
 const writableByOthers = 0o022
 
+/** What a folder is for, and what names another one. */
+interface Purpose {
+  /** `where runs are kept` */
+  readonly place: string
+  readonly variable: string
+  /** What to do with what may be another's in it. */
+  readonly check: string
+}
+/** What a run noted decides what resumes it. */
+export const forRuns: Purpose = {
+  place: 'where runs are kept',
+  variable: 'XDG_STATE_HOME',
+  check: 'check what is in it before you resume a run',
+}
+/** The lab starts the executables, and Node runs what it compiled. */
+export const forPrograms: Purpose = {
+  place: 'where programs are kept',
+  variable: 'XDG_CACHE_HOME',
+  check: 'remove it if you do not trust them',
+}
+
 /**
- * Makes sure that nobody else can put anything into the folder where runs are kept: what a run noted decides what resumes it. One that is not
- * there yet is fine. Others lose what rights they have on this user's own folder; another user's folder is refused.
+ * Makes sure that nobody else can put anything into a folder of this user. One that does not exist yet is fine. Others lose what rights they
+ * have on this user's own folder; another user's folder is refused.
  * @param me the user's id; Windows has none
  * @returns a warning where others could have written to it until now
  * @throws OperatorError `blocked` where it is another user's, or not a folder
  */
-export function ensureOwnFolder(folder: string, me = process.getuid?.()): string[] {
+export function ensureOwnFolder(folder: string, { place, variable, check }: Purpose, me = process.getuid?.()): string[] {
   const found = statSync(folder, { throwIfNoEntry: false })
   if (found === undefined || me === undefined) return []
   if (!found.isDirectory() || !isOf(found, [me])) {
     const what = found.isDirectory() ? `belongs to another user (uid ${found.uid}), who decides what is in it` : 'is not a folder'
-    throw new OperatorError(`${folder}, where runs are kept, ${what}. Nothing was changed`, {
+    throw new OperatorError(`${folder}, ${place}, ${what}. Nothing was changed`, {
       kind: 'blocked',
-      remedy: `ls -ld ${shellQuote(folder)}; then move it away, or set XDG_STATE_HOME to a folder of yours`,
+      remedy: `ls -ld ${shellQuote(folder)}; then move it away, or set ${variable} to a folder of yours`,
     })
   }
   if ((found.mode & notOwners) === 0) return []
@@ -32,8 +53,8 @@ export function ensureOwnFolder(folder: string, me = process.getuid?.()): string
   }
   const couldWrite = (found.mode & writableByOthers) !== 0
   const canWrite = (statSync(folder).mode & writableByOthers) !== 0
-  if (canWrite) return [`others can write to ${folder}, where runs are kept: set XDG_STATE_HOME to a folder that only you can write to`]
-  return couldWrite ? [`others could write to ${folder}, where runs are kept, until now: check what is in it before you resume a run`] : []
+  if (canWrite) return [`others can write to ${folder}, ${place}: set ${variable} to a folder that only you can write to`]
+  return couldWrite ? [`others could write to ${folder}, ${place}, until now: ${check}`] : []
 }
 
 /**

@@ -6,7 +6,7 @@ import { type Console, createConsole } from '../terminal/console.ts'
 import { parseDuration } from '../base/duration.ts'
 import { childEnvironment } from '../process/environment.ts'
 import { exitCodes } from '../base/errors.ts'
-import { ensureOwnFolder } from '../base/own-folder.ts'
+import { ensureOwnFolder, forRuns } from '../base/own-folder.ts'
 import { type Flags, only, type Values } from '../terminal/flags.ts'
 import { type ClusterSettings, showDifferences } from './differences.ts'
 import { showHelp, showVersion } from '../terminal/help.ts'
@@ -136,7 +136,7 @@ async function onCluster<F extends Flags>(
   for (const warning of warnings) console.warning(warning)
   const target = await findTarget(shared, settings, redactor, console, signal)
   reached(target)
-  for (const warning of ensureOwnFolder(target.runs)) console.warning(warning)
+  for (const warning of ensureOwnFolder(target.runs, forRuns)) console.warning(warning)
   if (script.needsFolder === true && script.isWithoutFolder?.(own) !== true) inGitOf(target, script.name)
   record.know({ context: target.context, flags: flagWords(own) })
   const { registry } = target

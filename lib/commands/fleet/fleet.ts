@@ -1,7 +1,7 @@
 import { hostname, userInfo } from 'node:os'
 import { join } from 'node:path'
 import { messageOf, OperatorError } from '../../base/errors.ts'
-import { ensureOwnFolder } from '../../base/own-folder.ts'
+import { ensureOwnFolder, forRuns } from '../../base/own-folder.ts'
 import { createRedactor } from '../../base/redactor.ts'
 import { flagWords, sameCall } from '../../base/shell-line.ts'
 import { putFile } from '../../base/write-atomic.ts'
@@ -45,7 +45,7 @@ export async function fleet(commands: FleetCommands, args: readonly string[]): P
     if (call.is === 'work') return await (await import('./kubernetes/work.ts')).work(commands)
     if (call.is === 'conduct') return await (await import('./kubernetes/conduct.ts')).conduct(call.run, commands)
     const runs = await runsHome(call.given.lab === true)
-    for (const warning of ensureOwnFolder(runs)) console.warning(warning)
+    for (const warning of ensureOwnFolder(runs, forRuns)) console.warning(warning)
     const redactor = { clean, hide }
     if (call.is === 'status') return await fleetStatus(runs, call, { console, redactor })
     const tools = { commands, console, log, redactor, origin }

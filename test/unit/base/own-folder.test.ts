@@ -1,8 +1,10 @@
 import { chmodSync, chownSync, mkdirSync, mkdtempSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { describe, expect, onTestFinished, test } from 'vitest'
-import { ensureOwnFolder, readOwnFile } from '../../../lib/base/own-folder.ts'
+import { describe, expect, onTestFinished, test, vi } from 'vitest'
+import { keepCompiled } from '../../../installed/compile-cache.ts'
+import { findExecutables } from '../../../lab/build/executables.ts'
+import { ensureOwnFolder, forPrograms, forRuns, readOwnFile } from '../../../lib/base/own-folder.ts'
 
 const another = 4711
 
@@ -24,22 +26,42 @@ describe('the folder where runs are kept', () => {
   test('is taken from others, which is said where they could have put something there', () => {
     const home = makeHome()
     chmodSync(home, 0o755)
-    expect(ensureOwnFolder(home)).toEqual([])
+    expect(ensureOwnFolder(home, forRuns)).toEqual([])
     chmodSync(home, 0o2777)
-    expect(ensureOwnFolder(home)).toEqual([
+    expect(ensureOwnFolder(home, forRuns)).toEqual([
       `others could write to ${home}, where runs are kept, until now: check what is in it before you resume a run`,
     ])
     expect(statSync(home).mode & 0o777).toBe(0o700)
-    expect(ensureOwnFolder(home)).toEqual([])
-    expect(ensureOwnFolder(join(home, 'not', 'there'))).toEqual([])
+    expect(ensureOwnFolder(home, forRuns)).toEqual([])
+    expect(ensureOwnFolder(join(home, 'not', 'there'), forRuns)).toEqual([])
   })
   test('is refused where it belongs to another user, or is not a folder', () => {
     const home = makeHome()
-    expect(() => ensureOwnFolder(home, strangerTo(home))).toThrow(/^\S+, where runs are kept, belongs to another user \(uid \d+\)/)
+    expect(() => ensureOwnFolder(home, forRuns, strangerTo(home))).toThrow(/^\S+, where runs are kept, belongs to another user \(uid \d+\)/)
     const file = join(makeHome(), 'flux-runbook')
     writeFileSync(file, '')
-    expect(() => ensureOwnFolder(file)).toThrow('is not a folder')
+    expect(() => ensureOwnFolder(file, forRuns)).toThrow('is not a folder')
   })
+})
+
+test("executables that others could have put there are not run without a word, and another user's not at all", async () => {
+  const home = makeHome()
+  vi.stubEnv('XDG_CACHE_HOME', home)
+  onTestFinished(() => void vi.unstubAllEnvs())
+  const cache = join(home, 'flux-runbook')
+  mkdirSync(cache)
+  chmodSync(cache, 0o775)
+  expect(ensureOwnFolder(cache, forPrograms)).toEqual([
+    `others could write to ${cache}, where programs are kept, until now: remove it if you do not trust them`,
+  ])
+  rmSync(cache, { recursive: true })
+  writeFileSync(cache, '')
+  await expect(findExecutables()).rejects.toThrow(`${cache}, where programs are kept, is not a folder`)
+  const enable = vi.fn()
+  vi.spyOn(Reflect, 'apply').mockImplementation(enable)
+  keepCompiled()
+  vi.restoreAllMocks()
+  expect(enable).not.toHaveBeenCalled()
 })
 
 describe('what a run has noted', () => {
