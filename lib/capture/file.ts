@@ -8,6 +8,7 @@ import type { Capture } from './capture.ts'
 import { linesOf, parseLines } from './format.ts'
 import type { Decryptor, Encryptor } from './keys.ts'
 import { putFile } from '../base/write-atomic.ts'
+import { judgeProof, proofBy } from './proof.ts'
 import { shellQuote } from '../base/shell-line.ts'
 
 /** What every age file begins with (age-encryption.org/v1). */
@@ -20,13 +21,16 @@ export function captureChecksum(capture: Capture): string {
   return hash.digest('hex')
 }
 
-/** Encrypts a capture into a file, 0600, whole or not at all; what was there before is replaced. */
-export async function writeCapture(path: string, capture: Capture, encryptor: Encryptor): Promise<void> {
+/**
+ * Encrypts a capture into a file, 0600, whole or not at all; what was there before is replaced.
+ * @param author whose identities prove later who wrote it
+ */
+export async function writeCapture(path: string, capture: Capture, encryptor: Encryptor, author?: Decryptor): Promise<void> {
   const { Encrypter } = await import('age-encryption')
   const encrypter = new Encrypter()
   if (encryptor.is === 'passphrase') encrypter.setPassphrase(encryptor.passphrase)
   else for (const recipient of encryptor.recipients) encrypter.addRecipient(recipient)
-  const packed = await buffer(Readable.from(linesOf(capture)).pipe(createGzip()))
+  const packed = await buffer(Readable.from(linesOf(capture, proofBy(captureChecksum(capture), author))).pipe(createGzip()))
   putFile(path, await encrypter.encrypt(packed))
 }
 
@@ -35,6 +39,14 @@ export async function writeCapture(path: string, capture: Capture, encryptor: En
  * @throws OperatorError `blocked` where the file is damaged or cut short, not a capture, not for this decryptor, or of another version
  */
 export async function openCapture(path: string, decryptor: Decryptor): Promise<Capture> {
+  return (await openProven(path, decryptor)).capture
+}
+
+/**
+ * The same, and whether it is certain that someone wrote it who has what decrypts it.
+ * @throws OperatorError also where someone else has changed it
+ */
+export async function openProven(path: string, decryptor: Decryptor): Promise<{ readonly capture: Capture; readonly isProven: boolean }> {
   const sealed = await readSealed(path)
   const { Decrypter } = await import('age-encryption')
   const decrypter = new Decrypter()
@@ -59,7 +71,10 @@ export async function openCapture(path: string, decryptor: Decryptor): Promise<C
   }
   const unpacked = Readable.from([packed]).pipe(createGunzip())
   try {
-    return await parseLines(linesFrom(unpacked))
+    const { capture, proof } = await parseLines(linesFrom(unpacked))
+    const verdict = judgeProof(captureChecksum(capture), proof, decryptor)
+    if (verdict !== 'forged') return { capture, isProven: verdict === 'proven' }
+    throw new OperatorError('someone has changed it, or written it, who does not have the identity that its proof is of')
   } catch (cause) {
     if (cause instanceof OperatorError) throw refused(`${path} cannot be read: ${cause.message}`, cause.remedy ?? anotherCopy, cause)
     // Without the parser's own words: they quote what was encrypted.

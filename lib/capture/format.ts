@@ -2,6 +2,7 @@ import * as v from 'valibot'
 import { OperatorError } from '../base/errors.ts'
 import { type Capture, type CaptureHeader, type Entry, read, roles } from './capture.ts'
 import { refOf } from '../kubernetes/objects.ts'
+import type { AuthorProof } from './proof.ts'
 import { verifyEntry } from './verify-entry.ts'
 
 /** Of what a capture is made below its encryption and gzip: a line of JSON that says what it is, and a line for each object. */
@@ -19,13 +20,16 @@ const headerSchema = v.object({
   takenAt: v.string(),
   /** How many lines follow. */
   entries: v.number(),
+  /** Of earlier versions' captures there is none. */
+  proof: v.optional(v.record(v.string(), v.string()), {}),
 })
 
-/** The lines of a capture's text, each with its end. */
-export function* linesOf({ header, entries }: Capture): Generator<string> {
+/** The lines of a capture's text, each with its end; without the proof, what that is of. */
+export function* linesOf({ header, entries }: Capture, proof: AuthorProof = {}): Generator<string> {
   const { context, server, uid, namespace, fluxVersion, takenAt } = header
   const facts = { format, schemaVersion, context, server, uid, namespace, fluxVersion, takenAt, entries: entries.length }
-  yield `${JSON.stringify(facts)}\n`
+  const proven = Object.keys(proof).length === 0 ? {} : { proof }
+  yield `${JSON.stringify({ ...facts, ...proven })}\n`
   for (const { role, because, broughtBy, suspendedBy, text } of entries) {
     yield `${JSON.stringify({ role, because, broughtBy, suspendedBy }).slice(0, -1)},${text.slice(1)}\n`
   }
@@ -42,7 +46,7 @@ const entrySchema = v.looseObject({
  * Parses a capture's text, line by line.
  * @throws OperatorError where it is another version's, or contains what no capture does; an ordinary error where it is not a capture at all
  */
-export async function parseLines(lines: AsyncIterable<string>): Promise<Capture> {
+export async function parseLines(lines: AsyncIterable<string>): Promise<{ readonly capture: Capture; readonly proof: AuthorProof }> {
   let header: v.InferOutput<typeof headerSchema> | undefined
   const entries: Entry[] = []
   for await (const line of lines) {
@@ -51,13 +55,14 @@ export async function parseLines(lines: AsyncIterable<string>): Promise<Capture>
   }
   if (header === undefined) throw new Error('it is empty')
   if (entries.length !== header.entries) throw new Error(`its header says ${header.entries} objects, but it contains ${entries.length}`)
-  return { header: factsOf(header), entries }
+  return { capture: { header: factsOf(header), entries }, proof: header.proof }
 }
 
 function factsOf({
   format: _format,
   schemaVersion: _version,
   entries: _entries,
+  proof: _proof,
   fluxVersion,
   ...facts
 }: v.InferOutput<typeof headerSchema>): CaptureHeader {

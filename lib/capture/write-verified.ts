@@ -18,7 +18,7 @@ export async function keepCapture(
   decryptor: Decryptor | undefined,
   { file, copy }: { file: string; copy: string | undefined },
 ): Promise<void> {
-  await writeCapture(file, capture, encryptor)
+  await writeCapture(file, capture, encryptor, decryptor)
   if (copy !== undefined) putFile(copy, await readFile(file))
   if (decryptor === undefined) return
   const wanted = captureChecksum(capture)

@@ -1,7 +1,7 @@
 import { statSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { type Capture, describeCapture } from '../../capture/capture.ts'
-import { openCapture, wantsPassphrase } from '../../capture/file.ts'
+import { openProven, wantsPassphrase } from '../../capture/file.ts'
 import { captureDecryptor, identityFileOf } from '../../capture/keys.ts'
 import { OperatorError } from '../../base/errors.ts'
 import type { Flags, Values } from '../../terminal/flags.ts'
@@ -36,7 +36,7 @@ export async function openForRestore({ session, target, settings, redactor, own 
   await verifyRights(session.cluster, restoreRights(settings.LOCK_NAMESPACE ?? 'kube-system'))
   const file = fileOf(givenFile(own), target.context)
   const decryptor = await captureDecryptor({ own, settings, target, redactor }, await wantsPassphrase(file))
-  const capture = await openCapture(file, decryptor)
+  const { capture, isProven } = await openProven(file, decryptor)
   verifyOrigin(capture, session.uid, own['from-other-cluster'] === true, file)
   const preflight = createPreflight(session.cluster.signal)
   await preflight.check(() => checkRestorable(session.cluster, capture))
@@ -46,7 +46,11 @@ export async function openForRestore({ session, target, settings, redactor, own 
     capture,
     beforeFlux: restoreBeforeFlux(restoring),
     byHand: restoreByHand(restoring),
-    notices: [...preflight.conclude(), `the capture is of ${takenAt}, of ${context} with Flux ${fluxVersion}: ${describeCapture(capture)}`],
+    notices: [
+      ...preflight.conclude(),
+      ...(isProven ? [] : [`nothing proves who wrote ${file}: anyone who knows its recipient could have. Read what the plan would create`]),
+      `the capture is of ${takenAt}, of ${context} with Flux ${fluxVersion}: ${describeCapture(capture)}`,
+    ],
   }
 }
 

@@ -1,13 +1,13 @@
 import { mkdtempSync, readFileSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { gzipSync } from 'node:zlib'
-import { Encrypter, generateX25519Identity, identityToRecipient } from 'age-encryption'
+import { gunzipSync, gzipSync } from 'node:zlib'
+import { Decrypter, Encrypter, generateX25519Identity, identityToRecipient } from 'age-encryption'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { type Capture, carries, describeCapture, read, sortedEntries, entryText } from '../../../lib/capture/capture.ts'
-import { captureChecksum, openCapture, wantsPassphrase, writeCapture } from '../../../lib/capture/file.ts'
+import { captureChecksum, openCapture, openProven, wantsPassphrase, writeCapture } from '../../../lib/capture/file.ts'
 import { linesOf } from '../../../lib/capture/format.ts'
-import type { Identity, Decryptor } from '../../../lib/capture/keys.ts'
+import type { Decryptor, Encryptor, Identity } from '../../../lib/capture/keys.ts'
 import { kinds, parseObject, refOf } from '../../../lib/kubernetes/objects.ts'
 import { OperatorError } from '../../../lib/base/errors.ts'
 
@@ -138,6 +138,44 @@ describe('a capture in its file', () => {
   })
   test('an identity is wanted where it is encrypted for recipients', async () => {
     expect(await wantsPassphrase(path)).toBe(false)
+  })
+})
+
+describe('who wrote a capture', () => {
+  const recipients = (): Encryptor => ({ is: 'recipients', recipients: [own.recipient, other.recipient] })
+  const by = (...identities: Identity[]): Decryptor => ({ is: 'identities', identities, file: 'a.key' })
+  /** The same text with another object in it, by someone who knows the recipients only. */
+  const forge = async (change: (text: string) => string): Promise<void> => {
+    const decrypter = new Decrypter()
+    decrypter.addIdentity(own.secret)
+    const text = gunzipSync(await decrypter.decrypt(readFileSync(path))).toString()
+    const forged = change(text)
+    expect(forged).not.toBe(text)
+    await seal(gzipSync(forged))
+  }
+
+  test('is certain to those who have an identity that its author had', async () => {
+    await writeCapture(path, capture, recipients(), by(own))
+    expect(await openProven(path, by(own))).toEqual({ capture, isProven: true })
+    expect(await openProven(path, by(other))).toEqual({ capture, isProven: false })
+    expect(await openProven(path, by(other, own))).toEqual({ capture, isProven: true })
+  })
+  test('is not where its author had none, or someone has removed the proof', async () => {
+    await writeCapture(path, capture, recipients())
+    expect(await openProven(path, by(own))).toEqual({ capture, isProven: false })
+    await writeCapture(path, capture, recipients(), by(own))
+    await forge((text) => text.replace(/,"proof":\{[^}]*\}/, ''))
+    expect(await openProven(path, by(own))).toEqual({ capture, isProven: false })
+  })
+  test.each([
+    ['an object', (text: string) => text.replace('aHVudGVyMg==', 'Zm9yZ2Vk')],
+    ['the cluster', (text: string) => text.replace('a-cluster', 'another-cluster')],
+    ['the proof', (text: string) => text.replace(/(age1\w+":")./, '$1-')],
+    ['the length of the proof', (text: string) => text.replace(/(age1\w+":")[^"]*/, '$1')],
+  ])('is refused where another has changed %s', async (_, change) => {
+    await writeCapture(path, capture, recipients(), by(own))
+    await forge(change)
+    expect(await refusal(openCapture(path, by(own)))).toContain('someone has changed it, or written it, who does not have the identity')
   })
 })
 

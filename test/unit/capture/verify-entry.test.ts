@@ -15,7 +15,7 @@ function captureOf(role: Role, apiVersion: string, kind: string, metadata: objec
 async function* each(lines: Iterable<string>): AsyncGenerator<string> {
   yield* lines
 }
-const parse = (capture: ReturnType<typeof captureOf>) => parseLines(each(linesOf(capture)))
+const parse = async (capture: ReturnType<typeof captureOf>) => (await parseLines(each(linesOf(capture)))).capture
 const own = { name: 'a', namespace: 'flux-system' }
 const rbac = 'rbac.authorization.k8s.io/v1'
 
