@@ -65,39 +65,79 @@ function wholeNumber(text: string): number | undefined {
 }
 
 function withoutPrefix(value: string, pattern: string, which: 'shortest' | 'longest'): string {
-  const matches = matcherOf(pattern)
-  if (matches === undefined) return value
+  const parts = partsOf(pattern)
+  if (parts === undefined) return value
   const characters = Array.from(value)
-  const prefixes = characters.map((_, index) => characters.slice(0, index + 1).join('')).filter(matches)
-  const found = which === 'shortest' ? prefixes[0] : prefixes.at(-1)
-  return found === undefined ? value : value.slice(found.length)
+  const found = prefixesOf(characters, parts)
+  const length = which === 'shortest' ? found[0] : found.at(-1)
+  return length === undefined ? value : characters.slice(length).join('')
+}
+
+/** Any text, or one character that fits. */
+type PatternPart = '*' | ((character: string) => boolean)
+
+/** How many steps a match may take: a pattern and a value of some thousand characters each. A long text is no reason to lose the lock. */
+const mostSteps = 20_000_000
+
+/**
+ * The lengths of the prefixes that match the whole pattern, none of them empty. Each character is read once: a regular expression tries
+ * every way to share a text out among several `*`, which takes minutes for six of them.
+ */
+function prefixesOf(characters: readonly string[], parts: readonly PatternPart[]): number[] {
+  if (characters.length * parts.length > mostSteps) throw new RangeError('the pattern and the value are too long')
+  /** How many parts may have been matched so far. */
+  let reached = beyondStars(new Set([0]), parts)
+  const found: number[] = []
+  for (const [at, character] of characters.entries()) {
+    const next = new Set<number>()
+    for (const done of reached) {
+      const part = parts[done]
+      if (part === '*') next.add(done)
+      else if (part?.(character) === true) next.add(done + 1)
+    }
+    reached = beyondStars(next, parts)
+    if (reached.size === 0) break
+    if (reached.has(parts.length)) found.push(at + 1)
+  }
+  return found
+}
+
+/** A star may stand for nothing. The set grows while it is read. */
+function beyondStars(reached: Set<number>, parts: readonly PatternPart[]): Set<number> {
+  for (const done of reached) if (parts[done] === '*') reached.add(done + 1)
+  return reached
 }
 
 /** A pattern of a shell: `*`, `?`, `[a-z]`, `[^a-z]`, `\*`; undefined for one that ends in the middle of something. */
-function matcherOf(pattern: string): ((text: string) => boolean) | undefined {
-  const literal = (character: string): string => character.replace(/[\\^$.*+?()[\]{}|/-]/, String.raw`\$&`)
-  let source = ''
+function partsOf(pattern: string): PatternPart[] | undefined {
+  const same = (wanted: string) => (character: string) => character === wanted
+  const parts: PatternPart[] = []
   const characters = Array.from(pattern)
   for (let at = 0; at < characters.length; at++) {
     const character = characters[at] ?? ''
-    if (character === '*') source += '.*'
-    else if (character === '?') source += '.'
+    if (character === '*') {
+      if (parts.at(-1) !== '*') parts.push('*')
+    } else if (character === '?') parts.push(() => true)
     else if (character === '\\') {
       at++
       const next = characters[at]
       if (next === undefined) return undefined
-      source += literal(next)
+      parts.push(same(next))
     } else if (character === '[') {
       const end = characters.indexOf(']', at + 2)
-      if (end === -1) return undefined
-      const inside = characters.slice(at + 1, end).join('')
-      source += `[${inside.replaceAll(/[\\[\]]/g, String.raw`\$&`)}]`
+      const fits = end === -1 ? undefined : classOf(characters.slice(at + 1, end).join(''))
+      if (fits === undefined) return undefined
+      parts.push(fits)
       at = end
-    } else source += literal(character)
+    } else parts.push(same(character))
   }
+  return parts
+}
+
+function classOf(inside: string): ((character: string) => boolean) | undefined {
   try {
-    const expression = new RegExp(`^${source}$`, 'su')
-    return (text) => expression.test(text)
+    const expression = new RegExp(`^[${inside.replaceAll(/[\\[\]]/g, String.raw`\$&`)}]$`, 'su')
+    return (character) => expression.test(character)
   } catch {
     return undefined // such as a range whose ends are the wrong way round
   }

@@ -30,11 +30,16 @@ export function parseTemplate(text: string): Template {
 
 const identifier = /[\p{L}\p{Nd}_]+/uy
 
+/** No text is as deep; each level takes a part of the stack. */
+const deepest = 100
+
 class Parser {
   readonly #text: string
   #at = 0
   /** Where the outermost variable begins that is being read. */
   #start = 0
+  /** How many variables it is in, each in a word of the one before. */
+  #depth = 0
 
   constructor(text: string) {
     this.#text = text
@@ -52,6 +57,13 @@ class Parser {
   }
 
   #expansion(): Expansion {
+    if (++this.#depth > deepest) this.#refuse('nested too deeply')
+    const expansion = this.#inside()
+    this.#depth--
+    return expansion
+  }
+
+  #inside(): Expansion {
     if (this.#takes('#')) {
       const name = this.#name('bad substitution')
       return this.#closed({ name, operator: '#', words: [] })

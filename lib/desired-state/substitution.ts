@@ -1,6 +1,6 @@
 import { OperatorError } from '../base/errors.ts'
 import { applyOperator, providesDefault } from './substitution-operators.ts'
-import { parseTemplate, type Template } from './substitution-template.ts'
+import { BadSubstitution, parseTemplate, type Template } from './substitution-template.ts'
 
 export { BadSubstitution } from './substitution-template.ts'
 
@@ -36,7 +36,13 @@ export function evaluate(text: string, variables: Readonly<Record<string, string
         return applyOperator(part.operator, value ?? '', words)
       })
       .join('')
-  return { text: write(parseTemplate(text)), missing: [...missing] }
+  try {
+    return { text: write(parseTemplate(text)), missing: [...missing] }
+  } catch (error) {
+    // Nested too deeply for the stack, or longer than any text: what Flux makes of it is not known.
+    if (error instanceof RangeError) throw new BadSubstitution('a substitution', `too large to be evaluated: ${error.message}`)
+    throw error
+  }
 }
 
 /**

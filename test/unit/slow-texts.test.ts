@@ -5,6 +5,7 @@ import { createRedactor } from '../../lib/base/redactor.ts'
 import { parseVersion } from '../../lib/base/version.ts'
 import { headingsOf } from '../../lib/commands/validate/documents.ts'
 import { expandResourceSet } from '../../lib/commands/validate/resource-sets.ts'
+import { BadSubstitution, evaluate } from '../../lib/desired-state/substitution.ts'
 import { wrap } from '../../lib/terminal/wrap.ts'
 
 const many = (text: string): string => text.repeat(200_000 / text.length)
@@ -28,6 +29,19 @@ describe('a long text is read in no time', () => {
     expect(certificateEnds(many('-----BEGIN CERTIFICATE-----'))).toEqual([])
     expect(tokenEnds(many('ey-'))).toEqual([])
     expect(parseVersion(many('1'))).toBeUndefined()
+  })
+
+  test('of substitutions, whatever patterns Git has in them', () => {
+    const value = 'a'.repeat(20_000)
+    const { text } = evaluate('${x##*a*a*a*a*a*a*a*a*a*a*b}${x%%b*a*a*a*a*a*a*a*a*a*a*}${x##*a*a}', { x: value })
+    expect(text).toBe(value + value)
+    for (const [form, x] of [
+      ['${a:='.repeat(200_000), ''],
+      [`\${x//a/${value}}`, value.repeat(10)],
+      [`\${x##${'*a'.repeat(20_000)}}`, value],
+    ] as const) {
+      expect(() => evaluate(form, { x })).toThrow(BadSubstitution)
+    }
   })
 
   test('of templates, and of documents', () => {
