@@ -89,6 +89,9 @@ describe('substitution in every form that Flux has', () => {
     else expect(evaluate(form, variables).text).toBe(gives)
   })
 
+  test('a hyphen in a pattern is one, as in Go (path.Match)', () => {
+    expect(evaluate('${x%-*} ${x##*-} ${x#[a-c]-}', { x: 'a-b-c' }).text).toBe('a-b c b-c')
+  })
   test('a variable without a value is missing, unless it has a default', () => {
     expect(evaluate('${A} ${B:=b} ${C^^} ${D:-${F}} ${V} ${E} $${G}', variables).missing).toEqual(['A', 'C', 'F'])
     expect(evaluate('${toString}', variables).missing).toEqual(['toString'])
