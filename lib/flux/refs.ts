@@ -1,5 +1,7 @@
 import type { Cluster } from '../kubernetes/client.ts'
 import type { Kind, KubeObject, Ref } from '../kubernetes/objects.ts'
+import { conditionsOf } from '../kubernetes/readiness.ts'
+import { isFluxFinalizer } from './finalizers.ts'
 import { fluxKinds } from './kinds.ts'
 
 /** Where Flux lives unless someone wanted it elsewhere. */
@@ -28,9 +30,20 @@ export async function findInstance(cluster: Cluster): Promise<KubeObject | undef
   return mainInstance(await cluster.list(fluxKinds.fluxInstance))
 }
 
-/** Of several FluxInstances the one of the name that an operator reconciles; where none has it, any. */
+/**
+ * Of several FluxInstances the one that an operator reconciles. The API takes no other name than that, in any namespace; but only the one in
+ * its operator's has its finalizer, and becomes Ready again at every interval. Where none is like that, any.
+ */
 export function mainInstance(instances: readonly KubeObject[]): KubeObject | undefined {
-  return instances.find(({ metadata }) => metadata.name === instanceName) ?? instances[0]
+  const [latest] = instances
+    .filter(({ metadata }) => metadata.finalizers.some(isFluxFinalizer))
+    .sort((one, other) => reconciledAt(other).localeCompare(reconciledAt(one)))
+  return latest ?? instances.find(({ metadata }) => metadata.name === instanceName) ?? instances[0]
+}
+
+/** When it was last reconciled, RFC 3339 in UTC, which sorts by time; empty where it never was. */
+function reconciledAt(instance: KubeObject): string {
+  return conditionsOf(instance).find(({ type }) => type === 'Ready')?.lastTransitionTime ?? ''
 }
 
 /** What Git calls the HelmReleases that bring Flux: of its operator, and of the FluxInstance. */
