@@ -1,10 +1,10 @@
 import { generateKeyPairSync, sign } from 'node:crypto'
 
 /** A key and the certificate that it has signed itself, for the name, in PEM; made here because not every machine has openssl. */
-export function selfSigned(name: string): { readonly cert: string; readonly key: string } {
+export function selfSigned(name: string, end = '491231235959Z'): { readonly cert: string; readonly key: string } {
   const { publicKey, privateKey } = generateKeyPairSync('ed25519')
   const subject = der(0x30, der(0x31, der(0x30, Buffer.from('0603550403', 'hex'), der(0x0c, Buffer.from(name)))))
-  const validity = der(0x30, der(0x17, Buffer.from('200101000000Z')), der(0x17, Buffer.from('491231235959Z')))
+  const validity = der(0x30, der(0x17, Buffer.from('200101000000Z')), der(0x17, Buffer.from(end)))
   const ed25519 = Buffer.from('300506032b6570', 'hex')
   const serial = der(0x02, Buffer.from([1]))
   const body = der(0x30, serial, ed25519, subject, validity, subject, publicKey.export({ type: 'spki', format: 'der' }))

@@ -9,6 +9,7 @@ import type { Evidence } from './evidence.ts'
 import { repairsOperator } from './repairs-operator.ts'
 import type { Remedy } from './layers.ts'
 import { partFailures } from './part-failures.ts'
+import { deniedByAdmission } from './denied.ts'
 import { outside } from './outside.ts'
 import { aroundFailures } from './around-failures.ts'
 import { stuckInOrder, troubledReleases, troubles } from './stuck-releases.ts'
@@ -147,8 +148,11 @@ export const failureModes: readonly FailureMode[] = [
     id: 'instance-stalled',
     isOperators: true,
     title: 'The FluxInstance stalled or failing',
-    recognise: (evidence) =>
-      isSuspended(evidence) || brokenUpgrade(evidence) !== undefined ? undefined : reasonOf(evidence.probed, problems.instanceFailing),
+    recognise(evidence) {
+      if (isSuspended(evidence) || brokenUpgrade(evidence) !== undefined) return undefined
+      const reason = reasonOf(evidence.probed, problems.instanceFailing)
+      return reason !== undefined && deniedByAdmission.test(reason) ? undefined : reason
+    },
     remedy: asGitHasIt,
   },
   {

@@ -3,6 +3,7 @@ import type { Trouble } from '../../health/probe.ts'
 import type { Evidence } from './evidence.ts'
 import type { FailureMode } from './failures.ts'
 import type { Remedies } from './remedies.ts'
+import { deniedByAdmission } from './denied.ts'
 import { RemedyNeeds } from './remedy-needs.ts'
 import { troubles } from './stuck-releases.ts'
 
@@ -53,8 +54,7 @@ const kinds: readonly OutsideProblem[] = [
     id: 'admission-refuses',
     title: 'Admission refuses what Flux writes',
     probes: ['instance', 'controllers', 'operator', 'kustomizations', 'helmreleases'],
-    words:
-      /admission webhook "[^"]+" denied the request|ValidatingAdmissionPolicy '[^']+' with binding '[^']+' denied request|violates PodSecurity/,
+    words: deniedByAdmission,
     why: 'recover does not remove a policy, because people decided it',
     remedy: ({ reason }) => `exclude Flux's namespace from it, or change Git to what it allows: ${policyIn(reason)}`,
   },

@@ -1,6 +1,7 @@
 import type { FluxObject } from '../../flux/object.ts'
 import type { Cause } from '../../health/assess.ts'
 import type { Trouble } from '../../health/probe.ts'
+import { deniedByAdmission } from './denied.ts'
 import type { Evidence } from './evidence.ts'
 
 /** What one probe saw that is not as it should be. */
@@ -11,9 +12,11 @@ export function troubles(probed: Evidence['probed'], id: string): readonly Troub
 /** What helm-controller gets over when it is asked to begin again. */
 const stuckCauses: readonly Cause[] = ['pending-release', 'overdue', 'stalled', 'retrying', 'failed']
 
-/** The HelmReleases that are stuck. */
+/** The HelmReleases that are stuck, by more than a policy. */
 export function troubledReleases(probed: Evidence['probed']): readonly Trouble[] {
-  return troubles(probed, 'helmreleases').filter(({ cause }) => cause !== undefined && stuckCauses.includes(cause))
+  return troubles(probed, 'helmreleases').filter(
+    ({ cause, reason }) => cause !== undefined && stuckCauses.includes(cause) && !deniedByAdmission.test(reason),
+  )
 }
 
 /** The HelmReleases that are stuck, each after those that it depends on: helm-controller takes none up whose dependency is not Ready. */

@@ -392,6 +392,15 @@ test.each<[string, Partial<Evidence>, string[]]>([
     }),
     ['admission-refuses'],
   ],
+  [
+    'one that keeps the FluxInstance from being Ready: to apply it again is not a remedy',
+    seen('instance', {
+      object: 'FluxInstance flux-system/flux',
+      reason: "ReconciliationFailed: Deployment/flux-system/x: ValidatingAdmissionPolicy 'frozen' with binding 'frozen' denied request: no",
+      problem: problems.instanceFailing,
+    }),
+    ['admission-refuses'],
+  ],
   ['a loop', seen('loop', { object: 'ConfigMap apps/shop', reason: 'was changed', problem: 'Recursive reconciliation loop' }), ['loop']],
 ])('%s', (_, evidence, ids) => {
   expect(diagnose({ ...healthy, ...evidence }).map(({ mode }) => mode.id)).toEqual(ids)
