@@ -3,6 +3,7 @@ import * as v from 'valibot'
 import type { Cluster } from '../../lib/kubernetes/client.ts'
 import { manifestOf } from '../../lib/kubernetes/manifest.ts'
 import { kinds, type Ref } from '../../lib/kubernetes/objects.ts'
+import { objective } from './failure-mode.ts'
 import { bootstrappedLab, type Ended, type TestLab, untilRunning } from './harness.ts'
 
 const namespace = 'flux-system'
@@ -29,6 +30,11 @@ const documentOf = ({ stdout }: Ended): v.InferOutput<typeof documentSchema> =>
 const webhook: Ref = { apiVersion: 'admissionregistration.k8s.io/v1', kind: 'ValidatingWebhookConfiguration', name: 'left-behind' }
 const quota: Ref = { apiVersion: 'v1', kind: 'ResourceQuota', namespace, name: 'none' }
 const account: Ref = { ...kinds.serviceAccount, namespace, name: 'kustomize-controller' }
+const binding: Ref = {
+  apiVersion: 'rbac.authorization.k8s.io/v1',
+  kind: 'ClusterRoleBinding',
+  name: `cluster-reconciler-${namespace}`,
+}
 const role: Ref = { apiVersion: 'rbac.authorization.k8s.io/v1', kind: 'ClusterRole', name: `crd-controller-${namespace}` }
 
 /** A policy engine's, which was removed and left this behind: it refuses everything in Flux's namespace. */
@@ -47,10 +53,12 @@ const leftBehind = manifestOf(webhook, {
 })
 
 test('a webhook left behind, a quota of 0, an account gone, operator and controllers at 0: each is named, and all are recovered in one run', async () => {
+  const began = Date.now()
   const scaled = ['flux-operator', 'helm-controller']
   for (const name of scaled) await cluster.patch({ ...kinds.deployment, namespace, name }, { spec: { replicas: 0 } })
   await cluster.remove(account, { uid: (await cluster.get(account))?.metadata.uid ?? '' })
   await cluster.patch(role, { rules: [] })
+  await cluster.remove(binding, { uid: (await cluster.get(binding))?.metadata.uid ?? '' })
   await cluster.apply(manifestOf(quota, { spec: { hard: { pods: '0' } } }))
   await cluster.apply(leftBehind)
 
@@ -79,6 +87,10 @@ test('a webhook left behind, a quota of 0, an account gone, operator and control
       objects: expect.arrayContaining([
         expect.objectContaining({ object: 'ServiceAccount flux-system/kustomize-controller' }),
         expect.objectContaining({ object: `ClusterRole crd-controller-${namespace}`, reason: 'has no rules' }),
+        expect.objectContaining({
+          object: `ClusterRoleBinding cluster-reconciler-${namespace}`,
+          reason: expect.stringContaining('does not exist'),
+        }),
       ]),
     },
   ])
@@ -100,5 +112,6 @@ test('a webhook left behind, a quota of 0, an account gone, operator and control
   ])
   expect(healthy).toBe(true)
   expect([await cluster.get(webhook), await cluster.get(quota)]).toEqual([undefined, undefined])
-  expect(await cluster.get(account)).toBeDefined()
+  expect([await cluster.get(account), await cluster.get(binding)]).not.toContain(undefined)
+  expect(Date.now() - began).toBeLessThan(objective)
 })

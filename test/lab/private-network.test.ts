@@ -246,6 +246,16 @@ describe('Git over SSH', () => {
     const isRefused = { status: { conditions: expect.arrayContaining([expect.objectContaining({ message: mismatch })]) } }
     await expect.poll(() => infra.get(source), { timeout: 60_000 }).toMatchObject(isRefused)
   })
+
+  test('recover names the host key, and gives Flux the one of the settings', async () => {
+    const own = ['--context', 'lab-infra', '--cluster', 'infra', '--kubeconfig', kubeconfig]
+    const asked = { home: lab.home, cwd: checkout, env: { ...env, GIT_KNOWN_HOSTS_FILE: ssh.knownHosts } }
+    const seen = await script('health-check', [...own, '--only', 'sources'], asked)
+    expect(seen.stderr + seen.stdout).toMatch(/GitRepository flux-system\/flux-system: .*knownhosts: key mismatch/s)
+    const ended = await script('recover', [...own, '--yes', '--json'], asked)
+    expect(ended.code, ended.stderr).toBe(0)
+    expect(documentOf(ended)).toMatchObject({ healthy: true, disasters: [{ id: 'git-host-key' }] })
+  })
 })
 
 const mismatch = expect.stringMatching(/knownhosts: key mismatch/)
