@@ -17,6 +17,16 @@ const dataSchema = v.object({ data: v.nullish(v.record(v.string(), v.string()), 
 
 /** What of a Secret's entries ends and when: certificates, tokens, and those within a kubeconfig. Of a bundle it is the last that ends. */
 export function endingsIn(secret: KubeObject): Ending[] {
+  return [...invalidated(secret), ...endingsOfEntries(secret)]
+}
+
+/** A ServiceAccount's token in a Secret has no end; Kubernetes puts one that was not used for a year out of use (KEP-2799). */
+function invalidated({ metadata: { labels } }: KubeObject): Ending[] {
+  const end = Date.parse(labels['kubernetes.io/legacy-token-invalid-since'] ?? '')
+  return Number.isNaN(end) ? [] : [{ what: "the ServiceAccount's token, which was not used for a year,", end }]
+}
+
+function endingsOfEntries(secret: KubeObject): Ending[] {
   return Object.entries(v.parse(dataSchema, secret).data ?? {}).flatMap(([key, value]) => {
     const text = Buffer.from(value, 'base64').toString()
     const embedded = [...text.matchAll(/-data: *["']?([A-Za-z0-9+/=]{40,})/g)].map(([, data = '']) =>

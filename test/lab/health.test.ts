@@ -8,6 +8,7 @@ import { promisify } from 'node:util'
 import * as v from 'valibot'
 import { afterAll, beforeAll, beforeEach, expect, onTestFinished, test } from 'vitest'
 import type { Cluster } from '../../lib/kubernetes/client.ts'
+import { selfSigned } from '../unit/self-signed.ts'
 import { type Kind, kinds, type KubeObject, parseObject, refOf } from '../../lib/kubernetes/objects.ts'
 import { fluxKinds } from '../../lib/flux/kinds.ts'
 import { readinessOf } from '../../lib/flux/readiness.ts'
@@ -528,6 +529,53 @@ test('secrets: one that is named and does not exist', async () => {
     },
   ])
   await remove(provider)
+})
+
+test('certificates: what ends within two weeks, of a webhook, of Git, and a token', async () => {
+  const soon = new Date(Date.now() + 10 * 24 * 3_600_000)
+  const { cert } = selfSigned('soon', `${soon.toISOString().slice(2, 19).replaceAll(/[-:T]/g, '')}Z`)
+  const claims = Buffer.from(JSON.stringify({ exp: Math.floor(soon.getTime() / 1000) })).toString('base64url')
+  const secret = (name: string, stringData: object): object => ({ ...kinds.secret, metadata: { namespace, name }, stringData })
+  const url = 'https://git.example.com/fleet.git'
+  const webhook = {
+    name: 'validate.policy.example.com',
+    clientConfig: { service: { namespace: 'policy', name: 'gone' }, caBundle: Buffer.from(cert).toString('base64') },
+    rules: [{ apiGroups: ['example.com'], apiVersions: ['*'], resources: ['*'], operations: ['*'] }],
+    admissionReviewVersions: ['v1'],
+    sideEffects: 'None',
+  }
+  const objects = [
+    {
+      apiVersion: 'admissionregistration.k8s.io/v1',
+      kind: 'ValidatingWebhookConfiguration',
+      metadata: { name: 'soon' },
+      webhooks: [webhook],
+    },
+    secret('git-ca', { 'ca.crt': cert }),
+    secret('chat-token', { token: `eyJhbGciOiJub25lIn0.${claims}.c2ln` }),
+    {
+      ...fluxKinds.gitRepository,
+      metadata: { namespace, name: 'soon' },
+      spec: { interval: '1h', suspend: true, url, secretRef: { name: 'git-ca' } },
+    },
+    {
+      apiVersion: 'notification.toolkit.fluxcd.io/v1beta3',
+      kind: 'Provider',
+      metadata: { namespace, name: 'soon' },
+      spec: { type: 'generic', secretRef: { name: 'chat-token' } },
+    },
+  ]
+  const applied: KubeObject[] = []
+  for (const object of objects) applied.push(await apply(object))
+  const found = await turned({ only: 'certificates' })
+  for (const object of applied.toReversed()) await remove(object)
+  expect(found).toMatchObject([{ id: 'certificates', state: 'warn' }])
+  const on = soon.toISOString().slice(0, 10)
+  expect((found[0]?.objects ?? []).map(({ object, reason }) => `${object}: ${reason}`).sort()).toEqual([
+    expect.stringContaining(`Secret flux-system/chat-token: the token in token ends on ${on}`),
+    expect.stringContaining(`Secret flux-system/git-ca: the certificate in ca.crt ends on ${on}`),
+    expect.stringContaining(`ValidatingWebhookConfiguration soon: the CA bundle of its webhook validate.policy.example.com ends on ${on}`),
+  ])
 })
 
 test('network-policies: one that is gone', async () => {

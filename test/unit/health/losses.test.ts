@@ -137,6 +137,13 @@ describe('certificates', () => {
       { what: 'the token in value', end: ends },
     ])
   })
+  test('so is the token of a ServiceAccount that Kubernetes has put out of use', () => {
+    const labels = { 'kubernetes.io/legacy-token-invalid-since': '2026-11-01' }
+    const secret = parseObject({ ...kinds.secret, metadata: { name: 'x', labels }, data: { token: encoded('opaque') } })
+    expect(endingsIn(secret)).toEqual([
+      { what: "the ServiceAccount's token, which was not used for a year,", end: Date.parse('2026-11-01') },
+    ])
+  })
   test.each([
     [ends - 15 * day, 'ok', '1 checked, none expires within 14 days'],
     [ends - 13 * day, 'warn', '0 expired, 1 with a warning, of 1'],

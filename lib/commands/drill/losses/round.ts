@@ -119,20 +119,25 @@ async function repair(round: Round, watch: Watch, course: RoundState, environmen
   }
   if (watch.noticed() === undefined) {
     await proveHarmless('nothing of Flux depends on it', watch, course)
-    for (const loss of round) await environment.undo(loss)
+    await undoAll(round, environment)
     course.healedBy = isPersons ? 'person' : 'nobody'
     return
   }
   if (await callRecover(watch, course, environment)) return
   if (isPersons) {
     environment.progress('the drill undoes it')
-    for (const loss of round) await environment.undo(loss)
+    await undoAll(round, environment)
     course.healedBy = 'person'
     if (await watch.untilHealthy(patience)) return
     if (await callRecover(watch, course, environment)) return
   }
   course.healedBy = 'nobody'
   course.failure = watch.problem()
+}
+
+/** What refuses every write goes first. */
+async function undoAll(round: Round, { undo }: LossEnvironment): Promise<void> {
+  for (const loss of inOrder(round).toReversed()) await undo(loss)
 }
 
 async function callRecover(watch: Watch, course: RoundState, environment: LossEnvironment): Promise<boolean> {
