@@ -1,7 +1,12 @@
+import { once } from 'node:events'
 import { readdirSync } from 'node:fs'
+import { createServer, request } from 'node:http'
 import { join } from 'node:path'
 import * as v from 'valibot'
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest'
+import { fluxKinds } from '../../lib/flux/kinds.ts'
+import { requestReconcile } from '../../lib/flux/reconcile-request.ts'
+import { kinds, parseObject, type Ref } from '../../lib/kubernetes/objects.ts'
 import { inParallel } from '../../lib/base/parallel.ts'
 import { projectRoot } from '../../lib/base/paths.ts'
 import { shellQuote } from '../../lib/base/shell-line.ts'
@@ -108,6 +113,51 @@ test('a Service and a CRD of the flux CLI that are gone: the flux CLI recreates 
   expect(ended.code, ended.stderr).toBe(0)
   expect(documentOf(ended).steps.map(({ id }) => id)).toEqual(['controllers', 'parts', 'health'])
   expect(await world.turned()).toEqual([])
+})
+
+/** Passes on to the lab's Git what has the login, and denies the repository to any other, as hosts do that keep their list private. */
+async function startHidingHost(): Promise<string> {
+  const { git } = await lab.access()
+  const { host, pathname } = new URL(git.url)
+  const login = `Basic ${Buffer.from(`${git.username}:${git.password}`).toString('base64')}`
+  const server = createServer((incoming, response) => {
+    const { authorization } = incoming.headers
+    if (authorization === undefined) return void response.writeHead(401, { 'www-authenticate': 'Basic realm="git"' }).end()
+    if (authorization !== login) return void response.writeHead(404).end('Not Found')
+    const [hostname, port] = host.split(':')
+    const asking = request({ hostname, port, method: incoming.method, path: incoming.url, headers: incoming.headers }, (answer) => {
+      response.writeHead(answer.statusCode ?? 502, answer.headers)
+      answer.pipe(response)
+    })
+    asking.on('error', () => response.destroy())
+    incoming.pipe(asking)
+  }).listen(0, '127.0.0.1')
+  onTestFinished(() => void server.close())
+  await once(server, 'listening')
+  const address = server.address()
+  return `http://127.0.0.1:${typeof address === 'object' ? address?.port : ''}${pathname}`
+}
+
+test('a token revoked at a host that then denies the repository: Flux is given the login of the settings', async () => {
+  const { git } = await lab.access()
+  const url = await startHidingHost()
+  const source: Ref = { ...fluxKinds.gitRepository, namespace: 'default', name: 'own' }
+  const secret: Ref = { ...kinds.secret, namespace: 'default', name: 'own-login' }
+  const encoded = (text: string): string => Buffer.from(text).toString('base64')
+  const data = { username: encoded(git.username), password: encoded(git.password) }
+  const { cluster } = world
+  await cluster.apply(parseObject({ ...secret, metadata: { namespace: 'default', name: 'own-login' }, data }))
+  await cluster.patch(source, { spec: { url, secretRef: { name: secret.name } } })
+  await world.until(async () => (await world.turned()).length === 0)
+  await cluster.patch(secret, { data: { password: encoded('revoked') } })
+  await requestReconcile(cluster, source)
+  await world.until(async () => JSON.stringify((await cluster.get(source)) ?? {}).includes('repository not found'))
+  expect((await world.turned({ only: 'sources' })).map(({ id }) => id)).toEqual(['sources'])
+  const origin = `GIT_ORIGIN=${new URL(url).origin}`
+  const stdout = await world.workstation.type(`${origin} npx zx scripts/recover.ts ${where} --yes --json`)
+  expect(documentOf({ code: 0, stdout, stderr: '' })).toMatchObject({ healthy: true, disasters: [{ id: 'git-credentials-wrong' }] })
+  await cluster.patch(source, { spec: { url: git.anonymousUrl, secretRef: null } })
+  await untilHealthy(world)
 })
 
 test('removed, it comes back by the command that is printed, and by what was captured', async () => {
