@@ -1,7 +1,7 @@
 import * as v from 'valibot'
 import { owners } from '../flux/field-managers.ts'
 import { fluxKinds } from '../flux/kinds.ts'
-import { decodeRelease, objectsOfRelease, releaseOf } from '../flux/helm-release.ts'
+import { decodeRelease, objectsIn, releaseOf } from '../flux/helm-release.ts'
 import { recordName } from '../flux/helm-storage.ts'
 import { identityOf, inventoryOf } from '../flux/inventory.ts'
 import { appliedBy, isOperator } from '../flux/labels.ts'
@@ -59,17 +59,16 @@ async function releasesOf(snapshot: Snapshot): Promise<{ namespace: string; name
 
 /** What Helm has deployed, and its record of that; a release that is still being made may name what does not exist yet. */
 async function deployedRelease(snapshot: Snapshot, { namespace, name }: { namespace: string; name: string }): Promise<Part[]> {
-  const ref: Ref = { ...fluxKinds.helmRelease, namespace, name }
   const [secret] = await snapshot.cluster.list(kinds.secret, { namespace, labels: `owner=helm,name=${name},status=deployed` })
-  const record = await recordOf(snapshot, ref, secret)
-  if (secret === undefined) return record
+  const ref: Ref = { ...fluxKinds.helmRelease, namespace, name }
+  if (secret === undefined) return missingRecordOf(snapshot, ref)
+  const stored = decodeRelease(secret)
   const keeper = await keeperOf(snapshot, ref, secret.metadata.labels.version ?? '')
-  const objects = objectsOfRelease(secret, namespace).map((object): Part => ({
-    ref: object,
-    by: `Helm release ${namespace}/${name}`,
-    keeper,
-  }))
-  return [...record, ...objects]
+  const objects = objectsIn(stored, namespace).map((object): Part => ({ ref: object, by: `Helm release ${namespace}/${name}`, keeper }))
+  // One that is as it should be needs no further look.
+  if (keeper.is === 'person' || (stored.is === 'read' && secret.metadata.deletionTimestamp === undefined)) return objects
+  const why = stored.is === 'unreadable' ? { unreadable: stored.why } : {}
+  return [{ ref: refOf(secret), by: nameOf(ref), keeper, ...why }, ...objects]
 }
 
 const historySchema = v.object({
@@ -80,22 +79,17 @@ const historySchema = v.object({
 })
 
 /**
- * The Secret in which Helm keeps what is deployed, by what is there, or else by what the HelmRelease says to have made: helm-controller makes
- * one that is gone again when it next looks, and does nothing while one cannot be read.
+ * The record of what a HelmRelease says to have deployed, where Helm has none that is deployed: helm-controller makes it again when it next
+ * looks.
  */
-async function recordOf(snapshot: Snapshot, by: Ref, secret: KubeObject | undefined): Promise<Part[]> {
+async function missingRecordOf(snapshot: Snapshot, by: Ref): Promise<Part[]> {
   const release = await snapshot.get(by)
-  if (release === undefined) return []
-  const part = (ref: Ref): Part => ({ ref, by: nameOf(by), keeper: { is: 'flux', ref: by } })
-  if (secret !== undefined) {
-    const stored = decodeRelease(secret)
-    return [{ ...part(refOf(secret)), ...(stored.is === 'unreadable' ? { unreadable: stored.why } : {}) }]
-  }
   const read = v.safeParse(historySchema, release)
   const deployed = read.success ? read.output.status.history.find(({ status }) => status === 'deployed') : undefined
   if (!read.success || deployed === undefined) return []
   const { storageNamespace: namespace } = read.output.status
-  return [part({ ...kinds.secret, namespace, name: recordName(deployed.name, deployed.version) })]
+  const ref: Ref = { ...kinds.secret, namespace, name: recordName(deployed.name, deployed.version) }
+  return [{ ref, by: nameOf(by), keeper: { is: 'flux', ref: by } }]
 }
 
 /** Where no HelmRelease keeps it, a rollback to the revision that is deployed recreates what is missing. */
