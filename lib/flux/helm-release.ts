@@ -61,11 +61,7 @@ export function valuesOfRelease(secret: KubeObject): Readonly<Record<string, unk
  * no manifest of objects.
  */
 export function objectsOfRelease(secret: KubeObject, namespace: string): Ref[] {
-  return objectsIn(decodeRelease(secret), namespace)
-}
-
-/** The same of one that was read. */
-export function objectsIn(stored: StoredRelease, namespace: string): Ref[] {
+  const stored = decodeRelease(secret)
   if (stored.is === 'unreadable') return []
   // Helm's manifest may leave the namespace out; a cluster-scoped object with one is still found by name.
   return readableObjects(stored.manifest).map((object) => ({ namespace, ...refOf(object) }))

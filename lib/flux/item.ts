@@ -33,6 +33,8 @@ export interface HistoryEntry {
   readonly configDigest: string
   readonly lastDeployed: string
   readonly status: string
+  /** Of a HelmRelease: Helm's revision; 0 of any other. */
+  readonly version: number
 }
 
 /** An entry of `metadata.managedFields`. */
@@ -122,6 +124,7 @@ export function historyIn(status: JsonObject): readonly HistoryEntry[] {
     configDigest: stringAt(entry, 'configDigest'),
     lastDeployed: stringAt(entry, 'lastDeployed'),
     status: stringAt(entry, 'status'),
+    version: maybeNumberAt(entry, 'version') ?? 0,
   }))
 }
 

@@ -1,4 +1,5 @@
 import type { Ref } from '../kubernetes/objects.ts'
+import type { Trouble } from './probe.ts'
 
 /** An object that makes up this Flux, and who says so. */
 export interface Part {
@@ -6,8 +7,8 @@ export interface Part {
   /** `FluxInstance flux-system/flux` */
   readonly by: string
   readonly keeper: PartKeeper
-  /** Of a record of Helm's: why it cannot be read, where it cannot. */
-  readonly unreadable?: string
+  /** What is wrong with it, where it had to be read to know the others; what it is otherwise, the probe reads. */
+  readonly fault?: Pick<Trouble, 'reason' | 'since' | 'damage'>
 }
 
 /** What recreates a part. */

@@ -1,14 +1,14 @@
-import * as v from 'valibot'
 import { owners } from '../flux/field-managers.ts'
 import { fluxKinds } from '../flux/kinds.ts'
-import { decodeRelease, objectsIn, releaseOf } from '../flux/helm-release.ts'
-import { recordName } from '../flux/helm-storage.ts'
+import { objectsOfRelease, releaseOf } from '../flux/helm-release.ts'
 import { identityOf, inventoryOf } from '../flux/inventory.ts'
+import type { FluxObject } from '../flux/object.ts'
 import { appliedBy, isOperator } from '../flux/labels.ts'
 import { releaseNames } from '../flux/refs.ts'
 import { kinds, type KubeObject, nameOf, type Ref, refOf } from '../kubernetes/objects.ts'
 import { partsOfCli } from './cli-parts.ts'
 import type { Part, PartKeeper } from './part.ts'
+import { faultyRecord, lostRecord } from './release-records.ts'
 import type { Snapshot } from './snapshot.ts'
 
 /**
@@ -57,44 +57,20 @@ async function releasesOf(snapshot: Snapshot): Promise<{ namespace: string; name
   return [...new Map([...usual, ...said].map((release) => [`${release.namespace}/${release.name}`, release])).values()]
 }
 
-/** What Helm has deployed, and its record of that; a release that is still being made may name what does not exist yet. */
+/** What Helm has deployed; a release that is still being made may name what does not exist yet. */
 async function deployedRelease(snapshot: Snapshot, { namespace, name }: { namespace: string; name: string }): Promise<Part[]> {
   const [secret] = await snapshot.cluster.list(kinds.secret, { namespace, labels: `owner=helm,name=${name},status=deployed` })
-  const ref: Ref = { ...fluxKinds.helmRelease, namespace, name }
-  if (secret === undefined) return missingRecordOf(snapshot, ref)
-  const stored = decodeRelease(secret)
-  const keeper = await keeperOf(snapshot, ref, secret.metadata.labels.version ?? '')
-  const objects = objectsIn(stored, namespace).map((object): Part => ({ ref: object, by: `Helm release ${namespace}/${name}`, keeper }))
-  // One that is as it should be needs no further look.
-  if (keeper.is === 'person' || (stored.is === 'read' && secret.metadata.deletionTimestamp === undefined)) return objects
-  const why = stored.is === 'unreadable' ? { unreadable: stored.why } : {}
-  return [{ ref: refOf(secret), by: nameOf(ref), keeper, ...why }, ...objects]
-}
-
-const historySchema = v.object({
-  status: v.object({
-    storageNamespace: v.string(),
-    history: v.array(v.object({ name: v.string(), version: v.number(), status: v.optional(v.string(), '') })),
-  }),
-})
-
-/**
- * The record of what a HelmRelease says to have deployed, where Helm has none that is deployed: helm-controller makes it again when it next
- * looks.
- */
-async function missingRecordOf(snapshot: Snapshot, by: Ref): Promise<Part[]> {
-  const release = await snapshot.get(by)
-  const read = v.safeParse(historySchema, release)
-  const deployed = read.success ? read.output.status.history.find(({ status }) => status === 'deployed') : undefined
-  if (!read.success || deployed === undefined) return []
-  const { storageNamespace: namespace } = read.output.status
-  const ref: Ref = { ...kinds.secret, namespace, name: recordName(deployed.name, deployed.version) }
-  return [{ ref, by: nameOf(by), keeper: { is: 'flux', ref: by } }]
+  const owner = (await snapshot.objects()).byName.get(nameOf({ ...fluxKinds.helmRelease, namespace, name }))
+  if (secret === undefined) return owner === undefined ? [] : lostRecord(owner)
+  const keeper = keeperOf(snapshot, { ...fluxKinds.helmRelease, namespace, name }, owner, secret.metadata.labels.version ?? '')
+  const objects = objectsOfRelease(secret, namespace)
+  const parts = objects.map((ref): Part => ({ ref, by: `Helm release ${namespace}/${name}`, keeper }))
+  return owner === undefined ? parts : [...parts, ...faultyRecord(secret, owner, objects.length > 0)]
 }
 
 /** Where no HelmRelease keeps it, a rollback to the revision that is deployed recreates what is missing. */
-async function keeperOf({ objects, where }: Snapshot, ref: Ref, revision: string): Promise<PartKeeper> {
-  if ((await objects()).byName.has(nameOf(ref))) return { is: 'flux', ref }
+function keeperOf({ where }: Snapshot, ref: Part['ref'], owner: FluxObject | undefined, revision: string): PartKeeper {
+  if (owner !== undefined) return { is: 'flux', ref: owner.ref }
   const place = where.replace(/^(--lab )?--context/, '--kube-context')
   return { is: 'person', command: `helm rollback ${ref.name} ${revision} --namespace ${ref.namespace} ${place}` }
 }
@@ -113,6 +89,10 @@ export function isKept({ metadata: { labels } }: KubeObject): boolean {
 
 /** The kinds that have a probe of their own for what is missing. */
 export function hasOwnProbe(ref: Ref): boolean {
-  const { kind } = ref
-  return [kinds.crd.kind, kinds.namespace.kind, kinds.deployment.kind, 'NetworkPolicy', fluxKinds.fluxInstance.kind].includes(kind)
+  return ref.kind === 'NetworkPolicy' || saysDeletion(ref)
+}
+
+/** Those of them whose probe also says what is being deleted. */
+export function saysDeletion({ kind }: Ref): boolean {
+  return [kinds.crd, kinds.namespace, kinds.deployment, fluxKinds.fluxInstance].some((own) => own.kind === kind)
 }

@@ -79,7 +79,10 @@ test("Helm's record of a release damaged, which only its removal repairs; and on
   const record = await recordOf('flux-operator')
   const wrong = Buffer.from('not the right one').toString('base64')
   await world.cluster.patch(refOf(record), { data: { release: wrong } })
-  await met.isSeen('inventory', /Secret flux-system\/sh\.helm\.release\.v1\.flux-operator\.v\d: cannot be read/)
+  await met.isSeen(
+    'inventory',
+    /Secret flux-system\/sh\.helm\.release\.v1\.flux-operator\.v\d: Helm cannot read the release of HelmRelease/,
+  )
   await met.isPlanned('release-unreadable')
   await met.isRecovered('release-unreadable', consent)
   expect((await recordOf('flux-operator')).metadata.uid).not.toBe(record.metadata.uid)

@@ -3,13 +3,11 @@ import { inParallel } from '../../base/parallel.ts'
 import { isFluxKind } from '../../flux/api-groups.ts'
 import { managersOf } from '../../flux/field-managers.ts'
 import { foreignManagersOf } from '../../flux/field-owners.ts'
-import { foreignFinalizers } from '../../flux/finalizers.ts'
 import { inventoryOf } from '../../flux/inventory.ts'
-import type { FluxObject } from '../../flux/object.ts'
 import { deletionOf, type Kind, kindArgument, kinds, type KubeObject, nameOf, type Ref } from '../../kubernetes/objects.ts'
 import { accountsOf } from '../../ownership/known-names.ts'
 import type { Part, PartKeeper } from '../part.ts'
-import { hasOwnProbe, isKept, partsOf } from '../parts.ts'
+import { hasOwnProbe, isKept, partsOf, saysDeletion } from '../parts.ts'
 import { foundAmong, type Probe, type Trouble } from '../probe.ts'
 import type { Snapshot } from '../snapshot.ts'
 import { findStalePods } from '../stale-tokens.ts'
@@ -26,11 +24,12 @@ export const inventory: Probe = {
     readSoon(snapshot).catch(() => undefined) // read again below, where a failure counts
     const [parts, { byName }, stale] = await Promise.all([partsOf(snapshot), snapshot.objects(), staleTokens(snapshot)])
     const read = await inParallel(parts, 16, async (part): Promise<PartState> => {
+      if (part.fault !== undefined) return { part, fail: faulty(part, part.fault, snapshot), warn: undefined }
       if (!isFluxKind(part.ref)) return checkObject(part, snapshot)
       const known = byName.get(nameOf(part.ref))
-      if (hasOwnProbe(part.ref)) return { part, fail: undefined, warn: undefined }
-      const fail = known === undefined ? gone(part, snapshot) : await heldByOthers(part, known, snapshot)
-      return { part, fail, warn: undefined }
+      if (hasOwnProbe(part.ref) || (known !== undefined && known.deletedAt === undefined)) return { part, fail: undefined, warn: undefined }
+      const live = known === undefined ? undefined : await snapshot.metadata(part.ref)
+      return { part, fail: live === undefined ? gone(part, snapshot) : deleted(part, live, snapshot), warn: undefined }
     })
     const fails = [...read.flatMap(({ fail }) => fail ?? []), ...stale]
     const warns = read.flatMap(({ warn }) => warn ?? [])
@@ -73,32 +72,12 @@ interface PartState {
   readonly warn: Trouble | undefined
 }
 
-/** Its controller takes its own finalizer off within its timeout, which another probe waits for; it never removes someone else's. */
-async function heldByOthers(part: Part, { deletedAt }: FluxObject, snapshot: Snapshot): Promise<Trouble | undefined> {
-  const live = deletedAt === undefined ? undefined : await snapshot.metadata(part.ref)
-  const isHeld = live !== undefined && foreignFinalizers({ ref: part.ref, finalizers: live.metadata.finalizers }).length > 0
-  return isHeld ? beingDeleted(part, live, snapshot) : undefined
-}
-
-function beingDeleted(part: Part, live: KubeObject, snapshot: Snapshot): Trouble | undefined {
-  const deletion = deletionOf(live)
-  if (deletion === undefined) return undefined
-  const { finalizers, deletionTimestamp = '' } = live.metadata
-  const held = finalizers.length === 0 ? '' : `, held by its finalizer ${finalizers.join(', ')}`
-  const reason = `${deletion}${held}; ${part.by} has installed it`
-  return { ...about(part, snapshot, live), reason, since: deletionTimestamp, damage: 'part-gone' }
-}
-
 async function checkObject(part: Part, snapshot: Snapshot): Promise<PartState> {
   const isRbac = part.ref.apiVersion.startsWith(`${rbac}/`)
   const live = await readPart(part.ref, snapshot)
   if (live === undefined) return { part, fail: hasOwnProbe(part.ref) ? undefined : gone(part, snapshot), warn: undefined }
-  const going = hasOwnProbe(part.ref) ? undefined : beingDeleted(part, live, snapshot)
-  if (going !== undefined) return { part, fail: going, warn: undefined }
-  if (part.unreadable !== undefined) {
-    const reason = `cannot be read: ${part.unreadable}; helm-controller neither upgrades nor repairs what it is of`
-    return { part, fail: { ...about(part, snapshot, live), reason, damage: 'release-unreadable' }, warn: undefined }
-  }
+  const fail = saysDeletion(part.ref) ? undefined : deleted(part, live, snapshot)
+  if (fail !== undefined) return { part, fail, warn: undefined }
   const empty = isRbac ? await emptied(live, snapshot) : undefined
   if (empty !== undefined) return { part, fail: { ...about(part, snapshot, live), reason: empty, damage: 'part-emptied' }, warn: undefined }
   return { part, fail: undefined, warn: await altered(part, live, snapshot) }
@@ -106,6 +85,18 @@ async function checkObject(part: Part, snapshot: Snapshot): Promise<PartState> {
 
 function gone(part: Part, snapshot: Snapshot): Trouble {
   return { ...about(part, snapshot), reason: `does not exist; ${part.by} has installed it`, damage: 'part-gone' }
+}
+
+function deleted(part: Part, live: KubeObject, snapshot: Snapshot): Trouble | undefined {
+  const deletion = deletionOf(live)
+  if (deletion === undefined) return undefined
+  const { finalizers, deletionTimestamp: since = '' } = live.metadata
+  const held = finalizers.length === 0 ? '' : `, held by its finalizer ${finalizers.join(', ')}`
+  return { ...about(part, snapshot, live), reason: `${deletion}${held}; ${part.by} has installed it`, since, damage: 'part-gone' }
+}
+
+function faulty(part: Part, fault: NonNullable<Part['fault']>, { kubectl }: Snapshot): Trouble {
+  return { object: nameOf(part.ref), next: restoring(part.keeper, kubectl), ...fault }
 }
 
 /** A Helm manifest may give a cluster-scoped object a namespace; the live one knows better. */

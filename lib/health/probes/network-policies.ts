@@ -1,5 +1,5 @@
 import * as v from 'valibot'
-import { deletionOf, type KubeObject, nameOf } from '../../kubernetes/objects.ts'
+import { type KubeObject, nameOf } from '../../kubernetes/objects.ts'
 import { inventoryOf } from '../../flux/inventory.ts'
 import { isPartOfFlux } from '../../flux/labels.ts'
 import { foundAmong, type Probe, type Trouble } from '../probe.ts'
@@ -33,43 +33,23 @@ export const networkPolicies: Probe = {
     // Anyone who else installs Flux makes all of them or none.
     const isAsked = instance === undefined ? policies.some(isFluxs) : v.parse(instanceSchema, instance).spec.cluster.networkPolicy
     const expected = isAsked ? expectedOf(instance) : []
-    const missing = expected.filter((name) => !policies.some((one) => one.metadata.name === name && deletionOf(one) === undefined))
-    // Before the operator has applied anything, that is what is wrong.
+    const missing = expected.filter((name) => !policies.some(({ metadata }) => metadata.name === name))
+    // Before the operator has applied anything, that is what is wrong; without one, nobody in the cluster recreates them.
     const isPart = expectsOperator && instance !== undefined && inventoryOf(instance).length > 0
-    const fails = missing.map((name): Trouble => {
-      const live = policies.find(({ metadata }) => metadata.name === name)
-      const about = { object: nameOf({ ...networkPolicy, namespace, name }), ...(isPart ? { damage: 'part-gone' as const } : {}) }
-      return { ...about, ...(live === undefined ? gone(expectsOperator, namespace, snapshot.kubectl) : going(live, snapshot.kubectl)) }
-    })
+    const fails = missing.map((name): Trouble => ({
+      object: nameOf({ ...networkPolicy, namespace, name }),
+      reason: expectsOperator ? 'does not exist: the operator recreates it, if it runs' : 'does not exist, and no operator recreates it',
+      next: expectsOperator
+        ? `${snapshot.kubectl} --namespace ${namespace} describe fluxinstance flux`
+        : `${snapshot.kubectl} --namespace ${namespace} get networkpolicies`,
+      ...(isPart ? { damage: 'part-gone' } : {}),
+    }))
     const warns =
       missing.includes(usual[0]) || !expected.includes(usual[0])
         ? policies.filter(keepsIn).map((policy) => shut(policy, snapshot.kubectl))
         : []
-    return foundAmong(
-      missing.length === 0
-        ? inPlace(expected, isAsked)
-        : `${missing.length} of ${expected.length} missing${policies.some((one) => missing.includes(one.metadata.name)) ? ', or being deleted' : ''}`,
-      fails,
-      warns,
-    )
+    return foundAmong(missing.length === 0 ? inPlace(expected, isAsked) : `${missing.length} of ${expected.length} missing`, fails, warns)
   },
-}
-
-function gone(isKept: boolean, namespace: string, kubectl: string): Pick<Trouble, 'reason' | 'next'> {
-  return isKept
-    ? {
-        reason: 'does not exist: the operator recreates it, if it runs',
-        next: `${kubectl} --namespace ${namespace} describe fluxinstance flux`,
-      }
-    : { reason: 'does not exist, and no operator recreates it', next: `${kubectl} --namespace ${namespace} get networkpolicies` }
-}
-
-/** Rules count until the object is gone; that may be at any moment. */
-function going(live: KubeObject, kubectl: string): Pick<Trouble, 'reason' | 'since' | 'next'> {
-  const { finalizers, deletionTimestamp = '', namespace, name } = live.metadata
-  const held = finalizers.length === 0 ? '' : `, held by its finalizer ${finalizers.join(', ')}`
-  const next = `${kubectl} --namespace ${namespace} get networkpolicy ${name} --output yaml`
-  return { reason: `${deletionOf(live) ?? ''}${held}`, since: deletionTimestamp, next }
 }
 
 /** Those of the usual that the operator has applied: a patch of the FluxInstance may take one out. All, where it has applied nothing yet. */

@@ -11,7 +11,7 @@ const namespace = 'flux-system'
 const all = ['allow-egress', 'allow-scraping', 'allow-webhooks']
 
 /** What the probe says where the operator has applied some, and some are there. */
-async function found(applied: readonly string[], there: readonly string[], spec: object = {}): Promise<{ state: string; detail: string }> {
+async function found(applied: readonly string[], there: readonly string[], spec: object = {}, installation = keptByOperator) {
   const patience = { milliseconds: 0, trouble: () => undefined, over: () => undefined }
   const entries = applied.map((name) => ({ id: `${namespace}_${name}_networking.k8s.io_NetworkPolicy`, v: 'v1' }))
   const instance = parseObject({
@@ -35,9 +35,8 @@ async function found(applied: readonly string[], there: readonly string[], spec:
     folder: () => '/nowhere',
     monitoring: undefined,
   })
-  const installed = () => Promise.resolve(keptByOperator)
-  const { state, detail } = await networkPolicies.check({ ...snapshot, installed, namespace: () => Promise.resolve(namespace) })
-  return { state, detail }
+  const installed = () => Promise.resolve(installation)
+  return networkPolicies.check({ ...snapshot, installed, namespace: () => Promise.resolve(namespace) })
 }
 
 test.each<[string, readonly string[], readonly string[], object, { state: string; detail: string }]>([
@@ -53,5 +52,13 @@ test.each<[string, readonly string[], readonly string[], object, { state: string
   ],
   ['none is asked for', [], [], { cluster: { networkPolicy: false } }, { state: 'ok', detail: 'none asked for' }],
 ])('%s', async (_, applied, there, spec, expected) => {
-  expect(await found(applied, there, spec)).toEqual(expected)
+  const { state, detail } = await found(applied, there, spec)
+  expect({ state, detail }).toEqual(expected)
+})
+
+test('one that is gone is a part that recover asks for, unless nobody keeps it, or nothing was applied yet', async () => {
+  const damages = async (...args: Parameters<typeof found>) => (await found(...args)).objects?.map(({ damage }) => damage)
+  expect(await damages(all, all.slice(1))).toEqual(['part-gone'])
+  expect(await damages([], all.slice(1))).toEqual([undefined])
+  expect(await damages(all, all.slice(1), {}, { ...keptByOperator, installedBy: 'cli', expectsOperator: false })).toEqual([undefined])
 })
