@@ -94,6 +94,8 @@ function followedIn(source: KubeObject, { login }: Snapshot): Followed | { reado
   const { commit, name, semver } = spec.ref
   if (commit === undefined && name === undefined && semver !== undefined)
     return { whyNot: `${nameOf(refOf(source))} follows the newest tag in ${semver}, and no branch` }
+  if (commit !== undefined && !/^[0-9a-f]{40}([0-9a-f]{24})?$/.test(commit))
+    return { whyNot: `${nameOf(refOf(source))} names a commit that cannot be one: ${commit}` } // git would take it for a flag
   // What Flux reads without a login, anyone can be asked for; else there is nobody to ask, which is not trouble of Flux's.
   if ((spec.secretRef !== undefined || spec.provider !== 'generic') && loginFor(login, spec.url).kind === 'none')
     return { whyNot: `not compared with Git: ${whyNoLogin(login, spec.url)}` }
