@@ -2,7 +2,13 @@ import { expect, onTestFinished, test } from 'vitest'
 import { createServer } from 'node:http'
 import { listenOn } from '../../lab/ports.ts'
 import { OperatorError } from '../../lib/base/errors.ts'
+import { fluxKinds } from '../../lib/flux/kinds.ts'
+import { parseFluxObject } from '../../lib/flux/object.ts'
 import { alerts } from '../../lib/health/probes/alerts.ts'
+import { secrets } from '../../lib/health/probes/secrets.ts'
+import { createSnapshot } from '../../lib/health/snapshot.ts'
+import { clusterAt } from '../../lib/kubernetes/client.ts'
+import { socketEndpoint } from '../../lib/kubernetes/transport.ts'
 import { askWeb } from '../../lib/tools/http-client.ts'
 import { findArtifact } from '../../lib/tools/registry.ts'
 
@@ -21,6 +27,26 @@ test('a name from Git is one word of the command that is printed', async () => {
   )
   expect(await remedyOf(askWeb(`http://127.0.0.1:1/${evil}`, {}))).toBe('curl --verbose --head http://127.0.0.1:1')
   expect(await remedyOf(askWeb('http://$(id).invalid/', { deadline: 100 }))).toBe("curl --verbose --head 'http://$(id).invalid'")
+})
+
+test('a Secret that a tenant names, and that does not exist, is one word of the command that would create it', async () => {
+  const object = { metadata: { namespace: 'team', name: 'a' }, spec: { secretRef: { name: evil } } }
+  const source = parseFluxObject(object, fluxKinds.gitRepository, true)
+  const patience = { milliseconds: 0, trouble: () => undefined, over: () => undefined }
+  const cluster = {
+    ...clusterAt(socketEndpoint('/nowhere'), patience, new AbortController().signal),
+    collection: () => Promise.resolve('/api/v1/secrets?'),
+    read: () => Promise.resolve({ metadata: {}, items: [] }),
+  }
+  const options = { cluster, kubectl: 'kubectl', where: '--lab', login: { kind: 'none' } as const, folder: () => '', monitoring: undefined }
+  const found = await secrets.check({
+    ...createSnapshot(options),
+    instance: () => Promise.resolve(undefined),
+    objects: () => Promise.resolve({ all: [source], byName: new Map(), kinds: new Set() }),
+  })
+  expect(found.objects?.map(({ next }) => next)).toEqual([
+    `kubectl --namespace team create secret generic '${evil}' --from-file=KEY=FILE; or from a capture: npx zx scripts/restore.ts --lab --from FILE`,
+  ])
 })
 
 test.each([

@@ -81,8 +81,8 @@ export async function findSecrets(
 function noProviderSecret(ref: Ref & { readonly namespace: string }, provider: string): OperatorError {
   const make =
     provider === 'github'
-      ? `flux --namespace ${ref.namespace} create secret githubapp ${ref.name} --app-id=ID --app-installation-id=ID --app-private-key=FILE`
-      : `kubectl --namespace ${ref.namespace} create secret generic ${ref.name}`
+      ? `flux --namespace ${ref.namespace} create secret githubapp ${shellQuote(ref.name)} --app-id=ID --app-installation-id=ID --app-private-key=FILE`
+      : `kubectl --namespace ${ref.namespace} create secret generic ${shellQuote(ref.name)}`
   return new OperatorError(
     `Flux needs ${nameOf(ref)} for Git, with the login of provider ${provider}; it does not exist, and is not created from a person's login`,
     { remedy: `kubectl create namespace ${ref.namespace}, unless it exists; then: ${make}` },
@@ -121,7 +121,7 @@ function registrySecrets(login: RegistryLogin, { namespace, distribution, operat
     name,
     type,
     values: { '.dockerconfigjson': config },
-    command: `kubectl --namespace ${namespace} create secret generic ${name} --type=${type} --from-file=.dockerconfigjson="$HOME/.docker/config.json"`,
+    command: `kubectl --namespace ${namespace} create secret generic ${shellQuote(name)} --type=${type} --from-file=.dockerconfigjson="$HOME/.docker/config.json"`,
   }))
 }
 

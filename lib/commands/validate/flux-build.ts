@@ -22,7 +22,7 @@ async function compare(root: string, { kustomization, folder, text, variables }:
   if (text === '') return [] // reported already
   const own = await mkdtemp(join(tmpdir(), 'flux-runbook-'))
   const { object, name, namespace } = kustomization
-  const command = `flux build kustomization ${name} --path ${shellQuote(folder)} --dry-run`
+  const command = `flux build kustomization ${shellQuote(name)} --path ${shellQuote(folder)} --dry-run`
   const found = (message: string): Diagnostic[] => [
     { ...kustomization.place(), rule: 'flux-build', message: `${label(kustomization)}: ${message}`, remedy: command },
   ]

@@ -1,3 +1,4 @@
+import { shellQuote } from '../../../base/shell-line.ts'
 import * as v from 'valibot'
 import type { Cluster } from '../../../kubernetes/client.ts'
 import { kinds, type KubeObject, nameOf, refOf } from '../../../kubernetes/objects.ts'
@@ -53,7 +54,7 @@ export function secretsNeededBy({ distribution, operator, instance, kustomizatio
   const registry = (name: string, by: string): NeededSecret => ({
     name,
     by,
-    command: `create secret generic ${name} --type=kubernetes.io/dockerconfigjson --from-file=.dockerconfigjson=FILE`,
+    command: `create secret generic ${shellQuote(name)} --type=kubernetes.io/dockerconfigjson --from-file=.dockerconfigjson=FILE`,
   })
   const pulled = v.parse(operatorValuesSchema, operator.values).image.pullSecrets
   return [
@@ -68,5 +69,5 @@ export function secretsNeededBy({ distribution, operator, instance, kustomizatio
 function decryptedBy(kustomization: KubeObject): NeededSecret[] {
   const name = decryptionSecretOf(kustomization)
   if (name === undefined) return []
-  return [{ name, by: nameOf(refOf(kustomization)), command: `create secret generic ${name} --from-file=age.agekey=FILE` }]
+  return [{ name, by: nameOf(refOf(kustomization)), command: `create secret generic ${shellQuote(name)} --from-file=age.agekey=FILE` }]
 }

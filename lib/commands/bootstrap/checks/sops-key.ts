@@ -62,7 +62,7 @@ async function judge({ path, metadata, secret }: EncryptedFile, found: AgeKey | 
     return [
       blocking(
         `nothing can decrypt ${path}: Secret ${secret} holds an age key as ${entry}, but Flux reads only entries whose names end in .agekey`,
-        `give it that name: kubectl create secret generic ${secret} --from-file=${ageKeyEntry}=FILE, in Flux's namespace, to replace the existing one`,
+        `give it that name: kubectl create secret generic ${shellQuote(secret)} --from-file=${ageKeyEntry}=FILE, in Flux's namespace, to replace the existing one`,
       ),
     ]
   }
