@@ -31,11 +31,16 @@ export const forPrograms: Purpose = {
 /**
  * Makes sure that nobody else can put anything into a folder of this user. One that does not exist yet is fine. Others lose what rights they
  * have on this user's own folder; another user's folder is refused.
- * @param me the user's id; Windows has none
- * @returns a warning where others could have written to it until now
+ * @param options.me the user's id; Windows has none
+ * @param options.isDryRun nothing is changed: only the warning is given
+ * @returns a warning where others could have written to it until now, or can
  * @throws OperatorError `blocked` where it is another user's, or not a folder
  */
-export function ensureOwnFolder(folder: string, { place, variable, check }: Purpose, me = process.getuid?.()): string[] {
+export function ensureOwnFolder(
+  folder: string,
+  { place, variable, check }: Purpose,
+  { me = process.getuid?.(), isDryRun = false }: { readonly me?: number | undefined; readonly isDryRun?: boolean } = {},
+): string[] {
   const found = statSync(folder, { throwIfNoEntry: false })
   if (found === undefined || me === undefined) return []
   if (!found.isDirectory() || !isOf(found, [me])) {
@@ -47,7 +52,7 @@ export function ensureOwnFolder(folder: string, { place, variable, check }: Purp
   }
   if ((found.mode & notOwners) === 0) return []
   try {
-    chmodSync(folder, 0o700)
+    if (!isDryRun) chmodSync(folder, 0o700)
   } catch {
     // Root's, or on a file system without modes, as of Windows.
   }

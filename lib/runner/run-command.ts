@@ -136,7 +136,7 @@ async function onCluster<F extends Flags>(
   for (const warning of warnings) console.warning(warning)
   const target = await findTarget(shared, settings, redactor, console, signal)
   reached(target)
-  for (const warning of ensureOwnFolder(target.runs, forRuns)) console.warning(warning)
+  for (const warning of ensureOwnFolder(target.runs, forRuns, { isDryRun: shared['dry-run'] === true })) console.warning(warning)
   if (script.needsFolder === true && script.isWithoutFolder?.(own) !== true) inGitOf(target, script.name)
   record.know({ context: target.context, flags: flagWords(own) })
   const { registry } = target

@@ -45,7 +45,7 @@ export async function fleet(commands: FleetCommands, args: readonly string[]): P
     if (call.is === 'work') return await (await import('./kubernetes/work.ts')).work(commands)
     if (call.is === 'conduct') return await (await import('./kubernetes/conduct.ts')).conduct(call.run, commands)
     const runs = await runsHome(call.given.lab === true)
-    for (const warning of ensureOwnFolder(runs, forRuns)) console.warning(warning)
+    for (const warning of ensureOwnFolder(runs, forRuns, { isDryRun: call.given['dry-run'] === true })) console.warning(warning)
     const redactor = { clean, hide }
     if (call.is === 'status') return await fleetStatus(runs, call, { console, redactor })
     const tools = { commands, console, log, redactor, origin }

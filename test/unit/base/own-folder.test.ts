@@ -28,6 +28,10 @@ describe('the folder where runs are kept', () => {
     chmodSync(home, 0o755)
     expect(ensureOwnFolder(home, forRuns)).toEqual([])
     chmodSync(home, 0o2777)
+    expect(ensureOwnFolder(home, forRuns, { isDryRun: true })).toEqual([
+      `others can write to ${home}, where runs are kept: set XDG_STATE_HOME to a folder that only you can write to`,
+    ])
+    expect(statSync(home).mode & 0o777).toBe(0o777)
     expect(ensureOwnFolder(home, forRuns)).toEqual([
       `others could write to ${home}, where runs are kept, until now: check what is in it before you resume a run`,
     ])
@@ -37,7 +41,9 @@ describe('the folder where runs are kept', () => {
   })
   test('is refused where it belongs to another user, or is not a folder', () => {
     const home = makeHome()
-    expect(() => ensureOwnFolder(home, forRuns, strangerTo(home))).toThrow(/^\S+, where runs are kept, belongs to another user \(uid \d+\)/)
+    expect(() => ensureOwnFolder(home, forRuns, { me: strangerTo(home) })).toThrow(
+      /^\S+, where runs are kept, belongs to another user \(uid \d+\)/,
+    )
     const file = join(makeHome(), 'flux-runbook')
     writeFileSync(file, '')
     expect(() => ensureOwnFolder(file, forRuns)).toThrow('is not a folder')
