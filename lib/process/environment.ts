@@ -1,7 +1,8 @@
 import { BlockList, isIP } from 'node:net'
+import { delimiter, isAbsolute } from 'node:path'
 
 /** What any program needs to run and to reach the network; nothing of ours, and no secrets. */
-const ordinary = ['PATH', 'HOME', 'USER', 'LOGNAME', 'LANG', 'LC_ALL', 'TERM', 'TMPDIR', 'TZ', 'SHELL', 'XDG_CONFIG_HOME', 'XDG_CACHE_HOME']
+const ordinary = ['HOME', 'USER', 'LOGNAME', 'LANG', 'LC_ALL', 'TERM', 'TMPDIR', 'TZ', 'SHELL', 'XDG_CONFIG_HOME', 'XDG_CACHE_HOME']
 const network = ['HTTPS_PROXY', 'HTTP_PROXY', 'https_proxy', 'http_proxy', 'ALL_PROXY', 'all_proxy', 'SSL_CERT_FILE', 'SSL_CERT_DIR']
 /** What the login programs that kubectl starts read: clouds' own variables, the agent's socket. */
 const login = ['KUBECONFIG', 'SSH_AUTH_SOCK', 'DISPLAY', 'BROWSER']
@@ -10,7 +11,16 @@ const clouds = ['AWS_', 'AZURE_', 'AAD_', 'GOOGLE_', 'CLOUDSDK_', 'OCI_', 'DIGIT
 /** The small environment handed to children, by name, with `more` added. */
 export function childEnvironment(more: Record<string, string> = {}): Record<string, string> {
   const { noProxy } = proxies()
-  return { ...picked((name) => ordinary.includes(name) || network.includes(name)), NO_PROXY: noProxy, no_proxy: noProxy, ...more }
+  const own = picked((name) => ordinary.includes(name) || network.includes(name))
+  return { PATH: absolutePath(), ...own, NO_PROXY: noProxy, no_proxy: noProxy, ...more }
+}
+
+const usualFolders = ['/usr/local/bin', '/usr/bin', '/bin']
+
+/** PATH without what is relative to wherever a program runs: in a checkout, what is called `gpg` there would be run. */
+function absolutePath(): string {
+  const folders = (process.env.PATH ?? '').split(delimiter).filter((folder) => isAbsolute(folder))
+  return (folders.length === 0 ? usualFolders : folders).join(delimiter) // none at all would mean that folder too
 }
 
 /**

@@ -1,10 +1,11 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtempSync, rmSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
-import { expect, onTestFinished, test } from 'vitest'
+import { expect, onTestFinished, test, vi } from 'vitest'
+import { childEnvironment, kubectlEnvironment, personEnvironment } from '../../../lib/process/environment.ts'
 import { kustomize } from '../../../lib/desired-state/kustomize.ts'
 import { startOf } from '../../../lib/process/process-start.ts'
 import { projectRoot } from '../../../lib/base/paths.ts'
@@ -50,4 +51,21 @@ test('a word with a NUL in it, of which bash would pass on no more than what sta
   const root = mkdtempSync(join(tmpdir(), 'frb-nul-'))
   onTestFinished(() => rmSync(root, { recursive: true, force: true }))
   await expect(kustomize('echo', root, '../../etc\0')).rejects.toThrow('has a NUL in it')
+})
+
+test('a program is not looked for in the folder that another one runs in, as a checkout of Git', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'frb-path-'))
+  onTestFinished(() => {
+    vi.unstubAllEnvs()
+    rmSync(folder, { recursive: true, force: true })
+  })
+  mkdirSync(join(folder, 'bin'))
+  for (const place of ['gpg-of-git', 'bin/gpg-of-git']) writeFileSync(join(folder, place), '#!/bin/sh\necho canary\n', { mode: 0o755 })
+  for (const path of [`.:${process.env.PATH}`, `${process.env.PATH}:`, `bin:${process.env.PATH}`, '.']) {
+    vi.stubEnv('PATH', path)
+    for (const environment of [childEnvironment(), kubectlEnvironment(), personEnvironment([])]) {
+      const { stdout, exitCode } = await shell(environment, { cwd: folder })`gpg-of-git`.nothrow()
+      expect([stdout, exitCode]).toEqual(['', 127])
+    }
+  }
 })
