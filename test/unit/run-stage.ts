@@ -21,7 +21,7 @@ export function stage(
     earlier?: readonly StepRecord[]
     timeout?: number
     verifyLocked?: () => Promise<void>
-    world?: Partial<Pick<StepContext, 'cluster' | 'memory'>>
+    world?: Partial<Pick<StepContext, 'clean' | 'cluster' | 'memory'>>
   } = {},
 ) {
   const signal = (cancel ?? new AbortController()).signal

@@ -37,8 +37,9 @@ export function pulumiUp(stack: Stack, starts?: Starts): Step {
         details: summarizeChanges(changes),
       }
     },
-    async apply({ memory, cluster }, progress) {
-      putFile(join(memory.folder(), 'pulumi-preview.txt'), await stack.showDiff())
+    async apply({ memory, cluster, clean }, progress) {
+      // Pulumi hides what its program calls a secret, and nothing else.
+      putFile(join(memory.folder(), 'pulumi-preview.txt'), clean(await stack.showDiff()))
       if (wasInterrupted(memory)) await stack.clearInterrupted()
       memory.write({ pulumi: { isUp: true } })
       await (starts === undefined ? stack.up(progress) : upWatched(stack, cluster, starts, progress))

@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect, onTestFinished, test } from 'vitest'
@@ -8,10 +8,14 @@ import { pulumiUp } from '../../../../lib/commands/bootstrap/steps/pulumi-up.ts'
 import { ApiError } from '../../../../lib/kubernetes/http.ts'
 import { given, stage } from '../../run-stage.ts'
 
-/** Carries a stack out while every check of the cluster fails with this; Pulumi ends by itself after the first one. */
-async function upWhile(error: Error) {
+function ownFolder(): string {
   const folder = mkdtempSync(join(tmpdir(), 'pulumi-up-'))
   onTestFinished(() => rmSync(folder, { recursive: true, force: true }))
+  return folder
+}
+
+/** Carries a stack out while every check of the cluster fails with this; Pulumi ends by itself after the first one. */
+async function upWhile(error: Error, folder = ownFolder()) {
   const unused = (): never => {
     throw new Error('not asked for')
   }
@@ -33,7 +37,7 @@ async function upWhile(error: Error) {
     clearInterrupted: unused,
     forget: unused,
     planned: () => stack,
-    showDiff: () => Promise.resolve(''),
+    showDiff: () => Promise.resolve('+ stringData: { password: "hunter2" }\n'),
     preview: () => Promise.resolve({ changes: isUp ? [] : [{ operation: 'update', kind: 'Deployment' }], objects: [], lost: [] }),
     async up(_, stop) {
       await checking
@@ -50,8 +54,15 @@ async function upWhile(error: Error) {
     },
   }
   const memory = { read: () => ({}), write: () => undefined, folder: () => folder }
-  return stage([pulumiUp(stack, starts)], given, undefined, {}, { world: { memory } }).result
+  return stage([pulumiUp(stack, starts)], given, undefined, {}, { world: { memory, clean: (text) => text.replaceAll('hunter2', '***') } })
+    .result
 }
+
+test('the preview that is kept has no secret of the run', async () => {
+  const folder = ownFolder()
+  await upWhile(new ApiError(503, 'ServiceUnavailable', 'the API does not answer'), folder)
+  expect(readFileSync(join(folder, 'pulumi-preview.txt'), 'utf8')).toBe('+ stringData: { password: "***" }\n')
+})
 
 test('a failed request does not end pulumi up', async () => {
   expect(await upWhile(new ApiError(503, 'ServiceUnavailable', 'the API does not answer'))).toMatchObject({ outcome: 'done' })
