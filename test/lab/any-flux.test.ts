@@ -146,7 +146,7 @@ test('a token revoked at a host that then denies the repository: Flux is given t
   const encoded = (text: string): string => Buffer.from(text).toString('base64')
   const data = { username: encoded(git.username), password: encoded(git.password) }
   const { cluster } = world
-  await cluster.apply(parseObject({ ...secret, metadata: { namespace: 'default', name: 'own-login' }, data }))
+  await cluster.apply(parseObject({ ...kinds.secret, metadata: { namespace: secret.namespace, name: secret.name }, data }))
   await cluster.patch(source, { spec: { url, secretRef: { name: secret.name } } })
   await world.until(async () => (await world.turned()).length === 0)
   await cluster.patch(secret, { data: { password: encoded('revoked') } })
