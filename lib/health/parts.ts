@@ -3,6 +3,7 @@ import { fluxKinds } from '../flux/kinds.ts'
 import { objectsOfRelease, releaseOf } from '../flux/helm-release.ts'
 import { identityOf, inventoryOf } from '../flux/inventory.ts'
 import type { FluxObject } from '../flux/object.ts'
+import type { FluxObjects } from '../flux/read-objects.ts'
 import { appliedBy, isOperator } from '../flux/labels.ts'
 import { releaseNames } from '../flux/refs.ts'
 import { kinds, type KubeObject, nameOf, type Ref, refOf } from '../kubernetes/objects.ts'
@@ -17,7 +18,7 @@ import type { Snapshot } from './snapshot.ts'
  * keeps no such list.
  */
 export async function partsOf(snapshot: Snapshot): Promise<Part[]> {
-  const [instance, namespace, { follows }, { byName }, ofReleases] = await Promise.all([
+  const [instance, namespace, { follows }, objects, ofReleases] = await Promise.all([
     snapshot.instance(),
     snapshot.namespace(),
     snapshot.installation(),
@@ -26,7 +27,7 @@ export async function partsOf(snapshot: Snapshot): Promise<Part[]> {
   ])
   const names = Object.values(releaseNames)
   const appliers = names.flatMap((name) => {
-    const labels = byName.get(nameOf({ ...fluxKinds.helmRelease, namespace, name }))?.labels ?? {}
+    const labels = objects.byName.get(nameOf({ ...fluxKinds.helmRelease, namespace, name }))?.labels ?? {}
     const [applier, at] = [labels[appliedBy.kustomization.name], labels[appliedBy.kustomization.namespace]]
     return applier === undefined || at !== namespace ? [] : [{ ...fluxKinds.kustomization, namespace, name: applier }]
   })
@@ -34,9 +35,20 @@ export async function partsOf(snapshot: Snapshot): Promise<Part[]> {
   const kustomizations = await Promise.all(
     [...new Map(keepers.map((ref) => [identityOf(ref), ref])).values()].map((ref) => snapshot.get(ref)),
   )
-  const said = [instance, ...kustomizations].flatMap((keeper) => (keeper === undefined ? [] : inventoryIn(keeper)))
+  const lost = follows === undefined ? [] : await appliersOfLost(snapshot, objects, namespace)
+  const said = [instance, ...kustomizations, ...lost].flatMap((keeper) => (keeper === undefined ? [] : inventoryIn(keeper)))
   const parts = [...said, ...ofReleases, ...(await partsOfCli(snapshot))]
   return [...new Map(parts.map((part) => [identityWithoutScope(part.ref), part])).values()]
+}
+
+/** Those that still say that they have applied a HelmRelease of Flux's which does not exist, and so cannot say who has applied it. */
+async function appliersOfLost({ cluster }: Snapshot, { byName, kinds: there }: FluxObjects, namespace: string): Promise<KubeObject[]> {
+  const { helmRelease, kustomization } = fluxKinds
+  const releases = Object.values(releaseNames).map((name) => nameOf({ ...helmRelease, namespace, name }))
+  const lost = releases.filter((name) => !byName.has(name))
+  if (lost.length === 0 || !there.has(helmRelease.kind) || !there.has(kustomization.kind)) return []
+  const all = await cluster.list(kustomization, { namespace })
+  return all.filter((one) => inventoryOf(one).some((ref) => lost.includes(nameOf(ref))))
 }
 
 function inventoryIn(keeper: KubeObject): Part[] {

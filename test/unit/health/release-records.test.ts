@@ -47,6 +47,15 @@ const instance = parseObject({
   },
 })
 
+const root = { namespace, name: 'flux-system' }
+const follows = {
+  source: { ...fluxKinds.gitRepository, ...root },
+  root: { ...fluxKinds.kustomization, ...root },
+  url: 'https://git.example.com/fleet.git',
+  ref: 'refs/heads/main',
+  appliesItself: false,
+}
+
 /** What the probe says of a Flux in which these objects are. */
 async function found(...objects: readonly KubeObject[]): Promise<readonly string[]> {
   const patience = { milliseconds: 0, trouble: () => undefined, over: () => undefined }
@@ -72,8 +81,9 @@ async function found(...objects: readonly KubeObject[]): Promise<readonly string
     instance: () => Promise.resolve(instance),
     metadata: (ref) => Promise.resolve(objects.find((one) => nameOf(refOf(one)) === nameOf(ref))),
     installed: () => Promise.resolve(keptByOperator),
-    installation: () => Promise.resolve({ ...keptByOperator, follows: undefined }),
-    objects: () => Promise.resolve({ all: of, byName: new Map(of.map((one) => [one.name, one])), kinds: new Set() }),
+    installation: () => Promise.resolve({ ...keptByOperator, follows }),
+    objects: () =>
+      Promise.resolve({ all: of, byName: new Map(of.map((one) => [one.name, one])), kinds: new Set(['HelmRelease', 'Kustomization']) }),
     crds: () => Promise.resolve([]),
     deployments: () => Promise.resolve([]),
     pods: () => Promise.resolve([]),
@@ -104,4 +114,14 @@ test('a source, and a NetworkPolicy, that someone keeps from being deleted are m
     'OCIRepository flux-system/flux-operator is being deleted since 2026-11-30T00:00:00Z, held by its finalizer example.com/held; FluxInstance flux-system/flux has installed it (part-gone)',
     'NetworkPolicy flux-system/allow-egress is being deleted since 2026-11-30T00:00:00Z, held by its finalizer example.com/held; FluxInstance flux-system/flux has installed it (part-gone)',
   ])
+})
+
+test('a HelmRelease of Flux that is gone is missed by the Kustomization that has applied it', async () => {
+  const entries = [{ id: `${namespace}_${name}_helm.toolkit.fluxcd.io_HelmRelease`, v: 'v2' }]
+  const applier = (inventory: object): KubeObject =>
+    parseObject({ ...fluxKinds.kustomization, metadata: { namespace, name: 'infra-operator' }, status: { inventory } })
+  expect(await found(applier({ entries }), source(), policy())).toEqual([
+    'HelmRelease flux-system/flux-operator does not exist; Kustomization flux-system/infra-operator has installed it (part-gone)',
+  ])
+  expect(await found(applier({ entries: [] }), source(), policy())).toEqual([])
 })
