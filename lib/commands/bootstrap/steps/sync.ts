@@ -1,12 +1,12 @@
 import * as v from 'valibot'
 import type { Cluster } from '../../../kubernetes/client.ts'
-import { kubectlCall, type KubeObject, nameOf, type Ref } from '../../../kubernetes/objects.ts'
+import { kubectlCall, type KubeObject, nameOf, type Ref, refOf } from '../../../kubernetes/objects.ts'
 import { fluxKinds } from '../../../flux/kinds.ts'
 import { appliedBy } from '../../../flux/labels.ts'
 import { instanceIn } from '../../../flux/refs.ts'
 import { readinessOf } from '../../../flux/readiness.ts'
 import { describeSuspension, isSuspended, suspensionIn } from '../../../flux/suspension.ts'
-import { requestReconcile } from '../../../flux/reconcile-request.ts'
+import { isRequested, requestReconcile } from '../../../flux/reconcile-request.ts'
 import { headOf } from '../../../tools/git.ts'
 import type { StepStatus, Step } from '../../../runner/step.ts'
 import { type Chart, exactVersion } from '../../../desired-state/chart.ts'
@@ -113,10 +113,27 @@ export function ensureTakenOver(tree: OwnTree): Step {
       return { is: 'done', detail: `HelmReleases ${releases.map(({ ref }) => ref.name).join(' and ')} are Ready and own their releases` }
     },
     apply: () => Promise.resolve(),
+    nudge: ({ cluster }) =>
+      askAppliers(
+        cluster,
+        tree,
+        releases.map(({ ref }) => ref),
+      ),
     watches: [
       { kind: fluxKinds.helmRelease, query: { namespace } },
       { kind: fluxKinds.kustomization, query: { namespace } },
     ],
+  }
+}
+
+/** Has releases that do not exist applied now: a Kustomization that applied one before looks again only at its interval. */
+async function askAppliers(cluster: Cluster, { applied, namespace }: OwnTree, releases: readonly Ref[]): Promise<void> {
+  for (const ref of releases) {
+    if ((await cluster.get(ref)) !== undefined) continue
+    const by = applied.find(({ object }) => object.kind === ref.kind && object.metadata.name === ref.name)?.by
+    const applier = by === undefined ? undefined : await cluster.get({ ...fluxKinds.kustomization, namespace, name: by })
+    if (applier === undefined || isRequested(applier) || readinessOf(applier).is !== 'ready') continue
+    await requestReconcile(cluster, refOf(applier))
   }
 }
 

@@ -77,3 +77,23 @@ test('a Flux whose HelmRelease is suspended is not handed over to Git, and the c
   })
   expect(await checked([operator, release('flux-instance', false)]).takeover()).toMatchObject({ is: 'done' })
 })
+
+test.each([
+  ['one that is gone is asked for, of who has applied it', [], isReady, ['flux-operator-of-git']],
+  ['not while that is applying it', [], { conditions: [{ ...isReady.conditions[0], status: 'Unknown' }] }, []],
+  ['one that is there is not', [release('flux-operator', false)], isReady, []],
+])('of the HelmReleases that bootstrap waits for, %s', async (_, there, status, expected) => {
+  const name = 'flux-operator-of-git'
+  const applier = parseObject({ ...fluxKinds.kustomization, metadata: { namespace, name }, status })
+  const asked: string[] = []
+  const patch = (ref: { readonly name: string }): Promise<KubeObject> => {
+    asked.push(ref.name)
+    return Promise.resolve(applier)
+  }
+  const { run } = stage([], 'dry-run')
+  const cluster = { ...clusterOf(() => [applier, ...there, release('flux-instance', false)]), patch }
+  const chart = (of: string) => ({ name: of, namespace, version: '0.59.0', isRange: false })
+  const own = { namespace, kustomizations: [], operator: chart('flux-operator'), instance: chart('flux-instance') }
+  await ensureTakenOver({ ...own, applied: [{ object: release('flux-operator', false), by: name }] }).nudge?.({ ...run, cluster })
+  expect(asked).toEqual(expected)
+})
