@@ -132,7 +132,7 @@ async function rehearseRound(
     const isWhole = !isLarge || (await environment.live(canaryIn(place.namespace))) !== undefined
     const isClean = isMet(outcome) && outcome.survived && outcome.healedBy !== 'nobody' && isWhole
     if (!isClean) await resetLab(stage, lab, progress)
-    // With a CustomResourceDefinition goes the Kustomization that would prune the workloads, which nothing in Git brings back.
+    // With a CustomResourceDefinition goes the Kustomization that would prune the workloads, which nothing in Git recreates.
     else if (isLarge) await environmentOf(stage, place, progress).ensureCanary()
     return outcome
   } finally {
