@@ -45,7 +45,8 @@ export type Cause =
   | 'pending-release'
 
 const minute = 60_000
-const succeeded = ['', 'ReconciliationSucceeded', 'Progressing']
+/** What the history says of an attempt that did not fail. */
+export const succeeded = ['', 'ReconciliationSucceeded', 'Progressing']
 
 /**
  * Judges every object, each with an eye on those that it needs.

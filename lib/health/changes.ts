@@ -1,4 +1,3 @@
-import * as v from 'valibot'
 import { inventoryOf } from '../flux/inventory.ts'
 import type { Cluster } from '../kubernetes/client.ts'
 import { ApiError } from '../kubernetes/http.ts'
@@ -7,6 +6,7 @@ import { nameOf, type Ref } from '../kubernetes/objects.ts'
 import { fluxKinds } from '../flux/kinds.ts'
 import { parseDuration, showDuration } from '../base/duration.ts'
 import { type FluxObject, parseFluxObject } from '../flux/object.ts'
+import { type Event, eventsOf } from './events.ts'
 import { lastWriteBy } from './last-write.ts'
 import { newestCause, requestedAt, millisecondsOf } from './newest-cause.ts'
 import type { Snapshot } from './snapshot.ts'
@@ -60,9 +60,9 @@ export async function findSuspects(snapshot: Pick<Snapshot, 'cluster' | 'objects
   const [{ byName }, versions, ...events] = await Promise.all([
     snapshot.objects(),
     versionChanges(cluster, instance?.metadata.namespace ?? ''),
-    eventsOf(cluster, fluxKinds.kustomization.kind, 'Progressing'),
-    eventsOf(cluster, fluxKinds.fluxInstance.kind, 'ReconciliationSucceeded'),
-    eventsOf(cluster, fluxKinds.helmRelease.kind, 'DriftCorrected'),
+    eventsOf(cluster, { kind: fluxKinds.kustomization.kind, reason: 'Progressing', type: 'Normal' }),
+    eventsOf(cluster, { kind: fluxKinds.fluxInstance.kind, reason: 'ReconciliationSucceeded', type: 'Normal' }),
+    eventsOf(cluster, { kind: fluxKinds.helmRelease.kind, reason: 'DriftCorrected', type: 'Normal' }),
   ])
   const own = instance === undefined ? undefined : parseFluxObject(instance, fluxKinds.fluxInstance, true)
   const every = reconcileEvery(instance)
@@ -150,27 +150,6 @@ function isOver(last: number, interval: number, now: number): boolean {
  */
 function settling({ ref }: FluxObject, interval: number): number {
   return ref.kind === fluxKinds.fluxInstance.kind ? 6 * minute : Math.min(interval, 5 * minute)
-}
-
-const eventsSchema = v.object({
-  items: v.nullable(
-    v.array(
-      v.object({
-        involvedObject: v.object({ kind: v.string(), namespace: v.optional(v.string(), ''), name: v.string() }),
-        message: v.optional(v.string(), ''),
-        count: v.nullish(v.number()),
-        firstTimestamp: v.nullish(v.string()),
-        lastTimestamp: v.nullish(v.string()),
-      }),
-    ),
-  ),
-})
-type Event = NonNullable<v.InferOutput<typeof eventsSchema>['items']>[number]
-
-async function eventsOf(cluster: Cluster, kind: string, reason: string): Promise<readonly Event[]> {
-  const fields = `involvedObject.kind=${kind},reason=${reason},type=Normal`
-  const path = await cluster.collection({ apiVersion: 'v1', kind: 'Event' }, { fields })
-  return v.parse(eventsSchema, await cluster.read(`${path}&limit=5000`)).items ?? []
 }
 
 /** `Kustomization apps/shop` */

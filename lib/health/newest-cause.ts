@@ -50,8 +50,8 @@ export function millisecondsOf(text: string | undefined): number {
 
 const entrySchema = v.object({ time: v.optional(v.string()), subresource: v.optional(v.string(), ''), fieldsV1: v.unknown() })
 
-/** When spec or metadata was last written, except for what only asks for a reconciliation. */
-function writtenAt({ metadata }: KubeObject): number {
+/** When spec or metadata was last written, except for what only asks for a reconciliation; in milliseconds. */
+export function writtenAt({ metadata }: KubeObject): number {
   const times = metadata.managedFields.flatMap((entry) => {
     const { time, subresource, fieldsV1 } = v.parse(entrySchema, entry)
     return subresource === '' && !isRequestAlone(fieldsV1) ? [millisecondsOf(time)] : []

@@ -4,6 +4,7 @@ import { fluxKinds } from '../../flux/kinds.ts'
 import { parseDuration } from '../../base/duration.ts'
 import { type Condition, conditionsOf } from '../../kubernetes/readiness.ts'
 import { describeSuspension, isSuspended, suspensionIn } from '../../flux/suspension.ts'
+import { failedAttempt } from '../failed-attempt.ts'
 import { doesNotApply, foundAmong, type Probe, suspendedTrouble, type Trouble } from '../probe.ts'
 import { problems } from '../problems.ts'
 import { staleTroubles } from '../reconciled.ts'
@@ -56,7 +57,7 @@ export const instance: Probe = {
       const resume = `${kubectl} --namespace ${namespace} annotate fluxinstance ${flux.metadata.name} ${reconcileAnnotation}-`
       return foundAmong(`Flux ${running}, suspended`, [], [suspendedTrouble(object, suspensionIn(flux.metadata), resume)])
     }
-    const trouble = troubleOf(flux, conditionsOf(flux), now)
+    const trouble = await troubleOf(flux, snapshot)
     const operators = (await snapshot.pods()).filter(isOperator)
     if (trouble !== undefined) {
       const { isUnanswered, ...about } = trouble
@@ -127,7 +128,8 @@ interface NotReady {
 }
 
 /** Why a FluxInstance is not Ready, and will not be in a moment. */
-function troubleOf(flux: KubeObject, conditions: readonly Condition[], now: number): NotReady | undefined {
+async function troubleOf(flux: KubeObject, { cluster, now }: Snapshot): Promise<NotReady | undefined> {
+  const conditions = conditionsOf(flux)
   const { generation = 0, annotations } = flux.metadata
   const isCurrent = ({ observedGeneration = generation }: Condition): boolean => observedGeneration >= generation
   const stalled = conditions.find((condition) => condition.type === 'Stalled' && condition.status === 'True' && isCurrent(condition))
@@ -149,7 +151,8 @@ function troubleOf(flux: KubeObject, conditions: readonly Condition[], now: numb
   // It is Progressing for some seconds of every reconciliation.
   if (ready.status === 'Unknown' && now - Date.parse(since) > patience)
     return { reason: `still ${ready.reason}: ${ready.message}`, since, isUnanswered: true }
-  return undefined
+  const failed = ready.status === 'Unknown' ? await failedAttempt(flux, cluster) : undefined
+  return failed === undefined ? undefined : { ...failed, isUnanswered: false }
 }
 
 /**
