@@ -1,4 +1,6 @@
 import { shellQuote } from '../../base/shell-line.ts'
+import { fluxKinds } from '../../flux/kinds.ts'
+import { kubectlCall, nameOf } from '../../kubernetes/objects.ts'
 import type { Trouble } from '../../health/probe.ts'
 import type { Evidence } from './evidence.ts'
 import type { FailureMode } from './failures.ts'
@@ -27,10 +29,10 @@ const kinds: readonly OutsideProblem[] = [
     id: 'git-branch-gone',
     title: 'The branch, or the commit, that Flux follows gone from Git',
     probes: ['sources', 'revision'],
-    words: /couldn't find remote ref|reference not found|could ?n.t find remote|Remote branch .* not found|object not found/i,
+    words:
+      /couldn't find remote ref|reference not found|could ?n.t find remote|remote repository is empty|unable to resolve ref '[^']*' to a specific commit|Remote branch .* not found|object not found/i,
     why: 'only Git can restore it; Flux keeps what it has applied',
-    remedy: (_, { installation: { follows } }) =>
-      `git push ${shellQuote(follows?.url ?? 'URL')} ${shellQuote(`COMMIT:${follows?.ref ?? 'refs/heads/main'}`)}   # COMMIT: what the root Kustomization applied last, from any clone`,
+    remedy: pushAgain,
   },
   {
     id: 'git-certificate',
@@ -59,6 +61,14 @@ const kinds: readonly OutsideProblem[] = [
     remedy: ({ reason }) => `exclude Flux's namespace from it, or change Git to what it allows: ${policyIn(reason)}`,
   },
 ]
+
+/** To where the troubled source fetches from, which need not be what Flux itself follows. */
+function pushAgain({ object }: Trouble, { installation: { follows }, objects }: Evidence): string {
+  const ref = objects.get(object)?.ref
+  if (ref === undefined || ref.kind !== fluxKinds.gitRepository.kind || (follows !== undefined && object === nameOf(follows.source)))
+    return `git push ${shellQuote(follows?.url ?? 'URL')} ${shellQuote(`COMMIT:${follows?.ref ?? 'refs/heads/main'}`)}   # COMMIT: what the root Kustomization applied last, from any clone`
+  return `git push URL COMMIT:refs/heads/BRANCH   # as in: ${kubectlCall('get', ref, '--output', 'yaml')}`
+}
 
 function policyIn(reason: string): string {
   const [, webhook] = /admission webhook "([^"]+)"/.exec(reason) ?? []

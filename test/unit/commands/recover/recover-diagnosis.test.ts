@@ -51,6 +51,8 @@ const installation: Installation = {
     appliesItself: false,
   },
 }
+const uncalled =
+  'ReconciliationFailed: dry-run failed (InternalError): failed calling webhook "x.example.com": x509: certificate has expired'
 const healthy: Evidence = {
   probed: [],
   installation,
@@ -369,6 +371,22 @@ test.each<[string, Partial<Evidence>, string[]]>([
     ['git-branch-gone'],
   ],
   [
+    'a ref that is gone, by its full name, as the operator writes it',
+    seen('sources', {
+      object: 'GitRepository flux-system/flux-system',
+      reason: "GitOperationFailed: failed to checkout and determine revision: unable to resolve ref 'refs/heads/main' to a specific commit",
+    }),
+    ['git-branch-gone'],
+  ],
+  [
+    'the only branch gone: nothing is left in the repository',
+    seen('sources', {
+      object: 'GitRepository flux-system/flux-system',
+      reason: "GitOperationFailed: failed to checkout and determine revision: unable to list remote for 'x': remote repository is empty",
+    }),
+    ['git-branch-gone'],
+  ],
+  [
     'a certificate that has expired',
     seen('sources', {
       object: 'GitRepository flux-system/flux-system',
@@ -431,6 +449,15 @@ test.each([
   const probes = ['sources', 'instance'].flatMap((id) => seen(id, { object: 'x', reason }).probed)
   const [found] = diagnose({ ...healthy, probed: probes })
   expect(() => found?.mode.remedy(remediesWith({ evidence: { ...healthy, probed: probes } }))).toThrow(expect.objectContaining({ remedy }))
+})
+
+test("a branch that another source than Flux's own fetches is pushed to where that fetches from", () => {
+  const shop = parseFluxObject({ metadata: { namespace: 'apps', name: 'shop' }, spec: {} }, fluxKinds.gitRepository, true)
+  const { probed } = seen('sources', { object: shop.name, reason: "couldn't find remote ref" })
+  const evidence = { ...healthy, probed, objects: new Map([...healthy.objects, [shop.name, shop]]) }
+  const remedy =
+    'git push URL COMMIT:refs/heads/BRANCH   # as in: kubectl --namespace apps get gitrepository.source.toolkit.fluxcd.io shop --output yaml'
+  expect(() => diagnose(evidence)[0]?.mode.remedy(remediesWith({ evidence }))).toThrow(expect.objectContaining({ remedy }))
 })
 
 const step = (id: string, title = id): Step => ({
