@@ -41,9 +41,12 @@ async function untilFetched(): Promise<void> {
   await world.until(async () => JSON.stringify((await world.there(source)).status).includes(head), source)
 }
 
-/** The only Helm record of a release, as it is now. */
+/** The Helm record of a release that is deployed. It has none while helm-controller installs it again, which is healthy. */
 async function recordOf(name: string): Promise<KubeObject> {
-  const [record] = await world.cluster.list(kinds.secret, { namespace, labels: `owner=helm,name=${name},status=deployed` })
+  const deployed = (): Promise<KubeObject[]> =>
+    world.cluster.list(kinds.secret, { namespace, labels: `owner=helm,name=${name},status=deployed` })
+  await world.until(async () => (await deployed()).length > 0, kinds.secret)
+  const [record] = await deployed()
   if (record === undefined) throw new Error(`${name} has no record`)
   return record
 }
@@ -143,7 +146,9 @@ test("source-controller's storage lost: by itself it would notice that of a char
   await met.isSeen('helmreleases', /HelmRelease flux-system\/flux-operator: OCIRepository .* no longer has its artifact/)
   await met.isPlanned('artifacts-lost')
   await met.isRecovered('artifacts-lost')
-  expect(readinessOf(await world.there(release('flux-operator'))).is).toBe('ready')
+  // Its controller tries again within half a minute, which is not amiss meanwhile.
+  const isReady = async (): Promise<boolean> => readinessOf(await world.there(release('flux-operator'))).is === 'ready'
+  await world.until(isReady, fluxKinds.helmRelease)
 })
 
 test('the history rewritten: what Flux has fetched is not in it any more', async () => {
@@ -164,7 +169,7 @@ test('a Flux that the operator does not know', async () => {
   await world.ask(source)
   await met.isSeen('instance', /FluxInstance flux-system\/flux: stalled: BuildFailed/)
   await met.isPlanned('upgrade-broken')
-  await met.isRecovered('upgrade-broken')
+  await met.isRecovered('upgrade-broken', consent)
   expect(fleet('show', `main:${settings}`)).toContain('flux_version: "2.9.5"')
 })
 

@@ -13,3 +13,12 @@ export function described(found: readonly Trouble[]): string | undefined {
   if (first === undefined) return undefined
   return `${first.object} ${first.reason}${others.length === 0 ? '' : `; and ${others.length} more: ${others.map(({ object }) => object).join(', ')}`}`
 }
+
+/** Of the API where a webhook does not answer: whatever is refused so can be written again once that is gone. */
+const refusedByWebhook = /failed calling webhook "/
+
+/** That a write failed only because of a webhook that recover removes. */
+export function isObstructed(probed: Evidence['probed'], reason: string): boolean {
+  const webhooks = [...damaged(probed, 'webhooks', 'webhook-unanswered'), ...damaged(probed, 'certificates', 'webhook-expired')]
+  return webhooks.length > 0 && refusedByWebhook.test(reason)
+}

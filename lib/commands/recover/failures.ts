@@ -9,6 +9,7 @@ import type { Evidence } from './evidence.ts'
 import { repairsOperator } from './repairs-operator.ts'
 import type { Remedy } from './layers.ts'
 import { partFailures } from './part-failures.ts'
+import { isObstructed } from './damaged.ts'
 import { deniedByAdmission } from './denied.ts'
 import { outside } from './outside.ts'
 import { aroundFailures } from './around-failures.ts'
@@ -150,7 +151,7 @@ export const failureModes: readonly FailureMode[] = [
     title: 'The FluxInstance stalled or failing',
     recognise(evidence) {
       if (isSuspended(evidence) || brokenUpgrade(evidence) !== undefined) return undefined
-      const reason = reasonOf(evidence.probed, problems.instanceFailing)
+      const reason = failingInstance(evidence)
       return reason !== undefined && deniedByAdmission.test(reason) ? undefined : reason
     },
     remedy: asGitHasIt,
@@ -204,8 +205,14 @@ function brokenUpgrade(evidence: Evidence): string | undefined {
   const { probed, upgrade } = evidence
   if (upgrade === undefined || isSuspended(evidence)) return undefined
   const broken = troubles(probed, 'controllers').find(({ reason }) => cannotRun.test(reason))
-  const why = broken === undefined ? reasonOf(probed, problems.instanceFailing) : `${broken.object}: ${cannotRun.exec(broken.reason)?.[0]}`
+  const why = broken === undefined ? failingInstance(evidence) : `${broken.object}: ${cannotRun.exec(broken.reason)?.[0]}`
   return why === undefined ? undefined : `Git asks for Flux ${upgrade.to}, and ${upgrade.from} is the last that ran; ${why}`
+}
+
+/** Unless a webhook is the reason, which has a failure mode of its own: without it the FluxInstance is Ready again. */
+function failingInstance({ probed }: Evidence): string | undefined {
+  const reason = reasonOf(probed, problems.instanceFailing)
+  return reason !== undefined && isObstructed(probed, reason) ? undefined : reason
 }
 
 function reasonOf(probed: Evidence['probed'], problem: Problem): string | undefined {

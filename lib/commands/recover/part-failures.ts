@@ -1,6 +1,7 @@
 import { releaseNames } from '../../flux/refs.ts'
 import type { Trouble } from '../../health/probe.ts'
-import { damaged, described } from './damaged.ts'
+import { awaitInstanceReady } from '../bootstrap/steps/chart.ts'
+import { damaged, described, isObstructed } from './damaged.ts'
 import type { Evidence } from './evidence.ts'
 import type { FailureMode } from './failures.ts'
 import type { Remedy } from './layers.ts'
@@ -21,14 +22,14 @@ export const partFailures: readonly FailureMode[] = [
     isObstacle: true,
     title: 'An admission webhook that cannot answer refuses what Flux writes',
     recognise: ({ probed }) => described(damaged(probed, 'webhooks', 'webhook-unanswered')),
-    remedy: (remedies) => removeObstacles(remedies, damaged(remedies.evidence.probed, 'webhooks', 'webhook-unanswered')),
+    remedy: (remedies) => removeWebhooks(remedies, damaged(remedies.evidence.probed, 'webhooks', 'webhook-unanswered')),
   },
   {
     id: 'webhook-expired',
     isObstacle: true,
     title: 'An admission webhook whose certificates have expired refuses what Flux writes',
     recognise: ({ probed }) => described(damaged(probed, 'certificates', 'webhook-expired')),
-    remedy: (remedies) => removeObstacles(remedies, damaged(remedies.evidence.probed, 'certificates', 'webhook-expired')),
+    remedy: (remedies) => removeWebhooks(remedies, damaged(remedies.evidence.probed, 'certificates', 'webhook-expired')),
   },
   {
     id: 'quota-zero',
@@ -120,6 +121,13 @@ function scaleUp({ evidence: { namespace, controllers, installation, probed } }:
 export async function removeObstacles({ takeSnapshot }: Remedies, found: readonly Trouble[]): Promise<Remedy> {
   const obstacles = await findObstacles(takeSnapshot().cluster, found)
   return { obstacles: obstacles.map(({ ref, uid, why }) => ensureObstacleGone(ref, uid, why)) }
+}
+
+/** What they have kept from being Ready is asked to try again at once: after many failures it would do so only in minutes. */
+async function removeWebhooks(remedies: Remedies, found: readonly Trouble[]): Promise<Remedy> {
+  const { probed, namespace } = remedies.evidence
+  const isWaitedFor = troubles(probed, 'instance').some(({ reason }) => isObstructed(probed, reason))
+  return { ...(await removeObstacles(remedies, found)), ...(isWaitedFor ? { ready: [awaitInstanceReady(namespace)] } : {}) }
 }
 
 async function orNothing<T>(steps: () => Promise<readonly T[]>): Promise<readonly T[]> {

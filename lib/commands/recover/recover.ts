@@ -135,7 +135,7 @@ async function remediesFor(
     }
   }
   // What is left would wait for what was put off.
-  if (isPutOff) return { remedies: remedies.filter(({ obstacles }) => obstacles !== undefined), impossible }
+  if (isPutOff) return { remedies: remedies.flatMap(({ obstacles }) => (obstacles === undefined ? [] : [{ obstacles }])), impossible }
   return { remedies, impossible }
 }
 

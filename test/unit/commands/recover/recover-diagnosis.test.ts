@@ -419,6 +419,21 @@ test.each<[string, Partial<Evidence>, string[]]>([
     }),
     ['admission-refuses'],
   ],
+  [
+    'a webhook that keeps the FluxInstance from being Ready: once it is gone, nothing else is to be repaired',
+    {
+      probed: [
+        ...seen('certificates', { object: 'ValidatingWebhookConfiguration x', reason: 'expired', damage: 'webhook-expired' }).probed,
+        ...seen('instance', { object: 'FluxInstance flux-system/flux', reason: uncalled, problem: problems.instanceFailing }).probed,
+      ],
+    },
+    ['webhook-expired'],
+  ],
+  [
+    'one that is not known to be at fault',
+    seen('instance', { object: 'FluxInstance flux-system/flux', reason: uncalled, problem: problems.instanceFailing }),
+    ['instance-stalled'],
+  ],
   ['a loop', seen('loop', { object: 'ConfigMap apps/shop', reason: 'was changed', problem: 'Recursive reconciliation loop' }), ['loop']],
 ])('%s', (_, evidence, ids) => {
   expect(diagnose({ ...healthy, ...evidence }).map(({ mode }) => mode.id)).toEqual(ids)
@@ -449,6 +464,19 @@ test.each([
   const probes = ['sources', 'instance'].flatMap((id) => seen(id, { object: 'x', reason }).probed)
   const [found] = diagnose({ ...healthy, probed: probes })
   expect(() => found?.mode.remedy(remediesWith({ evidence: { ...healthy, probed: probes } }))).toThrow(expect.objectContaining({ remedy }))
+})
+
+test('a FluxInstance that a webhook kept from being Ready is asked to try again once that is gone', async () => {
+  const webhook = seen('certificates', { object: 'ValidatingWebhookConfiguration x', reason: 'expired', damage: 'webhook-expired' }).probed
+  const failing = seen('instance', { object: 'FluxInstance flux-system/flux', reason: uncalled }).probed
+  const readyStepsOf = async (probed: Evidence['probed']): Promise<string[]> => {
+    const evidence = { ...healthy, probed }
+    const remedies = remediesWith({ evidence, takeSnapshot: () => snapshotOf([]) })
+    const found = await diagnose(evidence)[0]?.mode.remedy(remedies)
+    return (found?.ready ?? []).map(({ id }) => id)
+  }
+  expect(await readyStepsOf([...webhook, ...failing])).toEqual(['instance-ready'])
+  expect(await readyStepsOf(webhook)).toEqual([])
 })
 
 test("a branch that another source than Flux's own fetches is pushed to where that fetches from", () => {
