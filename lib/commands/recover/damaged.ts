@@ -15,7 +15,7 @@ export function described(found: readonly Trouble[]): string | undefined {
 }
 
 /** Of the API where a webhook does not answer: whatever is refused so can be written again once that is gone. */
-const refusedByWebhook = /failed calling webhook "/
+export const refusedByWebhook = /failed calling webhook "/
 
 /** That a write failed only because of a webhook that recover removes. */
 export function isObstructed(probed: Evidence['probed'], reason: string): boolean {

@@ -1,7 +1,7 @@
 import { releaseNames } from '../../flux/refs.ts'
 import type { Trouble } from '../../health/probe.ts'
 import { awaitInstanceReady } from '../bootstrap/steps/chart.ts'
-import { damaged, described, isObstructed } from './damaged.ts'
+import { damaged, described, refusedByWebhook } from './damaged.ts'
 import type { Evidence } from './evidence.ts'
 import type { FailureMode } from './failures.ts'
 import type { Remedy } from './layers.ts'
@@ -12,6 +12,7 @@ import { ensureCrds, ensureParts } from './steps/parts.ts'
 import { missingByHand } from './steps/reinstall.ts'
 import { ensureObstacleGone } from './steps/remove-obstacle.ts'
 import { awaitControllers } from './steps/repair.ts'
+import { ensureRefusedRetried } from './steps/retry-refused.ts'
 import { ensureOperatorScaledUp } from './steps/scale-up.ts'
 import { troubles } from './stuck-releases.ts'
 
@@ -123,11 +124,16 @@ export async function removeObstacles({ takeSnapshot }: Remedies, found: readonl
   return { obstacles: obstacles.map(({ ref, uid, why }) => ensureObstacleGone(ref, uid, why)) }
 }
 
-/** What they have kept from being Ready is asked to try again at once: after many failures it would do so only in minutes. */
+/** What they have refused is asked to try again at once: by itself it would do so only in minutes. */
 async function removeWebhooks(remedies: Remedies, found: readonly Trouble[]): Promise<Remedy> {
   const { probed, namespace } = remedies.evidence
-  const isWaitedFor = troubles(probed, 'instance').some(({ reason }) => isObstructed(probed, reason))
-  return { ...(await removeObstacles(remedies, found)), ...(isWaitedFor ? { ready: [awaitInstanceReady(namespace)] } : {}) }
+  const hasRefused = (...ids: string[]): boolean =>
+    ids.some((id) => troubles(probed, id).some(({ reason }) => refusedByWebhook.test(reason)))
+  return {
+    ...(await removeObstacles(remedies, found)),
+    ...(hasRefused('instance', 'kustomizations', 'helmreleases') ? { releases: [ensureRefusedRetried(remedies.takeSnapshot)] } : {}),
+    ...(hasRefused('instance') ? { ready: [awaitInstanceReady(namespace)] } : {}),
+  }
 }
 
 async function orNothing<T>(steps: () => Promise<readonly T[]>): Promise<readonly T[]> {

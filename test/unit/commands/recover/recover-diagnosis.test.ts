@@ -469,14 +469,14 @@ test.each([
 test('a FluxInstance that a webhook kept from being Ready is asked to try again once that is gone', async () => {
   const webhook = seen('certificates', { object: 'ValidatingWebhookConfiguration x', reason: 'expired', damage: 'webhook-expired' }).probed
   const failing = seen('instance', { object: 'FluxInstance flux-system/flux', reason: uncalled }).probed
-  const readyStepsOf = async (probed: Evidence['probed']): Promise<string[]> => {
+  const stepsOf = async (probed: Evidence['probed']): Promise<string[]> => {
     const evidence = { ...healthy, probed }
     const remedies = remediesWith({ evidence, takeSnapshot: () => snapshotOf([]) })
     const found = await diagnose(evidence)[0]?.mode.remedy(remedies)
-    return (found?.ready ?? []).map(({ id }) => id)
+    return inLayers(found === undefined ? [] : [found]).map(({ id }) => id)
   }
-  expect(await readyStepsOf([...webhook, ...failing])).toEqual(['instance-ready'])
-  expect(await readyStepsOf(webhook)).toEqual([])
+  expect(await stepsOf([...webhook, ...failing])).toEqual(['refused', 'instance-ready'])
+  expect(await stepsOf(webhook)).toEqual([])
 })
 
 test("a branch that another source than Flux's own fetches is pushed to where that fetches from", () => {
