@@ -6,6 +6,7 @@ import { fluxKinds } from '../../lib/flux/kinds.ts'
 import { requestReconcile } from '../../lib/flux/reconcile-request.ts'
 import { bootstrappedLab, documentOf, type TestLab, untilRunning } from '../lab/harness.ts'
 import { meet } from '../lab/failure-mode.ts'
+import { openRecovery } from '../lab/recovery.ts'
 
 const namespace = 'flux-system'
 const deployed: Ref = { ...kinds.configMap, namespace: 'default', name: 'deployed' }
@@ -27,7 +28,8 @@ beforeAll(async () => {
       spec: { interval: '1h', retryInterval: '2s', prune: true, path: './deployed', sourceRef },
     }),
   )
-  await expect.poll(() => cluster.get(deployed), { timeout: 120_000 }).toBeDefined()
+  const { until } = await openRecovery(lab)
+  await until(async () => (await cluster.get(deployed)) !== undefined, kinds.configMap)
   uid = (await cluster.get(deployed))?.metadata.uid
   await lab.snapshot('deployed')
 })
