@@ -159,6 +159,24 @@ export function ensureInstanceResumed(namespace: string): Step {
   }
 }
 
+const dependsOnSchema = v.object({
+  spec: v.object({ dependsOn: v.nullish(v.array(v.object({ name: v.string(), namespace: v.optional(v.string()) })), []) }),
+})
+
+/**
+ * A Kustomization, and what it depends on that is not Ready, as far as nobody has asked them yet: one may be in the health check of something
+ * that does not exist any more, for its whole timeout.
+ */
+async function notRequested(cluster: Cluster, kustomization: KubeObject): Promise<Ref[]> {
+  const { namespace = '' } = kustomization.metadata
+  const named = v.parse(dependsOnSchema, kustomization).spec.dependsOn ?? []
+  const needed = await Promise.all(
+    named.map((one) => cluster.get({ ...fluxKinds.kustomization, namespace: one.namespace ?? namespace, name: one.name })),
+  )
+  const waiting = needed.flatMap((one) => (one === undefined || isSuspended(one) || readinessOf(one).is === 'ready' ? [] : [one]))
+  return [kustomization, ...waiting].filter((one) => !isRequested(one)).map(refOf)
+}
+
 /** Has the Flux Kustomization that Git has a HelmRelease in apply it again now, rather than within its ten minutes. */
 export function ensureReleased(namespace: string, applier: string, name: string): Step {
   const by: Ref = { ...fluxKinds.kustomization, namespace, name: applier }
@@ -185,14 +203,18 @@ export function ensureReleased(namespace: string, applier: string, name: string)
         const by = describeSuspension(suspensionIn(kustomization.metadata))
         return { is: 'blocked', reason: `Kustomization ${applier}, which would apply it, is ${by}`, remedy }
       }
-      if (isRequested(kustomization)) return { is: 'waiting', on: `Kustomization ${applier} to apply it` }
+      const idle = await notRequested(cluster, kustomization)
+      if (idle.length === 0) return { is: 'waiting', on: `Kustomization ${applier} to apply it` }
       return {
         is: 'todo',
-        change: `ask Kustomization ${applier} to apply it now`,
-        commands: [`flux --namespace ${namespace} reconcile kustomization ${applier}`],
+        change: `ask ${idle.map(nameOf).join(' and ')} to apply it now`,
+        commands: idle.map((one) => `flux --namespace ${one.namespace} reconcile kustomization ${one.name}`),
       }
     },
-    apply: ({ cluster }) => requestReconcile(cluster, by),
+    async apply({ cluster }) {
+      const kustomization = await cluster.get(by)
+      for (const one of kustomization === undefined ? [] : await notRequested(cluster, kustomization)) await requestReconcile(cluster, one)
+    },
     watches: [fluxKinds.helmRelease, fluxKinds.kustomization].map((kind) => ({ kind, query: { namespace } })),
   }
 }
