@@ -43,8 +43,9 @@ export const partFailures: readonly FailureMode[] = [
     id: 'crds-deleted',
     title: "Some of Flux's CRDs deleted, and with them every object of their kinds",
     recognise: ({ probed }) => described(damaged(probed, 'crds', 'crd-gone')),
+    // With its kind, a HelmRelease of Flux's own has gone too: what has applied it looks again only at its interval.
     remedy: async ({ evidence, takeSnapshot, reinstall }) =>
-      isKept(evidence) ? { parts: [ensureCrds(takeSnapshot)] } : { installAgain: await reinstall() },
+      isKept(evidence) ? { parts: [ensureCrds(takeSnapshot), ensureParts(takeSnapshot)] } : { installAgain: await reinstall() },
   },
   {
     id: 'scaled-to-zero',
