@@ -129,17 +129,6 @@ test('one CRD deleted: it is named, and restored with what Git has of its kind',
   await verifyRecovered()
 })
 
-test('all CRDs deleted, and the rest of Flux alive: it is bootstrapped', async () => {
-  const met = meet(lab, large)
-  const flux = (await cluster.list(kinds.crd)).filter(({ metadata }) => metadata.name.includes('fluxcd'))
-  for (const { metadata } of flux) await remove({ ...kinds.crd, name: metadata.name })
-  await met.isSeen('crds', /does not exist|is being deleted/)
-  const ended = await lab.run('recover', consents)
-  expect(ended.code, ended.stderr).toBe(0)
-  const again = await lab.run('recover', [...consents, '--fresh'])
-  expect(documentOf(again), again.stderr).toMatchObject({ outcome: 'unchanged', healthy: true })
-})
-
 const lossesSchema = v.object({ losses: v.array(v.looseObject({ noticed: v.nullable(v.string()), harmless: v.nullable(v.string()) })) })
 
 test.each([
