@@ -44,6 +44,8 @@ export async function runProgram(command: readonly string[], { env, cwd, signal,
   signal?.addEventListener('abort', stop, { once: true })
   try {
     const exitCode = await ended
+    // What left the group, as ssh's shared connection does, may hold its output open for as long as it lives.
+    if (signal?.aborted === true) for (const output of [child.stdout, child.stderr]) output?.destroy()
     await closed
     signal?.throwIfAborted()
     return { exitCode, stdout: Buffer.concat(stdout).toString(), stderr: Buffer.concat(stderr).toString() }

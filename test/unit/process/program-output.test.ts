@@ -1,9 +1,9 @@
 import { once } from 'node:events'
-import { mkdtemp } from 'node:fs/promises'
+import { mkdtemp, readdir } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { watch } from 'node:fs'
-import { describe, expect, test } from 'vitest'
+import { existsSync, watch } from 'node:fs'
+import { describe, expect, onTestFinished, test } from 'vitest'
 import { lastWordsOf, runProgram } from '../../../lib/process/program-output.ts'
 
 const env = { PATH: process.env.PATH ?? '' }
@@ -34,10 +34,28 @@ describe('a program that is run to its end', () => {
     const folder = await mkdtemp(join(tmpdir(), 'program-'))
     const started = once(watch(folder), 'change')
     const stopping = new AbortController()
-    const running = runProgram(['sh', '-c', 'sleep 600 & touch "$0"; wait', join(folder, 'started')], { env, signal: stopping.signal })
+    const child = `trap ': > "$0/ended"; exit' TERM; : > "$0/started"; sleep 600 & wait`
+    const running = runProgram(['sh', '-c', `(${child}) & wait`, folder], { env, signal: stopping.signal })
     await started
     stopping.abort(new Error('stopped'))
-    await expect(running).rejects.toThrow('stopped') // once both have closed their output
+    await expect(running).rejects.toThrow('stopped')
+    await expect.poll(() => existsSync(join(folder, 'ended'))).toBe(true)
+  })
+  test('is not waited for, once it is stopped, where what it has left behind holds its output open', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'program-'))
+    const started = once(watch(folder), 'change')
+    const stopping = new AbortController()
+    const leaving = `const { spawn } = require('node:child_process')
+const { pid } = spawn('sleep', ['600'], { detached: true, stdio: 'inherit' })
+require('node:fs').mkdirSync(process.argv[1] + '/' + pid)
+setInterval(() => undefined, 1000)`
+    const running = runProgram([process.execPath, '-e', leaving, folder], { env, signal: stopping.signal })
+    await started
+    const [left = ''] = await readdir(folder)
+    onTestFinished(() => void process.kill(Number(left), 'SIGKILL'))
+    stopping.abort(new Error('stopped'))
+    await expect(running).rejects.toThrow('stopped')
+    expect(() => process.kill(Number(left), 0)).not.toThrow()
   })
   test('is not started for a signal that has come already', async () => {
     await expect(runProgram(['true'], { env, signal: AbortSignal.abort(new Error('stopped')) })).rejects.toThrow('stopped')
