@@ -44,7 +44,7 @@ interface Collection {
 /** They are checked by themselves, or are but accounts of others. */
 const leftOut = ['FluxInstance', 'FluxReport']
 
-/** Reads the objects of every kind that the CRDs bring, all kinds at once, each in pages. */
+/** Reads the objects of every kind that the CRDs bring, a few kinds at once, so that other requests are not behind all of them; each in pages. */
 export async function readFluxObjects(cluster: Cluster, crds: readonly KubeObject[]): Promise<FluxObjects> {
   const collections = crds.flatMap(collectionOf)
   const largestFirst = [...collections].sort((one, other) => rankOf(one) - rankOf(other))
