@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
+import { parseAllDocuments } from 'yaml'
 import { variables } from '../../lib/connection/settings.ts'
 import { projectRoot } from '../../lib/base/paths.ts'
 import { checkDocuments, shownCommandsOf, documentsIn, headingsOf } from '../../lib/commands/validate/documents.ts'
@@ -16,6 +17,17 @@ describe('the documents', () => {
 
   test('name scripts, flags, files and headings that are there', { timeout: 60_000 }, async () => {
     expect((await checkDocuments(projectRoot, documents)).map(showFinding)).toEqual([])
+  })
+
+  test('show YAML that can be read', () => {
+    const blocks = documents.flatMap((file) =>
+      [...readFileSync(join(projectRoot, file), 'utf8').matchAll(/^```ya?ml\n(.*?)^```/gms)].map(([, text = '']) => ({ file, text })),
+    )
+    expect(blocks.length).toBeGreaterThan(5)
+    const broken = blocks.flatMap(({ file, text }) =>
+      parseAllDocuments(text).flatMap((document) => document.errors.map(({ message }) => `${file}: ${message}`)),
+    )
+    expect(broken).toEqual([])
   })
 
   test('keep captures and keys out of every checkout', async () => {

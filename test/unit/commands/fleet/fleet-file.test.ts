@@ -1,4 +1,7 @@
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { expect, test } from 'vitest'
+import { projectRoot } from '../../../../lib/base/paths.ts'
 import { parseFleet } from '../../../../lib/commands/fleet/fleet-file.ts'
 
 const minute = 60_000
@@ -34,6 +37,14 @@ waves:
         ],
       },
     ],
+  })
+})
+
+test('the example of docs/fleet.md can be used as it is', () => {
+  const [, example = ''] = /^```yaml\n(.*?)^```/ms.exec(readFileSync(join(projectRoot, 'docs', 'fleet.md'), 'utf8')) ?? []
+  expect(parseFleet(example)).toMatchObject({
+    is: 'valid',
+    waves: [{ name: 'canary' }, { name: 'rest', parallel: 4, soakMs: 10 * minute, maxFailures: 1 }],
   })
 })
 
