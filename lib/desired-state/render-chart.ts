@@ -1,3 +1,4 @@
+import { showDuration } from '../base/duration.ts'
 import { printable } from '../base/shell-line.ts'
 import { mkdtemp, readFile, writeFile } from 'node:fs/promises'
 import { basename, join } from 'node:path'
@@ -15,6 +16,9 @@ import { parseObjects } from '../kubernetes/manifest.ts'
 import { type Chart } from './chart.ts'
 import { composeValues } from './chart-values.ts'
 import { appliedBy, appLabels } from '../flux/labels.ts'
+
+/** How long helm may take to fetch a chart and to render it: it waits forever for a registry that says nothing, and renders without an end. */
+const patience = 3 * 60_000
 
 /** What of a session it takes to render a chart. */
 interface Renderer extends Pick<Session, 'tools' | 'registry' | 'folder'> {
@@ -46,26 +50,28 @@ export async function renderChart(
     HELM_DATA_HOME: home,
     HELM_REGISTRY_CONFIG: join(home, 'login.json'),
   })
-  const failed = (what: string) => (error: unknown) => {
-    const complaint = complaintOf(error)
+  const late = AbortSignal.timeout(patience)
+  const failed = (what: string, waitedFor: string) => (error: unknown) => {
+    signal.throwIfAborted()
+    const complaint = late.aborted ? `${waitedFor} within ${showDuration(patience)}` : complaintOf(error)
     throw new OperatorError(`chart ${chart.url} ${chart.version} cannot be ${what}: ${complaint}`, {
       kind: 'blocked',
       remedy: remedyFor(complaint, isExposed) ?? printable(['helm', 'show', 'chart', chart.url, '--version', chart.version]),
     })
   }
-  const $ = shell(env, { signal })
+  const $ = shell(env, { signal: AbortSignal.any([signal, late]) })
   const trust = [...(chart.insecure ? ['--plain-http'] : []), ...(registry.caFile === undefined ? [] : ['--ca-file', registry.caFile])]
   // What Git names comes after --: it is never a flag, of which helm has some that run a program (--post-renderer).
   const isByDigest = chart.version === '' && chart.digest !== undefined
   const from = [...(isByDigest ? [] : [`--version=${chart.version}`]), ...trust, '--untar', '--untardir', home]
   const what = isByDigest ? `${chart.url}@${chart.digest}` : chart.url
-  const pulled = await $`${helm} pull ${from} -- ${what}`.catch(failed('pulled'))
+  const pulled = await $`${helm} pull ${from} -- ${what}`.catch(failed('pulled', `${registryOf(chart.url)} has not sent it`))
   verifyDigest(chart, pulled, helm)
   const files = join(home, basename(chart.url))
   if (chart.tracksDigest) await trackDigest(files, digestIn(pulled, helm, chart))
   const wanted = [`--namespace=${chart.namespace}`, '--kube-version', kubeVersion, '--no-hooks', '--values', '-']
   const output = await $({ input: stringify(values) })`${helm} template ${wanted} -- ${chart.releaseName} ${files}`.catch(
-    failed('rendered'),
+    failed('rendered', 'helm has not finished'),
   )
   const rendered =
     chart.patches.length === 0 ? output.stdout : await postRendered(tools, output.stdout, chart, { within: folder(), signal })

@@ -1,7 +1,6 @@
 import { ChildProcess, spawn } from 'node:child_process'
 import { $, ProcessOutput, quote, type Shell } from 'zx/core'
-import { OperatorError } from '../base/errors.ts'
-import { write } from './child-process.ts'
+import { verifyWhole, write } from './child-process.ts'
 import { lastWordsOf } from './program-output.ts'
 
 /**
@@ -54,10 +53,9 @@ export function shell(
   })
 }
 
-/** A word for bash, which ends one at a NUL: the program would get another than was checked, as a path without its end. */
 function quoteWhole(word: string): string {
-  if (!word.includes('\0')) return quote(word)
-  throw new OperatorError(`no program can be called with ${JSON.stringify(word)}, which has a NUL in it`, { kind: 'blocked' })
+  verifyWhole(word)
+  return quote(word)
 }
 
 /** Node's spawn with two descriptors more: 3 for the tie, 4 for what is handed over. */

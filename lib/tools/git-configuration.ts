@@ -59,8 +59,8 @@ export function wayTo(url: string): Promise<Record<string, string>> {
 
 async function readWay(url: string): Promise<Record<string, string>> {
   if (!/^https?:\/\//.test(url)) {
-    const { GIT_SSH_COMMAND = await personal(['config', '--get', 'core.sshCommand']), SSH_AUTH_SOCK = '' } = process.env
-    return Object.fromEntries(Object.entries({ GIT_SSH_COMMAND, SSH_AUTH_SOCK }).filter(([, value]) => value !== ''))
+    const { GIT_SSH_COMMAND: named = await personal(['config', '--get', 'core.sshCommand']), SSH_AUTH_SOCK = '' } = process.env
+    return { GIT_SSH_COMMAND: named === '' ? `ssh ${sshPatience}` : named, ...(SSH_AUTH_SOCK === '' ? {} : { SSH_AUTH_SOCK }) }
   }
   const lines = (await personal(['config', '--get-urlmatch', 'http', url])).split('\n')
   const pairs = lines.flatMap((line) => {

@@ -185,6 +185,11 @@ describe('the person’s configuration', () => {
     configure('[core]\n\tsshCommand = ssh -p 2222\n')
     vi.stubEnv('SSH_AUTH_SOCK', '/run/agent')
     expect(await wayTo('git@one.example:fleet.git')).toEqual({ GIT_SSH_COMMAND: 'ssh -p 2222', SSH_AUTH_SOCK: '/run/agent' })
+    configure('')
+    vi.stubEnv('SSH_AUTH_SOCK', '')
+    const patient = 'ssh -o ConnectTimeout=30 -o ServerAliveInterval=30 -o ServerAliveCountMax=4'
+    expect(await wayTo('git@three.example:fleet.git')).toEqual({ GIT_SSH_COMMAND: patient }) // else it waits forever for one that says nothing
+    vi.stubEnv('SSH_AUTH_SOCK', '/run/agent')
     vi.stubEnv('GIT_SSH_COMMAND', 'ssh -J jump')
     expect(await wayTo('git@two.example:fleet.git')).toEqual({ GIT_SSH_COMMAND: 'ssh -J jump', SSH_AUTH_SOCK: '/run/agent' })
   })

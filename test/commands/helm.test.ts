@@ -1,7 +1,7 @@
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterAll, expect, test } from 'vitest'
+import { afterAll, expect, onTestFinished, test, vi } from 'vitest'
 import { renderChart } from '../../lib/desired-state/render-chart.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'helm-test-'))
@@ -75,6 +75,32 @@ test.each([
       ? `helm show chart oci://${host}/charts/web --version '1 | reboot'`
       : "the registry's login is not sent over http: serve it over https, and remove insecure: true from the OCIRepository in Git",
   })
+})
+
+test('a registry that says nothing, and a chart that renders without an end, are not waited for forever', async () => {
+  const helm = join(folder, 'helm-silent')
+  writeFileSync(helm, '#!/bin/sh\nsleep 600\n', { mode: 0o755 })
+  const chart = {
+    name: 'web',
+    releaseName: 'web',
+    namespace: 'shop',
+    url: 'oci://registry.example.com/charts/web',
+    version: '1.0.0',
+    insecure: false,
+    values: {},
+    patches: [],
+    tracksDigest: false,
+  }
+  const soon = AbortSignal.timeout(500)
+  const deadline = vi.spyOn(AbortSignal, 'timeout').mockReturnValue(soon)
+  onTestFinished(() => deadline.mockRestore())
+  const tools = { kubectl: 'kubectl', helm, flux: undefined }
+  const cluster = { get: () => Promise.resolve(undefined), signal: new AbortController().signal }
+  await expect(renderChart({ tools, registry: {}, folder: () => folder, cluster }, chart, '1.36.3')).rejects.toMatchObject({
+    kind: 'blocked',
+    message: 'chart oci://registry.example.com/charts/web 1.0.0 cannot be pulled: registry.example.com has not sent it within 3 m 00 s',
+  })
+  expect(deadline).toHaveBeenCalledWith(180_000)
 })
 
 test('what a chart renders, with values of Secrets, is written nowhere but in the folder that goes with the run', async () => {

@@ -16,6 +16,10 @@ describe('a program that is run to its end', () => {
       stderr: '',
     })
   })
+  test('gets no word that has a NUL in it, as a path that Git names', async () => {
+    const refused = { name: 'OperatorError', message: 'no program can be called with "HEAD:a\\u0000b", which has a NUL in it' }
+    await expect(runProgram(['git', 'show', 'HEAD:a\0b'], { env })).rejects.toMatchObject(refused)
+  })
   test('says how it failed', async () => {
     const ended = await runProgram(['sh', '-c', 'echo some; echo no such branch >&2; exit 3'], { env })
     expect(ended).toEqual({ exitCode: 3, stdout: 'some\n', stderr: 'no such branch\n' })
