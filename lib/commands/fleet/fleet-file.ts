@@ -44,10 +44,11 @@ export type ParsedFleet =
       readonly clusters: readonly FleetCluster[]
     }
 
-/** Names appear in file names, comma-separated lists and reports. */
+/** Names appear in file names, comma-separated lists and reports; what a run knows of each is kept by its name, as which `constructor` is known already. */
 const name = v.pipe(
   v.string('must be a string'),
   v.regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$/, 'must consist of letters, digits, dots and hyphens, at most 63'),
+  v.check((value) => !(value in {}), 'must be another word: this one is kept for JavaScript'),
 )
 const text = v.pipe(v.string('must be a string'), v.nonEmpty('must not be empty'))
 const clusterSchema = v.strictObject({
@@ -57,9 +58,12 @@ const clusterSchema = v.strictObject({
   cluster: v.optional(text),
   wave: text,
 })
+/** What a timer takes; a longer one is over at once. */
+const longestSoak = 24 * 24 * 3_600_000
 const soak = v.pipe(
   v.string('must be a duration such as 10m'),
   v.check((value) => parseDuration(value) !== undefined, 'must be a duration such as 10m'),
+  v.check((value) => (parseDuration(value) ?? 0) <= longestSoak, 'must be at most 24 days, which is 576h'),
 )
 const count = (least: number) => {
   const what = `must be a whole number, ${least} or more`

@@ -118,3 +118,20 @@ test('aliases that multiply are refused, not expanded', () => {
   for (const [name, of] of ['ba', 'cb', 'dc', 'ed', 'fe']) bomb.push(`${name}: &${name} [${`*${of}, `.repeat(10)}]`)
   expect(parseFleet(bomb.join('\n'))).toMatchObject({ is: 'invalid' })
 })
+
+test('a wave does not pass for one that has soaked: by a name that every object of JavaScript has, or because no timer takes its time', () => {
+  const parsed = parseFleet(`clusters:
+  - {name: toString, context: apps, wave: constructor}
+waves:
+  - name: constructor
+    soak: 577h
+`)
+  expect(parsed).toMatchObject({
+    is: 'invalid',
+    findings: [
+      { line: 2, what: 'name must be another word: this one is kept for JavaScript' },
+      { line: 4, what: 'name must be another word: this one is kept for JavaScript' },
+      { line: 5, what: 'soak must be at most 24 days, which is 576h' },
+    ],
+  })
+})
