@@ -67,7 +67,12 @@ export function readsFrom(kustomization: KubeObject): {
   readonly folder: string
 } {
   const { path, sourceRef } = v.parse(pathSchema, kustomization).spec
-  const folder = path.replace(/^(\.?\/)+/, '').replace(/\/+$/, '')
   const { kind, name, namespace = kustomization.metadata.namespace ?? '' } = sourceRef
-  return { kind, namespace, name, folder: folder === '' ? '.' : folder }
+  return { kind, namespace, name, folder: folderAt(path) }
+}
+
+/** The folder of a source that a path names, as `./clusters/infra/`; `.` for all of it. */
+export function folderAt(path: string): string {
+  const parts = path.split('/').filter((part) => part !== '' && part !== '.')
+  return parts.length === 0 ? '.' : parts.join('/')
 }

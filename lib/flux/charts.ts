@@ -13,5 +13,5 @@ export function isInstanceChart(address: string): boolean {
 }
 
 function lastPart(address: string): string {
-  return address.replace(/\/+$/, '').split('/').at(-1) ?? ''
+  return address.split('/').findLast((part) => part !== '') ?? ''
 }

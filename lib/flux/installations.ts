@@ -1,3 +1,4 @@
+import { shellQuote } from '../base/shell-line.ts'
 import type { Cluster } from '../kubernetes/client.ts'
 import type { KubeObject } from '../kubernetes/objects.ts'
 import { fluxKinds } from './kinds.ts'
@@ -28,7 +29,9 @@ export async function readFlux(cluster: Cluster): Promise<FluxThere> {
 export function removalOf(deployments: readonly KubeObject[], namespace: string): string {
   const names = deployments.map(({ metadata }) => metadata.name).join(' ')
   const releases = new Set(deployments.flatMap((one) => releaseOf(one)?.name ?? []))
-  const forgets = [...releases].map((name) => ` && kubectl --namespace ${namespace} delete secrets --selector owner=helm,name=${name}`)
+  const forgets = [...releases].map(
+    (name) => ` && kubectl --namespace ${namespace} delete secrets --selector ${shellQuote(`owner=helm,name=${name}`)}`,
+  )
   const never = releases.size === 0 ? 'flux uninstall' : 'helm uninstall or flux uninstall'
   return `kubectl --namespace ${namespace} delete deployments ${names}${forgets.join('')}   # never ${never}: that deletes the CRDs, and every object of Flux with them`
 }

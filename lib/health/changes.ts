@@ -158,7 +158,7 @@ function nameIn({ involvedObject: { kind, namespace, name } }: Event): string {
 }
 
 /** `ConfigMap/apps/shop configured`: one line for each object that was changed. What was `created` had been deleted: that is not a circle. */
-const changed = /^(\S+\/\S+) (configured|changed)/
+const changed = /^([^\s/]+\/\S+) (configured|changed)/
 
 /** How often each object was changed by each that changes it. */
 function tally(events: readonly Event[]): ChangeCount[] {

@@ -33,7 +33,8 @@ export function ended(
   return `${sign} ${about(subject)} ended ${outcome} after ${showDuration(milliseconds)}${why}${steps.join('')}`
 }
 
-/** A text in the form of Slack's incoming webhooks, which Mattermost, Rocket.Chat and others take too. `<!here>` in it calls nobody. */
+/** A text in the form of Slack's incoming webhooks, which Mattermost, Rocket.Chat and others take too. `<!here>` in it calls nobody, nor does `@all`. */
 export function webhookBody(text: string): string {
-  return JSON.stringify({ text: text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;') })
+  const callingNobody = text.replaceAll(/(?<!\w)@(?=\w)/g, '@\u200b')
+  return JSON.stringify({ text: callingNobody.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;') })
 }

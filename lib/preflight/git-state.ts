@@ -37,7 +37,7 @@ export async function checkBehindHead(
   folder: string,
 ): Promise<Finding[]> {
   const source = await cluster.get(ref)
-  const at = /[0-9a-f]{40,}$/.exec(fetchedRevision(source))?.[0]
+  const at = /(?<![0-9a-f])[0-9a-f]{40,}$/.exec(fetchedRevision(source))?.[0]
   if (at === undefined || at === commit) return []
   const progress = await progressOf(remote, at, commit, folder, cluster.signal)
   const [from, to] = [at.slice(0, 12), commit.slice(0, 12)]

@@ -1,3 +1,4 @@
+import { shellQuote } from '../base/shell-line.ts'
 import * as v from 'valibot'
 import { describeHolders } from '../flux/finalizers.ts'
 import { readHolders } from '../ownership/namespace-content.ts'
@@ -114,6 +115,6 @@ export async function holdersOf(cluster: Cluster, name: string): Promise<{ held:
   const scope = first.metadata.namespace === undefined ? '' : `--namespace ${first.metadata.namespace} `
   return {
     held: `held by ${names.kind} ${list.join(', ')}${more}`,
-    command: `if no Flux controller runs, for each: kubectl ${scope}patch ${name} ${first.metadata.name} --type=merge --patch '{"metadata":{"finalizers":null}}'`,
+    command: `if no Flux controller runs, for each: kubectl ${scope}patch ${name} ${shellQuote(first.metadata.name)} --type=merge --patch '{"metadata":{"finalizers":null}}'`,
   }
 }

@@ -2,11 +2,13 @@ import { expect, onTestFinished, test } from 'vitest'
 import { createServer } from 'node:http'
 import { listenOn } from '../../lab/ports.ts'
 import { OperatorError } from '../../lib/base/errors.ts'
+import { removalOf } from '../../lib/flux/installations.ts'
 import { fluxKinds } from '../../lib/flux/kinds.ts'
 import { parseFluxObject } from '../../lib/flux/object.ts'
 import { alerts } from '../../lib/health/probes/alerts.ts'
 import { secrets } from '../../lib/health/probes/secrets.ts'
 import { createSnapshot } from '../../lib/health/snapshot.ts'
+import { kinds, parseObject } from '../../lib/kubernetes/objects.ts'
 import { clusterAt } from '../../lib/kubernetes/client.ts'
 import { socketEndpoint } from '../../lib/kubernetes/transport.ts'
 import { askWeb } from '../../lib/tools/http-client.ts'
@@ -47,6 +49,14 @@ test('a Secret that a tenant names, and that does not exist, is one word of the 
   expect(found.objects?.map(({ next }) => next)).toEqual([
     `kubectl --namespace team create secret generic '${evil}' --from-file=KEY=FILE; or from a capture: npx zx scripts/restore.ts --lab --from FILE`,
   ])
+})
+
+test('the release that a Deployment says it belongs to is one word of the command that forgets it', () => {
+  const annotations = { 'meta.helm.sh/release-name': evil, 'meta.helm.sh/release-namespace': 'team' }
+  const deployment = parseObject({ ...kinds.deployment, metadata: { name: 'source-controller', namespace: 'team', annotations } })
+  expect(removalOf([deployment], 'team')).toBe(
+    `kubectl --namespace team delete deployments source-controller && kubectl --namespace team delete secrets --selector 'owner=helm,name=${evil}'   # never helm uninstall or flux uninstall: that deletes the CRDs, and every object of Flux with them`,
+  )
 })
 
 test.each([

@@ -3,10 +3,19 @@ import { certificateEnds, tokenEnds } from '../../lib/base/certificates.ts'
 import { inOneLine } from '../../lib/base/outside-text.ts'
 import { createRedactor } from '../../lib/base/redactor.ts'
 import { parseVersion } from '../../lib/base/version.ts'
+import { holdersIn } from '../../lib/commands/bootstrap/pulumi-locks.ts'
+import { outside } from '../../lib/commands/recover/outside.ts'
 import { headingsOf } from '../../lib/commands/validate/documents.ts'
 import { expandResourceSet } from '../../lib/commands/validate/resource-sets.ts'
 import { BadSubstitution, evaluate } from '../../lib/desired-state/substitution.ts'
+import { folderAt } from '../../lib/flux/brought-by.ts'
+import { isOperatorChart } from '../../lib/flux/charts.ts'
+import { fluxKinds } from '../../lib/flux/kinds.ts'
+import { parseFluxObject } from '../../lib/flux/object.ts'
+import { findSuspects } from '../../lib/health/changes.ts'
+import { parseObject } from '../../lib/kubernetes/objects.ts'
 import { wrap } from '../../lib/terminal/wrap.ts'
+import { clusterOf } from './fake-cluster.ts'
 
 const many = (text: string): string => text.repeat(200_000 / text.length)
 
@@ -42,6 +51,37 @@ describe('a long text is read in no time', () => {
     ] as const) {
       expect(() => evaluate(form, { x })).toThrow(BadSubstitution)
     }
+  })
+
+  test('of conditions, events, and the paths and addresses of Flux objects', async () => {
+    const text = [many('tag'), `failed to determine artifact digest${many('tag not foun')}`, many('created by "@'), many('////')].join('\n')
+    const probed = ['sources', 'controllers'].map((id) => ({
+      id,
+      title: '',
+      state: 'fail' as const,
+      objects: [{ object: '', reason: text }],
+    }))
+    for (const mode of outside) expect(mode.recognise(Object.assign(Object.create(null), { probed }))).toBeUndefined()
+    expect(holdersIn(text)).toEqual([])
+    expect(folderAt(`./a/${many('/')}b//`)).toBe('a/b')
+    expect(['', '.', '/', './', '././'].map(folderAt)).toEqual(['.', '.', '.', '.', '.'])
+    expect(isOperatorChart(`oci://a${many('/')}flux-operator//`)).toBe(true)
+    const name = 'flux-system'
+    const object = parseObject({
+      ...fluxKinds.kustomization,
+      metadata: { namespace: name, name, creationTimestamp: '2026-01-01T00:00:00Z' },
+    })
+    const all = [parseFluxObject(object, fluxKinds.kustomization, true)]
+    const event = {
+      metadata: {},
+      involvedObject: { kind: 'Kustomization', namespace: name, name },
+      message: many('/'),
+      firstTimestamp: '2026-01-02T00:00:00Z',
+    }
+    const cluster = { ...clusterOf(() => []), collection: () => Promise.resolve('/?'), read: () => Promise.resolve({ items: [event] }) }
+    const read = { all, byName: new Map(all.map((one) => [one.name, one])), kinds: new Set<string>() }
+    const snapshot = { cluster, now: Date.now(), objects: () => Promise.resolve(read), instance: () => Promise.resolve(undefined) }
+    expect(await findSuspects(snapshot)).toEqual([])
   })
 
   test('of templates, and of documents', () => {

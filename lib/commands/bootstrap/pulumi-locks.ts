@@ -14,7 +14,7 @@ export interface PulumiLockHolder {
 
 /** Who holds the lock of which Pulumi says that the stack is locked by it: `created by ada@laptop (pid 4711) at …`; none of another failure. */
 export function holdersIn(message: string): PulumiLockHolder[] {
-  return [...message.matchAll(/created by (\S+)@(\S+) \(pid (\d+)\)/g)].map(([, user = '', host = '', pid = '']) =>
+  return [...message.matchAll(/created by (\S{1,255})@(\S{1,255}) \(pid (\d+)\)/g)].map(([, user = '', host = '', pid = '']) =>
     lockHolderOf(user, host, Number(pid)),
   )
 }

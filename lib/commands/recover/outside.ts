@@ -1,4 +1,5 @@
-import { shellQuote } from '../../base/shell-line.ts'
+import { inOneLine } from '../../base/outside-text.ts'
+import { printable, shellQuote } from '../../base/shell-line.ts'
 import { fluxKinds } from '../../flux/kinds.ts'
 import { kubectlCall, nameOf } from '../../kubernetes/objects.ts'
 import type { Trouble } from '../../health/probe.ts'
@@ -48,7 +49,7 @@ const kinds: readonly OutsideProblem[] = [
     title: 'The pinned chart or artifact gone from the registry',
     probes: ['sources', 'instance'],
     words:
-      /manifest unknown|MANIFEST_UNKNOWN|NAME_UNKNOWN|failed to determine artifact digest.*(not found|404)|(tag|digest|manifest).*not found/i,
+      /manifest unknown|MANIFEST_UNKNOWN|NAME_UNKNOWN|failed to determine artifact digest.{0,200}(not found|404)|(tag|digest|manifest).{0,200}not found/i,
     why: 'only the registry can restore it, or Git can name another version; what runs keeps running',
     remedy: () => 'push the version to the registry again, or name an existing one in settings.yaml (kubernetes/clusters)',
   },
@@ -72,9 +73,12 @@ function pushAgain({ object }: Trouble, { installation: { follows }, objects }: 
 
 function policyIn(reason: string): string {
   const [, webhook] = /admission webhook "([^"]+)"/.exec(reason) ?? []
-  if (webhook !== undefined) return `kubectl get validatingwebhookconfigurations,mutatingwebhookconfigurations   # the webhook ${webhook}`
+  if (webhook !== undefined)
+    return `kubectl get validatingwebhookconfigurations,mutatingwebhookconfigurations   # the webhook ${inOneLine(webhook)}`
   const [, policy] = /ValidatingAdmissionPolicy '([^']+)'/.exec(reason) ?? []
-  return policy === undefined ? 'kubectl get namespaces --show-labels' : `kubectl get validatingadmissionpolicy ${policy} --output yaml`
+  return policy === undefined
+    ? 'kubectl get namespaces --show-labels'
+    : printable(['kubectl', 'get', 'validatingadmissionpolicy', policy, '--output', 'yaml'])
 }
 
 /** The losses outside, as failure modes. */

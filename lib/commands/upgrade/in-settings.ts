@@ -3,6 +3,7 @@ import type { Session } from '../../connection/session.ts'
 import { settingsFile } from '../../connection/cluster-settings.ts'
 import type { Target } from '../../connection/target.ts'
 import { versionsIn } from '../../desired-state/version-settings.ts'
+import { folderAt } from '../../flux/brought-by.ts'
 import { readFlux } from '../../flux/installations.ts'
 import type { Cluster } from '../../kubernetes/client.ts'
 import { headOf, PathMissing, readAt } from '../../tools/git.ts'
@@ -39,5 +40,5 @@ async function followsElsewhere(cluster: Cluster, name: string): Promise<boolean
   const { instances, controllers } = await readFlux(cluster)
   const paths = instances.map((instance) => v.parse(syncSchema, instance).spec.sync.path ?? '')
   if (paths.length === 0) return controllers.length > 0
-  return !paths.some((path) => path.replace(/^(\.?\/)+|\/+$/g, '') === `kubernetes/clusters/${name}`)
+  return !paths.some((path) => folderAt(path) === `kubernetes/clusters/${name}`)
 }

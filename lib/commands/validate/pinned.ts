@@ -91,7 +91,7 @@ function checkImages(one: ManifestObject): Diagnostic[] {
       for (const [key, below] of Object.entries(value)) {
         const here = [...path, key]
         const isImage = key === 'image' && typeof below === 'string' && typeof path.at(-1) === 'number'
-        if (isImage && !digest.test(below) && !/:(?!latest$)[^/]+$/.test(below))
+        if (isImage && !digest.test(below) && !/:(?!latest$)[^:/]+$/.test(below))
           found.push(finding(one, here, `the image ${below} has no tag of its own`, 'name a tag that does not move, or a digest'))
         else walk(below, here)
       }

