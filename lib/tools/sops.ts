@@ -1,5 +1,6 @@
 import { createDecipheriv } from 'node:crypto'
 import * as v from 'valibot'
+import { messageOf } from '../base/errors.ts'
 import { yamlDocuments } from '../base/yaml.ts'
 
 const keys = v.optional(v.nullable(v.array(v.unknown())), [])
@@ -38,7 +39,7 @@ export type DecryptionResult =
   | { readonly is: 'opened' }
   /** The file is for other keys. */
   | { readonly is: 'for others'; readonly recipients: readonly string[] }
-  /** It has a part for the key, which cannot decrypt what it should. */
+  /** It has a part for the key, which cannot decrypt what it should, or a part for some key that is none. */
   | { readonly is: 'broken' }
 
 /**
@@ -50,11 +51,16 @@ export async function openSops(metadata: SopsMetadata, identities: readonly stri
   const decrypter = new Decrypter()
   for (const identity of identities) decrypter.addIdentity(identity)
   const keys = metadata.age ?? []
+  let isDamaged = false
   for (const { enc } of keys) {
-    const dataKey = await decrypter.decrypt(armor.decode(enc)).catch(() => undefined)
+    const opening = async (): Promise<Uint8Array> => decrypter.decrypt(armor.decode(enc)) // the armor of one that is none cannot be decoded
+    const dataKey = await opening().catch((error: unknown) => {
+      isDamaged ||= !messageOf(error).includes('no identity matched')
+      return undefined
+    })
     if (dataKey !== undefined) return { is: isRight(dataKey, metadata) ? 'opened' : 'broken' }
   }
-  return { is: 'for others', recipients: keys.map(({ recipient }) => recipient) }
+  return isDamaged ? { is: 'broken' } : { is: 'for others', recipients: keys.map(({ recipient }) => recipient) }
 }
 
 /** SOPS encrypts the checksum with the data key, and the time of the last change as additional data (getsops/sops aes/cipher.go). */

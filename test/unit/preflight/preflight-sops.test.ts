@@ -122,6 +122,12 @@ describe('SOPS files', () => {
       `${path} is damaged: its data key cannot decrypt its checksum`,
     ])
   })
+  test('with a part for a key that is none are named', async () => {
+    put((await encrypted([own.recipient])).replaceAll('-----BEGIN AGE ENCRYPTED FILE-----', 'x'))
+    expect((await checkSopsKey(tree, checkout, held(own.identity))).map(({ what }) => what)).toEqual([
+      `${path} is damaged: its data key cannot decrypt its checksum`,
+    ])
+  })
   test('without an age recipient are only reported', async () => {
     put(await encrypted([]))
     expect((await checkSopsKey(tree, checkout, held(own.identity))).map(({ is, what }) => `${is}: ${what}`)).toEqual([
