@@ -214,3 +214,17 @@ test('the reports list what was not met, and what is harmless and why; the page 
   expect(page).toContain('<b>2 of 3</b>')
   expect(page).toContain('still &lt;gone&gt;')
 })
+
+test('the page has a table for each kind, with the damages that this kind allows and no other, and one row for a pair', () => {
+  const facts = { context: 'lab-infra', server: 'https://127.0.0.1', operator: 'me@here', runId: 'run', startedAt: 'a', finishedAt: 'b' }
+  const scaled: LossOutcome = { ...outcome, objects: ['Deployment flux-system/x'], damages: ['replicas 0'] }
+  const pair: LossOutcome = { ...outcome, objects: ['Role a/<b>', 'Service a/c'], damages: ['rules emptied', 'selector altered'] }
+  const page = drawMatrix(facts, [outcome, { ...outcome, damages: ['deleted, held'] }, scaled, pair])
+  const tables = page.split('<section>').slice(1)
+  const titles = tables.map((table) => /<h2>(.*)<\/h2>/.exec(table)?.[1])
+  expect(titles).toEqual(['ServiceAccount', 'Deployment', 'Pairs'])
+  const columns = tables.map((table) => [...table.matchAll(/<th scope="col">(.*?)<\/th>/g)].map(([, damage]) => damage))
+  expect(columns).toEqual([['deleted', 'deleted, held'], ['replicas 0'], ['together']])
+  expect(tables[2]).toContain('<th scope="row">Role a/&lt;b&gt;: rules emptied<br>Service a/c: selector altered</th>')
+  expect(page).not.toMatch(/\bt[dh][^{}]*\{[^}]*overflow-wrap: anywhere/) // which makes a column as narrow as a letter
+})
