@@ -3,6 +3,7 @@ import { cp, mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { OperatorError } from '../lib/base/errors.ts'
 import { nearest } from '../lib/base/nearest.ts'
+import { forgetCluster } from '../lib/runner/run-store.ts'
 import { type EtcdKey, parseKeys, showKeys } from './etcd-keys.ts'
 import type { Layout } from './layout.ts'
 
@@ -62,6 +63,8 @@ export async function restoreSnapshot(layout: Layout, name: string): Promise<Rec
   await copy(kept, incoming) // all is copied before anything is replaced
   const clusters: Record<string, EtcdKey[]> = {}
   for (const cluster of readdirSync(join(incoming, 'clusters'))) {
+    // Nobody restored a backup: what runs knew of the cluster is of the state that is left.
+    forgetCluster(join(layout.home, 'runs'), `lab-${cluster}`)
     clusters[cluster] = parseKeys(await readFile(join(incoming, 'clusters', cluster, 'etcd.json'), 'utf8'))
     for (const part of clusterParts) await replace(join(layout.clusters, cluster, part), join(incoming, 'clusters', cluster, part))
   }

@@ -19,6 +19,8 @@ export type DamageKind =
   | 'quota'
   /** An aggregated API does not answer: no namespace can be deleted meanwhile. */
   | 'api-unavailable'
+  /** The cluster's data is older than it was: etcd was restored from a backup. */
+  | 'data-older'
   /** A second FluxInstance, which the operator ignores. */
   | 'instance-ignored'
   /** A pod of Flux is on a node that does not answer. */

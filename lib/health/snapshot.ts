@@ -19,6 +19,7 @@ import { type Reconciled, stoppedController } from './stopped.ts'
 import { unattended } from './unattended.ts'
 import { componentsIn } from '../flux/installer.ts'
 import { mainInstance } from '../flux/refs.ts'
+import { findOlderData, type OlderData } from '../runner/data-age.ts'
 
 /** What the probes read, and from where. What several probes need is read once, when the first of them asks. */
 export interface Snapshot {
@@ -39,6 +40,8 @@ export interface Snapshot {
   /** Its metadata alone. */
   readonly metadata: (ref: Ref) => Promise<KubeObject | undefined>
   readonly version: () => Promise<string>
+  /** What the cluster's data is and was, where it is older than when the last run on this machine ended. */
+  readonly older: () => Promise<OlderData | undefined>
   /** How Flux was installed, and what it is made of. */
   readonly installed: () => Promise<InstalledFlux>
   /** The same, with what it follows. */
@@ -64,6 +67,7 @@ export interface Snapshot {
 
 export interface SnapshotOptions extends Pick<Snapshot, 'cluster' | 'kubectl' | 'where' | 'login' | 'folder' | 'monitoring'> {
   readonly now?: number
+  readonly older?: Snapshot['older']
 }
 
 const versionSchema = v.object({ gitVersion: v.string() })
@@ -72,7 +76,12 @@ const versionSchema = v.object({ gitVersion: v.string() })
 const listedKinds = ['ServiceAccount', 'Service', 'NetworkPolicy']
 
 /** A snapshot that is read as it is asked for: what was read is not read again. */
-export function createSnapshot({ cluster, now = cluster.endpoint.now(), ...others }: SnapshotOptions): Snapshot {
+export function createSnapshot({
+  cluster,
+  now = cluster.endpoint.now(),
+  older = () => Promise.resolve(undefined),
+  ...others
+}: SnapshotOptions): Snapshot {
   const there = once(() => readFlux(cluster))
   const crds = once(() => readFluxCrds(cluster))
   const evidence = once(async () => ({ ...(await there()), crds: await crds() }))
@@ -98,6 +107,7 @@ export function createSnapshot({ cluster, now = cluster.endpoint.now(), ...other
     now,
     get,
     metadata: onceEach(keyOf, metadata),
+    older: once(older),
     version: once(async () => v.parse(versionSchema, await cluster.read('/version')).gitVersion),
     installed,
     installation,
@@ -139,5 +149,6 @@ export function snapshotOf({ session, target, settings }: { session: Session; ta
     login,
     folder: session.folder,
     monitoring: settings.PROMETHEUS_URL,
+    older: () => findOlderData({ session, target }),
   })
 }

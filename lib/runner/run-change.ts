@@ -16,7 +16,8 @@ import type { RunResult, SequenceResult } from './run-result.ts'
 import type { Redactor } from '../base/redactor.ts'
 import type { DocumentFields } from './report.ts'
 import type { StepContext } from './step.ts'
-import { lastDuration, recordCluster } from './run-store.ts'
+import { recordDataVersion } from './data-age.ts'
+import { knownCluster, lastDuration, recordCluster } from './run-store.ts'
 import type { Session } from '../connection/session.ts'
 import type { Settings } from '../connection/settings.ts'
 import { describeCluster, type Target } from '../connection/target.ts'
@@ -118,6 +119,7 @@ async function perform<F extends Flags, P extends PreparedChange>(
       keepSteps: record.keepSteps,
       earlier: record.earlierSteps(),
     })
+    if (!isDryRun && ['done', 'unchanged'].includes(result.outcome)) await recordDataVersion({ session, target })
     await summarize(result, console, async () =>
       (await operation.summarize(cleanupSession(), target, prepared)).map((line) => addressed(line, target)),
     )
@@ -225,7 +227,8 @@ function lockOf<F extends Flags>(
         throw error
       })
       if (earlier !== undefined) record.keepIn(target.runs)
-      recordCluster(target.runs, target.context, { uid: session.uid, server })
+      const known = knownCluster(target.runs, target.context)
+      recordCluster(target.runs, target.context, { ...(known?.uid === session.uid ? known : {}), uid: session.uid, server })
     },
     enter: async (title) => lock?.setPhase(title),
     async release() {

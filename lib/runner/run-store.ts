@@ -1,4 +1,4 @@
-import { readdirSync } from 'node:fs'
+import { readdirSync, rmSync } from 'node:fs'
 import { createHash } from 'node:crypto'
 import { hostname } from 'node:os'
 import { join } from 'node:path'
@@ -185,11 +185,21 @@ function readReport(home: string, path: string): v.InferOutput<typeof reportSche
   }
 }
 
-const clusterSchema = v.object({ uid: v.string(), server: v.string() })
+const clusterSchema = v.object({
+  uid: v.string(),
+  server: v.string(),
+  /** How far its data had come when a run last succeeded there; runs of earlier versions did not keep it. */
+  dataVersion: v.optional(v.pipe(v.string(), v.regex(/^\d+$/))),
+})
 
 /** Which cluster a context's name meant when something was last changed there; undefined where nothing ever was. */
 export function knownCluster(home: string, context: string): v.InferOutput<typeof clusterSchema> | undefined {
   return readFile(home, join(contextFolder(home, context), 'cluster.json'), clusterSchema)
+}
+
+/** Forgets what was known of it: its data may be taken back, as to a snapshot of the lab. */
+export function forgetCluster(home: string, context: string): void {
+  rmSync(join(contextFolder(home, context), 'cluster.json'), { force: true })
 }
 
 /** Remembers which cluster a context's name means. */

@@ -7,7 +7,7 @@ import type { Evidence } from './evidence.ts'
 import type { FailureMode } from './failures.ts'
 import { removeObstacles } from './part-failures.ts'
 import { RemedyNeeds } from './remedy-needs.ts'
-import { ensureRefetched, ensureHeadFetched } from './steps/refetch.ts'
+import { ensureCaughtUp, ensureRefetched, ensureHeadFetched } from './steps/refetch.ts'
 import { ensureLostPodsReplaced } from './steps/lost-pods.ts'
 import { troubles } from './stuck-releases.ts'
 
@@ -60,6 +60,13 @@ export const aroundFailures: readonly FailureMode[] = [
     title: "source-controller's storage lost",
     recognise: ({ probed }) => described(lostArtifacts(probed)),
     remedy: ({ evidence, takeSnapshot }) => ({ fetch: [ensureRefetched(sourcesOf(evidence), takeSnapshot)] }),
+  },
+  {
+    id: 'cluster-restored',
+    title: 'The cluster restored from a backup that is older than Git',
+    recognise: ({ probed }) => described(damaged(probed, 'api', 'data-older')),
+    remedy: ({ evidence: { installation }, takeSnapshot }) =>
+      installation.follows === undefined ? {} : { fetch: [ensureCaughtUp(installation.follows.source, takeSnapshot)] },
   },
   {
     id: 'git-history-rewritten',

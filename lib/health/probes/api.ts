@@ -3,13 +3,14 @@ import { checkKubernetesVersion } from '../../preflight/kubernetes-version.ts'
 import { nameOf, refOf } from '../../kubernetes/objects.ts'
 import { foundAmong, type Probe, type Trouble } from '../probe.ts'
 import { parseVersion } from '../../base/version.ts'
+import type { OlderData } from '../../runner/data-age.ts'
 
 /** The API answers, is new enough for the Flux that runs, and so do the APIs that others add to it. */
 export const api: Probe = {
   id: 'api',
   title: 'Kubernetes API',
-  async check({ cluster, version, installed }) {
-    const [kubernetes, flux, unavailable] = await Promise.all([version(), installed(), unavailableApis(cluster)])
+  async check({ cluster, version, installed, older, where }) {
+    const [kubernetes, flux, unavailable, data] = await Promise.all([version(), installed(), unavailableApis(cluster), older()])
     const isKnown = flux.version !== undefined && parseVersion(flux.version) !== undefined
     const judged = isKnown ? checkKubernetesVersion(kubernetes, flux.version) : []
     const tooOld = judged.filter(({ is }) => is === 'blocks')
@@ -22,6 +23,19 @@ export const api: Probe = {
       next: remedy,
       damage: 'api-unavailable',
     }))
-    return foundAmong(`Kubernetes ${kubernetes}`, troubleOf(tooOld), [...troubleOf(unknown), ...silent])
+    return foundAmong(`Kubernetes ${kubernetes}`, troubleOf(tooOld), [...troubleOf(unknown), ...restored(data, where), ...silent])
   },
+}
+
+/** Flux catches up with Git by itself; what only the cluster had since the backup is gone. */
+function restored(data: OlderData | undefined, where: string): Trouble[] {
+  if (data === undefined) return []
+  return [
+    {
+      object: 'API',
+      reason: `its data is of version ${data.now}, and was of ${data.before} when the last run here ended: etcd was restored from a backup that is older; what Git does not have is as it was then`,
+      next: `npx zx scripts/recover.ts ${where}`,
+      damage: 'data-older',
+    },
+  ]
 }

@@ -25,6 +25,14 @@ export function ensureHeadFetched(source: Ref, takeSnapshot: () => Snapshot): St
   })
 }
 
+/** Has Flux fetch and apply what Git has now, after the cluster came back as it was some time ago. */
+export function ensureCaughtUp(source: Ref, takeSnapshot: () => Snapshot): Step {
+  return askSources({ id: 'catch-up', title: 'Have Flux catch up with Git' }, [source], async () => {
+    const { objects = [] } = await revision.check(takeSnapshot())
+    return objects.filter(({ next }) => next !== undefined) // of one that is suspended it names no command, since that stays
+  })
+}
+
 function askSources(step: Pick<Step, 'id' | 'title'>, sources: readonly Ref[], amiss: () => Promise<readonly Trouble[]>): Step {
   const idle = async (cluster: Cluster): Promise<Ref[]> => {
     const live = await Promise.all(sources.map((ref) => cluster.get(ref)))

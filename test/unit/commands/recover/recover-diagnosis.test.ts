@@ -342,6 +342,11 @@ test.each<[string, Partial<Evidence>, string[]]>([
     ['artifacts-lost'],
   ],
   [
+    'a cluster that was restored from a backup',
+    seen('api', { object: 'API', reason: 'its data is of version 7, and was of 9', damage: 'data-older' }),
+    ['cluster-restored'],
+  ],
+  [
     'a history that was rewritten',
     seen('revision', { object: 'GitRepository flux-system/flux-system', reason: 'was rewritten', damage: 'history-rewritten' }),
     ['git-history-rewritten'],
