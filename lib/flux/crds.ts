@@ -71,6 +71,8 @@ export function changedWith(instance: KubeObject, crds: readonly FluxCrd[]): rea
   const installed = installedCrds(instance)
   return installed.length === 0 ? crds : crds.filter(({ name }) => installed.includes(name))
 }
+/** The FluxInstance's. */
+export const instanceCrd = `fluxinstances.${apiGroups.operator}`
 /** The operator's own, which carry no label to ask for them by. */
 export const operatorCrds = ['fluxinstances', 'fluxreports', 'resourcesets', 'resourcesetinputproviders'].map(
   (plural) => `${plural}.${apiGroups.operator}`,

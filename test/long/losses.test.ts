@@ -1,11 +1,11 @@
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
 import * as v from 'valibot'
 import type { Cluster } from '../../lib/kubernetes/client.ts'
-import { kinds, parseObject, type Ref } from '../../lib/kubernetes/objects.ts'
+import { type KubeObject, kinds, parseObject, type Ref } from '../../lib/kubernetes/objects.ts'
 import { fluxKinds } from '../../lib/flux/kinds.ts'
 import { requestReconcile } from '../../lib/flux/reconcile-request.ts'
 import { bootstrappedLab, documentOf, type TestLab, untilRunning } from '../lab/harness.ts'
-import { meet } from '../lab/failure-mode.ts'
+import { meet, objective } from '../lab/failure-mode.ts'
 import { openRecovery } from '../lab/recovery.ts'
 
 const namespace = 'flux-system'
@@ -127,6 +127,25 @@ test('one CRD deleted: it is named, and restored with what Git has of its kind',
   await met.isPlanned('crds-deleted')
   await met.isRecovered('crds-deleted', '--destroy=lab-infra')
   await verifyRecovered()
+})
+
+test.each([
+  ['at once, while controllers still run', false],
+  ['once nothing of Flux runs any more', true],
+])('all CRDs deleted, and recover called %s: what holds them is removed, and Flux bootstrapped', async (_, isLate) => {
+  const met = meet(lab, large)
+  const flux = (await cluster.list(kinds.crd)).filter(({ metadata }) => metadata.name.includes('fluxcd'))
+  for (const { metadata } of flux) await remove({ ...kinds.crd, name: metadata.name })
+  const running = (): Promise<KubeObject[]> => cluster.list(kinds.pod, { namespace })
+  if (isLate) await expect.poll(running, { timeout: objective }).toEqual([])
+  await met.isSeen(
+    'crds',
+    /CustomResourceDefinition fluxinstances\.fluxcd\.controlplane\.io: is being deleted, and every object of its kind/,
+  )
+  if (isLate) await met.isPlanned('all-crds-deleted')
+  await met.isRecovered('all-crds-deleted', '--destroy=lab-infra')
+  const again = await lab.run('recover', [...consents, '--fresh'])
+  expect(documentOf(again), again.stderr).toMatchObject({ outcome: 'unchanged', healthy: true })
 })
 
 const lossesSchema = v.object({ losses: v.array(v.looseObject({ noticed: v.nullable(v.string()), harmless: v.nullable(v.string()) })) })

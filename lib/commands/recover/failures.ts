@@ -1,4 +1,5 @@
-import { deletionOf } from '../../kubernetes/objects.ts'
+import { deletionOf, kinds } from '../../kubernetes/objects.ts'
+import { instanceCrd } from '../../flux/crds.ts'
 import { appliedBy } from '../../flux/labels.ts'
 import { type Problem, problems } from '../../health/problems.ts'
 import { awaitInstanceReady } from '../bootstrap/steps/chart.ts'
@@ -9,7 +10,7 @@ import type { Evidence } from './evidence.ts'
 import { repairsOperator } from './repairs-operator.ts'
 import type { Remedy } from './layers.ts'
 import { partFailures } from './part-failures.ts'
-import { isObstructed } from './damaged.ts'
+import { damaged, described, isObstructed } from './damaged.ts'
 import { deniedByAdmission } from './denied.ts'
 import { outside } from './outside.ts'
 import { aroundFailures } from './around-failures.ts'
@@ -50,6 +51,19 @@ export const failureModes: readonly FailureMode[] = [
     recognise: ({ terminating, hasCrds }) =>
       terminating !== undefined && (terminating.isHeld || hasCrds) ? terminating.because : undefined,
     remedy: async (remedies) => ({ installAgain: await remedies.recreateNamespace() }),
+  },
+  {
+    id: 'all-crds-deleted',
+    isOperators: true,
+    title: "Flux's CRDs being deleted, the FluxInstance's among them",
+    isWhole: true,
+    // helm-controller uninstalls the operator, which uninstalls the controllers: none is left to remove the finalizers of the others.
+    recognise({ probed }) {
+      const gone = damaged(probed, 'crds', 'crd-gone')
+      const isInstances = gone.some(({ object }) => object === `${kinds.crd.kind} ${instanceCrd}`)
+      return isInstances && gone.some(({ since }) => since !== undefined) ? described(gone) : undefined
+    },
+    remedy: async (remedies) => ({ installAgain: await remedies.recreateCrds() }),
   },
   {
     id: 'instance-terminating',

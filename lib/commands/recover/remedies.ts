@@ -53,6 +53,8 @@ export interface Remedies {
   readonly recreateNamespace: () => Promise<readonly Step[]>
   /** The same, after the deleted FluxInstance is gone without what it installed. */
   readonly recreateInstance: () => Promise<readonly Step[]>
+  /** The same, after the CRDs are gone that are being deleted, without a controller that would undo what their objects deployed. */
+  readonly recreateCrds: () => Promise<readonly Step[]>
   /** Installs the operator as in Git. */
   readonly operator: () => Promise<readonly Step[]>
   /** Restores the FluxInstance as in Git. */
@@ -123,12 +125,12 @@ export function remediesOf(surroundings: PrepareContext<typeof restoreFlags>, ev
     return read.notes
   }
   /** What holds definitions of Flux's kinds that are being deleted goes first, or nothing could be applied again. */
-  const letCrdsGo = async (): Promise<readonly Step[]> => {
-    const crds = await readTerminatingCrds(seen)
+  const letCrdsGo = async (isStopped: boolean): Promise<readonly Step[]> => {
+    const crds = await readTerminatingCrds(seen, isStopped)
     if (crds.length === 0) return []
     await verifyCrdFinalizers(seen, crds)
     seen = withoutCrds(seen, crds)
-    return [ensureCrdFinalizersRemoved(crds)]
+    return [ensureCrdFinalizersRemoved()]
   }
   let rollback: Rollback | undefined
   return {
@@ -138,7 +140,7 @@ export function remediesOf(surroundings: PrepareContext<typeof restoreFlags>, ev
     notices: () => notices,
     async everything() {
       await awaitNamespaceGone(session.cluster, namespace, console)
-      return [...(await letCrdsGo()), ...(await installAgain())]
+      return [...(await letCrdsGo(false)), ...(await installAgain())]
     },
     async recreateNamespace() {
       await verifyNamespaceFinalizers(session.cluster, namespace, settings.LOCK_NAMESPACE ?? 'kube-system')
@@ -148,7 +150,7 @@ export function remediesOf(surroundings: PrepareContext<typeof restoreFlags>, ev
         ensureControllersStopped(namespace),
         ensureFinalizersRemovedIn(namespace),
         ensureNamespaceGone(namespace),
-        ...(await letCrdsGo()),
+        ...(await letCrdsGo(true)),
         ...(await installAgain()),
       ]
     },
@@ -159,6 +161,14 @@ export function remediesOf(surroundings: PrepareContext<typeof restoreFlags>, ev
         ensureUninstallDisabled(namespace),
         ensureUninstallStopped(namespace),
         ensureInstanceFinalizerRemoved(namespace),
+        ...(await installAgain()),
+      ]
+    },
+    async recreateCrds() {
+      return [
+        ensureUninstallDisabled(namespace),
+        ensureControllersStopped(namespace),
+        ...(await letCrdsGo(true)),
         ...(await installAgain()),
       ]
     },

@@ -11,10 +11,11 @@ import { heldIn, type TerminatingCrd, terminatingIn } from './steps/remove-crd-f
 /**
  * The CustomResourceDefinitions of Flux that are being deleted while nothing of Flux runs. Their objects are deleted because their kind is, by
  * no one's decision on each: a controller that comes back would undo what they have deployed all the same.
+ * @param isStopped that an earlier step stops what runs
  */
-export async function readTerminatingCrds(cluster: Cluster): Promise<readonly TerminatingCrd[]> {
+export async function readTerminatingCrds(cluster: Cluster, isStopped: boolean): Promise<readonly TerminatingCrd[]> {
   const terminating = terminatingIn(await readFluxCrds(cluster))
-  return terminating.length === 0 || isRunning(await readFlux(cluster)) ? [] : terminating
+  return terminating.length === 0 || (!isStopped && isRunning(await readFlux(cluster))) ? [] : terminating
 }
 
 function isRunning({ controllers, operators }: FluxThere): boolean {

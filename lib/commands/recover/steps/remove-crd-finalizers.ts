@@ -35,12 +35,11 @@ export async function heldIn(cluster: Cluster, crds: readonly TerminatingCrd[]):
 
 /**
  * Removes Flux's finalizers from the objects of kinds that are being deleted, with nothing of Flux running: what they deployed stays, and who
- * makes them again finds it. Waits until the definitions are gone, which can be applied again only then.
+ * makes them again finds it. Waits until the definitions are gone, which can be applied again only then; those too that an operator began to
+ * delete before it was stopped.
  */
-export function ensureCrdFinalizersRemoved(crds: readonly TerminatingCrd[]): Step {
-  const names = crds.map(({ name }) => name)
-  const left = async (cluster: Cluster): Promise<TerminatingCrd[]> =>
-    terminatingIn(await readFluxCrds(cluster)).filter(({ name }) => names.includes(name))
+export function ensureCrdFinalizersRemoved(): Step {
+  const left = async (cluster: Cluster): Promise<TerminatingCrd[]> => terminatingIn(await readFluxCrds(cluster))
   return {
     id: 'crds-let-go',
     title: "Remove Flux's finalizers from objects whose CustomResourceDefinition is being deleted",

@@ -89,6 +89,13 @@ const seenOfController = (failing: Trouble, ...noted: readonly Trouble[]): Pick<
 const seen = (id: string, ...troubles: readonly Trouble[]): Pick<Evidence, 'probed'> => ({
   probed: [{ id, title: id, state: 'fail', detail: '', objects: troubles }],
 })
+/** A CRD of the operator's that does not exist, or is being deleted since then. */
+const goneCrd = (plural: string, since?: string): Trouble => ({
+  object: `CustomResourceDefinition ${plural}.fluxcd.controlplane.io`,
+  reason: since === undefined ? 'does not exist' : 'is being deleted, and every object of its kind',
+  ...(since === undefined ? {} : { since }),
+  damage: 'crd-gone',
+})
 
 test.each<[string, Partial<Evidence>, string[]]>([
   ['nothing', {}, []],
@@ -279,6 +286,23 @@ test.each<[string, Partial<Evidence>, string[]]>([
     }),
     ['crds-deleted'],
   ],
+  [
+    'all CRDs being deleted, with the FluxInstance and what reconciles it',
+    {
+      ...seen('crds', goneCrd('fluxinstances', '2026-11-29T00:00:00Z'), goneCrd('fluxreports')),
+      instance: terminating,
+      hasOperator: false,
+      controllers: { ...healthy.controllers, there: [] },
+    },
+    ['all-crds-deleted'],
+  ],
+  [
+    "the FluxInstance's CRD gone, and others held",
+    { ...seen('crds', goneCrd('fluxinstances'), goneCrd('resourcesets', '2026-11-29T00:00:00Z')), instance: undefined },
+    ['all-crds-deleted'],
+  ],
+  ["the FluxInstance's CRD gone, and none held", { ...seen('crds', goneCrd('fluxinstances')), instance: undefined }, ['instance-deleted']],
+  ['another CRD being deleted', seen('crds', goneCrd('resourcesets', '2026-11-29T00:00:00Z')), ['crds-deleted']],
   [
     'a controller scaled to 0',
     seen('controllers', { object: 'Deployment flux-system/x', reason: 'is scaled to 0: its work is not done', damage: 'scaled-to-zero' }),
@@ -525,6 +549,7 @@ const remediesWith = (more: Partial<Remedies>): Remedies => ({
   everything: none,
   recreateNamespace: none,
   recreateInstance: none,
+  recreateCrds: none,
   operator: none,
   instance: none,
   rollBack: none,
