@@ -14,6 +14,7 @@ import { findStalePods, type StalePod } from '../../../health/stale-tokens.ts'
 import type { Cluster } from '../../../kubernetes/client.ts'
 import { kindArgument, kinds, type KubeObject, nameOf, type Ref, refOf } from '../../../kubernetes/objects.ts'
 import type { StepStatus, Step } from '../../../runner/step.ts'
+import { operatorWork } from '../busy-operator.ts'
 import { heldBy } from '../held.ts'
 
 /**
@@ -139,10 +140,12 @@ async function liveKeepers(cluster: Cluster, parts: readonly Part[]): Promise<Ku
   return live.filter((keeper) => keeper !== undefined)
 }
 
-/** Those that stay, and have done all that they were asked. One that is suspended does nothing of it. */
+/** Those that stay, and have done all that they were asked, or do nothing for it but wait. One that is suspended does nothing of it. */
 async function askable(cluster: Cluster, parts: readonly Part[]): Promise<Ref[]> {
+  const isWaiting = (keeper: KubeObject): boolean =>
+    keeper.kind === fluxKinds.fluxInstance.kind && operatorWork(keeper, cluster.endpoint.now()) === 'waiting'
   const isAskable = (keeper: KubeObject): boolean =>
-    keeper.metadata.deletionTimestamp === undefined && !isSuspended(keeper) && !isRequested(keeper)
+    keeper.metadata.deletionTimestamp === undefined && !isSuspended(keeper) && (!isRequested(keeper) || isWaiting(keeper))
   return (await liveKeepers(cluster, parts)).filter(isAskable).map(refOf)
 }
 

@@ -4,7 +4,6 @@ import { describeSuspension, isSuspended, suspensionIn } from '../../../flux/sus
 import type { Cluster } from '../../../kubernetes/client.ts'
 import { deletionOf, kinds, kubectlCall, type KubeObject, nameOf, type Ref, refOf } from '../../../kubernetes/objects.ts'
 import { fluxKinds } from '../../../flux/kinds.ts'
-import { conditionsOf } from '../../../kubernetes/readiness.ts'
 import { readinessOf } from '../../../flux/readiness.ts'
 import { isRequested, requestReconcile } from '../../../flux/reconcile-request.ts'
 import { parseDuration } from '../../../base/duration.ts'
@@ -15,6 +14,7 @@ import { operatorName } from '../../../flux/labels.ts'
 import { stepStatusOf } from '../../../runner/step-status.ts'
 import { unavailableOf } from '../../../flux/components.ts'
 import { componentsOf, otherImage } from '../../../flux/instance.ts'
+import { operatorWork } from '../busy-operator.ts'
 import { heldBy } from '../held.ts'
 import { scaledToZero } from './scale-up.ts'
 
@@ -49,13 +49,14 @@ export function awaitControllers(namespace: string, names: readonly string[]): S
       const held = await heldBy(cluster, deploymentsOf(namespace, names))
       if (held !== undefined) return held
       const every = reconcileEvery(instance)
-      if (isRequested(instance)) return { is: 'waiting', on: `${missing}; the operator is working on it` }
-      const busy = busyFor(instance, cluster.endpoint.now())
+      const work = operatorWork(instance, cluster.endpoint.now())
+      // What was asked before it began to wait, it answers only after that.
+      if (isRequested(instance) && work !== 'waiting') return { is: 'waiting', on: `${missing}; the operator is working on it` }
       const repairsSoon = (parseDuration(every) ?? Infinity) <= soon
-      if (repairsSoon && busy < patience) {
+      if (repairsSoon && work !== 'waiting') {
         return { is: 'waiting', on: `${missing}; the operator reconciles every ${every} and recreates what is missing` }
       }
-      if (busy > 0 && busy < patience) return { is: 'waiting', on: `${missing}; the operator is working on it` }
+      if (work === 'applying') return { is: 'waiting', on: `${missing}; the operator is working on it` }
       return {
         is: 'todo',
         change: `ask the operator to reconcile now, which it would do within ${every}: ${missing}`,
@@ -72,16 +73,6 @@ function beingDeleted(object: KubeObject): StepStatus | undefined {
   const deletion = deletionOf(object)
   if (deletion === undefined) return undefined
   return { is: 'blocked', reason: `${nameOf(refOf(object))} ${deletion}`, remedy: 'to look again: the same command' }
-}
-
-/** An operator that reconciles for longer, in milliseconds, waits for what it made to be Ready, and recreates nothing meanwhile. */
-const patience = 30_000
-
-/** For how long the FluxInstance has not been Ready, in milliseconds; 0 where it is. A new request has the operator begin again. */
-function busyFor(instance: KubeObject, now: number): number {
-  const ready = conditionsOf(instance).find(({ type }) => type === 'Ready')
-  if (ready === undefined || ready.status === 'True' || ready.lastTransitionTime === '') return 0
-  return Math.max(1, now - Date.parse(ready.lastTransitionTime))
 }
 
 async function atOtherImages(cluster: Cluster, instance: KubeObject): Promise<string | undefined> {
