@@ -1,6 +1,7 @@
 import * as v from 'valibot'
+import { messageOf, OperatorError } from '../base/errors.ts'
 import { identityOf } from '../flux/inventory.ts'
-import { type KubeObject, nameOf, parseObject, type Ref } from '../kubernetes/objects.ts'
+import { kubectlCall, type KubeObject, nameOf, parseObject, type Ref, refOf } from '../kubernetes/objects.ts'
 
 /** What an object is captured as, in the order in which a restore creates them: what is used before what uses it. */
 export const roles = [
@@ -88,12 +89,18 @@ const metadataSchema = v.object({
 /**
  * An object as the text that a capture holds.
  * @param keepsOwners whether its field managers are kept, so that a restore gives the fields back to those whose they were
+ * @throws OperatorError for one that a tenant has nested as deep as the API server takes it, which is deeper than Node writes
  */
 export function entryText(object: KubeObject, keepsOwners: boolean): string {
   const { uid = '', resourceVersion = '', deletionTimestamp } = object.metadata
   const { finalizers, ownerReferences, managedFields } = v.parse(metadataSchema, object.metadata)
   const was = { uid, resourceVersion, deletionTimestamp, finalizers, ownerReferences, managedFields: keepsOwners ? managedFields : [] }
-  return JSON.stringify({ was, object: creatable(object) })
+  try {
+    return JSON.stringify({ was, object: creatable(object) })
+  } catch (cause) {
+    const remedy = `${kubectlCall('describe', refOf(object))}; then delete it, or write it with less depth`
+    throw new OperatorError(`${nameOf(refOf(object))} cannot be captured: ${messageOf(cause)}`, { kind: 'blocked', remedy, cause })
+  }
 }
 
 /** The object without what a server gives it, as `kubectl create` takes it. */

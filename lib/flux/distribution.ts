@@ -1,4 +1,5 @@
 import { gunzipSync } from 'node:zlib'
+import { messageOf, OperatorError } from '../base/errors.ts'
 import * as v from 'valibot'
 import { yamlDocuments, yamlValue } from '../base/yaml.ts'
 import type { RegistryLogin } from '../tools/registry-login.ts'
@@ -28,11 +29,18 @@ const largestArchive = 256 * 1024 * 1024
 /**
  * Reads the distribution artifact that Git names, as the operator will: its folders are `flux/VERSION` and `flux-images/VERSION`.
  * @returns undefined where none is named (the operator then takes the manifests in its own image), or it cannot be downloaded
+ * @throws OperatorError for one that is damaged, or unpacks to more than any is
  */
 export async function readDistribution(url: string, login: RegistryLogin, signal: AbortSignal): Promise<Distribution | undefined> {
   const artifact = url === '' ? undefined : parseArtifact(url)
   const layer = artifact === undefined ? undefined : await pullLayer(artifact, login, signal)
-  return layer === undefined ? undefined : distributionIn(filesInTar(gunzipSync(layer, { maxOutputLength: largestArchive })))
+  if (layer === undefined) return undefined
+  try {
+    return distributionIn(filesInTar(gunzipSync(layer, { maxOutputLength: largestArchive })))
+  } catch (cause) {
+    const remedy = 'name one that is a distribution of Flux (distribution_artifact in settings.yaml)'
+    throw new OperatorError(`the artifact ${url} cannot be unpacked: ${messageOf(cause)}`, { kind: 'blocked', remedy, cause })
+  }
 }
 
 /** The distribution in these files, by their paths. */

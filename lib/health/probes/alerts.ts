@@ -1,4 +1,5 @@
 import * as v from 'valibot'
+import { shellQuote } from '../../base/shell-line.ts'
 import { beginningOf } from '../../base/outside-text.ts'
 import { doesNotApply, foundAmong, type Probe, type Trouble } from '../probe.ts'
 
@@ -15,9 +16,10 @@ const alertsSchema = v.object({
   }),
 })
 
-/** The address of a runbook, and no other text: anyone who may make an alert would say what is to be done next. */
+/** The address of a runbook, as one word, and no other text: anyone who may make an alert would say what is to be done next. */
 function addressIn(text: string | undefined): string | undefined {
-  return /^https?:\/\/[^\s\p{Cc}]+$/iu.exec(text ?? '')?.[0]
+  const address = /^https?:\/\/[^\s\p{Cc}]+$/iu.exec(text ?? '')?.[0]
+  return address === undefined ? undefined : shellQuote(address)
 }
 
 /** Alerts that always fire, to show that alerting works. */

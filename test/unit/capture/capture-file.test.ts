@@ -8,6 +8,7 @@ import { type Capture, carries, describeCapture, read, sortedEntries, entryText 
 import { captureChecksum, openCapture, openProven, wantsPassphrase, writeCapture } from '../../../lib/capture/file.ts'
 import { linesOf } from '../../../lib/capture/format.ts'
 import type { Decryptor, Encryptor, Identity } from '../../../lib/capture/keys.ts'
+import { fluxKinds } from '../../../lib/flux/kinds.ts'
 import { kinds, parseObject, refOf } from '../../../lib/kubernetes/objects.ts'
 import { OperatorError } from '../../../lib/base/errors.ts'
 
@@ -195,6 +196,11 @@ describe('an entry', () => {
     expect(object.metadata).not.toHaveProperty('uid')
     expect(object.metadata).not.toHaveProperty('resourceVersion')
     expect(was).toMatchObject({ uid: 'an-uid', managedFields: [{ manager: 'kustomize-controller' }] })
+  })
+  test('is refused by its name where nothing can hold it', () => {
+    const values: unknown = JSON.parse(`${'{"a":'.repeat(9000)}1${'}'.repeat(9000)}`) // an API server takes 10,000 levels
+    const deep = parseObject({ ...fluxKinds.helmRelease, metadata: { namespace: 'apps', name: 'shop' }, spec: { values } })
+    expect(() => entryText(deep, true)).toThrow('HelmRelease apps/shop cannot be captured: Maximum call stack size exceeded')
   })
   test('is found whatever version of its API is asked for', () => {
     const ref = { kind: 'Kustomization', namespace: 'a', name: 'b' }

@@ -226,11 +226,14 @@ describe('a folder of plugins', () => {
   })
 })
 
-test('helm is not run', async () => {
-  expect(await found({ 'app/kustomization.yaml': 'helmCharts:\n  - name: x\n' })).toEqual([
-    'app/kustomization.yaml:1: helmCharts has kustomize run helm, which Flux does not allow',
-  ])
-})
+test.each(['helmCharts', 'helmChart\u017f', 'HELMCHARTINFLATIONGENERATOR'])(
+  'helm is not run, however Go reads its field: %s',
+  async (field) => {
+    expect(await found({ 'app/kustomization.yaml': `${field}:\n  - name: x\n` })).toEqual([
+      `app/kustomization.yaml:1: ${field} has kustomize run helm, which Flux does not allow`,
+    ])
+  },
+)
 
 test('a kustomization that cannot be read is not taken for a good one', async () => {
   expect(await found({ 'app/kustomization.yaml': 'resources: [a\n' })).toEqual([

@@ -303,6 +303,13 @@ describe('causes', () => {
       })
     })
   })
+  test('thousands that wait for each other in a row have one cause', () => {
+    const row = Array.from({ length: 20_000 }, (_, at): [string, Judgement] => [
+      String(at),
+      { is: 'waits', on: [String(at + 1)], since: '' },
+    ])
+    expect(rootCauses(new Map(row)).get('20000')).toHaveLength(20_000)
+  })
   test('the first of a circle counts as its cause', () => {
     const judged = judge({ one: waits('two'), two: waits('one') })
     expect([...rootCauses(judged)]).toEqual([['Kustomization apps/one', ['Kustomization apps/one', 'Kustomization apps/two']]])
