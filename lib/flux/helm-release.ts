@@ -4,6 +4,7 @@ import { messageOf } from '../base/errors.ts'
 import type { Cluster } from '../kubernetes/client.ts'
 import { kinds, type KubeObject, type Ref, refOf } from '../kubernetes/objects.ts'
 import { parseObjects } from '../kubernetes/manifest.ts'
+import { namingLines, plainRefIn } from './manifest-head.ts'
 
 const secretSchema = v.object({ data: v.object({ release: v.string() }) })
 /** Helm leaves out what is empty: a chart of CRDs or hooks alone has no manifest. */
@@ -64,14 +65,16 @@ export function objectsOfRelease(secret: KubeObject, namespace: string): Ref[] {
   const stored = decodeRelease(secret)
   if (stored.is === 'unreadable') return []
   // Helm's manifest may leave the namespace out; a cluster-scoped object with one is still found by name.
-  return readableObjects(stored.manifest).map((object) => ({ namespace, ...refOf(object) }))
+  return readableObjects(stored.manifest).map((ref) => ({ namespace, ...ref }))
 }
 
 /** Document by document: one that a chart has written badly hides none of the others. */
-function readableObjects(manifest: string): KubeObject[] {
+function readableObjects(manifest: string): Ref[] {
   return manifest.split(/^---.*$/m).flatMap((document) => {
-    const head = headOf(document)
-    return (head === undefined ? undefined : tryParse(head)) ?? tryParse(document) ?? []
+    const head = namingLines(document)
+    const plain = head === undefined ? undefined : plainRefIn(head)
+    if (plain !== undefined) return [plain]
+    return ((head === undefined ? undefined : tryParse(head)) ?? tryParse(document) ?? []).map(refOf)
   })
 }
 
@@ -82,28 +85,6 @@ function tryParse(document: string): KubeObject[] | undefined {
     return undefined
   }
 }
-
-/**
- * The lines of a document that say which object it is. To parse a chart's CustomResourceDefinitions whole takes longer than all else that a
- * health check does. Returns undefined where its outermost lines are not all of the form `key: value`: then only the whole of it tells.
- */
-function headOf(document: string): string | undefined {
-  const head: string[] = []
-  let isHead = true
-  for (const line of document.split('\n')) {
-    if (/^[^\s#]/.test(line) && !(isItem.test(line) && head.length > 0)) {
-      const key = outermostKey.exec(line)?.[1]
-      if (key === undefined) return undefined
-      isHead = naming.includes(key)
-    }
-    if (isHead) head.push(line)
-  }
-  return head.join('\n')
-}
-const naming = ['apiVersion', 'kind', 'metadata']
-const outermostKey = /^([\w-]+):(?:\s|$)/
-/** A list may stand as far left as the key that it belongs to. */
-const isItem = /^-(?:\s|$)/
 
 /** The Secret of a release's newest revision that can be read; undefined where Helm has none of that name there. */
 export async function newestRevision(cluster: Pick<Cluster, 'list'>, namespace: string, release: string): Promise<KubeObject | undefined> {

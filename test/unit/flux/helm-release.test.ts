@@ -1,6 +1,7 @@
 import { gzipSync } from 'node:zlib'
 import { expect, test } from 'vitest'
 import { objectsOfRelease } from '../../../lib/flux/helm-release.ts'
+import { namingLines, plainRefIn } from '../../../lib/flux/manifest-head.ts'
 import { parseObjects } from '../../../lib/kubernetes/manifest.ts'
 import { nameOf, parseObject, refOf } from '../../../lib/kubernetes/objects.ts'
 
@@ -34,10 +35,38 @@ metadata:
     'apiVersion: v1\nkind: ConfigMap\ndata:\n  text: |\n    kind: Secret\n    metadata:\n      name: no\nmetadata:\n  name: web\n',
   'its lines end as on Windows': 'apiVersion: v1\r\nkind: Service\r\nmetadata:\r\n  name: web\r\n',
   'braces span lines': 'apiVersion: v1\nkind: Service\nmetadata: {\n  name: web\n}\n',
+  'its names are quoted': 'apiVersion: "v1"\nkind: Service\nmetadata:\n  name: web\n  namespace: \'shop\'\n',
+  'a text continues in the next line': 'apiVersion: v1\nkind: Service\nmetadata:\n  name: web\n  namespace: shop\n    two\n',
+  'a comment stands behind a name': 'apiVersion: v1\nkind: Service\nmetadata:\n  name: web # here\n  namespace: shop\n',
+  'its metadata is four spaces in': 'apiVersion: v1\nkind: Service\nmetadata:\n    name: web\n    namespace: shop\n',
+  'its metadata holds others of the same names':
+    'apiVersion: v1\nkind: Service\nmetadata:\n  annotations:\n    name: no\n    note: |\n      namespace: no\n  finalizers:\n  - name\n  name: web\n',
+  'a label spans lines of braces': 'apiVersion: v1\nkind: Service\nmetadata:\n  labels: {app: web,\n    name: no}\n  name: web\n',
+  'a key of its metadata is written out': 'apiVersion: v1\nkind: Service\nmetadata:\n  ? namespace\n  : shop\n  name: web\n',
 } as const
 
 test.each(Object.entries(documents))("a release's object is found though %s", (_, document) => {
   const [whole] = parseObjects(document)
   if (whole === undefined) throw new Error('the document holds no object')
   expect(namesIn(`---\n${document}`)).toEqual([nameOf({ namespace: 'apps', ...refOf(whole) })])
+})
+
+test('what charts write is read without a parser, and nothing that could mean something else', () => {
+  const head = (metadata: string): string =>
+    namingLines(`# Source: web.yaml\napiVersion: apps/v1\nkind: Deployment\nmetadata:\n${metadata}\nspec: {}\n`) ?? ''
+  const web = { apiVersion: 'apps/v1', kind: 'Deployment', name: 'web' }
+  expect(plainRefIn(head('  name: web'))).toEqual(web)
+  expect(plainRefIn(head('  name: web\n  namespace: shop\n  labels:\n    app.kubernetes.io/name: web'))).toEqual({
+    ...web,
+    namespace: 'shop',
+  })
+  for (const other of [
+    '  name: 1e3',
+    '  name: null',
+    '  name: web\n  namespace:',
+    '  name: web\n  name: app',
+    '  name: web\n  <<: *base',
+    '',
+  ])
+    expect(plainRefIn(head(other))).toBeUndefined()
 })
