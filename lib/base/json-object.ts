@@ -71,7 +71,12 @@ export function objectsAt(of: JsonObject, name: string): readonly JsonObject[] {
   const value = of[name]
   if (value === undefined) return []
   if (!Array.isArray(value)) throw wrong(name, 'a list', value)
-  return value.map((item: unknown) => asJsonObject(item, name))
+  assertObjects(value, name)
+  return value
+}
+
+function assertObjects(items: readonly unknown[], name: string): asserts items is readonly JsonObject[] {
+  for (const item of items) asJsonObject(item, name)
 }
 
 /** A map of texts, as labels are. */

@@ -43,7 +43,7 @@ export function partFields(fields: unknown, path = ''): { readonly levers?: Fiel
 /** An entry of `metadata.managedFields`. */
 export type ManagedFields = KubeObject['metadata']['managedFields'][number]
 
-type FieldsEntry = Pick<ManagedFields, 'manager' | 'subresource'> & { readonly fieldsV1?: unknown }
+type FieldsEntry = Pick<ManagedFields, 'manager'> & { readonly subresource?: string | undefined; readonly fieldsV1?: unknown }
 
 /** Whether someone else than Flux wrote this, whatever it is. A status belongs to nobody. */
 export function isByAnother({ manager, subresource }: FieldsEntry): boolean {
@@ -59,6 +59,6 @@ export function isForeign(entry: FieldsEntry): boolean {
 }
 
 /** The names of those others that own fields of the object, each once. */
-export function foreignManagersOf({ metadata }: KubeObject): string[] {
+export function foreignManagersOf({ metadata }: { readonly metadata: { readonly managedFields: readonly FieldsEntry[] } }): string[] {
   return [...new Set(metadata.managedFields.filter(isForeign).map(({ manager }) => manager))]
 }

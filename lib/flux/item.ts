@@ -37,12 +37,10 @@ export interface HistoryEntry {
   readonly version: number
 }
 
-/** An entry of `metadata.managedFields`. */
+/** An entry of `metadata.managedFields`, of the object itself: its status belongs to nobody. */
 export interface ManagerEntry {
   readonly manager: string
-  readonly apiVersion: string
   readonly time: string
-  readonly subresource: string
   readonly fieldsV1: unknown
 }
 
@@ -69,14 +67,17 @@ export function metadataOf(item: JsonObject): {
     generation: maybeNumberAt(metadata, 'generation') ?? 0,
     labels: stringMapAt(metadata, 'labels'),
     annotations: objectAt(metadata, 'annotations'),
-    managedFields: objectsAt(metadata, 'managedFields').map((entry) => ({
-      manager: stringAt(entry, 'manager'),
-      apiVersion: stringAt(entry, 'apiVersion'),
-      time: stringAt(entry, 'time'),
-      subresource: stringAt(entry, 'subresource'),
-      fieldsV1: entry.fieldsV1,
-    })),
+    managedFields: managersIn(metadata),
   }
+}
+
+function managersIn(metadata: JsonObject): readonly ManagerEntry[] {
+  const own: ManagerEntry[] = []
+  for (const entry of objectsAt(metadata, 'managedFields')) {
+    if (stringAt(entry, 'subresource') !== '') continue
+    own.push({ manager: stringAt(entry, 'manager'), time: stringAt(entry, 'time'), fieldsV1: entry.fieldsV1 })
+  }
+  return own
 }
 
 /** A HelmRelease's chart is a template with a source; a HelmChart's is its name. */
@@ -93,15 +94,18 @@ export function referredIn(field: JsonObject): Referred {
 
 /** The timeouts that a HelmRelease's single actions have of their own. */
 export function actionTimeouts(spec: JsonObject): string[] {
-  return actions.flatMap((name) => {
+  const timeouts: string[] = []
+  for (const name of actions) {
     const action = spec[name]
-    return isJsonObject(action) && typeof action.timeout === 'string' ? [action.timeout] : []
-  })
+    if (isJsonObject(action) && typeof action.timeout === 'string') timeouts.push(action.timeout)
+  }
+  return timeouts
 }
 const actions = ['install', 'upgrade', 'rollback', 'uninstall', 'test'] as const
 
 export function conditionIn(field: JsonObject): Condition {
-  const [type, status] = [maybeStringAt(field, 'type'), maybeStringAt(field, 'status')]
+  const type = maybeStringAt(field, 'type')
+  const status = maybeStringAt(field, 'status')
   if (type === undefined || status === undefined) throw new TypeError('a condition has no type or no status')
   return {
     type,
@@ -135,9 +139,22 @@ export function revisionIn(status: JsonObject): { readonly revision: string; rea
   return { revision: stringAt(artifact, 'revision'), artifactAt: maybeStringAt(artifact, 'lastUpdateTime') }
 }
 
-/** When its controller last reconciled it, in whichever field its kind has for that; "" where it has none. */
-export function handlingTimes(status: JsonObject, history: readonly HistoryEntry[]): string[] {
+/** When its controller last reconciled it, in whichever field its kind has for that. */
+export function lastHandledIn(status: JsonObject, history: readonly HistoryEntry[]): string | undefined {
   const scan = maybeObjectAt(status, 'lastScanResult')
-  const own = [scan === undefined ? '' : stringAt(scan, 'scanTime'), nullableStringAt(status, 'lastAutomationRunTime') ?? '']
-  return [...history.map(({ lastReconciled }) => lastReconciled), ...own]
+  let last = later(scan === undefined ? '' : stringAt(scan, 'scanTime'), nullableStringAt(status, 'lastAutomationRunTime') ?? '')
+  for (const { lastReconciled } of history) last = later(last, lastReconciled)
+  return last === '' ? undefined : last
+}
+
+/** When the object itself was last written. */
+export function lastWritten(managers: readonly ManagerEntry[]): string | undefined {
+  let last = ''
+  for (const { time } of managers) last = later(last, time)
+  return last === '' ? undefined : last
+}
+
+/** RFC 3339 in UTC sorts by time; "" comes before all. */
+function later(one: string, other: string): string {
+  return one > other ? one : other
 }

@@ -15,13 +15,14 @@ import {
 import { apiGroups, isFluxKind, isOfGroup } from './api-groups.ts'
 import { attemptOf } from './attempt.ts'
 import { detachmentIn, type Suspension, suspensionIn } from './suspension.ts'
-import { isForeign } from './field-owners.ts'
+import { foreignManagersOf } from './field-owners.ts'
 import {
   actionTimeouts,
   conditionIn,
-  handlingTimes,
   type HistoryEntry,
   historyIn,
+  lastHandledIn,
+  lastWritten,
   metadataOf,
   referredIn,
   revisionIn,
@@ -30,15 +31,6 @@ import {
 } from './item.ts'
 
 export type { HistoryEntry }
-
-/** Who wrote to the spec or metadata of an object; its status belongs to nobody. */
-export interface Manager {
-  readonly manager: string
-  readonly apiVersion: string
-  readonly time: string
-  /** It is not Flux, and owns fields of the object. */
-  readonly isForeign: boolean
-}
 
 /** What the probes know of one object of Flux. The rest of it is let go page by page, or ten thousand would fill the memory. */
 export interface FluxObject {
@@ -80,7 +72,8 @@ export interface FluxObject {
   readonly chart: string | undefined
   /** The Secrets that it cannot do without, and the fields that say so. */
   readonly secrets: readonly Reference[]
-  readonly managers: readonly Manager[]
+  /** Those who are not Flux, and own fields of its spec or metadata. */
+  readonly foreignManagers: readonly string[]
   /** The newest first. */
   readonly history: readonly HistoryEntry[]
   /** When its controller last reconciled it, RFC 3339, for the kinds that tell: Kustomizations, since Flux 2.7, and image automation. */
@@ -100,20 +93,25 @@ export interface FluxObject {
 export function parseFluxObject(value: unknown, kind: Kind, hasStatus: boolean): FluxObject {
   const item = asJsonObject(value, kind.kind)
   const metadata = metadataOf(item)
-  const [spec, status] = [objectAt(item, 'spec'), objectAt(item, 'status')]
-  const ref = { ...kind, namespace: metadata.namespace, name: metadata.name }
-  const own = metadata.managedFields.filter(({ subresource }) => subresource === '')
+  const spec = objectAt(item, 'spec')
+  const status = objectAt(item, 'status')
+  const ref = { apiVersion: kind.apiVersion, kind: kind.kind, namespace: metadata.namespace, name: metadata.name }
+  const { labels, managedFields } = metadata
   const annotations = annotationsIn(metadata.annotations)
-  const marked = { ...metadata, annotations }
+  const marked = { annotations, labels, managedFields }
   // The operator reads the annotation, and of its own kinds alone.
   const isSuspended = isOfGroup(kind, apiGroups.operator) ? annotations[reconcileAnnotation] === 'disabled' : flagAt(spec, 'suspend')
-  const [interval, timeout] = [stringAt(spec, 'interval'), stringAt(spec, 'timeout')]
+  const interval = stringAt(spec, 'interval')
+  const timeout = stringAt(spec, 'timeout')
   const named = (other: Referred, otherwise: string): string =>
     nameOf({ kind: other.kind === '' ? otherwise : other.kind, namespace: other.namespace ?? ref.namespace, name: other.name })
   const source = sourceIn(spec)
   // A ResourceSet may wait for anything, as a Provider of Crossplane's: that is of no kind of Flux's, whatever it is called.
   const dependencies = objectsAt(spec, 'dependsOn').filter(isOfFlux)
   const history = historyIn(status)
+  const { revision, artifactAt } = revisionIn(status)
+  const requestedAt = annotations[requestedAtAnnotation]
+  const handledAt = maybeStringAt(status, 'lastHandledReconcileAt')
   return {
     ref,
     name: nameOf(ref),
@@ -121,26 +119,28 @@ export function parseFluxObject(value: unknown, kind: Kind, hasStatus: boolean):
     deletedAt: metadata.deletedAt,
     generation: metadata.generation,
     observedGeneration: maybeNumberAt(status, 'observedGeneration'),
-    labels: metadata.labels,
+    labels,
     isSuspended,
     suspension: isSuspended ? suspensionIn(marked) : undefined,
     detachment: isDetached({ metadata: marked }) ? detachmentIn(marked) : undefined,
-    writtenAt: latest(own.map(({ time }) => time)) ?? metadata.createdAt,
+    writtenAt: lastWritten(managedFields) ?? metadata.createdAt,
     interval,
     timeout,
     attempt: attemptOf(kind, { interval, timeout, actions: actionTimeouts(spec), annotated: annotations[timeoutAnnotation] ?? '' }),
     conditions: objectsAt(status, 'conditions').map(conditionIn),
-    ...revisionIn(status),
-    ...requestIn(annotations, status),
+    revision,
+    artifactAt,
+    askedAt: requestedAt === handledAt ? undefined : requestedAt,
+    handledAt,
     source: source === undefined ? undefined : named(source, fluxKinds.gitRepository.kind),
     dependsOn: dependencies.map((other) => named(referredIn(other), kind.kind)),
     judgesItself: dependencies.filter((other) => stringAt(other, 'readyExpr') !== '').map((other) => named(referredIn(other), kind.kind)),
     chart: chartIn(status),
     secrets: secretsOf(ref, spec),
-    managers: own.map((entry) => ({ manager: entry.manager, apiVersion: entry.apiVersion, time: entry.time, isForeign: isForeign(entry) })),
+    foreignManagers: foreignManagersOf({ metadata }),
     history,
     failures: maybeNumberAt(status, 'failures') ?? 0,
-    lastHandledAt: latest(handlingTimes(status, history).filter((time) => time !== '')),
+    lastHandledAt: lastHandledIn(status, history),
     release: releaseIn(spec, ref),
     reportsReady: hasStatus && !(kind.kind === 'HelmRepository' && spec.type === 'oci'),
   }
@@ -156,19 +156,16 @@ type Annotations = Readonly<Record<string, string | undefined>>
 
 /** Those that matter here, of the many that an object may have. */
 function annotationsIn(annotations: JsonObject): Annotations {
-  return Object.fromEntries(known.map((name) => [name, maybeStringAt(annotations, name)]))
+  const own: Record<string, string | undefined> = {}
+  for (const name of known) if (name in annotations) own[name] = maybeStringAt(annotations, name)
+  return own
 }
 const known = [requestedAtAnnotation, reconcileAnnotation, suspendedByAnnotation, detachAnnotation, timeoutAnnotation] as const
 
-function requestIn(annotations: Annotations, status: JsonObject): Pick<FluxObject, 'askedAt' | 'handledAt'> {
-  const [askedAt, handledAt] = [annotations[requestedAtAnnotation], maybeStringAt(status, 'lastHandledReconcileAt')]
-  return { askedAt: askedAt === handledAt ? undefined : askedAt, handledAt }
-}
-
 function releaseIn(spec: JsonObject, { namespace, name }: FluxObject['ref']): FluxObject['release'] {
-  const [target, storage] = [maybeStringAt(spec, 'targetNamespace'), maybeStringAt(spec, 'storageNamespace')]
+  const target = maybeStringAt(spec, 'targetNamespace')
   return {
-    namespace: storage ?? namespace,
+    namespace: maybeStringAt(spec, 'storageNamespace') ?? namespace,
     name: shortened(maybeStringAt(spec, 'releaseName') ?? (target === undefined ? name : `${target}-${name}`)),
   }
 }
@@ -189,10 +186,6 @@ function chartIn(status: JsonObject): string | undefined {
 
 function secretsOf(ref: FluxObject['ref'], spec: JsonObject): Reference[] {
   return referencesUnder(ref, { spec }).filter(({ ref: { kind }, isOptional }) => kind === kinds.secret.kind && !isOptional)
-}
-
-function latest(times: readonly string[]): string | undefined {
-  return times.reduce<string | undefined>((last, time) => (last === undefined || time > last ? time : last), undefined) // RFC 3339 in UTC sorts by time
 }
 
 /** The condition of this type, where it is about the present generation. */

@@ -60,13 +60,15 @@ export function referencesUnder(owner: Ref, written: JsonObject): Reference[] {
     // Ten thousand objects are walked through here, and hardly any of their fields points anywhere.
     for (const key of Object.keys(value)) {
       const field = value[key]
+      const points = mayPoint.test(key)
+      if (!points && (typeof field !== 'object' || field === null)) continue
       const at = path === '' ? key : `${path}.${key}`
       if (own.includes(at)) {
         if (key === 'resources') visitCopies(field, at)
         continue
       }
       if (isOwnAccount(owner, key)) continue
-      if (mayPoint.test(key)) for (const { kind, name, optional } of pointedAt(key, field)) add({ ...kind, namespace, name }, at, optional)
+      if (points) for (const { kind, name, optional } of pointedAt(key, field)) add({ ...kind, namespace, name }, at, optional)
       visit(field, at)
     }
   }

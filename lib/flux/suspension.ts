@@ -99,7 +99,8 @@ interface ObjectMetadata {
 
 /** Who has written `spec.suspend`, or the operator's annotation, into the metadata of an object that is suspended. */
 export function suspensionIn(metadata: ObjectMetadata): Suspension {
-  return { ...writerIn(metadata, suspends), user: metadata.annotations[suspendedByAnnotation] }
+  const { by, via, since } = writerIn(metadata, suspends)
+  return { by, via, user: metadata.annotations[suspendedByAnnotation], since }
 }
 
 /** Who has marked an object so that kustomize-controller leaves it as it is. */
@@ -109,13 +110,14 @@ export function detachmentIn(metadata: ObjectMetadata): Suspension {
 
 /** The last who wrote such fields. */
 function writerIn({ managedFields }: ObjectMetadata, isSuch: (fieldsV1: unknown) => boolean): Omit<Suspension, 'user'> {
-  const [latest] = managedFields
-    .flatMap((entry) => {
-      if (!isJsonObject(entry) || !isOfObject(entry) || !isSuch(entry.fieldsV1)) return []
-      const { manager = '', time } = entry
-      return typeof manager === 'string' ? [{ manager, time: typeof time === 'string' ? time : undefined }] : []
-    })
-    .sort((one, other) => (other.time ?? '').localeCompare(one.time ?? '')) // RFC 3339 in UTC sorts by time
+  let latest: { manager: string; time: string | undefined } | undefined
+  for (const entry of managedFields) {
+    if (!isJsonObject(entry) || !isOfObject(entry) || !isSuch(entry.fieldsV1)) continue
+    const { manager = '' } = entry
+    const time = typeof entry.time === 'string' ? entry.time : undefined
+    const isLater = latest === undefined || (time ?? '') > (latest.time ?? '') // RFC 3339 in UTC sorts by time
+    if (typeof manager === 'string' && isLater) latest = { manager, time }
+  }
   const by = latest === undefined || latest.manager === '' ? unknownManager : latest.manager
   return { by, via: programOf(by), since: latest?.time }
 }

@@ -31,12 +31,8 @@ export async function findForeign(snapshot: ForeignSnapshot): Promise<ForeignOwn
     ...whole.filter(({ metadata }) => isFluxs(metadata)).map((object) => ({ ref: refOf(object), managers: foreignManagersOf(object) })),
     ...all
       .filter(isFluxs)
-      .map(({ ref, managers }) => ({ ref, managers: foreignAmong(managers).filter((manager) => !isInstallers(manager)) })),
+      .map(({ ref, foreignManagers }) => ({ ref, managers: foreignManagers.filter((manager) => !isInstallers(manager)) })),
   ].filter(({ managers }) => managers.length > 0)
-}
-
-function foreignAmong(managers: FluxObject['managers']): string[] {
-  return [...new Set(managers.flatMap(({ manager, isForeign }) => (isForeign ? [manager] : [])))]
 }
 
 /**
