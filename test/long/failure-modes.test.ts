@@ -194,7 +194,7 @@ test('the cluster restored from a backup that is older than Git and than what He
   // The lab restores objects by writing them, so that its versions only grow: the record says instead that a later one was seen.
   const { uid = '' } = (await world.there({ ...kinds.namespace, name: 'kube-system' })).metadata
   recordCluster(join(lab.home, 'runs'), 'lab-infra', { uid, server: 'https://127.0.0.1', dataVersion: '9'.repeat(12) })
-  await met.isSeen('api', /its data is of version \d+, and was of 9{12} when the last run here ended: etcd was restored from a backup/)
+  await met.isSeen('api', /has data of version \d+, and had 9{12} when the last run here ended: etcd was restored from an older backup/)
   await met.isPlanned('cluster-restored')
   await met.isRecovered('cluster-restored')
   expect(JSON.stringify((await world.there(source)).status)).toContain(fleet('rev-parse', 'main'))

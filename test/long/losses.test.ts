@@ -1,11 +1,11 @@
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
 import * as v from 'valibot'
 import type { Cluster } from '../../lib/kubernetes/client.ts'
-import { type KubeObject, kinds, parseObject, type Ref } from '../../lib/kubernetes/objects.ts'
+import { kinds, parseObject, type Ref } from '../../lib/kubernetes/objects.ts'
 import { fluxKinds } from '../../lib/flux/kinds.ts'
 import { requestReconcile } from '../../lib/flux/reconcile-request.ts'
 import { bootstrappedLab, documentOf, type TestLab, untilRunning } from '../lab/harness.ts'
-import { meet, objective } from '../lab/failure-mode.ts'
+import { meet } from '../lab/failure-mode.ts'
 import { openRecovery } from '../lab/recovery.ts'
 
 const namespace = 'flux-system'
@@ -129,23 +129,35 @@ test('one CRD deleted: it is named, and restored with what Git has of its kind',
   await verifyRecovered()
 })
 
-test.each([
-  ['at once, while controllers still run', false],
-  ['once nothing of Flux runs any more', true],
-])('all CRDs deleted, and recover called %s: what holds them is removed, and Flux bootstrapped', async (_, isLate) => {
-  const met = meet(lab, large)
+async function removeCrds(): Promise<void> {
   const flux = (await cluster.list(kinds.crd)).filter(({ metadata }) => metadata.name.includes('fluxcd'))
-  for (const { metadata } of flux) await remove({ ...kinds.crd, name: metadata.name })
-  const running = (): Promise<KubeObject[]> => cluster.list(kinds.pod, { namespace })
-  if (isLate) await expect.poll(running, { timeout: objective }).toEqual([])
+  await Promise.all(flux.map(({ metadata }) => remove({ ...kinds.crd, name: metadata.name })))
+}
+
+/** What Git does not have, as the Kustomization of this file, went with its CRD; so did what its controller pruned. */
+async function verifyHealthy(): Promise<void> {
+  const again = await lab.run('recover', [...consents, '--fresh'])
+  expect(documentOf(again), again.stderr).toMatchObject({ outcome: 'unchanged', healthy: true })
+}
+
+test('all CRDs deleted, and recover called at once: what still runs is stopped, and Flux bootstrapped', async () => {
+  await removeCrds()
+  const ended = await lab.run('recover', consents)
+  expect(ended.code, ended.stderr).toBe(0)
+  await verifyHealthy()
+})
+
+test('all CRDs deleted, and nothing of Flux left to remove what holds them: recover does, and bootstraps', async () => {
+  const met = meet(lab, large)
+  await removeCrds()
+  await expect.poll(() => cluster.list(kinds.pod, { namespace }), { timeout: large }).toEqual([])
   await met.isSeen(
     'crds',
     /CustomResourceDefinition fluxinstances\.fluxcd\.controlplane\.io: is being deleted, and every object of its kind/,
   )
-  if (isLate) await met.isPlanned('all-crds-deleted')
+  await met.isPlanned('all-crds-deleted')
   await met.isRecovered('all-crds-deleted', '--destroy=lab-infra')
-  const again = await lab.run('recover', [...consents, '--fresh'])
-  expect(documentOf(again), again.stderr).toMatchObject({ outcome: 'unchanged', healthy: true })
+  await verifyHealthy()
 })
 
 const lossesSchema = v.object({ losses: v.array(v.looseObject({ noticed: v.nullable(v.string()), harmless: v.nullable(v.string()) })) })

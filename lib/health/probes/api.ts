@@ -33,7 +33,7 @@ function restored(data: OlderData | undefined, where: string): Trouble[] {
   return [
     {
       object: 'API',
-      reason: `its data is of version ${data.now}, and was of ${data.before} when the last run here ended: etcd was restored from a backup that is older; what Git does not have is as it was then`,
+      reason: `has data of version ${data.now}, and had ${data.before} when the last run here ended: etcd was restored from an older backup; what Git does not have is as it was then`,
       next: `npx zx scripts/recover.ts ${where}`,
       damage: 'data-older',
     },

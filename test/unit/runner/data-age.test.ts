@@ -51,7 +51,7 @@ test('health says that the cluster was restored, which is not a failure of Flux'
     objects: [
       {
         object: 'API',
-        reason: expect.stringMatching(/^its data is of version 7, and was of 9 .*: etcd was restored from a backup that is older; /),
+        reason: expect.stringMatching(/^has data of version 7, and had 9 .*: etcd was restored from an older backup; /),
         damage: 'data-older',
         next: 'npx zx scripts/recover.ts --context infra',
       },

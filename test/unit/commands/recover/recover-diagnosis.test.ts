@@ -367,7 +367,7 @@ test.each<[string, Partial<Evidence>, string[]]>([
   ],
   [
     'a cluster that was restored from a backup',
-    seen('api', { object: 'API', reason: 'its data is of version 7, and was of 9', damage: 'data-older' }),
+    seen('api', { object: 'API', reason: 'has data of version 7, and had 9', damage: 'data-older' }),
     ['cluster-restored'],
   ],
   [
