@@ -1,3 +1,4 @@
+import { ApiError } from '../kubernetes/http.ts'
 import { dataVersion, isBefore } from '../kubernetes/resource-version.ts'
 import type { Session } from '../connection/session.ts'
 import type { Target } from '../connection/target.ts'
@@ -22,11 +23,15 @@ export interface OlderData {
 
 /**
  * Whether the cluster's data is older than when the last run here ended: then etcd was restored from a backup, since nothing else takes a
- * version of it back. undefined where it is not, or no run has remembered it.
+ * version of it back. undefined where it is not, no run has remembered it, or the user may not list namespaces.
  */
 export async function findOlderData({ session, target }: Place): Promise<OlderData | undefined> {
   const known = knownCluster(target.runs, target.context)
   if (known?.dataVersion === undefined || known.uid !== session.uid) return undefined
-  const now = await dataVersion(session.cluster)
+  // Who may not list namespaces can know all else of Flux's health.
+  const now = await dataVersion(session.cluster).catch((error: unknown) => {
+    if (error instanceof ApiError && error.status === 403) return undefined
+    throw error
+  })
   return now !== undefined && isBefore(now, known.dataVersion) ? { now, before: known.dataVersion } : undefined
 }

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect, onTestFinished, test } from 'vitest'
 import { api } from '../../../lib/health/probes/api.ts'
+import { ApiError } from '../../../lib/kubernetes/http.ts'
 import { findOlderData, recordDataVersion } from '../../../lib/runner/data-age.ts'
 import { forgetCluster, knownCluster, recordCluster } from '../../../lib/runner/run-store.ts'
 import { clusterOf } from '../fake-cluster.ts'
@@ -40,6 +41,18 @@ test('data that is older than when the last run ended is seen, of the same clust
   await recordDataVersion(placeOf(runs, '2000'))
   forgetCluster(runs, context)
   expect(await findOlderData(placeOf(runs, '999'))).toBeUndefined()
+})
+
+test('who may not list namespaces does not hear of it, and any other failed look is a failure', async () => {
+  const runs = runsFolder()
+  recordCluster(runs, context, { uid: 'one', server: 'https://infra', dataVersion: '1000' })
+  const refusing = (status: number): Parameters<typeof findOlderData>[0] => {
+    const { session, target } = placeOf(runs, '999')
+    const cluster = { ...session.cluster, read: () => Promise.reject(new ApiError(status, 'Refused', 'not now')) }
+    return { session: { ...session, cluster }, target }
+  }
+  expect(await findOlderData(refusing(403))).toBeUndefined()
+  await expect(findOlderData(refusing(500))).rejects.toThrow('not now')
 })
 
 test('health says that the cluster was restored, which is not a failure of Flux', async () => {
