@@ -147,19 +147,6 @@ test('all CRDs deleted, and recover called at once: what still runs is stopped, 
   await verifyHealthy()
 })
 
-test('all CRDs deleted, and nothing of Flux left to remove what holds them: recover does, and bootstraps', async () => {
-  const met = meet(lab, large)
-  await removeCrds()
-  await expect.poll(() => cluster.list(kinds.pod, { namespace }), { timeout: large }).toEqual([])
-  await met.isSeen(
-    'crds',
-    /CustomResourceDefinition fluxinstances\.fluxcd\.controlplane\.io: is being deleted, and every object of its kind/,
-  )
-  await met.isPlanned('all-crds-deleted')
-  await met.isRecovered('all-crds-deleted', '--destroy=lab-infra')
-  await verifyHealthy()
-})
-
 const lossesSchema = v.object({ losses: v.array(v.looseObject({ noticed: v.nullable(v.string()), harmless: v.nullable(v.string()) })) })
 
 test.each([
