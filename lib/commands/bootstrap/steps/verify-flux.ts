@@ -2,13 +2,13 @@ import type { Cluster } from '../../../kubernetes/client.ts'
 import { kinds, type KubeObject, nameOf, type Ref } from '../../../kubernetes/objects.ts'
 import { fluxKinds } from '../../../flux/kinds.ts'
 import { deploymentReadiness } from '../../../kubernetes/readiness.ts'
-import { complaintOf, shell } from '../../../process/command.ts'
 import { readFluxCrds } from '../../../flux/crds.ts'
 import { readFluxObjects } from '../../../flux/read-objects.ts'
 import { findForeign } from '../../../health/foreign-managers.ts'
 import { once } from '../../../base/once.ts'
 import type { Access } from '../../../connection/kubeconfig.ts'
 import type { Step } from '../../../runner/step.ts'
+import { askFluxCheck } from '../../../flux/cli-opinion.ts'
 import { instanceIn } from '../../../flux/refs.ts'
 import { componentsOf, otherImage } from '../../../flux/instance.ts'
 import { appliedRevision, versionOfRevision } from '../../../flux/revision.ts'
@@ -20,7 +20,7 @@ export function verifyFlux(namespace: string, access: Access, flux: string | und
     id: 'verify',
     title: 'Verify Flux',
     risk: 'safe',
-    async check({ cluster, where }) {
+    async check({ cluster, where, signal }) {
       const instance = await cluster.get(instanceRef)
       if (instance === undefined) return { is: 'waiting', on: 'the FluxInstance' }
       const components = componentsOf(instance)
@@ -42,8 +42,8 @@ export function verifyFlux(namespace: string, access: Access, flux: string | und
           remedy: `npx zx scripts/health-check.ts ${where} --fix   # returns them to Flux; its plan shows what Flux then removes`,
         }
       }
-      const check = flux === undefined ? { is: 'agrees', words: '' } : await fluxCheck(flux, access, namespace)
-      if (check.is === 'complains') return { is: 'waiting', on: `flux check: ${check.words}` }
+      const check = await askFluxCheck({ flux, access, namespace }, signal)
+      if (check.is === 'complains') return { is: 'waiting', on: check.words }
       return {
         is: 'done',
         detail: `Flux ${versionOfRevision(appliedRevision(instance))}, ${components.length} controllers at their images${check.words}`,
@@ -55,16 +55,6 @@ export function verifyFlux(namespace: string, access: Access, flux: string | und
       { kind: fluxKinds.fluxInstance, query: { namespace } },
     ],
   }
-}
-
-/** What `flux check` says. A login program that asks questions has asked them already, and cannot again for another program. */
-async function fluxCheck(flux: string, access: Access, namespace: string): Promise<{ is: 'agrees' | 'complains'; words: string }> {
-  const ended = await shell(access.env)`${flux} check --context=${access.context} --namespace=${namespace} --timeout=30s`.nothrow()
-  if (ended.exitCode === 0) return { is: 'agrees', words: '; the check of the flux CLI agrees' }
-  if (access.login !== undefined && ended.stderr.includes('getting credentials: exec')) {
-    return { is: 'agrees', words: `; flux check was not run: the login by ${access.login.program} needs a terminal` }
-  }
-  return { is: 'complains', words: complaintOf(ended) }
 }
 
 /** `CustomResourceDefinition x: kubectl-client-side-apply` for each owner of fields of Flux's CRDs, and of its objects in the namespace, that is not Flux. */

@@ -4,11 +4,11 @@ import { settling, someOf } from '../checks/health.ts'
 import { type Baseline, type UnreadyObjects, judgeObjects } from '../judge-objects.ts'
 import { listFluxObjects } from '../../../flux/object-status.ts'
 import { listControllerCrds } from '../../../flux/crds.ts'
+import { askFluxCli } from '../../../flux/cli-opinion.ts'
 import { movedComponents } from '../../../flux/instance.ts'
 import type { Cluster } from '../../../kubernetes/client.ts'
 import { kinds, nameOf } from '../../../kubernetes/objects.ts'
 import { fluxKinds } from '../../../flux/kinds.ts'
-import { complaintOf, shell } from '../../../process/command.ts'
 import { type FluxPlace, refsIn } from '../../../flux/refs.ts'
 import type { Access } from '../../../connection/kubeconfig.ts'
 import type { Step } from '../../../runner/step.ts'
@@ -40,7 +40,7 @@ export function verifyVersions(expected: Expected): Step {
     id: 'verify',
     title: `Verify Flux ${version}`,
     risk: 'safe',
-    async check({ cluster }) {
+    async check({ cluster, signal }) {
       const crds = await listControllerCrds(cluster)
       const before = expected.before()
       const judged = judgeObjects(await listFluxObjects(cluster, crds), before)
@@ -59,12 +59,11 @@ export function verifyVersions(expected: Expected): Step {
       elsewhereSince = elsewhere === undefined ? undefined : (elsewhereSince ?? Date.now())
       if (elsewhere !== undefined && Date.now() - (elsewhereSince ?? 0) < settling) return { is: 'waiting', on: elsewhere.reported }
       const components = await componentsAt(cluster, expected)
-      const agrees = await askFlux(expected, components)
-      if (agrees !== undefined) return { is: 'waiting', on: agrees }
-      const cli = expected.flux === undefined ? '' : '; the flux CLI reports the same version'
+      const cli = await askFluxVersions(expected, components, signal)
+      if (cli.is === 'waiting') return cli
       return {
         is: 'done',
-        detail: `${counted(components.length, 'controller')} at the expected images, ${counted(crds.length, 'CRD')}, ${readyAgain(judged, before)}${cli}`,
+        detail: `${counted(components.length, 'controller')} at the expected images, ${counted(crds.length, 'CRD')}, ${readyAgain(judged, before)}${cli.words}`,
       }
     },
     apply: () => Promise.resolve(),
@@ -103,18 +102,20 @@ function readyAgain({ elsewhere }: UnreadyObjects, { ready }: Baseline): string 
 
 const versionsSchema = v.pipe(v.string(), v.parseJson(), v.record(v.string(), v.string()))
 
-/** What `flux version` says that is not so; undefined where it agrees, or there is no flux CLI. */
-async function askFlux(
-  { access, flux, place }: Expected,
+/** What `flux version` says of the controllers, to be appended to what was verified, or that it says something else. */
+async function askFluxVersions(
+  { access, flux, place: { namespace } }: Expected,
   components: readonly { name: string; tag: string }[],
-): Promise<string | undefined> {
-  if (flux === undefined) return undefined
-  const asked = await shell(access.env)`${flux} version --context=${access.context} --namespace=${place.namespace} -o json`.nothrow()
-  // A login program that asks questions has asked them already, and cannot again for another program.
-  if (access.login !== undefined && asked.stderr.includes('getting credentials: exec')) return undefined
-  if (asked.exitCode !== 0) return `flux version: ${complaintOf(asked)}`
-  const said = v.safeParse(versionsSchema, asked.stdout)
-  if (!said.success) return `the output of flux version cannot be parsed: ${asked.stdout.trim()}`
+  signal: AbortSignal,
+): Promise<{ readonly is: 'agrees'; readonly words: string } | { readonly is: 'waiting'; readonly on: string }> {
+  if (flux === undefined) return { is: 'agrees', words: '' }
+  const opinion = await askFluxCli({ flux, access, namespace, args: ['version', '--output=json'] }, signal)
+  if (opinion.is === 'not-asked') return { is: 'agrees', words: `; ${opinion.why}` }
+  if (opinion.is === 'refused') return { is: 'waiting', on: opinion.complaint }
+  const said = v.safeParse(versionsSchema, opinion.text)
+  if (!said.success) return { is: 'waiting', on: `the output of flux version cannot be parsed: ${opinion.text.trim()}` }
   const other = components.find(({ name, tag }) => said.output[name]?.split('@')[0] !== tag)
-  return other === undefined ? undefined : `flux version to say ${other.name} ${other.tag}; it says ${said.output[other.name] ?? 'nothing'}`
+  return other === undefined
+    ? { is: 'agrees', words: '; the flux CLI reports the same version' }
+    : { is: 'waiting', on: `flux version to say ${other.name} ${other.tag}; it says ${said.output[other.name] ?? 'nothing'}` }
 }
