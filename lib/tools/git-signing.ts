@@ -2,7 +2,8 @@ import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { shell } from '../process/command.ts'
 import { childEnvironment } from '../process/environment.ts'
-import { git, gitWords, type Remote } from './git.ts'
+import { git, type Remote } from './git.ts'
+import { gitWords } from './git-failure.ts'
 
 /** How git is configured to sign a commit. */
 export interface Signing {

@@ -1,3 +1,4 @@
+import { showDuration } from '../base/duration.ts'
 import { shellQuote } from '../base/shell-line.ts'
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
@@ -5,7 +6,8 @@ import { childEnvironment } from '../process/environment.ts'
 import { type Ended, lastWordsOf, runProgram } from '../process/program-output.ts'
 import { messageOf, OperatorError } from '../base/errors.ts'
 import { ownConfiguration, sshPatience, wayTo } from './git-configuration.ts'
-import { type GitLogin, isForOther, loginFor, originOf, whyNoLogin } from './git-login.ts'
+import { GitFailure, unreadableRemote } from './git-failure.ts'
+import { type GitLogin, loginFor } from './git-login.ts'
 
 export interface Remote {
   readonly url: string
@@ -36,8 +38,29 @@ export function gitOfPerson(args: readonly string[], where: GitOptions): Promise
   return run(args, { ...where, settings: [], env: { GIT_CONFIG_NOSYSTEM: '1', GIT_TERMINAL_PROMPT: '0' } })
 }
 
-/** The same for a command that talks to the remote, with the login if it is the remote's. */
-export async function gitAt(remote: Remote, args: readonly string[], where: GitOptions = {}): Promise<string> {
+/** How long a command that talks to a remote may take, in milliseconds: a server that sends a byte now and then is never silent for too long. */
+const longest = 15 * 60_000
+
+/**
+ * The same for a command that talks to the remote, with the login if it is the remote's.
+ * @param where.deadline how long it may take, in milliseconds
+ */
+export async function gitAt(
+  remote: Remote,
+  args: readonly string[],
+  { deadline = longest, ...where }: GitOptions & { readonly deadline?: number } = {},
+): Promise<string> {
+  const late = AbortSignal.timeout(deadline)
+  const signal = where.signal === undefined ? late : AbortSignal.any([where.signal, late])
+  try {
+    return await askRemote(remote, args, { ...where, signal })
+  } catch (error) {
+    if (!late.aborted || where.signal?.aborted === true) throw error
+    throw new GitFailure(subcommandOf(args), `timed out, unfinished after ${showDuration(deadline)}`)
+  }
+}
+
+async function askRemote(remote: Remote, args: readonly string[], where: GitOptions): Promise<string> {
   const login = loginFor(remote.login, remote.url)
   const env = { ...ownConfiguration.env, ...(await wayTo(remote.url)), ...loginEnvironment(login) }
   if (login.kind !== 'password') return run(args, { ...where, settings: ownConfiguration.args, env })
@@ -57,22 +80,11 @@ interface GitCall extends GitOptions {
 async function run(args: readonly string[], { settings, env, ...options }: GitCall): Promise<string> {
   const ended = await runProgram(['git', ...settings, ...args], { ...options, env: childEnvironment(env) })
   if (ended.exitCode === 0) return ended.stdout
-  throw new GitFailure(args.find((arg) => !arg.startsWith('-')) ?? '', wordsOf(ended))
+  throw new GitFailure(subcommandOf(args), wordsOf(ended))
 }
 
-/** A git that failed, in its own words. */
-export class GitFailure extends OperatorError {
-  readonly words: string
-
-  constructor(subcommand: string, words: string) {
-    super(`git ${subcommand} failed: ${words}`)
-    this.words = words
-  }
-}
-
-/** What git says of an error; of another than its own, what that says. */
-export function gitWords(error: unknown): string {
-  return error instanceof GitFailure ? error.words : messageOf(error)
+function subcommandOf(args: readonly string[]): string {
+  return args.find((arg) => !arg.startsWith('-')) ?? ''
 }
 
 /** What went wrong is said by ssh, before git says that something did. */
@@ -118,7 +130,7 @@ const branches = 'refs/heads/'
 export async function headOf(remote: Remote, signal?: AbortSignal): Promise<string> {
   const options = signal === undefined ? {} : { signal }
   const listed = await gitAt(remote, ['ls-remote', '--', remote.url], options).catch((error: unknown) => {
-    throw explained(error, remote)
+    throw unreadableRemote(error, remote)
   })
   const refs = listed
     .trim()
@@ -135,48 +147,6 @@ export async function headOf(remote: Remote, signal?: AbortSignal): Promise<stri
     kind: 'blocked',
     remedy: `git ls-remote ${shellQuote(remote.url)}`,
   })
-}
-
-/** What a Git server that could not be read most likely means, and what to do about it. */
-const explanations = [
-  {
-    sign: /Operation too slow|timed out|Timeout, server/i,
-    what: 'the Git server does not answer, at',
-    remedy: 'check that it is reached from here, through its proxy; then run again',
-  },
-  {
-    sign: /Host key verification failed|REMOTE HOST IDENTIFICATION HAS CHANGED/,
-    what: 'the Git server shows a host key that GIT_KNOWN_HOSTS_FILE does not have, at',
-    remedy: 'compare that file with the host keys that your Git server publishes; if they differ from what it shows, do not continue',
-  },
-  {
-    sign: /Authentication failed|could not read Username|Permission denied|HTTP Basic|403|401/i,
-    what: 'the Git server refuses the login for',
-    remedy: 'check GIT_USERNAME and GIT_PASSWORD, or GIT_SSH_KEY_FILE and GIT_KNOWN_HOSTS_FILE (.env.example)',
-  },
-  {
-    sign: /certificate|SSL/i,
-    what: 'the certificate of the Git server is not trusted, at',
-    remedy: 'name the file with its certificate authority in GIT_CA_FILE (.env.example)',
-  },
-] as const
-
-function explained(error: unknown, { url, login }: Remote): OperatorError {
-  const words = gitWords(error)
-  if (isForOther(login, url)) {
-    const remedy = 'if the login is meant for this server, name it in GIT_ORIGIN (.env.example)'
-    return new OperatorError(`${url} was called without a login, because ${whyNoLogin(login, url)}: ${words}`, { kind: 'blocked', remedy })
-  }
-  const asking = originOf(/could not read Username for '([^']+)'/.exec(words)?.[1] ?? '')
-  if (asking !== undefined && asking !== originOf(url)) {
-    const remedy = 'if that server is yours, put its address into git_url (settings.yaml)'
-    return new OperatorError(`${url} redirects to ${asking}, which the login was not sent to: ${words}`, { kind: 'blocked', remedy })
-  }
-  const { what, remedy } = explanations.find(({ sign }) => sign.test(words)) ?? {
-    what: 'Git cannot be reached at',
-    remedy: `git ls-remote ${shellQuote(url)}`,
-  }
-  return new OperatorError(`${what} ${url}: ${words}`, { kind: 'blocked', remedy })
 }
 
 /**

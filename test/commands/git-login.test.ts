@@ -8,7 +8,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, onTestFin
 import { startGitServer, type GitServer } from '../../lab/git-server.ts'
 import { createPorts } from '../../lab/ports.ts'
 import { inClone } from '../../lib/tools/git-clone.ts'
-import { checkOut, headOf, type Remote } from '../../lib/tools/git.ts'
+import { checkOut, gitAt, headOf, type Remote } from '../../lib/tools/git.ts'
 import { ownConfiguration, wayTo } from '../../lib/tools/git-configuration.ts'
 import { type GitLogin, originOf } from '../../lib/tools/git-login.ts'
 
@@ -87,6 +87,17 @@ test('a Git server that says nothing is not waited for forever', async () => {
   onTestFinished(() => void ownConfiguration.args.splice(waits, 1, 'http.lowSpeedTime=120'))
   ownConfiguration.args.splice(waits, 1, 'http.lowSpeedTime=2')
   await expect(headOf(silent)).rejects.toThrow(/^the Git server does not answer, at http:\/\/127\.0\.0\.1:\d+\/a\.git: /)
+})
+
+test('a Git server that sends a byte now and then is not waited for forever either', async () => {
+  const { port } = await serve((_, response) => {
+    response.writeHead(200, { 'content-type': 'application/x-git-upload-pack-advertisement' })
+    const dripping = setInterval(() => response.write('0'), 100)
+    response.once('close', () => clearInterval(dripping))
+  })
+  const slow: Remote = { url: `http://127.0.0.1:${port}/a.git`, ref: 'refs/heads/main', login: { kind: 'none' } }
+  const asked = gitAt(slow, ['ls-remote', '--', slow.url], { deadline: 1500 })
+  await expect(asked).rejects.toThrow('git ls-remote failed: timed out, unfinished after 1.5 s')
 })
 
 describe('the login for Git', () => {
