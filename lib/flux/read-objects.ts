@@ -1,7 +1,10 @@
 import * as v from 'valibot'
 import { inParallel } from '../base/parallel.ts'
+import { onceEach } from '../base/once.ts'
 import { type Cluster, isNotFound } from '../kubernetes/client.ts'
+import { listAtOnce } from '../kubernetes/discovery.ts'
 import type { KubeObject } from '../kubernetes/objects.ts'
+import { isFluxGroup } from './api-groups.ts'
 import { type FluxObject, parseFluxObject } from './object.ts'
 
 /** All objects of Flux in a cluster. */
@@ -44,13 +47,45 @@ interface Collection {
 /** They are checked by themselves, or are but accounts of others. */
 const leftOut = ['FluxInstance', 'FluxReport']
 
-/** Reads the objects of every kind that the CRDs bring, a few kinds at once, so that other requests are not behind all of them; each in pages. */
-export async function readFluxObjects(cluster: Cluster, crds: readonly KubeObject[]): Promise<FluxObjects> {
+/** Reads the objects of a collection; what it has read before, it does not read again. */
+type Reader = (collection: Collection) => Promise<readonly FluxObject[]>
+
+/**
+ * Begins to read what the API says it serves of Flux, for `readFluxObjects`: it says so in a tenth of the time that it takes for the CRDs,
+ * which say what there is. What fails, fails there.
+ */
+export function beginReading(cluster: Cluster): Reader {
+  const read = readerOf(cluster)
+  const begin = async (): Promise<void> => {
+    const served = (await listAtOnce(cluster)) ?? []
+    await readEach(
+      served.filter(({ group, namespaced, kind }) => namespaced && isFluxGroup(group) && !leftOut.includes(kind)),
+      read,
+    )
+  }
+  begin().catch(() => undefined)
+  return read
+}
+
+/** Reads the objects of every kind that the CRDs bring; each in pages. */
+export async function readFluxObjects(cluster: Cluster, crds: readonly KubeObject[], read = readerOf(cluster)): Promise<FluxObjects> {
   const collections = crds.flatMap(collectionOf)
-  const largestFirst = [...collections].sort((one, other) => rankOf(one) - rankOf(other))
-  const read = new Map(await inParallel(largestFirst, 5, async (one) => [one, await readAll(cluster, one)] as const))
-  const all = collections.flatMap((collection) => read.get(collection) ?? [])
+  await readEach(collections, read)
+  const all = (await Promise.all(collections.map(read))).flat()
   return { all, byName: new Map(all.map((object) => [object.name, object])), kinds: new Set(collections.map(({ kind }) => kind)) }
+}
+
+function readerOf(cluster: Cluster): Reader {
+  return onceEach(
+    ({ path, hasStatus }) => `${path} ${hasStatus}`,
+    (collection) => readAll(cluster, collection),
+  )
+}
+
+/** A few kinds at once, so that other requests are not behind all of them. */
+async function readEach(collections: readonly Collection[], read: Reader): Promise<void> {
+  const largestFirst = [...collections].sort((one, other) => rankOf(one) - rankOf(other))
+  await inParallel(largestFirst, 5, read)
 }
 
 /** Most objects are of the first: where their lists begin late, everything waits for them. */

@@ -5,7 +5,7 @@ import { type Kind, kinds, type KubeObject, nameOf, type Ref } from '../kubernet
 import { type RequiredWebhook, requiredWebhooks } from '../preflight/webhooks.ts'
 import type { GitLogin } from '../tools/git-login.ts'
 import { once, onceEach } from '../base/once.ts'
-import { type FluxObjects, readFluxObjects } from '../flux/read-objects.ts'
+import { beginReading, type FluxObjects, readFluxObjects } from '../flux/read-objects.ts'
 import { readFluxCrds } from '../flux/crds.ts'
 import { judgeAll, type Judgement } from './assess.ts'
 import type { Session } from '../connection/session.ts'
@@ -87,7 +87,10 @@ export function createSnapshot({
   const evidence = once(async () => ({ ...(await there()), crds: await crds() }))
   const installed = once(async () => judgeInstallation(await evidence()))
   const namespace = async (): Promise<string> => (await installed()).namespace
-  const objects = once(async () => readFluxObjects(cluster, await crds()))
+  const objects = once(async () => {
+    const read = beginReading(cluster)
+    return readFluxObjects(cluster, await crds(), read)
+  })
   const get = onceEach(keyOf, cluster.get)
   const ofKind = onceEach(
     ({ apiVersion, kind }: Kind) => `${apiVersion} ${kind}`,

@@ -12,6 +12,8 @@ export interface Resource extends Kind {
   readonly group: string
   readonly plural: string
   readonly namespaced: boolean
+  /** Whether the status of its objects is written by itself. */
+  readonly hasStatus: boolean
   /** Where all its objects are, of every namespace. */
   readonly path: string
 }
@@ -39,7 +41,15 @@ const aggregatedSchema = v.object({
           version: v.string(),
           /** `Stale` where the server of an aggregated API did not answer when it was last asked. */
           freshness: word,
-          resources: listOf(v.object({ resource: v.string(), responseKind: kindSchema, scope: word, verbs: listOf(v.string()) })),
+          resources: listOf(
+            v.object({
+              resource: v.string(),
+              responseKind: kindSchema,
+              scope: word,
+              verbs: listOf(v.string()),
+              subresources: listOf(v.object({ subresource: word })),
+            }),
+          ),
         }),
       ),
     }),
@@ -72,7 +82,7 @@ const accept = [
 interface ServedVersion {
   readonly group: string
   readonly version: string
-  readonly resources: readonly { plural: string; kind: string; namespaced: boolean; verbs: readonly string[] }[] | undefined
+  readonly resources: readonly (Pick<Resource, 'plural' | 'kind' | 'namespaced' | 'hasStatus'> & { verbs: readonly string[] })[] | undefined
 }
 
 /** All kinds whose objects can be listed, each once, as the API serves them now; without those of a server that does not answer. */
@@ -83,25 +93,38 @@ export async function listResources(cluster: Reading): Promise<readonly Resource
 /** The same, and which versions are not among them. */
 export async function discover(cluster: Reading): Promise<Discovery> {
   const served = (await Promise.all(['/api', '/apis'].map((root) => readServed(cluster, root)))).flat()
-  const unavailable = served.filter(({ resources }) => resources === undefined).map(apiVersionOf)
+  return { resources: resourcesIn(served), unavailable: served.filter(({ resources }) => resources === undefined).map(apiVersionOf) }
+}
+
+/** All that can be listed of every group but the core one, by one question; undefined where the API does not answer it all at once. */
+export async function listAtOnce(cluster: Reading): Promise<readonly Resource[] | undefined> {
+  const served = aggregatedIn(await cluster.read('/apis', accept))
+  return served === undefined ? undefined : resourcesIn(served)
+}
+
+function resourcesIn(served: readonly ServedVersion[]): Resource[] {
   const seen = new Set<string>()
-  const resources = served.flatMap((one) =>
-    (one.resources ?? []).flatMap(({ plural, kind, namespaced, verbs }): Resource[] => {
+  return served.flatMap((one) =>
+    (one.resources ?? []).flatMap(({ plural, kind, namespaced, hasStatus, verbs }): Resource[] => {
       const { group } = one
       const key = `${plural}.${group}`
       if (!verbs.includes('list') || kind === '' || plural.includes('/') || seen.has(key)) return []
       seen.add(key) // versions come in the order of the server's preference
       const apiVersion = apiVersionOf(one)
-      return [{ apiVersion, kind, group, plural, namespaced, path: `${rootOf(one)}/${plural}` }]
+      return [{ apiVersion, kind, group, plural, namespaced, hasStatus, path: `${rootOf(one)}/${plural}` }]
     }),
   )
-  return { resources, unavailable }
 }
 
 async function readServed(cluster: Reading, root: string): Promise<ServedVersion[]> {
   const answer = await cluster.read(root, accept)
+  return aggregatedIn(answer) ?? readEach(cluster, versionsIn(answer))
+}
+
+/** What an aggregated answer says; undefined where it is none. */
+function aggregatedIn(answer: unknown): ServedVersion[] | undefined {
   const aggregated = v.safeParse(aggregatedSchema, answer)
-  if (!aggregated.success) return readEach(cluster, versionsIn(answer))
+  if (!aggregated.success) return undefined
   return (aggregated.output.items ?? []).flatMap(({ metadata, versions }) =>
     (versions ?? []).map(({ version, freshness, resources }) => ({
       group: metadata?.name ?? '',
@@ -111,8 +134,15 @@ async function readServed(cluster: Reading, root: string): Promise<ServedVersion
   )
 }
 
-function resourceOf({ resource, responseKind, scope, verbs }: AggregatedResource): NonNullable<ServedVersion['resources']>[number] {
-  return { plural: resource, kind: responseKind?.kind ?? '', namespaced: scope === 'Namespaced', verbs: verbs ?? [] }
+function resourceOf({
+  resource,
+  responseKind,
+  scope,
+  verbs,
+  subresources,
+}: AggregatedResource): NonNullable<ServedVersion['resources']>[number] {
+  const hasStatus = (subresources ?? []).some(({ subresource }) => subresource === 'status')
+  return { plural: resource, kind: responseKind?.kind ?? '', namespaced: scope === 'Namespaced', hasStatus, verbs: verbs ?? [] }
 }
 type AggregatedDiscovery = v.InferOutput<typeof aggregatedSchema>
 type AggregatedResource = NonNullable<
@@ -135,10 +165,12 @@ function readEach(cluster: Reading, versions: readonly Omit<ServedVersion, 'reso
     const answer = await orUnanswered(cluster, ({ read }) => read(rootOf(one)))
     const parsed = v.safeParse(resourcesSchema, answer)
     if (!parsed.success) return { ...one, resources: undefined }
-    const resources = (parsed.output.resources ?? []).map(({ name, kind, namespaced, verbs }) => ({
+    const listed = parsed.output.resources ?? []
+    const resources = listed.map(({ name, kind, namespaced, verbs }) => ({
       plural: name,
       kind: kind ?? '',
       namespaced: namespaced ?? false,
+      hasStatus: listed.some((other) => other.name === `${name}/status`),
       verbs: verbs ?? [],
     }))
     return { ...one, resources }
