@@ -3,6 +3,7 @@ import { inParallel } from '../base/parallel.ts'
 import { onceEach } from '../base/once.ts'
 import { type Cluster, isNotFound } from '../kubernetes/client.ts'
 import { listAtOnce } from '../kubernetes/discovery.ts'
+import type { ListPage } from '../kubernetes/list-page.ts'
 import type { KubeObject } from '../kubernetes/objects.ts'
 import { isFluxGroup } from './api-groups.ts'
 import { type FluxObject, parseFluxObject } from './object.ts'
@@ -31,11 +32,6 @@ const crdSchema = v.object({
     ),
   }),
 })
-const pageSchema = v.object({
-  metadata: v.object({ continue: v.optional(v.string(), '') }),
-  items: v.nullable(v.array(v.unknown())),
-})
-
 /** A kind whose objects are read, and the path of its collection. */
 interface Collection {
   readonly apiVersion: string
@@ -108,15 +104,16 @@ function collectionOf(crd: KubeObject): Collection[] {
 
 async function readAll(cluster: Cluster, { path, hasStatus, apiVersion, kind }: Collection): Promise<FluxObject[]> {
   const objects: FluxObject[] = []
-  const request = (next: string): Promise<unknown> =>
-    cluster.read(`${path}?limit=500${next === '' ? '' : `&continue=${encodeURIComponent(next)}`}`)
-  let page: Promise<unknown> | undefined = request('')
+  const of = { apiVersion, kind }
+  const request = (next: string): Promise<ListPage> =>
+    cluster.readPage(`${path}?limit=500${next === '' ? '' : `&continue=${encodeURIComponent(next)}`}`, of)
+  let page: Promise<ListPage> | undefined = request('')
   try {
     while (page !== undefined) {
-      const { metadata, items }: v.InferOutput<typeof pageSchema> = v.parse(pageSchema, await page)
-      page = metadata.continue === '' ? undefined : request(metadata.continue) // the server reads while this one is processed
+      const { next, map }: ListPage = await page
+      page = next === '' ? undefined : request(next) // the server reads while this one is processed
       page?.catch(() => undefined) // awaited above, unless the page before it is not understood
-      for (const item of items ?? []) objects.push(parseFluxObject(item, { apiVersion, kind }, hasStatus))
+      for (const object of map((item) => parseFluxObject(item, of, hasStatus))) objects.push(object)
     }
   } catch (error) {
     if (!isNotFound(error)) throw error // a CRD that is not established yet: there is a probe for that

@@ -1,5 +1,6 @@
 import { setMaxListeners } from 'node:events'
-import { ApiError, type ApiRequest, ask, type Patience } from './http.ts'
+import { ApiError, type ApiRequest, ask, parseJson, type Patience } from './http.ts'
+import { type ListPage, pageOf } from './list-page.ts'
 import { type Kind, type KubeObject, nameOf, parseObject, parsePage, type Page, type Ref } from './objects.ts'
 import { rootOf, servedBy } from './served.ts'
 import type { Endpoint } from './transport.ts'
@@ -29,6 +30,8 @@ export interface Cluster {
   readonly list: (kind: Kind, query?: Query) => Promise<KubeObject[]>
   /** One page of at most 500, with what is needed to watch from there. Throws NotFound where the kind is not installed. */
   readonly page: (kind: Kind, query: Query, next?: string) => Promise<Page>
+  /** One page of the list of a kind at a path, its query included, for lists of many of which little is kept. */
+  readonly readPage: (path: string, kind: Kind) => Promise<ListPage>
   readonly isInstalled: (kind: Kind) => Promise<boolean>
   readonly isNamespaced: (kind: Kind) => Promise<boolean>
   /** Server-side apply, forced: what we state is ours. Returns what the server made of it. */
@@ -50,8 +53,9 @@ export interface Cluster {
 // oxlint-disable-next-line max-lines-per-function -- one client: its methods share the endpoint, the patience and the discovery
 export function clusterAt(endpoint: Endpoint, patience: Patience, signal: AbortSignal): Cluster {
   setMaxListeners(0, signal) // every request listens to it: Node would warn of a leak at eleven
-  const call = (request: ApiRequest): Promise<unknown> => ask(endpoint, request, patience, signal)
-  const callOnce = (request: ApiRequest): Promise<unknown> => ask(endpoint, request, { ...patience, milliseconds: 0 }, signal)
+  const call = (request: ApiRequest): Promise<unknown> => ask(endpoint, request, { patience, parse: parseJson, signal })
+  const callOnce = (request: ApiRequest): Promise<unknown> =>
+    ask(endpoint, request, { patience: { ...patience, milliseconds: 0 }, parse: parseJson, signal })
   const discover = servedBy((path) => call({ method: 'GET', path }))
 
   const collection = async (kind: Kind, query: Query): Promise<string> => {
@@ -84,6 +88,8 @@ export function clusterAt(endpoint: Endpoint, patience: Patience, signal: AbortS
     page,
     read: (path, accept, { isTriedAgain = true } = {}) =>
       (isTriedAgain ? call : callOnce)({ method: 'GET', path, ...(accept === undefined ? {} : { accept }) }),
+
+    readPage: (path, kind) => ask(endpoint, { method: 'GET', path }, { patience, parse: (text) => pageOf(text, kind), signal }),
 
     async get(ref) {
       try {

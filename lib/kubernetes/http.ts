@@ -112,7 +112,8 @@ function textOf(answer: IncomingMessage): Promise<string> {
   })
 }
 
-function parseJson(text: string): unknown {
+/** @throws ApiError where the text is no JSON, and so not from the API */
+export function parseJson(text: string): unknown {
   try {
     const value: unknown = JSON.parse(text)
     return value
@@ -136,13 +137,20 @@ export function pauseAfter(error: unknown, delay: number): number {
   return error instanceof ApiError ? Math.max(delay, error.retryAfter) : delay
 }
 
-/** Sends one request, tries again while the API cannot be reached, and answers with the parsed JSON. */
-export async function ask(endpoint: Endpoint, request: ApiRequest, patience: Patience, signal?: AbortSignal): Promise<unknown> {
+/**
+ * Sends one request, and tries again while the API cannot be reached.
+ * @returns what `parse` makes of the answer
+ */
+export async function ask<T>(
+  endpoint: Endpoint,
+  request: ApiRequest,
+  { patience, parse, signal }: { readonly patience: Patience; readonly parse: (text: string) => T; readonly signal?: AbortSignal },
+): Promise<T> {
   const deadline = Date.now() + patience.milliseconds
   let inTrouble = false
   for (let delay = 100; ; delay = Math.min(delay * 2, 2000)) {
     try {
-      const body = parseJson(await readBody(await send(endpoint, request, signal), signal))
+      const body = parse(await readBody(await send(endpoint, request, signal), signal))
       if (inTrouble) patience.over()
       return body
     } catch (error) {

@@ -3,7 +3,7 @@ import * as v from 'valibot'
 import { ownFile } from '../base/paths.ts'
 import { shellQuote } from '../base/shell-line.ts'
 import type { Cluster } from '../kubernetes/client.ts'
-import { ask } from '../kubernetes/http.ts'
+import { ask, parseJson } from '../kubernetes/http.ts'
 import { createPreflight, type Finding } from './preflight.ts'
 
 /** Verbs on one resource: in one namespace, or everywhere where none is named. */
@@ -88,5 +88,6 @@ async function ownName(cluster: Cluster): Promise<string> {
 /** A POST that asks and changes nothing: it needs no lock. */
 function question(cluster: Cluster, path: string, body: unknown): Promise<unknown> {
   const patience = { milliseconds: 10_000, trouble: () => undefined, over: () => undefined }
-  return ask(cluster.endpoint, { method: 'POST', path, body: JSON.stringify(body) }, patience, cluster.signal)
+  const options = { patience, parse: parseJson, signal: cluster.signal }
+  return ask(cluster.endpoint, { method: 'POST', path, body: JSON.stringify(body) }, options)
 }

@@ -2,7 +2,7 @@ import { IncomingMessage } from 'node:http'
 import { Socket } from 'node:net'
 import { describe, expect, onTestFinished, test, vi } from 'vitest'
 import { clusterAt } from '../../../lib/kubernetes/client.ts'
-import { send } from '../../../lib/kubernetes/http.ts'
+import { send, parseJson } from '../../../lib/kubernetes/http.ts'
 import { metadataPages } from '../../../lib/kubernetes/metadata.ts'
 import { kinds } from '../../../lib/kubernetes/objects.ts'
 import type { Endpoint } from '../../../lib/kubernetes/transport.ts'
@@ -112,7 +112,8 @@ describe('an API that is asked too much', () => {
         return Promise.resolve(Object.assign(answer(...status(429, 'TooManyRequests')), { headers: { 'retry-after': after } }))
       },
     }
-    await ask(endpoint, { method: 'GET', path: '/' }, { milliseconds, trouble: () => undefined, over: () => undefined })
+    const patience = { milliseconds, trouble: () => undefined, over: () => undefined }
+    await ask(endpoint, { method: 'GET', path: '/' }, { patience, parse: parseJson })
     return pauses
   }
 

@@ -40,6 +40,7 @@ test('looks find neither them nor their objects any more, and all else', async (
       return Promise.resolve(kind.kind)
     },
     page: unused,
+    readPage: unused,
     isNamespaced: unused,
     apply: unused,
     patch: unused,

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { watchActivity } from '../../../../lib/commands/upgrade/activity.ts'
 import { isUnderway, queuedAmong, whileUnderway } from '../../../../lib/commands/upgrade/underway.ts'
+import { pageOf } from '../../../../lib/kubernetes/list-page.ts'
 import { fluxKinds } from '../../../../lib/flux/kinds.ts'
 import { type FluxObject, parseFluxObject } from '../../../../lib/flux/object.ts'
 import { judgeAll } from '../../../../lib/health/assess.ts'
@@ -183,8 +184,8 @@ describe('the wait of an upgrade', () => {
               ? [deployment(available)]
               : [],
         ),
-      read: (path: string) =>
-        Promise.resolve({ metadata: {}, items: objects.filter(({ kind }) => path.includes(`/${kind.toLowerCase().slice(0, -1)}`)) }),
+      readPage: (_: string, kind: Kind) =>
+        Promise.resolve(pageOf(JSON.stringify({ metadata: {}, items: objects.filter((one) => one.kind === kind.kind) }), kind)),
       patch: (ref: Ref) => {
         patched.push(nameOf(ref))
         return Promise.resolve(root)
