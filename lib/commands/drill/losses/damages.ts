@@ -1,7 +1,8 @@
 import * as v from 'valibot'
 import { decodeRelease } from '../../../flux/helm-release.ts'
-import type { Cluster } from '../../../kubernetes/client.ts'
-import { kinds, type KubeObject, parseObject, type Ref, refOf } from '../../../kubernetes/objects.ts'
+import { type Cluster, ignoreNotFound } from '../../../kubernetes/client.ts'
+import { retryOnConflict } from '../../../kubernetes/retry-conflict.ts'
+import { kinds, type KubeObject, nameOf, parseObject, type Ref, refOf } from '../../../kubernetes/objects.ts'
 import { manifestOf } from '../../../kubernetes/manifest.ts'
 import { additions } from './additions.ts'
 
@@ -52,14 +53,16 @@ function held(live: KubeObject): Damage {
       await cluster.remove(ref, { uid })
     },
     isBack: (now) => now !== undefined && now.metadata.uid !== uid && now.metadata.deletionTimestamp === undefined,
-    async undo(cluster) {
-      const now = await cluster.get(ref)
-      if (now === undefined || !now.metadata.finalizers.includes(finalizer)) return
-      const left = now.metadata.finalizers.filter((one) => one !== finalizer)
-      await cluster.patch(ref, {
-        metadata: { resourceVersion: now.metadata.resourceVersion ?? '', finalizers: left.length === 0 ? null : left },
-      })
-    },
+    // Its controller writes to it too while it is deleted, as the API server does to a CRD.
+    undo: (cluster) =>
+      retryOnConflict(`remove the drill's finalizer from ${nameOf(ref)}`, 30_000, async () => {
+        const now = await cluster.get(ref)
+        if (now === undefined || !now.metadata.finalizers.includes(finalizer)) return
+        const left = now.metadata.finalizers.filter((one) => one !== finalizer)
+        const { resourceVersion = '' } = now.metadata
+        const patch = { metadata: { resourceVersion, finalizers: left.length === 0 ? null : left } }
+        await cluster.patch(ref, patch).catch(ignoreNotFound)
+      }),
   }
 }
 

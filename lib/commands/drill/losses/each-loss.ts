@@ -54,7 +54,8 @@ export async function drillEachLoss(stage: LossStage): Promise<RunResult> {
   }
   const earlier = await earlierRun(stage)
   if (earlier !== undefined) record.continueAs(earlier)
-  const outcomes = earlier === undefined ? [] : [...v.parse(notesSchema, earlier.notes).losses]
+  // What failed is rehearsed again: the person has done something about it.
+  const outcomes = earlier === undefined ? [] : v.parse(notesSchema, earlier.notes).losses.filter(isMet)
   const place = await findPlace(stage, installation)
   const { lab } = place
   if (lab === undefined)

@@ -7,7 +7,10 @@ import { isMet, lossField, type LossOutcome } from '../../../../lib/commands/dri
 import { isPossible, type LossEnvironment, playRound } from '../../../../lib/commands/drill/losses/round.ts'
 import { newTroubles, noticedBy, troublesOf } from '../../../../lib/commands/drill/losses/troubles.ts'
 import type { ProbeResult } from '../../../../lib/health/probe.ts'
+import type { Cluster } from '../../../../lib/kubernetes/client.ts'
+import { ApiError } from '../../../../lib/kubernetes/http.ts'
 import { kinds, type KubeObject, nameOf, parseObject, type Ref, refOf } from '../../../../lib/kubernetes/objects.ts'
+import { clusterOf } from '../../fake-cluster.ts'
 
 const namespace = 'flux-system'
 const account = (uid: string): KubeObject =>
@@ -49,6 +52,26 @@ describe('the damages of an object', () => {
     const emptied = lossOf(role, 'rules emptied').damage
     expect([{ ...role, rules: [] }, role, undefined].map((live) => emptied.isBack(live))).toEqual([false, true, false])
   })
+})
+
+test('a finalizer of the drill is removed although others write to the object meanwhile', async () => {
+  const { damage } = lossOf(account('1'), 'deleted, held')
+  let live = parseObject({ ...account('1'), metadata: { ...account('1').metadata, finalizers: ['a/b'], resourceVersion: '1' } })
+  const tried: unknown[] = []
+  const cluster: Cluster = {
+    ...clusterOf(() => [live]),
+    patch(_, patch) {
+      tried.push(patch)
+      if (tried.length !== 2) return Promise.resolve(live)
+      live = { ...live, metadata: { ...live.metadata, resourceVersion: '2' } }
+      return Promise.reject(new ApiError(409, 'Conflict', 'the object has been modified'))
+    },
+    remove: () => Promise.resolve(),
+  }
+  await damage.inject(cluster)
+  live = { ...live, metadata: { ...live.metadata, finalizers: ['a/b', 'drill.flux-runbook.example.com/held'] } }
+  await damage.undo?.(cluster)
+  expect(tried.slice(1)).toEqual(['1', '2'].map((resourceVersion) => ({ metadata: { resourceVersion, finalizers: ['a/b'] } })))
 })
 
 test("Helm's record is as it was once it can be read again: Helm writes the same release again, at another time", () => {
