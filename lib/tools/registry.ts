@@ -70,15 +70,22 @@ async function pullBlob(
   login: RegistryLogin,
   signal: AbortSignal,
 ): Promise<Buffer | undefined> {
-  const manifest = await ask(artifact, { method: 'GET', path: `manifests/${artifact.reference}`, accept: manifestTypes }, login, signal)
+  const { reference } = artifact
+  const manifest = await ask(artifact, { method: 'GET', path: `manifests/${reference}`, accept: manifestTypes }, login, signal)
+  if (manifest.status !== 200) return undefined
+  if (reference.startsWith('sha256:')) verifyContent(artifact, `manifests/${reference}`, reference, manifest.body)
   const parsed = v.safeParse(manifestSchema, manifest.body.toString())
-  const wanted = manifest.status === 200 && parsed.success ? choose(parsed.output) : undefined
+  const wanted = parsed.success ? choose(parsed.output) : undefined
   if (wanted === undefined) return undefined
   const { status, body } = await ask(artifact, { method: 'GET', path: `blobs/${wanted}`, accept: '*/*' }, login, signal)
   if (status !== 200) return undefined
+  verifyContent(artifact, `blobs/${wanted}`, wanted, body)
+  return body
+}
+
+function verifyContent(artifact: Artifact, path: string, wanted: string, body: Buffer): void {
   const digest = `sha256:${createHash('sha256').update(body).digest('hex')}`
-  if (digest === wanted) return body
-  throw unaskable(artifact, `blobs/${wanted}`, new Error(`it answers with other content, of ${digest}`))
+  if (digest !== wanted) throw unaskable(artifact, path, new Error(`it answers with other content, of ${digest}`))
 }
 
 const tagsSchema = v.pipe(v.string(), v.parseJson(), v.object({ tags: v.nullish(v.array(v.string()), []) }))

@@ -3,6 +3,7 @@ import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer, type RequestListener } from 'node:http'
 import { homedir, tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { gzipSync } from 'node:zlib'
 import { afterAll, afterEach, describe, expect, onTestFinished, test, vi } from 'vitest'
 import { listenOn } from '../../lab/ports.ts'
 import { stateHome } from '../../lib/base/paths.ts'
@@ -93,31 +94,55 @@ describe('a server', () => {
     })
     return `127.0.0.1:${port}`
   }
-  test('that answers without an end is heard for some megabytes', async () => {
-    const host = await serving((_, response) => {
-      const more = (): void => void (response.destroyed || setImmediate(() => response.write(Buffer.alloc(1024 * 1024), more)))
-      more()
+  const endlessly: RequestListener = (_, response) => {
+    const more = (): void => void (response.destroyed || setImmediate(() => response.write(Buffer.alloc(1024 * 1024), more)))
+    more()
+  }
+  /** A registry whose every artifact has one layer, of this digest, that is answered so. */
+  const withLayer = (digest: string, answer: RequestListener): Promise<string> =>
+    serving((request, response) => {
+      if (request.url?.includes('/manifests/') === true) response.end(JSON.stringify({ layers: [{ digest }] }))
+      else answer(request, response)
     })
+  const digestOf = (content: Buffer): string => `sha256:${createHash('sha256').update(content).digest('hex')}`
+  test('that answers without an end is heard for some megabytes', async () => {
+    const host = await serving(endlessly)
     await expect(askWeb(`http://${host}/`, {})).rejects.toThrow(`http://${host} cannot be asked: it answers with more than 8388608 bytes`)
   })
-  test('that has other bytes than a manifest says is not believed', async () => {
-    const digest = `sha256:${'0'.repeat(64)}`
-    const host = await serving((request, response) => {
-      response.end(request.url?.includes('/manifests/') === true ? JSON.stringify({ layers: [{ digest, mediaType: 'x' }] }) : 'forged')
-    })
+  test('whose layer has no end is heard for as much as a layer may be', async () => {
+    const host = await withLayer(digestOf(Buffer.alloc(0)), endlessly)
     await expect(pullLayer({ host, repository: 'a', reference: 'b' }, {}, signal)).rejects.toThrow(
-      `the registry ${host} cannot be asked for a:b: it answers with other content, of sha256:${createHash('sha256').update('forged').digest('hex')}`,
+      'it answers with more than 67108864 bytes',
     )
+  })
+  test('that has other bytes than a manifest says is not believed', async () => {
+    const host = await withLayer(`sha256:${'0'.repeat(64)}`, (_, response) => response.end('forged'))
+    await expect(pullLayer({ host, repository: 'a', reference: 'b' }, {}, signal)).rejects.toThrow(
+      `the registry ${host} cannot be asked for a:b: it answers with other content, of ${digestOf(Buffer.from('forged'))}`,
+    )
+  })
+  test('that has another manifest than Git pins is not believed', async () => {
+    const layer = Buffer.from('forged')
+    const manifest = JSON.stringify({ layers: [{ digest: digestOf(layer) }] })
+    const host = await withLayer(digestOf(layer), (_, response) => response.end(layer))
+    const pull = (reference: string) => pullLayer({ host, repository: 'a', reference }, {}, signal)
+    expect(await pull(digestOf(Buffer.from(manifest)))).toEqual(layer)
+    await expect(pull(`sha256:${'0'.repeat(64)}`)).rejects.toThrow(`it answers with other content, of ${digestOf(Buffer.from(manifest))}`)
   })
   test('whose artifact cannot be unpacked is reported by its name', async () => {
     const layer = Buffer.from('no gzip')
-    const digest = `sha256:${createHash('sha256').update(layer).digest('hex')}`
-    const host = await serving((request, response) => {
-      response.end(request.url?.includes('/manifests/') === true ? JSON.stringify({ layers: [{ digest }] }) : layer)
-    })
+    const host = await withLayer(digestOf(layer), (_, response) => response.end(layer))
     await expect(readDistribution(`oci://${host}/a:b`, {}, signal)).rejects.toMatchObject({
       kind: 'blocked',
       message: `the artifact oci://${host}/a:b cannot be unpacked: incorrect header check`,
+    })
+  })
+  test('whose artifact unpacks to a thousand times its size is not believed', async () => {
+    const layer = Buffer.concat(Array<Buffer>(257).fill(gzipSync(Buffer.alloc(1024 * 1024))))
+    const host = await withLayer(digestOf(layer), (_, response) => response.end(layer))
+    await expect(readDistribution(`oci://${host}/a:b`, {}, signal)).rejects.toMatchObject({
+      kind: 'blocked',
+      message: `the artifact oci://${host}/a:b cannot be unpacked: Cannot create a Buffer larger than 268435456 bytes`,
     })
   })
 })
