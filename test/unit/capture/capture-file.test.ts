@@ -155,6 +155,8 @@ describe('who wrote a capture', () => {
     await seal(gzipSync(forged))
   }
 
+  const forgery = 'someone has changed it, or written it, who does not have the identity'
+
   test('is certain to those who have an identity that its author had', async () => {
     await writeCapture(path, capture, recipients(), by(own))
     expect(await openProven(path, by(own))).toEqual({ capture, isProven: true })
@@ -176,7 +178,15 @@ describe('who wrote a capture', () => {
   ])('is refused where another has changed %s', async (_, change) => {
     await writeCapture(path, capture, recipients(), by(own))
     await forge(change)
-    expect(await refusal(openCapture(path, by(own)))).toContain('someone has changed it, or written it, who does not have the identity')
+    expect(await refusal(openCapture(path, by(own)))).toContain(forgery)
+  })
+  test('is refused where another has made the proof, who knows the recipients only', async () => {
+    await writeCapture(path, capture, recipients(), by({ ...own, secret: (await keyPair()).secret }))
+    expect(await refusal(openCapture(path, by(own)))).toContain(forgery)
+  })
+  test('is refused where the proof holds for one identity, and not for another', async () => {
+    await writeCapture(path, capture, recipients(), by(own, { ...other, secret: own.secret }))
+    expect(await refusal(openCapture(path, by(own, other)))).toContain(forgery)
   })
 })
 

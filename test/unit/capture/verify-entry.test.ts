@@ -31,11 +31,13 @@ describe('a forged capture is refused', () => {
     ['an object named in another namespace', 'named', 'v1', 'Pod', { name: 'a', namespace: 'kube-system' }],
     ['an object named in no namespace', 'named', rbac, 'ClusterRoleBinding', { name: 'a' }],
     ['a way to another path as a name', 'referred', 'v1', 'Secret', { name: '../../secrets/a', namespace: 'flux-system' }],
+    ['a way up as a name', 'referred', 'v1', 'Secret', { name: '..', namespace: 'flux-system' }],
     ['a way to another path as a namespace', 'referred', 'v1', 'Secret', { name: 'a', namespace: '..' }],
     ['a name that shows another', 'referred', 'v1', 'Secret', { name: 'a\u202eb', namespace: 'flux-system' }],
     ['a namespace in a namespace', 'namespace', 'v1', 'Namespace', { name: 'a', namespace: 'b' }],
     ['no namespace', 'referred', 'v1', 'Secret', { name: 'a' }],
     ['a namespace in its header that is none', 'named', 'v1', 'Pod', { name: 'a', namespace: '../b' }, {}, '../b'],
+    ['a namespace in its header that is none, and an object in one', 'referred', 'v1', 'Secret', own, {}, '../b'],
   ])('with %s', async (_, role, apiVersion, kind, metadata, more, namespace) => {
     await expect(parse(captureOf(role, apiVersion, kind, metadata, more, namespace))).rejects.toMatchObject({
       kind: 'blocked',
