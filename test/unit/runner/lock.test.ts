@@ -1,4 +1,4 @@
-import { describe, expect, test } from 'vitest'
+import { describe, expect, onTestFinished, test, vi } from 'vitest'
 import { type Cluster, clusterAt } from '../../../lib/kubernetes/client.ts'
 import { ApiError } from '../../../lib/kubernetes/http.ts'
 import { kinds, type KubeObject, parseObject } from '../../../lib/kubernetes/objects.ts'
@@ -104,6 +104,37 @@ describe('the lock of a run that is resumed', () => {
     )
     await lock.release()
     expect(lease()).toBeDefined()
+  })
+
+  test('stays lost, once a renewal has seen that it is', async () => {
+    const { cluster, lease, put } = clusterWith()
+    const lock = await take(cluster)
+    const own = lease()
+    put(heldBy(holder, other))
+    await lock.setPhase('Verify Flux')
+    if (own !== undefined) put(own)
+    await expect(lock.verifyHeld(cluster)).rejects.toThrow('the lock of this cluster was lost to another process of the same run')
+  })
+})
+
+describe('a lock that has expired', () => {
+  test.each([
+    ['taken where nobody renews it while it is watched', false],
+    ['left to a holder who renews it while it is watched', true],
+  ])('is %s', async (_, isRenewed) => {
+    const expired = heldBy('ann@desk run', undefined, new Date(Date.now() - 60_000))
+    const { cluster, lease, put } = clusterWith(expired)
+    vi.resetModules() // another file may have loaded it with real pauses
+    vi.doMock('node:timers/promises', () => ({ setTimeout: () => Promise.resolve(isRenewed ? put(expired) : undefined) }))
+    onTestFinished(() => {
+      vi.doUnmock('node:timers/promises')
+      vi.resetModules()
+    })
+    const { acquireLock: acquire } = await import('../../../lib/runner/lock.ts')
+    const taking = acquire(cluster, cluster, 'kube-system', holder)
+    if (isRenewed) await expect(taking).rejects.toMatchObject({ kind: 'locked', message: expect.stringContaining('ann@desk run') })
+    else await (await taking).verifyHeld(cluster)
+    expect(lease()?.spec).toMatchObject({ holderIdentity: isRenewed ? 'ann@desk run' : holder })
   })
 })
 
