@@ -1,6 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, onTestFinished, test, vi } from 'vitest'
+import { htmlDefinitions, htmlPage } from '../../../lib/base/html-page.ts'
 import { escapeHtml, escapeMarkdown, indented, visible } from '../../../lib/base/outside-text.ts'
 import { projectRoot } from '../../../lib/base/paths.ts'
 import { createRedactor } from '../../../lib/base/redactor.ts'
@@ -95,7 +96,12 @@ describe('markup', () => {
   })
   test('is text in a page', () => {
     expect(escapeHtml('<b>"&\u202e')).toBe('&lt;b&gt;&quot;&amp;\\u202e')
+    expect(htmlDefinitions([['<b>', '"&']])).toBe('<dl><div><dt>&lt;b&gt;</dt><dd>&quot;&amp;</dd></div></dl>')
+    expect(htmlPage('<b>', '', '').split('&lt;b&gt;')).toHaveLength(3)
+  })
+  test('loses the indentation that would make it code, and shows what is not to be seen', () => {
     expect(escapeMarkdown('~/.local ~~x~~ 1.2.3')).toBe('~/.local \\~\\~x\\~\\~ 1.2.3')
+    expect(escapeMarkdown('a\n\n    code\n\t# b\u202e')).toBe('a\n\ncode\n\\# b\\\\u202e')
   })
 })
 

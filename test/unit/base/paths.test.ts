@@ -1,4 +1,4 @@
-import { chmodSync, mkdirSync, mkdtempSync, realpathSync, rmSync, writeFileSync } from 'node:fs'
+import { chmodSync, chownSync, mkdirSync, mkdtempSync, realpathSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, expect, onTestFinished, test } from 'vitest'
@@ -26,6 +26,13 @@ describe('the repository that the installed command works on', () => {
   test('is not looked for in a folder that others can write to', () => {
     const folder = makeFolder('.git', 'below')
     chmodSync(folder, 0o1777)
+    expect(repositoryOf(join(folder, 'below'))).toBe(join(folder, 'below'))
+  })
+  test.runIf(process.getuid?.() === 0)('is not looked for in a folder of another user', () => {
+    const folder = makeFolder('.git', 'below')
+    chmodSync(folder, 0o755)
+    expect(repositoryOf(join(folder, 'below'))).toBe(folder)
+    chownSync(folder, 4711, 4711)
     expect(repositoryOf(join(folder, 'below'))).toBe(join(folder, 'below'))
   })
 })

@@ -27,6 +27,8 @@ describe('what Git says of a chart', () => {
     ['a longer name than Helm takes', { releaseName: 'a'.repeat(54) }, {}, 'HelmRelease flux-system/web in here: × Invalid length'],
     ['a file for a chart', {}, { url: 'file:///etc/charts' }, 'OCIRepository flux-system/web in here: × Invalid format'],
     ['a flag for a version', {}, { ref: { tag: '--insecure' } }, 'OCIRepository flux-system/web in here: × Invalid format'],
+    ['no range of versions', {}, { ref: { semver: '>1; reboot' } }, 'OCIRepository flux-system/web in here: × Invalid format'],
+    ['no digest', {}, { ref: { digest: 'sha256:../1' } }, 'OCIRepository flux-system/web in here: × Invalid format'],
   ])('is refused where it is %s', (_, release, source, message) => {
     expect(() => findChart(folder(release, source), 'here')).toThrow(message)
   })

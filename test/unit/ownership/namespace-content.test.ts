@@ -12,8 +12,8 @@ const claim = { apiVersion: 'v1', kind: 'PersistentVolumeClaim' }
 const database = { apiVersion: 'example.com/v1', kind: 'Database' }
 const plurals: Readonly<Record<string, string>> = { PersistentVolumeClaim: 'persistentvolumeclaims', Pod: 'pods' }
 
-/** A namespace that holds these, in a cluster whose databases are of no namespace. */
-function clusterHolding(objects: readonly KubeObject[], unlisted: readonly KubeObject[] = []): Cluster {
+/** A namespace that holds these, in a cluster whose databases are of no namespace, and whose `stale` API's server does not answer. */
+function clusterHolding(objects: readonly KubeObject[], unlisted: readonly KubeObject[] = [], stale?: string): Cluster {
   const { signal } = new AbortController()
   const none = clusterAt(socketEndpoint('/nowhere'), { milliseconds: 0, trouble: () => undefined, over: () => undefined }, signal)
   const resource = (kind: string) => ({
@@ -35,7 +35,9 @@ function clusterHolding(objects: readonly KubeObject[], unlisted: readonly KubeO
           kind: 'APIGroupDiscoveryList',
           items: [{ versions: [{ version: 'v1', resources: [resource('PersistentVolumeClaim'), resource('Pod')] }] }],
         })
-      if (path === '/apis') return Promise.resolve({ kind: 'APIGroupDiscoveryList', items: [] })
+      const versions = [{ version: 'v1', freshness: 'Stale' }]
+      const items = stale === undefined ? [] : [{ metadata: { name: stale }, versions }]
+      if (path === '/apis') return Promise.resolve({ kind: 'APIGroupDiscoveryList', items })
       const [, plural = '', name] = /namespaces\/flux-system\/(\w+)(?:\/(\w+))?/.exec(path) ?? []
       if (name === undefined) return Promise.resolve({ metadata: {}, items: objects.filter(({ kind }) => plurals[kind] === plural) })
       const found = [...objects, ...unlisted].find((one) => one.metadata.name === name)
@@ -83,10 +85,10 @@ describe('an object with an owner', () => {
 })
 
 describe('right before the namespace is deleted', () => {
-  const readWith = (notes: Readonly<Record<string, unknown>>) => {
+  const readWith = (notes: Readonly<Record<string, unknown>>, cluster = clusterHolding([object(claim, 'late')])) => {
     const memory: RunState = { read: () => notes, write: () => undefined, folder: () => '' }
     const { run } = stage([], 'dry-run')
-    return startNamespaceDeletion('flux-system', []).check({ ...run, cluster: clusterHolding([object(claim, 'late')]), memory })
+    return startNamespaceDeletion('flux-system', []).check({ ...run, cluster, memory })
   }
   const captured = (...carries: readonly string[]) => ({ capture: { file: '/f', checksum: 'x', holds: 'y', carries } })
 
@@ -101,5 +103,18 @@ describe('right before the namespace is deleted', () => {
   test('what the capture carries does not; before it is made preflight has judged', async () => {
     expect(await readWith(captured(' PersistentVolumeClaim flux-system/late'))).toMatchObject({ is: 'todo' })
     expect(await readWith({})).toMatchObject({ is: 'todo' })
+  })
+  test('what cannot be seen any more blocks', async () => {
+    expect(await readWith(captured(), clusterHolding([], [], 'metrics.example.com'))).toMatchObject({
+      is: 'blocked',
+      reason: 'whether flux-system contains objects of these kinds is not known, because their API does not answer: metrics.example.com/v1',
+    })
+  })
+  test('and no other of its name is', async () => {
+    const removed: unknown[] = []
+    const cluster: Cluster = { ...clusterHolding([]), remove: (...asked) => Promise.resolve(void removed.push(asked)) }
+    const { run } = stage([], 'dry-run')
+    await startNamespaceDeletion('flux-system', []).apply({ ...run, cluster }, () => undefined)
+    expect(removed).toEqual([[{ ...kinds.namespace, name: 'flux-system' }, { uid: 'namespace' }]])
   })
 })

@@ -1,9 +1,10 @@
 import { createServer } from 'node:http'
 import { createServer as createTlsServer } from 'node:https'
+import { connect } from 'node:net'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { describe, expect, onTestFinished, test } from 'vitest'
+import { describe, expect, onTestFinished, test, vi } from 'vitest'
 import { listenOn } from '../../../lab/ports.ts'
 import { registryLoginOf } from '../../../lib/connection/settings.ts'
 import { findArtifact } from '../../../lib/tools/registry.ts'
@@ -70,6 +71,39 @@ describe("the registry's login", () => {
     })
     expect(await findArtifact({ host, repository: 'a', reference: 'b' }, { ...jane, caFile, hosts: [host] }, signal)).toBe('refused')
     expect(heard).toEqual(['/elsewhere nobody'])
+  })
+
+  test('is not sent to the registry itself over http, unless it is on this machine', async () => {
+    const { cert, key } = selfSigned('registry.example.com')
+    const folder = mkdtempSync(join(tmpdir(), 'registry-login-'))
+    onTestFinished(() => rmSync(folder, { recursive: true }))
+    const caFile = join(folder, 'ca.pem')
+    writeFileSync(caFile, cert)
+    const registry = createTlsServer({ cert, key }, (_, response) => {
+      response.writeHead(401, { 'www-authenticate': 'Bearer realm="http://registry.example.com/token"' }).end()
+    })
+    const port = await listenOn(registry, 0)
+    const asked: string[] = []
+    const proxy = createServer().on('connect', (request, socket) => {
+      asked.push(request.url ?? '')
+      socket.write('HTTP/1.1 200 Connection established\r\n\r\n')
+      socket
+        .on('error', () => undefined)
+        .pipe(connect(port, '127.0.0.1').on('error', () => undefined))
+        .pipe(socket)
+    })
+    const origin = `http://127.0.0.1:${await listenOn(proxy, 0)}`
+    for (const name of ['https_proxy', 'http_proxy']) vi.stubEnv(name, origin)
+    onTestFinished(() => {
+      vi.unstubAllEnvs()
+      registry.closeAllConnections()
+      for (const server of [registry, proxy]) server.close()
+    })
+    const artifact = { host: 'registry.example.com', repository: 'a', reference: 'b' }
+    await expect(findArtifact(artifact, { ...jane, caFile, hosts: [artifact.host] }, signal)).rejects.toThrow(
+      'it issues tokens at http://registry.example.com, without TLS; nothing was sent there',
+    )
+    expect(asked).toEqual(['registry.example.com:443'])
   })
 
   test('is in a pull Secret for its own registries alone', () => {
