@@ -100,6 +100,19 @@ test('a Git server that sends a byte now and then is not waited for forever eith
   await expect(asked).rejects.toThrow('git ls-remote failed: timed out, unfinished after 1.5 s')
 })
 
+test('an SSH key is shown to its own server, and to no other', async () => {
+  const asked = join(within, 'asked')
+  writeFileSync(join(within, 'ssh'), `#!/bin/sh\necho "$*" >>'${asked}'\nexit 1\n`, { mode: 0o755 })
+  vi.stubEnv('PATH', `${within}:${process.env.PATH ?? ''}`)
+  const key: GitLogin = { kind: 'ssh', keyFile: '/the/key', knownHostsFile: '/hosts', origin: 'ssh://git.example.com' }
+  for (const host of ['git.example.com', 'git.example.com.evil.example']) {
+    await expect(headOf({ url: `git@${host}:a.git`, ref: 'refs/heads/main', login: key })).rejects.toThrow()
+  }
+  const [own, other, ...more] = readFileSync(asked, 'utf8').trim().split('\n')
+  expect([own, other].map((words) => words?.includes('-i /the/key'))).toEqual([true, false])
+  expect(more).toEqual([])
+})
+
 describe('the login for Git', () => {
   const remoteAt = (at: string): Remote => ({ url: at, ref: 'refs/heads/main', login })
 

@@ -56,6 +56,7 @@ describe("the lab's Git", () => {
     ['fleet.git/git-receive%2dpack', 401],
     ['fleet.git/info/refs?service=git-receive-pack', 401],
     ['fleet.git/info/refs?service=git%2dreceive-pack', 401],
+    ['private/fleet.git/info/refs?service=git-upload-pack', 401],
     ['fleet.git/info/refs?service=git-upload-pack', 200],
   ])('answers anyone who asks for %s with %i', async (path, status) => {
     expect(await statusAt(path, `127.0.0.1:${server.port}`)).toBe(status)
@@ -63,7 +64,8 @@ describe("the lab's Git", () => {
 
   test('is not read by a page that a browser was led here by', async () => {
     const path = 'fleet.git/info/refs?service=git-upload-pack'
-    expect(await statusAt(path, 'rebound.example.com')).toBe(403)
+    for (const host of ['rebound.example.com', '127.0.0.1.rebound.example.com', 'localhost.rebound.example.com:80'])
+      expect(await statusAt(path, host), host).toBe(403)
     expect(await statusAt(path, `localhost:${server.port}`)).toBe(200)
   })
 })

@@ -1,4 +1,5 @@
 import { chmodSync, chownSync, mkdirSync, mkdtempSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs'
+import module from 'node:module'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, expect, onTestFinished, test, vi } from 'vitest'
@@ -63,10 +64,10 @@ test("executables that others could have put there are not run without a word, a
   rmSync(cache, { recursive: true })
   writeFileSync(cache, '')
   await expect(findExecutables()).rejects.toThrow(`${cache}, where programs are kept, is not a folder`)
-  const enable = vi.fn()
-  vi.spyOn(Reflect, 'apply').mockImplementation(enable)
+  const [enable, own]: unknown[] = [vi.fn(), Reflect.get(module, 'enableCompileCache')]
+  Reflect.set(module, 'enableCompileCache', enable) // Node before 22.1 has none
   keepCompiled()
-  vi.restoreAllMocks()
+  Reflect.set(module, 'enableCompileCache', own)
   expect(enable).not.toHaveBeenCalled()
 })
 
