@@ -53,8 +53,14 @@ const statusSchema = v.object({
   message: v.optional(v.string(), ''),
   reason: v.optional(v.string(), ''),
 })
-/** What an API server says of a path that it does not serve, as of a group that is not installed (apiserver pkg/server/mux). */
-const noSuchPath = '404 page not found'
+/**
+ * Whether the API server says that it does not serve a path, as of a group that is not installed (apiserver pkg/server/mux). It does so in Go's
+ * own words, as a load balancer that is written in Go does where it has no route; an API server counts its answers (audit, flow control).
+ */
+function isNoSuchPath({ statusCode, headers }: IncomingMessage, said: string): boolean {
+  const isCounted = 'audit-id' in headers || 'x-kubernetes-pf-flowschema-uid' in headers
+  return statusCode === 404 && said.trim() === '404 page not found' && isCounted
+}
 
 /** Sends one request and leaves the body of the answer unread. Throws ApiError for every answer that is not 2xx. */
 export async function send(endpoint: Endpoint, request: ApiRequest, signal?: AbortSignal): Promise<IncomingMessage> {
@@ -73,7 +79,7 @@ export async function send(endpoint: Endpoint, request: ApiRequest, signal?: Abo
   const status = v.safeParse(v.pipe(v.string(), v.parseJson(), statusSchema), said)
   // A kubectl proxy that cannot reach the server answers for itself, in plain text; a load balancer with a page of its own, which must not
   // pass for an object that is gone.
-  if (!status.success && (code >= 500 || (code === 404 && said.trim() !== noSuchPath))) {
+  if (!status.success && (code >= 500 || (code === 404 && !isNoSuchPath(answer, said)))) {
     throw new ApiError(0, 'Unreachable', `the Kubernetes API cannot be reached (${beginningOf(said, 200)})`)
   }
   const message = status.success && status.output.message !== '' ? status.output.message : beginningOf(said, 300)

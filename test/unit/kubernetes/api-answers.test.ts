@@ -8,8 +8,8 @@ import { kinds } from '../../../lib/kubernetes/objects.ts'
 import type { Endpoint } from '../../../lib/kubernetes/transport.ts'
 import { nonceOf } from '../../../lib/process/process-start.ts'
 
-function answer(statusCode: number, body: string): IncomingMessage {
-  const message = Object.assign(new IncomingMessage(new Socket()), { statusCode })
+function answer(statusCode: number, body: string, headers: object = {}): IncomingMessage {
+  const message = Object.assign(new IncomingMessage(new Socket()), { statusCode, headers })
   message.push(body)
   message.push(null)
   return message
@@ -18,7 +18,7 @@ function answer(statusCode: number, body: string): IncomingMessage {
 const resources = { resources: [{ name: 'namespaces', kind: 'Namespace', namespaced: false }] }
 
 /** A cluster that answers each request for namespaces with the next of these; `asked` are their continue tokens. */
-function clusterAnswering(...answers: readonly [number, string][]) {
+function clusterAnswering(...answers: readonly [number, string, object?][]) {
   const left = [...answers]
   const asked: string[] = []
   const endpoint: Endpoint = {
@@ -47,15 +47,17 @@ const page = (names: readonly string[], next = ''): [number, string] => [
 const ref = { ...kinds.namespace, name: 'shop' }
 
 describe('an object is gone', () => {
-  test.each<[string, [number, string]]>([
+  test.each<[string, [number, string, object?]]>([
     ['the API says so', status(404, 'NotFound')],
-    ['the API serves no such path', [404, '404 page not found\n']],
+    ['the API serves no such path', [404, '404 page not found\n', { 'audit-id': 'a' }]],
+    ['one without audit serves no such path', [404, '404 page not found\n', { 'x-kubernetes-pf-flowschema-uid': 'b' }]],
   ])('where %s', async (_, said) => {
     expect(await clusterAnswering(said).cluster.get(ref)).toBeUndefined()
     expect(await clusterAnswering(said).cluster.list(kinds.namespace)).toEqual([])
   })
   test.each<[string, [number, string]]>([
     ["not where a load balancer's page does", [404, '<html><body>404 Not Found</body></html>']],
+    ['not where a proxy has no route, and says so in the same words', [404, '404 page not found\n']],
     ['not where another JSON does', [404, '{"message": "no Route matched"}']],
     ['not where a page comes in place of an answer', [200, '<html>Please log in</html>']],
   ])('%s', async (_, said) => {

@@ -42,7 +42,7 @@ test('without any items', () => {
   expect(read(JSON.stringify({ items: null, metadata: {} }))).toEqual({ next: '', items: [] })
 })
 
-test.each(['', '<html>', listOf([thing('a')]).slice(0, -1), '{"metadata":{}}'])('what is no list is none: %s', (text) => {
+test.each(['', '<html>', listOf([thing('a')]).slice(0, -1), '{"metadata":{}}'])('an answer that is not a list is refused: %s', (text) => {
   expect(() => read(text)).toThrow()
 })
 
