@@ -59,6 +59,8 @@ export interface Snapshot {
   /** The CRDs of Flux and its operator. */
   readonly crds: () => Promise<readonly KubeObject[]>
   readonly objects: () => Promise<FluxObjects>
+  /** Asks for their lists, which take longest: what is asked for after that does not delay them. */
+  readonly begun: () => Promise<unknown>
   /** How each of them is, by its name. */
   readonly judged: () => Promise<ReadonlyMap<string, Judgement>>
   /** Names the controller that is to reconcile an object, if no pod of it runs: what it reported last stays as it was then. */
@@ -87,9 +89,10 @@ export function createSnapshot({
   const evidence = once(async () => ({ ...(await there()), crds: await crds() }))
   const installed = once(async () => judgeInstallation(await evidence()))
   const namespace = async (): Promise<string> => (await installed()).namespace
+  const begun = once(() => beginReading(cluster))
   const objects = once(async () => {
-    const read = beginReading(cluster)
-    return readFluxObjects(cluster, await crds(), read)
+    const [read, brought] = await Promise.all([begun(), crds()])
+    return readFluxObjects(cluster, brought, read)
   })
   const get = onceEach(keyOf, cluster.get)
   const ofKind = onceEach(
@@ -122,19 +125,24 @@ export function createSnapshot({
     webhooks: once(() => requiredWebhooks(cluster)),
     crds,
     objects,
+    begun,
     judged: once(async () => {
-      const [read, found, there, own] = await Promise.all([objects(), installed(), all(), pods()])
-      const deployments = wantedDeployments(found, there)
-      const since = (controller: string): number =>
-        Math.max(-Infinity, ...there.filter((one) => componentsIn(one).includes(controller)).map((one) => runningSince(one, own)))
-      const attendance = { installation: found, deployments, now, runningSince: since }
-      return judgeAll(read, now, unattended(read.all, attendance))
+      const [read, installation, there, own] = await Promise.all([objects(), installed(), all(), pods()])
+      const deployments = wantedDeployments(installation, there)
+      const since = (controller: string): number => controllerSince(controller, there, own)
+      return judgeAll(read, now, unattended(read.all, { installation, deployments, now, runningSince: since }))
     }),
     stopped: once(async () => {
       const [installation, deployments, own] = await Promise.all([installed(), all(), pods()])
       return (object) => stoppedController(object, { installation, deployments, isRunning: (one) => runningSince(one, own) > -Infinity })
     }),
   }
+}
+
+/** Since when a pod of the controller runs, in milliseconds; -Infinity where none does. */
+function controllerSince(controller: string, deployments: readonly KubeObject[], pods: readonly KubeObject[]): number {
+  const own = deployments.filter((one) => componentsIn(one).includes(controller))
+  return Math.max(-Infinity, ...own.map((one) => runningSince(one, pods)))
 }
 
 /** Not `identityOf`, for an object may be there in one version and not in another. */

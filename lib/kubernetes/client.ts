@@ -2,7 +2,7 @@ import { setMaxListeners } from 'node:events'
 import { ApiError, type ApiRequest, ask, parseJson, type Patience } from './http.ts'
 import { type ListPage, pageOf } from './list-page.ts'
 import { type Kind, type KubeObject, nameOf, parseObject, parsePage, type Page, type Ref } from './objects.ts'
-import { rootOf, servedBy } from './served.ts'
+import { rootOf, servedBy, type ServedKinds } from './served.ts'
 import type { Endpoint } from './transport.ts'
 
 /** The field manager of every write, except for objects that Git's Helm release is to own. */
@@ -32,6 +32,8 @@ export interface Cluster {
   readonly page: (kind: Kind, query: Query, next?: string) => Promise<Page>
   /** One page of the list of a kind at a path, its query included, for lists of many of which little is kept. */
   readonly readPage: (path: string, kind: Kind) => Promise<ListPage>
+  /** Takes over what the API has said of these kinds, so that it is not asked again. */
+  readonly learn: ServedKinds['learn']
   readonly isInstalled: (kind: Kind) => Promise<boolean>
   readonly isNamespaced: (kind: Kind) => Promise<boolean>
   /** Server-side apply, forced: what we state is ours. Returns what the server made of it. */
@@ -56,7 +58,7 @@ export function clusterAt(endpoint: Endpoint, patience: Patience, signal: AbortS
   const call = (request: ApiRequest): Promise<unknown> => ask(endpoint, request, { patience, parse: parseJson, signal })
   const callOnce = (request: ApiRequest): Promise<unknown> =>
     ask(endpoint, request, { patience: { ...patience, milliseconds: 0 }, parse: parseJson, signal })
-  const discover = servedBy((path) => call({ method: 'GET', path }))
+  const { find: discover, learn } = servedBy((path) => call({ method: 'GET', path }))
 
   const collection = async (kind: Kind, query: Query): Promise<string> => {
     const { plural, namespaced } = await discover(kind)
@@ -85,6 +87,7 @@ export function clusterAt(endpoint: Endpoint, patience: Patience, signal: AbortS
     endpoint,
     signal,
     collection,
+    learn,
     page,
     read: (path, accept, { isTriedAgain = true } = {}) =>
       (isTriedAgain ? call : callOnce)({ method: 'GET', path, ...(accept === undefined ? {} : { accept }) }),

@@ -43,37 +43,48 @@ function knownKinds(): Map<string, Served> {
   )
 }
 
+export interface ServedKinds {
+  /** How the API calls a kind. Throws NotFound where the cluster does not serve it: it is asked again the next time. */
+  readonly find: (kind: Kind) => Promise<Served>
+  /** Takes over what another answer said of these kinds, which are not asked for then. */
+  readonly learn: (kinds: readonly (Kind & Served)[]) => void
+}
+
 /**
  * Finds how the API calls a kind; a version of a group is asked for once, however many wait for it.
  * @param read answers a GET of this path
- * @returns a function that throws NotFound where the cluster does not serve the kind: it is asked again the next time
  */
-export function servedBy(read: (path: string) => Promise<unknown>): (kind: Kind) => Promise<Served> {
+export function servedBy(read: (path: string) => Promise<unknown>): ServedKinds {
   const known = knownKinds()
   const underWay = new Map<string, Promise<void>>()
 
-  const learn = async (apiVersion: string): Promise<void> => {
+  const learn: ServedKinds['learn'] = (learned) => {
+    for (const { apiVersion, kind, plural, namespaced } of learned) known.set(`${apiVersion} ${kind}`, { plural, namespaced })
+  }
+  const askFor = async (apiVersion: string): Promise<void> => {
     try {
       const { resources } = v.parse(resourcesSchema, await read(rootOf(apiVersion)))
-      for (const { name, kind, namespaced } of resources ?? []) {
-        if (!name.includes('/')) known.set(`${apiVersion} ${kind}`, { plural: name, namespaced: namespaced ?? false })
-      }
+      const whole = (resources ?? []).filter(({ name }) => !name.includes('/'))
+      learn(whole.map(({ name, kind, namespaced }) => ({ apiVersion, kind: kind ?? '', plural: name, namespaced: namespaced ?? false })))
     } finally {
       underWay.delete(apiVersion)
     }
   }
 
-  return async ({ apiVersion, kind }) => {
-    const key = `${apiVersion} ${kind}`
-    // Anything else, as an owner's or a reference's may be, would be another path.
-    if (!known.has(key) && /^([a-z0-9][a-z0-9.-]*\/)?[a-z0-9][a-z0-9-]*$/i.test(apiVersion)) {
-      const learning = underWay.get(apiVersion) ?? learn(apiVersion)
-      underWay.set(apiVersion, learning)
-      await learning
-    }
-    const served = known.get(key)
-    if (served === undefined) throw new ApiError(404, 'NotFound', `the cluster has no kind ${kind} in ${apiVersion}`)
-    return served
+  return {
+    learn,
+    async find({ apiVersion, kind }) {
+      const key = `${apiVersion} ${kind}`
+      // Anything else, as an owner's or a reference's may be, would be another path.
+      if (!known.has(key) && /^([a-z0-9][a-z0-9.-]*\/)?[a-z0-9][a-z0-9-]*$/i.test(apiVersion)) {
+        const asking = underWay.get(apiVersion) ?? askFor(apiVersion)
+        underWay.set(apiVersion, asking)
+        await asking
+      }
+      const served = known.get(key)
+      if (served === undefined) throw new ApiError(404, 'NotFound', `the cluster has no kind ${kind} in ${apiVersion}`)
+      return served
+    },
   }
 }
 

@@ -23,7 +23,7 @@ export async function checkHealth(stage: CommandContext<typeof healthCheckFlags>
   const { target, session, console, own, atWork } = stage
   const probes = probesNamed(own.only)
   const snapshot = snapshotOf(stage)
-  snapshot.objects().catch(() => undefined) // what takes longest is asked for first; a failure is its probes' to tell
+  await snapshot.begun()
   console.answer.line(`Health of ${describeCluster(target, session.access.server)}`)
   const probed = await runProbes(probes, snapshot)
   const isVerbose = stage.shared.verbose === true

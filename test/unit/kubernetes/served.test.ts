@@ -11,12 +11,12 @@ const answer = {
 
 function asked(answers: readonly unknown[]) {
   const paths: string[] = []
-  const find = servedBy((path) => {
+  const { find, learn } = servedBy((path) => {
     paths.push(path)
     const next = answers[paths.length - 1]
     return next === undefined ? Promise.reject(new Error('away')) : Promise.resolve(next)
   })
-  return { paths, find }
+  return { paths, find, learn }
 }
 
 test('what every Kubernetes serves is not asked for', async () => {
@@ -40,4 +40,12 @@ test('what is not served, or could not be asked, is asked for again', async () =
   await expect(find(kustomization)).rejects.toThrow('away')
   expect(await find(kustomization)).toEqual({ plural: 'kustomizations', namespaced: true })
   expect(paths).toHaveLength(3)
+})
+
+test('what another answer has said is not asked for', async () => {
+  const { paths, find, learn } = asked([])
+  const served = { plural: 'kustomizations', namespaced: true }
+  learn([{ ...kustomization, ...served }])
+  expect(await find(kustomization)).toEqual(served)
+  expect(paths).toEqual([])
 })

@@ -39,6 +39,7 @@ test('looks find neither them nor their objects any more, and all else', async (
       asked.push(query)
       return Promise.resolve(kind.kind)
     },
+    learn: unused,
     page: unused,
     readPage: unused,
     isNamespaced: unused,
