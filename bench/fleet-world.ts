@@ -94,8 +94,9 @@ export async function timeFleet(world: FleetWorld, clusters: number, parallel: n
   let conductor = 0
   const looking = setInterval(() => {
     void labStatus().then((status) => {
-      const pod = status?.processes.find(({ name }) => name.includes('-conductor-'))
-      conductor = Math.max(conductor, peakOf(pod?.pid ?? 0) ?? 0)
+      for (const { pid } of status?.processes.filter(({ name }) => name.includes('-conductor-')) ?? [])
+        // those of earlier fleets too
+        conductor = Math.max(conductor, peakOf(pid ?? 0) ?? 0)
     })
   }, 250)
   const took = await time(command, args, world.env).finally(() => clearInterval(looking))

@@ -100,15 +100,20 @@ function collectionOf(crd: KubeObject): Collection[] {
   ]
 }
 
+/** How much is asked for at once, in characters: few requests for many small objects, and little memory for large ones. */
+const pageSize = 4_000_000
+
 async function readAll(cluster: Cluster, { path, hasStatus, apiVersion, kind }: Collection): Promise<FluxObject[]> {
   const objects: FluxObject[] = []
   const of = { apiVersion, kind }
+  let limit = 500
   const request = (next: string): Promise<ListPage> =>
-    cluster.readPage(`${path}?limit=500${next === '' ? '' : `&continue=${encodeURIComponent(next)}`}`, of)
+    cluster.readPage(`${path}?limit=${limit}${next === '' ? '' : `&continue=${encodeURIComponent(next)}`}`, of)
   let page: Promise<ListPage> | undefined = request('')
   try {
     while (page !== undefined) {
-      const { next, map }: ListPage = await page
+      const { next, size, map }: ListPage = await page
+      limit = Math.min(Math.max(Math.round((limit * pageSize) / size), 50), 2500)
       page = next === '' ? undefined : request(next) // the server reads while this one is processed
       page?.catch(() => undefined) // awaited above, unless the page before it is not understood
       for (const object of map((item) => parseFluxObject(item, of, hasStatus))) objects.push(object)

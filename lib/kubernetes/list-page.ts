@@ -6,6 +6,8 @@ import type { Kind } from './objects.ts'
 export interface ListPage {
   /** Where the list continues; "" at its end. */
   readonly next: string
+  /** The length of its text, in characters. */
+  readonly size: number
   /** What `keep` makes of each item. Throws what that throws. */
   readonly map: <T>(keep: (item: unknown) => T) => T[]
 }
@@ -26,13 +28,14 @@ export function pageOf(text: string, kind: Kind): ListPage {
   if (!tail.success) return wholePage(text)
   return {
     next: tail.output.metadata.continue,
+    size: text.length,
     map: (keep) => mapEach(text, end, kind, keep) ?? wholePage(text).map(keep),
   }
 }
 
 function wholePage(text: string): ListPage {
   const { metadata, items } = v.parse(pageSchema, parseJson(text))
-  return { next: metadata.continue, map: (keep) => (items ?? []).map((item) => keep(item)) }
+  return { next: metadata.continue, size: text.length, map: (keep) => (items ?? []).map((item) => keep(item)) }
 }
 
 /** undefined where the list is written in another way, or an item holds what looks like the beginning of another. */

@@ -69,3 +69,16 @@ test.each<[string, Answers]>([
 ])('of an API that %s, all is read that the CRDs bring', async (_, answers) => {
   expect(await readWith(answers)).toEqual([`${group}/v1 Kustomization apps/shop`])
 })
+
+test.each([
+  ['small objects', 10, 2500],
+  ['objects of 20 kB', 20_000, 200],
+  ['objects of 100 kB', 100_000, 50],
+])('the pages of %s are of some megabytes each', async (_, size, limit) => {
+  const item = { metadata: { name: 'shop', namespace: 'apps' }, spec: { text: 'x'.repeat(size) } }
+  const page = { metadata: { continue: 'more' }, items: Array.from({ length: 500 }, () => item) }
+  api = await startApi({ [`${pathOf('v1')}?limit=500`]: page, [pathOf('v1')]: list })
+  expect((await readFluxObjects(api.cluster, [crd])).all).toHaveLength(501)
+  const asked = Number(/limit=(\d+)/.exec(lists()[1] ?? '')?.[1])
+  expect(Math.abs(asked / limit - 1)).toBeLessThan(0.1)
+})

@@ -7,7 +7,8 @@ const thing = (name: string, more: object = {}): object => ({ ...kind, metadata:
 const listOf = (items: readonly object[], next = ''): string =>
   JSON.stringify({ apiVersion: kind.apiVersion, items, kind: 'ThingList', metadata: { continue: next, resourceVersion: '7' } })
 const read = (text: string): unknown => {
-  const { next, map } = pageOf(text, kind)
+  const { next, size, map } = pageOf(text, kind)
+  expect(size).toBe(text.length)
   return { next, items: map((item) => item) }
 }
 
