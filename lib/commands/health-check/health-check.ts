@@ -88,6 +88,6 @@ export function unhealthyError(
     })
   }
   return new OperatorError(`${context} is not healthy; ${what.join('; ')}`, {
-    remedy: `start with the first command above; or, to repair what can be repaired: npx zx scripts/recover.ts ${where}`,
+    remedy: `start with the first command that a probe names; or, to repair what can be repaired: npx zx scripts/recover.ts ${where}`,
   })
 }
