@@ -5,11 +5,14 @@ import * as v from 'valibot'
 import { projectRoot } from '../lib/base/paths.ts'
 import { makeTemporaryFolder } from '../lib/process/temporary-folder.ts'
 import { type BenchLab, withBenchLab } from './bench-lab.ts'
+import { setDistance } from './fleet-world.ts'
 import { fill } from './flux-objects.ts'
 import { type Contestants, inTurn, rowsOf, time } from './measure.ts'
 import { compared, type Section } from './performance-page.ts'
 import { byNpx, type Call, installed } from './ways-to-call.ts'
 
+/** How far away a cluster is that is not on the same machine, in milliseconds. */
+const distance = 40
 const peer = '`flux check` and `flux get all --all-namespaces`'
 
 /** Health checks of clusters with ever more objects of Flux, against the flux CLI and a client that only sends the same requests. */
@@ -23,13 +26,17 @@ export async function measureHealth(major: string, sizes: readonly number[], put
       filling.success(`${objects} objects are there`)
       filled = objects
       const rounds = objects > 10_000 ? 3 : 7
-      const took = await inTurn(await contestants(lab), rounds)
-      await put({
-        title: `Health check of ${objects.toLocaleString('en-US')} objects, Node ${major}`,
+      const section = async (where: string, explained: string): Promise<Section> => ({
+        title: `Health check of ${objects.toLocaleString('en-US')} objects${where}, Node ${major}`,
         columns: compared,
-        rows: rowsOf(took, peer),
-        explained: `Whole processes in turn, ${rounds} rounds; the ratio is to both flux commands.`,
+        rows: rowsOf(await inTurn(await contestants(lab), rounds), peer),
+        explained: `Whole processes in turn, ${rounds} rounds; the ratio is to both flux commands.${explained}`,
       })
+      await put(await section('', ''))
+      if (objects !== 1000) continue
+      await setDistance(distance)
+      await put(await section(' far away', ` Everything that is sent to the API arrives ${distance} ms later, as in another region.`))
+      await setDistance(0)
     }
   })
 }

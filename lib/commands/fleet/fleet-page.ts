@@ -48,6 +48,7 @@ dt { width: 5rem; }
 table { border-collapse: collapse; width: 100%; font-size: .9rem; }
 th { text-align: left; color: var(--faint); font-weight: normal; }
 th, td { padding: .25rem .75rem .25rem 0; border-bottom: 1px solid var(--line); vertical-align: top; }
+td:not(.long) { white-space: nowrap; }
 td.long { min-width: 14rem; overflow-wrap: anywhere; }
 pre { white-space: pre-wrap; overflow-wrap: anywhere; font-size: .85rem; }
 svg { display: block; width: 100%; min-width: 36rem; height: auto; }
