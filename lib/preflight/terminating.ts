@@ -7,6 +7,7 @@ import { listMetadata } from '../kubernetes/metadata.ts'
 import { deletionOf, kinds, type KubeObject, nameOf, refOf } from '../kubernetes/objects.ts'
 import { blocks, type Finding } from './preflight.ts'
 import { conditionsOf } from '../kubernetes/readiness.ts'
+import { waitUntil } from '../kubernetes/wait-until.ts'
 
 /** A namespace that is Terminating. */
 export interface TerminatingNamespace {
@@ -75,13 +76,25 @@ export function checkInstancesStay(instances: readonly KubeObject[], where: stri
 /** Whether CustomResourceDefinitions of Flux are being deleted (they can't be applied again until they are gone), and what holds them. */
 export async function checkCrdsStay(cluster: Cluster, crds: readonly KubeObject[]): Promise<Finding[]> {
   const terminating = crds.filter(({ metadata }) => metadata.deletionTimestamp !== undefined)
-  return Promise.all(
+  const findings = await Promise.all(
     terminating.map(async ({ metadata }) => {
       const { held, command } = await holdersOf(cluster, metadata.name)
+      if (command === undefined && (await isGoneSoon(cluster, metadata.name))) return undefined
       const remedy = command ?? `wait until it is gone: kubectl wait --for=delete crd/${metadata.name} --timeout=5m`
       return blocks(`CustomResourceDefinition ${metadata.name} is being deleted, since ${metadata.deletionTimestamp}; ${held}`, remedy)
     }),
   )
+  return findings.filter((finding) => finding !== undefined)
+}
+
+/** A CRD of which nothing is left goes by itself, as soon as the API server has seen that (apiextensions-apiserver, finalizer). */
+function isGoneSoon(cluster: Cluster, name: string): Promise<boolean> {
+  return waitUntil(cluster, {
+    watches: [{ kind: kinds.crd, query: { fields: `metadata.name=${name}` } }],
+    timeout: 30_000,
+    check: async () => (await cluster.get({ ...kinds.crd, name })) === undefined,
+    isOver: (isGone) => isGone,
+  })
 }
 
 const crdSchema = v.object({

@@ -3,6 +3,7 @@ import * as v from 'valibot'
 import type { Cluster } from '../../lib/kubernetes/client.ts'
 import { kinds, parseObject, type Ref } from '../../lib/kubernetes/objects.ts'
 import { fluxKinds } from '../../lib/flux/kinds.ts'
+import { readHolder } from '../../lib/runner/lock.ts'
 import { requestReconcile } from '../../lib/flux/reconcile-request.ts'
 import { bootstrappedLab, documentOf, type TestLab, untilRunning } from '../lab/harness.ts'
 import { meet } from '../lab/failure-mode.ts'
@@ -51,6 +52,11 @@ async function verifyRecovered(): Promise<void> {
   expect((await cluster.get(deployed))?.metadata.uid).toBe(uid)
 }
 
+/** A run that was killed has not given the lock back: what does not continue it waits until the lock has expired. */
+async function untilUnlocked(): Promise<void> {
+  await expect.poll(() => readHolder(cluster, 'kube-system'), { timeout: 60_000, interval: 1000 }).toBeUndefined()
+}
+
 const moments = [
   '✔ Keep the operator from uninstalling Flux',
   "✔ Stop Flux's controllers",
@@ -73,6 +79,7 @@ test.each([['SIGKILL' as const], ['SIGINT' as const]])(
       )
       if (isSaid) running.kill(signal)
       await running.ended
+      if (signal === 'SIGKILL') await untilUnlocked()
     }
     const last = await lab.run('recover', [...consents, '--fresh'])
     expect(last.code, last.stderr).toBe(0)
