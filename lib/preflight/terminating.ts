@@ -87,7 +87,7 @@ export async function checkCrdsStay(cluster: Cluster, crds: readonly KubeObject[
   return findings.filter((finding) => finding !== undefined)
 }
 
-/** A CRD of which nothing is left goes by itself, as soon as the API server has seen that (apiextensions-apiserver, finalizer). */
+/** A CRD of which nothing is left is removed as soon as the API server has seen that (apiextensions-apiserver, finalizer). */
 function isGoneSoon(cluster: Cluster, name: string): Promise<boolean> {
   return waitUntil(cluster, {
     watches: [{ kind: kinds.crd, query: { fields: `metadata.name=${name}` } }],
