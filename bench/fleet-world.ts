@@ -94,9 +94,8 @@ export async function timeFleet(world: FleetWorld, clusters: number, parallel: n
   let conductor = 0
   const looking = setInterval(() => {
     void labStatus().then((status) => {
-      for (const { pid } of status?.processes.filter(({ name }) => name.includes('-conductor-')) ?? [])
-        // those of earlier fleets too
-        conductor = Math.max(conductor, peakOf(pid ?? 0) ?? 0)
+      const conductors = status?.processes.filter(({ name }) => name.includes('-conductor-')) ?? [] // those of earlier fleets too
+      conductor = Math.max(conductor, ...conductors.map(({ pid }) => peakOf(pid ?? 0) ?? 0))
     })
   }, 250)
   const took = await time(command, args, world.env).finally(() => clearInterval(looking))

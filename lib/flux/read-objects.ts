@@ -2,7 +2,7 @@ import * as v from 'valibot'
 import { inParallel } from '../base/parallel.ts'
 import { onceEach } from '../base/once.ts'
 import { type Cluster, isNotFound } from '../kubernetes/client.ts'
-import { listAtOnce } from '../kubernetes/discovery.ts'
+import { listAtOnce, type Resource } from '../kubernetes/discovery.ts'
 import type { ListPage } from '../kubernetes/list-page.ts'
 import type { KubeObject } from '../kubernetes/objects.ts'
 import { isFluxGroup } from './api-groups.ts'
@@ -49,16 +49,15 @@ export type Reader = (collection: Collection) => Promise<readonly FluxObject[]>
 /**
  * Begins to read what the API says it serves of Flux, for `readFluxObjects`: it says so in a tenth of the time that it takes for the CRDs,
  * which say what there is.
- * @returns once these lists are asked for; what fails, fails in `readFluxObjects`
+ * @returns once these lists are asked for: what reads them, and the kinds; what fails, fails in `readFluxObjects`
  */
-export async function beginReading(cluster: Cluster): Promise<Reader> {
+export async function beginReading(cluster: Cluster): Promise<{ readonly read: Reader; readonly served: readonly Resource[] }> {
   const read = readerOf(cluster)
-  const served = (await listAtOnce(cluster).catch(() => undefined)) ?? []
-  const ofFlux = served.filter(({ group }) => isFluxGroup(group))
-  cluster.learn(ofFlux)
-  const listed = ofFlux.filter(({ namespaced, kind }) => namespaced && !leftOut.includes(kind))
+  const all = (await listAtOnce(cluster).catch(() => undefined)) ?? []
+  const served = all.filter(({ group }) => isFluxGroup(group))
+  const listed = served.filter(({ namespaced, kind }) => namespaced && !leftOut.includes(kind))
   readEach(listed, read).catch(() => undefined)
-  return read
+  return { read, served }
 }
 
 /** Reads the objects of every kind that the CRDs bring; each in pages. */

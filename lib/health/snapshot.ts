@@ -59,8 +59,11 @@ export interface Snapshot {
   /** The CRDs of Flux and its operator. */
   readonly crds: () => Promise<readonly KubeObject[]>
   readonly objects: () => Promise<FluxObjects>
-  /** Asks for their lists, which take longest: what is asked for after that does not delay them. */
-  readonly begun: () => Promise<unknown>
+  /**
+   * Asks for their lists, which take longest: what is asked for after that does not delay them. Takes over which kinds there are, too: only
+   * for who changes nothing, since a kind may go.
+   */
+  readonly begun: () => Promise<void>
   /** How each of them is, by its name. */
   readonly judged: () => Promise<ReadonlyMap<string, Judgement>>
   /** Names the controller that is to reconcile an object, if no pod of it runs: what it reported last stays as it was then. */
@@ -91,7 +94,7 @@ export function createSnapshot({
   const namespace = async (): Promise<string> => (await installed()).namespace
   const begun = once(() => beginReading(cluster))
   const objects = once(async () => {
-    const [read, brought] = await Promise.all([begun(), crds()])
+    const [{ read }, brought] = await Promise.all([begun(), crds()])
     return readFluxObjects(cluster, brought, read)
   })
   const get = onceEach(keyOf, cluster.get)
@@ -125,7 +128,7 @@ export function createSnapshot({
     webhooks: once(() => requiredWebhooks(cluster)),
     crds,
     objects,
-    begun,
+    begun: async () => cluster.learn((await begun()).served),
     judged: once(async () => {
       const [read, installation, there, own] = await Promise.all([objects(), installed(), all(), pods()])
       const deployments = wantedDeployments(installation, there)

@@ -96,9 +96,12 @@ export async function discover(cluster: Reading): Promise<Discovery> {
   return { resources: resourcesIn(served), unavailable: served.filter(({ resources }) => resources === undefined).map(apiVersionOf) }
 }
 
-/** All that can be listed of every group but the core one, by one question; undefined where the API does not answer it all at once. */
+/**
+ * All that can be listed of every group but the core one, by one question, asked once; undefined where the API does not answer it all at
+ * once. Throws ApiError where it does not answer.
+ */
 export async function listAtOnce(cluster: Reading): Promise<readonly Resource[] | undefined> {
-  const served = aggregatedIn(await cluster.read('/apis', accept))
+  const served = aggregatedIn(await cluster.read('/apis', accept, { isTriedAgain: false }))
   return served === undefined ? undefined : resourcesIn(served)
 }
 

@@ -46,13 +46,13 @@ const lists = (): string[] => api.asked.filter((path) => path.includes('/kustomi
 
 async function readWith(answers: Answers): Promise<readonly string[]> {
   api = await startApi({ [pathOf('v1')]: list, ...answers })
-  const read = await beginReading(api.cluster)
+  const { read } = await beginReading(api.cluster)
   return (await readFluxObjects(api.cluster, [crd], read)).all.map(({ name, ref }) => `${ref.apiVersion} ${name}`)
 }
 
 test('reading begins with what the API serves, before the CRDs are there, and reads nothing twice', async () => {
   api = await startApi({ '/apis': served('v1'), [pathOf('v1')]: list })
-  const read = await beginReading(api.cluster)
+  const { read } = await beginReading(api.cluster)
   await vi.waitFor(() => expect(lists()).toEqual([`${pathOf('v1')}?limit=500`]))
   const { all } = await readFluxObjects(api.cluster, [crd], read)
   expect(all.map(({ name, reportsReady }) => [name, reportsReady])).toEqual([['Kustomization apps/shop', true]])
