@@ -161,7 +161,7 @@ export async function ask<T>(
       return body
     } catch (error) {
       // Anyone who closed the way to the API waits for no answer any more.
-      if (!isPassing(error) || endpoint.isClosed()) throw error
+      if (!isPassing(error) || endpoint.closed.aborted) throw error
       const wait = pauseAfter(error, delay)
       if (Date.now() + wait > deadline) throw error
       if (wait >= 400) {

@@ -10,7 +10,8 @@ export interface Endpoint {
   readonly exchange: (sent: HttpRequest, signal?: AbortSignal) => Promise<IncomingMessage>
   /** Ends every connection, and what is under way on it. */
   readonly close: () => void
-  readonly isClosed: () => boolean
+  /** Aborts once that is done. */
+  readonly closed: AbortSignal
   /** The time by the server's clock, in milliseconds: what the API has noted is that much younger or older. */
   readonly now: () => number
 }
@@ -118,19 +119,19 @@ function endpointOf(
   agents: readonly Agent[],
   open: (options: RequestOptions) => ClientRequest,
 ): Endpoint {
-  let isClosed = false
+  const closing = new AbortController()
   let ahead = 0
   return {
     origin,
-    isClosed: () => isClosed,
+    closed: closing.signal,
     now: () => Date.now() + ahead,
     close() {
-      isClosed = true
+      closing.abort()
       for (const agent of agents) agent.destroy()
     },
     exchange({ method, path, headers, body }, signal) {
       return new Promise((resolve, reject) => {
-        if (isClosed) return reject(new Error('the connection to the API is closed'))
+        if (closing.signal.aborted) return reject(new Error('the connection to the API is closed'))
         const length = body === undefined ? {} : { 'content-length': String(Buffer.byteLength(body)) }
         const sending = open({
           method,

@@ -22,11 +22,12 @@ const firstDelay = 200
 const longestDelay = 5000
 
 /**
- * Watches a collection until `signal` aborts. Survives silence, an API that restarts and an expired resourceVersion; while the kind is
- * not installed its header says an empty collection and looks again every second. However a watch ends, the next one is opened after a pause:
- * a proxy may end each at once.
+ * Watches a collection until `until` aborts, or the way to the API is closed: nothing else that ends a run has to think of it. Survives
+ * silence, an API that restarts and an expired resourceVersion; while the kind is not installed its header says an empty collection and looks
+ * again every second. However a watch ends, the next one is opened after a pause: a proxy may end each at once.
  */
-export async function* watch(cluster: Cluster, kind: Kind, query: Query, signal: AbortSignal): AsyncGenerator<WatchEvent, void, void> {
+export async function* watch(cluster: Cluster, kind: Kind, query: Query, until: AbortSignal): AsyncGenerator<WatchEvent, void, void> {
+  const signal = AbortSignal.any([until, cluster.endpoint.closed])
   let version = ''
   let reportedEmpty = false
   let delay = firstDelay

@@ -119,7 +119,9 @@ async function perform<F extends Flags, P extends PreparedChange>(
       keepSteps: record.keepSteps,
       earlier: record.earlierSteps(),
     })
-    if (!isDryRun && ['done', 'unchanged'].includes(result.outcome)) await recordDataVersion({ session, target })
+    // All is done: what is only remembered for later, on a full disk, does not make it a failure.
+    if (!isDryRun && ['done', 'unchanged'].includes(result.outcome))
+      await recordDataVersion({ session, target }).catch((error: unknown) => console.warning(messageOf(error)))
     await summarize(result, console, async () =>
       (await operation.summarize(cleanupSession(), target, prepared)).map((line) => addressed(line, target)),
     )

@@ -1,5 +1,3 @@
-import { neverWaitFor } from './main.ts'
-
 /** A block of lines at the bottom of a terminal that is drawn again in place. */
 export interface LiveBlock {
   /** Draws these lines in place of the ones before. No line is wider than the terminal. */
@@ -12,7 +10,6 @@ const escape = '\u001b['
 
 /** A block on a stream that is a terminal. */
 export function createLiveBlock(stream: Pick<NodeJS.WriteStream, 'write' | 'columns'>): LiveBlock {
-  neverWaitFor(stream)
   let drawn: readonly string[] = []
   /** A terminal that has become narrower shows a line in several rows. */
   const height = (): number => drawn.reduce((sum, line) => sum + Math.max(1, Math.ceil(lengthOf(line) / stream.columns)), 0)

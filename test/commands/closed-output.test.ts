@@ -4,8 +4,9 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Readable } from 'node:stream'
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
 import { projectRoot } from '../../lib/base/paths.ts'
+import { printable } from '../../lib/base/shell-line.ts'
 
 let folder: string
 
@@ -34,6 +35,10 @@ await main(async () => {
   const signal = interruptible()
   const console = createConsole({ clean: (text) => text, answers: process.stdout, log: (line) => appendFileSync(process.argv[2], line + '\\n') })
   console.action('begun')
+  if (process.argv[3] === 'after a line') {
+    await once(process.stdin, 'data')
+    process.stdin.unref()
+  }
   for (let i = 0; i < 1000; i++) console.line('much')
   console.answer.line('the report')
   process.stdout.write('{}\\n')
@@ -94,4 +99,25 @@ describe('with nobody left to read', () => {
     child.stderr.destroy()
     expect(await once(child, 'exit')).toEqual([code, null])
   })
+})
+
+test('on a terminal that is stopped by Ctrl-S, a run continues to its end, and logs it', async () => {
+  const [script, log] = [join(folder, 'body.mjs'), join(folder, 'log.txt')]
+  writeFileSync(script, body)
+  writeFileSync(log, '')
+  const loader = join(projectRoot, 'lib', 'loader', 'run-typescript.mjs')
+  const command = [process.execPath, `--import=${loader}`, script, log, 'after a line']
+  const args = process.platform === 'darwin' ? ['-q', '/dev/null', ...command] : ['-qec', printable(command), '/dev/null']
+  const { CI: _, ...env } = process.env
+  const terminal = spawn('script', args, { cwd: projectRoot, env, stdio: ['pipe', 'pipe', 'inherit'] })
+  const ended = once(terminal, 'exit')
+  let screen = ''
+  terminal.stdout.on('data', (chunk: Buffer) => (screen += chunk.toString()))
+  await vi.waitFor(() => expect(screen).toContain('begun'), { timeout: 20_000, interval: 20 })
+  terminal.stdin.write('\u0013go on\n') // the line comes once the terminal has stopped
+  await vi.waitFor(() => expect(readFileSync(log, 'utf8')).toContain('✔ step'), { timeout: 20_000, interval: 20 })
+  expect(screen).not.toContain('much')
+  terminal.stdin.write('\u0011')
+  expect(await ended).toEqual([5, null])
+  expect(screen).toContain('the report')
 })

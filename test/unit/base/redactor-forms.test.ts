@@ -95,6 +95,12 @@ function refusalOf(statusCode: number, body: string): Promise<string> {
   const answer = Object.assign(new IncomingMessage(new Socket()), { statusCode })
   answer.push(body)
   answer.push(null)
-  const endpoint = { origin: '', exchange: () => Promise.resolve(answer), close: () => undefined, isClosed: () => false, now: Date.now }
+  const endpoint = {
+    origin: '',
+    exchange: () => Promise.resolve(answer),
+    close: () => undefined,
+    closed: new AbortController().signal,
+    now: Date.now,
+  }
   return send(endpoint, { method: 'GET', path: '/' }).then(() => '', messageOf)
 }

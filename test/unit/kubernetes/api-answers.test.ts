@@ -24,7 +24,7 @@ function clusterAnswering(...answers: readonly [number, string, object?][]) {
   const endpoint: Endpoint = {
     origin: '',
     close: () => undefined,
-    isClosed: () => false,
+    closed: new AbortController().signal,
     now: Date.now,
     exchange({ path }) {
       if (path === '/api/v1') return Promise.resolve(answer(200, JSON.stringify(resources)))
@@ -106,7 +106,7 @@ describe('an API that is asked too much', () => {
     const endpoint: Endpoint = {
       origin: '',
       close: () => undefined,
-      isClosed: () => false,
+      closed: new AbortController().signal,
       now: Date.now,
       exchange() {
         const after = left.shift()
@@ -132,7 +132,7 @@ test('each request says which process it comes from, as the lock does', async ()
   const endpoint: Endpoint = {
     origin: '',
     close: () => undefined,
-    isClosed: () => false,
+    closed: new AbortController().signal,
     now: Date.now,
     exchange({ headers }) {
       agents.push(headers['user-agent'])

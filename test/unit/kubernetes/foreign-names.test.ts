@@ -12,7 +12,7 @@ const endpoint = {
     return Promise.reject(new Error('asked'))
   },
   close: () => undefined,
-  isClosed: () => false,
+  closed: new AbortController().signal,
 }
 const patience = { milliseconds: 0, trouble: () => undefined, over: () => undefined }
 const cluster = clusterAt(endpoint, patience, new AbortController().signal)

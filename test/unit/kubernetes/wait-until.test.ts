@@ -6,6 +6,7 @@ import { type Cluster, clusterAt } from '../../../lib/kubernetes/client.ts'
 import { kinds } from '../../../lib/kubernetes/objects.ts'
 import { type Endpoint, socketEndpoint } from '../../../lib/kubernetes/transport.ts'
 import { waitUntil } from '../../../lib/kubernetes/wait-until.ts'
+import { startApi } from '../api-server.ts'
 
 const patience = { milliseconds: 0, trouble: () => undefined, over: () => undefined }
 
@@ -84,7 +85,7 @@ describe('a watch that ends at once', () => {
     const endpoint: Endpoint = {
       origin: '',
       close: () => undefined,
-      isClosed: () => false,
+      closed: new AbortController().signal,
       now: Date.now,
       exchange({ path }) {
         if (!path.includes('watch=true')) return Promise.resolve(answer(JSON.stringify(path.includes('namespaces') ? list : namespaces)))
@@ -105,5 +106,17 @@ describe('a watch that ends at once', () => {
 
   test('is opened again soon where it brought something', async () => {
     expect(await pausesOf(['', '', `${JSON.stringify(bookmark)}\n`, ''])).toEqual([200, 400, 200, 400])
+  })
+
+  test('ends with the way to the API, or it would keep a process that has nothing left to do', async () => {
+    const { watch } = await import('../../../lib/kubernetes/watch.ts')
+    const { cluster, close } = await startApi({ '/api/v1': namespaces, '/api/v1/namespaces': list })
+    onTestFinished(close)
+    const seen: unknown[] = []
+    for await (const event of watch(cluster, kinds.namespace, {}, new AbortController().signal)) {
+      seen.push(event)
+      cluster.endpoint.close()
+    }
+    expect(seen).toEqual([{ type: 'all', objects: [] }])
   })
 })

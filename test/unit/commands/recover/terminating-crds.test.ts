@@ -30,7 +30,7 @@ test('looks find neither them nor their objects any more, and all else', async (
     throw new Error('not asked for')
   }
   const cluster: Cluster = {
-    endpoint: { origin: '', exchange: unused, close: () => undefined, isClosed: () => false, now: Date.now },
+    endpoint: { origin: '', exchange: unused, close: () => undefined, closed: new AbortController().signal, now: Date.now },
     signal: new AbortController().signal,
     get: ({ kind }) => Promise.resolve(kind === 'ResourceSet' ? set : going),
     list: ({ kind }) => Promise.resolve(kind === 'ResourceSet' ? [set] : [going, staying]),
