@@ -66,12 +66,13 @@ export async function endEach(command: Command, cases: readonly (readonly [Endin
     const head = headOfGit(command)
     await endRun(command, running, ending)
     if (ending === 'asleep') continue
+    const ended = await endOf(running)
     // What another holds is not changed by way of Git either.
-    if (ending === 'lost') await running.run.ended.then(() => expect(headOfGit(command)).toBe(head))
-    await verifyEnded(command, await running.run.ended, ending, step, before)
+    if (ending === 'lost') expect(headOfGit(command)).toBe(head)
+    await verifyEnded(command, ended, ending, step, before)
     running = undefined
   }
-  const last = running === undefined ? await command.lab.run(command.script, flagsOf(command)) : await running.run.ended
+  const last = running === undefined ? await command.lab.run(command.script, flagsOf(command)) : await endOf(running)
   expect(last, last.stderr).toMatchObject({ code: 0 })
   expect(lastRun(command).report).toMatchObject({ exitCode: 0 })
   expect(await command.cluster().get(lease)).toBeUndefined()
@@ -122,6 +123,14 @@ function start({ lab, script }: Command, titles: readonly string[], flags: reado
 async function verified(command: Command, held: StoppedRun, title: string): Promise<StoppedRun> {
   expect((await command.cluster().get(lease))?.metadata.annotations).toMatchObject({ 'flux-runbook/phase': title })
   return held
+}
+
+/** How the run ends. One that has nothing left to do, and does not end, fails here. */
+async function endOf({ run }: StoppedRun): Promise<Ended> {
+  let hasEnded = false
+  void run.ended.then(() => (hasEnded = true))
+  await expect.poll(() => hasEnded, { timeout: 600_000, interval: 100 }).toBe(true)
+  return run.ended
 }
 
 /** Resolves when the process stands still: true; or when it has ended. */
