@@ -1,5 +1,6 @@
 import { IncomingMessage } from 'node:http'
 import { Socket } from 'node:net'
+import { gzipSync } from 'node:zlib'
 import { describe, expect, onTestFinished, test, vi } from 'vitest'
 import { clusterAt } from '../../../lib/kubernetes/client.ts'
 import { send, parseJson } from '../../../lib/kubernetes/http.ts'
@@ -8,7 +9,7 @@ import { kinds } from '../../../lib/kubernetes/objects.ts'
 import type { Endpoint } from '../../../lib/kubernetes/transport.ts'
 import { nonceOf } from '../../../lib/process/process-start.ts'
 
-function answer(statusCode: number, body: string, headers: object = {}): IncomingMessage {
+function answer(statusCode: number, body: string | Buffer, headers: object = {}): IncomingMessage {
   const message = Object.assign(new IncomingMessage(new Socket()), { statusCode, headers })
   message.push(body)
   message.push(null)
@@ -18,7 +19,7 @@ function answer(statusCode: number, body: string, headers: object = {}): Incomin
 const resources = { resources: [{ name: 'namespaces', kind: 'Namespace', namespaced: false }] }
 
 /** A cluster that answers each request for namespaces with the next of these; `asked` are their continue tokens. */
-function clusterAnswering(...answers: readonly [number, string, object?][]) {
+function clusterAnswering(...answers: readonly [number, string | Buffer, object?][]) {
   const left = [...answers]
   const asked: string[] = []
   const endpoint: Endpoint = {
@@ -88,6 +89,26 @@ describe('a list whose snapshot has expired between two pages', () => {
     })
     const circle = clusterAnswering(page(['one'], 'later'), expired, expired)
     await expect(circle.cluster.list(kinds.namespace)).rejects.toMatchObject({ status: 410 })
+  })
+})
+
+describe('an answer that comes packed', () => {
+  const gzip = { 'content-encoding': 'gzip' }
+  const [, text] = page(['one'])
+
+  test('is unpacked, a refusal too', async () => {
+    expect(
+      (await clusterAnswering([200, gzipSync(text), gzip]).cluster.list(kinds.namespace)).map(({ metadata }) => metadata.name),
+    ).toEqual(['one'])
+    const [code, refusal] = status(404, 'NotFound')
+    expect(await clusterAnswering([code, gzipSync(refusal), gzip]).cluster.get(ref)).toBeUndefined()
+  })
+  test.each<[string, Buffer, string]>([
+    ['that was cut', gzipSync(text).subarray(0, -8), 'unexpected end of file'],
+    ['that is not packed at all', Buffer.from(text), 'incorrect header check'],
+    ['that unpacks to what no answer is', gzipSync(Buffer.alloc(257 * 1024 * 1024)), 'Cannot create a Buffer larger than 268435456 bytes'],
+  ])('%s is none', async (_, body, why) => {
+    await expect(clusterAnswering([200, body, gzip]).cluster.list(kinds.namespace)).rejects.toThrow(`the Kubernetes API broke off (${why})`)
   })
 })
 
