@@ -1,12 +1,16 @@
 const units = { ms: 1, s: 1000, m: 60_000, h: 3_600_000 } as const
 
+const part = /(\d+(?:\.\d+)?)(ms|s|m|h)/y
+
 /** Milliseconds of `90s`, `10m`, `1h30m`, `1.5h` or `500ms`, as Flux's objects may have them; undefined for anything else. */
 export function parseDuration(text: string): number | undefined {
-  if (!/^(\d+(\.\d+)?(ms|s|m|h))+$/.test(text)) return undefined
   let milliseconds = 0
-  for (const [, amount, unit] of text.matchAll(/(\d+(?:\.\d+)?)(ms|s|m|h)/g)) {
-    if (unit === 'ms' || unit === 's' || unit === 'm' || unit === 'h') milliseconds += Number(amount) * units[unit]
-  }
+  part.lastIndex = 0 // where the next part is to begin; 0 again once there is none
+  do {
+    const [, amount, unit] = part.exec(text) ?? []
+    if (unit !== 'ms' && unit !== 's' && unit !== 'm' && unit !== 'h') return undefined
+    milliseconds += Number(amount) * units[unit]
+  } while (part.lastIndex < text.length)
   return milliseconds
 }
 

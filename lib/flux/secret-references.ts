@@ -101,7 +101,7 @@ interface ReferenceTarget {
 }
 
 /** The names that `pointedAt` knows, and others: quicker than to try each. */
-const mayPoint = /secret|configMap|ref$|From$|^serviceAccountName$|^args$/i
+const mayPoint = /secret|configMap|From$|^serviceAccountName$|^args$/i
 
 /** What a field by this name, with this value, points at. */
 function pointedAt(key: string, value: unknown): ReferenceTarget[] {

@@ -71,9 +71,8 @@ export function judgeAll(
 }
 
 function judge(object: FluxObject, objects: FluxObjects, now: number): Judgement {
-  const timeout = parseDuration(object.timeout) ?? usualTimeout
   const fails = (cause: Cause, reason: string, since: string): Judgement => ({ is: 'fails', cause, reason, since })
-  const isOld = (time: string): boolean => now - Date.parse(time) > timeout + minute
+  const isOld = (time: string): boolean => now - Date.parse(time) > (parseDuration(object.timeout) ?? usualTimeout) + minute
   /** Longer ago than one attempt may take. */
   const isOverdue = (time: string): boolean => now - Date.parse(time) > object.attempt + minute
   const { deletedAt, generation, writtenAt } = object

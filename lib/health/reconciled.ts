@@ -29,7 +29,7 @@ export async function foundReconciled(
     snapshot.namespace(),
     snapshot.stopped(),
   ])
-  const judged = new Map([...read, ...more])
+  const judged = more.size === 0 ? read : new Map([...read, ...more])
   const own = all.filter(mine)
   const names = new Set(own.map(({ name }) => name))
   const waiting = rootCauses(judged)
@@ -118,7 +118,11 @@ function describe(
   stale: ReadonlyMap<string, readonly string[]>,
 ): string {
   const staleNames = new Set([...stale.values()].flat())
-  const count = (is: Judgement['is']): number => own.filter(({ name }) => judged.get(name)?.is === is && !staleNames.has(name)).length
+  const counts: Partial<Record<Judgement['is'], number>> = {}
+  for (const { name } of own) {
+    const is = judged.get(name)?.is
+    if (is !== undefined && !staleNames.has(name)) counts[is] = (counts[is] ?? 0) + 1
+  }
   const parts: [Judgement['is'], string][] = [
     ['fails', 'not Ready'],
     ['waits', 'waiting for others'],
@@ -127,7 +131,7 @@ function describe(
     ['busy', 'on their way'],
   ]
   const reported = [
-    ...parts.flatMap(([is, words]) => (count(is) === 0 ? [] : [`${count(is)} ${words}`])),
+    ...parts.flatMap(([is, words]) => (counts[is] === undefined ? [] : [`${counts[is]} ${words}`])),
     ...(staleNames.size === 0 ? [] : [`${staleNames.size} in the state last reported`]),
   ]
   if (own.length === 0) return `no ${what}`

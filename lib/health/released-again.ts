@@ -14,15 +14,28 @@ const recently = 15 * minute
 export async function findReleasedAgain({ cluster, objects, now }: Pick<Snapshot, 'cluster' | 'objects' | 'now'>): Promise<Suspect[]> {
   const { all, byName } = await objects()
   const releases = all.filter(({ ref }) => ref.kind === fluxKinds.helmRelease.kind)
-  const found = await Promise.all(releases.map((release) => judge(cluster, release, byName.get(release.source ?? ''), now)))
+  const series = releases.flatMap((release) => {
+    const again = sameAgain(release.history)
+    return again.length >= tooMany && now - deployedAt(again[0]) <= recently ? [{ release, again }] : []
+  })
+  const found = await Promise.all(
+    series.map(({ release, again }) => judge(cluster, release, again, { source: byName.get(release.source ?? ''), now })),
+  )
   return found.flat()
 }
 
-async function judge(cluster: Cluster, release: FluxObject, source: FluxObject | undefined, now: number): Promise<Suspect[]> {
-  const { name, ref, history, interval, attempt } = release
-  const again = sameAgain(history)
-  const [first, last] = [Date.parse(again.at(-1)?.lastDeployed ?? ''), Date.parse(again[0]?.lastDeployed ?? '')]
-  if (again.length < tooMany || now - last > recently) return []
+function deployedAt(entry: HistoryEntry | undefined): number {
+  return Date.parse(entry?.lastDeployed ?? '')
+}
+
+/** Whether there was no reason for the same releases of it. */
+async function judge(
+  cluster: Cluster,
+  { name, ref, interval, attempt }: FluxObject,
+  again: readonly HistoryEntry[],
+  { source, now }: { readonly source: FluxObject | undefined; readonly now: number },
+): Promise<Suspect[]> {
+  const [first, last] = [deployedAt(again.at(-1)), deployedAt(again[0])]
   const newest = (): Promise<number> => newestCause(cluster, ref, source?.ref)
   const cause = await newest()
   if (last <= cause + attempt + minute) return []
