@@ -29,4 +29,5 @@ const parts: Readonly<Record<string, () => Promise<void>>> = {
 
 const words = process.argv.slice(2).filter((word) => word in parts)
 await buildInstalled()
-for (const name of words.length === 0 ? ['start', 'health', 'health-most', 'capture', 'teardown', 'bootstrap'] : words) await parts[name]?.()
+for (const name of words.length === 0 ? ['start', 'health', 'health-most', 'capture', 'teardown', 'bootstrap'] : words)
+  await parts[name]?.()
