@@ -1,5 +1,5 @@
 import { cpSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
 import { inject } from 'vitest'
 import { bringUp, reportLab } from '../../lab/client.ts'
 import { takeDown } from '../../lab/take-down.ts'
@@ -92,11 +92,15 @@ async function emptyLab(home: string, clusters: readonly string[], olderFlux: re
   await keep(home, all)
 }
 
-/** Runs of the lab's clusters are remembered beside it. */
+/**
+ * Runs of the lab's clusters are remembered beside it; not how far a cluster's data had come: its etcd may be another when this is restored, and
+ * an older one looks like a backup.
+ */
 async function keep(home: string, name: string): Promise<void> {
   await reportLab({ do: 'snapshot', name })
   mkdirSync(join(home, 'runs'), { recursive: true, mode: 0o700 })
-  cpSync(join(home, 'runs'), join(home, 'kept-runs', name), { recursive: true })
+  const isKept = (path: string): boolean => basename(path) !== 'cluster.json'
+  cpSync(join(home, 'runs'), join(home, 'kept-runs', name), { recursive: true, filter: isKept })
 }
 
 async function reset(home: string, name: string): Promise<void> {
