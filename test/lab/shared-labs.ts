@@ -94,7 +94,7 @@ async function emptyLab(home: string, clusters: readonly string[], olderFlux: re
 
 /**
  * Runs of the lab's clusters are remembered beside it; not how far a cluster's data had come: its etcd may be another when this is restored, and
- * an older one looks like a backup.
+ * an older one is taken for a restored backup.
  */
 async function keep(home: string, name: string): Promise<void> {
   await reportLab({ do: 'snapshot', name })
