@@ -74,7 +74,8 @@ function withoutEnd(text: string, forms: readonly string[]): string {
 /** A value as it may travel, which a test looks for as well: in JSON, HTML, a URL, a line of a shell, Markdown, and base64, by itself, as part of something longer, or twice over. */
 export function formsOf(value: string): string[] {
   const inJson = quoted(value)
-  const texts = [value, inJson, quotedByGo(inJson)]
+  const shown = visible(value) // one that begins as a command of a CI does, say
+  const texts = [value, shown, inJson, quotedByGo(inJson)]
   const base64 = Buffer.from(value).toString('base64')
   const inBase64 = [...new Set(texts)].flatMap((text) => [...partsInBase64(text), ...partsInBase64(Buffer.from(text).toString('base64'))])
   const encoded = [base64, base64.replace(/=+$/, ''), ...inBase64]
@@ -82,6 +83,7 @@ export function formsOf(value: string): string[] {
     ...texts,
     ...texts.map(quoted),
     ...formsInHtml(value),
+    ...formsInHtml(shown),
     ...formsInUrl(value),
     ...formsInQuotes(value),
     ...formsInMarkdown(value),

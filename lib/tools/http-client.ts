@@ -80,6 +80,7 @@ export async function askWeb(url: string | URL, asked: WebRequest): Promise<WebA
     })
   } finally {
     clearTimeout(timer)
+    late.abort() // what listens to `until` is kept, with the agent and its certificates, until that aborts
     // Not `close`, which waits for what is under way.
     void agent.destroy().catch(() => undefined)
   }

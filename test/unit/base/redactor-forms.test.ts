@@ -3,7 +3,7 @@ import { Socket } from 'node:net'
 import { describe, expect, test } from 'vitest'
 import { messageOf } from '../../../lib/base/errors.ts'
 import { firstCause } from '../../../lib/base/first-cause.ts'
-import { beginningOf, escapeMarkdown } from '../../../lib/base/outside-text.ts'
+import { beginningOf, escapeHtml, escapeMarkdown, visible } from '../../../lib/base/outside-text.ts'
 import { createRedactor } from '../../../lib/base/redactor.ts'
 import { shellQuote } from '../../../lib/base/shell-line.ts'
 import { send } from '../../../lib/kubernetes/http.ts'
@@ -34,6 +34,13 @@ test.each<[string, string]>([
   const cleaned = redactor.clean(text)
   expect(cleaned).toContain('***')
   expect(cleaned.length).toBeLessThan(text.length - 14)
+})
+
+test('hides a secret that begins as a command of a CI does, where that was broken before', () => {
+  const secret = '##vso[task] <is it?>'
+  const redactor = createRedactor()
+  redactor.hide(secret)
+  expect([visible(secret), escapeHtml(secret)].map(redactor.clean)).toEqual(['***', '***'])
 })
 
 test('hides a secret in a report', () => {

@@ -109,3 +109,14 @@ test('a server that stops in the middle of its answer is waited for until the de
     message: `${origin} cannot be asked: no answer within 2.0 s`,
   })
 })
+
+test('a request that is over leaves nothing that waits for the signal of its run', async () => {
+  const joined = vi.spyOn(AbortSignal, 'any')
+  onTestFinished(() => joined.mockRestore())
+  await proxyThat((socket) => socket.destroy())
+  const { signal } = new AbortController()
+  await expect(askWeb(url, { signal })).rejects.toThrow('other side closed')
+  const joint = joined.mock.results.map(({ value }) => (value instanceof AbortSignal ? value.aborted : undefined))
+  expect(joint).toContain(true)
+  expect(joint).not.toContain(false)
+})
