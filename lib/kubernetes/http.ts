@@ -1,3 +1,4 @@
+import { constants } from 'node:buffer'
 import type { IncomingMessage } from 'node:http'
 import { setTimeout as pause } from 'node:timers/promises'
 import * as v from 'valibot'
@@ -129,7 +130,8 @@ async function textOf(answer: IncomingMessage): Promise<string> {
     }),
   )
 }
-const largestAnswer = 256 * 1024 * 1024
+/** What comes as it is can be no longer either: no string is. */
+const largestAnswer = constants.MAX_STRING_LENGTH
 
 /** `node:stream/consumers` does it chunk by chunk, each a promise and decoded by itself: a fifth of the time of a health check's requests. */
 function bytesOf(answer: IncomingMessage): Promise<Buffer> {

@@ -4,7 +4,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Readable } from 'node:stream'
-import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
+import { afterAll, beforeAll, describe, expect, onTestFinished, test, vi } from 'vitest'
 import { projectRoot } from '../../lib/base/paths.ts'
 import { printable } from '../../lib/base/shell-line.ts'
 
@@ -110,7 +110,8 @@ test('on a terminal that is stopped by Ctrl-S, a run continues to its end, and l
   const args = process.platform === 'darwin' ? ['-q', '/dev/null', ...command] : ['-qec', printable(command), '/dev/null']
   const { CI: _, ...env } = process.env
   const terminal = spawn('script', args, { cwd: projectRoot, env, stdio: ['pipe', 'pipe', 'inherit'] })
-  const ended = once(terminal, 'exit')
+  onTestFinished(() => void terminal.kill('SIGKILL'))
+  const ended = once(terminal, 'close') // all that it has said is read then
   let screen = ''
   terminal.stdout.on('data', (chunk: Buffer) => (screen += chunk.toString()))
   await vi.waitFor(() => expect(screen).toContain('begun'), { timeout: 20_000, interval: 20 })
